@@ -1,0 +1,31 @@
+"""Sound as numbers and as files: read, write, splice, measure, draw. Knows nothing of jobs, MCP or HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Decoded audio.
+
+    `pcm` is int32 [frames, channels], left-aligned: full scale is 2**31 whatever `bits` is, and the low 32 - bits
+    bits are zero, so that reading and writing a 16- or 24-bit file changes no sample.
+    """
+
+    pcm: NDArray[np.int32]
+    sample_rate: int
+    bits: Literal[16, 24] = 16
+
+    @property
+    def channels(self) -> int:
+        return int(self.pcm.shape[1])
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / self.sample_rate

@@ -1,0 +1,180 @@
+"""Every setting, one class, the only reader of the environment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+_FILE = "config.toml"
+_UNSET = re.compile(r"^\s*(\$\{[^}]*\})?\s*$")
+
+
+def _config_file() -> Path:
+    import platformdirs  # 4 ms, and only settings need it
+
+    return Path(platformdirs.user_config_dir("acestep-mcp", appauthor=False)) / "config.toml"
+
+
+def _default_music_dir() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_music_dir()) / "acestep"
+
+
+def _default_data_dir() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("acestep-mcp", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Read from `ACESTEP_*` (and `FAL_KEY`), then `config.toml`, then these defaults.
+
+    An empty string or a literal `${user_config.x}` that a host failed to fill means unset. Wrong values never stop
+    the program: they are listed in `problems` and the default stands.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ACESTEP_", frozen=True, extra="ignore", populate_by_name=True, validate_default=False
+    )
+
+    music_dir: Path = Field(default_factory=_default_music_dir)
+    """Where finished songs are kept."""
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    """Where the job database lies."""
+    allowed_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """More folders that `audio_url` may read from, separated like PATH."""
+    format: Literal["wav", "flac", "mp3", "ogg"] = "wav"
+    """Format of the kept files."""
+
+    backend: Literal["auto", "fal", "engine", "draft"] = "auto"
+    fal_key: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY", "fal_key"))
+    fal_key_id: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_ID", "fal_key_id"))
+    fal_key_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_SECRET", "fal_key_secret"))
+    engine_url: str | None = None
+    engine_key: SecretStr | None = None
+    insecure: bool = False
+    """Allow a key to travel over plain http off loopback."""
+
+    wait_seconds: float = Field(25, ge=0, le=3600)
+    """How long a tool call waits before it hands back the job."""
+    cancel: Literal["auto", "always", "never"] = "auto"
+    """Whether a cancelled call cancels its job."""
+    max_spend_usd: float = Field(5, ge=0)
+    """Paid work allowed a day; 0 means never pay."""
+    price_per_second_usd: float | None = Field(None, ge=0)
+    """Overrides the price the estimates use."""
+
+    token: SecretStr | None = None
+    """Bearer token of `serve --http`."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    _problems: tuple[str, ...] = PrivateAttr(())
+    _rejected: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the settings that were given, one sentence each."""
+        return self._problems
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "acestep.sqlite3"
+
+    @property
+    def key(self) -> str | None:
+        """The fal key as it goes into the Authorization header, white space stripped."""
+        if self.fal_key:
+            return self.fal_key.get_secret_value().strip() or None
+        if self.fal_key_id and self.fal_key_secret:
+            return f"{self.fal_key_id.get_secret_value().strip()}:{self.fal_key_secret.get_secret_value().strip()}"
+        return None
+
+    @field_validator("allowed_dirs", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        import os
+
+        return tuple(part for part in value.split(os.pathsep) if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("music_dir", "data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        value = value.expanduser()
+        if not value.is_absolute():
+            raise ValueError("must be an absolute path")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        sources = [env_settings]
+        if _FILE not in cls._rejected:
+            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_config_file()))
+        return init_settings, *(_Given(settings_cls, source, cls._rejected) for source in sources)
+
+
+class _Given(PydanticBaseSettingsSource):
+    """Another source without the values that mean unset, and without those found wrong before."""
+
+    def __init__(
+        self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource, rejected: frozenset[str]
+    ) -> None:
+        super().__init__(settings_cls)
+        self._source = source
+        self._rejected = rejected
+
+    def get_field_value(self, field: Any, field_name: str) -> Any:
+        return self._source.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        given = {key.lower(): value for key, value in self._source().items() if key.lower() not in self._rejected}
+        return {k: v for k, v in given.items() if not (isinstance(v, str) and _UNSET.match(v))}
+
+
+def _problem(error: Any) -> str:
+    """One wrong setting in a sentence, without its value: it may be a secret."""
+    name = str(error["loc"][0])
+    shown = name if name.isupper() else f"ACESTEP_{name.upper()}"
+    return f"{shown} is not usable and is ignored: {error['msg'].removeprefix('Value error, ')}."
+
+
+def load(**given: Any) -> Settings:
+    """The settings as they are; wrong ones are replaced by their defaults and told in `problems`.
+
+    `given` (from the command line) goes before the environment and the file.
+    """
+    problems: list[str] = []
+    rejected: frozenset[str] = frozenset()
+    while True:
+        try:
+            reading: type[Settings] = type("Settings", (Settings,), {"_rejected": rejected, "__module__": __name__})
+            settings = reading(**{k: v for k, v in given.items() if v is not None and k not in rejected})
+        except ValidationError as exc:
+            names = {str(error["loc"][0]).lower() for error in exc.errors()}
+            if names <= rejected:  # a default of ours is wrong: no reading can mend that
+                raise
+            problems += [_problem(error) for error in exc.errors(include_url=False)]
+            rejected |= names
+        except (OSError, ValueError) as exc:
+            problems.append(f"{_config_file()} cannot be read and is ignored: {exc}. Mend it or move it away.")
+            rejected |= {_FILE}
+        else:
+            settings._problems = tuple(problems)  # noqa: SLF001 - frozen for everybody else
+            return settings
