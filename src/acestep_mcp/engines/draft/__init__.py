@@ -1,0 +1,44 @@
+"""The draft engine: a sketch of a song, composed as MIDI and played by a synthesiser. It is not ACE-Step.
+
+Importing this is light: composing and rendering happen in a worker process, which loads what they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from acestep_mcp.engines.draft.process import events
+from acestep_mcp.engines.draft.render import Renderer, available
+
+if TYPE_CHECKING:
+    from acestep_mcp.engines import Audio, Source, Step
+    from acestep_mcp.requests import Request
+
+# Goes up when the same request and seed give other notes than before.
+VERSION = "1"
+_MODELS: dict[Renderer, str] = {"soundfont": "midi+TimGM6mb", "numpy": "midi+numpy"}
+
+
+class DraftEngine:
+    """Composes from tags, lyrics and seed in a process of its own, which ends with the generator or with us.
+
+    `renderer` "numpy" plays through the plain synthesiser even where the SoundFont renderer is installed.
+    """
+
+    name = "draft"
+    version = VERSION
+
+    def __init__(self, renderer: Renderer | None = None) -> None:
+        self._renderer: Renderer = renderer or available()
+
+    @property
+    def model(self) -> str:
+        return _MODELS[self._renderer]
+
+    def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
+        """A Step at least every 0.2 s and, last, one Audio. Closing the iterator kills the worker.
+
+        Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
+        """
+        return events(request, source, self._renderer)

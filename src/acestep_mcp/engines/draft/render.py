@@ -1,0 +1,114 @@
+"""The one door from notes to samples: the SoundFont renderer where it is installed, else the NumPy synthesiser."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import wave
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from acestep_mcp.engines.draft.score import Note, Part, Stem
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RATE = 48_000
+Renderer = Literal["soundfont", "numpy"]
+
+# A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.1 to 0.4 s of it.
+_CHUNK = 12.0
+# Releases and reverb after the last note.
+_TAIL = 2.0
+_SOUNDFONT = "TimGM6mb.sf2"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The notes of one stem that start in one stretch of time, moved to begin at 0; `start` in seconds."""
+
+    stem: Stem
+    start: float
+    parts: tuple[Part, ...]
+
+
+def available() -> Renderer:
+    """Which renderer this machine has; importing none."""
+    found = importlib.util.find_spec("midirenderer") and importlib.util.find_spec("pretty_midi")
+    return "soundfont" if found else "numpy"
+
+
+def chunks(parts: Sequence[Part], seconds: float) -> list[Chunk]:
+    """The parts cut into calls: stem by stem, a few bars each. Empty ones are left out."""
+    starts = [number * _CHUNK for number in range(max(1, int(-(-seconds // _CHUNK))))]
+    found = []
+    for start in starts:
+        last = start == starts[-1]
+        for stem in ("bed", "lead"):
+            held = tuple(_within(part, start, None if last else start + _CHUNK) for part in parts if part.stem == stem)
+            held = tuple(part for part in held if part.notes)
+            if held:
+                found.append(Chunk(stem, start, held))
+    return found
+
+
+def play(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
+    """The parts as float32 [frames, 2] at 48 kHz, with the tail of the last note. Never clips."""
+    seconds = max(note.end for part in parts for note in part.notes) + _TAIL
+    if renderer == "numpy":
+        from acestep_mcp.engines.draft.synth import synthesise
+
+        return synthesise(parts, seconds, RATE)
+    return _soundfont(parts, seconds)
+
+
+def perform(
+    parts: Sequence[Part], seconds: float, renderer: Renderer, stems: dict[Stem, NDArray[np.float32]]
+) -> Iterator[tuple[int, int]]:
+    """Fill `stems` with the playing parts, chunk by chunk; yields (done, total) before each call and at the end."""
+    import numpy as np
+
+    frames = round(seconds * RATE)
+    for stem in ("bed", "lead"):
+        stems[stem] = np.zeros((frames, 2), np.float32)
+    work = chunks(parts, seconds)
+    for number, chunk in enumerate(work):
+        yield number, len(work)
+        start = round(chunk.start * RATE)
+        sound = play(chunk.parts, renderer)[: frames - start]
+        stems[chunk.stem][start : start + len(sound)] += sound
+    yield len(work), len(work)
+
+
+def _within(part: Part, start: float, end: float | None) -> Part:
+    notes = tuple(
+        Note(note.start - start, note.end - start, note.pitch, note.velocity)
+        for note in part.notes
+        if note.start >= start and (end is None or note.start < end)
+    )
+    return replace(part, notes=notes)
+
+
+def _soundfont(parts: Sequence[Part], seconds: float) -> NDArray[np.float32]:
+    import midirenderer
+    import numpy as np
+
+    from acestep_mcp.engines.draft.midi import file_bytes
+
+    rendered = midirenderer.render_wave_from(_soundfont_bytes(), file_bytes(parts, seconds))
+    with wave.open(io.BytesIO(rendered)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+    return samples.reshape(-1, 2).astype(np.float32) / np.float32(32768)
+
+
+@cache
+def _soundfont_bytes() -> bytes:
+    spec = importlib.util.find_spec("pretty_midi")
+    if spec is None or not spec.submodule_search_locations:
+        message = "pretty_midi is not installed as a package"
+        raise ModuleNotFoundError(message)
+    return (Path(next(iter(spec.submodule_search_locations))) / _SOUNDFONT).read_bytes()

@@ -1,0 +1,56 @@
+"""What the composer writes and the renderer plays: notes in seconds, gathered in parts, with the song's plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Stem = Literal["bed", "lead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """`start` and `end` in seconds from the song's beginning; `pitch` and `velocity` as in MIDI (0-127)."""
+
+    start: float
+    end: float
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb`, `chorus` are controllers.
+
+    `stem` says what the part is mixed with: the lead is levelled against the bed.
+    """
+
+    name: str
+    program: int
+    notes: tuple[Note, ...]
+    drums: bool = False
+    volume: int = 90
+    pan: int = 64
+    reverb: int = 30
+    chorus: int = 0
+    stem: Stem = "bed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A section as the composer sees it: `kind` without its number, in seconds."""
+
+    name: str
+    kind: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A composed song: `plan` is JSON that tells another run how it was made."""
+
+    parts: tuple[Part, ...]
+    seconds: float
+    sections: tuple[Stretch, ...] = ()
+    plan: dict[str, Any] = field(default_factory=dict)

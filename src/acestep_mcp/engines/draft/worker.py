@@ -1,0 +1,123 @@
+"""The process that composes and renders: a job comes in on stdin, steps and the finished song go out on stdout.
+
+In: one JSON line, then the source's samples if there is one; stdin then stays open for as long as anybody wants the
+song, and its end ends this process at once. Out: JSON lines; the last one says how many bytes of samples follow it.
+Nothing touches the disk, so however this process ends it leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from acestep_mcp.engines import Audio, Source, Step
+from acestep_mcp.errors import AceStepError, InvalidRequest
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio import Sound
+    from acestep_mcp.engines.draft.songs import Job
+
+
+def main() -> None:
+    """Do the one job on stdin. Exit status 0 when the answer, a song or a refusal, was written."""
+    out = _own_stdout()
+    commands = sys.stdin.buffer
+    job = read_job(commands)
+    threading.Thread(target=_end_with_the_parent, args=(commands,), daemon=True).start()
+    try:
+        for event in _song(job):
+            _write(out, event)
+    except InvalidRequest as exc:
+        fields = [{"field": f.field, "message": f.message, "type": f.type, "value": f.value} for f in exc.fields]
+        _line(out, {"invalid": {"message": exc.message, "fields": fields}})
+    except AceStepError as exc:
+        _line(out, {"failed": exc.message})
+
+
+def read_job(commands: IO[bytes]) -> Job:
+    """The job and its source as they came down the pipe. Raises EOFError when the parent went away meanwhile."""
+    from acestep_mcp.engines.draft.songs import Job
+
+    line = commands.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    job = json.loads(line)
+    return Job(job["endpoint"], job["request"], job["renderer"], _source(commands, job["source"]))
+
+
+def _song(job: Job) -> Iterator[Step | Audio]:
+    from acestep_mcp.engines.draft.songs import song
+
+    return song(job)
+
+
+def _source(commands: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
+    if shape is None:
+        return None
+    import numpy as np
+
+    from acestep_mcp.audio import Sound
+
+    size = 4 * shape["frames"] * shape["channels"]
+    data = commands.read(size)
+    if len(data) < size:
+        raise EOFError
+    pcm = np.frombuffer(data, dtype="<i4").reshape(shape["frames"], shape["channels"])
+    return Source(Sound(pcm, shape["sample_rate"], shape["bits"]), shape["comment"])
+
+
+def _own_stdout() -> IO[bytes]:
+    """Our channel, with file descriptor 1 turned to stderr so that no library can write into it."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return out
+
+
+def _end_with_the_parent(commands: IO[bytes]) -> None:
+    commands.read(1)
+    os._exit(1)
+
+
+def _write(out: IO[bytes], event: Step | Audio) -> None:
+    if isinstance(event, Step):
+        _line(out, {"step": [event.stage, event.number, event.total]})
+        return
+    _line(out, {"song": _description(event)})
+    out.write(_bytes(event.sound))
+    out.flush()
+
+
+def _line(out: IO[bytes], message: dict[str, Any]) -> None:
+    out.write(json.dumps(message).encode("ascii") + b"\n")
+    out.flush()
+
+
+def _bytes(sound: Sound) -> memoryview:
+    import numpy as np
+
+    return np.ascontiguousarray(sound.pcm, dtype="<i4").data.cast("B")
+
+
+def _description(audio: Audio) -> dict[str, Any]:
+    return {
+        "frames": len(audio.sound.pcm),
+        "channels": audio.sound.channels,
+        "sample_rate": audio.sound.sample_rate,
+        "bits": audio.sound.bits,
+        "tags": audio.tags,
+        "lyrics": audio.lyrics,
+        "notes": audio.notes,
+        "sections": [[section.name, section.start, section.end] for section in audio.sections],
+        "plan": audio.plan,
+    }
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (EOFError, BrokenPipeError):
+        os._exit(1)
