@@ -30,16 +30,12 @@ _BLOCK = 1 << 20
 
 def events(request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
     """What the worker says, as it says it; its last step again whenever it is silent for 0.2 s."""
-    heard: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    with contextlib.ExitStack() as ends:
-        log = ends.enter_context(tempfile.TemporaryFile())
-        commands, answers = _worker(log, ends)
-        ends.enter_context(_thread(_listen, answers, heard))
-        ends.enter_context(_thread(_feed, commands, _job(request, source, renderer), source))
-        ends.callback(process.kill)
+    job = _job(request, source, renderer)
+    with tempfile.TemporaryFile() as log, _worker(log) as process, _conversation(process, job, source) as heard:
         last = Step("starting", 0, 1)
         yield last
-        while (event := _event(heard, last, log)) is not None:
+        while True:
+            event = _event(heard, last, log)
             yield event
             if isinstance(event, Audio):
                 return
@@ -50,19 +46,35 @@ def events(request: Request, source: Source | None, renderer: Renderer) -> Itera
 def _worker(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     # One thread for linear algebra: the same sums in the same order, and one core left to the server.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, *_COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         env=environment,
         creationflags=_NO_WINDOW,
-    )
-    try:
+    ) as process:
         yield process
+
+
+@contextlib.contextmanager
+def _conversation(
+    process: subprocess.Popen[bytes], job: bytes, source: Source | None
+) -> Iterator[queue.SimpleQueue[dict[str, Any] | None]]:
+    """What the worker answers while it is fed. Leaving the block kills it, which ends both threads."""
+    heard: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    threads = (
+        threading.Thread(target=_listen, args=(process.stdout, heard), daemon=True),
+        threading.Thread(target=_feed, args=(process.stdin, job, source), daemon=True),
+    )
+    for thread in threads:
+        thread.start()
+    try:
+        yield heard
     finally:
         process.kill()
-        process.wait()
+        for thread in threads:
+            thread.join()
 
 
 def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
@@ -80,28 +92,26 @@ def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
     return json.dumps(job).encode("ascii") + b"\n"
 
 
-def _feed(process: subprocess.Popen[bytes], job: bytes, source: Source | None) -> None:
+def _feed(commands: IO[bytes], job: bytes, source: Source | None) -> None:
     """Write the job and the source, and leave the pipe open; a worker that is gone is noticed by the listener."""
-    stdin = process.stdin
-    assert stdin is not None  # noqa: S101
-    with contextlib.suppress(BrokenPipeError, OSError):
-        stdin.write(job)
+    with contextlib.suppress(OSError, ValueError):
+        commands.write(job)
         if source is not None:
             pcm = memoryview(source.sound.pcm.astype("<i4", order="C")).cast("B")
             for start in range(0, len(pcm), _BLOCK):
-                stdin.write(pcm[start : start + _BLOCK])
-        stdin.flush()
+                commands.write(pcm[start : start + _BLOCK])
+        commands.flush()
 
 
-def _listen(process: subprocess.Popen[bytes], heard: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+def _listen(answers: IO[bytes], heard: queue.SimpleQueue[dict[str, Any] | None]) -> None:
     """Put each message in the queue, samples included, and None at the end of the stream."""
-    stdout = process.stdout
-    assert stdout is not None  # noqa: S101
-    for line in stdout:
+    for line in answers:
+        if not line.endswith(b"\n"):
+            break
         message = json.loads(line)
         if "song" in message:
             size = 4 * message["song"]["frames"] * message["song"]["channels"]
-            message["samples"] = stdout.read(size)
+            message["samples"] = answers.read(size)
             if len(message["samples"]) < size:
                 break
         heard.put(message)
