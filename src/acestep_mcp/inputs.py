@@ -1,0 +1,198 @@
+"""What a person or a model gives as `audio_url`, turned into real audio on disk or an address to pass on."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from acestep_mcp.errors import FieldError, InvalidRequest, NotFound
+from acestep_mcp.library import Track
+
+ACCEPTED = (
+    "a track id or acestep:// uri, the absolute path of an audio file (or a file:// URI) in the music folder or "
+    "an allowed folder, the bare name of a file there, an https:// address, or a data: URI of audio"
+)
+MAX_DATA_URI = 64 * 2**20
+_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".aif", ".aiff", ".opus", ".w64", ".au", ".caf"})
+_TRACK_ID = re.compile(r"[0-9a-z]{16}")
+_WINDOWS_PATH = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
+_DATA = re.compile(r"^data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Audio on this machine, decoded once to be sure that it is audio. `temporary` files are ours to remove."""
+
+    path: Path
+    seconds: float
+    content_type: str
+    parent: str | None = None
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An https address, passed on as it is."""
+
+    url: str
+
+
+class Inputs:
+    """Reads only from the allowed folders, and only audio.
+
+    `find` answers a track by id, URI or file name (NotFound otherwise); `scratch` is where data URIs and uploads lie.
+    """
+
+    def __init__(self, allowed: tuple[Path, ...], scratch: Path, find: Callable[[str], Track]) -> None:
+        self._allowed = tuple(folder.resolve() for folder in allowed)
+        self._scratch = scratch.resolve()
+        self._find = find
+
+    def resolve(self, given: str) -> Local | Remote:
+        """Raises InvalidRequest (field `audio_url`) that says what is accepted, with near matches for a missing file."""
+        given = given.strip()
+        scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
+        match scheme:
+            case "https":
+                return Remote(given)
+            case "data":
+                return self._data(given)
+            case "upload":
+                return self._upload(given)
+            case "acestep":
+                return self._track(given)
+            case "file":
+                return self._local(_file_path(given))
+            case "":
+                return self._named(given)
+        raise _rejected(f"{scheme}: addresses are not accepted. Give {ACCEPTED}.")
+
+    def _named(self, given: str) -> Local:
+        path = Path(given).expanduser()
+        if path.is_absolute():
+            return self._local(path)
+        if _TRACK_ID.fullmatch(given):
+            return self._track(given)
+        if "/" in given or "\\" in given:
+            raise _rejected(
+                f"{_short(given)} is a relative path, and it is not known relative to what. Give {ACCEPTED}."
+            )
+        return self._bare(given)
+
+    def _track(self, given: str) -> Local:
+        try:
+            track = self._find(given)
+        except NotFound as exc:
+            raise _rejected(exc.message) from exc
+        if track.deleted:
+            raise _rejected(f"track {track.id} is in the trash; call delete_track with restore=true to bring it back.")
+        return _decoded(track.path, parent=track.id)
+
+    def _local(self, path: Path) -> Local:
+        real = path.resolve()  # links are followed first: where they lead decides
+        if not any(real.is_relative_to(folder) for folder in self._allowed):
+            folders = ", ".join(map(str, self._allowed))
+            raise _rejected(
+                f"{path} lies outside the folders that may be read ({folders}). Move the file there, or add its "
+                "folder to ACESTEP_ALLOWED_DIRS."
+            )
+        if not real.is_file():
+            raise _rejected(f"there is no file {path}. {self._near(path.name)}")
+        return _decoded(real, parent=self._parent(real))
+
+    def _bare(self, name: str) -> Local:
+        found = [path for path in self._files() if path.name == name]
+        if len(found) == 1:
+            return _decoded(found[0], parent=self._parent(found[0]))
+        if found:
+            places = ", ".join(str(path) for path in found[:5])
+            raise _rejected(f"{name!r} is there more than once: {places}. Give the absolute path of one of them.")
+        raise _rejected(
+            f"there is no file {_short(name)} in the allowed folders. {self._near(name)} Accepted are {ACCEPTED}."
+        )
+
+    def _parent(self, path: Path) -> str | None:
+        """The track that this file is, if it is one."""
+        try:
+            track = self._find(path.name)
+        except NotFound:
+            return None
+        return track.id if track.path.resolve() == path else None
+
+    def _files(self) -> Iterator[Path]:
+        for folder in dict.fromkeys(self._allowed):
+            if folder.is_dir():
+                yield from (path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES)
+
+    def _near(self, name: str) -> str:
+        names = [path.name for path in self._files()]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+        return f"Near matches: {', '.join(near)}." if near else "list_tracks shows the songs that are here."
+
+    def _data(self, given: str) -> Local:
+        if len(given) > MAX_DATA_URI * 4 // 3 + 200:
+            raise _rejected(f"the data: URI is larger than {MAX_DATA_URI >> 20} MiB. Save the audio as a file instead.")
+        head = _DATA.match(given)
+        if head is None:
+            raise _rejected("the data: URI is malformed: it must look like data:audio/wav;base64,UklGR...")
+        body = given[head.end() :]
+        try:
+            data = base64.b64decode(unquote(body), validate=True) if head[3] else unquote(body).encode("latin-1")
+        except (binascii.Error, UnicodeEncodeError) as exc:
+            raise _rejected(f"the data: URI cannot be decoded ({exc}). Send the whole file, base64-encoded.") from exc
+        return self._temporary(data)
+
+    def _temporary(self, data: bytes) -> Local:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        path = self._scratch / f"data-{secrets.token_hex(12)}.audio"
+        path.write_bytes(data)
+        try:
+            return _decoded(path, shown="the data: URI", temporary=True)
+        except InvalidRequest:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _upload(self, given: str) -> Local:
+        name = given.removeprefix("upload://")
+        path = (self._scratch / name).resolve()
+        if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}\.[a-z0-9]{2,5}", name) or not path.is_file():
+            raise _rejected("that upload is unknown or has expired. Upload the file again.")
+        return _decoded(path, shown="the upload")
+
+
+def _decoded(path: Path, *, parent: str | None = None, shown: str = "", temporary: bool = False) -> Local:
+    """Decode all of it: only real audio is read or sent on."""
+    from acestep_mcp.audio.read import probe, read
+
+    try:
+        sound = read(path, max_seconds=600)
+        properties = probe(path)
+    except InvalidRequest as exc:
+        if shown and exc.fields:
+            message = exc.fields[0].message.replace(path.name, shown)
+            raise InvalidRequest.of(FieldError("audio_url", message, exc.fields[0].type)) from exc
+        raise
+    return Local(path, sound.seconds, properties.content_type, parent, temporary)
+
+
+def _file_path(uri: str) -> Path:
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost"):
+        raise _rejected(f"{_short(uri)} names another machine. Give {ACCEPTED}.")
+    return Path(url2pathname(parts.path))
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _rejected(message: str) -> InvalidRequest:
+    return InvalidRequest.of(FieldError("audio_url", message))

@@ -1,0 +1,137 @@
+"""One SQLite file for all processes of a user: jobs, their leases, and the index of tracks."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from acestep_mcp.errors import StorageError
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS processes (id TEXT PRIMARY KEY, heartbeat REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    endpoint TEXT NOT NULL,
+    request TEXT NOT NULL,
+    status TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    ended_at REAL,
+    queue_url TEXT NOT NULL DEFAULT '',
+    ticket TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    progress TEXT NOT NULL DEFAULT '{}',
+    logs TEXT NOT NULL DEFAULT '[]',
+    result TEXT,
+    track_id TEXT,
+    file_name TEXT,
+    parent TEXT,
+    error TEXT,
+    estimated_cost REAL NOT NULL DEFAULT 0,
+    cost REAL,
+    notes TEXT NOT NULL DEFAULT '[]',
+    options TEXT NOT NULL DEFAULT '{}',
+    fingerprint TEXT NOT NULL,
+    idempotency_key TEXT UNIQUE,
+    answer TEXT NOT NULL DEFAULT 'open',
+    caller TEXT,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    owner TEXT
+);
+CREATE INDEX IF NOT EXISTS jobs_open ON jobs (status, owner);
+CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs (fingerprint);
+CREATE TABLE IF NOT EXISTS tracks (
+    change INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    sidecar_name TEXT NOT NULL,
+    stamp TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    search TEXT NOT NULL,
+    sidecar TEXT NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (folder, id)
+);
+CREATE INDEX IF NOT EXISTS tracks_newest ON tracks (folder, deleted, created_at DESC, id DESC);
+"""
+
+
+class Database:
+    """A connection shared by the threads of one process; every method of its users is one short transaction."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StorageError when the file cannot be made or is not a database."""
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as exc:
+            raise self._unusable(exc) from exc
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._connection.row_factory = sqlite3.Row
+        with self.writing() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise StorageError(
+                    f"The database {self.path} was written by a newer acestep-mcp. Update this one, "
+                    "or set ACESTEP_DATA_DIR to another folder."
+                )
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        # After the first transaction: switching the journal needs the file to itself, and is kept in the file.
+        with self._translated(), self._lock:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for SELECTs that need no common snapshot."""
+        with self._translated(), self._lock:
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One immediate transaction: committed as a whole, or not at all."""
+        with self._translated(), self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as exc:
+            raise self._unusable(exc) from exc
+
+    def _unusable(self, exc: Exception) -> StorageError:
+        return StorageError(
+            f"The job database {self.path} cannot be used: {exc}. Free disk space, check that the folder is "
+            "writable, or set ACESTEP_DATA_DIR to another folder. Nothing was submitted or lost."
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()

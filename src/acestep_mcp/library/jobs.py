@@ -1,0 +1,285 @@
+"""Jobs on disk: written before anything is submitted, owned by the process that holds their lease."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from acestep_mcp.errors import InvalidRequest, NotFound, SpendLimitReached
+from acestep_mcp.library import Job, Progress, Status
+from acestep_mcp.library.database import Database
+
+ASKED_AGAIN_SECONDS = 600
+LOG_LINES = 50
+_OPEN = (Status.NEW, Status.IN_QUEUE, Status.IN_PROGRESS)
+_OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
+_JSON = frozenset({"request", "ticket", "progress", "logs", "result", "error", "notes", "options"})
+
+
+class Jobs:
+    """The job table as one process sees it.
+
+    `lease` is how many seconds after its last heartbeat a process counts as dead. All times are wall-clock
+    seconds: processes that share the file share a machine.
+    """
+
+    def __init__(self, database: Database, *, lease: float = 15.0) -> None:
+        self._database = database
+        self.lease = lease
+        self.process = secrets.token_hex(8)
+
+    # -- leases
+
+    def beat(self) -> None:
+        """Say that this process is alive; forget processes that died long ago."""
+        now = time.time()
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT INTO processes VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET heartbeat = excluded.heartbeat",
+                (self.process, now),
+            )
+            db.execute("DELETE FROM processes WHERE heartbeat < ?", (now - 3600,))
+
+    def leave(self) -> None:
+        """End in good order: what it owned can be taken over at once."""
+        with self._database.writing() as db:
+            db.execute("DELETE FROM processes WHERE id = ?", (self.process,))
+
+    def adopt(self) -> list[Job]:
+        """Take over every open job whose owner is dead, and say which."""
+        with self._database.writing() as db:
+            rows = db.execute(
+                f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner IS NULL OR owner NOT IN "
+                "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number",
+                (time.time() - self.lease,),
+            ).fetchall()
+            db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self.process, row["id"]) for row in rows])
+        return [_job(row) for row in rows]
+
+    def mine(self, job_id: str) -> bool:
+        """True while this process still holds the job's lease; asked before anything that cannot be undone."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT owner FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return bool(row) and row["owner"] == self.process
+
+    # -- making
+
+    def add(self, job: Job, *, idempotency_key: str | None = None, spend_limit: float | None = None) -> Job:
+        """Put a new job on disk, or give back the earlier one that this call repeats (`attached`).
+
+        Its estimated cost is reserved in the same transaction; past `spend_limit` dollars a day it raises
+        SpendLimitReached and nothing is recorded. InvalidRequest when an idempotency key comes back with other
+        arguments.
+        """
+        fingerprint = fingerprint_of(job.endpoint, job.request)
+        with self._database.writing() as db:
+            earlier = self._repeated(db, fingerprint, idempotency_key)
+            if earlier is not None:
+                db.execute("UPDATE jobs SET answer = 'open', caller = ? WHERE id = ?", (self.process, earlier["id"]))
+                return _job(earlier, attached=True)
+            if spend_limit is not None and job.estimated_cost > 0:
+                _check_spend(db, job.estimated_cost, spend_limit)
+            values = {
+                **_columns(asdict(job)),
+                "fingerprint": fingerprint,
+                "idempotency_key": idempotency_key,
+                "caller": self.process,
+                "owner": self.process,
+            }
+            db.execute(
+                f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", [*values.values()]
+            )
+        return job
+
+    def _repeated(self, db: sqlite3.Connection, fingerprint: str, key: str | None) -> sqlite3.Row | None:
+        """The job that this call asks for again: by its key, else by an answer that never arrived."""
+        if key is not None:
+            row = db.execute("SELECT * FROM jobs WHERE idempotency_key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            if row["fingerprint"] != fingerprint:
+                raise InvalidRequest(
+                    f"The idempotency key {key!r} was used before with other arguments (job {row['id']}). "
+                    "Use a new key for a new song."
+                )
+            if row["status"] in (Status.FAILED, Status.CANCELLED):
+                db.execute("UPDATE jobs SET idempotency_key = NULL WHERE id = ?", (row["id"],))
+                return None
+            return _row(row)
+        now = time.time()
+        return _row(
+            db.execute(
+                "SELECT * FROM jobs WHERE fingerprint = ? AND status NOT IN ('FAILED', 'CANCELLED') "
+                "AND max(created_at, coalesce(ended_at, 0)) > ? AND (answer = 'cut' OR (answer = 'open' AND "
+                "caller NOT IN (SELECT id FROM processes WHERE heartbeat >= ?))) ORDER BY number DESC LIMIT 1",
+                (fingerprint, now - ASKED_AGAIN_SECONDS, now - self.lease),
+            ).fetchone()
+        )
+
+    def answer(self, job_id: str, answer: str) -> None:
+        """`delivered`: its caller has the answer. `cut`: the caller went away without one."""
+        with self._database.writing() as db:
+            db.execute("UPDATE jobs SET answer = ? WHERE id = ?", (answer, job_id))
+
+    # -- changing
+
+    def update(self, job_id: str, **changes: Any) -> bool:
+        """Change an open job that this process owns; False (and no change) when the lease or the job has ended."""
+        values = _columns(changes)
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        with self._database.writing() as db:
+            cursor = db.execute(
+                f"UPDATE jobs SET {assignments} WHERE id = ? AND owner = ? AND status IN {_OPEN_SQL}",
+                [*values.values(), job_id, self.process],
+            )
+            return cursor.rowcount == 1
+
+    def attempt(self, job_id: str) -> int:
+        """Count one more submit of an owned job, before it is sent; answers which one this is."""
+        with self._database.writing() as db:
+            db.execute(
+                "UPDATE jobs SET attempts = attempts + 1, ticket = NULL WHERE id = ? AND owner = ?",
+                (job_id, self.process),
+            )
+            row = db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return int(row["attempts"])
+
+    def reserve_name(self, job_id: str, names: Iterable[str]) -> str:
+        """The first of the names that no job has; a job that already has one keeps it."""
+        with self._database.writing() as db:
+            row = db.execute("SELECT file_name FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            if row["file_name"]:
+                return str(row["file_name"])
+            for name in names:
+                if db.execute("SELECT 1 FROM jobs WHERE file_name = ?", (name,)).fetchone() is None:
+                    db.execute("UPDATE jobs SET file_name = ? WHERE id = ?", (name, job_id))
+                    return name
+        raise AssertionError("the names never end")
+
+    def request_cancel(self, job_id: str) -> None:
+        """Leave a note for the owner, whichever process that is."""
+        with self._database.writing() as db:
+            db.execute(f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND status IN {_OPEN_SQL}", (job_id,))
+
+    def cancel_requested(self, job_id: str) -> bool:
+        with self._database.reading() as db:
+            row = db.execute("SELECT cancel_requested FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return bool(row and row["cancel_requested"])
+
+    # -- reading
+
+    def get(self, job_id: str) -> Job:
+        """Raises NotFound with the newest ids."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            recent = ", ".join(job.id for job in self.newest(5)) or "none yet"
+            raise NotFound(
+                f"There is no job {job_id!r}. Recent jobs: {recent}. Call get_job without an id to list them."
+            )
+        return _job(row)
+
+    def ticket(self, job_id: str) -> tuple[dict[str, Any] | None, int]:
+        """What the queue gave at the submit (None: not submitted, or not known), and how many submits there were."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT ticket, attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return (json.loads(row["ticket"]) if row["ticket"] else None), int(row["attempts"])
+
+    def newest(self, limit: int) -> list[Job]:
+        with self._database.reading() as db:
+            rows = db.execute("SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+        return [_job(row) for row in rows]
+
+    def rates(self, backend: str, endpoint: str) -> list[tuple[float, float]]:
+        """(seconds of run time, seconds of audio) of the newest finished jobs, for estimates."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT ended_at - started_at AS run, json_extract(options, '$.seconds') AS seconds FROM jobs "
+                "WHERE backend = ? AND endpoint = ? AND status = 'COMPLETED' AND started_at IS NOT NULL "
+                "AND seconds > 0 ORDER BY number DESC LIMIT 20",
+                (backend, endpoint),
+            ).fetchall()
+        return [(float(row["run"]), float(row["seconds"])) for row in rows]
+
+    def spent_today(self) -> float:
+        """Dollars spent or reserved since local midnight."""
+        with self._database.reading() as db:
+            return _spent(db)
+
+
+def fingerprint_of(endpoint: str, request: Mapping[str, Any]) -> str:
+    """The same for calls with the same arguments, in whatever order they came."""
+    text = json.dumps([endpoint, request], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def new_id() -> str:
+    """80 random bits: not to be guessed, and short enough to be typed."""
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    return "".join(secrets.choice(alphabet) for _ in range(16))
+
+
+def _spent(db: sqlite3.Connection) -> float:
+    day = time.localtime()
+    midnight = time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1))
+    row = db.execute(
+        "SELECT coalesce(sum(coalesce(cost, estimated_cost)), 0) AS spent FROM jobs WHERE created_at >= ?", (midnight,)
+    ).fetchone()
+    return float(row["spent"])
+
+
+def _check_spend(db: sqlite3.Connection, cost: float, limit: float) -> None:
+    spent = _spent(db)
+    if spent + cost > limit + 1e-9:
+        raise SpendLimitReached(
+            f"This song costs about ${cost:.4f}, today's songs already about ${spent:.4f}, and the limit is "
+            f"${limit:.2f} a day. Nothing was submitted. Raise ACESTEP_MAX_SPEND_USD, make a shorter song, "
+            "or use the draft engine (ACESTEP_BACKEND=draft)."
+        )
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Job fields as column values; fields that no column holds are left out."""
+    kept = {name: value for name, value in values.items() if name not in ("attached", "request_id")}
+    return {
+        name: json.dumps(value, ensure_ascii=False) if name in _JSON and value is not None else value
+        for name, value in kept.items()
+    }
+
+
+def _row(row: Any) -> sqlite3.Row | None:
+    return row if isinstance(row, sqlite3.Row) else None
+
+
+def _job(row: sqlite3.Row, *, attached: bool = False) -> Job:
+    loaded: dict[str, Any] = {name: json.loads(row[name]) if row[name] else None for name in _JSON}
+    ticket = loaded["ticket"] or {}
+    return Job(
+        id=row["id"],
+        endpoint=row["endpoint"],
+        request=loaded["request"],
+        status=Status(row["status"]),
+        backend=row["backend"],
+        created_at=row["created_at"],
+        queue_url=row["queue_url"],
+        request_id=ticket.get("request_id"),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        progress=Progress(**loaded["progress"]),
+        logs=tuple(loaded["logs"]),
+        result=loaded["result"],
+        track_id=row["track_id"],
+        parent=row["parent"],
+        error=loaded["error"],
+        estimated_cost=row["estimated_cost"],
+        cost=row["cost"],
+        notes=tuple(loaded["notes"]),
+        options=loaded["options"],
+        attached=attached,
+    )

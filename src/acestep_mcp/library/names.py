@@ -1,0 +1,41 @@
+"""File names that people can read and every system takes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+_MAX_BYTES = 120
+
+
+def stems(date: str, words: str, seed: int | None) -> Iterator[str]:
+    """`2026-11-22 lofi hiphop chill (42)`, then the same with 2, 3 ... behind; never ends."""
+    seed_part = "" if seed is None else f" ({seed})"
+    stem = f"{date} {plain(words)}{seed_part}"
+    yield stem
+    yield from (f"{stem} {number}" for number in itertools.count(2))
+
+
+def plain(text: str) -> str:
+    """Letters, digits, spaces and dashes of any script, at most 120 bytes, safe on Windows; `song` if none is left."""
+    text = unicodedata.normalize("NFC", text)
+    kept = "".join(c if unicodedata.category(c)[0] in "LNM" or c in "-'" else " " for c in text)
+    words = re.sub(r"\s+", " ", kept).strip(" -'")
+    while len(words.encode()) > _MAX_BYTES:
+        words = words[: len(words) * 3 // 4].rsplit(" ", 1)[0].strip(" -'") or words[:10]
+    return f"{words} song" if words.lower() in _RESERVED else words or "song"
+
+
+def title_of(tags: str, prompt: str = "") -> str:
+    """A short title: the prompt's beginning, else the first few tags."""
+    if prompt.strip():
+        return _cut(" ".join(prompt.split()), 60)
+    parts = [part.strip() for part in re.split(r"[,\n;|]", tags) if part.strip()]
+    return _cut(" ".join(parts[:4]), 60) or "song"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit + 1].rsplit(" ", 1)[0][:limit].rstrip(" ,.;:-")
