@@ -1,0 +1,68 @@
+"""The commands, and the one place where an error becomes words, JSON and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from acestep_mcp import __version__
+from acestep_mcp.cli.doctor import doctor
+from acestep_mcp.cli.jobs import jobs
+from acestep_mcp.cli.make import make
+from acestep_mcp.cli.output import failure, print_json
+from acestep_mcp.cli.serve import serve
+from acestep_mcp.cli.tracks import tracks
+from acestep_mcp.errors import AceStepError
+
+EPILOG = "Without a command: an MCP server on stdin and stdout, for a host to start."
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="acestep-mcp", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Make music from tags and lyrics, and keep it: a studio, and an MCP server for language models."""
+
+
+for command in (serve, make, tracks, jobs, doctor):
+    commands.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """0: done. 1: it did not work. 2: the command line is wrong. 130: stopped by Ctrl-C."""
+    _any_letter_prints()
+    as_json = "--json" in arguments
+    try:
+        code = commands.main(list(arguments), prog_name="acestep-mcp", standalone_mode=False)
+    except click.UsageError as exc:
+        return _say(exc, "usage", 2, as_json=as_json)
+    except click.ClickException as exc:
+        return _say(exc, "error", exc.exit_code, as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return 130
+    except AceStepError as exc:
+        if as_json:
+            print_json(failure(exc))
+        else:
+            click.echo(f"Error: {exc.message}", err=True)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _say(exc: click.ClickException, code: str, exit_code: int, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"error": {"code": code, "message": exc.format_message()}})
+    else:
+        exc.show()
+    return exit_code
+
+
+def _any_letter_prints() -> None:
+    """A Japanese title on a Western code page prints as question marks rather than as a traceback."""
+    streams: tuple[Any, ...] = (sys.stdout, sys.stderr)
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

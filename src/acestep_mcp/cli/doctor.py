@@ -1,0 +1,125 @@
+"""`acestep-mcp doctor`: what is set, what is wrong with it, and what would be used."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import SecretStr
+
+from acestep_mcp import __version__
+from acestep_mcp.cli.output import print_json
+from acestep_mcp.cli.session import with_studio
+from acestep_mcp.errors import AceStepError
+from acestep_mcp.settings import Settings, load
+
+PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer")
+_LOW_DISK = 500 * 2**20
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> int:
+    """Say what is set, what is wrong and what would be used. Exit code 1 when something needs mending."""
+    settings = load()
+    backend, failed = _backend(settings)
+    folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]
+    problems = [*settings.problems, *failed, *(trouble for folder in folders for trouble in folder["problems"])]
+    told = {
+        "version": __version__,
+        "problems": list(dict.fromkeys(problems)),
+        "backend": backend,
+        "folders": folders,
+        "sound": _sound(),
+        "settings": _settings(settings),
+        "versions": _versions(),
+    }
+    print_json(told) if as_json else _print(told)
+    return 1 if problems else 0
+
+
+def _backend(settings: Settings) -> tuple[dict[str, Any], list[str]]:
+    """What the studio says of itself, and why it could not be opened."""
+    try:
+        return with_studio(lambda studio: studio.status(), settings), []
+    except AceStepError as exc:
+        return {}, [exc.message]
+
+
+def _folder(name: str, path: Path) -> dict[str, Any]:
+    """A folder that is not there yet is judged by the nearest one above it."""
+    there = next((folder for folder in (path, *path.parents) if folder.is_dir()), path)
+    free = shutil.disk_usage(there).free if there.is_dir() else 0
+    problems = []
+    if not os.access(there, os.W_OK | os.X_OK):
+        problems.append(
+            f"{path} cannot be written to. Mend its rights or set ACESTEP_{name.upper()} to another folder."
+        )
+    elif free < _LOW_DISK:
+        problems.append(f"{path} has only {free // 2**20} MiB of free space; a song takes up to 46 MiB.")
+    return {"name": name, "path": str(path), "exists": path.is_dir(), "free_bytes": free, "problems": problems}
+
+
+def _sound() -> str:
+    """Which player the draft engine has on this machine."""
+    if find_spec("midirenderer"):
+        return "midirenderer with a General MIDI SoundFont"
+    return "the built-in synthesiser (midirenderer has no package for this platform)"
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    """Every setting; of a secret only whether it is there."""
+    told: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        told[name] = "set" if isinstance(value, SecretStr) else _plain(value)
+    return told
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [str(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _versions() -> dict[str, str]:
+    told = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in PACKAGES:
+        try:
+            told[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            told[name] = "not installed"
+    return told
+
+
+def _print(told: dict[str, Any]) -> None:
+    click.echo(f"acestep-mcp {told['version']}")
+    for key, value in told["backend"].items():
+        if key not in ("version", "settings", "problems", "folders"):
+            click.echo(f"  {key:<22} {_line(value)}")
+    click.echo("Folders")
+    for folder in told["folders"]:
+        state = "there" if folder["exists"] else "made at the first song"
+        click.echo(f"  {folder['name']:<22} {folder['path']} ({state}, {folder['free_bytes'] / 2**30:.1f} GiB free)")
+    click.echo(f"Sound\n  {'player':<22} {told['sound']}")
+    for title in ("settings", "versions"):
+        click.echo(title.capitalize())
+        for key, value in told[title].items():
+            click.echo(f"  {key:<22} {_line(value)}")
+    click.echo("Problems" if told["problems"] else "No problems found.")
+    for problem in told["problems"]:
+        click.echo(f"  - {problem}")
+
+
+def _line(value: Any) -> str:
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_line(part)}" for key, part in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,102 @@
+"""`acestep-mcp jobs`: what was asked for, what goes on, and what went wrong."""
+
+from __future__ import annotations
+
+import click
+
+from acestep_mcp.cli.output import ended_badly, failure, job_json, local_time, outcome_json, print_json
+from acestep_mcp.cli.progress import shown
+from acestep_mcp.cli.session import follow, with_studio
+from acestep_mcp.library import Job
+from acestep_mcp.settings import load
+from acestep_mcp.studio import Outcome, Studio
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def jobs(ctx: click.Context) -> None:
+    """List, show, wait for or cancel jobs."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_jobs)
+
+
+@jobs.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@as_json_option
+def list_jobs(limit: int, as_json: bool) -> None:
+    """The newest jobs first."""
+    found: list[Job] = with_studio(lambda studio: studio.jobs(limit), load())
+    if as_json:
+        print_json({"jobs": [job_json(job) for job in found]})
+        return
+    for job in found:
+        click.echo(f"{job.id}  {local_time(job.created_at)}  {job.status:<11}  {_words(job)}")
+    if not found:
+        click.echo("No jobs yet. Make a song: acestep-mcp make --help", err=True)
+
+
+@jobs.command()
+@click.argument("job_id")
+@as_json_option
+def show(job_id: str, as_json: bool) -> None:
+    """One job, its request and its last log lines."""
+    outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load())
+    if as_json:
+        print_json(outcome_json(outcome) | {"request": outcome.job.request, "logs": list(outcome.job.logs)})
+        return
+    for key, value in job_json(outcome.job).items():
+        click.echo(f"{key:<11} {value}")
+    for key, value in outcome.job.request.items():
+        click.echo(f"  {key}: {value}")
+    for line in outcome.job.logs[-10:]:
+        click.echo(f"  | {line}")
+    if outcome.track:
+        click.echo(f"{'file':<11} {outcome.track.path}")
+
+
+@jobs.command()
+@click.argument("job_id")
+@as_json_option
+def wait(job_id: str, as_json: bool) -> int:
+    """Wait for a job and print the song's path; a job whose program has gone is taken up and finished here."""
+
+    async def use(studio: Studio) -> Outcome:
+        with shown() as show:
+            outcome = await follow(studio, job_id, show)
+        await studio.delivered(job_id)
+        return outcome
+
+    outcome: Outcome = with_studio(use, load())
+    if outcome.track is None:
+        error = ended_badly(outcome.job)
+        if not as_json:
+            raise error
+        print_json(failure(error) | {"job": job_json(outcome.job)})
+        return 1
+    if as_json:
+        print_json(outcome_json(outcome))
+    else:
+        click.echo(str(outcome.track.path))
+    return 0
+
+
+@jobs.command()
+@click.argument("job_id")
+@as_json_option
+def cancel(job_id: str, as_json: bool) -> None:
+    """Cancel a job, wherever it runs."""
+    outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load())
+    if as_json:
+        print_json({"job": job_json(outcome.job)})
+        return
+    click.echo(f"Job {job_id}: {outcome.job.status}")
+
+
+def _words(job: Job) -> str:
+    """The few words of a request that tell it from another, or how far it is, or why it failed."""
+    if job.error:
+        return str(job.error.get("message", ""))
+    about = str(job.request.get("tags") or job.request.get("prompt") or job.endpoint)
+    return about if job.status.is_terminal else f"{about} ({job.progress.describe()})"

@@ -1,0 +1,90 @@
+"""What is printed: one JSON object, or lines for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+import click
+
+from acestep_mcp.errors import AceStepError, GenerationFailed, InvalidRequest, JobCancelled
+from acestep_mcp.library import Job, Status, Track
+from acestep_mcp.studio import Outcome
+
+
+def print_json(answer: dict[str, Any]) -> None:
+    """Exactly one object on stdout, with escapes only where stdout cannot carry the letters themselves."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(answer, ensure_ascii=not unicode, indent=2, default=str))
+
+
+def failure(exc: AceStepError) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": exc.code, "message": exc.message}
+    if isinstance(exc, InvalidRequest) and exc.fields:
+        error["fields"] = [field.detail() for field in exc.fields]
+    return {"error": error}
+
+
+def track_json(track: Track) -> dict[str, Any]:
+    audio = track.sidecar.get("audio", {})
+    return {
+        "id": track.id,
+        "uri": track.uri,
+        "file_path": str(track.path),
+        "title": track.title,
+        "duration": track.duration,
+        "sample_rate": audio.get("sample_rate"),
+        "channels": audio.get("channels"),
+        "size": track.size,
+        "content_type": track.content_type,
+        "parent": track.sidecar.get("parent"),
+        "created_at": track.created_at,
+    }
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """The job as people and scripts need it; what it does not have is left out."""
+    told: dict[str, Any] = {
+        "id": job.id,
+        "status": str(job.status),
+        "endpoint": job.endpoint,
+        "backend": job.backend,
+        "request_id": job.request_id,
+        "created_at": job.created_at,
+        "elapsed": job.elapsed,
+        "progress": None if job.status.is_terminal else job.progress.describe(),
+        "track_id": job.track_id,
+        "cost": job.cost,
+        "notes": list(job.notes) or None,
+        "error": job.error,
+        "attached": job.attached or None,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """The response's fields as the host gave them, then `track` and `job`."""
+    told = {**(outcome.job.result or {}), "job": job_json(outcome.job)}
+    return {**told, "track": track_json(outcome.track)} if outcome.track else told
+
+
+def ended_badly(job: Job) -> AceStepError:
+    """The error of a job that ended without a track."""
+    if job.status is Status.CANCELLED:
+        return JobCancelled(f"Job {job.id} was cancelled; there is no track.")
+    said = (job.error or {}).get("message") or "it ended without a track and without a reason"
+    exc = GenerationFailed(f"Job {job.id}: {said}")
+    exc.code = (job.error or {}).get("code", exc.code)
+    return exc
+
+
+def local_time(seconds: float) -> str:
+    """`2026-11-22 14:03`, in local time."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def clock(seconds: float) -> str:
+    """`3:05` for 185 s."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,51 @@
+"""Progress on stderr: a bar where somebody watches, a line at each change where nobody does."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from acestep_mcp.library import Progress
+
+Show = Callable[[Progress], None]
+
+
+@contextlib.contextmanager
+def shown() -> Iterator[Show]:
+    """A function to hand each progress to; it draws a bar on a terminal and writes lines elsewhere."""
+    if sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def show(progress: Progress) -> None:
+            bar.update(task, completed=progress.fraction, description=progress.describe())
+
+        yield show
+
+
+def _lines() -> Show:
+    last: list[object] = [None]
+
+    def show(progress: Progress) -> None:
+        now = (progress.stage, progress.queue_position)
+        if now != last[0]:
+            last[0] = now
+            click.echo(progress.describe(), err=True)
+
+    return show

@@ -1,0 +1,24 @@
+"""`acestep-mcp serve`: the MCP server on stdio or on Streamable HTTP."""
+
+from __future__ import annotations
+
+import click
+
+from acestep_mcp.settings import load
+
+
+@click.command()
+@click.option("--http", is_flag=True, help="Streamable HTTP instead of stdio.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Off loopback a token is required.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--token", help="Bearer token that callers must send; better given as ACESTEP_TOKEN.")
+def serve(http: bool, host: str, port: int, token: str | None) -> int:
+    """Serve MCP on stdin and stdout (what `acestep-mcp` alone does), or with --http on a port."""
+    settings = load(token=token)
+    if http:
+        from acestep_mcp.server import http as streamable
+
+        return streamable.run(settings, host=host, port=port)
+    from acestep_mcp.server import stdio
+
+    return stdio.run(settings)

@@ -1,0 +1,46 @@
+"""A studio for the length of one command."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from acestep_mcp.errors import AceStepError
+from acestep_mcp.library import Progress
+from acestep_mcp.settings import Settings
+from acestep_mcp.studio import Outcome, Studio
+
+T = TypeVar("T")
+
+
+def with_studio(use: Callable[[Studio], Awaitable[T]], settings: Settings) -> T:
+    """Open the studio, use it, close it; returns what `use` returns and raises what it raises."""
+    import anyio
+
+    return anyio.run(_inside, use, settings)
+
+
+async def _inside(use: Callable[[Studio], Awaitable[Any]], settings: Settings) -> Any:
+    from acestep_mcp.assembly import open_studio
+
+    # Raised outside the studio's task group, which would wrap it in an ExceptionGroup.
+    failed: AceStepError | None = None
+    answer: Any = None
+    async with open_studio(settings) as studio:
+        try:
+            answer = await use(studio)
+        except AceStepError as exc:
+            failed = exc
+    if failed:
+        raise failed
+    return answer
+
+
+async def follow(studio: Studio, job_id: str, show: Callable[[Progress], None]) -> Outcome:
+    """Watch a job to its end, however long that takes."""
+    while True:
+        async for progress in studio.watch(job_id, 3600):
+            show(progress)
+        outcome = await studio.outcome(job_id)
+        if outcome.job.status.is_terminal:
+            return outcome
