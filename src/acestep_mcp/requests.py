@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -17,6 +17,8 @@ from pydantic_core import core_schema
 from acestep_mcp.errors import FieldError, InvalidRequest
 
 logger = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound=BaseModel)
 
 INSTRUMENTAL = "[inst]"
 
@@ -88,10 +90,7 @@ class Request(BaseModel):
 
         Raises InvalidRequest naming every wrong field, its value and its bounds; unknown fields are wrong.
         """
-        try:
-            return cls.model_validate(dict(arguments))
-        except ValidationError as exc:
-            raise InvalidRequest.of(*(_field_error(cls, error) for error in exc.errors(include_url=False))) from exc
+        return parse(cls, arguments)
 
     @classmethod
     def parse_wire(cls, body: Mapping[str, Any]) -> Self:
@@ -215,6 +214,17 @@ def input_schema(model: type[BaseModel]) -> dict[str, Any]:
         **({"required": required} if required else {}),
         "additionalProperties": False,
     }
+
+
+def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
+    """Check arguments against any model that forbids extras; a null means absent.
+
+    Raises InvalidRequest naming every wrong field, its value and its bounds.
+    """
+    try:
+        return model.model_validate({key: value for key, value in arguments.items() if value is not None})
+    except ValidationError as exc:
+        raise InvalidRequest.of(*(_field_error(model, error) for error in exc.errors(include_url=False))) from exc
 
 
 def _field_error(model: type[BaseModel], error: Any) -> FieldError:

@@ -1,0 +1,233 @@
+"""The MCP server: an `MCPServer` whose tools are rows, whose resources are the library, and which opens late."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import anyio
+from mcp import MCPError
+from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    GetPromptResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
+    ResourceTemplateReference,
+)
+from mcp.types import Prompt as PromptEntry
+from mcp.types import ResourceTemplate
+from mcp.types import Tool as ToolEntry
+
+from acestep_mcp import __version__
+from acestep_mcp.errors import AceStepError, InvalidRequest
+from acestep_mcp.library import Track
+from acestep_mcp.requests import parse
+from acestep_mcp.server import resources, results
+from acestep_mcp.server.calls import Answers, Calls
+from acestep_mcp.server.notices import Notices
+from acestep_mcp.server.opening import Opening, OpenStudio, opening
+from acestep_mcp.server.tools import BY_NAME, TOOLS, Room, Tool
+from acestep_mcp.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Transport = Literal["stdio", "http"]
+
+INSTRUCTIONS = """\
+Makes music. Write tags and lyrics yourself and call text_to_audio; use prompt_to_audio only for a quick try.
+A tool that makes a song answers with it, or with a job_id: then call get_job until it is done, and start nothing twice.
+Songs are kept as files; give their file_path to the user. Edits take a track id as audio_url, and the original tags \
+and lyrics from get_track. Engine "draft" plays a sketch, not ACE-Step; status tells which engine is in use."""
+
+IDEMPOTENCY_KEY = "acestep/idempotencyKey"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What one running server holds, from its start to its end."""
+
+    door: Opening
+    calls: Calls
+    notices: Notices
+    answers: Answers | None
+
+
+RequestContext = ServerRequestContext[Life, Any]
+
+
+class AceStepServer(MCPServer[Life]):
+    """See `create_server`. `answers` is set by a transport that can tell when an answer has left."""
+
+    def __init__(self, open_studio: OpenStudio, settings: Settings, transport: Transport) -> None:
+        self._open_studio = open_studio
+        self._studio_settings = settings
+        self._transport = transport
+        bus = InMemorySubscriptionBus()
+        self._bus = bus
+        self._lives: set[Opening] = set()
+        self.answers: Answers | None = None
+        super().__init__(
+            "acestep-mcp",
+            title="ACE-Step",
+            instructions=INSTRUCTIONS,
+            version=__version__,
+            log_level=settings.log_level,
+            lifespan=_lifespan,
+            subscriptions=bus,
+            middleware=[_watch_over],
+        )
+        # MCPServer has no public way to page resources or to complete with a request at hand.
+        add = self._lowlevel_server.add_request_handler
+        add("resources/list", PaginatedRequestParams, self._list_resources)
+        add("completion/complete", CompleteRequestParams, self._complete)
+
+    def end_waits(self) -> None:
+        """The process is about to end: calls that wait answer with their job's handle now."""
+        for door in self._lives:
+            door.end_waits()
+
+    @asynccontextmanager
+    async def life(self) -> AsyncIterator[Life]:
+        notices = Notices(self._bus)
+        async with opening(self._open_studio, notices.follow) as door:
+            self._lives.add(door)
+            try:
+                yield Life(door, Calls(door), notices, self.answers)
+            finally:
+                self._lives.discard(door)
+
+    async def list_tools(self) -> list[ToolEntry]:
+        return [tool.entry() for tool in TOOLS]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Life, Any] | None = None
+    ) -> CallToolResult:
+        if context is None:
+            raise ToolError("A tool of this server is called within a request.")
+        tool = BY_NAME.get(name)
+        if tool is None:
+            raise ToolError(f"Unknown tool: {name}. The tools are {', '.join(BY_NAME)}.")
+        try:
+            return await self._answer(tool, arguments, context)
+        except AceStepError as error:
+            return results.error_result(error, self._studio_settings.problems)
+        except Exception:  # the top of every call: a bug's text may hold secrets and goes to the log alone
+            logger.exception("tool %s failed", name)
+            return results.bug_result(name, self._studio_settings.problems)
+
+    async def _answer(self, tool: Tool, arguments: dict[str, Any], context: Context[Life, Any]) -> CallToolResult:
+        request = context.request_context
+        life = request.lifespan_context
+        key = (request.meta or {}).get(IDEMPOTENCY_KEY)
+        if key is not None and not isinstance(key, str):
+            raise InvalidRequest(f"_meta[{IDEMPOTENCY_KEY!r}] must be a string.")
+        room = Room(
+            door=life.door,
+            calls=life.calls,
+            call=life.calls.of(request),
+            settings=self._studio_settings,
+            url=self._track_url(request),
+            report=context.report_progress,
+            idempotency_key=key,
+        )
+        return await tool.handler(room, parse(tool.arguments, arguments))
+
+    def _track_url(self, request: RequestContext) -> Callable[[Track], str]:
+        if self._transport == "stdio" or request.request is None:
+            return lambda track: track.path.as_uri()
+        from acestep_mcp.server.http import download_url
+
+        return lambda track: download_url(request.request, track, self._studio_settings)
+
+    async def _list_resources(self, ctx: RequestContext, params: PaginatedRequestParams) -> ListResourcesResult:
+        return await resources.page(await _studio(ctx), params.cursor)
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        return list(resources.TEMPLATES)
+
+    async def read_resource(
+        self, uri: Any, context: Context[Life, Any] | None = None
+    ) -> Iterable[ReadResourceContents]:
+        if context is None:
+            raise ToolError("A resource of this server is read within a request.")
+        return [await resources.read(await _studio(context.request_context), str(uri))]
+
+    async def _complete(self, ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
+        found: Completion | None = None
+        if isinstance(params.ref, ResourceTemplateReference):
+            if params.argument.name == "id":
+                found = await resources.complete_id(await _studio(ctx), params.argument.value)
+        return CompleteResult(completion=found or Completion(values=[], total=0, has_more=False))
+
+
+async def _studio(ctx: RequestContext) -> Any:
+    """The open studio, for what is not a tool: our errors become protocol errors."""
+    try:
+        return await ctx.lifespan_context.door()
+    except AceStepError as error:
+        raise MCPError(-32603, f"{error.code}: {error.message}") from error
+
+
+@asynccontextmanager
+async def _lifespan(server: MCPServer[Life]) -> AsyncIterator[Life]:
+    assert isinstance(server, AceStepServer)
+    async with server.life() as life:
+        yield life
+
+
+async def _watch_over(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+    """Middleware: what only the envelope of a message tells."""
+    if ctx.request_id is not None and ctx.method == "tools/call":
+        return await _watch_call(ctx, call_next)
+    result = await call_next(ctx)
+    if ctx.method == "initialize" and isinstance(result, dict):
+        # Legacy servers advertise listChanged only through an option that no transport of MCPServer passes on.
+        result["capabilities"]["resources"]["listChanged"] = True
+    elif ctx.method == "notifications/initialized":
+        ctx.lifespan_context.notices.join(ctx)
+    elif ctx.method == "notifications/cancelled":
+        ctx.lifespan_context.calls.cancel(ctx)
+    return result
+
+
+async def _watch_call(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+    calls = ctx.lifespan_context.calls
+    call = calls.begin(ctx)
+    try:
+        result = await call_next(ctx)
+    except anyio.get_cancelled_exc_class():
+        calls.cut(ctx, call)
+        raise
+    except MCPError:
+        calls.end(ctx)
+        raise
+    calls.answered(ctx, call, ctx.lifespan_context.answers)
+    return result
+
+
+def log_to_stderr(level: str) -> None:
+    """Plain lines on stderr. Before `MCPServer` is built: it would install a handler that draws boxes."""
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def create_server(open_studio: OpenStudio, settings: Settings, *, transport: Transport) -> AceStepServer:
+    """A server that opens its studio at the first call that needs it, and closes it at its end.
+
+    `transport` decides only what the address of a kept file looks like.
+    """
+    log_to_stderr(settings.log_level)
+    return AceStepServer(open_studio, settings, transport)

@@ -1,0 +1,34 @@
+"""Change notices: a track was finished, deleted or restored. Two protocol eras, two pipes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
+
+from acestep_mcp.studio import Studio
+
+
+class Notices:
+    """Tells modern listeners through the bus, and each legacy connection through its own channel."""
+
+    def __init__(self, bus: SubscriptionBus) -> None:
+        self._bus = bus
+        self._sessions: dict[int, ServerSession] = {}
+
+    def join(self, ctx: ServerRequestContext[Any, Any]) -> None:
+        """Remember a legacy connection until it closes."""
+        session = ctx.session
+        connection = session._connection  # noqa: SLF001 - the only thing that knows when a connection ends
+        self._sessions[id(connection)] = session
+        connection.exit_stack.callback(self._sessions.pop, id(connection), None)
+
+    async def follow(self, studio: Studio) -> None:
+        """Send notices for every change until cancelled."""
+        async for track in studio.changes():
+            await self._bus.publish(ResourcesListChanged())
+            await self._bus.publish(ResourceUpdated(uri=track.uri))
+            for session in tuple(self._sessions.values()):
+                await session.send_resource_list_changed()

@@ -1,0 +1,99 @@
+"""The studio of one server, opened at the first call that needs it and closed at the end.
+
+Hosts start a server just to look at its tools, sometimes twice: until a call needs the studio there is no database,
+no folder and no heavy import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from acestep_mcp.studio import Studio
+
+OpenStudio = Callable[[], AbstractAsyncContextManager[Studio]]
+Companion = Callable[[Studio], Awaitable[None]]
+
+_ERRAND_SECONDS = 5.0
+
+
+class Opening:
+    """Calling it gives the open studio. Errands are short and survive the call that asked for them."""
+
+    def __init__(self, open_studio: OpenStudio, companion: Companion, keepers: TaskGroup, errands: TaskGroup) -> None:
+        self._open_studio = open_studio
+        self._companion = companion
+        self._keepers = keepers
+        self._errands = errands
+        self._closing = anyio.Event()
+        self._lock = anyio.Lock()
+        self._studio: Studio | None = None
+        self._waits: set[anyio.CancelScope] = set()
+        self._ending = False
+
+    async def __call__(self) -> Studio:
+        """The studio; the first call opens it. Raises what opening raises, and tries again at the next call."""
+        async with self._lock:
+            if self._studio is None:
+                self._studio = await self._keepers.start(self._keep)
+            return self._studio
+
+    async def _keep(self, *, task_status: TaskStatus[Studio]) -> None:
+        # Entered and left in one task, as its task groups need; shielded, so that an end by signal closes it too.
+        with anyio.CancelScope(shield=True):
+            async with self._open_studio() as studio, anyio.create_task_group() as companions:
+                companions.start_soon(self._companion, studio)
+                task_status.started(studio)
+                await self._closing.wait()
+                companions.cancel_scope.cancel()
+
+    def errand(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do this soon, whatever becomes of the caller; at most 5 s of it."""
+        self._errands.start_soon(self._run, work)
+
+    @staticmethod
+    async def _run(work: Callable[[], Awaitable[object]]) -> None:
+        with anyio.move_on_after(_ERRAND_SECONDS, shield=True):
+            await work()
+
+    def companion(self, work: Callable[[anyio.CancelScope], Awaitable[None]], scope: anyio.CancelScope) -> None:
+        """Do this beside a call until its scope is cancelled."""
+        self._keepers.start_soon(work, scope)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A wait that `end_waits` cuts short, so that its call can still answer."""
+        with anyio.CancelScope() as scope:
+            self._waits.add(scope)
+            if self._ending:
+                scope.cancel()
+            try:
+                yield
+            finally:
+                self._waits.discard(scope)
+
+    def end_waits(self) -> None:
+        """The server is ending: calls that wait answer with their job now. No job is cancelled."""
+        self._ending = True
+        for scope in tuple(self._waits):
+            scope.cancel()
+
+    def close(self) -> None:
+        self._closing.set()
+
+
+@asynccontextmanager
+async def opening(open_studio: OpenStudio, companion: Companion) -> AsyncIterator[Opening]:
+    """The opening for the life of one server. At the end: errands are finished, then the studio is closed."""
+    async with anyio.create_task_group() as keepers:
+        door: Opening | None = None
+        try:
+            async with anyio.create_task_group() as errands:
+                door = Opening(open_studio, companion, keepers, errands)
+                yield door
+        finally:
+            if door is not None:
+                door.close()

@@ -1,0 +1,158 @@
+"""Songs as resources: each track's audio and sidecar, and the two lists. What is listed can be read."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import anyio.to_thread
+from mcp import MCPError
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.types import (
+    INVALID_PARAMS,
+    Annotations,
+    Completion,
+    ListResourcesResult,
+    Resource,
+    ResourceTemplate,
+)
+
+from acestep_mcp.errors import AceStepError, InvalidRequest, NotFound
+from acestep_mcp.library import Track
+from acestep_mcp.server import results
+from acestep_mcp.studio import Studio
+
+PAGE = 50
+"""Tracks on a page of `resources/list`; each is two resources."""
+INLINE_BYTES = 700 * 1024
+"""Audio above this is read as an MP3 preview: hosts drop messages over 1 MiB, and base64 adds a third."""
+COMPLETIONS = 100
+
+_TRACK = re.compile(r"acestep://tracks/(?P<id>[^/?#]+)(?P<audio>/audio)?")
+_TRACKS = "acestep://tracks"
+_JOBS = "acestep://jobs"
+_JSON = "application/json"
+_PREVIEW_TYPE = "audio/mpeg"
+
+TEMPLATES = (
+    ResourceTemplate(
+        uri_template="acestep://tracks/{id}/audio",
+        name="track-audio",
+        title="A song",
+        description="The audio of a kept song; a long one as an MP3 preview of the whole.",
+    ),
+    ResourceTemplate(
+        uri_template="acestep://tracks/{id}",
+        name="track",
+        title="What is kept about a song",
+        description="Tags, lyrics, seed, full request, engine and lineage as JSON.",
+        mime_type=_JSON,
+    ),
+)
+_LISTS = (
+    Resource(uri=_TRACKS, name="tracks", title="Songs", description="The newest songs as JSON.", mime_type=_JSON),
+    Resource(uri=_JOBS, name="jobs", title="Jobs", description="The newest jobs as JSON.", mime_type=_JSON),
+)
+
+
+async def page(studio: Studio, cursor: str | None) -> ListResourcesResult:
+    """A page of `resources/list`, newest tracks first. A cursor that is not ours is INVALID_PARAMS."""
+    try:
+        found = await studio.tracks(limit=PAGE, cursor=cursor)
+    except InvalidRequest as error:
+        raise MCPError(INVALID_PARAMS, error.message) from error
+    entries = [entry for track in found.tracks for entry in (_audio_entry(track), _sidecar_entry(track))]
+    lists = [] if cursor else list(_LISTS)
+    return ListResourcesResult(resources=lists + entries, next_cursor=found.next_cursor)
+
+
+def _audio_entry(track: Track) -> Resource:
+    whole = track.size <= INLINE_BYTES
+    form = "whole file" if whole else "MP3 preview of the whole song"
+    return Resource(
+        uri=f"{track.uri}/audio",
+        name=track.path.name,
+        title=track.title,
+        description=f"{track.duration:.0f} s, {form}; the original: {track.path}",
+        mime_type=track.content_type if whole else _PREVIEW_TYPE,
+        size=track.size if whole else None,
+        annotations=Annotations(audience=["user"], priority=1.0, last_modified=track.created_at),
+        _meta=_audio_meta(track),
+    )
+
+
+def _sidecar_entry(track: Track) -> Resource:
+    return Resource(
+        uri=track.uri,
+        name=f"{track.path.stem}.json",
+        title=f"About {track.title}",
+        description="Tags, lyrics, seed, request, engine and lineage.",
+        mime_type=_JSON,
+        annotations=Annotations(audience=["assistant"], priority=0.5, last_modified=track.created_at),
+    )
+
+
+def _audio_meta(track: Track) -> dict[str, Any]:
+    return {"acestep/file_path": str(track.path), "acestep/size": track.size}
+
+
+async def read(studio: Studio, uri: str) -> ReadResourceContents:
+    """The content behind one of our uris. Raises ResourceNotFoundError or ResourceError with our message."""
+    try:
+        if uri == _TRACKS:
+            return await _tracks(studio)
+        if uri == _JOBS:
+            return _json([results.job_row(job) for job in await studio.jobs(COMPLETIONS)])
+        return await _track(studio, uri)
+    except NotFound as error:
+        raise ResourceNotFoundError(error.message) from error
+    except AceStepError as error:
+        raise ResourceError(f"{error.code}: {error.message}") from error
+
+
+async def _tracks(studio: Studio) -> ReadResourceContents:
+    found = await studio.tracks(limit=COMPLETIONS)
+    return _json({"total": found.total, "tracks": [results.track_row(track) for track in found.tracks]})
+
+
+async def _track(studio: Studio, uri: str) -> ReadResourceContents:
+    match = _TRACK.fullmatch(uri)
+    if match is None:
+        raise NotFound(f"There is no resource {uri!r}. resources/list names what there is.")
+    track = await studio.track(match["id"])
+    if track.deleted:
+        raise NotFound(f"Track {track.id} was deleted. delete_track with restore=true brings it back.")
+    return await _audio(track) if match["audio"] else _json(track.sidecar)
+
+
+async def _audio(track: Track) -> ReadResourceContents:
+    if track.size <= INLINE_BYTES:
+        content, content_type = await _file(track), track.content_type
+    else:
+        from acestep_mcp.audio.preview import mp3_preview
+
+        content = await anyio.to_thread.run_sync(lambda: mp3_preview(track.path, max_bytes=INLINE_BYTES))
+        content_type = _PREVIEW_TYPE
+    return ReadResourceContents(content=content, mime_type=content_type, meta=_audio_meta(track))
+
+
+async def _file(track: Track) -> bytes:
+    try:
+        return await anyio.Path(track.path).read_bytes()
+    except OSError as error:
+        raise NotFound(f"The file of track {track.id} cannot be read: {track.path} ({error.strerror}).") from error
+
+
+def _json(value: Any) -> ReadResourceContents:
+    return ReadResourceContents(content=json.dumps(value, ensure_ascii=False, indent=1), mime_type=_JSON)
+
+
+async def complete_id(studio: Studio, start: str) -> Completion:
+    """Ids of tracks that begin with these letters, newest first; a title's words find it too."""
+    recent = (await studio.tracks(limit=COMPLETIONS)).tracks
+    ids = [track.id for track in recent if track.id.startswith(start)]
+    if not ids and start.strip():
+        ids = [track.id for track in (await studio.tracks(start, limit=COMPLETIONS)).tracks]
+    return Completion(values=ids[:COMPLETIONS], total=len(ids), has_more=False)
