@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -29,13 +30,12 @@ _DATA = re.compile(r"^data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Audio on this machine, decoded once to be sure that it is audio. `temporary` files are ours to remove."""
+    """Audio on this machine, decoded once to be sure that it is audio. `parent` is the track it is."""
 
     path: Path
     seconds: float
     content_type: str
     parent: str | None = None
-    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Inputs:
     def _bare(self, name: str) -> Local:
         found = [path for path in self._files() if path.name == name]
         if len(found) == 1:
-            return _decoded(found[0], parent=self._parent(found[0]))
+            return self._local(found[0])
         if found:
             places = ", ".join(str(path) for path in found[:5])
             raise _rejected(f"{name!r} is there more than once: {places}. Give the absolute path of one of them.")
@@ -148,17 +148,21 @@ class Inputs:
             data = base64.b64decode(unquote(body), validate=True) if head[3] else unquote(body).encode("latin-1")
         except (binascii.Error, UnicodeEncodeError) as exc:
             raise _rejected(f"the data: URI cannot be decoded ({exc}). Send the whole file, base64-encoded.") from exc
-        return self._temporary(data)
+        return self._kept(data)
 
-    def _temporary(self, data: bytes) -> Local:
+    def _kept(self, data: bytes) -> Local:
+        """A data: URI becomes a file named by its content, so that a job can be taken up again without the URI."""
         self._scratch.mkdir(parents=True, exist_ok=True)
-        path = self._scratch / f"data-{secrets.token_hex(12)}.audio"
-        path.write_bytes(data)
+        name = hashlib.sha256(data).hexdigest()[:32]
+        temporary = self._scratch / f".{name}.{secrets.token_hex(4)}.part"
+        temporary.write_bytes(data)
         try:
-            return _decoded(path, shown="the data: URI", temporary=True)
+            local = _decoded(temporary, shown="the data: URI")
         except InvalidRequest:
-            path.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
+        path = temporary.replace(self._scratch / f"{name}.audio")
+        return replace(local, path=path)
 
     def _upload(self, given: str) -> Local:
         name = given.removeprefix("upload://")
@@ -168,7 +172,7 @@ class Inputs:
         return _decoded(path, shown="the upload")
 
 
-def _decoded(path: Path, *, parent: str | None = None, shown: str = "", temporary: bool = False) -> Local:
+def _decoded(path: Path, *, parent: str | None = None, shown: str = "") -> Local:
     """Decode all of it: only real audio is read or sent on."""
     from acestep_mcp.audio.read import probe, read
 
@@ -180,7 +184,7 @@ def _decoded(path: Path, *, parent: str | None = None, shown: str = "", temporar
             message = exc.fields[0].message.replace(path.name, shown)
             raise InvalidRequest.of(FieldError("audio_url", message, exc.fields[0].type)) from exc
         raise
-    return Local(path, sound.seconds, properties.content_type, parent, temporary)
+    return Local(path, sound.seconds, properties.content_type, parent)
 
 
 def _file_path(uri: str) -> Path:

@@ -51,6 +51,12 @@ class Jobs:
         with self._database.writing() as db:
             db.execute("DELETE FROM processes WHERE id = ?", (self.process,))
 
+    def living(self) -> set[str]:
+        """The processes that are alive, this one among them."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT id FROM processes WHERE heartbeat >= ?", (time.time() - self.lease,)).fetchall()
+        return {self.process, *(row["id"] for row in rows)}
+
     def adopt(self) -> list[Job]:
         """Take over every open job whose owner is dead, and say which."""
         with self._database.writing() as db:
@@ -61,6 +67,16 @@ class Jobs:
             ).fetchall()
             db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self.process, row["id"]) for row in rows])
         return [_job(row) for row in rows]
+
+    def revive(self, job_id: str) -> bool:
+        """Open a job again whose song exists but could not be kept; False for any other job."""
+        with self._database.writing() as db:
+            cursor = db.execute(
+                "UPDATE jobs SET status = 'IN_PROGRESS', ended_at = NULL, error = NULL, owner = ? WHERE id = ? "
+                "AND status = 'FAILED' AND result IS NOT NULL",
+                (self.process, job_id),
+            )
+            return cursor.rowcount == 1
 
     def mine(self, job_id: str) -> bool:
         """True while this process still holds the job's lease; asked before anything that cannot be undone."""
@@ -167,10 +183,14 @@ class Jobs:
         with self._database.writing() as db:
             db.execute(f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND status IN {_OPEN_SQL}", (job_id,))
 
-    def cancel_requested(self, job_id: str) -> bool:
+    def to_cancel(self) -> list[str]:
+        """Open jobs of this process that somebody wants cancelled."""
         with self._database.reading() as db:
-            row = db.execute("SELECT cancel_requested FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return bool(row and row["cancel_requested"])
+            rows = db.execute(
+                f"SELECT id FROM jobs WHERE cancel_requested = 1 AND owner = ? AND status IN {_OPEN_SQL}",
+                (self.process,),
+            ).fetchall()
+        return [row["id"] for row in rows]
 
     # -- reading
 

@@ -1,0 +1,129 @@
+"""Builds the house: settings in, an open Studio out. The only place that knows every room."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup, TaskStatus
+
+from acestep_mcp.errors import ConfigurationError, StorageError
+from acestep_mcp.settings import Settings
+from acestep_mcp.studio import Studio
+
+if TYPE_CHECKING:
+    from acestep_mcp.client import Host, QueueClient, Transport
+    from acestep_mcp.engines import Engine
+    from acestep_mcp.library.jobs import Jobs
+
+FAL_REST = "https://rest.fal.ai"
+
+
+@asynccontextmanager
+async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterator[Studio]:
+    """The studio of this process: its database, its clients, and jobs whose process died taken up again.
+
+    `lease` is how many seconds without a heartbeat make another process count as dead. Leaving cancels no job: what
+    is unfinished is taken up by the next process. Raises StorageError when the database cannot be used.
+    """
+    from acestep_mcp.library.database import Database
+    from acestep_mcp.library.jobs import Jobs
+    from acestep_mcp.library.tracks import Tracks
+
+    database = await anyio.to_thread.run_sync(Database, settings.database)
+    try:
+        async with anyio.create_task_group() as tasks:
+            jobs = Jobs(database, lease=lease)
+            hosts = Hosts(settings, jobs, tasks)
+            studio = Studio(settings, jobs, Tracks(database, settings.music_dir), hosts, tasks)
+            await studio.open()
+            try:
+                yield studio
+            finally:
+                tasks.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await studio.close()
+    finally:
+        database.close()
+
+
+class Hosts:
+    """A client for each host that jobs go to, opened at its first job and kept till the end."""
+
+    def __init__(self, settings: Settings, jobs: Jobs, tasks: TaskGroup) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._tasks = tasks
+        self._clients: dict[tuple[str, str], QueueClient] = {}
+        self._opening = anyio.Lock()
+        self._draft: Engine | None = None
+
+    async def client(self, name: str, queue_url: str) -> QueueClient:
+        async with self._opening:
+            client = self._clients.get((name, queue_url))
+            if client is None:
+                # In a task of its own: what is opened there is closed there, whichever job came first.
+                client = cast("QueueClient", await self._tasks.start(self._keep_open, name, queue_url))
+                self._clients[name, queue_url] = client
+        return client
+
+    def describe(self, name: str) -> dict[str, str | None]:
+        if name == "draft" and self._draft is not None:
+            return {"name": self._draft.name, "model": self._draft.model, "version": self._draft.version}
+        return {"name": name, "model": "ACE-Step" if name == "fal" else None, "version": None}
+
+    async def _keep_open(self, name: str, queue_url: str, *, task_status: TaskStatus[QueueClient]) -> None:
+        from acestep_mcp.client import QueueClient
+
+        async with AsyncExitStack() as stack:
+            transport = await self._embedded(stack) if name == "draft" else None
+            client = QueueClient(self._host(name, queue_url), transport=transport)
+            task_status.started(await stack.enter_async_context(client))
+            await anyio.sleep_forever()
+
+    async def _embedded(self, stack: AsyncExitStack) -> Transport:
+        """The draft engine behind its own queue, without a socket."""
+        from acestep_mcp.client import in_process
+        from acestep_mcp.engines.draft import DraftEngine
+        from acestep_mcp.queue import serving
+
+        self._draft = DraftEngine()
+        folder = await anyio.to_thread.run_sync(_own_folder, self._settings.data_dir / "draft", self._jobs)
+        app = await stack.enter_async_context(serving(self._draft, folder=folder))
+        return in_process(app)
+
+    def _host(self, name: str, queue_url: str) -> Host:
+        from acestep_mcp.client import Host
+
+        match name:
+            case "fal":
+                if self._settings.key is None:
+                    raise ConfigurationError(
+                        "This job was submitted to fal, and there is no FAL_KEY now. Set it again."
+                    )
+                return Host(queue_url, FAL_REST, self._settings.key, "fal", poll=(1.0, 5.0), streams=True)
+            case "engine":
+                key = self._settings.engine_key.get_secret_value() if self._settings.engine_key else None
+                return Host(queue_url, queue_url, key, "engine", poll=(0.25, 2.0), streams=True)
+        return Host(queue_url, queue_url, None, "draft", poll=(0.05, 0.5), streams=False)
+
+
+def _own_folder(parent: Path, jobs: Jobs) -> Path:
+    """This process's part of the folder; what processes that are dead left there is removed."""
+    living = jobs.living()
+    folder = parent / jobs.process
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in parent.iterdir():
+            if other.name not in living:
+                shutil.rmtree(other, ignore_errors=True)
+    except OSError as exc:
+        raise StorageError(
+            f"{parent} cannot be written: {exc.strerror or exc}. Make it writable, or set ACESTEP_DATA_DIR."
+        ) from exc
+    return folder

@@ -1,0 +1,66 @@
+"""Which host a job is sent to, and why: fal, an engine server, or the draft engine inside this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from acestep_mcp.client import QueueClient
+from acestep_mcp.endpoints import PRICE_PER_SECOND_USD
+from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.settings import Settings
+
+Name = Literal["fal", "engine", "draft"]
+FAL_QUEUE = "https://queue.fal.run"
+DRAFT_QUEUE = "http://draft.acestep.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backend, in one sentence why it was taken, and its queue's address."""
+
+    name: Name
+    why: str
+    queue_url: str
+
+
+class Backends(Protocol):
+    """Gives the client of a backend, opened once and kept; `queue_url` is the address a job was recorded with."""
+
+    async def client(self, name: str, queue_url: str) -> QueueClient: ...
+
+    def describe(self, name: str) -> dict[str, str | None]:
+        """name, model and version of the engine behind a backend, as far as they are known here."""
+        ...
+
+
+def choose(settings: Settings) -> Choice:
+    """The backend that the settings ask for. Raises ConfigurationError when what they ask for cannot be had."""
+    match settings.backend:
+        case "fal":
+            if settings.key is None:
+                raise ConfigurationError(
+                    "ACESTEP_BACKEND is fal, but there is no FAL_KEY. Set FAL_KEY, or ACESTEP_BACKEND=auto."
+                )
+            return Choice("fal", "ACESTEP_BACKEND is fal", FAL_QUEUE)
+        case "engine":
+            if settings.engine_url is None:
+                raise ConfigurationError(
+                    "ACESTEP_BACKEND is engine, but ACESTEP_ENGINE_URL is not set. Set it to the engine's address, "
+                    "for example http://127.0.0.1:8765."
+                )
+            return Choice("engine", "ACESTEP_BACKEND is engine", settings.engine_url)
+        case "draft":
+            return Choice("draft", "ACESTEP_BACKEND is draft", DRAFT_QUEUE)
+    if settings.engine_url is not None:
+        return Choice("engine", "ACESTEP_ENGINE_URL is set", settings.engine_url)
+    if settings.key is not None:
+        return Choice("fal", "FAL_KEY is set", FAL_QUEUE)
+    return Choice("draft", "neither an engine's address nor a fal key is set", DRAFT_QUEUE)
+
+
+def price(settings: Settings, backend: str) -> float:
+    """Dollars per second of music; nothing on our own engines."""
+    if backend != "fal":
+        return 0.0
+    return PRICE_PER_SECOND_USD if settings.price_per_second_usd is None else settings.price_per_second_usd

@@ -1,0 +1,187 @@
+"""From a finished request to a track: downloaded, checked, tagged, measured, kept whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acestep_mcp import __version__
+from acestep_mcp.errors import InvalidRequest, QueueError, StorageError
+from acestep_mcp.library import Job, Track
+from acestep_mcp.library.names import stems, title_of
+from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
+from acestep_mcp.requests import Response
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio import Sound
+    from acestep_mcp.audio.tags import FileTags
+    from acestep_mcp.library.jobs import Jobs
+
+
+def ensure_writable(folder: Path) -> None:
+    """Make the folder and try it, before anything is submitted or paid. Raises StorageError."""
+    probe = folder / ".acestep-writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink(missing_ok=True)
+    except OSError as exc:
+        raise StorageError(
+            f"The music folder {folder} cannot be written: {exc.strerror or exc}. Make it writable, or set "
+            "ACESTEP_MUSIC_DIR to another folder. Nothing was submitted."
+        ) from exc
+
+
+def part_of(tracks: Tracks, job_id: str) -> Path:
+    """Where a job's download lies until it is a track: in the music folder, so that a rename finishes it."""
+    return tracks.folder / f".{job_id}.download.part"
+
+
+def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
+    """Turn a finished download into the job's track. Doing it again after a crash gives the same one track.
+
+    Raises StorageError (the song still lies at its host), QueueError when the file is not the audio it should be.
+    """
+    from acestep_mcp.audio.read import read
+    from acestep_mcp.audio.write import convert_file
+
+    name = _name(job, response, tracks, jobs)
+    finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
+    with _audio_from_host():
+        convert_file(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
+        sound = read(finished)
+    track = tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
+    downloaded.unlink(missing_ok=True)
+    return track
+
+
+def _name(job: Job, response: Response, tracks: Tracks, jobs: Jobs) -> str:
+    date = _created(job).strftime("%Y-%m-%d")
+    candidates = (f"{stem}.{job.options['format']}" for stem in stems(date, _title(job, response), response.seed))
+    return jobs.reserve_name(job.id, (candidate for candidate in candidates if tracks.is_free(candidate)))
+
+
+def _tags(job: Job, response: Response, downloaded: Path) -> FileTags:
+    """The file's own tags. The comment an engine wrote (its plan, for later edits) stays."""
+    from acestep_mcp.audio.tags import FileTags, read_tags
+
+    ours = json.dumps({"acestep": {**_engine(job, response), "seed": response.seed}})
+    return FileTags(
+        title=_title(job, response),
+        tags=response.tags,
+        lyrics=response.lyrics,
+        seed=response.seed,
+        comment=read_tags(downloaded).comment or ours,
+        software=f"acestep-mcp {__version__}",
+    )
+
+
+def _sidecar(job: Job, response: Response, finished: Path, sound: Sound, name: str) -> dict[str, Any]:
+    made_by = response.acestep or {}
+    audio = _audio(finished)
+    return {
+        "schema": SIDECAR_VERSION,
+        "id": job.id,
+        "title": _title(job, response),
+        "file_name": name,
+        "endpoint": job.endpoint,
+        "request": job.request,
+        "seed": response.seed,
+        "tags": response.tags,
+        "lyrics": response.lyrics,
+        **_engine(job, response),
+        "notes": [*job.notes, *made_by.get("notes", ())],
+        "sections": made_by.get("sections", []),
+        "writer": made_by.get("writer"),
+        "queue": job.queue_url,
+        "request_id": job.request_id,
+        "parent": job.parent,
+        "edit": edit_of(job),
+        "audio": audio,
+        "checks": _checks(sound),
+        "cost": cost_of(job, audio["duration"]),
+        "elapsed": job.elapsed,
+        "created_at": _created(job).isoformat(timespec="milliseconds"),
+    }
+
+
+def _audio(finished: Path) -> dict[str, Any]:
+    from acestep_mcp.audio.read import probe
+
+    properties = probe(finished)
+    return {
+        "duration": round(properties.seconds, 6),
+        "sample_rate": properties.sample_rate,
+        "channels": properties.channels,
+        "bits": properties.bits,
+        "format": properties.format,
+        "content_type": properties.content_type,
+        "size": finished.stat().st_size,
+        "sha256": _sha256(finished),
+    }
+
+
+def _checks(sound: Sound) -> dict[str, Any]:
+    from acestep_mcp.audio.measure import measure
+
+    measured = measure(sound)
+    return {
+        "loudness_lufs": None if measured.silent else round(measured.lufs, 2),
+        "peak_dbfs": None if measured.silent else round(measured.peak_dbfs, 2),
+        "clipped_samples": measured.clipped_samples,
+        "silent": measured.silent,
+    }
+
+
+def _title(job: Job, response: Response) -> str:
+    return title_of(response.tags, str(job.request.get("prompt", "")))
+
+
+def _created(job: Job) -> dt.datetime:
+    return dt.datetime.fromtimestamp(job.created_at).astimezone()
+
+
+def cost_of(job: Job, seconds: float) -> float:
+    """Dollars for the seconds that were made; the job carries the price it was estimated with."""
+    return round(float(job.options.get("price", 0.0)) * seconds, 6)
+
+
+def edit_of(job: Job) -> dict[str, Any] | None:
+    """What was edited, in seconds of the source, as the request said it."""
+    names = ("start_time", "start_time_relative_to", "end_time", "end_time_relative_to", "variance")
+    names += ("extend_before_duration", "extend_after_duration", "edit_mode")
+    edit = {name: job.request[name] for name in names if name in job.request}
+    window = job.options.get("window")
+    if window:
+        edit["window"] = window
+    return edit if "audio_url" in job.request else None
+
+
+def _engine(job: Job, response: Response) -> dict[str, Any]:
+    made_by = response.acestep or {}
+    return {
+        "engine": made_by.get("engine", job.backend),
+        "model": made_by.get("model", "ACE-Step" if job.backend == "fal" else None),
+        "version": made_by.get("version"),
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _audio_from_host() -> Iterator[None]:
+    """Bad audio from a host is the host's mistake, not the caller's."""
+    try:
+        yield
+    except InvalidRequest as exc:
+        raise QueueError(
+            f"The host answered with a file that is not usable audio: {exc.message} Try again, perhaps with another seed."
+        ) from exc

@@ -1,0 +1,236 @@
+"""One job's way: from NEW on disk to a track, in the process that holds its lease."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import aclosing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
+from acestep_mcp.errors import (
+    AceStepError,
+    GenerationFailed,
+    JobCancelled,
+    QueueError,
+    RequestUnknown,
+    StorageError,
+    SubmissionUnknown,
+)
+from acestep_mcp.library import Job, Progress, Status
+from acestep_mcp.library.jobs import LOG_LINES, Jobs
+from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.requests import Response
+from acestep_mcp.studio.backends import Backends
+from acestep_mcp.studio.keep import keep, part_of
+from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update, step_in
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+
+
+class LeaseLost(Exception):
+    """Another process took the job over (this one was stopped for long); nothing may be changed any more."""
+
+
+class Run:
+    """Runs one job. `cancel` may be set by anybody in this process; `pulse` is called at every change."""
+
+    def __init__(
+        self, job: Job, jobs: Jobs, tracks: Tracks, backends: Backends, keeping: anyio.CapacityLimiter
+    ) -> None:
+        self._job = job
+        self._jobs = jobs
+        self._tracks = tracks
+        self._backends = backends
+        self._keeping = keeping
+        self.cancel = anyio.Event()
+        self.changed = anyio.Event()
+
+    async def __call__(self) -> None:
+        try:
+            await self._advance()
+        except AceStepError as exc:
+            await self._end(exc)
+        except LeaseLost:
+            logger.warning("job %s goes on in another process", self._job.id)
+        except Exception:
+            logger.exception("job %s ended by a mistake of ours", self._job.id)
+            await self._end(
+                AceStepError("A mistake in acestep-mcp ended this job; the log has the details. Please report it.")
+            )
+        finally:
+            self._pulse()
+
+    async def _advance(self) -> None:
+        """Take the job up wherever it stands."""
+        client = await self._backends.client(self._job.backend, self._job.queue_url)
+        while True:
+            result = self._job.result or await self._generate(client)
+            try:
+                return await self._keep(client, Response.model_validate(result))
+            except QueueError as exc:
+                if self._job.backend != "draft" or exc.status not in (404, 410):
+                    raise
+                # The audio went with the process that drew it; the same seed makes the same song again.
+                await self._change(result=None, ticket=None, request={**self._job.request, "seed": result["seed"]})
+
+    async def _generate(self, client: QueueClient) -> dict[str, Any]:
+        """Submit (unless that was done) and follow to the result, which is on disk when this returns."""
+        while True:
+            saved, attempts = await self._sync(self._jobs.ticket, self._job.id)
+            ticket = Ticket.from_dict(saved) if saved else await self._submit(client, attempts)
+            try:
+                response = await self._follow(client, ticket)
+            except RequestUnknown:
+                if self._job.backend != "draft":
+                    raise
+                # The process that held this queue is gone; its draft cost nothing and can be made again.
+                await self._change(ticket=None, status=Status.NEW, progress={})
+                continue
+            result = response.model_dump(mode="json", exclude_none=True)
+            await self._change(result=result)
+            return result
+
+    async def _submit(self, client: QueueClient, attempts: int) -> Ticket:
+        if self.cancel.is_set():
+            raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or paid.")
+        if attempts and self._job.backend != "draft":
+            raise SubmissionUnknown(
+                "The program ended while this request was being submitted: it may have been accepted and billed. "
+                "It is not sent again by itself. Look at the host's dashboard, and make the song again if it is not there."
+            )
+        if attempts >= MAX_ATTEMPTS:
+            raise GenerationFailed(f"The engine ended {attempts} times while making this song. Try other arguments.")
+        body = await self._body(client)
+        await self._sync(self._jobs.attempt, self._job.id)
+        ticket = await client.submit(self._job.endpoint, body, SubmitOptions())
+        await self._change(ticket=ticket.to_dict(), status=Status.IN_QUEUE, queue_url=self._job.queue_url)
+        return ticket
+
+    async def _body(self, client: QueueClient) -> dict[str, Any]:
+        """The request as it goes over the wire: a local source is uploaded first."""
+        body = dict(self._job.request)
+        source = self._job.options.get("source")
+        if source is None:
+            return body
+        path = Path(source)
+        if not await anyio.Path(path).is_file():
+            raise StorageError(f"The source {path} is gone. Put it back, or start again with another audio_url.")
+        await self._change(progress=asdict(Progress(0.0, "uploading the source")))
+        body["audio_url"] = await client.upload(path, self._job.options["content_type"], path.name)
+        return body
+
+    async def _follow(self, client: QueueClient, ticket: Ticket) -> Response:
+        failure: AceStepError | LeaseLost | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._cancel_when_asked, client, ticket)
+            try:
+                async with aclosing(client.follow(self._job.endpoint, ticket)) as updates:
+                    async for update in updates:
+                        await self._note(update)
+            except (AceStepError, LeaseLost) as exc:
+                failure = exc  # raised below: through the task group it would arrive as a group
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return await client.result(self._job.endpoint, ticket)
+
+    async def _cancel_when_asked(self, client: QueueClient, ticket: Ticket) -> None:
+        await self.cancel.wait()
+        try:
+            await client.cancel(self._job.endpoint, ticket)
+        except QueueError as exc:
+            logger.warning("cancel of job %s was not taken: %s", self._job.id, exc.message)
+
+    async def _note(self, update: Update) -> None:
+        """Put what the queue said on disk, when it differs from what stands there."""
+        match update:
+            case Queued(position):
+                if self._job.progress.queue_position != position:
+                    await self._change(status=Status.IN_QUEUE, progress=asdict(Progress(queue_position=position)))
+            case InProgress(logs):
+                await self._note_running(logs)
+            case Completed(logs):
+                await self._note_running(logs)
+
+    async def _note_running(self, logs: tuple[Log, ...]) -> None:
+        job = self._job
+        changes: dict[str, Any] = {}
+        if job.status is not Status.IN_PROGRESS:
+            changes |= {"status": Status.IN_PROGRESS, "started_at": job.started_at or time.time()}
+        if logs:
+            changes["logs"] = [*job.logs, *(log.message[:500] for log in logs)][-LOG_LINES:]
+        progress = progress_after(logs, job.progress)
+        if progress != job.progress:
+            changes["progress"] = asdict(progress)
+        if changes:
+            await self._change(**changes)
+
+    async def _keep(self, client: QueueClient, response: Response) -> None:
+        """Download and keep; a failure here loses nothing, the next call tries again."""
+        await self._change(
+            progress=asdict(replace(self._job.progress, fraction=0.98, stage="keeping the song", eta=None))
+        )
+        part = part_of(self._tracks, self._job.id)
+        async with self._keeping:
+            await client.download(response.audio.url, part, size=response.audio.file_size)
+            if not await self._sync(self._jobs.mine, self._job.id):
+                raise LeaseLost
+            job = replace(self._job, ended_at=time.time())
+            track = await anyio.to_thread.run_sync(keep, job, response, part, self._tracks, self._jobs)
+        await self._change(
+            status=Status.COMPLETED,
+            ended_at=job.ended_at,
+            track_id=track.id,
+            cost=track.sidecar["cost"],
+            progress=asdict(Progress(1.0, "done")),
+        )
+
+    async def _end(self, error: AceStepError) -> None:
+        """Write down how it ended badly. A song that exists but could not be kept stays paid and collectable."""
+        status = Status.FAILED
+        if isinstance(error, JobCancelled):
+            status = Status.CANCELLED
+        elif isinstance(error, SubmissionUnknown):
+            status = Status.UNKNOWN
+        changes: dict[str, Any] = {"status": status, "ended_at": time.time()}
+        if status is not Status.UNKNOWN and self._job.result is None:
+            changes["cost"] = 0.0
+        await self._quietly(**changes, error={"code": error.code, "message": error.message})
+
+    async def _quietly(self, **changes: Any) -> None:
+        try:
+            await self._change(**changes)
+        except LeaseLost:
+            return
+
+    async def _change(self, **changes: Any) -> None:
+        if not await self._sync(lambda: self._jobs.update(self._job.id, **changes)):
+            raise LeaseLost
+        self._job = await self._sync(self._jobs.get, self._job.id)
+        self._pulse()
+
+    def _pulse(self) -> None:
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    @staticmethod
+    async def _sync(function: Any, *args: Any) -> Any:
+        return await anyio.to_thread.run_sync(function, *args)
+
+
+def progress_after(logs: tuple[Log, ...], before: Progress) -> Progress:
+    """What the newest log lines say of where the work stands."""
+    for log in reversed(logs):
+        found = step_in(log.message)
+        if found:
+            stage = log.message.split(str(found[0]))[0].strip(" :-[(") or before.stage or "generating"
+            return Progress(min(0.97, found[0] / found[1]), stage[:60], found[0], found[1])
+    return replace(before, queue_position=None, stage=before.stage or "starting")
