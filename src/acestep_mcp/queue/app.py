@@ -1,0 +1,149 @@
+"""The engine server as an ASGI app."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+import acestep_mcp
+from acestep_mcp.engines import Engine
+from acestep_mcp.errors import AceStepError
+from acestep_mcp.queue import wire
+from acestep_mcp.queue.guard import Guard
+from acestep_mcp.queue.line import Line
+from acestep_mcp.queue.options import QueueOptions
+from acestep_mcp.queue.records import Records
+from acestep_mcp.queue.sources import Sources
+from acestep_mcp.queue.storage import Storage
+from acestep_mcp.queue.tickets import Tickets
+from acestep_mcp.queue.uploads import Uploads
+from acestep_mcp.queue.worker import Worker
+
+__all__ = ["QueueOptions", "serving"]
+
+_DEFAULTS = QueueOptions()
+LEFTOVERS_KEPT = 3600
+"""Seconds before a file that no job names is taken for a leftover, however short the retention is."""
+
+Reply = Callable[[HttpRequest], Awaitable[Response]]
+
+
+@asynccontextmanager
+async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFAULTS) -> AsyncIterator[Starlette]:
+    """Run the engine's worker while the block lasts; the app answers only inside it.
+
+    The app has no lifespan of its own: under uvicorn say `lifespan="off"`. Files lie in `folder`; without a database
+    they, and every job, are gone at exit. A job that runs at exit is stopped, and with a database starts again next
+    time. Raises ConfigurationError when another server uses the database, StorageError.
+    """
+    storage = Storage(folder)
+    records = Records(options.database)
+    try:
+        line = Line(records, limit=options.max_queue)
+        line.restore()
+        async with _at_work(engine, line, storage, options) as app:
+            yield app
+    finally:
+        records.close()
+        if options.database is None:
+            storage.remove()
+
+
+@asynccontextmanager
+async def _at_work(engine: Engine, line: Line, storage: Storage, options: QueueOptions) -> AsyncIterator[Starlette]:
+    sources = Sources(storage, options.fetch)
+    uploads = Uploads(storage, options)
+    worker = Worker(engine, line, storage, sources, options.writer)
+    try:
+        async with _task_group() as group:
+            for task in (worker.run, line.refuse_late, line.tell_positions):
+                group.start_soon(task)
+            group.start_soon(_clean, line, storage, uploads, options.retention)
+            yield _app(Tickets(line, sources, storage, options), uploads, _health(engine, line), options)
+            group.cancel_scope.cancel()
+    finally:
+        line.release()
+
+
+def _app(tickets: Tickets, uploads: Uploads, health: Reply, options: QueueOptions) -> Starlette:
+    return Starlette(
+        routes=[Route("/health", health), *_file_routes(uploads), *_job_routes(tickets)],
+        middleware=[Middleware(Guard, options=options)],
+        exception_handlers=dict.fromkeys((HTTPException, AceStepError, ClientDisconnect, Exception), wire.failed),
+    )
+
+
+def _file_routes(uploads: Uploads) -> list[Route]:
+    return [
+        Route("/storage/auth/token", uploads.token, methods=["POST"]),
+        Route("/storage/upload/initiate", uploads.initiate, methods=["POST"]),
+        Route("/storage/upload/initiate-multipart", uploads.initiate, methods=["POST"]),
+        Route("/files/upload", uploads.whole, methods=["POST"]),
+        Route("/files/upload/multipart", uploads.begin_multipart, methods=["POST"]),
+        Route("/files/{name}/multipart/{upload}/complete", uploads.complete, methods=["POST"]),
+        Route("/files/{name}/multipart/{upload}/{number:int}", uploads.put_part, methods=["PUT"]),
+        Route("/put/{upload}", uploads.put, methods=["PUT"]),
+        Route("/put/{upload}/complete", uploads.complete, methods=["POST"]),
+        Route("/put/{upload}/{number:int}", uploads.put_part, methods=["PUT"]),
+        Route("/files/{name}", uploads.download, methods=["GET"]),
+    ]
+
+
+def _job_routes(tickets: Tickets) -> list[Route]:
+    job = "/{app:path}/requests/{request_id}"
+    return [
+        Route(f"{job}/status", tickets.status, methods=["GET"]),
+        Route(f"{job}/status/stream", tickets.stream, methods=["GET"]),
+        Route(f"{job}/response", tickets.result, methods=["GET"]),
+        Route(f"{job}/cancel", tickets.cancel, methods=["PUT"]),
+        Route(job, tickets.result, methods=["GET"]),
+        Route("/run/{endpoint:path}/stream", tickets.run_stream, methods=["POST"]),
+        Route("/run/{endpoint:path}", tickets.run, methods=["POST", "GET"]),
+        Route("/{endpoint:path}", tickets.submit, methods=["POST", "GET"]),
+    ]
+
+
+def _health(engine: Engine, line: Line) -> Reply:
+    async def health(_: HttpRequest) -> Response:
+        about = {"engine": engine.name, "model": engine.model, "version": engine.version}
+        return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **about, **line.counts()})
+
+    return health
+
+
+async def _clean(line: Line, storage: Storage, uploads: Uploads, retention: float) -> None:
+    """Run for ever: remove answers and files whose time is over."""
+    while True:
+        before = time.time() - retention
+        names = line.forget(before)
+        uploads.forget(before)
+        await anyio.to_thread.run_sync(storage.forget, names)
+        oldest = min(before, time.time() - LEFTOVERS_KEPT)
+        await anyio.to_thread.run_sync(partial(storage.sweep, oldest, files=line.files, jobs=line.ids))
+        await anyio.sleep(min(60, max(retention / 2, 0.05)))
+
+
+@asynccontextmanager
+async def _task_group() -> AsyncIterator[TaskGroup]:
+    """A task group out of which a single error comes as itself: it is the caller's own, raised in its block."""
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as exc:
+        if len(exc.exceptions) == 1:
+            raise exc.exceptions[0] from exc.exceptions[0].__cause__
+        raise

@@ -1,0 +1,73 @@
+"""From an engine's audio to a kept file and the answer that names it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import acestep_mcp
+from acestep_mcp.audio.tags import FileTags
+from acestep_mcp.audio.write import write
+from acestep_mcp.engines import Audio, Engine
+from acestep_mcp.queue.jobs import Answer, Job
+from acestep_mcp.queue.storage import Storage, content_type_of
+from acestep_mcp.requests import INSTRUMENTAL, is_instrumental
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a run brought. `writer` wrote tags and lyrics, empty when the request did; `seconds` is the time taken."""
+
+    audio: Audio
+    seed: int
+    writer: str
+    seconds: float
+
+
+def keep(job: Job, made: Made, engine: Engine, storage: Storage) -> Answer:
+    """Write the song to a file that is served from now on. Raises StorageError."""
+    path = storage.job(job.id) / "result.wav"
+    write(path, made.audio.sound, format="wav", tags=_file_tags(made, engine))
+    name = storage.new_name(".wav")
+    size = path.stat().st_size
+    storage.keep(path, name)
+    file = {
+        "url": f"/files/{name}",
+        "content_type": content_type_of(name),
+        "file_name": f"ace-step-{made.seed}.wav",
+        "file_size": size,
+    }
+    return Answer(200, {"audio": file, **_body(made, engine)}, file=name, seconds=round(made.seconds, 3))
+
+
+def _body(made: Made, engine: Engine) -> dict[str, Any]:
+    audio = made.audio
+    ours = _origin(engine) | {"notes": list(audio.notes), "sections": [asdict(section) for section in audio.sections]}
+    return {
+        "seed": made.seed,
+        "tags": audio.tags,
+        "lyrics": _lyrics(audio),
+        "acestep": ours | ({"writer": made.writer} if made.writer else {}),
+    }
+
+
+def _file_tags(made: Made, engine: Engine) -> FileTags:
+    audio = made.audio
+    comment = json.dumps({"acestep": {**_origin(engine), "seed": made.seed, "plan": audio.plan}}, separators=(",", ":"))
+    return FileTags(
+        title=audio.tags[:80],
+        tags=audio.tags,
+        lyrics=_lyrics(audio),
+        seed=made.seed,
+        comment=comment,
+        software=f"acestep-mcp {acestep_mcp.__version__}",
+    )
+
+
+def _origin(engine: Engine) -> dict[str, str]:
+    return {"engine": engine.name, "model": engine.model, "version": engine.version}
+
+
+def _lyrics(audio: Audio) -> str:
+    return INSTRUMENTAL if is_instrumental(audio.lyrics) else audio.lyrics
