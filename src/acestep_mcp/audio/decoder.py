@@ -1,0 +1,168 @@
+"""Any audio file as blocks of int32 samples, checked before and while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from acestep_mcp.audio import id3, ogg, riff
+from acestep_mcp.errors import FieldError, InvalidRequest
+
+ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
+
+_CONTENT_TYPES = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "aiff": "audio/aiff",
+    "au": "audio/basic",
+    "caf": "audio/x-caf",
+    "w64": "audio/x-w64",
+}
+_NAMES = {"WAVEX": "wav", "RF64": "wav", "MPEG": "mp3"}
+_LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+_WIDE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
+_FLOATING = ("FLOAT", "DOUBLE", *_LOSSY)
+_UNKNOWN_LENGTH = 2**40
+_MOST_MISSING_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What a file's header says. `seconds` is 0 when it does not know; `bits` is the depth we read it at."""
+
+    seconds: float
+    sample_rate: int
+    channels: int
+    bits: Literal[16, 24]
+    format: str
+    content_type: str
+    size: int
+
+
+def refuse(name: str, reason: str) -> NoReturn:
+    """Raise InvalidRequest for a source that is no usable audio."""
+    raise InvalidRequest.of(
+        FieldError("audio_url", f"{name} {reason}; accepted is {ACCEPTED}", type="unsupported_audio_format")
+    )
+
+
+class Decoder:
+    """An open audio file: its properties, and its samples in blocks of at most a second."""
+
+    def __init__(self, file: soundfile.SoundFile, path: Path) -> None:
+        self._file = file
+        self.name = path.name
+        self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
+        kind = str(file.format)
+        form = _NAMES.get(kind, kind.lower())
+        self.properties = Properties(
+            seconds=(self.frames or 0) / file.samplerate,
+            sample_rate=file.samplerate,
+            channels=file.channels,
+            bits=24 if file.subtype in _WIDE else 16,
+            format=form,
+            content_type=_CONTENT_TYPES.get(form, "application/octet-stream"),
+            size=path.stat().st_size,
+        )
+
+    def blocks(self) -> Iterator[NDArray[np.int32]]:
+        """Left-aligned samples [frames, channels], at our depth. Raises InvalidRequest where the file breaks off."""
+        taken = 0
+        while True:
+            block = self._next()
+            if not len(block):
+                break
+            taken += len(block)
+            yield block
+        missing = (self.frames or 0) - taken
+        if missing > _MOST_MISSING_SECONDS * self.properties.sample_rate:
+            refuse(self.name, f"breaks off after {taken / self.properties.sample_rate:.1f} s: it is not whole")
+        if not taken:
+            refuse(self.name, "has no sound in it")
+
+    def _next(self) -> NDArray[np.int32]:
+        floating = self._file.subtype in _FLOATING
+        count = max(1, min(self.properties.sample_rate, 65536))
+        try:
+            block = self._file.read(count, dtype="float64" if floating else "int32", always_2d=True)
+        except soundfile.LibsndfileError as exc:
+            raise _unreadable(self.name, exc) from exc
+        return quantised(block, self.properties.bits) if floating else rounded(block, self.properties.bits)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Decoder]:
+    """Open an audio file. Raises InvalidRequest, naming the file, for anything that is not whole, usable audio.
+
+    Only files that begin like one of the known formats reach the decoding library.
+    """
+    try:
+        _check_head(path)
+        file = soundfile.SoundFile(str(path))
+    except OSError as exc:
+        message = f"{path.name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
+        raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc
+    except soundfile.LibsndfileError as exc:
+        raise _unreadable(path.name, exc) from exc
+    with file:
+        if file.channels > 2:
+            refuse(path.name, f"has {file.channels} channels")
+        if not file.frames or file.samplerate < 1:
+            refuse(path.name, "has no sound in it")
+        yield Decoder(file, path)
+
+
+def quantised(samples: NDArray[np.floating], bits: int) -> NDArray[np.int32]:
+    """Floats (full scale 1.0) as left-aligned integers: rounded half to even, clipped, not-a-number is silence."""
+    steps = float(2 ** (bits - 1))
+    scaled = np.rint(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).astype(np.float64) * steps)
+    whole: NDArray[np.int32] = np.clip(scaled, -steps, steps - 1).astype(np.int32)
+    return whole << np.int32(32 - bits)
+
+
+def rounded(pcm: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
+    """Left-aligned integers at a depth of `bits`: half steps go up, full scale stays full scale."""
+    shift = 32 - bits
+    if not np.any(pcm & np.int32((1 << shift) - 1)):
+        return pcm
+    highest = np.int32(2**31 - 2 ** (shift - 1) - 1)
+    return (np.minimum(pcm, highest) + np.int32(1 << (shift - 1))) >> shift << shift
+
+
+def _check_head(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(16)
+        if not head:
+            refuse(path.name, "is empty")
+        if not _known(head):
+            refuse(path.name, "is not an audio file of a known kind")
+        cut = riff.is_cut(file) if head[:4] == b"RIFF" else head[:4] == b"OggS" and ogg.is_cut(file)
+    if cut:
+        refuse(path.name, "breaks off: it is not whole")
+
+
+def _known(head: bytes) -> bool:
+    """True for the first bytes of WAV, RF64, W64, FLAC, Ogg, AIFF, AU, CAF and MP3."""
+    if head[:4] in (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b".snd", b"caff"):
+        return True
+    if id3.tag_length(head):
+        return True
+    frame = int.from_bytes(head[:3], "big")
+    sync, version, layer = frame >> 13, frame >> 11 & 3, frame >> 9 & 3
+    bit_rate, sample_rate = frame >> 4 & 15, frame >> 2 & 3
+    return sync == 0x7FF and version != 1 and layer != 0 and bit_rate != 0xF and sample_rate != 0b11
+
+
+def _unreadable(name: str, exc: Exception) -> InvalidRequest:
+    reason = str(exc).rpartition(":")[2].strip(" .'\"") or "the data is damaged"
+    message = f"{name} cannot be decoded ({reason[:80]}); accepted is {ACCEPTED}"
+    return InvalidRequest.of(FieldError("audio_url", message, type="unsupported_audio_format"))

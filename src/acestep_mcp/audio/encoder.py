@@ -1,0 +1,135 @@
+"""Blocks of int32 samples as the bytes of a WAV, FLAC, MP3 or Ogg Vorbis file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from acestep_mcp.audio.tags import Format
+from acestep_mcp.errors import InvalidRequest
+
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_VORBIS_RATES = (8000, 192_000)
+
+_BEST_MP3: dict[str, Any] = {"bitrate_mode": "VARIABLE", "compression_level": 0.0}
+_GOOD_VORBIS: dict[str, Any] = {"compression_level": 0.4}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    sample_rate: int
+    channels: int
+    bits: int
+
+
+def encode(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, form: Format) -> None:
+    """Write a whole file; the sample rate changes only where the format has no such rate.
+
+    MP3 is LAME's V0 and Vorbis quality 6. Raises the OSError of a failed write, and InvalidRequest for a sound that
+    the format cannot hold.
+    """
+    rate = _possible_rate(shape.sample_rate, form)
+    if rate != shape.sample_rate:
+        blocks = resampled(blocks, shape.sample_rate, rate, shape.channels)
+    encode_as(target, blocks, Shape(rate, shape.channels, shape.bits), _settings(form, shape.bits))
+
+
+def encode_as(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, settings: dict[str, Any]) -> None:
+    """Write a whole file with these settings of soundfile's; the rate must be one of the format's."""
+    sink = _Sink(target)
+    try:
+        with soundfile.SoundFile(sink, "w", shape.sample_rate, shape.channels, **settings) as file:
+            for block in blocks:
+                for part in _short(block, shape.sample_rate):
+                    file.write(part)
+                    sink.check()
+    except soundfile.LibsndfileError as exc:
+        sink.check()
+        message = f"{settings['format']} cannot hold {shape.channels} channels at {shape.sample_rate} Hz: take wav"
+        raise InvalidRequest(message) from exc
+    sink.check()
+
+
+def resampled(
+    blocks: Iterable[NDArray[Any]], old: int, new: int, channels: int
+) -> Iterator[NDArray[np.int32] | NDArray[np.float32]]:
+    """The same sound at another rate, block by block; int32 stays int32 and float32 float32."""
+    stream: soxr.ResampleStream | None = None
+    for block in blocks:
+        if stream is None:
+            stream = soxr.ResampleStream(old, new, channels, dtype=block.dtype)
+        yield _two_columns(stream.resample_chunk(block), channels)
+    if stream is not None:
+        yield _two_columns(stream.resample_chunk(np.empty((0, channels), block.dtype), last=True), channels)
+
+
+def _two_columns(block: NDArray[Any], channels: int) -> NDArray[Any]:
+    return block.reshape(-1, channels)
+
+
+def _possible_rate(rate: int, form: Format) -> int:
+    if form == "mp3" and rate not in MP3_RATES:
+        return next((known for known in MP3_RATES if known >= rate), MP3_RATES[-1])
+    if form == "ogg":
+        return min(max(rate, _VORBIS_RATES[0]), _VORBIS_RATES[1])
+    return rate
+
+
+def _settings(form: Format, bits: int) -> dict[str, Any]:
+    match form:
+        case "wav" | "flac":
+            return {"format": form.upper(), "subtype": f"PCM_{bits}"}
+        case "mp3":
+            return {"format": "MP3", "subtype": "MPEG_LAYER_III", **_BEST_MP3}
+        case "ogg":
+            return {"format": "OGG", "subtype": "VORBIS", **_GOOD_VORBIS}
+
+
+def _short(block: NDArray[Any], rate: int) -> Iterator[NDArray[Any]]:
+    """Parts of at most a second: one long write of Ogg Vorbis crashes the process inside libsndfile."""
+    for start in range(0, len(block), rate):
+        yield block[start : start + rate]
+
+
+class _Sink(io.RawIOBase):
+    """A file for libsndfile that remembers the first OSError.
+
+    An exception cannot pass through C: after a failure writes seem to succeed, and `check` raises what happened.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def write(self, data: Any) -> int:
+        if self._error is None:
+            try:
+                self._file.write(data)
+            except OSError as exc:
+                self._error = exc
+        return len(data)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as exc:
+            self._error = self._error or exc
+            return 0
+
+    def tell(self) -> int:
+        return self._file.tell()

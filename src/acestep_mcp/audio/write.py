@@ -1,0 +1,92 @@
+"""Write songs: whole files with their tags, in a place of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acestep_mcp.audio import Sound
+from acestep_mcp.audio.decoder import Decoder, opened
+from acestep_mcp.audio.encoder import Shape, encode
+from acestep_mcp.audio.place import free_name, publish, release, safe_stem, sweep, temporary
+from acestep_mcp.audio.tags import FileTags, Format, retag
+from acestep_mcp.errors import InvalidRequest
+
+__all__ = [
+    "CONTENT_TYPES",
+    "Format",
+    "convert_file",
+    "free_name",
+    "publish",
+    "release",
+    "safe_stem",
+    "sweep",
+    "temporary",
+    "write",
+]
+
+CONTENT_TYPES: dict[Format, str] = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+}
+
+
+def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None:  # noqa: A002
+    """Write a song with its tags; `path` is replaced whole or not touched at all, and not before it is on the disk.
+
+    WAV and FLAC hold the samples exactly, at the sound's depth; equal sounds and tags give equal files. MP3 has no
+    rate above 48 kHz: the sound is resampled to the next one it has. Raises StorageError when the file cannot be
+    kept.
+    """
+    shape = Shape(sound.sample_rate, sound.channels, sound.bits)
+    _write(path, _seconds_of(sound), shape, format, tags)
+
+
+def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
+    """Copy a song into another format, or into the same one with other tags, without loading it whole.
+
+    Where the format stays, the sample data is copied byte for byte. `target` may be `source`. Raises InvalidRequest
+    when the source is no whole audio file, StorageError when the target cannot be kept.
+    """
+    with opened(source) as decoder:
+        same = decoder.properties.format == format
+        if same and _retagged(source, target, format, tags):
+            return
+        _write(target, decoder.blocks(), _shape_of(decoder), format, tags)
+
+
+def _shape_of(decoder: Decoder) -> Shape:
+    properties = decoder.properties
+    return Shape(properties.sample_rate, properties.channels, properties.bits)
+
+
+def _retagged(source: Path, target: Path, form: Format, tags: FileTags) -> bool:
+    """Copy with other tags; False when the container is one that only the decoder understands (RF64, say)."""
+    try:
+        with temporary(target) as temp:
+            with source.open("rb") as old, temp.open("wb") as new:
+                retag(old, new, form, tags)
+            publish(temp, target)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def _write(path: Path, blocks: Iterable[NDArray[Any]], shape: Shape, form: Format, tags: FileTags) -> None:
+    with temporary(path) as bare, temporary(path) as tagged:
+        with bare.open("w+b") as file:
+            encode(file, blocks, shape, form)
+        with bare.open("rb") as source, tagged.open("wb") as target:
+            retag(source, target, form, tags, fresh=True)
+        publish(tagged, path)
+
+
+def _seconds_of(sound: Sound) -> Iterator[NDArray[np.int32]]:
+    for start in range(0, len(sound.pcm), sound.sample_rate):
+        yield np.ascontiguousarray(sound.pcm[start : start + sound.sample_rate])
