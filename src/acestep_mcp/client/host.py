@@ -1,0 +1,175 @@
+"""A host that speaks the queue protocol: its addresses, its key, and how it is watched."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from acestep_mcp.errors import ConfigurationError, InvalidRequest
+from acestep_mcp.fetch import Answer, origin
+from acestep_mcp.patience import PATIENT, Patience
+
+FAL_QUEUE = "https://queue.fal.run"
+FAL_REST = "https://rest.fal.ai"
+IN_PROCESS = "http://127.0.0.1"
+NAMESPACES = frozenset({"workflows", "comfy"})
+MAX_URL = 4096
+
+_KEY = re.compile(r"[\x21-\x7e]{1,1024}")
+_SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,100}")
+_LEGACY = re.compile(r"(\d+)-([A-Za-z0-9._-]+)")
+_SHORTEST_SECRET = 8  # anything shorter occurs in ordinary text
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where requests are made. `poll` is the first and the longest pause between two questions, in seconds.
+
+    `streams` tells that the status stream may be used. A key goes to the origins of `queue_url` and `rest_url` and
+    nowhere else; over plain http off loopback it is refused with ConfigurationError unless `insecure`.
+    """
+
+    queue_url: str
+    rest_url: str
+    key: SecretStr | str | None = field(default=None, repr=False)
+    name: Literal["fal", "engine", "draft"] = "engine"
+    poll: tuple[float, float] = (1.0, 5.0)
+    streams: bool = True
+    insecure: bool = False
+    patience: Patience = PATIENT
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "queue_url", _base(self.queue_url))
+        object.__setattr__(self, "rest_url", _base(self.rest_url))
+        object.__setattr__(self, "key", _secret(self.key))
+        if self.key and not self.insecure:
+            for url in (self.queue_url, self.rest_url):
+                _guarded(url)
+
+    @classmethod
+    def fal(cls, key: SecretStr | str | None, *, patience: Patience = PATIENT) -> Self:
+        """fal.ai itself."""
+        return cls(FAL_QUEUE, FAL_REST, key, "fal", (1.0, 5.0), streams=True, patience=patience)
+
+    @classmethod
+    def engine(
+        cls, url: str, key: SecretStr | str | None = None, *, insecure: bool = False, patience: Patience = PATIENT
+    ) -> Self:
+        """An engine server of ours, or another server that speaks the protocol."""
+        return cls(url, url, key, "engine", (0.25, 2.0), streams=True, insecure=insecure, patience=patience)
+
+    @classmethod
+    def draft(cls, *, patience: Patience = PATIENT) -> Self:
+        """The queue app inside this process; see `in_process`. Its transport buffers, so it is polled."""
+        return cls(IN_PROCESS, IN_PROCESS, None, "draft", (0.05, 0.05), streams=False, patience=patience)
+
+    @property
+    def label(self) -> str:
+        """What error messages call this host."""
+        return {"fal": "fal", "draft": "the embedded engine"}.get(self.name) or f"the engine at {self.queue_url}"
+
+    @property
+    def own_origins(self) -> frozenset[str]:
+        """Origins whose files may be private or plain http: those of an engine that the user chose."""
+        return frozenset() if self.name == "fal" else frozenset({origin(self.queue_url), origin(self.rest_url)})
+
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Key {self.key.get_secret_value()}"} if isinstance(self.key, SecretStr) else {}
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """The key and its secret half, as they must never be repeated."""
+        if not isinstance(self.key, SecretStr):
+            return ()
+        key = self.key.get_secret_value()
+        return tuple(part.encode() for part in (key, key.rpartition(":")[2]) if len(part) >= _SHORTEST_SECRET)
+
+    def scrub(self, text: bytes) -> bytes:
+        """A host's words without our key, should it repeat it."""
+        for secret in self.secrets():
+            text = text.replace(secret, b"***")
+        return text
+
+    def scrubbed(self, answer: Answer) -> Answer:
+        headers = {name: self.scrub(value.encode()).decode() for name, value in answer.headers.items()}
+        return Answer(answer.status, headers, self.scrub(answer.body))
+
+    def submit_url(self, endpoint_id: str) -> str:
+        return f"{self.queue_url}/{'/'.join(_segments(endpoint_id))}"
+
+    def request_url(self, endpoint_id: str, request_id: str, action: str = "") -> str:
+        """The short form: an endpoint's own path belongs to the submit address only."""
+        segments = _segments(endpoint_id)
+        app = segments[: 3 if segments[0] in NAMESPACES else 2]
+        return f"{self.queue_url}/{'/'.join(app)}/requests/{request_id}{action}"
+
+    def is_queue_url(self, url: Any) -> bool:
+        """Whether a reply's address is below our queue's own, so that the key may go there."""
+        if not isinstance(url, str) or len(url) > MAX_URL:
+            return False
+        try:
+            same = origin(url) == origin(self.queue_url)
+        except InvalidRequest:
+            return False
+        return same and httpx.URL(url).path.startswith(httpx.URL(self.queue_url).path.rstrip("/") + "/")
+
+
+def _base(url: str) -> str:
+    try:
+        origin(url)
+    except InvalidRequest as exc:
+        words = f"{exc.message} Set the engine's address like http://127.0.0.1:8765."
+        raise ConfigurationError(words) from exc
+    parts = urlsplit(url)
+    if parts.query or parts.fragment:
+        raise ConfigurationError("The engine's address may not hold a query. Set it like http://127.0.0.1:8765.")
+    return url.strip().rstrip("/")
+
+
+def _secret(key: SecretStr | str | None) -> SecretStr | None:
+    plain = key.get_secret_value() if isinstance(key, SecretStr) else key or ""
+    plain = plain.strip()
+    if plain and not _KEY.fullmatch(plain):
+        words = "The key holds white space or characters that no key has. Copy it again, without line breaks."
+        raise ConfigurationError(words)
+    return SecretStr(plain) if plain else None
+
+
+def _guarded(url: str) -> None:
+    """Raises ConfigurationError when a key would travel in clear text to another machine."""
+    parsed = httpx.URL(url)
+    if parsed.scheme != "https" and not _is_loopback(parsed.host):
+        raise ConfigurationError(
+            f"The key would go over plain http to {parsed.host}, readable on the way. Use an https address, "
+            "or set ACESTEP_INSECURE=1 (--insecure) if that network is yours."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _segments(endpoint_id: str) -> list[str]:
+    """`owner/alias[/path]` in parts, `12345-name` read as `12345/name`. Raises InvalidRequest for anything else."""
+    legacy = _LEGACY.fullmatch(endpoint_id)
+    segments = list(legacy.groups()) if legacy else endpoint_id.split("/")
+    needed = 3 if segments[0] in NAMESPACES else 2
+    if len(segments) < needed or not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise InvalidRequest(f"{endpoint_id[:80]!r} is not an endpoint id. One looks like fal-ai/ace-step.")
+    return segments
+
+
+def in_process(app: Any) -> httpx.AsyncBaseTransport:
+    """A transport to an ASGI app without a socket, for `Host.draft()`. The app's lifespan is the caller's to run.
+
+    It gives each answer whole, at its end, and knows no timeouts: the client sets its own.
+    """
+    return httpx.ASGITransport(app, raise_app_exceptions=False)

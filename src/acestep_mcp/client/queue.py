@@ -1,0 +1,287 @@
+"""The queue client: submit, follow, result, cancel, and the files around them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import httpx
+
+from acestep_mcp import __version__
+from acestep_mcp.client.host import Host
+from acestep_mcp.client.replies import (
+    error_of,
+    failed,
+    is_apps_own,
+    is_json_fault,
+    is_not_found,
+    is_unclear,
+    not_finished,
+    response_of,
+    ticket_of,
+    update_of,
+)
+from acestep_mcp.client.retry import submitted_once, until_answered
+from acestep_mcp.client.storage import Storage
+from acestep_mcp.client.ticket import SubmitOptions, Ticket
+from acestep_mcp.client.watch import Watch, events
+from acestep_mcp.errors import InvalidRequest, QueueError
+from acestep_mcp.fetch import Answer, Reach, download, http_errors, read_answer, trust
+from acestep_mcp.requests import Response
+from acestep_mcp.updates import Completed, Update
+
+logger = logging.getLogger(__name__)
+
+NO_OPTIONS = SubmitOptions()
+PROBE_SECONDS = 5
+PROBE_ENDPOINT = "fal-ai/ace-step"
+PROBE_ID = "00000000-0000-0000-0000-000000000000"
+GROWTH = 1.5
+UPLOAD_SECONDS = 60
+CANCEL_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request to the queue or its storage. `action` begins the message of its errors."""
+
+    action: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    seconds: float | None = None
+
+
+class QueueClient:
+    """Speaks the queue protocol with one host; an async context manager owns its connections.
+
+    `transport` answers in place of the network (see `in_process`). `reach` says how far the other addresses may go
+    that the host names (files, uploads); by default public https, and the engine's own origin.
+    """
+
+    def __init__(
+        self, host: Host, *, transport: httpx.AsyncBaseTransport | None = None, reach: Reach | None = None
+    ) -> None:
+        self.host = host
+        self._transport = transport
+        reach = reach or Reach()
+        self._reach = replace(reach, origins=reach.origins | host.own_origins, transport=transport or reach.transport)
+        self._stack = AsyncExitStack()
+        self._kept: httpx.AsyncClient
+        self._fresh: httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        scheme = httpx.URL(self.host.queue_url).scheme
+        certificates = self._reach.certificates or trust(scheme)
+        self._kept = await self._stack.enter_async_context(self._client(certificates, keep=20))
+        # A connection that the host has closed meanwhile would leave a submit in doubt: submits get fresh ones.
+        self._fresh = self._kept
+        if self._transport is None:
+            self._fresh = await self._stack.enter_async_context(self._client(certificates, keep=0))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _client(self, certificates: ssl.SSLContext, keep: int) -> httpx.AsyncClient:
+        patience = self.host.patience
+        return httpx.AsyncClient(
+            transport=self._transport,
+            verify=certificates,
+            # A proxy of the environment sees only ciphertext; plain http, and the key in it, must not pass one.
+            trust_env=self.host.queue_url.startswith("https:"),
+            follow_redirects=False,
+            timeout=httpx.Timeout(patience.answer, connect=patience.connect),
+            limits=httpx.Limits(max_keepalive_connections=keep),
+            headers={"User-Agent": f"acestep-mcp/{__version__}", "Accept": "application/json"},
+        )
+
+    async def submit(self, endpoint_id: str, body: Mapping[str, Any], options: SubmitOptions = NO_OPTIONS) -> Ticket:
+        """Submit exactly once.
+
+        Raises SubmissionUnknown when it may have been accepted, QueueError when it surely was not, InvalidRequest,
+        ConfigurationError.
+        """
+        url = str(httpx.URL(self.host.submit_url(endpoint_id), params=options.query() or None))
+        headers = {"Content-Type": "application/json", **options.headers()}
+        seconds = self.host.patience.submit
+        call = _Call(f"Submitting to {endpoint_id}", "POST", url, headers, json.dumps(dict(body)).encode(), seconds)
+        ask = partial(self._exchange, call, fresh=True)
+        answer = await submitted_once(ask, self.host.patience, self.host.label)
+        if not 200 <= answer.status < 300:
+            raise error_of(answer, call.action, self.host)
+        return ticket_of(answer, self.host)
+
+    async def follow(self, endpoint_id: str, ticket: Ticket) -> AsyncGenerator[Update, None]:
+        """Every change until the request has ended: a new position, the start, new log lines; last, Completed.
+
+        Streams where the host does, and polls from the moment a stream breaks. An outage of the host is waited
+        through for `patience.outage` seconds. Raises RequestUnknown, QueueError, ConfigurationError.
+        """
+        watch = Watch()
+        if self.host.streams:
+            try:
+                async with aclosing(self._streamed(endpoint_id, ticket, watch)) as updates:
+                    async for update in updates:
+                        yield update
+                        if isinstance(update, Completed):
+                            return
+            except QueueError as exc:
+                logger.info("the status stream of %s broke, polling goes on: %s", ticket.request_id, exc.message)
+        async with aclosing(self._polled(endpoint_id, ticket, watch)) as updates:
+            async for update in updates:
+                yield update
+
+    async def _streamed(self, endpoint_id: str, ticket: Ticket, watch: Watch) -> AsyncGenerator[Update, None]:
+        url = f"{self._status_url(endpoint_id, ticket)}/stream?logs=1"
+        headers = {**self.host.authorization(), "Accept": "text/event-stream"}
+        timeout = httpx.Timeout(self.host.patience.silence, connect=self.host.patience.connect)
+        with http_errors("Watching the request"):
+            async with self._kept.stream("GET", url, headers=headers, timeout=timeout) as response:
+                kind = response.headers.get("content-type", "")
+                if response.status_code != httpx.codes.OK or not kind.startswith("text/event-stream"):
+                    raise QueueError(f"no stream, but {response.status_code} {kind[:40]!r}")
+                async for event in events(response.aiter_bytes(), self.host.scrub):
+                    update = watch.news(update_of(event, self.host), whole=False)
+                    if update:
+                        yield update
+
+    async def _polled(self, endpoint_id: str, ticket: Ticket, watch: Watch) -> AsyncGenerator[Update, None]:
+        first, longest = self.host.poll
+        pause = first
+        while True:
+            update = await self._status(endpoint_id, ticket)
+            if news := watch.news(update, whole=True):
+                pause = first
+                yield news
+            if isinstance(update, Completed):
+                return
+            await anyio.sleep(pause)
+            pause = min(pause * GROWTH, longest)
+
+    async def _status(self, endpoint_id: str, ticket: Ticket) -> Update:
+        url = f"{self._status_url(endpoint_id, ticket)}?logs=1"
+        call = _Call(f"Asking for request {ticket.request_id}", "GET", url)
+        answer = await until_answered(partial(self._exchange, call), self.host.patience)
+        if answer.status not in (200, 202):
+            raise error_of(answer, call.action, self.host)
+        return update_of(answer.json(), self.host)
+
+    async def result(self, endpoint_id: str, ticket: Ticket) -> Response:
+        """What the request ended with.
+
+        Raises GenerationFailed, InvalidRequest (fal checks the input only when it runs it), JobCancelled,
+        RequestUnknown, QueueError (with `error_type` "not_finished" while it runs), ConfigurationError.
+        """
+        url = self._own(ticket.response_url, self.host.request_url(endpoint_id, ticket.request_id))
+        call = _Call(f"Fetching the result of {ticket.request_id}", "GET", url)
+        ask, patience = partial(self._exchange, call), self.host.patience
+        answer = await until_answered(ask, patience, is_final=is_json_fault)
+        if answer.status == httpx.codes.OK:
+            return response_of(answer, self.host)
+        if is_apps_own(answer):
+            raise failed(answer)
+        if is_unclear(answer):
+            # It may be the app's own end, a fault on the way to it, or say "not yet" in words we do not know.
+            update = await self._status(endpoint_id, ticket)
+            if not isinstance(update, Completed):
+                raise not_finished(answer, call.action)
+            if update.error is not None and answer.is_transient:
+                raise failed(answer)
+            answer = await until_answered(ask, patience)
+        if answer.status == httpx.codes.OK:
+            return response_of(answer, self.host)
+        raise error_of(answer, call.action, self.host)
+
+    async def cancel(self, endpoint_id: str, ticket: Ticket) -> bool:
+        """Ask for the request's end: True when that is under way, False when it had already ended.
+
+        How it ended is for `follow` and `result` to tell. Raises RequestUnknown, QueueError, ConfigurationError.
+        """
+        url = self._own(ticket.cancel_url, self.host.request_url(endpoint_id, ticket.request_id, "/cancel"))
+        call = _Call(f"Cancelling request {ticket.request_id}", "PUT", url)
+        answer = await self._asked(call, CANCEL_SECONDS)
+        if 200 <= answer.status < 300:
+            return True
+        body = answer.json()
+        if answer.status == 400 and isinstance(body, Mapping) and body.get("status") == "ALREADY_COMPLETED":
+            return False
+        raise error_of(answer, call.action, self.host)
+
+    async def download(self, url: str, path: Path, *, size: int | None = None) -> int:
+        """Stream a result's file to `path` and return its size in bytes. No key goes along.
+
+        Raises QueueError, StorageError.
+        """
+        try:
+            return await download(url, path, size=size, reach=self._reach, patience=self.host.patience)
+        except InvalidRequest as exc:
+            raise QueueError(f"{self.host.label} named a file that is not fetched: {exc.message}") from exc
+
+    async def upload(self, path: Path, content_type: str, file_name: str) -> str:
+        """Put a file into the host's storage and return its address there.
+
+        At fal the file is public to whoever has the address. Raises QueueError, StorageError, ConfigurationError.
+        """
+        return await Storage(self.host, self._ask_storage, self._reach).upload(path, content_type, file_name)
+
+    async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> Answer:
+        headers, content = {"Content-Type": "application/json"}, json.dumps(dict(body)).encode()
+        call = _Call("Beginning an upload", "POST", self.host.rest_url + path, headers, content)
+        answer = await self._asked(call, UPLOAD_SECONDS)
+        if not 200 <= answer.status < 300:
+            raise error_of(answer, call.action, self.host)
+        return answer
+
+    async def reachable(self) -> str | None:
+        """None when the host answers as a queue and takes the key, else one sentence on what is wrong.
+
+        Asks for a request that cannot exist, which costs nothing.
+        """
+        url = self.host.request_url(PROBE_ENDPOINT, PROBE_ID, "/status")
+        call = _Call(f"Asking {self.host.label}", "GET", url, seconds=PROBE_SECONDS)
+        try:
+            answer = await self._exchange(call)
+        except QueueError as exc:
+            return exc.message
+        if is_not_found(answer):
+            return None
+        return error_of(answer, call.action, self.host).message
+
+    async def _asked(self, call: _Call, outage: float) -> Answer:
+        patience = self.host.patience
+        patience = replace(patience, outage=min(outage, patience.outage))
+        return await until_answered(partial(self._exchange, call), patience)
+
+    async def _exchange(self, call: _Call, *, fresh: bool = False) -> Answer:
+        """One request with the key, and its whole answer. Raises NoAnswer."""
+        client = self._fresh if fresh else self._kept
+        headers = {**call.headers, **self.host.authorization()}
+        seconds = call.seconds or self.host.patience.answer
+        connect = min(seconds, self.host.patience.connect)
+        timeout = httpx.Timeout(seconds, connect=connect)
+        # The transport's own timeouts count pauses; this one counts the whole, and an app in this process has none.
+        with http_errors(call.action), anyio.fail_after(seconds + connect):
+            stream = client.stream(call.method, call.url, headers=headers, content=call.content, timeout=timeout)
+            async with stream as response:
+                answer = await read_answer(response)
+        return self.host.scrubbed(answer)
+
+    def _status_url(self, endpoint_id: str, ticket: Ticket) -> str:
+        return self._own(ticket.status_url, self.host.request_url(endpoint_id, ticket.request_id, "/status"))
+
+    def _own(self, url: str | None, rebuilt: str) -> str:
+        """The address a reply gave if it is the host's own, so that the key may go there; else the rebuilt one."""
+        return url if url and self.host.is_queue_url(url) else rebuilt

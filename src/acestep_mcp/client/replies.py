@@ -1,0 +1,257 @@
+"""The host's replies read: a ticket, an update, a response, or which of our errors it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from acestep_mcp.client.host import MAX_URL, Host
+from acestep_mcp.client.ticket import Ticket, is_request_id
+from acestep_mcp.errors import (
+    AceStepError,
+    ConfigurationError,
+    FieldError,
+    GenerationFailed,
+    InvalidRequest,
+    JobCancelled,
+    QueueError,
+    RequestUnknown,
+    SubmissionUnknown,
+)
+from acestep_mcp.fetch import Answer
+from acestep_mcp.requests import Response
+from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update
+
+MAX_TEXT = 300
+MAX_LINE = 2000
+MAX_LOGS = 10_000
+MAX_FIELDS = 20
+
+NOT_FINISHED = "not_finished"
+# Line ends, control characters, and the marks that turn the direction of text around.
+_ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Failures of the model that fal answers with a code meant for bad input.
+_MODEL_FAILURES = frozenset({"no_media_generated", "downstream_service_error", "downstream_service_unavailable"})
+_ADVICE = {
+    "request_timeout": "No runner took it in time. Try again later, or allow a longer start timeout.",
+    "startup_timeout": "The runner did not start in time. Try again in a few minutes.",
+    "generation_timeout": "The model took too long. Try a shorter duration or fewer steps.",
+    "runner_scheduling_failure": "No runner was free. Try again in a few minutes.",
+    "runner_disconnected": "Its runner was lost while it ran. Try again.",
+    "no_media_generated": "The model made no audio of this. Change the tags or lyrics, or take another seed.",
+    "concurrent_requests_limit": "Too many requests run at once on this account. Wait until one ends.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What an error reply says: its text, the host's own word for it, the fields it names, and its request id."""
+
+    text: str = ""
+    type: str | None = None
+    fields: tuple[FieldError, ...] = field(default=())
+    request_id: str | None = None
+
+    @property
+    def advice(self) -> str:
+        return _ADVICE.get(self.type or "", "Try again; another seed or a shorter song may help if it fails again.")
+
+    @property
+    def quoted(self) -> str:
+        """The host's words and word, for the end of a sentence."""
+        said = f': "{self.text}"' if self.text else ""
+        kind = f" [{self.type}]" if self.type else ""
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"{said}{kind}{request}."
+
+
+def complaint(answer: Answer) -> Complaint:
+    """Read any of the shapes errors come in: a list of fields, a text with a type, a plain text, a web page."""
+    body = answer.json()
+    body = body if isinstance(body, Mapping) else {}
+    detail = body.get("detail", body.get("message"))
+    entries = [entry for entry in detail if isinstance(entry, Mapping)] if isinstance(detail, list) else []
+    fields = tuple(_field(entry) for entry in entries[:MAX_FIELDS])
+    kind = body.get("error_type") or answer.headers.get("x-fal-error-type") or (fields[0].type if fields else None)
+    text = detail if isinstance(detail, str) else "; ".join(f"{f.field}: {f.message}" for f in fields)
+    request_id = answer.headers.get("x-fal-request-id")
+    return Complaint(
+        plain(text), plain(kind, 80) or None if isinstance(kind, str) else None, fields,
+        request_id if is_request_id(request_id) else None,
+    )  # fmt: skip
+
+
+def _field(entry: Mapping[str, Any]) -> FieldError:
+    """An entry of a 422's list under our field's name: `loc` without its leading `body`."""
+    loc = entry.get("loc")
+    parts = [str(part) for part in loc] if isinstance(loc, list) else []
+    name = ".".join(parts[1:] if parts[:1] == ["body"] else parts)
+    value = entry.get("input")
+    value = value if isinstance(value, int | float | bool) else plain(value, 60) if isinstance(value, str) else None
+    message = plain(entry.get("msg")) or "is not accepted"
+    return FieldError(plain(name, 80) or "request", message, plain(entry.get("type"), 80) or "value_error", value)
+
+
+def plain(text: object, longest: int = MAX_TEXT) -> str:
+    """A host's words on one line, without control characters, shortened: they end in messages a model reads."""
+    if not isinstance(text, str):
+        return ""
+    text = " ".join(_ODD.sub(" ", text).split())
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def error_of(answer: Answer, action: str, host: Host) -> AceStepError:
+    """Which of our errors an answer is that is not the one hoped for. `action` begins the message."""
+    said, status = complaint(answer), answer.status
+    if status in (401, 402, 403):
+        return _no_access(said, status, host)
+    if status in (400, 413, 422):
+        return failed(answer) if said.type in _MODEL_FAILURES else _invalid(said, status, host)
+    if is_not_found(answer):
+        words = f"{action}: {host.label} does not know this request (any more). Results are kept for a limited time."
+        return RequestUnknown(f"{words} If its song is not among the tracks, make it again.", status=status)
+    if status == 499:
+        return JobCancelled(f"The request was cancelled{said.quoted} Start a new one if you still want it.")
+    return QueueError(_words(answer, action, host, said), status=status, error_type=said.type)
+
+
+def _no_access(said: Complaint, status: int, host: Host) -> ConfigurationError:
+    if status == 402 or "balance" in said.text.lower() or "locked" in said.text.lower():
+        what, then = "the account has no balance left", "Top it up (at fal: fal.ai/dashboard/billing)"
+    elif status == 401 and not host.key:
+        what, then = "a key is needed", "Set FAL_KEY, or ACESTEP_ENGINE_KEY for an engine"
+    elif status == 401:
+        what, then = "the key was not accepted", "Check that FAL_KEY or ACESTEP_ENGINE_KEY is whole and valid"
+    else:
+        what, then = "this key may not use it", "Check the key's permissions, or use another key"
+    return ConfigurationError(f"{_upper(host.label)} answered {status}: {what}{said.quoted} {then}, then try again.")
+
+
+def _invalid(said: Complaint, status: int, host: Host) -> InvalidRequest:
+    words = f"{_upper(host.label)} refused the request ({status}){said.quoted} Change the arguments and call again."
+    return InvalidRequest(words, said.fields)
+
+
+def _words(answer: Answer, action: str, host: Host, said: Complaint) -> str:
+    """The message of an error that is neither the caller's nor the key's."""
+    if 300 <= answer.status < 400:
+        to = plain(answer.headers.get("location"), 120)
+        return f"{action}: {host.label} redirects to {to or 'elsewhere'}, which is not followed. Set that address."
+    what = {
+        404: "there is no such endpoint or address. Check the host's address",
+        405: "the address does not take this. Check that it is a queue, such as https://queue.fal.run",
+        408: "the request did not arrive in time. Try again",
+        429: f"too many requests or too long a queue. {_later(answer)}",
+    }.get(answer.status, f"it failed. {_later(answer)}")
+    page = " with a web page instead of JSON" if answer.body and answer.json() is None else ""
+    return f"{action}: {host.label} answered {answer.status}{page}{said.quoted} That means: {what}."
+
+
+def _later(answer: Answer) -> str:
+    pause = answer.pause
+    return f"Try again in {pause:.0f} s" if pause else "Try again in a few minutes"
+
+
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def failed(answer: Answer) -> GenerationFailed:
+    """The model's own failure, as its result address replays it."""
+    said = complaint(answer)
+    words = f"The generation failed ({answer.status}){said.quoted} {said.advice}"
+    return GenerationFailed(words, status=answer.status, error_type=said.type)
+
+
+def is_not_found(answer: Answer) -> bool:
+    """Whether the queue itself, and not a web server in between, says that it has no such request."""
+    body = answer.json()
+    return answer.status == 404 and isinstance(body, Mapping) and body.get("status") == "NOT_FOUND"
+
+
+def is_json_fault(answer: Answer) -> bool:
+    return answer.status >= 500 and isinstance(answer.json(), Mapping)
+
+
+def is_apps_own(answer: Answer) -> bool:
+    """Whether an error at the result address is how the request ended, and not a fault on the way to it."""
+    if "x-fal-request-timeout-type" in answer.headers:
+        return answer.status >= 500
+    if answer.status == 404:  # an app that has no such path; the queue has run it all the same
+        return "x-fal-request-id" in answer.headers and not is_not_found(answer)
+    return is_json_fault(answer) and complaint(answer).type is not None
+
+
+def is_unclear(answer: Answer) -> bool:
+    """A refusal at the result address that only the status can explain."""
+    return is_json_fault(answer) or (answer.status == 400 and not complaint(answer).fields)
+
+
+def not_finished(answer: Answer, action: str) -> QueueError:
+    words = f"{action}: the request has not finished yet{complaint(answer).quoted} Wait for it and ask again."
+    return QueueError(words, status=answer.status, error_type=NOT_FINISHED)
+
+
+def ticket_of(answer: Answer, host: Host) -> Ticket:
+    """Raises SubmissionUnknown when the reply to an accepted submit holds no usable request id."""
+    body = answer.json()
+    if not isinstance(body, Mapping) or not is_request_id(body.get("request_id")):
+        raise SubmissionUnknown(
+            f"{_upper(host.label)} took the request but its reply holds no request id, so the song cannot be "
+            "fetched. It may be billed. Look at the host's own list of requests before you submit it again.",
+            status=answer.status,
+        )
+    names = ("status_url", "response_url", "cancel_url")
+    given = {n: v for n in names if isinstance(v := body.get(n), str) and len(v) <= MAX_URL}
+    gateway = body.get("gateway_request_id")
+    return Ticket(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
+
+
+def update_of(body: Any, host: Host) -> Update:
+    """A status object as an update, its logs as they are. Raises QueueError for anything else."""
+    body = body if isinstance(body, Mapping) else {}
+    logs = body.get("logs")
+    lines = tuple(_log(entry) for entry in logs[:MAX_LOGS]) if isinstance(logs, list) else ()
+    match body.get("status"):
+        case "IN_QUEUE":
+            position = body.get("queue_position")
+            return Queued(max(0, position) if isinstance(position, int) else 0)
+        case "IN_PROGRESS":
+            return InProgress(lines)
+        case "COMPLETED":
+            return _completed(body, lines)
+    words = f"{_upper(host.label)} reported a state that is none of the protocol's three: "
+    raise QueueError(f"{words}{plain(body.get('status'), 40)!r}. Check that its address is a queue's.")
+
+
+def _completed(body: Mapping[str, Any], logs: tuple[Log, ...]) -> Completed:
+    error, kind, metrics = body.get("error"), body.get("error_type"), body.get("metrics")
+    seconds = metrics.get("inference_time") if isinstance(metrics, Mapping) else None
+    text = plain(error) if isinstance(error, str) else plain(repr(error)) if error else ""
+    return Completed(
+        logs,
+        text or (plain(kind) or None if kind else None),
+        plain(kind, 80) or None,
+        float(seconds) if isinstance(seconds, int | float) else None,
+    )
+
+
+def _log(entry: Any) -> Log:
+    entry = entry if isinstance(entry, Mapping) else {"message": entry}
+    level = plain(entry.get("level"), 20) or "INFO"
+    return Log(plain(entry.get("message"), MAX_LINE), level, plain(entry.get("timestamp"), 40))
+
+
+def response_of(answer: Answer, host: Host) -> Response:
+    """Raises QueueError when the body of a finished request is not a song's."""
+    body = answer.json()
+    try:
+        return Response.model_validate(body)
+    except ValidationError as exc:
+        wrong = ", ".join(sorted({str(error["loc"][0]) if error["loc"] else "body" for error in exc.errors()}))
+        words = f"{_upper(host.label)} finished the request, but its answer is not a song's ({plain(wrong)})."
+        raise QueueError(f"{words} Ask again, or report it to the host.", status=answer.status) from exc

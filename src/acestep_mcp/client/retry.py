@@ -1,0 +1,83 @@
+"""Asking again: only what may be asked twice, and only while it can help."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from acestep_mcp.errors import SubmissionUnknown
+from acestep_mcp.fetch import Answer, NoAnswer
+from acestep_mcp.patience import Patience
+
+SUBMITS = 4
+"""The first attempt and three more, each after one that surely was not accepted."""
+
+# A server error may come from between us and a queue that has accepted: an ingress answers so when its upstream is
+# lost after the request went through. Only these two say that nothing of the request was understood.
+_SURELY_REFUSED_5XX = frozenset({501, 505})
+
+
+async def until_answered(
+    ask: Callable[[], Awaitable[Answer]], patience: Patience, *, is_final: Callable[[Answer], bool] | None = None
+) -> Answer:
+    """Repeat a question that may be repeated, through `patience.outage` seconds of failures.
+
+    Returns the first answer that is not transient, or that `is_final`, or the last one. Raises NoAnswer if the last
+    one never came.
+    """
+    give_up = anyio.current_time() + patience.outage
+    for wait in patience.waits():
+        answer, failure, pause = None, None, wait
+        try:
+            answer = await ask()
+        except NoAnswer as exc:
+            failure = exc
+        else:
+            if not answer.is_transient or (is_final and is_final(answer)):
+                return answer
+            pause = max(wait, answer.pause or 0)
+        if anyio.current_time() + pause > give_up:
+            break
+        await anyio.sleep(pause)
+    if answer is None:
+        raise failure or AssertionError("an attempt answers or fails")
+    return answer
+
+
+async def submitted_once(ask: Callable[[], Awaitable[Answer]], patience: Patience, host: str) -> Answer:
+    """Submit, again only after a failure that surely came before acceptance: no connection, or a 429.
+
+    Raises SubmissionUnknown for every failure that leaves it open, NoAnswer when the host was never reached.
+    """
+    waits = patience.waits()
+    for left in reversed(range(SUBMITS)):
+        pause = next(waits) * 2
+        try:
+            answer = await ask()
+        except NoAnswer as exc:
+            if exc.sent:
+                raise SubmissionUnknown(_unknown(host, exc.what)) from exc
+            if not left:
+                raise
+        else:
+            if _may_be_accepted(answer.status):
+                words = _unknown(host, f"It answered {answer.status}.")
+                raise SubmissionUnknown(words, status=answer.status)
+            pause = answer.pause or pause
+            if answer.status != 429 or not left or pause > patience.longest_retry_after:
+                return answer
+        await anyio.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _may_be_accepted(status: int) -> bool:
+    return (status >= 500 and status not in _SURELY_REFUSED_5XX) or status == 499
+
+
+def _unknown(host: str, what: str) -> str:
+    return (
+        f"The request was sent to {host}, and no usable answer came. {what} It may have been accepted and, on a paid "
+        "host, billed; it is not sent again by itself. Look at the host's list of requests, then decide whether to "
+        "make it again."
+    )

@@ -1,0 +1,130 @@
+"""Uploading to a host's storage: one PUT, or parts above 90 MB. The key stays with the calls that begin it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+
+from acestep_mcp.client.host import Host
+from acestep_mcp.client.retry import until_answered
+from acestep_mcp.errors import AceStepError, InvalidRequest, QueueError, StorageError
+from acestep_mcp.fetch import Answer, Body, Reach, origin, send
+
+WHOLE_UP_TO = 90 * 1000 * 1000
+PART = 10 * 1000 * 1000
+BLOCK = 1 << 20
+MAX_STORAGE_URL = 16_384
+_QUERY = "?storage_type=fal-cdn-v3"
+
+T = TypeVar("T")
+
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[Answer]]
+"""POSTs JSON to an address of the storage, with the key, and repeats it while that can help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A host's storage, asked through `ask` and written to within `reach`."""
+
+    host: Host
+    ask: Ask
+    reach: Reach
+
+    async def upload(self, path: Path, content_type: str, file_name: str) -> str:
+        """The address under which the host will read the file. Raises StorageError when it cannot be read here."""
+        size = (await _local(path.stat, path)).st_size
+        whole = size <= WHOLE_UP_TO
+        begin = "/storage/upload/initiate" + ("" if whole else "-multipart") + _QUERY
+        answer = await self.ask(begin, {"content_type": content_type, "file_name": file_name})
+        upload_url, file_url = self._addresses(answer)
+        if whole:
+            body = Body(partial(_blocks, path), size, {"Content-Type": content_type})
+            await self._put("PUT", upload_url, body)
+        else:
+            await self._in_parts(path, upload_url, size)
+        return file_url
+
+    async def _in_parts(self, path: Path, upload_url: str, size: int) -> None:
+        """Parts one after the other: an upload link is the narrow place, and one part at a time bounds memory."""
+        parts = []
+        for number, start in enumerate(range(0, size, PART), start=1):
+            piece = await _local(partial(_piece, path, start), path)
+            answer = await self._put("PUT", _below(upload_url, str(number)), Body(piece))
+            reply = answer.json()
+            etag = reply.get("etag") if isinstance(reply, Mapping) else None
+            etag = etag or answer.headers.get("etag")
+            if not isinstance(etag, str):
+                raise QueueError(f"The storage of {self.host.label} gave no etag for part {number}. Try again.")
+            parts.append({"partNumber": number, "etag": etag})
+        await self._put("POST", _below(upload_url, "complete"), _json({"parts": parts}))
+
+    async def _put(self, method: str, url: str, body: Body) -> Answer:
+        """Repeatable: the same bytes to the same place."""
+        patience = self.host.patience
+        try:
+            ask = partial(send, method, url, body=body, reach=self.reach, patience=patience)
+            answer = await until_answered(ask, patience)
+        except InvalidRequest as exc:
+            raise QueueError(f"{self.host.label} gave an upload address that is not used: {exc.message}") from exc
+        if not 200 <= answer.status < 300:
+            words = f"The storage of {self.host.label} refused the upload with {answer.status}. Try again later."
+            raise QueueError(words, status=answer.status)
+        return answer
+
+    def _addresses(self, answer: Answer) -> tuple[str, str]:
+        body = answer.json()
+        body = body if isinstance(body, Mapping) else {}
+        urls = body.get("upload_url"), body.get("file_url")
+        if not all(isinstance(url, str) and len(url) <= MAX_STORAGE_URL for url in urls):
+            raise QueueError(f"The storage of {self.host.label} gave no upload address. Try again later.")
+        try:
+            usable = all(url.startswith("https://") or origin(url) in self.reach.origins for url in map(str, urls))
+        except AceStepError:
+            usable = False
+        if not usable:
+            raise QueueError(f"The storage of {self.host.label} gave an address that is not https.")
+        return str(urls[0]), str(urls[1])
+
+
+def _below(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
+
+
+def _json(value: Mapping[str, Any]) -> Body:
+    content = json.dumps(value).encode()
+    return Body(content, headers={"Content-Type": "application/json"})
+
+
+def _piece(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(PART)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+async def _blocks(path: Path) -> AsyncIterator[bytes]:
+    file = await _local(partial(_opened, path), path)
+    try:
+        while block := await _local(partial(file.read, BLOCK), path):
+            yield block
+    finally:
+        file.close()
+
+
+async def _local(work: Callable[[], T], path: Path) -> T:
+    """Run one file operation off the event loop; its OSError becomes a StorageError."""
+    try:
+        return await anyio.to_thread.run_sync(work)
+    except OSError as exc:
+        raise StorageError(f"{path} could not be read ({exc.strerror}). Check that the file is still there.") from exc

@@ -1,0 +1,82 @@
+"""Watching a request: events read off a stream, and what of each update is new."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import Any
+
+from acestep_mcp.fetch import NoAnswer
+from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update
+
+MAX_EVENT = 4 << 20
+
+
+async def events(chunks: AsyncIterable[bytes], clean: Callable[[bytes], bytes]) -> AsyncIterator[Any]:
+    """The JSON of each event of a `text/event-stream`; comments and other fields are skipped. `clean` goes over each first.
+
+    Raises NoAnswer for an event that is not whole JSON, or larger than 4 MiB.
+    """
+    data: list[bytes] = []
+    async for line in _lines(chunks):
+        if line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
+        elif not line and data:
+            try:
+                yield json.loads(clean(b"\n".join(data)))
+            except (ValueError, RecursionError) as exc:
+                raise NoAnswer("The status stream sent something that is not JSON.", sent=True) from exc
+            data = []
+        if sum(map(len, data)) > MAX_EVENT:
+            raise NoAnswer("The status stream sent an event of more than 4 MiB.", sent=True)
+
+
+async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Whole lines without their ends. What follows the last line end is incomplete and dropped."""
+    rest = bytearray()
+    async for chunk in chunks:
+        rest += chunk
+        *whole, last = rest.split(b"\n")
+        for line in whole:
+            yield bytes(line.removesuffix(b"\r"))
+        rest = last
+        if len(rest) > MAX_EVENT:
+            raise NoAnswer("The status stream sent a line of more than 4 MiB.", sent=True)
+
+
+class Watch:
+    """Remembers what was reported of one request, so that nothing is reported twice.
+
+    A stream sends new log lines only, a poll all lines so far. A line is known again by its time, level and text; a
+    stream whose lines carry no time is believed when it repeats one.
+    """
+
+    def __init__(self) -> None:
+        self._state: Update | None = None
+        self._lines: Counter[Log] = Counter()
+
+    def news(self, update: Update, *, whole: bool) -> Update | None:
+        """The update with only its new lines, or None when nothing changed. `whole`: it holds all lines so far."""
+        if isinstance(update, Queued):
+            return self._changed(update)
+        fresh = self._fresh(update.logs, whole=whole)
+        if isinstance(update, Completed):
+            return Completed(fresh, update.error, update.error_type, update.inference_time)
+        started = self._changed(InProgress())
+        return InProgress(fresh) if fresh or started else None
+
+    def _changed(self, state: Update) -> Update | None:
+        before, self._state = self._state, state
+        return None if state == before else state
+
+    def _fresh(self, lines: tuple[Log, ...], *, whole: bool) -> tuple[Log, ...]:
+        known = Counter(self._lines)
+        fresh = []
+        for line in lines:
+            if known[line] and (whole or line.timestamp):
+                known[line] -= 1
+            else:
+                self._lines[line] += 1
+                fresh.append(line)
+        return tuple(fresh)

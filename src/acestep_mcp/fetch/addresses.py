@@ -1,0 +1,54 @@
+"""Which network addresses belong to the open internet."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+import anyio
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Name and port to addresses in text form. Raises OSError when the name has none."""
+
+# What ipaddress lets pass in some of the Python versions we run on: deprecated relays, documentation, local use.
+_CLOSED = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def is_public(address: str) -> bool:
+    """Whether an address in text form is one of the open internet, whatever it is wrapped in."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.scope_id is not None:
+            return False
+        if ip.ipv4_mapped is not None:
+            return is_public(str(ip.ipv4_mapped))
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+    closed = any(ip in net for net in _CLOSED if net.version == ip.version)
+    return ip.is_global and not (closed or ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+async def system_resolver(host: str, port: int) -> Sequence[str]:
+    """Ask the operating system."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
