@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from acestep_mcp.cli.output import ended_badly, failure, job_json, local_time, outcome_json, print_json
@@ -9,7 +11,9 @@ from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.library import Job
 from acestep_mcp.settings import load
-from acestep_mcp.studio import Outcome, Studio
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Outcome, Studio
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import uuid
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from acestep_mcp.errors import StorageError
 from acestep_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio.write import Format
 
 FORMATS = ("wav", "flac", "mp3", "ogg")
 
@@ -33,30 +37,29 @@ def format_of(out: Path | None, form: str | None) -> str | None:
 
 def place(kept: Path, out: Path, form: str | None) -> Path:
     """Copy a kept song to `out` (a file, or a folder to put it into), whole or not at all; the absolute path of it."""
-    form = form or kept.suffix[1:].lower()
-    target = (out / f"{kept.stem}.{form}" if out.is_dir() else out).absolute()
-    part = target.with_name(f".{uuid.uuid4().hex}.part")
+    from acestep_mcp.audio.place import cannot_keep, publish, temporary
+
+    target = (out / f"{kept.stem}.{form or kept.suffix[1:]}" if out.is_dir() else out).absolute()
+    if target.exists():
+        raise StorageError(f"{target} exists already and was left alone. The song itself is at {kept}.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            raise FileExistsError(17, "exists already")
-        _write(kept, part, form)
-        part.replace(target)
     except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise StorageError(
-            f"{target} could not be written: {exc.strerror or exc}. The song itself is safe at {kept}."
-        ) from exc
+        raise cannot_keep(target, exc) from exc
+    if kept.suffix.lower() != target.suffix.lower():
+        _convert(kept, target)
+        return target
+    with temporary(target) as part:
+        shutil.copyfile(kept, part)
+        publish(part, target)
     return target
 
 
-def _write(kept: Path, part: Path, form: str) -> None:
-    if kept.suffix[1:].lower() == form:
-        shutil.copyfile(kept, part)
-        return
-    from acestep_mcp.audio import convert
+def _convert(kept: Path, target: Path) -> None:
+    from acestep_mcp.audio.tags import read_tags
+    from acestep_mcp.audio.write import convert_file
 
-    convert.convert(kept, part, form)
+    convert_file(kept, target, format=cast("Format", target.suffix[1:].lower()), tags=read_tags(kept))
 
 
 def rebuilt(settings: Settings) -> int:
@@ -64,4 +67,5 @@ def rebuilt(settings: Settings) -> int:
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.tracks import Tracks
 
-    return Tracks(Database(settings.database), settings.music_dir).rebuild()
+    with closing(Database(settings.database)) as database:
+        return Tracks(database, settings.music_dir).rebuild()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,9 @@ from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.endpoints import ENDPOINTS, Endpoint
 from acestep_mcp.library import Job
 from acestep_mcp.settings import load
-from acestep_mcp.studio import Outcome, Studio
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Outcome, Studio
 
 OWN = (
     click.Option(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from acestep_mcp.errors import AceStepError, GenerationFailed, InvalidRequest, JobCancelled
 from acestep_mcp.library import Job, Status, Track
-from acestep_mcp.studio import Outcome
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Outcome
 
 
 def print_json(answer: dict[str, Any]) -> None:
@@ -65,9 +67,24 @@ def job_json(job: Job) -> dict[str, Any]:
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """The response's fields as the host gave them, then `track` and `job`."""
-    told = {**(outcome.job.result or {}), "job": job_json(outcome.job)}
-    return {**told, "track": track_json(outcome.track)} if outcome.track else told
+    """The response's fields, then `track` and `job`; without a track only the job."""
+    if outcome.track is None:
+        return {"job": job_json(outcome.job)}
+    told = _response(outcome.job, outcome.track)
+    return told | {"track": track_json(outcome.track), "job": job_json(outcome.job)}
+
+
+def _response(job: Job, track: Track) -> dict[str, Any]:
+    """As the host gave it; the embedded engine's own address ends with this process, so the kept file's stands there."""
+    told: dict[str, Any] = {name: track.sidecar.get(name) for name in ("seed", "tags", "lyrics")} | (job.result or {})
+    if job.backend == "draft" or "audio" not in told:
+        told["audio"] = {
+            "url": track.path.as_uri(),
+            "content_type": track.content_type,
+            "file_name": track.path.name,
+            "file_size": track.size,
+        }
+    return told
 
 
 def ended_badly(job: Job) -> AceStepError:

@@ -16,9 +16,9 @@ def serve(http: bool, host: str, port: int, token: str | None) -> int:
     """Serve MCP on stdin and stdout (what `acestep-mcp` alone does), or with --http on a port."""
     settings = load(token=token)
     if http:
-        from acestep_mcp.server import http as streamable
+        from acestep_mcp.server.http import run
 
-        return streamable.run(settings, host=host, port=port)
-    from acestep_mcp.server import stdio
+        return run(settings, host=host, port=port)
+    from acestep_mcp.server.stdio import run as run_stdio
 
-    return stdio.run(settings)
+    return run_stdio(settings)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from acestep_mcp.errors import AceStepError
 from acestep_mcp.library import Progress
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio import Outcome, Studio
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Outcome, Studio
 
 T = TypeVar("T")
 
@@ -17,7 +19,8 @@ def with_studio(use: Callable[[Studio], Awaitable[T]], settings: Settings) -> T:
     """Open the studio, use it, close it; returns what `use` returns and raises what it raises."""
     import anyio
 
-    return anyio.run(_inside, use, settings)
+    answer: T = anyio.run(_inside, use, settings)
+    return answer
 
 
 async def _inside(use: Callable[[Studio], Awaitable[Any]], settings: Settings) -> Any:

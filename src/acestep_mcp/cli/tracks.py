@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,9 @@ from acestep_mcp.cli.output import clock, print_json, track_json
 from acestep_mcp.cli.session import with_studio
 from acestep_mcp.library import Track
 from acestep_mcp.settings import load
-from acestep_mcp.studio import Page
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Page
 
 
 @click.group(invoke_without_command=True)

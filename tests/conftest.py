@@ -1,0 +1,45 @@
+"""What every test shares: one event loop, and settings that are nobody's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+OURS = ("ACESTEP_", "FAL_KEY")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment for a real process: folders of its own, no key, a home with nothing in it."""
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return kept | {
+        "ACESTEP_MUSIC_DIR": str(tmp_path / "music"),
+        "ACESTEP_DATA_DIR": str(tmp_path / "data"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "APPDATA": str(home / "config"),
+        "LOCALAPPDATA": str(home / "config"),
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "PYTHONUTF8": "1",
+        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+    }
+
+
+@pytest.fixture(autouse=True)
+def isolated(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes what belongs to the person who runs it, in this process either."""
+    for name in list(os.environ):
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
+    for name in ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, environment[name])

@@ -1,0 +1,264 @@
+"""The house rules of the imports: what may know what, what starting costs, and that importing does nothing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import acestep_mcp
+from acestep_mcp.endpoints import ENDPOINTS
+
+ROOT = Path(acestep_mcp.__file__).parent
+GROUND = {"errors", "updates", "requests", "endpoints", "patience"}
+
+# Which rooms each room may know; itself it knows always. `assembly` is where the rooms are put together.
+MAY_KNOW = {
+    "errors": set(),
+    "updates": set(),
+    "patience": set(),
+    "requests": {"errors"},
+    "endpoints": {"errors", "requests"},
+    "settings": {"errors"},
+    "audio": GROUND,
+    "engines": GROUND | {"audio"},
+    "queue": GROUND | {"audio", "engines"},
+    "client": GROUND | {"audio"},
+    "fetch": GROUND | {"audio"},
+    "library": GROUND | {"audio"},
+    "inputs": GROUND | {"audio", "library", "fetch", "settings"},
+    "studio": GROUND | {"audio", "library", "inputs", "client", "fetch", "settings"},
+    "assembly": GROUND | {"audio", "library", "inputs", "client", "fetch", "settings", "studio", "queue", "engines"},
+    "server": GROUND | {"audio", "library", "inputs", "settings", "studio", "assembly"},
+    "cli": GROUND | {"audio", "library", "inputs", "settings", "studio", "assembly", "server", "engines", "queue"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+# Which of our modules may import a package of somebody else's.
+ONLY_IN = {
+    "httpx": ("client", "fetch", "assembly"),
+    "mcp": ("server",),
+    "mcp_types": ("server",),
+    "starlette": ("queue", "server"),
+    "uvicorn": ("server", "queue", "cli"),
+    "torch": ("engines.ace_step_",),
+    "click": ("cli",),
+    "rich": ("cli",),
+    "sqlite3": ("library", "queue"),
+}
+
+HEAVY = {
+    "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.fetch", "acestep_mcp.queue", "acestep_mcp.engines",
+    "acestep_mcp.audio", "acestep_mcp.cli.app", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
+    "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch",
+}  # fmt: skip
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name below the package: `server.tools`, `server` for its `__init__`."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(name: str) -> Iterator[str]:
+    """Every absolute name a module imports anywhere in it, inside functions too; a module's names as `module.name`."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} has a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(name: str) -> Iterator[str]:
+    """The modules of ours that a module imports, each by its longest name that is one."""
+    for full in imported(name):
+        if full.split(".")[0] == "acestep_mcp":
+            parts = full.split(".")[1:]
+            while parts and ".".join(parts) not in MODULES:
+                parts.pop()
+            if parts:
+                yield ".".join(parts)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_knows_only_what_lies_below_it(name: str) -> None:
+    room = name.split(".")[0]
+    assert room in MAY_KNOW, f"{room} is new: say in MAY_KNOW what it may know"
+    known = {other.split(".")[0] for other in ours(name)} - {room}
+    assert known <= MAY_KNOW[room]
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_only_the_named_modules_import(package: str) -> None:
+    users = {name for name in MODULES if any(full.split(".")[0] == package for full in imported(name))}
+    assert {name for name in users if not name.startswith(ONLY_IN[package])} == set()
+
+
+def test_starlette_in_the_server_is_only_for_http() -> None:
+    users = {name for name in MODULES if any(full.split(".")[0] == "starlette" for full in imported(name))}
+    assert {name for name in users if name.startswith("server") and not name.startswith("server.http")} == set()
+
+
+def test_there_is_no_import_cycle() -> None:
+    graph = {name: {other for other in ours(name) if other != name} for name in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as exc:
+        pytest.fail(" -> ".join(exc.args[1]))
+
+
+def test_no_file_is_longer_than_350_lines() -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
+    assert {name: length for name, length in lengths.items() if length > 350} == {}
+
+
+def test_no_function_is_longer_than_40_lines() -> None:
+    long = [
+        f"{name}.{node.name}: {node.end_lineno - node.lineno + 1}"
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 40
+    ]
+    assert long == []
+
+
+def test_the_endpoint_ids_are_written_only_in_the_table() -> None:
+    ids = {endpoint.id for endpoint in ENDPOINTS}
+    users = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in ids
+    }
+    assert users == {"endpoints"}
+
+
+def test_every_endpoint_is_listed_once() -> None:
+    for names in zip(*((e.id, e.tool, e.command, e.request, e.schema) for e in ENDPOINTS), strict=True):
+        assert len(set(names)) == len(ENDPOINTS) == 5
+
+
+WATCHED_IMPORT = """
+import importlib, json, os, sys
+importing, seen = None, []
+def watch(event, args):
+    if importing is None:
+        return
+    if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
+        seen.append([importing, event, str(args[0])])
+    elif event == "open" and args[1] is None and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        seen.append([importing, event, str(args[0])])
+    elif event in ("os.mkdir", "socket.connect", "socket.bind", "subprocess.Popen", "os.fork", "sqlite3.connect"):
+        seen.append([importing, event, ""])
+    elif event == "_thread.start_new_thread":
+        seen.append([importing, event, ""])
+sys.addaudithook(watch)
+for importing in json.loads(sys.argv[1]):
+    try:
+        importlib.import_module(importing)
+    except ModuleNotFoundError as exc:
+        if exc.name not in ("torch", "diffusers"):
+            raise
+importing = None
+print(json.dumps(seen))
+"""
+
+
+def test_importing_any_module_does_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+    """No file or folder appears, nothing is opened for writing, no socket, process, thread or database."""
+    names = [f"acestep_mcp.{name}" if name != "__init__" else "acestep_mcp" for name in MODULES]
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED_IMPORT, json.dumps(names)],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=50, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["requests", "server.app", "cli", "studio", "library.tracks", "engines.draft"])
+def test_a_module_can_be_the_first_to_be_imported(name: str, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-c", f"import acestep_mcp.{name}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+BARE = """
+from mcp.server import MCPServer
+server = MCPServer("x")
+@server.tool()
+async def y() -> str:
+    "Say y."
+    return "y"
+server.run("stdio")
+"""
+
+HELLO = [
+    {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}},
+    {"jsonrpc": "2.0", "method": "notifications/initialized"},
+    {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+]  # fmt: skip
+
+
+def loaded_by(command: list[str], environment: dict[str, str], log: Path) -> tuple[set[str], list[str]]:
+    """What a real process had imported when it answered `tools/list`, as the interpreter itself tells, and the tools."""
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", *command],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
+        )  # fmt: skip
+        try:
+            answer = _tools(process)
+            told = log.read_text(encoding="utf-8", errors="replace")
+        finally:
+            process.kill()
+            process.communicate()
+    lines = [line.rsplit("|", 1)[1].strip() for line in told.splitlines() if line.startswith("import time:")]
+    return set(lines), [tool["name"] for tool in answer["result"]["tools"]]
+
+
+def _tools(process: subprocess.Popen[bytes]) -> dict:
+    process.stdin.write("".join(json.dumps(message) + "\n" for message in HELLO).encode())
+    process.stdin.flush()
+    for line in process.stdout:
+        message = json.loads(line)
+        if message.get("id") == 2:
+            return message
+    pytest.fail("the server ended without an answer to tools/list")
+
+
+def test_serving_over_stdio_loads_nothing_that_only_a_call_needs(environment: dict[str, str], tmp_path: Path) -> None:
+    bare, _ = loaded_by(["-c", BARE], environment, tmp_path / "bare.log")
+    loaded, tools = loaded_by(["-m", "acestep_mcp"], environment, tmp_path / "ours.log")
+    assert len(tools) == 11
+    extra = loaded - bare
+    assert {name for name in extra if any(name == heavy or name.startswith(f"{heavy}.") for heavy in HEAVY)} == set()
+    assert not (tmp_path / "music").exists()
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_working_folder_is_never_written_to_by_a_start(environment: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    subprocess.run(
+        [sys.executable, "-m", "acestep_mcp"], env=environment, cwd=folder, stdin=subprocess.DEVNULL,
+        capture_output=True, timeout=50, check=True,
+    )  # fmt: skip
+    assert os.listdir(folder) == []

@@ -1,0 +1,264 @@
+"""The command line, mostly as the real process a person starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from acestep_mcp.cli.make import make
+from acestep_mcp.cli.options import request_options
+from acestep_mcp.endpoints import ENDPOINTS
+
+SONG = ("make", "text-to-audio", "--tags", "piano, calm", "--duration", "5", "--seed", "7")
+
+
+@pytest.fixture
+def command(environment: dict[str, str], tmp_path: Path):
+    """Run `acestep-mcp ...` to its end as a process of its own."""
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "acestep_mcp", *arguments],
+            env=environment | more, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, encoding="utf-8", timeout=50, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def told(done: subprocess.CompletedProcess[str]) -> dict:
+    """The one JSON object on stdout."""
+    assert done.stdout.startswith("{"), done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
+def test_a_command_has_an_option_for_every_field_and_three_of_its_own(endpoint) -> None:
+    options = {option.name: option for option in make.commands[endpoint.command].params}
+    assert set(options) == set(endpoint.request.model_fields) | {"out", "format", "as_json"}
+    for name, field in endpoint.request.model_fields.items():
+        assert options[name].opts == [f"--{name.replace('_', '-')}"]
+        assert options[name].required == field.is_required()
+        assert field.description in options[name].help
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
+def test_an_option_has_the_bounds_of_its_field(endpoint) -> None:
+    properties = endpoint.request.model_json_schema()["properties"]
+    for option in request_options(endpoint.request):
+        schema = properties[option.name]
+        schema = schema.get("anyOf", [schema])[0]
+        assert getattr(option.type, "min", None) == schema.get("minimum")
+        assert getattr(option.type, "max", None) == schema.get("maximum")
+        assert list(getattr(option.type, "choices", [])) == schema.get("enum", [])
+
+
+def test_make_ends_with_the_path_of_a_song(command, tmp_path: Path) -> None:
+    done = command(*SONG)
+    assert done.returncode == 0, done.stderr
+    song = Path(done.stdout.splitlines()[-1])
+    assert song.parent == tmp_path / "music"
+    assert soundfile.info(song).duration == pytest.approx(5, abs=0.1)
+    assert song.with_suffix(".json").is_file()
+
+
+def test_json_is_one_object_with_the_response_the_track_and_the_job(command) -> None:
+    answer = told(command(*SONG, "--json"))
+    assert {"audio", "seed", "tags", "lyrics", "track", "job"} <= answer.keys()
+    assert (answer["seed"], answer["tags"], answer["lyrics"]) == (7, "piano, calm", "[inst]")
+    assert Path(answer["track"]["file_path"]).as_uri() == answer["audio"]["url"]
+    assert answer["track"]["size"] == Path(answer["track"]["file_path"]).stat().st_size
+    assert answer["job"]["status"] == "COMPLETED"
+    assert answer["job"]["track_id"] == answer["track"]["id"]
+
+
+def test_progress_is_a_line_at_each_change_where_nobody_watches(command) -> None:
+    lines = command(*SONG).stderr.splitlines()
+    assert lines
+    assert "\x1b" not in "".join(lines)
+    assert all(line != following for line, following in zip(lines, lines[1:], strict=False))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_progress_is_a_bar_on_a_terminal(environment: dict[str, str]) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "acestep_mcp", *SONG], env=environment | {"TERM": "xterm"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        drawn = b""
+        while part := _read(ours):
+            drawn += part
+        os.close(ours)
+        assert Path(process.stdout.read().decode().strip()).is_file()
+    assert b"%" in drawn
+    assert b"\x1b[" in drawn
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other end is closed
+        return b""
+
+
+def test_lyrics_come_from_a_file_and_from_one_line(command, tmp_path: Path) -> None:
+    words = "[verse]\n朝の光\nمطر على النافذة"
+    (tmp_path / "words.txt").write_text(words, encoding="utf-8")
+    assert told(command(*SONG, "--lyrics", "@words.txt", "--json"))["lyrics"].split() == words.split()
+    assert told(command(*SONG, "--lyrics", r"[verse]\nrain", "--json"))["lyrics"].split() == ["[verse]", "rain"]
+    missing = command(*SONG, "--lyrics", "@nowhere.txt")
+    assert missing.returncode == 2
+    assert "nowhere.txt" in missing.stderr
+
+
+def test_out_copies_the_song_and_its_ending_gives_the_format(command, tmp_path: Path) -> None:
+    done = command(*SONG, "--out", "there/song.flac")
+    assert (done.returncode, done.stdout.strip()) == (0, str(tmp_path / "there" / "song.flac")), done.stderr
+    assert soundfile.info(tmp_path / "there" / "song.flac").format == "FLAC"
+    [kept] = (tmp_path / "music").glob("*.flac")
+    assert kept.read_bytes() == (tmp_path / "there" / "song.flac").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--out", "there.wav"), "exists already"),
+        (("--out", "song.xyz"), ".flac"),
+        (("--out", "song.mp3", "--format", "ogg"), "disagree"),
+        (("--duration", "2"), "duration"),
+        (("--scheduler", "magic"), "euler"),
+        (("--nonsense", "1"), "--nonsense"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2_and_makes_nothing(command, tmp_path: Path, arguments, word) -> None:
+    (tmp_path / "there.wav").write_bytes(b"mine")
+    done = command(*SONG, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert word in done.stderr
+    assert (tmp_path / "there.wav").read_bytes() == b"mine"
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_wrong_command_line_is_one_json_object_too(command) -> None:
+    done = command(*SONG, "--duration", "2", "--json")
+    assert done.returncode == 2
+    assert told(done)["error"]["code"] == "usage"
+
+
+def test_a_failure_is_a_paragraph_and_exit_code_1(command) -> None:
+    edit = ("make", "audio-outpaint", "--tags", "piano", "--audio-url", "no such song.wav")
+    done = command(*edit)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no such song.wav" in done.stderr
+    assert "Traceback" not in done.stderr
+    answer = command(*edit, "--json")
+    assert answer.returncode == 1
+    assert told(answer)["error"]["code"] == "not_found"
+
+
+def test_a_setting_that_cannot_be_used_is_told_by_make(command) -> None:
+    done = command(*SONG, ACESTEP_WAIT_SECONDS="soon")
+    assert done.returncode == 1
+    assert "ACESTEP_WAIT_SECONDS" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_names_the_job_and_wait_finishes_it(command, environment: dict[str, str], as_json: bool) -> None:
+    arguments = ["make", "text-to-audio", "--tags", "piano", "--duration", "60", *(["--json"] if as_json else [])]
+    with subprocess.Popen(
+        [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    ) as process:  # fmt: skip
+        assert process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    [job] = told(command("jobs", "--json"))["jobs"]
+    said = json.loads(out)["error"]["message"] if as_json else err
+    assert f"acestep-mcp jobs wait {job['id']}" in said
+    done = command("jobs", "wait", job["id"])
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(done.stdout.strip()).duration == pytest.approx(60, abs=0.5)
+
+
+def test_a_song_is_listed_shown_exported_deleted_and_restored(command, tmp_path: Path) -> None:
+    made = told(command(*SONG, "--json"))["track"]
+    assert made["id"] in command("tracks").stdout
+    assert told(command("tracks", "list", "piano", "--json"))["total"] == 1
+    assert told(command("tracks", "list", "trombone", "--json"))["tracks"] == []
+    assert told(command("tracks", "show", made["uri"], "--json"))["track"] == made
+    exported = command("tracks", "export", made["id"], "song.mp3")
+    assert exported.stdout.strip() == str(tmp_path / "song.mp3"), exported.stderr
+    assert soundfile.info(tmp_path / "song.mp3").duration == pytest.approx(5, abs=0.2)
+    assert f"restore {made['id']}" in command("tracks", "delete", made["id"]).stdout
+    assert not Path(made["file_path"]).exists()
+    assert command("tracks", "restore", made["id"]).stdout.strip() == made["file_path"]
+    assert Path(made["file_path"]).is_file()
+
+
+def test_the_list_is_rebuilt_from_the_sidecars_without_the_database(command, tmp_path: Path) -> None:
+    made = told(command(*SONG, "--json"))["track"]
+    assert told(command("tracks", "rebuild", "--json", ACESTEP_DATA_DIR=str(tmp_path / "other"))) == {"tracks": 1}
+    assert told(command("tracks", "show", made["id"], "--json"))["track"]["id"] == made["id"]
+
+
+def test_jobs_are_listed_shown_and_an_unknown_one_is_an_error(command) -> None:
+    job = told(command(*SONG, "--json"))["job"]
+    assert job["id"] in command("jobs").stdout
+    assert told(command("jobs", "show", job["id"], "--json"))["request"]["tags"] == "piano, calm"
+    assert told(command("jobs", "cancel", job["id"], "--json"))["job"]["status"] == "COMPLETED"
+    unknown = command("jobs", "wait", "nobody")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "nobody" in unknown.stderr
+
+
+def test_doctor_finds_nothing_wrong_here(command) -> None:
+    done = command("doctor", "--json")
+    answer = told(done)
+    assert (done.returncode, answer["problems"]) == (0, [])
+    assert answer["backend"]["backend"] == "draft"
+    assert {folder["name"] for folder in answer["folders"]} == {"music_dir", "data_dir"}
+    assert "No problems found." in command("doctor").stdout
+
+
+def test_doctor_tells_a_wrong_setting_and_no_secret(command) -> None:
+    secret = "key-of-mine:very-secret"
+    done = command("doctor", ACESTEP_WAIT_SECONDS="soon", FAL_KEY=secret, ACESTEP_MAX_SPEND_USD="0")
+    assert done.returncode == 1
+    assert "ACESTEP_WAIT_SECONDS" in done.stdout
+    assert "very-secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_doctor_tells_a_folder_that_cannot_be_written_to(command, tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir(mode=0o500)
+    done = command("doctor")
+    assert done.returncode == 1
+    assert str(tmp_path / "music") in done.stdout.split("Problems")[1]
+
+
+def test_letters_that_a_code_page_lacks_stop_nothing(command) -> None:
+    page = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
+    made = command(*SONG, "--lyrics", r"[verse]\n朝の光", "--json", **page)
+    assert made.returncode == 0, made.stderr
+    assert "朝の光" in json.loads(made.stdout)["lyrics"]
+    assert command("tracks", "show", json.loads(made.stdout)["track"]["id"], **page).returncode == 0
+
+
+def test_the_version_is_the_packages(command) -> None:
+    from acestep_mcp import __version__
+
+    assert command("--version").stdout == f"acestep-mcp {__version__}\n"

@@ -1,0 +1,63 @@
+"""The documentation says what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from acestep_mcp.cli.make import make
+from acestep_mcp.endpoints import ENDPOINTS
+from acestep_mcp.settings import Settings
+
+REPOSITORY = Path(__file__).parents[1]
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+
+
+def rows(page: str) -> dict[str, str]:
+    """First and second column of the tables of a page, back ticks stripped."""
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.M))
+
+
+def environment_name(name: str) -> str:
+    return name.upper() if name.startswith("fal_key") else f"ACESTEP_{name.upper()}"
+
+
+def test_the_settings_page_lists_exactly_the_settings() -> None:
+    assert list(rows("docs/settings.md")) == [environment_name(name) for name in Settings.model_fields]
+
+
+@pytest.mark.parametrize("name", [n for n, f in Settings.model_fields.items() if not f.default_factory])
+def test_the_settings_page_tells_the_default(name: str) -> None:
+    default = Settings.model_fields[name].default
+    told = rows("docs/settings.md")[environment_name(name)]
+    if default in (None, ()):
+        assert not told.startswith("`")
+    else:
+        assert told == f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def test_the_readme_names_only_settings_that_exist() -> None:
+    known = {environment_name(name) for name in Settings.model_fields}
+    for page in PAGES:
+        named = set(re.findall(r"\b(?:ACESTEP_[A-Z_]+|FAL_KEY\w*)\b", page.read_text(encoding="utf-8")))
+        assert named <= known | {"ACESTEP_"}, page
+
+
+def test_the_readme_lists_the_five_tools_in_order() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+_to_audio|audio_\w+)` \|", text, re.M) == [endpoint.tool for endpoint in ENDPOINTS]
+
+
+def test_the_readmes_song_is_a_command_that_exists() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for command in re.findall(r"acestep-mcp make ([\w-]+)", text):
+        assert command in make.commands
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
