@@ -114,7 +114,7 @@ class Hosts:
 
 
 def _own_folder(parent: Path, jobs: Jobs) -> Path:
-    """This process's part of the folder; what processes that are dead left there is removed."""
+    """The part of the folder that is this process's own; what processes that are dead left there is removed."""
     living = jobs.living()
     folder = parent / jobs.process
     try:

@@ -1,0 +1,182 @@
+import json
+import os
+
+import pytest
+
+from acestep_mcp.errors import InvalidRequest, NotFound, StorageError
+from acestep_mcp.library.database import Database
+from acestep_mcp.library.tracks import TRASH, Tracks
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "data" / "acestep.sqlite3")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "music"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def tracks(database, folder):
+    return Tracks(database, folder)
+
+
+def sidecar(track_id, name, **changes):
+    return {
+        "id": track_id,
+        "file_name": name,
+        "title": f"song {track_id}",
+        "tags": "lofi, chill",
+        "lyrics": "[inst]",
+        "request": {},
+        "created_at": f"2026-11-22T12:00:{int(track_id[-2:]):02d}.000+00:00",
+        "audio": {"duration": 1.0, "size": 4, "content_type": "audio/wav"},
+    } | changes
+
+
+def keep(tracks, track_id, **changes):
+    part = tracks.folder / f".{track_id}.part"
+    part.write_bytes(b"RIFF")
+    name = f"song {track_id}.wav"
+    return tracks.keep(track_id, part, name, sidecar(track_id, name, **changes))
+
+
+def ids(found):
+    return [track.id for track in found[0]]
+
+
+def test_a_kept_track_is_a_file_and_a_sidecar_and_nothing_else(tracks, folder):
+    track = keep(tracks, "t01")
+    assert sorted(path.name for path in folder.iterdir()) == ["song t01.json", "song t01.wav"]
+    assert json.loads((folder / "song t01.json").read_text(encoding="utf-8")) == track.sidecar
+    assert track.uri == "acestep://tracks/t01"
+
+
+@pytest.mark.parametrize("name", ["t01", "acestep://tracks/t01", "acestep://tracks/t01/audio", "song t01.wav"])
+def test_a_track_is_found_by_each_of_its_names(tracks, name):
+    keep(tracks, "t01")
+    assert tracks.get(name).id == "t01"
+
+
+def test_an_unknown_track_is_an_error_with_near_matches(tracks):
+    keep(tracks, "t01")
+    with pytest.raises(NotFound, match="song t01.wav"):
+        tracks.get("song t10.wav")
+
+
+def test_pages_go_from_newest_to_oldest_and_meet_without_gap_or_repeat(tracks):
+    for number in range(1, 8):
+        keep(tracks, f"t{number:02d}")
+    first = tracks.find("", 3, None)
+    second = tracks.find("", 3, first[1])
+    third = tracks.find("", 3, second[1])
+    assert ids(first) + ids(second) + ids(third) == [f"t{n:02d}" for n in range(7, 0, -1)]
+    assert third[1] is None
+    assert first[2] == 7
+
+
+def test_a_search_finds_words_in_any_order_and_case_in_tags_lyrics_title_and_prompt(tracks):
+    keep(tracks, "t01", lyrics="La Mer est calme", request={"prompt": "a song of the SEA"})
+    keep(tracks, "t02")
+    assert ids(tracks.find("mer LA", 9, None)) == ["t01"]
+    assert ids(tracks.find("sea", 9, None)) == ["t01"]
+    assert ids(tracks.find("lofi", 9, None)) == ["t02", "t01"]
+    assert ids(tracks.find("100% nothing_", 9, None)) == []
+
+
+def test_a_bad_cursor_is_an_error_that_says_so(tracks):
+    with pytest.raises(InvalidRequest, match="cursor"):
+        tracks.find("", 5, "rubbish")
+
+
+def test_a_deleted_track_lies_in_the_trash_and_comes_back_whole(tracks, folder):
+    kept = keep(tracks, "t01")
+    tracks.delete("t01")
+    assert ids(tracks.find("", 5, None)) == []
+    assert (folder / TRASH / "song t01.wav").read_bytes() == b"RIFF"
+    assert tracks.get("t01").deleted
+    restored = tracks.restore("t01")
+    assert (restored.path, restored.sidecar, restored.deleted) == (kept.path, kept.sidecar, False)
+    assert ids(tracks.find("", 5, None)) == ["t01"]
+
+
+def test_deleting_or_restoring_twice_is_the_same_as_once(tracks):
+    keep(tracks, "t01")
+    assert tracks.delete("t01") == tracks.delete("t01")
+    assert tracks.restore("t01") == tracks.restore("t01")
+
+
+def test_a_restored_track_never_overwrites_one_that_took_its_name(tracks, folder):
+    keep(tracks, "t01")
+    tracks.delete("t01")
+    (folder / "song t01.wav").write_bytes(b"other")
+    assert tracks.restore("t01").path.name == "song t01 2.wav"
+    assert (folder / "song t01.wav").read_bytes() == b"other"
+    assert tracks.get("t01").path.read_bytes() == b"RIFF"
+
+
+def test_the_index_follows_what_is_done_to_the_files_by_hand(tracks, folder):
+    keep(tracks, "t01")
+    keep(tracks, "t02")
+    os.remove(folder / "song t01.wav")
+    os.remove(folder / "song t01.json")
+    (folder / "song t02.wav").rename(folder / "mine.wav")
+    (folder / "song t02.json").rename(folder / "mine.json")
+    assert ids(tracks.find("", 5, None)) == ["t02"]
+    assert tracks.get("t02").path == folder / "mine.wav"
+
+
+def test_a_lost_database_is_rebuilt_from_the_sidecars(tracks, folder, tmp_path):
+    keep(tracks, "t01")
+    keep(tracks, "t02")
+    tracks.delete("t02")
+    fresh = Database(tmp_path / "other" / "acestep.sqlite3")
+    try:
+        again = Tracks(fresh, folder)
+        assert ids(again.find("", 5, None)) == ["t01"]
+        assert again.get("t02").deleted
+        assert again.rebuild() == 2
+    finally:
+        fresh.close()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"id": 3}', '{"id": "x", "audio": {}}', "\xff"])
+def test_json_that_is_no_sidecar_is_passed_over(tracks, folder, text):
+    (folder / "other.json").write_text(text, encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == []
+
+
+def test_a_copy_of_a_track_made_by_hand_does_not_take_its_place(tracks, folder):
+    kept = keep(tracks, "t01")
+    (folder / "copy.wav").write_bytes(b"RIFF")
+    (folder / "copy.json").write_text((folder / "song t01.json").read_text(encoding="utf-8"), encoding="utf-8")
+    _, before = tracks.changed_since(-1)
+    assert tracks.get("t01").path == kept.path
+    assert ids(tracks.find("", 5, None)) == ["t01"]
+    assert tracks.changed_since(before) == ([], before)
+
+
+def test_every_change_is_seen_once_by_a_watcher(tracks):
+    _, seen = tracks.changed_since(-1)
+    keep(tracks, "t01")
+    changed, seen = tracks.changed_since(seen)
+    assert [(t.id, t.deleted) for t in changed] == [("t01", False)]
+    tracks.delete("t01")
+    changed, seen = tracks.changed_since(seen)
+    assert [(t.id, t.deleted) for t in changed] == [("t01", True)]
+    assert tracks.changed_since(seen) == ([], seen)
+
+
+def test_a_folder_that_is_gone_is_an_error_and_the_part_stays(tracks, tmp_path):
+    part = tmp_path / "x.part"
+    part.write_bytes(b"RIFF")
+    os.rmdir(tracks.folder)
+    with pytest.raises(StorageError, match="ACESTEP_MUSIC_DIR"):
+        tracks.keep("t01", part, "a.wav", sidecar("t01", "a.wav"))
+    assert part.read_bytes() == b"RIFF"

@@ -1,0 +1,94 @@
+import os
+
+import pytest
+
+from acestep_mcp.settings import load
+
+
+@pytest.fixture
+def config_file(monkeypatch, tmp_path):
+    import platformdirs
+
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *args, **kwargs: str(tmp_path / "configuration"))
+    (tmp_path / "configuration").mkdir()
+    return tmp_path / "configuration" / "config.toml"
+
+
+def test_what_is_not_set_has_a_default_and_no_problem():
+    settings = load()
+    assert settings.problems == ()
+    assert settings.wait_seconds == 25
+    assert settings.key is None
+
+
+@pytest.mark.parametrize("unset", ["", "  ", "${user_config.api_key}"])
+def test_an_empty_or_unfilled_value_means_unset(monkeypatch, unset):
+    for name in ("FAL_KEY", "ACESTEP_ENGINE_URL", "ACESTEP_WAIT_SECONDS", "ACESTEP_MUSIC_DIR", "ACESTEP_ALLOWED_DIRS"):
+        monkeypatch.setenv(name, unset)
+    settings = load()
+    assert settings.problems == ()
+    assert (settings.key, settings.engine_url, settings.wait_seconds) == (None, None, 25)
+    assert settings.allowed_dirs == ()
+
+
+def test_a_wrong_value_is_told_and_the_default_stands(monkeypatch):
+    monkeypatch.setenv("ACESTEP_WAIT_SECONDS", "soon")
+    monkeypatch.setenv("ACESTEP_CANCEL", "perhaps")
+    monkeypatch.setenv("ACESTEP_FORMAT", "flac")
+    settings = load()
+    assert (settings.wait_seconds, settings.cancel, settings.format) == (25, "auto", "flac")
+    assert len(settings.problems) == 2
+    assert any("ACESTEP_WAIT_SECONDS" in problem for problem in settings.problems)
+    assert any("'auto', 'always' or 'never'" in problem for problem in settings.problems)
+
+
+def test_a_relative_music_folder_is_a_problem_and_is_not_used(monkeypatch):
+    monkeypatch.setenv("ACESTEP_MUSIC_DIR", "music")
+    settings = load()
+    assert settings.music_dir.is_absolute()
+    assert "must be an absolute path" in settings.problems[0]
+
+
+def test_the_environment_goes_before_the_file_and_the_command_line_before_both(monkeypatch, config_file):
+    config_file.write_text('format = "mp3"\nwait_seconds = 3\nlog_level = "DEBUG"\n', encoding="utf-8")
+    monkeypatch.setenv("ACESTEP_WAIT_SECONDS", "4")
+    monkeypatch.setenv("ACESTEP_FORMAT", "ogg")
+    settings = load(format="flac")
+    assert (settings.format, settings.wait_seconds, settings.log_level) == ("flac", 4, "DEBUG")
+
+
+def test_a_broken_file_is_told_and_ignored(config_file):
+    config_file.write_text("format = [", encoding="utf-8")
+    settings = load()
+    assert settings.format == "wav"
+    assert str(config_file) in settings.problems[0]
+
+
+def test_a_wrong_value_in_the_file_does_not_hide_the_right_ones(config_file):
+    config_file.write_text('format = "mp4"\nwait_seconds = 3\n', encoding="utf-8")
+    settings = load()
+    assert (settings.format, settings.wait_seconds) == ("wav", 3)
+    assert len(settings.problems) == 1
+
+
+def test_a_key_is_stripped_and_its_halves_are_joined(monkeypatch):
+    monkeypatch.setenv("FAL_KEY", " id:secret\n")
+    assert load().key == "id:secret"
+    monkeypatch.delenv("FAL_KEY")
+    monkeypatch.setenv("FAL_KEY_ID", "a")
+    monkeypatch.setenv("FAL_KEY_SECRET", "b")
+    assert load().key == "a:b"
+
+
+def test_a_secret_is_in_no_text_that_settings_make(monkeypatch):
+    monkeypatch.setenv("FAL_KEY", "hunter2:hunter2")
+    monkeypatch.setenv("ACESTEP_TOKEN", "hunter2")
+    monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "hunter2")
+    settings = load()
+    assert "hunter2" not in repr(settings) + str(settings) + str(settings.problems) + settings.model_dump_json()
+
+
+def test_allowed_folders_are_separated_like_the_path(monkeypatch, tmp_path):
+    monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", os.pathsep.join([str(tmp_path / "a"), "", str(tmp_path / "b")]))
+    assert load().allowed_dirs == (tmp_path / "a", tmp_path / "b")
+
