@@ -1,0 +1,230 @@
+"""How loud a song is, and making it as loud as wanted.
+
+Loudness is integrated LUFS by ITU-R BS.1770-4: K-weighting, blocks of 400 ms every 100 ms, an absolute gate at -70
+and a relative one 10 LU under the mean of what passes it. The weighting filters are the standard's two sections,
+taken as analogue prototypes so that they hold at every rate; at 48 kHz they give the standard's own coefficients.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy import ndimage, signal
+
+from acestep_mcp.audio import Sound
+from acestep_mcp.audio.splice import to_float
+
+_OFFSET = -0.691
+_ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
+_HOP, _HOPS_PER_BLOCK, _HOPS_AT_ONCE = 0.1, 4, 10
+_LIMITER_SECONDS, _LIMITER_STEP = 0.005, 0.0005
+_LIMITER_PASSES = 3
+_CLOSE_ENOUGH = 0.1
+_CURVE_WINDOW = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """`lufs` and `peak_dbfs` are -inf for digital silence; `silent`: nothing is above -70 LUFS.
+
+    `clipped_samples` counts samples at full scale in runs of two and more.
+    """
+
+    lufs: float
+    peak_dbfs: float
+    clipped_samples: int
+    silent: bool
+
+    def facts(self) -> dict[str, float | int | bool | None]:
+        """For JSON, which has no infinity: rounded to 0.01, None where there is no level."""
+        return {key: _finite(value) if isinstance(value, float) else value for key, value in asdict(self).items()}
+
+
+def measure(sound: Sound) -> Measurement:
+    """Loudness, sample peak and clipping of a whole song."""
+    samples = to_float(sound)
+    lufs = loudness(samples, sound.sample_rate)
+    return Measurement(lufs, peak_dbfs(samples), _clipped(sound), lufs == -math.inf)
+
+
+def loudness(samples: NDArray[Any], rate: int) -> float:
+    """Integrated LUFS of float samples [frames] or [frames, channels]; -inf when nothing passes the gates.
+
+    A sound under 0.4 s, for which the standard has no block, is taken as one block.
+    """
+    columns = samples.reshape(len(samples), -1).T
+    if not len(samples):
+        return -math.inf
+    power = _block_powers(columns, rate)
+    gated = power[power > _power(_ABSOLUTE_GATE)]
+    if not len(gated):
+        return -math.inf
+    gated = gated[gated > gated.mean() * 10 ** (_RELATIVE_GATE / 10)]
+    return _OFFSET + 10 * math.log10(gated.mean())
+
+
+def peak_dbfs(samples: NDArray[Any]) -> float:
+    """The largest sample in dB under full scale; -inf for silence."""
+    return _decibels(_peak(samples))
+
+
+def true_peak_dbfs(samples: NDArray[Any], rate: int) -> float:
+    """The largest value between samples too, by fourfold oversampling (BS.1770-4 annex 2)."""
+    if not len(samples):
+        return -math.inf
+    return max(peak_dbfs(samples), peak_dbfs(soxr.resample(samples, rate, 4 * rate)))
+
+
+def level(
+    samples: NDArray[Any], rate: int, target_lufs: float = -16.0, ceiling_dbfs: float = -1.0
+) -> NDArray[np.float32]:
+    """The same music at `target_lufs`, no sample above the ceiling: a soft limiter turns peaks down for 5 ms each side.
+
+    Limiting takes loudness away, which is made up for in up to three passes; very spiky sounds stay below the target.
+    Silence comes back as it is.
+    """
+    music = samples.astype(np.float32)
+    ceiling = 10 ** (ceiling_dbfs / 20)
+    now, gain = loudness(music, rate), 0.0
+    if now == -math.inf:
+        return _limited(music, rate, ceiling)
+    for _ in range(_LIMITER_PASSES):
+        gain += target_lufs - now
+        amplified = music * np.float32(10 ** (gain / 20))
+        result = _limited(amplified, rate, ceiling)
+        if result is amplified:
+            break
+        now = loudness(result, rate)
+        if abs(target_lufs - now) < _CLOSE_ENOUGH:
+            break
+    return result
+
+
+def loudness_curve(samples: NDArray[Any], rate: int, hop: float = 0.1) -> NDArray[np.float64]:
+    """RMS over 0.4 s around the middle of every `hop` seconds, all channels together; full scale square wave is 1."""
+    squares = np.square(samples.reshape(len(samples), -1).astype(np.float64)).mean(axis=1)
+    total = np.concatenate([[0.0], np.cumsum(squares)])
+    count = max(1, math.ceil(len(squares) / (hop * rate)))
+    middles = (np.arange(count) + 0.5) * hop * rate
+    half = _CURVE_WINDOW * rate / 2
+    first = np.clip(middles - half, 0, len(squares)).astype(np.int64)
+    last = np.clip(middles + half, 0, len(squares)).astype(np.int64)
+    return np.asarray(np.sqrt(np.maximum(total[last] - total[first], 0) / np.maximum(last - first, 1)))
+
+
+def follow_curve(
+    samples: NDArray[Any], rate: int, curve: NDArray[np.float64], hop: float = 0.1, *, most_db: float = 12.0
+) -> NDArray[np.float32]:
+    """The same music with the dynamics of `curve` (from `loudness_curve`, any length), by at most `most_db` each way."""
+    own = loudness_curve(samples, rate, hop)
+    wanted = np.interp(np.linspace(0, 1, len(own)), np.linspace(0, 1, len(curve)), curve)
+    most = 10 ** (most_db / 20)
+    floor = 1e-4
+    gains = np.clip((wanted + floor) / (own + floor), 1 / most, most)
+    at = (np.arange(len(own)) + 0.5) * hop * rate
+    gain = np.interp(np.arange(len(samples)), at, gains).astype(np.float32)
+    return np.asarray(samples * (gain if samples.ndim == 1 else gain[:, None]), np.float32)
+
+
+def _block_powers(columns: NDArray[Any], rate: int) -> NDArray[np.float64]:
+    """Mean square of every K-weighted block, summed over the channels (left, right and mono weigh the same)."""
+    hop = max(1, round(_HOP * rate))
+    sections = _k_weighting(rate)
+    if columns.shape[1] < _HOPS_PER_BLOCK * hop:
+        weighted = signal.sosfilt(sections, columns.astype(np.float64), axis=1)
+        return np.atleast_1d(np.square(weighted).mean(axis=1).sum())
+    state = np.zeros((len(sections), len(columns), 2))
+    energies: list[NDArray[np.float64]] = []
+    stop = columns.shape[1] // hop * hop
+    for start in range(0, stop, _HOPS_AT_ONCE * hop):
+        part = np.ascontiguousarray(columns[:, start : min(start + _HOPS_AT_ONCE * hop, stop)], dtype=np.float64)
+        weighted, state = signal.sosfilt(sections, part, axis=1, zi=state)
+        hops = weighted.reshape(len(columns), -1, hop)
+        energies.append(np.einsum("chs,chs->h", hops, hops))
+    total = np.concatenate([[0.0], np.cumsum(np.concatenate(energies))])
+    sums = np.maximum(total[_HOPS_PER_BLOCK:] - total[:-_HOPS_PER_BLOCK], 0.0)
+    return np.asarray(sums / (_HOPS_PER_BLOCK * hop))
+
+
+def _k_weighting(rate: int) -> NDArray[np.float64]:
+    """Two second-order sections: a shelf of +4 dB above 1.7 kHz and a high-pass at 38 Hz."""
+    return np.array([_shelf(rate), _high_pass(rate)])
+
+
+def _shelf(rate: int) -> list[float]:
+    frequency, gain, quality = 1681.974450955533, 3.999843853973347, 0.7071752369554196
+    k = math.tan(math.pi * min(frequency / rate, 0.49))
+    high = 10 ** (gain / 20)
+    band = high**0.4996667741545416
+    scale = 1 + k / quality + k * k
+    numerator = [(high + band * k / quality + k * k), 2 * (k * k - high), (high - band * k / quality + k * k)]
+    return [*(value / scale for value in numerator), 1.0, 2 * (k * k - 1) / scale, (1 - k / quality + k * k) / scale]
+
+
+def _high_pass(rate: int) -> list[float]:
+    frequency, quality = 38.13547087602444, 0.5003270373238773
+    k = math.tan(math.pi * min(frequency / rate, 0.49))
+    scale = 1 + k / quality + k * k
+    return [1.0, -2.0, 1.0, 1.0, 2 * (k * k - 1) / scale, (1 - k / quality + k * k) / scale]
+
+
+def _limited(samples: NDArray[np.float32], rate: int, ceiling: float) -> NDArray[np.float32]:
+    """Turn down around peaks so that none passes the ceiling; the very same array when none does.
+
+    Works on the peaks of short steps: their gain is held at its minimum over a window, averaged over one that is a
+    step narrower on each side, and joined by straight lines, so it is nowhere above what a peak needs.
+    """
+    if not len(samples) or _peak(samples) <= ceiling:
+        return samples
+    columns = samples.reshape(len(samples), -1)
+    gain = _limiter_gain(columns, rate, ceiling)
+    limited = np.clip(columns * gain[:, None], -np.float32(ceiling), np.float32(ceiling))
+    return np.asarray(limited.reshape(samples.shape), np.float32)
+
+
+def _limiter_gain(columns: NDArray[np.float32], rate: int, ceiling: float) -> NDArray[np.float32]:
+    step = max(1, round(_LIMITER_STEP * rate))
+    reach = max(1, round(_LIMITER_SECONDS / _LIMITER_STEP))
+    starts = np.arange(0, len(columns), step)
+    peaks = np.maximum(
+        np.maximum.reduceat(columns, starts, axis=0).max(axis=1),
+        -np.minimum.reduceat(columns, starts, axis=0).min(axis=1),
+    )
+    wanted = ceiling / np.maximum(peaks, ceiling)
+    held = ndimage.minimum_filter1d(wanted, 2 * reach + 3, mode="nearest")
+    smooth = ndimage.uniform_filter1d(held.astype(np.float64), 2 * reach + 1, mode="nearest")
+    gain = np.interp(np.arange(len(columns)), starts + (step - 1) / 2, smooth)
+    return np.asarray(gain, np.float32)
+
+
+def _clipped(sound: Sound) -> int:
+    """Samples at full scale that have a neighbour there: one alone may be a peak, two are a cut one."""
+    highest = 2**31 - 2 ** (32 - sound.bits)
+    if not sound.pcm.size or (sound.pcm.max() < highest and sound.pcm.min() > -(2**31)):
+        return 0
+    full = (sound.pcm >= highest) | (sound.pcm == -(2**31))
+    beside = np.zeros_like(full)
+    beside[1:] |= full[:-1]
+    beside[:-1] |= full[1:]
+    return int(np.count_nonzero(full & beside))
+
+
+def _peak(samples: NDArray[Any]) -> float:
+    return float(max(samples.max(), -samples.min())) if samples.size else 0.0
+
+
+def _power(lufs: float) -> float:
+    return float(10 ** ((lufs - _OFFSET) / 10))
+
+
+def _decibels(value: float) -> float:
+    return 20 * math.log10(value) if value > 0 else -math.inf
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 2) if math.isfinite(value) else None
