@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -14,10 +14,22 @@ from acestep_mcp import endpoints
 from acestep_mcp.errors import InvalidRequest, NotFound
 from acestep_mcp.library import Job, Progress, Status, Track
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio import Outcome, Page, Studio
 
 
-class StudioInMemory(Studio):
+@dataclass(frozen=True)
+class Outcome:
+    job: Job
+    track: Track | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    tracks: tuple[Track, ...]
+    next_cursor: str | None
+    total: int
+
+
+class StudioInMemory:
     """Jobs end when a test says so; every end that was told is written down."""
 
     def __init__(self, folder: Path) -> None:
@@ -76,6 +88,10 @@ class StudioInMemory(Studio):
 
     async def delivered(self, job_id):
         self.told.append(("delivered", job_id))
+        await self.tell()
+
+    async def cut(self, job_id):
+        self.told.append(("cut", job_id))
         await self.tell()
 
     async def cancel(self, job_id):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 from mcp import MCPError
@@ -43,6 +43,9 @@ from acestep_mcp.server.opening import Opening, OpenStudio, opening
 from acestep_mcp.server.tools import BY_NAME, TOOLS, Room, Tool
 from acestep_mcp.settings import Settings
 
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Studio
+
 logger = logging.getLogger(__name__)
 
 Transport = Literal["stdio", "http"]
@@ -63,7 +66,6 @@ class Life:
     door: Opening
     calls: Calls
     notices: Notices
-    answers: Answers | None
 
 
 RequestContext = ServerRequestContext[Life, Any]
@@ -106,7 +108,7 @@ class AceStepServer(MCPServer[Life]):
         async with opening(self._open_studio, notices.follow) as door:
             self._lives.add(door)
             try:
-                yield Life(door, Calls(door), notices, self.answers)
+                yield Life(door, Calls(door, self.answers), notices)
             finally:
                 self._lives.discard(door)
 
@@ -206,7 +208,7 @@ async def _watch_over(ctx: RequestContext, call_next: CallNext) -> HandlerResult
 
 async def _watch_call(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
     calls = ctx.lifespan_context.calls
-    call = calls.begin(ctx)
+    call, answer = calls.begin(ctx)
     try:
         result = await call_next(ctx)
     except anyio.get_cancelled_exc_class():
@@ -215,13 +217,24 @@ async def _watch_call(ctx: RequestContext, call_next: CallNext) -> HandlerResult
     except MCPError:
         calls.end(ctx)
         raise
-    calls.answered(ctx, call, ctx.lifespan_context.answers)
+    calls.answered(ctx, call, answer)
     return result
 
 
 def log_to_stderr(level: str) -> None:
     """Plain lines on stderr. Before `MCPServer` is built: it would install a handler that draws boxes."""
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def studio_of(settings: Settings) -> OpenStudio:
+    """Opens the real studio; what that needs is imported only then."""
+
+    def open_studio() -> AbstractAsyncContextManager[Studio]:
+        from acestep_mcp.assembly import open_studio as assembled
+
+        return assembled(settings)
+
+    return open_studio
 
 
 def create_server(open_studio: OpenStudio, settings: Settings, *, transport: Transport) -> AceStepServer:

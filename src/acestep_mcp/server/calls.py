@@ -7,20 +7,23 @@ What tells the ends of a call apart (SDK 2.3):
   own clock, not a person's wish.
 * Everything else that cuts a call (end of stdin, a dropped connection, a closed stream of the modern HTTP era, a
   signal) comes without a notification and is not a cancel.
+* With an HTTP session a dropped connection does not even cut the handler; only `http.py` sees that its answer is lost.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.context import ServerRequestContext
 
 from acestep_mcp.server.opening import Opening
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Studio
 
 SESSION_HEADER = "mcp-session-id"
 ANSWER = "acestep.answer"
@@ -32,41 +35,53 @@ _REMEMBERED_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Call:
-    """One `tools/call`. `ended_job` is set when its answer tells the end of that job."""
+    """One `tools/call`. `job_id` is the job it made or joined, `told_job` the one that its answer tells of."""
 
     job_id: str | None = None
-    ended_job: str | None = None
+    told_job: str | None = None
     cancelled: bool = False
+    lost: bool = False
     cut_at: float | None = None
 
 
 class Answer:
-    """The way back of one answer; `then` is done once the answer has left as far as can be known."""
+    """The way of one answer out of the process. A transport that can see it calls `sent` or `lost`, once."""
 
     def __init__(self) -> None:
-        self._then: Callable[[], None] | None = None
+        self._call: Call | None = None
+        self._calls: Calls | None = None
+        self._is_over = False
+        self.is_ready = False
+        """The handler has returned; what leaves from now on may be the answer."""
 
-    def expect(self, then: Callable[[], None]) -> None:
-        self._then = then
-
-    @property
-    def is_expected(self) -> bool:
-        return self._then is not None
+    def belongs_to(self, call: Call, calls: Calls) -> None:
+        self._call, self._calls = call, calls
+        if self._is_over:
+            calls.lost(call)
 
     def sent(self) -> None:
-        then, self._then = self._then, None
-        if then is not None:
-            then()
+        if not self._is_over and self._call is not None and self._calls is not None:
+            self._calls.sent(self._call)
+        self._is_over = True
+
+    def lost(self) -> None:
+        if not self._is_over and self._call is not None and self._calls is not None:
+            self._calls.lost(self._call)
+        self._is_over = True
 
 
 class Answers:
-    """The answers of one connection by request id (stdio)."""
+    """The answers of one pipe by request id."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
 
-    def expected(self, request_id: object) -> Answer:
-        return self._answers.setdefault(str(request_id), Answer())
+    def __bool__(self) -> bool:
+        return bool(self._answers)
+
+    def open(self, request_id: object) -> Answer:
+        answer = self._answers[str(request_id)] = Answer()
+        return answer
 
     def take(self, request_id: object) -> Answer | None:
         return self._answers.pop(str(request_id), None)
@@ -75,63 +90,85 @@ class Answers:
 class Calls:
     """Every call of one server that is running, or was cut a moment ago."""
 
-    def __init__(self, door: Opening) -> None:
+    def __init__(self, door: Opening, answers: Answers | None) -> None:
         self._door = door
+        self._answers = answers
         self._calls: dict[Hashable, Call] = {}
 
-    def begin(self, ctx: ServerRequestContext[Any, Any]) -> Call:
+    def begin(self, ctx: ServerRequestContext[Any, Any]) -> tuple[Call, Answer | None]:
+        """The new call, and its answer where the transport can see it leave."""
         self._forget_old()
         call = self._calls[_key(ctx, ctx.request_id)] = Call()
-        return call
+        answer: Answer | None = None
+        if ctx.request is not None:
+            answer = ctx.request.scope.get(ANSWER)
+        elif self._answers is not None:
+            answer = self._answers.open(ctx.request_id)
+        if answer is not None:
+            answer.belongs_to(call, self)
+        return call, answer
 
     def of(self, ctx: ServerRequestContext[Any, Any]) -> Call:
         """The call this request is; a new one when it did not come through `begin`."""
         return self._calls.get(_key(ctx, ctx.request_id)) or Call()
 
+    def answered(self, ctx: ServerRequestContext[Any, Any], call: Call, answer: Answer | None) -> None:
+        """The handler has its answer: once that is out, it counts as delivered."""
+        self.end(ctx)
+        if answer is not None:
+            answer.is_ready = True
+        else:
+            self.sent(call)  # in memory the return is the delivery
+
     def cut(self, ctx: ServerRequestContext[Any, Any], call: Call) -> None:
-        """The handler was cancelled, nobody has said yet why."""
+        """The handler was cancelled; nobody has said yet why."""
         call.cut_at = time.monotonic()
+        if self._answers is not None:
+            self._answers.take(ctx.request_id)
         if ctx.request is not None and SESSION_HEADER not in ctx.request.headers:
             self.end(ctx)  # the modern HTTP era has no cancel notification to wait for
+        self.lost(call)
 
-    def end(self, ctx: ServerRequestContext[Any, Any]) -> None:
-        self._calls.pop(_key(ctx, ctx.request_id), None)
+    def sent(self, call: Call) -> None:
+        if call.told_job is not None:
+            self._tell(lambda studio, job_id: studio.delivered(job_id), call.told_job)
 
-    def answered(self, ctx: ServerRequestContext[Any, Any], call: Call, answers: Answers | None) -> None:
-        """The handler has its answer: once that is out, the job counts as delivered."""
-        self.end(ctx)
-        if call.ended_job is None:
-            return
-        then = partial(self._door.errand, partial(self._deliver, call.ended_job))
-        if ctx.request is not None and ANSWER in ctx.request.scope:
-            ctx.request.scope[ANSWER].expect(then)
-        elif answers is not None:
-            answers.expected(ctx.request_id).expect(then)
-        else:
-            then()
+    def lost(self, call: Call) -> None:
+        """Its caller will not get an answer: the same call again is attached to the same job."""
+        call.lost = True
+        if call.job_id is not None:
+            self._tell(lambda studio, job_id: studio.cut(job_id), call.job_id)
 
-    async def _deliver(self, job_id: str) -> None:
-        await (await self._door()).delivered(job_id)
+    def made(self, call: Call, job_id: str) -> None:
+        """The call has its job now; what happened to the call before that is told now."""
+        call.job_id = call.told_job = job_id
+        if call.lost or call.cut_at is not None:
+            self.lost(call)
+        if call.cancelled:
+            self._cancel(call)
 
     def cancel(self, ctx: ServerRequestContext[Any, Any]) -> None:
         """A `notifications/cancelled` arrived."""
         params = ctx.params or {}
         call = self._calls.get(_key(ctx, params.get("requestId")))
-        if call is None or _TIMED_OUT.search(str(params.get("reason") or "")):
-            return
-        call.cancelled = True
-        self.settle(call)
+        if call is not None and not _TIMED_OUT.search(str(params.get("reason") or "")):
+            call.cancelled = True
+            self._cancel(call)
 
-    def settle(self, call: Call) -> None:
+    def _cancel(self, call: Call) -> None:
         """Pass an explicit cancel on, once the job is known and unless another call waits for the same job."""
-        if not call.cancelled or call.job_id is None:
-            return
         others = (c for c in self._calls.values() if c is not call and c.cut_at is None and not c.cancelled)
-        if not any(other.job_id == call.job_id for other in others):
-            self._door.errand(partial(self._cancel, call.job_id))
+        if call.job_id is not None and not any(other.job_id == call.job_id for other in others):
+            self._tell(lambda studio, job_id: studio.caller_cancelled(job_id), call.job_id)
 
-    async def _cancel(self, job_id: str) -> None:
-        await (await self._door()).caller_cancelled(job_id)
+    def _tell(self, what: Callable[[Studio, str], Awaitable[None]], job_id: str) -> None:
+        async def tell() -> None:
+            await what(await self._door(), job_id)
+
+        self._door.errand(tell)
+
+    def end(self, ctx: ServerRequestContext[Any, Any]) -> None:
+        self._calls.pop(_key(ctx, ctx.request_id), None)
 
     def _forget_old(self) -> None:
         oldest = time.monotonic() - _REMEMBERED_SECONDS

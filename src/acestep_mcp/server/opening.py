@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from acestep_mcp.studio import Studio
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Studio
 
-OpenStudio = Callable[[], AbstractAsyncContextManager[Studio]]
-Companion = Callable[[Studio], Awaitable[None]]
+
+OpenStudio = Callable[[], "AbstractAsyncContextManager[Studio]"]
+Companion = Callable[["Studio"], Awaitable[None]]
 
 _ERRAND_SECONDS = 5.0
 

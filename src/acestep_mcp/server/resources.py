@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from mcp import MCPError
@@ -22,7 +22,9 @@ from mcp.types import (
 from acestep_mcp.errors import AceStepError, InvalidRequest, NotFound
 from acestep_mcp.library import Track
 from acestep_mcp.server import results
-from acestep_mcp.studio import Studio
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Studio
 
 PAGE = 50
 """Tracks on a page of `resources/list`; each is two resources."""

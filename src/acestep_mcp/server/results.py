@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, TextContent
 
 from acestep_mcp.endpoints import BY_ID
 from acestep_mcp.errors import AceStepError
 from acestep_mcp.library import Job, Status, Track
-from acestep_mcp.studio import Outcome
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Outcome
 
 TrackUrl = Callable[[Track], str]
 """The address of a kept file for the caller: `file://` over stdio, a download address over HTTP."""

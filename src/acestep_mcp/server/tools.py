@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from mcp.types import CallToolResult, ToolAnnotations
@@ -20,7 +20,9 @@ from acestep_mcp.server import results
 from acestep_mcp.server.calls import Call, Calls
 from acestep_mcp.server.opening import Opening
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio import Studio
+
+if TYPE_CHECKING:
+    from acestep_mcp.studio import Studio
 
 HEARTBEAT_SECONDS = 4.0
 _CREEP = 0.01
@@ -119,8 +121,7 @@ def _making(endpoint: Endpoint) -> Handler:
             # Shielded: a call cut while its job is being written down still knows the job it made.
             with anyio.CancelScope(shield=True):
                 job = await studio.start(endpoint.tool, arguments.wire(), idempotency_key=room.idempotency_key)
-            room.call.job_id = job.id
-            room.calls.settle(room.call)
+            room.calls.made(room.call, job.id)
             return await _wait(room, studio, job.id, progress, attached=job.attached)
 
     return make
@@ -133,9 +134,8 @@ async def _wait(
     with room.door.waiting():
         async for step in studio.watch(job_id, room.settings.wait_seconds):
             await progress.tell(step)
+    room.call.told_job = job_id
     outcome = await studio.outcome(job_id)
-    if outcome.job.status.is_terminal:
-        room.call.ended_job = job_id
     return results.job_result(outcome, room.url, attached=attached, logs=logs)
 
 
@@ -163,8 +163,6 @@ class JobName(BaseModel):
 
 async def _cancel_job(room: Room, name: JobName) -> CallToolResult:
     outcome = await (await room.door()).cancel(name.job_id)
-    if outcome.job.status.is_terminal:
-        room.call.ended_job = name.job_id
     return results.cancelled_result(outcome, room.url)
 
 

@@ -1,0 +1,176 @@
+"""The server on stdin and stdout.
+
+Beyond what the SDK does: it ends cleanly on SIGTERM and SIGINT, it bears a client that asks `server/discover` and then
+goes on with `initialize`, and it knows when an answer has left the process. No end of it cancels a job.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from mcp.server.runner import serve_dual_era_loop
+from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+
+from acestep_mcp.server.app import AceStepServer, Life, create_server, studio_of
+from acestep_mcp.server.calls import Answers
+from acestep_mcp.settings import Settings
+
+Incoming = SessionMessage | Exception
+
+_CLEAN_UP_SECONDS = 10.0
+_LAST_ANSWERS_SECONDS = 1.0
+_STUCK_SECONDS = 2.0
+
+
+class Outbox:
+    """The write stream, and word of each expected answer once it was flushed."""
+
+    def __init__(self, stream: Any, answers: Answers) -> None:
+        self._stream = stream
+        self._answers = answers
+
+    async def send(self, item: SessionMessage) -> None:
+        await self._stream.send(item)
+        if isinstance(item.message, JSONRPCResponse | JSONRPCError):
+            answer = self._answers.take(item.message.id)
+            if answer is not None and answer.is_ready:
+                await self._flushed()
+                answer.sent()
+
+    async def _flushed(self) -> None:
+        """The stream has no buffer: its writer waits for more only when this message is written and flushed."""
+        while not self._stream._inner.statistics().tasks_waiting_receive:  # noqa: SLF001 - no public way to know
+            await anyio.sleep(0.001)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def __aenter__(self) -> Outbox:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+async def serve(server: AceStepServer) -> None:
+    """Serve one client until stdin ends or a signal comes; after a signal the process ends with 128 + its number."""
+    serving, closed = anyio.CancelScope(), anyio.Event()
+    server.answers = answers = Answers()
+    async with anyio.create_task_group() as tasks:
+        if sys.platform != "win32":  # the proactor loop takes no signal handlers; hosts end the process there
+            tasks.start_soon(_end_on_signal, server, serving, closed)
+        tasks.start_soon(_end_when_stuck, closed)
+        with serving:
+            await _serve(server, answers, closed)
+        if serving.cancel_called:
+            await anyio.sleep_forever()  # the watcher ends the process
+        tasks.cancel_scope.cancel()
+
+
+async def _end_on_signal(server: AceStepServer, serving: anyio.CancelScope, closed: anyio.Event) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            server.end_waits()
+            with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
+                while server.answers:
+                    await anyio.sleep(0.01)
+            serving.cancel()
+            with anyio.move_on_after(_CLEAN_UP_SECONDS):
+                await closed.wait()
+            sys.stderr.flush()
+            # A thread still blocks in reading stdin and would keep the interpreter alive.
+            os._exit(128 + number)
+
+
+async def _end_when_stuck(closed: anyio.Event) -> None:
+    """A client that closed only our stdout leaves a thread in reading stdin, and nothing to do."""
+    await closed.wait()
+    await anyio.sleep(_STUCK_SECONDS)
+    os._exit(0)
+
+
+async def _serve(server: AceStepServer, answers: Answers, closed: anyio.Event) -> None:
+    low = server._lowlevel_server  # noqa: SLF001 - MCPServer has no public way to serve given streams
+    async with stdio_server() as (incoming, outgoing):
+        try:
+            async with low.lifespan(low) as life, _discovered(server, life, incoming, outgoing) as rest:
+                await serve_dual_era_loop(
+                    low,
+                    rest,
+                    Outbox(outgoing, answers),
+                    lifespan_state=life,
+                    init_options=low.create_initialization_options(),
+                )
+        finally:
+            closed.set()
+
+
+@asynccontextmanager
+async def _discovered(
+    server: AceStepServer, life: Life, incoming: Any, outgoing: Any
+) -> AsyncIterator[ObjectReceiveStream[Incoming]]:
+    """The messages without the `server/discover` requests that come first: those are answered here.
+
+    The SDK fixes a connection's era at its first request, and refuses the `initialize` that some hosts send after a
+    discovery on the same pipe.
+    """
+    send, receive = anyio.create_memory_object_stream[Incoming]()
+
+    async def relay(onward: ObjectSendStream[Incoming]) -> None:
+        leading = True
+        async with onward:
+            async for item in incoming:
+                message = item.message if isinstance(item, SessionMessage) else None
+                if leading and isinstance(message, JSONRPCRequest):
+                    leading = message.method == "server/discover"
+                if leading and isinstance(message, JSONRPCRequest):
+                    await outgoing.send(await _discovery(server, life, item))
+                else:
+                    await onward.send(item)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(relay, send)
+        yield receive
+        tasks.cancel_scope.cancel()
+
+
+async def _discovery(server: AceStepServer, life: Life, request: SessionMessage) -> SessionMessage:
+    """The SDK's own answer, from a loop that serves this one request."""
+    to_loop, incoming = anyio.create_memory_object_stream[Incoming](1)
+    outgoing, from_loop = anyio.create_memory_object_stream[SessionMessage](1)
+    low = server._lowlevel_server  # noqa: SLF001 - as above
+    async with anyio.create_task_group() as tasks, from_loop:
+        tasks.start_soon(_loop, low, incoming, outgoing, life)
+        await to_loop.send(request)
+        async for item in from_loop:
+            if isinstance(item.message, JSONRPCResponse | JSONRPCError):
+                break
+        to_loop.close()
+    return item
+
+
+async def _loop(low: Any, incoming: Any, outgoing: Any, life: Life) -> None:
+    await serve_dual_era_loop(low, incoming, outgoing, lifespan_state=life)
+
+
+def run(settings: Settings) -> int:
+    """Serve stdio with the real studio until the client is gone; 0."""
+    return run_server(create_server(studio_of(settings), settings, transport="stdio"))
+
+
+def run_server(server: AceStepServer) -> int:
+    """Serve stdio until the client is gone; 0."""
+    try:
+        anyio.run(serve, server)
+    except* BrokenPipeError:
+        pass  # the client went away before its answer
+    return 0
