@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -83,7 +84,7 @@ def test_progress_is_a_line_at_each_change_where_nobody_watches(command) -> None
     lines = command(*SONG).stderr.splitlines()
     assert lines
     assert "\x1b" not in "".join(lines)
-    assert all(line != following for line, following in zip(lines, lines[1:], strict=False))
+    assert all(line != following for line, following in itertools.pairwise(lines))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

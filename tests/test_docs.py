@@ -18,7 +18,7 @@ PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSIT
 def rows(page: str) -> dict[str, str]:
     """First and second column of the tables of a page, back ticks stripped."""
     text = (REPOSITORY / page).read_text(encoding="utf-8")
-    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.M))
+    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE))
 
 
 def environment_name(name: str) -> str:
@@ -48,7 +48,9 @@ def test_the_readme_names_only_settings_that_exist() -> None:
 
 def test_the_readme_lists_the_five_tools_in_order() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+_to_audio|audio_\w+)` \|", text, re.M) == [endpoint.tool for endpoint in ENDPOINTS]
+    assert re.findall(r"^\| `(\w+_to_audio|audio_\w+)` \|", text, re.MULTILINE) == [
+        endpoint.tool for endpoint in ENDPOINTS
+    ]
 
 
 def test_the_readmes_song_is_a_command_that_exists() -> None:

@@ -30,7 +30,8 @@ def doctor(as_json: bool) -> int:
     settings = load()
     backend, failed = _backend(settings)
     folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]
-    problems = [*settings.problems, *failed, *(trouble for folder in folders for trouble in folder["problems"])]
+    problems = [*settings.problems, *failed]
+    problems += [trouble for folder in folders for trouble in folder["problems"] if folder["path"] not in str(problems)]
     told = {
         "version": __version__,
         "problems": list(dict.fromkeys(problems)),
@@ -47,9 +48,10 @@ def doctor(as_json: bool) -> int:
 def _backend(settings: Settings) -> tuple[dict[str, Any], list[str]]:
     """What the studio says of itself, and why it could not be opened."""
     try:
-        return with_studio(lambda studio: studio.status(), settings), []
+        told = with_studio(lambda studio: studio.status(), settings)
     except AceStepError as exc:
         return {}, [exc.message]
+    return told, [*told.get("problems", ()), *([told["trouble"]] if told.get("trouble") else [])]
 
 
 def _folder(name: str, path: Path) -> dict[str, Any]:
@@ -57,7 +59,9 @@ def _folder(name: str, path: Path) -> dict[str, Any]:
     there = next((folder for folder in (path, *path.parents) if folder.is_dir()), path)
     free = shutil.disk_usage(there).free if there.is_dir() else 0
     problems = []
-    if not os.access(there, os.W_OK | os.X_OK):
+    if path.exists() and not path.is_dir():
+        problems.append(f"{path} is no folder. Move it away or set ACESTEP_{name.upper()} to another place.")
+    elif not os.access(there, os.W_OK | os.X_OK):
         problems.append(
             f"{path} cannot be written to. Mend its rights or set ACESTEP_{name.upper()} to another folder."
         )
@@ -101,7 +105,7 @@ def _versions() -> dict[str, str]:
 def _print(told: dict[str, Any]) -> None:
     click.echo(f"acestep-mcp {told['version']}")
     for key, value in told["backend"].items():
-        if key not in ("version", "settings", "problems", "folders"):
+        if key not in ("version", "problems", "trouble", "music_dir", "data_dir"):
             click.echo(f"  {key:<22} {_line(value)}")
     click.echo("Folders")
     for folder in told["folders"]:

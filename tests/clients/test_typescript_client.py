@@ -1,0 +1,77 @@
+"""The official TypeScript clients, both release lines, against real processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("typescript.mjs")
+OPEN = {"NEW", "IN_QUEUE", "IN_PROGRESS"}
+CLIENTS = [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto")]
+VERSIONS = {("v1", "legacy"): None, ("v2", "legacy"): "2025-11-25", ("v2", "auto"): "2026-07-28"}
+
+
+@pytest.fixture(params=CLIENTS, ids="-".join)
+def client(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.fixture(params=["stdio", "http"])
+def report(
+    request: pytest.FixtureRequest, node: str, client: tuple[str, str], environment: dict[str, str], served: Callable[..., str]
+):  # fmt: skip
+    """Run one scene and give what the client saw; settings by name."""
+
+    def run(what: str, **more: str) -> dict:
+        plan = {"sdk": client[0], "era": client[1], "what": what}
+        if request.param == "http":
+            plan |= {"url": served(**more)}
+        else:
+            plan |= {"command": sys.executable, "args": ["-m", "acestep_mcp"], "env": environment | more}
+        done = subprocess.run(
+            [node, SCRIPT, json.dumps(plan)], env=environment, capture_output=True, text=True, encoding="utf-8",
+            timeout=55, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_a_song_is_made_with_progress_read_back_and_completed(report, client: tuple[str, str]) -> None:
+    saw = report("song")
+    facts = saw["song"]["structuredContent"]
+    assert saw["version"] == VERSIONS[client]
+    assert saw["server"]["name"] == "acestep-mcp"
+    assert len(saw["tools"]) == 11
+    assert (facts["status"], facts["seed"]) == ("COMPLETED", 7)
+    values = [step["progress"] for step in saw["progress"]]
+    assert values == sorted(set(values))
+    assert len(values) > 1
+    assert f"{facts['track']['uri']}/audio" in [one["uri"] for one in saw["read"]]
+    assert all(one["bytes"] for one in saw["read"])
+    assert len(saw["texts"]) == 6
+    assert all(text["length"] > 200 for text in saw["texts"])
+    assert facts["track"]["id"] in saw["completion"]["values"]
+
+
+def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(report) -> None:
+    saw = report("handles", ACESTEP_WAIT_SECONDS="0")
+    assert len(saw["handles"]) == 5
+    for tool, handle in saw["handles"].items():
+        facts = handle["structuredContent"]
+        assert facts["status"] in OPEN | {"COMPLETED"}, tool
+        assert facts["job_id"] in handle["content"][0]["text"]
+        assert ("audio" in facts) == (facts["status"] == "COMPLETED")
+        assert saw["cancelled"][tool]["status"] in {"CANCELLED", "COMPLETED"}
+
+
+def test_a_cancelled_call_cancels_its_job(report) -> None:
+    saw = report("cancel")
+    assert saw["refused"]
+    assert saw["status"] == "CANCELLED"
