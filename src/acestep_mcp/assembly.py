@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,11 +18,9 @@ from acestep_mcp.settings import Settings
 from acestep_mcp.studio import Studio
 
 if TYPE_CHECKING:
-    from acestep_mcp.client import Host, QueueClient, Transport
+    from acestep_mcp.client import QueueClient
     from acestep_mcp.engines import Engine
     from acestep_mcp.library.jobs import Jobs
-
-FAL_REST = "https://rest.fal.ai"
 
 
 @asynccontextmanager
@@ -78,39 +77,32 @@ class Hosts:
         return {"name": name, "model": "ACE-Step" if name == "fal" else None, "version": None}
 
     async def _keep_open(self, name: str, queue_url: str, *, task_status: TaskStatus[QueueClient]) -> None:
-        from acestep_mcp.client import QueueClient
-
         async with AsyncExitStack() as stack:
-            transport = await self._embedded(stack) if name == "draft" else None
-            client = QueueClient(self._host(name, queue_url), transport=transport)
+            client = await self._embedded(stack) if name == "draft" else self._remote(name, queue_url)
             task_status.started(await stack.enter_async_context(client))
             await anyio.sleep_forever()
 
-    async def _embedded(self, stack: AsyncExitStack) -> Transport:
+    async def _embedded(self, stack: AsyncExitStack) -> QueueClient:
         """The draft engine behind its own queue, without a socket."""
-        from acestep_mcp.client import in_process
+        from acestep_mcp.client import Host, QueueClient, in_process
         from acestep_mcp.engines.draft import DraftEngine
-        from acestep_mcp.queue import serving
+        from acestep_mcp.queue.app import serving
 
         self._draft = DraftEngine()
         folder = await anyio.to_thread.run_sync(_own_folder, self._settings.data_dir / "draft", self._jobs)
         app = await stack.enter_async_context(serving(self._draft, folder=folder))
-        return in_process(app)
+        # Asked less and less often: sixty-four waiting jobs must not keep a core busy with questions.
+        host = replace(Host.draft(), poll=(0.05, 0.25))
+        return QueueClient(host, transport=in_process(app))
 
-    def _host(self, name: str, queue_url: str) -> Host:
-        from acestep_mcp.client import Host
+    def _remote(self, name: str, queue_url: str) -> QueueClient:
+        from acestep_mcp.client import Host, QueueClient
 
-        match name:
-            case "fal":
-                if self._settings.key is None:
-                    raise ConfigurationError(
-                        "This job was submitted to fal, and there is no FAL_KEY now. Set it again."
-                    )
-                return Host(queue_url, FAL_REST, self._settings.key, "fal", poll=(1.0, 5.0), streams=True)
-            case "engine":
-                key = self._settings.engine_key.get_secret_value() if self._settings.engine_key else None
-                return Host(queue_url, queue_url, key, "engine", poll=(0.25, 2.0), streams=True)
-        return Host(queue_url, queue_url, None, "draft", poll=(0.05, 0.5), streams=False)
+        if name == "engine":
+            return QueueClient(Host.engine(queue_url, self._settings.engine_key, insecure=self._settings.insecure))
+        if self._settings.key is None:
+            raise ConfigurationError("This job was submitted to fal, and there is no FAL_KEY now. Set it again.")
+        return QueueClient(Host.fal(self._settings.key))
 
 
 def _own_folder(parent: Path, jobs: Jobs) -> Path:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from acestep_mcp.client import QueueClient
+from acestep_mcp.client import FAL_QUEUE, IN_PROCESS, QueueClient
 from acestep_mcp.endpoints import PRICE_PER_SECOND_USD
 from acestep_mcp.errors import ConfigurationError
 from acestep_mcp.settings import Settings
 
 Name = Literal["fal", "engine", "draft"]
-FAL_QUEUE = "https://queue.fal.run"
-DRAFT_QUEUE = "http://draft.acestep.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,12 @@ def choose(settings: Settings) -> Choice:
                 )
             return Choice("engine", "ACESTEP_BACKEND is engine", settings.engine_url)
         case "draft":
-            return Choice("draft", "ACESTEP_BACKEND is draft", DRAFT_QUEUE)
+            return Choice("draft", "ACESTEP_BACKEND is draft", IN_PROCESS)
     if settings.engine_url is not None:
         return Choice("engine", "ACESTEP_ENGINE_URL is set", settings.engine_url)
     if settings.key is not None:
         return Choice("fal", "FAL_KEY is set", FAL_QUEUE)
-    return Choice("draft", "neither an engine's address nor a fal key is set", DRAFT_QUEUE)
+    return Choice("draft", "neither an engine's address nor a fal key is set", IN_PROCESS)
 
 
 def price(settings: Settings, backend: str) -> float:

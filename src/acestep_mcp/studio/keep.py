@@ -15,12 +15,18 @@ from acestep_mcp.errors import InvalidRequest, QueueError, StorageError
 from acestep_mcp.library import Job, Track
 from acestep_mcp.library.names import stems, title_of
 from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
-from acestep_mcp.requests import Response
+from acestep_mcp.requests import AudioInpaint, AudioOutpaint, Response, TextToAudio
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
     from acestep_mcp.audio.tags import FileTags
     from acestep_mcp.library.jobs import Jobs
+
+_EDIT_FIELDS = frozenset(
+    (AudioInpaint.model_fields | AudioOutpaint.model_fields | {"edit_mode": None}).keys()
+    - TextToAudio.model_fields.keys()
+    - {"audio_url"}
+)
 
 
 def ensure_writable(folder: Path) -> None:
@@ -153,13 +159,9 @@ def cost_of(job: Job, seconds: float) -> float:
 
 def edit_of(job: Job) -> dict[str, Any] | None:
     """What was edited, in seconds of the source, as the request said it."""
-    names = ("start_time", "start_time_relative_to", "end_time", "end_time_relative_to", "variance")
-    names += ("extend_before_duration", "extend_after_duration", "edit_mode")
-    edit = {name: job.request[name] for name in names if name in job.request}
-    window = job.options.get("window")
-    if window:
-        edit["window"] = window
-    return edit if "audio_url" in job.request else None
+    if "audio_url" not in job.request:
+        return None
+    return {name: value for name, value in job.request.items() if name in _EDIT_FIELDS}
 
 
 def _engine(job: Job, response: Response) -> dict[str, Any]:
