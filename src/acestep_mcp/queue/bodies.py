@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from acestep_mcp.errors import FieldError, InvalidRequest
 from acestep_mcp.queue.storage import storage_errors
 
 _CHUNK = 2**20
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
@@ -30,6 +32,8 @@ async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
         value = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:
         raise InvalidRequest.of(FieldError("", f"is not JSON: {str(exc)[:200]}", "json_invalid")) from exc
+    if _HALF.search(body) and not _is_writable(value):
+        raise InvalidRequest.of(FieldError("", "holds half of a surrogate pair", "string_unicode"))
     if not isinstance(value, dict):
         raise InvalidRequest.of(FieldError("", "must be a JSON object with the endpoint's fields", "dict_type"))
     return value
@@ -68,6 +72,15 @@ def _check_length(http: HttpRequest, limit: int) -> None:
 def too_large(limit: int) -> NoReturn:
     """Refuse a body (413)."""
     raise HTTPException(413, f"The body is larger than the {limit} bytes this server takes.", {"connection": "close"})
+
+
+def _is_writable(value: Any) -> bool:
+    """False for text that no file, database or engine can hold: JSON can escape what UTF-8 cannot say."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_constant(name: str) -> NoReturn:

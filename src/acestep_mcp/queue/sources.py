@@ -6,7 +6,7 @@ import base64
 import binascii
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 import anyio
 import anyio.to_thread
@@ -21,6 +21,7 @@ from acestep_mcp.queue.storage import Storage, storage_errors
 TAKEN = "job:source"
 """Stands in a job's request for an address whose bytes lie in the job's folder already."""
 FETCH_SECONDS = 300
+MAX_ADDRESS = 8192
 
 
 class Sources:
@@ -35,25 +36,25 @@ class Sources:
 
         `base` is this server's own address. Raises InvalidRequest for an address that cannot be used, StorageError.
         """
-        scheme = urlsplit(url).scheme.lower() if len(url) < 10_000 else url[:5].lower().rstrip(":")
+        scheme = url[:8].partition(":")[0].lower()
         if scheme == "data":
             await anyio.to_thread.run_sync(self._take_data, url, job_id)
             return TAKEN
         if url.startswith(f"{base}/files/"):
             return await anyio.to_thread.run_sync(self._take_own, url, job_id, base)
-        if scheme not in {"http", "https"}:
+        if scheme not in {"http", "https"} or len(url) > MAX_ADDRESS:
             raise _refused(url, "must be an http(s) or data: address")
         if self._fetch is None:
             raise _refused(url, "this server downloads nothing; upload the file to it first or send a data: address")
         return url
 
-    async def load(self, url: str, job_id: str) -> Source:
-        """The decoded song. Raises InvalidRequest when it cannot be had or is no sound."""
+    async def load(self, url: str, job_id: str, *, longest: float) -> Source:
+        """The decoded song, of at most `longest` seconds. Raises InvalidRequest when it cannot be had or is no sound."""
         path = self._storage.job(job_id) / "source"
         if url != TAKEN:
             await self._download(url, path)
         # Reading stops nothing and leaves nothing behind, so a cancelled job need not wait for it.
-        return await anyio.to_thread.run_sync(partial(_decoded, path), abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(partial(_decoded, path, longest), abandon_on_cancel=True)
 
     async def _download(self, url: str, path: Path) -> None:
         assert self._fetch is not None
@@ -82,8 +83,8 @@ class Sources:
         return TAKEN
 
 
-def _decoded(path: Path) -> Source:
-    return Source(read(path), read_tags(path).comment)
+def _decoded(path: Path, longest: float) -> Source:
+    return Source(read(path, max_seconds=longest), read_tags(path).comment)
 
 
 def _is_base64(head: str) -> bool:

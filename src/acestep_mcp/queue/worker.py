@@ -24,6 +24,10 @@ from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Prom
 
 logger = logging.getLogger(__name__)
 
+LONGEST_REMIX = 240
+LONGEST_EDIT = 600
+"""Seconds of a source."""
+
 _INTERNAL = Answer.refused(500, "The engine made a mistake; the engine server's log has the details.", "internal_error")
 
 
@@ -81,7 +85,8 @@ class Worker:
         if not isinstance(request, AudioToAudio | AudioInpaint | AudioOutpaint):
             return None
         self._line.log(job, "reading the source")
-        return await self._sources.load(request.audio_url, job.id)
+        longest = LONGEST_REMIX if isinstance(request, AudioToAudio) else LONGEST_EDIT
+        return await self._sources.load(request.audio_url, job.id, longest=longest)
 
     def _play(self, job: Job, request: Request, source: Source | None) -> Audio:
         """In the thread: let the engine work, telling each new step, until it gives the song."""
