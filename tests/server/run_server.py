@@ -1,7 +1,8 @@
 """A server in a process of its own, over the studio in memory; what the studio is told goes to a file, a line each.
 
-    python run_server.py stdio FOLDER [never]
-    python run_server.py http FOLDER PORT [TOKEN]
+    python run_server.py stdio|http FOLDER [TOKEN]
+
+A file `never` in the folder: jobs do not end by themselves.
 """
 
 import contextlib
@@ -42,7 +43,7 @@ def main(transport, folder, *rest):
         return job
 
     studio.start = start
-    settings = Settings(music_dir=folder, data_dir=folder / "data", wait_seconds=20)
+    settings = Settings(music_dir=folder, data_dir=folder / "data", wait_seconds=20, token=rest[0] if rest else None)
     server = create_server(lambda: opened(studio, told), settings, transport=transport)
     if transport == "stdio":
         from acestep_mcp.server import stdio
@@ -51,7 +52,7 @@ def main(transport, folder, *rest):
     else:
         from acestep_mcp.server import http
 
-        http.run(server, settings, port=int(rest[0]), token=rest[1] if len(rest) > 1 else None)
+        sys.exit(http.run_server(server, settings, host="127.0.0.1", port=0))
 
 
 @contextlib.asynccontextmanager

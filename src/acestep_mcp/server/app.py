@@ -102,6 +102,11 @@ class AceStepServer(MCPServer[Life]):
         for door in self._lives:
             door.end_waits()
 
+    @property
+    def door(self) -> Opening:
+        """The way to the studio for routes beside MCP; there is one while the server runs over HTTP."""
+        return next(iter(self._lives))
+
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Life]:
         notices = Notices(self._bus)
@@ -151,7 +156,7 @@ class AceStepServer(MCPServer[Life]):
     def _track_url(self, request: RequestContext) -> Callable[[Track], str]:
         if self._transport == "stdio" or request.request is None:
             return lambda track: track.path.as_uri()
-        from acestep_mcp.server.http import download_url
+        from acestep_mcp.server.files import download_url
 
         return lambda track: download_url(request.request, track, self._studio_settings)
 

@@ -1,0 +1,129 @@
+"""Songs out and sources in over HTTP: `GET /tracks/{id}/{file_name}` with ranges, and `POST /uploads`."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import anyio
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from acestep_mcp.errors import AceStepError, InvalidRequest, NotFound, StorageError
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio.decoder import Properties
+    from acestep_mcp.library import Track
+    from acestep_mcp.server.app import AceStepServer
+    from acestep_mcp.settings import Settings
+
+UPLOAD_BYTES = 256 * 2**20
+"""Ten minutes of 24-bit stereo at 48 kHz are 165 MiB."""
+UPLOAD_SECONDS = 24 * 3600.0
+
+_EXTENSIONS = {
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/flac": "flac",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/opus": "opus",
+    "audio/aiff": "aiff",
+}
+_STATUS = {NotFound: 404, InvalidRequest: 422, StorageError: 507}
+
+
+def key_of(track_id: str, token: str) -> str:
+    """What makes a download address unguessable: a player that cannot send the token can still play it."""
+    return hmac.new(token.encode(), f"track {track_id}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def download_url(request: Request, track: Track, settings: Settings) -> str:
+    """The address of a kept file on this server, by the name under which the caller reached it."""
+    address = f"{request.base_url}tracks/{quote(track.id, safe='')}/{quote(track.path.name)}"
+    return f"{address}?key={key_of(track.id, settings.token.get_secret_value())}" if settings.token else address
+
+
+async def download(server: AceStepServer, request: Request) -> Response:
+    """The file itself; ranges and conditions are the framework's."""
+    try:
+        track = await (await server.door()).track(request.path_params["id"])
+    except AceStepError as error:
+        return refusal(error)
+    if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():
+        return refusal(NotFound(f"Track {track.id} has no file of that name here; list_tracks tells what there is."))
+    return FileResponse(
+        track.path, media_type=track.content_type, filename=track.path.name, content_disposition_type="inline"
+    )
+
+
+async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYTES) -> Response:
+    """Keep a source for a day; the body is the file itself. Answers `{"url": "upload://..."}` for `audio_url`."""
+    folder = settings.data_dir / "uploads"
+    part = folder / f"{secrets.token_urlsafe(24)}.part"
+    try:
+        await anyio.to_thread.run_sync(_prepare, folder)
+        await _receive(request, part, most)
+        kept, properties = await anyio.to_thread.run_sync(_accept, part)
+    except AceStepError as error:
+        return refusal(error)
+    except ClientDisconnect:
+        return Response(status_code=499)
+    except OSError as error:
+        return refusal(StorageError(f"The upload could not be kept in {folder}: {error.strerror}. Make room there."))
+    finally:
+        part.unlink(missing_ok=True)
+    facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": UPLOAD_SECONDS}
+    return JSONResponse({"url": f"upload://{kept.name}", **facts}, status_code=201)
+
+
+async def _receive(request: Request, part: Path, most: int) -> None:
+    """Raises InvalidRequest as soon as more than `most` bytes are announced or arrive."""
+    announced = request.headers.get("content-length", "")
+    received = int(announced) if announced.isdigit() else 0
+    async with await anyio.open_file(part, "wb") as file:
+        _check_size(received, most)
+        received = 0
+        async for chunk in request.stream():
+            received += len(chunk)
+            _check_size(received, most)
+            await file.write(chunk)
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise TooLarge(f"An upload may have {most // 2**20} MiB. Convert the file to FLAC, or send a part of it.")
+
+
+class TooLarge(InvalidRequest):
+    """More bytes than an upload may have."""
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder, and clear what was uploaded more than a day ago."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    oldest = time.time() - UPLOAD_SECONDS
+    for path in folder.iterdir():
+        if path.is_file() and path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
+
+
+def _accept(part: Path) -> tuple[Path, Properties]:
+    """Only real audio stays; its name ends as its content says. Raises InvalidRequest."""
+    from acestep_mcp.audio.read import probe
+
+    properties = probe(part)
+    kept = part.with_suffix(f".{_EXTENSIONS.get(properties.content_type, 'audio')}")
+    return part.rename(kept), properties
+
+
+def refusal(error: AceStepError) -> JSONResponse:
+    status = 413 if isinstance(error, TooLarge) else _STATUS.get(type(error), 503)
+    body: dict[str, Any] = {"error": {"code": error.code, "message": error.message}}
+    return JSONResponse(body, status_code=status)

@@ -1,0 +1,203 @@
+"""The server on Streamable HTTP, with sessions, and its own routes beside it.
+
+One guard stands before everything, the SDK's routes and ours alike: Host, Origin, and the bearer token when there is
+one. Off loopback there must be one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import uvicorn
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from acestep_mcp import __version__
+from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.server import files
+from acestep_mcp.server.app import AceStepServer, create_server, studio_of
+from acestep_mcp.server.calls import ANSWER, Answer
+from acestep_mcp.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PATH = "/mcp"
+
+_GRACE_SECONDS = 3
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
+
+
+def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8765, allowed_hosts: Sequence[str] = ()) -> int:
+    """Serve until a signal. Raises ConfigurationError when others could reach it and there is no token.
+
+    `allowed_hosts` are more names under which callers reach it, such as the one of a proxy.
+    """
+    server = create_server(studio_of(settings), settings, transport="http")
+    return run_server(server, settings, host=host, port=port, allowed_hosts=allowed_hosts)
+
+
+def run_server(
+    server: AceStepServer, settings: Settings, *, host: str, port: int, allowed_hosts: Sequence[str] = ()
+) -> int:
+    """As `run`, for a server that was built before."""
+    app = http_app(server, settings, host=host, allowed_hosts=allowed_hosts)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    try:
+        asyncio.run(_Uvicorn(config, server).serve())
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+class _Uvicorn(uvicorn.Server):
+    """Before connections are closed, calls that wait for a job answer with its handle."""
+
+    def __init__(self, config: uvicorn.Config, server: AceStepServer) -> None:
+        super().__init__(config)
+        self._server = server
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._server.end_waits()
+        await super().shutdown(sockets)
+
+
+def http_app(
+    server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str] = ()
+) -> ASGIApp:
+    """The whole ASGI app. Raises ConfigurationError for a host off loopback without a token."""
+    token = settings.token.get_secret_value().strip() if settings.token else ""
+    if not token and not _is_loopback(host):
+        raise ConfigurationError(
+            f"Serving on {host or 'all addresses'} without a token would let anyone on the network make songs here. "
+            "Set ACESTEP_TOKEN (or --token), or serve on 127.0.0.1."
+        )
+    security = _security(host, allowed_hosts)
+    server.custom_route("/tracks/{id}/{file_name}", methods=["GET", "HEAD"])(partial(files.download, server))
+    server.custom_route("/uploads", methods=["POST"])(partial(files.upload, settings))
+    server.custom_route("/health", methods=["GET"])(_health)
+    app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
+    return Guard(Deliveries(app), security, token)
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok", "version": __version__})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _security(host: str, allowed_hosts: Sequence[str]) -> TransportSecuritySettings:
+    """The names under which this server may be reached, with any port; browsers' pages only from the same names."""
+    names = dict.fromkeys([*_LOOPBACK, *_own_names(host), *allowed_hosts])
+    hosts = [form for name in names for form in (name, f"{name}:*")]
+    origins = [f"{scheme}://{form}" for form in hosts for scheme in ("http", "https")]
+    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
+
+
+def _own_names(host: str) -> list[str]:
+    if host not in _EVERYWHERE:
+        return [f"[{host}]" if ":" in host and not host.startswith("[") else host]
+    name = socket.gethostname()
+    try:
+        addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
+    except OSError:
+        addresses = set()
+    return [name, f"{name}.local", *(f"[{a}]" if ":" in a else a for a in sorted(addresses))]
+
+
+class Guard:
+    """Nothing behind it is reached by a wrong name, from a foreign page, or without the token.
+
+    A download address that carries its own key needs no token.
+    """
+
+    def __init__(self, app: ASGIApp, security: TransportSecuritySettings, token: str) -> None:
+        self._app = app
+        self._security = TransportSecurityMiddleware(security)
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            refused = await self._security.validate_request(request) or self._refused(request)
+            if refused is not None:
+                await refused(scope, receive, send)
+                return
+        elif scope["type"] != "lifespan":
+            return
+        await self._app(scope, receive, send)
+
+    def _refused(self, request: Request) -> Response | None:
+        if not self._token or self._has_token(request) or self._has_key(request):
+            return None
+        message = "Send the server's token: Authorization: Bearer TOKEN."
+        error = {"error": {"code": "unauthorized", "message": message}}
+        return JSONResponse(error, status_code=401, headers={"WWW-Authenticate": "Bearer"})
+
+    def _has_token(self, request: Request) -> bool:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+
+    def _has_key(self, request: Request) -> bool:
+        parts = request.url.path.split("/")
+        if request.method not in ("GET", "HEAD") or len(parts) != 4 or parts[1] != "tracks":
+            return False
+        given = request.query_params.get("key", "")
+        return hmac.compare_digest(given.encode(), files.key_of(parts[2], self._token).encode())
+
+
+class Deliveries:
+    """Sees answers leave: a result that was written while its caller was still there is delivered, else it is lost."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        answer = scope[ANSWER] = Answer()
+        try:
+            await self._app(scope, *_watched(answer, receive, send))
+        finally:
+            answer.lost()
+
+
+def _watched(
+    answer: Answer, receive: Receive, send: Send
+) -> tuple[Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]]:
+    async def watched_receive() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            answer.lost()
+        return message
+
+    async def watched_send(message: Message) -> None:
+        await send(message)
+        # Progress that was under way when the handler returned may still come first; inside its JSON strings
+        # a quote is escaped, so these bytes are only ever the key of a response.
+        if answer.is_ready and b'"result":' in message.get("body", b""):
+            answer.sent()
+
+    return watched_receive, watched_send
