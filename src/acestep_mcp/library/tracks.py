@@ -278,6 +278,5 @@ def _storing(target: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         raise StorageError(
-            f"{target} could not be written: {exc.strerror or exc}. Free space or make the folder writable "
-            "(ACESTEP_MUSIC_DIR chooses another), then call get_job: the song is kept without being made again."
+            f"{target} could not be written: {exc.strerror or exc}. Free space, or make the folder writable."
         ) from exc

@@ -33,6 +33,10 @@ from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update, step
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+_COLLECT = (
+    "The song itself is made and not lost: mend this (ACESTEP_MUSIC_DIR chooses another folder), then call get_job "
+    "with this job's id, and it is kept without being made or paid again."
+)
 
 
 class LeaseLost(Exception):
@@ -157,8 +161,9 @@ class Run:
                     await self._change(status=Status.IN_QUEUE, progress=asdict(Progress(queue_position=position)))
             case InProgress(logs):
                 await self._note_running(logs)
-            case Completed(logs):
-                await self._note_running(logs)
+            case Completed(logs, error):
+                if error is None:  # with one it may never have run, and its result will tell
+                    await self._note_running(logs)
 
     async def _note_running(self, logs: tuple[Log, ...]) -> None:
         job = self._job
@@ -195,6 +200,9 @@ class Run:
 
     async def _end(self, error: AceStepError) -> None:
         """Write down how it ended badly. A song that exists but could not be kept stays paid and collectable."""
+        message = error.message
+        if isinstance(error, StorageError) and self._job.result is not None:
+            message += f" {_COLLECT}"
         status = Status.FAILED
         if isinstance(error, JobCancelled):
             status = Status.CANCELLED
@@ -203,7 +211,7 @@ class Run:
         changes: dict[str, Any] = {"status": status, "ended_at": time.time()}
         if status is not Status.UNKNOWN and self._job.result is None:
             changes["cost"] = 0.0
-        await self._quietly(**changes, error={"code": error.code, "message": error.message})
+        await self._quietly(**changes, error={"code": error.code, "message": message})
 
     async def _quietly(self, **changes: Any) -> None:
         try:

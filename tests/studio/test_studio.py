@@ -1,0 +1,236 @@
+"""The whole corridor in one process: studio, client, queue and the real draft engine."""
+
+import json
+
+import anyio
+import pytest
+
+from acestep_mcp.assembly import open_studio
+from acestep_mcp.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached
+from acestep_mcp.library import Status
+from acestep_mcp.settings import load
+from acestep_mcp.studio.backends import choose
+
+pytestmark = pytest.mark.anyio
+SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
+
+
+@pytest.fixture
+async def studio():
+    async with open_studio(load()) as studio:
+        yield studio
+
+
+async def finished(studio, job):
+    with anyio.fail_after(40):
+        async for _ in studio.watch(job.id, 40):
+            pass
+    return await studio.outcome(job.id)
+
+
+async def until(studio, job, status):
+    with anyio.fail_after(40):
+        async for _ in studio.watch(job.id, 40):
+            if (await studio.outcome(job.id)).job.status is status:
+                return
+    pytest.fail(f"the job ended without having been {status}")
+
+
+async def test_a_song_is_kept_with_everything_it_takes_to_make_it_again(studio):
+    outcome = await finished(studio, await studio.start("text_to_audio", SONG))
+    track = outcome.track
+    assert outcome.job.status is Status.COMPLETED
+    assert outcome.job.request_id
+    assert track.path.parent == studio.settings.music_dir
+    assert track.duration == 5
+    sidecar = json.loads(track.path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert sidecar["request"] == SONG | {"duration": 5.0}
+    assert (sidecar["seed"], sidecar["lyrics"], sidecar["engine"]) == (7, "[inst]", "draft")
+    assert sidecar["audio"]["sample_rate"] == 48000
+    assert sidecar["checks"]["silent"] is False
+    assert sidecar["cost"] == 0
+    assert sorted(p.suffix for p in studio.settings.music_dir.iterdir()) == [".json", ".wav"]
+
+
+async def test_progress_grows_and_ends_at_one(studio):
+    job = await studio.start("text_to_audio", SONG)
+    with anyio.fail_after(40):
+        seen = [progress async for progress in studio.watch(job.id, 40)]
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert all(progress.describe() for progress in seen)
+
+
+async def test_a_wait_of_no_time_gives_the_job_back_at_once(studio):
+    job = await studio.start("text_to_audio", SONG)
+    with anyio.fail_after(2):
+        assert [p async for p in studio.watch(job.id, 0)]
+    assert not (await studio.outcome(job.id)).job.status.is_terminal
+    await finished(studio, job)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("text_to_audio", {"tags": "x", "duration": 4}, "duration"),
+        ("text_to_audio", {"lyrics": "x"}, "tags"),
+        ("audio_inpaint", {"audio_url": "nosuch.wav", "tags": "x"}, "no file 'nosuch.wav'"),
+        ("audio_inpaint", {"audio_url": "a/b.wav", "tags": "x"}, "relative path"),
+        ("audio_inpaint", {"audio_url": "/etc/passwd", "tags": "x"}, "outside the folders"),
+        ("audio_inpaint", {"audio_url": "ftp://x/y.wav", "tags": "x"}, "ftp: addresses are not accepted"),
+        ("audio_inpaint", {"audio_url": "data:audio/wav;base64,AAAA", "tags": "x"}, "the data: URI"),
+    ],
+)
+async def test_arguments_that_cannot_work_leave_no_job_behind(studio, tool, arguments, said):
+    with pytest.raises(InvalidRequest, match=said):
+        await studio.start(tool, arguments)
+    assert await studio.jobs() == []
+
+
+async def test_wrong_settings_stop_the_making_and_are_told(monkeypatch):
+    monkeypatch.setenv("ACESTEP_FORMAT", "mp4")
+    async with open_studio(load()) as studio:
+        with pytest.raises(ConfigurationError, match="ACESTEP_FORMAT"):
+            await studio.start("text_to_audio", SONG)
+        assert "ACESTEP_FORMAT" in (await studio.status())["problems"][0]
+
+
+async def test_a_running_job_is_cancelled_within_a_second_and_leaves_no_file(studio):
+    job = await studio.start("text_to_audio", SONG | {"duration": 240})
+    await until(studio, job, Status.IN_PROGRESS)
+    with anyio.fail_after(1):
+        outcome = await studio.cancel(job.id)
+    assert (outcome.job.status, outcome.track) == (Status.CANCELLED, None)
+    assert list(studio.settings.music_dir.iterdir()) == []
+
+
+async def test_a_queued_job_is_cancelled_before_it_runs(studio):
+    running = await studio.start("text_to_audio", SONG | {"duration": 240})
+    await until(studio, running, Status.IN_PROGRESS)
+    queued = await studio.start("text_to_audio", SONG)
+    await until(studio, queued, Status.IN_QUEUE)
+    outcome = await studio.cancel(queued.id)
+    assert (outcome.job.status, outcome.job.started_at) == (Status.CANCELLED, None)
+    await studio.cancel(running.id)
+
+
+async def test_cancelling_a_finished_job_gives_its_song(studio):
+    done = await finished(studio, await studio.start("text_to_audio", SONG))
+    assert await studio.cancel(done.job.id) == done
+
+
+@pytest.mark.parametrize(("setting", "status"), [("auto", Status.CANCELLED), ("never", Status.IN_PROGRESS)])
+async def test_a_cancelled_caller_cancels_the_draft_unless_told_never_to(monkeypatch, setting, status):
+    monkeypatch.setenv("ACESTEP_CANCEL", setting)
+    async with open_studio(load()) as studio:
+        job = await studio.start("text_to_audio", SONG | {"duration": 240})
+        await until(studio, job, Status.IN_PROGRESS)
+        await studio.caller_cancelled(job.id)
+        assert (await studio.outcome(job.id)).job.status is status
+        await studio.cancel(job.id)
+
+
+async def test_a_call_that_was_cut_and_comes_again_gets_the_first_song(studio):
+    first = await studio.start("text_to_audio", SONG)
+    await studio.cut(first.id)
+    again = await studio.start("text_to_audio", SONG)
+    assert (again.id, again.attached) == (first.id, True)
+    assert (await finished(studio, again)).track.id == first.id
+    await studio.delivered(first.id)
+    assert (await studio.start("text_to_audio", SONG)).id != first.id
+
+
+async def test_an_edit_knows_its_parent_and_what_was_edited(studio):
+    song = (await finished(studio, await studio.start("text_to_audio", SONG))).track
+    for name in (song.id, song.uri, str(song.path), song.path.name, song.path.as_uri()):
+        job = await studio.start("audio_inpaint", {"audio_url": name, "tags": "lofi", "start_time": 1, "end_time": 2})
+        assert job.parent == song.id
+    outcome = await finished(studio, job)
+    assert outcome.track.sidecar["parent"] == song.id
+    assert outcome.track.sidecar["edit"] == {"start_time": 1.0, "end_time": 2.0}
+
+
+async def test_a_data_uri_is_a_source_and_does_not_fill_the_record(studio):
+    import base64
+
+    song = (await finished(studio, await studio.start("text_to_audio", SONG))).track
+    uri = "data:audio/wav;base64," + base64.b64encode(song.path.read_bytes()).decode()
+    job = await studio.start("audio_outpaint", {"audio_url": uri, "tags": "lofi", "extend_after_duration": 5})
+    assert len(json.dumps(job.request)) < 1000
+    assert (await finished(studio, job)).track.duration == pytest.approx(10, abs=0.001)
+
+
+async def test_a_song_that_could_not_be_kept_is_kept_later_without_being_made_again(studio):
+    music = studio.settings.music_dir
+    job = await studio.start("text_to_audio", SONG | {"duration": 60})
+    await until(studio, job, Status.IN_PROGRESS)
+    music.rename(music.with_name("elsewhere"))
+    music.write_text("a file stands where the folder was", encoding="utf-8")
+    failed = await finished(studio, job)
+    assert (failed.job.status, failed.job.error["code"]) == (Status.FAILED, "storage")
+    assert "ACESTEP_MUSIC_DIR" in failed.job.error["message"]
+    music.unlink()
+    music.mkdir()
+    kept = await finished(studio, job)
+    assert kept.job.status is Status.COMPLETED
+    assert kept.job.request_id == failed.job.request_id
+
+
+async def test_deleted_tracks_come_back_and_both_are_announced(studio):
+    track = (await finished(studio, await studio.start("text_to_audio", SONG))).track
+    seen, watching = [], anyio.Event()
+
+    async def watch():
+        changes = studio.changes()
+        watching.set()
+        async for change in changes:
+            seen.append((change.id, change.deleted))
+            if len(seen) == 2:
+                return
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch)
+            await watching.wait()
+            await anyio.wait_all_tasks_blocked()
+            await studio.delete(track.id)
+            while not seen:
+                await anyio.sleep(0.05)
+            await studio.restore(track.id)
+    assert seen == [(track.id, True), (track.id, False)]
+    with pytest.raises(NotFound):
+        await studio.track("nosuchtrack")
+
+
+async def test_nothing_is_paid_when_the_limit_is_zero(monkeypatch):
+    monkeypatch.setenv("FAL_KEY", "id:secret")
+    monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "0")
+    async with open_studio(load()) as studio:
+        with pytest.raises(SpendLimitReached, match=r"\$0.0010"):
+            await studio.start("text_to_audio", SONG)
+        assert await studio.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "backend", "why"),
+    [
+        ({}, "draft", "neither"),
+        ({"FAL_KEY": "a:b"}, "fal", "FAL_KEY is set"),
+        ({"FAL_KEY": "a:b", "ACESTEP_ENGINE_URL": "http://127.0.0.1:1"}, "engine", "ACESTEP_ENGINE_URL is set"),
+        ({"FAL_KEY": "a:b", "ACESTEP_BACKEND": "draft"}, "draft", "ACESTEP_BACKEND is draft"),
+    ],
+)
+def test_the_backend_follows_the_settings_and_says_why(monkeypatch, variables, backend, why):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    choice = choose(load())
+    assert choice.name == backend
+    assert why in choice.why
+
+
+@pytest.mark.parametrize(("backend", "missing"), [("fal", "FAL_KEY"), ("engine", "ACESTEP_ENGINE_URL")])
+def test_a_backend_that_cannot_be_had_is_an_error_and_not_another_backend(monkeypatch, backend, missing):
+    monkeypatch.setenv("ACESTEP_BACKEND", backend)
+    with pytest.raises(ConfigurationError, match=missing):
+        choose(load())
