@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acestep_mcp.cli.output import ended_badly, failure, job_json, local_time, outcome_json, print_json
+from acestep_mcp.cli.output import job_json, local_time, outcome_json, print_json, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.library import Job
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def jobs(ctx: click.Context) -> None:
+class Listing(click.Group):
+    """A group whose name alone, or with options only, means its `list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Listing)
+def jobs() -> None:
     """List, show, wait for or cancel jobs."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_jobs)
 
 
 @jobs.command("list")
@@ -67,18 +73,19 @@ def wait(job_id: str, as_json: bool) -> int:
     """Wait for a job and print the song's path; a job whose program has gone is taken up and finished here."""
 
     async def use(studio: Studio) -> Outcome:
+        seen.append((await studio.outcome(job_id)).job)
         with shown() as show:
             outcome = await follow(studio, job_id, show)
         await studio.delivered(job_id)
         return outcome
 
-    outcome: Outcome = with_studio(use, load())
+    seen: list[Job] = []
+    try:
+        outcome: Outcome = with_studio(use, load())
+    except KeyboardInterrupt:
+        return stopped(seen[-1] if seen else None, as_json=as_json)
     if outcome.track is None:
-        error = ended_badly(outcome.job)
-        if not as_json:
-            raise error
-        print_json(failure(error) | {"job": job_json(outcome.job)})
-        return 1
+        return without_track(outcome.job, as_json=as_json)
     if as_json:
         print_json(outcome_json(outcome))
     else:

@@ -10,7 +10,7 @@ import click
 
 from acestep_mcp.cli.keep import FORMATS, format_of, place
 from acestep_mcp.cli.options import given, request_options
-from acestep_mcp.cli.output import ended_badly, failure, job_json, outcome_json, print_json
+from acestep_mcp.cli.output import outcome_json, print_json, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.endpoints import ENDPOINTS, Endpoint
@@ -73,37 +73,8 @@ def _run(tool: str, values: dict[str, Any]) -> int:
     try:
         outcome: Outcome = with_studio(call.make, load(format=form))
     except KeyboardInterrupt:
-        return _stopped(call)
-    if outcome.track is None:
-        error = ended_badly(outcome.job)
-        if not as_json:
-            raise error
-        print_json(failure(error) | {"job": job_json(outcome.job)})
-        return 1
-    return 0
-
-
-def _stopped(call: _Call) -> int:
-    """Ctrl-C ends the waiting, never the job."""
-    if call.job is None:
-        words = "Stopped before there was a job; nothing was started."
-    else:
-        goes_on = (
-            "was stopped on the way and stays on record; the next start takes it up again."
-            if call.job.backend == "draft"
-            else f"goes on at {call.job.queue_url or call.job.backend}."
-        )
-        words = (
-            f"Stopped waiting. Job {call.job.id} {goes_on} "
-            f"To have it: acestep-mcp jobs wait {call.job.id}. To drop it: acestep-mcp jobs cancel {call.job.id}."
-        )
-    if call.as_json:
-        print_json(
-            {"error": {"code": "interrupted", "message": words}} | ({"job": job_json(call.job)} if call.job else {})
-        )
-    else:
-        click.echo(words, err=True)
-    return 130
+        return stopped(call.job, as_json=as_json)
+    return 0 if outcome.track else without_track(outcome.job, as_json=as_json)
 
 
 def _command(endpoint: Endpoint) -> click.Command:

@@ -87,7 +87,7 @@ def _response(job: Job, track: Track) -> dict[str, Any]:
     return told
 
 
-def ended_badly(job: Job) -> AceStepError:
+def _ended_badly(job: Job) -> AceStepError:
     """The error of a job that ended without a track."""
     if job.status is Status.CANCELLED:
         return JobCancelled(f"Job {job.id} was cancelled; there is no track.")
@@ -95,6 +95,38 @@ def ended_badly(job: Job) -> AceStepError:
     exc = GenerationFailed(f"Job {job.id}: {said}")
     exc.code = (job.error or {}).get("code", exc.code)
     return exc
+
+
+def without_track(job: Job, *, as_json: bool) -> int:
+    """Say why a job that has ended has no track; raises that as an error unless it is printed as JSON."""
+    error = _ended_badly(job)
+    if not as_json:
+        raise error
+    print_json(failure(error) | {"job": job_json(job)})
+    return 1
+
+
+def stopped(job: Job | None, *, as_json: bool) -> int:
+    """Say what becomes of a job after Ctrl-C: it ends the waiting, never the job."""
+    words = _after_ctrl_c(job) if job else "Stopped before there was a job; nothing was started."
+    if as_json:
+        error = {"error": {"code": "interrupted", "message": words}}
+        print_json(error | {"job": job_json(job)} if job else error)
+    else:
+        click.echo(words, err=True)
+    return 130
+
+
+def _after_ctrl_c(job: Job) -> str:
+    goes_on = (
+        "was stopped on the way and stays on record; the next start takes it up again."
+        if job.backend == "draft"
+        else f"goes on at {job.queue_url or job.backend}."
+    )
+    return (
+        f"Stopped waiting. Job {job.id} {goes_on} "
+        f"To have it: acestep-mcp jobs wait {job.id}. To drop it: acestep-mcp jobs cancel {job.id}."
+    )
 
 
 def local_time(seconds: float) -> str:

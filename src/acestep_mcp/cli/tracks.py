@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acestep_mcp.cli.jobs import as_json_option
+from acestep_mcp.cli.jobs import Listing, as_json_option
 from acestep_mcp.cli.keep import FORMATS, format_of, place, rebuilt
 from acestep_mcp.cli.output import clock, print_json, track_json
 from acestep_mcp.cli.session import with_studio
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     from acestep_mcp.studio import Page
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def tracks(ctx: click.Context) -> None:
+@click.group(cls=Listing)
+def tracks() -> None:
     """List, show, export, delete or restore songs."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_tracks)
 
 
 @tracks.command("list")
