@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from acestep_mcp import requests
 from acestep_mcp.engines import Audio, Section, Source, Step
-from acestep_mcp.engines.draft.compose import compose
+from acestep_mcp.engines.draft.compose import Brief, compose
+from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.mix import master, mixed
 from acestep_mcp.engines.draft.render import Renderer, perform
 from acestep_mcp.errors import InvalidRequest
@@ -41,7 +42,7 @@ def song(job: Job) -> Iterator[Step | Audio]:
 
 def _new_song(request: requests.TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:
     yield Step("composing", 0, 1)
-    score = compose(request.tags, request.lyrics, request.duration, request.seed or 0)
+    score = compose(Brief(request.tags, request.lyrics, request.duration, Dice(request.seed or 0)))
     stems: dict[Stem, NDArray[np.float32]] = {}
     for done, total in perform(score.parts, score.seconds, renderer, stems):
         yield Step("rendering", done, total)

@@ -1,0 +1,139 @@
+"""Who plays: the seats of the band, their instruments, their place in the mix, and what each one plays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from acestep_mcp.engines.draft.harmony import chord, nearest, voicing
+from acestep_mcp.engines.draft.instruments import PADS, PROGRAMS
+from acestep_mcp.engines.draft.lead import lead
+from acestep_mcp.engines.draft.melody import Tone
+from acestep_mcp.engines.draft.patterns import PATTERNS
+from acestep_mcp.engines.draft.players import Stroke, bass, beat_drums, comp
+from acestep_mcp.engines.draft.score import Stem
+from acestep_mcp.engines.draft.song import Song, Span
+from acestep_mcp.engines.draft.tags import accompanists, bass_instrument
+
+_BASS_LOW = 29  # F1: what small speakers still hint at
+_CRASH, _KICK = 49, 36
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One player. `last` is what it plays when the song comes to rest; `looseness` scales the genre's."""
+
+    name: str
+    program: int
+    strokes: tuple[Stroke, ...]
+    last: tuple[Stroke, ...] = ()
+    drums: bool = False
+    volume: int = 90
+    pan: int = 64
+    reverb: int = 40
+    looseness: float = 1.0
+    stem: Stem = "bed"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A chord instrument: the name of its pattern and its instrument."""
+
+    pattern: str
+    instrument: str
+
+
+def band(song: Song) -> Iterator[Seat]:
+    """Every seat with all it plays: drums, bass, chords, then the tune."""
+    yield from _rhythm(song)
+    reverb = song.style.reverb
+    layers = arrangement(song)
+    for number, layer in enumerate(layers):
+        pattern = PATTERNS[layer.pattern]
+        name = f"{layer.pattern} {layer.instrument}"
+        strokes = [s for span in song.spans if _in(song, span, number, len(layers)) for s in comp(song, span, name, pattern)]
+        last = _last(song, pattern.low, pattern.high) if number < 3 and pattern.playing != "bells" else ()
+        pan = max(20, min(108, pattern.pan))
+        yield Seat(name, PROGRAMS[layer.instrument], tuple(strokes), last, volume=pattern.volume, pan=pan, reverb=reverb)
+    yield from _tune(song)
+
+
+def arrangement(song: Song) -> list[Layer]:
+    """The genre's layers with the instruments that the tags name, or that chance picks."""
+    style = song.style
+    layers = [_layer(song, row) for row in style.genre.layers]
+    if style.second is not None:
+        layers.insert(2, _layer(song, style.second.layers[0]))
+    for name in accompanists(style):
+        takers = [n for n, layer in enumerate(layers) if (layer.instrument in PADS) == (name in PADS)]
+        free = [n for n in takers if layers[n].instrument not in style.instruments]
+        if any(layer.instrument == name for layer in layers):
+            continue
+        if free:
+            layers[free[0]] = Layer(layers[free[0]].pattern, name)
+        else:
+            layers.insert(1, Layer("pad" if name in PADS else "pick", name))
+    named = [layer for layer in layers if layer.instrument in style.instruments]
+    return named + [layer for layer in layers if layer.instrument not in style.instruments]
+
+
+def _layer(song: Song, row: str) -> Layer:
+    pattern, instruments = row.split(":")
+    return Layer(pattern, song.dice.stream(f"instrument/{row}", 0.4).choice(instruments.split("/")))
+
+
+def _in(song: Song, span: Span, number: int, count: int) -> bool:
+    """The first layers play nearly always, the last ones where the song is full; each section varies a little."""
+    full = song.fullness(span.part) + song.dice.stream(f"layers/{span.part.kind}", 0.8).uniform(-0.08, 0.08)
+    return number < max(1, round(0.5 + count * full))
+
+
+def _rhythm(song: Song) -> Iterator[Seat]:
+    genre = song.style.genre
+    if song.style.drums:
+        groove = song.dice.stream("groove").choice(genre.grooves.split("|"))
+        groove = "six eight" if song.frame.metre == "6/8" and groove != "none" else groove
+        strokes = tuple(beat_drums(song, groove))
+        end = song.beats
+        last = tuple(Stroke(end, 1, pitch, 88) for pitch in (_CRASH, _KICK)) if groove != "none" else ()
+        room = min(60, song.style.reverb // 2)
+        yield Seat("drums", genre.kit, strokes, last, drums=True, volume=96, reverb=room, looseness=0.6)
+    line, instruments = genre.bass.split(":")
+    instrument = bass_instrument(song.style) or song.dice.stream("bass instrument", 0.4).choice(instruments.split("/"))
+    low = _BASS_LOW if instrument != "square lead" else 41
+    spans = [span for span in song.spans if span.part.kind not in {"intro", "break"} or song.fullness(span.part) > 0.28]
+    strokes = tuple(stroke for span in spans for stroke in bass(song, span, line, low))
+    root = low + (song.frame.tonic - low) % 12
+    yield Seat("bass", PROGRAMS[instrument], strokes, (Stroke(0, 1, root, 84),), volume=100, reverb=6, looseness=0.7)
+
+
+def _last(song: Song, low: int, high: int) -> tuple[Stroke, ...]:
+    """The home chord, ringing."""
+    home = chord("i" if song.frame.key.minor else "I", song.frame.key)
+    return tuple(Stroke(0, 1, pitch, 72) for pitch in voicing(home.tones, (), low, high))
+
+
+def _tune(song: Song) -> Iterator[Seat]:
+    """The singer, an instrument softly with the singer, and the instrument alone."""
+    found = lead(song)
+    level = 1.0
+    reverb = min(127, song.style.reverb + 20)
+    if found.sung:
+        sung = _strokes(song, found.sung, level)
+        yield Seat("voice", found.voice, sung, volume=110, reverb=reverb, stem="lead", looseness=0.8)
+        yield Seat("voice double", found.instrument, sung, volume=52, pan=70, reverb=reverb, stem="lead", looseness=1.2)
+    if found.played:
+        last = tuple(Stroke(0, 1, nearest(song.frame.tonic, found.played[-1].pitch), 70) for _ in range(1))
+        played = _strokes(song, found.played, level)
+        yield Seat("lead", found.instrument, played, last, volume=100, reverb=reverb, stem="lead", looseness=0.9)
+
+
+def _strokes(song: Song, tones: tuple[Tone, ...], level: float) -> tuple[Stroke, ...]:
+    spans = song.spans
+    strokes, place = [], 0
+    for tone in tones:
+        while place + 1 < len(spans) and tone.beat >= spans[place].end:
+            place += 1
+        loud = 66 + 30 * song.fullness(spans[place].part)
+        strokes.append(Stroke(tone.beat, tone.length, tone.pitch, level * (loud + 12 * (tone.accent - 0.5))))
+    return tuple(strokes)

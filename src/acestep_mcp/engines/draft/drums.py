@@ -1,0 +1,135 @@
+"""Grooves, fills and builds, as data on a grid of sixteenth notes.
+
+A row is a piece's letter and its steps: `X` accented, `x` plain, `o` soft (a ghost note), `.` nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PIECES = {
+    "K": 36, "S": 38, "R": 37, "C": 39, "H": 42, "O": 46, "P": 44, "D": 51, "B": 53, "T": 54, "W": 56, "V": 70,
+    "h": 62, "c": 63, "d": 64, "b": 60, "g": 61, "l": 75, "w": 76, "a": 67, "m": 65, "t": 81, "F": 41, "L": 45,
+    "M": 47, "Y": 50, "Z": 49, "A": 69, "2": 35,
+}  # fmt: skip
+_LEVELS = {"X": 104, "x": 84, "o": 50}
+_LIGHT = frozenset("HVATDtRwbglcdhPaB")  # what plays where a song is quiet
+_GHOSTS = 0.45  # below this intensity no soft strokes
+
+_GROOVES: dict[str, str] = {
+    "none": "",
+    "rock": "K X.....x.X.......|K X.......X.x.....; S ....X.......X...; H x.x.x.x.x.x.x.x.",
+    "rock 8": "K X...x...x.X...x.|K X.....x.x.X.....; S ....X.......X..o; H X.x.X.x.X.x.X.x.",
+    "rock half": "K X.......x.x.....|K X.....x.........; S ........X.......; H x.x.x.x.x.x.x.x.",
+    "four rock": "K X...X...X...X...; S ....X.......X...; H x.x.x.x.x.x.x.xo; T ..o...o...o...o.",
+    "pop": "K X.....x...X.....|K X..x....X.x.....; S ....X.......X...; C ....o.......o...; H x.x.x.x.x.x.x.xo",
+    "punk": "K X...x.x.X...x.x.|K X.x...x.X.x...x.; S ..X...X...X...X.|S ....X.......X...; H X.x.X.x.X.x.X.x.",
+    "metal": "K X.xxX.xxX.xxX.xx|K XxxxX.x.XxxxX.x.; S ....X.......X...; D X...x...X...x...",
+    "metal double": "K XxxxXxxxXxxxXxxx; S ....X.......X...|S ........X.......; B X...X...X...X...",
+    "ballad": "K X.......x.......; R ....x.......x...; H x...x...x...x...; V ..o...o...o...o.",
+    "lofi": "K X......x.xX.....|K X.....x...X..x..; S ....X..o....X...; H x.xox.x.x.x.xox.",
+    "boom bap": "K X..x....x.X.....|K X.x......xX..x..; S ....X..o.o..X..o; H x.x.x.x.x.x.xox.",
+    "boom bap 2": "K X......XX..x....|K X.x....x..X.....; S ....X.......X.o.; H x.xxx.x.x.xxx.x.",
+    "trap": "K X......x..X.....|K X.....x....x.x..; S ........X.......; C ........x.......; H xoxoxoxoxoxxxoxo|H x.x.xxxxx.x.x.xx; O ..............x.",
+    "trap sparse": "K X.........x.....|K X..x......x.....; C ........X.......; H x.x.x.x.x.x.xxxx; R ...o......o.....",
+    "electro": "K X..x..x.X..x....|K X...X...X...X...; S ....X.......X...; C ....x.......x...; H ..x...x...x...x.; V xoxoxoxoxoxoxoxo",
+    "disco": "K X...X...X...X...; S ....X.......X...; O ..x...x...x...x.; H x.o.x.o.x.o.x.o.; T ....x.......x...",
+    "house": "K X...X...X...X...; C ....X.......X...; O ..X...X...X...X.; H xoxoxoxoxoxoxoxo; V o.xoo.xoo.xoo.xo",
+    "house 2": "K X...X...X...X..o; C ....X.......X...; O ..X...X...X...X.; R ...x......x..x..; V xoxoxoxoxoxoxoxo",
+    "techno": "K X...X...X...X...; O ..X...X...X...X.; H xoxoxoxoxoxoxoxo; C ....x.......x...; L ...o......o.....",
+    "trance": "K X...X...X...X...; C ....X.......X...; O ..X...X...X...X.; H x.xox.xox.xox.xo; D ..o...o...o...o.",
+    "break": "K X.........X.....|K X.x.......X.....; S ....X..o.o..X..o; H x.x.x.x.x.x.x.x.; D x...x...x...x...",
+    "break 2": "K X.X.......X.....|K X..X......X..x..; S ....X..o.o..X.oo; H xoxoxoxoxoxoxoxo",
+    "half time": "K X.....x.........|K X..x..........x.; S ........X.......; H x.x.x.x.x.xxx.x.; O ......x.......x.",
+    "half time 2": "K X.........x..x..; S ........X.......; C ........X.......; H xxx.xxx.x.x.xxxx",
+    "chip": "K X...x...X...x...; S ....X.......X...|S ....X.......X.X.; H x.x.x.x.x.x.x.x.",
+    "funk": "K X.x.......x..x..|K X..x..x...x.....; S ....X..o.o..X..o; H x.xxx.xxx.xxx.xx; O ..............x.",
+    "funk 2": "K X..x..x.x..x....|K X.x....x..x..x..; S ....X..o.o.oX...; H xxxxxxxxxxxxxxxx; W x...x...x...x...",
+    "soul": "K X......xX.x.....|K X..x....x.x.....; S ....X..o....X..o; H x.x.x.x.x.x.x.x.; T ....o.......o...",
+    "swing": "K x.......x.......; S ....o.......o.o.; P ....x.......x...; D X...x.x.X...x.x.",
+    "swing ride": "D X...x.x.X...x.x.; P ....x.......x...; K o.......o......o|K o...............; R ............o...|R ......o.........",
+    "shuffle": "K X.....x.X.......|K X.......X.....x.; S ....X.......X...; H X.x.X.x.X.x.X.x.",
+    "shuffle ride": "K X.......X.....x.; S ....X...o...X...; D X.x.X.x.X.x.X.x.; P ....x.......x...",
+    "train": "K X...x...X...x...; S o.xoo.xoo.xoo.xo; H ....o.......o...",
+    "country": "K X.......X.......|K X.......X.x.....; R ....X.......X...; H x.x.x.x.x.x.x.x.",
+    "brush folk": "K X.......x.......; S ..o.x.o...o.x.o.; V x.o.x.o.x.o.x.o.",
+    "bossa": "K X.....xxX.....xx; R X..x...x..x..x..|R X..x..x...x..x..; H xoxoxoxoxoxoxoxo",
+    "samba": "K X..xX..xX..xX..x; R x.xx.x.xx.x.xx.x; V xoxxxoxxxoxxxoxx; t ....x.......x...",
+    "one drop": "K ........X.......; R ........x.......|R ........x.....o.; H x.xox.x.x.xox.x.; S ..............o.",
+    "steppers": "K X...X...X...X...; R ........X.......; H x.xox.x.x.xox.xo",
+    "dembow": "K X...X...X...X...; S ...X..X....X..X.; H x.x.x.x.x.x.x.x.; V ..o...o...o...o.",
+    "salsa": "l ..X.X...X..X..X.|l X..X..X...X.X...; c x.o.x.xxx.o.x.xx; d ......x.......xx; W x...x...x...x...; m ....o.......o.o.; K ......x.......x.",
+    "cumbia": "K X.......X.......; V x.ooX.oox.ooX.oo; W X...x...X...x...; c ......x.......xx; d ....x.......x...",
+    "afro": "K X..x...xX..x....|K X.....x.X..x....; R ...x..x....x..x.; V xoxxxoxxxoxxxoxx; c x..x..x.x..x..x.; W ..x...x...x...x.",
+    "amapiano": "K X...X...X...X...; V xoxoxoxoxoxoxoxo; L ...X..X..X....X.; R ....x.......x..x; c ..x..x....x..x..",
+    "tango": "K X...x...X...x.x.|K X.....x.X...x...; R X.....x.x...x...; t ............o...",
+    "waltz": "K X...........; R ....x...x...; P ....o...o...; t ........o...",
+    "sleigh": "T x.o.x.o.x.o.; t x...........; K o...........",
+    "bodhran": "F X..o..x..o..; g x.oo..x.oo.o; V x.o.x.o.x.o.",
+    "tabla": "b X..xo.x.x..xo.x.; g ..x...o...x..o.x; d X.....x.X.......; t x...............; V o.o.o.o.o.o.o.o.",
+    "epic": "F X.....x.X..x....|F X..x..x.X.......; L ......x....x..x.; 2 X.......X.......; S ............o.oo",
+    "epic march": "S X..oX..oX.ooX.oo; 2 X...x...X...x...; F X.......X.....x.",
+    "six eight": "K X.....x.....|K X.........x.; S ......X.....; H x.o.o.x.o.o.",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """`beat` from the beginning of the bar, `pitch` the General MIDI drum."""
+
+    beat: float
+    pitch: int
+    velocity: int
+
+
+def groove(name: str, steps: int, rng: random.Random) -> dict[str, str]:
+    """One way to play the groove, its alternatives chosen: piece letters and `steps` steps each."""
+    chosen: dict[str, str] = {}
+    for row in _GROOVES[name].split(";"):
+        if row.strip():
+            piece, pattern = rng.choice(row.split("|")).split()
+            chosen[piece] = fitted(pattern, steps)
+    return chosen
+
+
+def fitted(pattern: str, steps: int) -> str:
+    """A row cut to a shorter bar, or lengthened by its last beats."""
+    while len(pattern) < steps:
+        pattern += pattern[-4:]
+    return pattern[:steps]
+
+
+def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[Hit]:
+    """One bar of the groove: light where the song is quiet, without ghost notes where it is calm."""
+    for piece, pattern in rows.items():
+        if intensity < 0.3 and piece not in _LIGHT:
+            continue
+        for step, mark in enumerate(pattern):
+            if mark == "." or (mark == "o" and intensity < _GHOSTS):
+                continue
+            if mark == "o" and rng.random() < 0.25:
+                continue
+            level = _LEVELS[mark] * (0.78 + 0.28 * intensity)
+            yield Hit(step / 4, PIECES[piece], round(level))
+
+
+def fill(beats: float, length: float, rng: random.Random) -> Iterator[Hit]:
+    """A run over snare and toms that fills the last `length` of a bar of `beats`, growing louder."""
+    runs = ("SSYYMMFF", "SSSSMMFF", "S.SSM.FF", "YYMMLLFF", "S.S.SSSS", "K.SSK.SF")
+    pieces = rng.choice(runs)
+    count = round(length * 4)
+    for number in range(count):
+        piece = pieces[number * len(pieces) // count]
+        if piece != ".":
+            velocity = 66 + round(40 * (number + 1) / count)
+            yield Hit(beats - length + number / 4, PIECES[piece], velocity)
+
+
+def roll(beats: float, progress: float) -> Iterator[Hit]:
+    """A bar of a build-up: a snare roll that grows denser and louder; `progress` from 0 to 1 over the build."""
+    gap = 0.5 if progress < 0.5 else 0.25
+    for number in range(round(beats / gap)):
+        velocity = round(48 + 48 * (progress + 0.5 * number * gap / beats))
+        yield Hit(number * gap, PIECES["S"], min(110, velocity))

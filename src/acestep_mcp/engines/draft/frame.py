@@ -1,0 +1,111 @@
+"""The grid a song is laid on: tempo, metre, key, where the first beat falls and how the end slows down."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from acestep_mcp.engines.draft.dice import Dice
+from acestep_mcp.engines.draft.harmony import NAMES, SCALES, Key
+from acestep_mcp.engines.draft.tags import Style
+
+METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes in a bar
+_HOLD = 2.6  # seconds the last chord rings
+_FIT = 0.05  # how far the tempo may give way so that the song ends where it should
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`tempo` in quarter notes a minute; bar 0 begins at `phase` seconds; the body is `bars` bars long.
+
+    The last bar takes `slowing` seconds more than the others; what follows the body, until `seconds`, is the end of
+    the song: a held chord, or, with `ending` "fade", more of the same under a fade.
+    """
+
+    tempo: float
+    metre: str
+    tonic: int
+    scale: str
+    bars: int
+    seconds: float
+    phase: float = 0.0
+    slowing: float = 0.0
+    ending: str = "ring"
+
+    @property
+    def key(self) -> Key:
+        return Key(self.tonic, self.scale)
+
+    @property
+    def beat(self) -> float:
+        """Seconds of a quarter note."""
+        return 60 / self.tempo
+
+    @property
+    def beats(self) -> int:
+        """Quarter notes in a bar."""
+        return METRES[self.metre]
+
+    @property
+    def bar(self) -> float:
+        """Seconds of a bar."""
+        return self.beat * self.beats
+
+    def at(self, beat: float) -> float:
+        """The time of a beat, counted in quarter notes from bar 0."""
+        time = self.phase + beat * self.beat
+        if not self.slowing:
+            return time
+        last = (self.bars - 1) * self.beats
+        share = max(0.0, (beat - last) / self.beats)
+        return time + self.slowing * (share * share if share < 1 else 1.0)
+
+    def plan(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_plan(cls, plan: Any) -> Frame | None:
+        """The frame a plan holds, or None where it holds none that can be used."""
+        if not isinstance(plan, dict) or set(plan) != set(cls.__dataclass_fields__):
+            return None
+        try:
+            frame = cls(**{name: _PLANNED[name](value) for name, value in plan.items()})
+        except (TypeError, ValueError, OverflowError):
+            return None
+        sane = 20 <= frame.tempo <= 400 and 0 < frame.seconds <= 4000 and 0 <= frame.bars <= 4000
+        known = frame.metre in METRES and frame.scale in SCALES and abs(frame.phase) <= 4000 and 0 <= frame.slowing < 60
+        return frame if sane and known else None
+
+
+_PLANNED: dict[str, Any] = {
+    "tempo": float, "metre": str, "tonic": int, "scale": str, "bars": int, "seconds": float, "phase": float,
+    "slowing": float, "ending": str,
+}  # fmt: skip
+
+
+def new_frame(style: Style, seconds: float, dice: Dice) -> Frame:
+    """Tempo, metre and key by the tags and by chance, and bars so that the song ends after exactly `seconds`."""
+    key = style.key or _key(style, dice)
+    metre = style.metre or {3: "3/4"}.get(style.genre.meter, "4/4")
+    tempo = style.bpm or dice.stream(f"tempo/{style.genre.name}").uniform(*style.tempo)
+    ending = "ring" if seconds < 12 and style.genre.ending == "fade" else style.genre.ending
+    bar = 60 / tempo * METRES[metre]
+    slowing = 0.3 * bar if ending == "slow" and seconds > 12 else 0.0
+    hold = min(_HOLD, 0.3 * seconds) if ending != "fade" else 0.0
+    room = seconds - hold - slowing
+    bars = max(1, round(room / bar) if style.bpm is None else int(room / bar))
+    if style.bpm is None:
+        fitted = 60 * METRES[metre] * bars / room
+        tempo = min(max(fitted, tempo * (1 - _FIT)), tempo * (1 + _FIT))
+        bars = max(1, min(bars, int((room + 0.6 * hold) / (60 / tempo * METRES[metre]))))
+    if ending == "fade":
+        bars = max(1, int(-(-seconds // (60 / tempo * METRES[metre]))))
+    return Frame(round(tempo, 4), metre, key.tonic, key.scale, bars, seconds, 0.0, round(slowing, 4), ending)
+
+
+def _key(style: Style, dice: Dice) -> Key:
+    rng = dice.stream(f"key/{style.genre.name}")
+    weights = [2.0 / (1 + number) for number in range(len(style.scales))]
+    scale = rng.choices(style.scales, weights)[0]
+    tonic = rng.randrange(len(NAMES))
+    return Key(tonic, scale)

@@ -1,0 +1,130 @@
+"""Keys, scales, chords and how one chord moves to the next."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+SCALES: dict[str, tuple[int, ...]] = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
+    "major pentatonic": (0, 2, 4, 7, 9),
+    "minor pentatonic": (0, 3, 5, 7, 10),
+    "blues": (0, 3, 5, 6, 7, 10),
+}
+_MINOR = frozenset({"minor", "dorian", "phrygian", "harmonic minor", "minor pentatonic", "blues"})
+NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_QUALITIES: dict[str, tuple[int, ...]] = {
+    "maj": (0, 4, 7), "min": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8), "5": (0, 7), "sus2": (0, 2, 7),
+    "sus4": (0, 5, 7), "dom7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10), "6": (0, 4, 7, 9),
+    "min6": (0, 3, 7, 9), "dom9": (0, 4, 10, 14), "maj9": (0, 4, 11, 14), "min9": (0, 3, 10, 14),
+    "add9": (0, 4, 7, 14), "m7b5": (0, 3, 6, 10), "7sus4": (0, 5, 7, 10),
+}  # fmt: skip
+_NUMERALS = {"i": 0, "ii": 1, "iii": 2, "iv": 3, "v": 4, "vi": 5, "vii": 6}
+_ROMAN = re.compile(r"(?P<shift>[b#]?)(?P<numeral>[ivIV]+)(?P<suffix>.*)")
+_KEY = re.compile(r"(?P<letter>[A-G])\s?(?P<shift>#|b|♯|♭| ?sharp| ?flat)?\s?(?P<mode>[a-z ]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`tonic` is a pitch class (0 = C), `scale` a name in SCALES."""
+
+    tonic: int
+    scale: str
+
+    @property
+    def minor(self) -> bool:
+        return self.scale in _MINOR
+
+    @property
+    def pitch_classes(self) -> tuple[int, ...]:
+        return tuple((self.tonic + step) % 12 for step in SCALES[self.scale])
+
+    @property
+    def name(self) -> str:
+        return f"{NAMES[self.tonic]} {'minor' if self.minor else 'major'}"
+
+    @classmethod
+    def named(cls, name: str) -> Key | None:
+        """`F# minor`, `Bb major`, `c sharp minor`, `D dorian` as a key; None when it is none."""
+        found = _KEY.fullmatch(name.strip())
+        if not found:
+            return None
+        shift = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}.get((found["shift"] or "").strip().lower(), 0)
+        scale = found["mode"].strip().lower() or "major"
+        scale = {"m": "minor", "min": "minor", "maj": "major"}.get(scale, scale)
+        return cls((_LETTERS[found["letter"].upper()] + shift) % 12, scale) if scale in SCALES else None
+
+
+@dataclass(frozen=True, slots=True)
+class Chord:
+    """`tones` are pitch classes, the root first; `symbol` is its Roman numeral in the key."""
+
+    symbol: str
+    tones: tuple[int, ...]
+
+    @property
+    def root(self) -> int:
+        return self.tones[0]
+
+
+def chord(symbol: str, key: Key) -> Chord:
+    """A Roman numeral such as `ii7`, `bVII`, `Imaj7`, `V7`, `iv` as a chord of the key."""
+    found = _ROMAN.fullmatch(symbol)
+    if found is None:
+        raise ValueError(symbol)
+    degrees = SCALES["minor" if key.minor else "major"]
+    root = degrees[_NUMERALS[found["numeral"].lower()]] + {"b": -1, "#": 1, "": 0}[found["shift"]]
+    quality = _quality(found["suffix"], minor=found["numeral"].islower())
+    return Chord(symbol, tuple((key.tonic + root + step) % 12 for step in _QUALITIES[quality]))
+
+
+def _quality(suffix: str, *, minor: bool) -> str:
+    if suffix in _QUALITIES and suffix != "6":
+        return suffix
+    plain = {"": "min", "7": "min7", "9": "min9", "6": "min6"} if minor else {"": "maj", "7": "dom7", "9": "dom9", "6": "6"}
+    return plain[suffix]
+
+
+def voicing(tones: Sequence[int], previous: Sequence[int], low: int, high: int) -> tuple[int, ...]:
+    """The pitches of the tones, one each, that move least from the previous voicing and lie within low and high."""
+    middle = (low + high) / 2
+    best: tuple[float, tuple[int, ...]] | None = None
+    for pitches in _voicings(tones, low, high):
+        cost = _movement(pitches, previous) + 0.6 * abs(sum(pitches) / len(pitches) - middle) + 0.3 * _mud(pitches)
+        if best is None or (cost, pitches) < best:
+            best = (cost, pitches)
+    return best[1] if best else tuple(nearest(tone, middle) for tone in tones)
+
+
+def _voicings(tones: Sequence[int], low: int, high: int) -> Iterable[tuple[int, ...]]:
+    octaves = [range(low + (tone - low) % 12, high + 1, 12) for tone in tones]
+    for pitches in itertools.product(*octaves):
+        ordered = tuple(sorted(pitches))
+        if ordered[-1] - ordered[0] <= 16:
+            yield ordered
+
+
+def _movement(pitches: Sequence[int], previous: Sequence[int]) -> float:
+    if not previous:
+        return 0.0
+    return float(sum(min(abs(pitch - old) for old in previous) for pitch in pitches))
+
+
+def _mud(pitches: Sequence[int]) -> float:
+    """How much the chord grinds: seconds low down are heard as noise."""
+    pairs = itertools.pairwise(pitches)
+    return float(sum((3 if lower < 60 else 1) for lower, upper in pairs if upper - lower <= 2))
+
+
+def nearest(pitch_class: int, pitch: float) -> int:
+    """The pitch of that class that lies nearest."""
+    return round((pitch - pitch_class) / 12) * 12 + pitch_class

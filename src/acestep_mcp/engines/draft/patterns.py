@@ -1,0 +1,95 @@
+"""How chords and basses are played: rhythms on a grid of sixteenth notes, as data.
+
+Chord steps: `X` accented, `x` plain, `o` soft, `.` nothing. Bass steps: `r` root, `R` the root an octave up, `t` third,
+`f` fifth, `F` the fifth below, `s` seventh (or octave), `a` a step towards the next root, `-` hold, `.` silence.
+A row has sixteen steps for four beats; `three` is the same for three, else the first twelve are taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Playing = Literal["chord", "arp", "power", "single", "bells", "pick", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """`gate` is how much of the time to the next stroke sounds; `order` the chord tones an arpeggio walks through.
+
+    `low` and `high` bound the pitches; `volume` and `pan` (0 to 127) are where the part sits in the mix;
+    `strum` is the time between the first and last note of a stroke, in beats.
+    """
+
+    playing: Playing
+    steps: str
+    three: str = ""
+    gate: float = 0.9
+    low: int = 52
+    high: int = 72
+    volume: int = 80
+    pan: int = 64
+    order: tuple[int, ...] = (0, 1, 2, 3)
+    strum: float = 0.0
+
+
+_UP_DOWN = (0, 1, 2, 3, 2, 1)
+
+PATTERNS: dict[str, Pattern] = {
+    "pad": Pattern("pad", "x...............", "x...........", 1.0, 50, 74, 60, 64),
+    "choirpad": Pattern("pad", "x...............", "x...........", 1.0, 55, 76, 54, 58),
+    "spread": Pattern("chord", "x.....o...x.....|x.......x...o...", "x.......o...", 0.96, 50, 72, 82, 56, strum=0.03),
+    "ballad": Pattern("pick", "x.o.o.o.x.o.o.o.", "x.o.o.o.o.o.", 1.0, 48, 74, 88, 60, (0, 1, 2, 1)),
+    "pulse": Pattern("chord", "X...x...x...x...|X...x...X...x.x.", "X...x...x...", 0.85, 52, 72, 78, 58),
+    "strum": Pattern("chord", "X...x.x...x.x.x.|X...x.o.x.o.x.o.", "X...x.o.x.o.", 0.9, 48, 70, 70, 84, strum=0.09),
+    "boom chuck": Pattern("chord", "....X.......X.o.", "....x...x...", 0.4, 50, 69, 72, 80, strum=0.05),
+    "roll": Pattern("arp", "x.x.x.x.x.x.x.x.|x.xxx.xxx.xxx.xx", "x.x.x.x.x.x.", 0.8, 55, 79, 56, 40, (0, 2, 1, 3, 2, 0, 3, 1)),
+    "pick": Pattern("pick", "x.o.x.o.x.o.x.o.|x..o..x.x..o..o.", "x.o.o.o.o.o.", 1.6, 48, 72, 76, 78, (0, 2, 1, 3)),
+    "arp": Pattern("arp", "x.x.x.x.x.x.x.x.|x..x..x.x..x..x.", "x.x.x.x.x.x.", 0.8, 60, 84, 60, 44, _UP_DOWN),
+    "fast arp": Pattern("arp", "xoxoxoxoxoxoxoxo", "xoxoxoxoxoxo", 0.7, 60, 84, 52, 84, (0, 1, 2, 0, 1, 2, 3)),
+    "slow arp": Pattern("arp", "x...x...x...x...|x.....x...x.....", "x...x...x...", 1.8, 57, 84, 66, 46, _UP_DOWN),
+    "alberti": Pattern("arp", "x.o.x.o.x.o.x.o.", "x.o.o.o.o.o.", 0.95, 52, 72, 84, 60, (0, 2, 1, 2)),
+    "bells": Pattern("bells", "x.....x.....x...|....x.....x.....|x.........x...x.", "x.......x...", 1.5, 72, 91, 58, 88),
+    "stab": Pattern("chord", "x.....x.........|......x...x.....|..x.....x.....x.", "x.......o...", 0.35, 55, 74, 62, 42),
+    "hits": Pattern("chord", "X.........x.....|......X...X.....|..............xX", "X.......x...", 0.5, 56, 74, 58, 48),
+    "offbeat": Pattern("chord", "..X...X...X...X.|..X...X..x..x.X.", "..X...X...X.", 0.6, 54, 74, 76, 60),
+    "pluck": Pattern("chord", "X..x..x.x..x..x.|X..X..X...X..x..", "X..x..x.x...", 0.5, 57, 79, 62, 68),
+    "power": Pattern("power", "X.x.x.x.x.x.x.x.|X..x..x.x..x..x.", "X.x.x.x.x.x.", 0.92, 40, 57, 58, 30),
+    "power2": Pattern("power", "X.x.x.x.x.x.x.x.|X...x...x...x...", "X.x.x.x.x.x.", 0.92, 40, 57, 50, 98),
+    "gallop": Pattern("power", "X.xxX.xxX.xxX.xx|X.xxx.xxX.x.x.x.", "X.xxX.xxX.xx", 0.7, 38, 52, 62, 30),
+    "shuffle": Pattern("power", "X.o.x.o.X.o.x.o.", "X.o.x.o.x.o.", 0.85, 40, 57, 62, 46),
+    "charleston": Pattern("chord", "X.....x.........|......x.......x.|x.........x.....", "x.......x...", 0.5, 54, 73, 74, 54),
+    "bossa": Pattern("chord", "x..x...x..x.x...|x...x..x...x..x.", "x...x.x.....", 0.75, 52, 70, 80, 74, strum=0.02),
+    "montuno": Pattern("arp", "x.xx.xx.x.x.xx.x|x.x.xx.xx.xx.x.x", "x.xx.xx.x.x.", 0.8, 60, 82, 70, 50, (0, 2, 1, 2, 3, 1)),
+    "skank": Pattern("chord", "....X.......X...|....X.x.....X...", "....X...X...", 0.3, 55, 74, 72, 46),
+    "bubble": Pattern("chord", "..x.o.x...x.o.x.", "..x...x...x.", 0.3, 52, 70, 56, 84),
+    "scratch": Pattern("chord", "x.oxo.xo..x.o.xo|x.o...xox.o.x.xo", "x.oxo.x.o.xo", 0.4, 55, 74, 60, 88),
+    "clav": Pattern("chord", "X..o.x..X..x.o..|x.xo..x..x.o..x.", "X..o.x..x...", 0.4, 50, 69, 56, 36),
+    "march": Pattern("chord", "X...X...X...X.x.", "X...x...x...", 0.35, 50, 70, 80, 58),
+    "waltz": Pattern("chord", "....x...x...x...", "....x...x...", 0.5, 54, 72, 78, 60),
+    "ostinato": Pattern("arp", "X.ooX.ooX.ooX.oo|X.o.x.o.X.oox.oo", "X.ooX.ooX.oo", 0.6, 50, 67, 74, 50, (0, 0, 1, 0, 2, 1)),
+    "pizz": Pattern("arp", "x...x.x.x...x.x.", "x...x.x.x.x.", 0.5, 57, 79, 70, 82, _UP_DOWN),
+}  # fmt: skip
+
+BASSES: dict[str, tuple[str, str]] = {
+    "root five": ("r-------f-------|r-------F-----a-", "r-------f---|r-----------"),
+    "eighths": ("r-r-r-r-r-r-r-r-|r-r-r-r-r-r-f-a-", "r-r-r-r-r-r-"),
+    "moving": ("r-r-r-r-f-f-t-a-|r-r-R-r-f-r-s-a-", "r-r-f-f-t-a-"),
+    "octaves": ("r-R-r-R-r-R-r-R-|r-R-r-R-r-R-f-R-", "r-R-r-R-r-R-"),
+    "offbeats": ("..r-..r-..r-..r-|..r-..rr..r-..R-", "..r-..r-..r-"),
+    "sixteenths": (".rrr.rrr.rrr.rrr|.rrR.rrr.rRr.rrr", ".rrr.rrr.rrr"),
+    "walking": ("r---t---f---a---|r---f---s---a---|r---t---f-R-a---", "r---t---a---"),
+    "lazy": ("r-----r-....f-a-|r-------..r-a---|r---..r-f-----..", "r-----r-f---"),
+    "hop": ("r--r..r-..r-f-..|r-----rr..f-s-a-|r--...r-R-..f-a-", "r--r..r-f-a-"),
+    "sub": ("r-------------..|r-----..r---....|r----.r-....r-a-", "r---------..|r-----r-...."),
+    "slap": ("r..r..R.r..rf.s.|r.R...rr..R.s.a.|r..R.r..f..R.rs.", "r..r..R.f.a."),
+    "pedal": ("r---------------|r-------f-------", "r-----------"),
+    "pulse": ("r---r---r---r---|r-rrr-rrr-rrr-rr", "r---r---r---"),
+    "gallop": ("r-rrr-rrr-rrr-rr|r-rrr-rrr-r-f-a-", "r-rrr-rrr-rr"),
+    "bossa": ("r-----f-f-----r-|r-----f-F-----a-", "r-----f-f-a-"),
+    "tresillo": ("r--r--r-r--r--f-|r-----r-..r-f-..", "r--r--r-r--."),
+    "tumbao": ("......f-....R---|..r...f-....R-a-", "....f---R---"),
+    "dub": ("r---..r-r-f-....|r-....r-t-r-f-..|....r-r-..f-r-..", "r---..r-f-.."),
+    "wobble": ("r-----r-r-rrr-r-|r-------r-r-rrrr", "r-----r-r-r-"),
+    "waltz": ("r-------f-------", "r-----------|r---........|f---........"),
+}

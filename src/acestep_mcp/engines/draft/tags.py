@@ -1,0 +1,227 @@
+"""Reads tags: genre, mood, tempo, key, metre and instruments become a Style. Whatever is not understood still steers."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass, replace
+from functools import cache
+
+from acestep_mcp.engines.draft.genres import GENRES, Genre
+from acestep_mcp.engines.draft.harmony import Key
+from acestep_mcp.engines.draft.instruments import BASSES, NAMES, PADS, PROGRAMS, SOLOISTS
+from acestep_mcp.engines.draft.moods import MOODS, TEMPO_WORDS, Mood
+
+_BPM = re.compile(r"(?:\b(?P<before>\d{2,3}(?:\.\d+)?)\s*-?\s*bpm)|(?:\bbpm\s*:?\s*(?P<after>\d{2,3}(?:\.\d+)?))", re.IGNORECASE)
+_MODES = "major|minor|dorian|phrygian|lydian|mixolydian|maj|min"
+_KEY = re.compile(rf"\b(?P<key>[A-G](?:\s?(?:#|♯|♭|sharp|flat)|b)?\s(?:{_MODES}|harmonic minor))(?![a-z])", re.IGNORECASE)
+_SHORT_KEY = re.compile(r"(?:key of |in |key: ?|^)(?P<key>[A-G](?:#|b)?m?)$")
+_METRE = re.compile(r"\b(?P<metre>[3462]/[48])\b")
+_WITHOUT = re.compile(r"\b(?:no|without|minus|zero)\s+(?P<what>[a-z ]+)", re.IGNORECASE)
+# Words that say little when a narrower genre stands beside them.
+_BROAD = frozenset({"pop", "ballad", "edm", "rock", "world"})
+_FALLBACKS = ("pop", "indie", "folk", "synth-pop", "r&b", "ballad")
+_BY_INSTRUMENT = {
+    "distortion guitar": "metal", "overdriven guitar": "rock", "sitar": "world", "koto": "world", "banjo": "country",
+    "bagpipe": "celtic", "fiddle": "celtic", "church organ": "classical", "harpsichord": "classical",
+    "violin": "classical", "cello": "classical", "strings": "cinematic", "taiko": "cinematic", "tenor sax": "jazz",
+    "saw lead": "edm", "polysynth": "synth-pop", "steel guitar": "folk", "nylon guitar": "folk", "piano": "ballad",
+    "accordion": "waltz", "music box": "lullaby", "sub bass": "trap", "warm pad": "ambient", "kalimba": "afrobeat",
+    "steel drums": "reggae", "harmonica": "blues", "electric piano": "r&b", "brass": "funk", "marimba": "afrobeat",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the tags ask for. `bpm`, `key` and `metre` are set only where a tag names them.
+
+    `instruments` are the named ones in order; `register` moves a sung lead, in semitones.
+    """
+
+    genre: Genre
+    second: Genre | None
+    tempo: tuple[float, float]
+    scales: tuple[str, ...]
+    drive: float
+    reverb: int
+    bpm: float | None = None
+    key: Key | None = None
+    metre: str | None = None
+    instruments: tuple[str, ...] = ()
+    drums: bool = True
+    register: int = 0
+    rap: bool = False
+
+
+def style(tags: str) -> Style:
+    """The style that comma-separated tags, or a plain description, ask for. Never fails: any text is a style."""
+    text, without = _split_refusals(tags)
+    words = f" {re.sub(r'[_;/|.!?()]+(?![48])', ' ', text.lower())} "
+    instruments = _instruments(words)
+    main, second = _genres(words, instruments)
+    if "guitar" in " ".join(main.layers) and not _has(words, "acoustic guitar"):
+        instruments = tuple(name for name in instruments if name != NAMES["guitar"])
+    moods = tuple(mood for mood in MOODS if _has(words, mood.words))
+    found = Style(
+        genre=main,
+        second=second,
+        tempo=_tempo(words, main, second, moods),
+        scales=_scales(main, second, moods),
+        drive=min(1.0, max(0.1, main.drive + sum(mood.drive for mood in moods))),
+        reverb=max(0, min(120, main.reverb + sum(mood.reverb for mood in moods))),
+        instruments=instruments,
+        drums=not re.search(r"drum|percussion|beat", without) and "a cappella" not in words and "beatless" not in words,
+        register=_register(words),
+        rap=bool(_has(words, "rap|rapper|spoken word|melodic rap|freestyle")),
+    )
+    return replace(found, bpm=_bpm(text), key=_key(text), metre=_metre(words))
+
+
+def _split_refusals(tags: str) -> tuple[str, str]:
+    without = " ".join(found["what"] for found in _WITHOUT.finditer(tags)).lower()
+    return _WITHOUT.sub(" ", tags), without
+
+
+def _has(text: str, alternatives: str) -> bool:
+    return _pattern(alternatives).search(text) is not None
+
+
+@cache
+def _pattern(alternatives: str) -> re.Pattern[str]:
+    choices = "|".join(re.escape(word) for word in sorted(alternatives.split("|"), key=len, reverse=True))
+    return re.compile(rf"(?<![\w-])(?:{choices})(?![\w])")
+
+
+def _genres(words: str, instruments: tuple[str, ...]) -> tuple[Genre, Genre | None]:
+    """The genre named first, a broad one only if no other is named, and the one named second."""
+    found: list[tuple[bool, int, int, Genre]] = []
+    for number, genre in enumerate(GENRES):
+        hit = _pattern(genre.words).search(words)
+        if hit:
+            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer(words, hit[0]))
+            if not inside:
+                found.append((genre.name in _BROAD, hit.start(), number, genre))
+    ranked = [genre for *_, genre in sorted(found, key=lambda entry: entry[:3])]
+    if not ranked:
+        return _guess(words, instruments), None
+    return ranked[0], ranked[1] if len(ranked) > 1 else None
+
+
+def _longer(words: str, short: str) -> list[tuple[int, int]]:
+    """Where longer genre words contain this one, such as `deep house` the `house`."""
+    spans = []
+    for genre in GENRES:
+        for word in genre.words.split("|"):
+            if short in word and word != short:
+                spans.extend(match.span() for match in _pattern(word).finditer(words))
+    return spans
+
+
+def _guess(words: str, instruments: tuple[str, ...]) -> Genre:
+    named = {genre.name: genre for genre in GENRES}
+    for instrument in instruments:
+        if instrument in _BY_INSTRUMENT:
+            return named[_BY_INSTRUMENT[instrument]]
+    if _has(words, "aggressive|energetic|party|workout"):
+        return named["edm"]
+    plain = " ".join(words.split())
+    return named[_FALLBACKS[zlib.crc32(plain.encode()) % len(_FALLBACKS)] if plain else "pop"]
+
+
+def _instruments(words: str) -> tuple[str, ...]:
+    found: dict[str, int] = {}
+    rest = words
+    for word in sorted({**NAMES, **{name: name for name in PROGRAMS}}, key=len, reverse=True):
+        hit = _pattern(word).search(rest)
+        if hit and not (word == "voice" or word == "whistle" and "tin" not in words):
+            found.setdefault(NAMES.get(word, word), hit.start())
+            rest = rest[: hit.start()] + " " * len(hit[0]) + rest[hit.end() :]
+    return tuple(sorted(found, key=lambda name: (found[name], name)))
+
+
+def _tempo(words: str, main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple[float, float]:
+    low, high = float(main.tempo[0]), float(main.tempo[1])
+    if second is not None:
+        low, high = _widened(*_between((low, high), second.tempo))
+    factor = 1.0
+    for mood in moods:
+        factor *= mood.tempo
+    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _has(words, word)]
+    factor = max(0.75, min(1.25, factor))
+    if named:
+        factor *= max(named)[1]
+    return max(44.0, low * factor), min(208.0, high * factor)
+
+
+def _between(main: tuple[float, float], second: tuple[int, int]) -> tuple[float, float]:
+    """Where both ranges meet, or the side of the main one that lies nearer to the second."""
+    low, high = max(main[0], second[0]), min(main[1], second[1])
+    if low <= high:
+        return low, high
+    middle = (main[0] + main[1]) / 2
+    return (middle, main[1]) if second[0] > main[1] else (main[0], middle)
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """At least 12 % of room, so that two seeds are two tempos."""
+    middle = (low + high) / 2
+    return min(low, middle * 0.94), max(high, middle * 1.06)
+
+
+def _scales(main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple[str, ...]:
+    """The genre's scales, the first ones likelier; a bright or dark mood takes those of its side."""
+    own = tuple(main.scales.split("|"))
+    others = tuple(second.scales.split("|")) if second else ()
+    side = sum(mood.mode for mood in moods)
+    if side == 0:
+        return own
+    wanted = tuple(scale for scale in own + others if Key(0, scale).minor == (side < 0))
+    return wanted or (("minor",) if side < 0 else ("major",))
+
+
+def _register(words: str) -> int:
+    """Semitones by which the singing voice moves; a woman's voice is the plain case."""
+    if _has(words, "bass voice|deep voice|deep male|baritone"):
+        return -12
+    if _has(words, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _has(words, "female|duet"):
+        return -9
+    return 3 if _has(words, "child|kid voice|high voice|soprano|chipmunk") else 0
+
+
+def _bpm(tags: str) -> float | None:
+    found = _BPM.search(tags)
+    value = float(found["before"] or found["after"]) if found else 0.0
+    return value if 30 <= value <= 240 else None
+
+
+def _key(tags: str) -> Key | None:
+    found = _KEY.search(tags)
+    if found:
+        return Key.named(found["key"])
+    for tag in tags.split(","):
+        short = _SHORT_KEY.search(tag.strip())
+        if short:
+            return Key.named(short["key"])
+    return None
+
+
+def _metre(words: str) -> str | None:
+    found = _METRE.search(words)
+    if found:
+        return {"3/4": "3/4", "6/8": "6/8", "3/8": "6/8", "6/4": "3/4"}.get(found["metre"], "4/4")
+    return "3/4" if _has(words, "waltz|vals|three four") else None
+
+
+def soloist(style: Style) -> str | None:
+    """The named instrument that would play the tune, if one does."""
+    return next((name for name in style.instruments if name in SOLOISTS), None)
+
+
+def bass_instrument(style: Style) -> str | None:
+    return next((name for name in style.instruments if name in BASSES), None)
+
+
+def accompanists(style: Style) -> tuple[str, ...]:
+    """The named instruments that play chords, pads last."""
+    names = [name for name in style.instruments if name not in SOLOISTS and name not in BASSES]
+    return tuple(sorted(names, key=lambda name: name in PADS))
