@@ -22,6 +22,7 @@ class Words:
     tags: str
     lyrics: str
     writer: str
+    notes: tuple[str, ...] = ()
 
 
 async def test_a_prompt_becomes_tags_and_lyrics_and_keeps_every_shared_field(embedded):
@@ -29,7 +30,7 @@ async def test_a_prompt_becomes_tags_and_lyrics_and_keeps_every_shared_field(emb
 
     async def writer(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
         asked.append((prompt, instrumental, duration, seed))
-        return Words("folk, guitar", "[verse]\nrain", "rules")
+        return Words("folk, guitar", "[verse]\nrain", "rules", ("a word of the writer",))
 
     async with embedded(writer=writer) as desk:
         body = {"prompt": "a rainy day", "duration": 6, "seed": 5, "guidance_scale": 7.5, "number_of_steps": 30}
@@ -40,6 +41,7 @@ async def test_a_prompt_becomes_tags_and_lyrics_and_keeps_every_shared_field(emb
     assert isinstance(request, TextToAudio)
     assert (request.tags, request.lyrics) == ("folk, guitar", "[verse]\nrain")
     assert (request.duration, request.seed, request.guidance_scale, request.number_of_steps) == (6, 5, 7.5, 30)
+    assert result["acestep"]["notes"] == ["a word of the writer", "a note"]
     assert (result["tags"], result["lyrics"], result["acestep"]["writer"]) == ("folk, guitar", "[verse]\nrain", "rules")
 
 

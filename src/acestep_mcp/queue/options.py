@@ -12,7 +12,7 @@ import anyio.to_thread
 
 
 class Words(Protocol):
-    """Tags and lyrics for a prompt; `writer` names who wrote them."""
+    """Tags and lyrics for a prompt; `writer` names who wrote them, `notes` go to the answer's own."""
 
     @property
     def tags(self) -> str: ...
@@ -20,6 +20,8 @@ class Words(Protocol):
     def lyrics(self) -> str: ...
     @property
     def writer(self) -> str: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
 
 Writer = Callable[[str, bool, float, int], Awaitable[Words]]

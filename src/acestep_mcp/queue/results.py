@@ -11,17 +11,18 @@ from acestep_mcp.audio.tags import FileTags
 from acestep_mcp.audio.write import write
 from acestep_mcp.engines import Audio, Engine
 from acestep_mcp.queue.jobs import Answer, Job
+from acestep_mcp.queue.options import Words
 from acestep_mcp.queue.storage import Storage, content_type_of
 from acestep_mcp.requests import INSTRUMENTAL, is_instrumental
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a run brought. `writer` wrote tags and lyrics, empty when the request did; `seconds` is the time taken."""
+    """What a run brought. `words` are those a prompt was turned into; `seconds` is the time taken."""
 
     audio: Audio
     seed: int
-    writer: str
+    words: Words | None
     seconds: float
 
 
@@ -42,13 +43,14 @@ def keep(job: Job, made: Made, engine: Engine, storage: Storage) -> Answer:
 
 
 def _body(made: Made, engine: Engine) -> dict[str, Any]:
-    audio = made.audio
-    ours = _origin(engine) | {"notes": list(audio.notes), "sections": [asdict(section) for section in audio.sections]}
+    audio, words = made.audio, made.words
+    notes = [*(words.notes if words else ()), *audio.notes]
+    ours = _origin(engine) | {"notes": notes, "sections": [asdict(section) for section in audio.sections]}
     return {
         "seed": made.seed,
         "tags": audio.tags,
         "lyrics": _lyrics(audio),
-        "acestep": ours | ({"writer": made.writer} if made.writer else {}),
+        "acestep": ours | ({"writer": words.writer} if words else {}),
     }
 
 

@@ -105,9 +105,10 @@ class Tickets:
         return job
 
     async def _body(self, http: HttpRequest) -> dict[str, Any]:
-        """One client can be told to submit by GET, with the fields in the query."""
+        """One client can be told to submit by GET: the fields are then in the query, and a null is the word."""
         if http.method == "GET":
-            return {name: value for name, value in http.query_params.items() if not name.startswith("fal_")}
+            given = http.query_params.items()
+            return {name: value for name, value in given if value != "null" and not name.startswith("fal_")}
         return await read_object(http, self._options.max_body)
 
     async def _taken(self, http: HttpRequest, job: Job) -> Request:

@@ -16,7 +16,7 @@ from acestep_mcp.errors import AceStepError, GenerationFailed
 from acestep_mcp.queue import results
 from acestep_mcp.queue.jobs import CANCELLED, Answer, Job
 from acestep_mcp.queue.line import Line
-from acestep_mcp.queue.options import Writer
+from acestep_mcp.queue.options import Words, Writer
 from acestep_mcp.queue.sources import Sources
 from acestep_mcp.queue.storage import Storage
 from acestep_mcp.queue.wire import answer_to
@@ -65,21 +65,21 @@ class Worker:
 
     async def _make(self, job: Job) -> Answer:
         began = time.monotonic()
-        request, writer = await self._written(job)
+        request, words = await self._written(job)
         source = await self._source(job, request)
         audio = await anyio.to_thread.run_sync(self._play, job, request, source)
-        made = results.Made(audio, request.seed or 0, writer, time.monotonic() - began)
+        made = results.Made(audio, request.seed or 0, words, time.monotonic() - began)
         return await anyio.to_thread.run_sync(results.keep, job, made, self._engine, self._storage)
 
-    async def _written(self, job: Job) -> tuple[Request, str]:
-        """The request as engines take it, and who wrote its tags and lyrics."""
+    async def _written(self, job: Job) -> tuple[Request, Words | None]:
+        """The request as engines take it, and the words that were written for it."""
         request = job.request
         if not isinstance(request, PromptToAudio):
-            return request, ""
+            return request, None
         self._line.log(job, "writing tags and lyrics")
         words = await self._writer(request.prompt, request.instrumental, request.duration, request.seed or 0)
         shared = {name: value for name, value in request.wire().items() if name in TextToAudio.model_fields}
-        return TextToAudio.parse({**shared, "tags": words.tags, "lyrics": words.lyrics}), words.writer
+        return TextToAudio.parse({**shared, "tags": words.tags, "lyrics": words.lyrics}), words
 
     async def _source(self, job: Job, request: Request) -> Source | None:
         if not isinstance(request, AudioToAudio | AudioInpaint | AudioOutpaint):
