@@ -57,21 +57,15 @@ def encode_as(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, se
     sink.check()
 
 
-def resampled(
-    blocks: Iterable[NDArray[Any]], old: int, new: int, channels: int
-) -> Iterator[NDArray[np.int32] | NDArray[np.float32]]:
+def resampled(blocks: Iterable[NDArray[Any]], old: int, new: int, channels: int) -> Iterator[NDArray[Any]]:
     """The same sound at another rate, block by block; int32 stays int32 and float32 float32."""
     stream: soxr.ResampleStream | None = None
     for block in blocks:
         if stream is None:
             stream = soxr.ResampleStream(old, new, channels, dtype=block.dtype)
-        yield _two_columns(stream.resample_chunk(block), channels)
+        yield stream.resample_chunk(block).reshape(-1, channels)
     if stream is not None:
-        yield _two_columns(stream.resample_chunk(np.empty((0, channels), block.dtype), last=True), channels)
-
-
-def _two_columns(block: NDArray[Any], channels: int) -> NDArray[Any]:
-    return block.reshape(-1, channels)
+        yield stream.resample_chunk(np.empty((0, channels), block.dtype), last=True).reshape(-1, channels)
 
 
 def _possible_rate(rate: int, form: Format) -> int:

@@ -24,12 +24,12 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import quantised, rounded
 
 FADE = 0.030
-_FULL_SCALE = 2.0**31
+FULL_SCALE = 2.0**31
 
 
 def to_float(sound: Sound) -> NDArray[np.float32]:
     """Samples [frames, channels] with full scale 1.0; exact for 16 and 24 bits."""
-    return np.multiply(sound.pcm, np.float32(1 / _FULL_SCALE), dtype=np.float32)
+    return np.multiply(sound.pcm, np.float32(1 / FULL_SCALE), dtype=np.float32)
 
 
 def from_float(samples: NDArray[Any], sample_rate: int, bits: int) -> Sound:
@@ -135,7 +135,7 @@ def _crossfade(old: NDArray[np.int32], new: NDArray[np.int32], bits: int) -> NDA
     """Equal power from `old` to `new` over their length; the ends are nearly one or the other, never silence."""
     angle = (np.arange(len(old)) + 0.5) / max(1, len(old)) * (np.pi / 2)
     mixed = old * np.cos(angle)[:, None] + new * np.sin(angle)[:, None]
-    return quantised(mixed / _FULL_SCALE, bits)
+    return quantised(mixed / FULL_SCALE, bits)
 
 
 def _with_channels(sound: Sound, channels: int) -> Sound:
@@ -143,5 +143,5 @@ def _with_channels(sound: Sound, channels: int) -> Sound:
         return sound
     if channels == 1:
         mean = sound.pcm.astype(np.float64).mean(axis=1, keepdims=True)
-        return replace(sound, pcm=quantised(mean / _FULL_SCALE, sound.bits))
+        return replace(sound, pcm=quantised(mean / FULL_SCALE, sound.bits))
     return replace(sound, pcm=np.repeat(sound.pcm, channels, axis=1))

@@ -1,0 +1,146 @@
+"""A whole song as an MP3 small enough to be sent inside a message.
+
+Bit rate, sample rate and channels follow from the length; average bit rate is used because libsndfile's constant
+one loses the song's exact length at low rates; the very lowest rate alone is constant, to be sure of its size.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acestep_mcp.audio.decoder import Decoder, opened
+from acestep_mcp.audio.encoder import Shape, encode_as, resampled
+from acestep_mcp.audio.splice import FULL_SCALE
+from acestep_mcp.errors import InvalidRequest
+
+_HEAD_BYTES = 2048
+_SPARE = 0.97
+_FADE_SECONDS = 2.0
+_BEST_KBPS, _LEAST_KBPS = 192.0, 8.0
+_MOST_LEVEL = 0.995
+_FAMILIES = ((32_000, 44_100, 48_000), (16_000, 22_050, 24_000), (8000, 11_025, 12_000))
+
+
+@dataclass(frozen=True, slots=True)
+class _Quality:
+    """What sounds best from `kbps` on; `lowest` and `highest` are the bit rates MPEG has at that sample rate."""
+
+    kbps: float
+    sample_rate: int
+    channels: int
+    lowest: float
+    highest: float
+
+
+_QUALITIES = (
+    _Quality(72, 48_000, 2, 32, 320),
+    _Quality(48, 32_000, 2, 32, 320),
+    _Quality(32, 24_000, 2, 8, 160),
+    _Quality(18, 24_000, 1, 8, 160),
+    _Quality(12, 16_000, 1, 8, 160),
+    _Quality(9.5, 12_000, 1, 8, 64),
+    _Quality(0, 8_000, 1, 8, 64),
+)
+
+
+def mp3_preview(path: Path, *, max_bytes: int = 700 * 1024) -> bytes:
+    """The song as MP3 of at most `max_bytes`; an MP3 file that is small enough comes back as it is.
+
+    A song too long for MP3's lowest bit rate (8 kbit/s: some 11.5 minutes in 700 KiB) is faded out where the space
+    ends. Raises InvalidRequest when the file is no whole audio file, or `max_bytes` holds not even a second.
+    """
+    with opened(path) as decoder:
+        if decoder.properties.format == "mp3" and decoder.properties.size <= max_bytes:
+            return path.read_bytes()
+        seconds = decoder.properties.seconds or _counted_seconds(path)
+    kbps = min(_BEST_KBPS, _affordable(seconds, max_bytes))
+    while kbps > _LEAST_KBPS:
+        preview = _encoded(path, kbps, seconds)
+        if len(preview) <= max_bytes:
+            return preview
+        kbps *= _SPARE * max_bytes / len(preview)
+    return _beginning(path, seconds, max_bytes)
+
+
+def _beginning(path: Path, seconds: float, max_bytes: int) -> bytes:
+    """As much as fits at the lowest bit rate."""
+    length = min(seconds, (max_bytes - _HEAD_BYTES) * 8 / 1000 / _LEAST_KBPS)
+    while length >= 1:
+        preview = _encoded(path, _LEAST_KBPS, length, fade=length < seconds)
+        if len(preview) <= max_bytes:
+            return preview
+        length *= _SPARE * max_bytes / len(preview)
+    raise InvalidRequest(f"No preview of {path.name} fits into {max_bytes} bytes: allow more.")
+
+
+def _affordable(seconds: float, max_bytes: int) -> float:
+    """Kilobits a second that fill the space but for a margin."""
+    return max(0, max_bytes - _HEAD_BYTES) * 8 / 1000 / max(seconds, 0.1) * _SPARE
+
+
+def _counted_seconds(path: Path) -> float:
+    with opened(path) as decoder:
+        return sum(len(block) for block in decoder.blocks()) / decoder.properties.sample_rate
+
+
+def _encoded(path: Path, kbps: float, seconds: float, *, fade: bool = False) -> bytes:
+    quality = next(quality for quality in _QUALITIES if kbps >= quality.kbps)
+    target = io.BytesIO()
+    with opened(path) as decoder:
+        rate, channels = (
+            _rate(quality, decoder.properties.sample_rate),
+            min(quality.channels, decoder.properties.channels),
+        )
+        blocks = _shortened(_floats(decoder, channels), decoder, seconds, fade=fade)
+        if rate != decoder.properties.sample_rate:
+            blocks = resampled(blocks, decoder.properties.sample_rate, rate, channels)
+        encode_as(target, blocks, Shape(rate, channels, 16), _settings(quality, kbps))
+    return target.getvalue()
+
+
+def _settings(quality: _Quality, kbps: float) -> dict[str, Any]:
+    """The level that libsndfile takes: from 0 (highest bit rate) towards 1 (lowest; 1 itself is refused)."""
+    level = (quality.highest - kbps) / (quality.highest - quality.lowest)
+    return {
+        "format": "MP3",
+        "subtype": "MPEG_LAYER_III",
+        "bitrate_mode": "AVERAGE" if kbps > _LEAST_KBPS else "CONSTANT",
+        "compression_level": min(max(level, 0.0), _MOST_LEVEL),
+    }
+
+
+def _rate(quality: _Quality, own: int) -> int:
+    """The quality's rate, or the song's own where that is lower and has the same bit rates."""
+    family = next(family for family in _FAMILIES if quality.sample_rate in family)
+    return own if own in family and own < quality.sample_rate else quality.sample_rate
+
+
+def _floats(decoder: Decoder, channels: int) -> Iterator[NDArray[Any]]:
+    for block in decoder.blocks():
+        samples = np.multiply(block, np.float32(1 / FULL_SCALE), dtype=np.float32)
+        yield samples.mean(axis=1, keepdims=True) if channels < samples.shape[1] else samples
+
+
+def _shortened(
+    blocks: Iterator[NDArray[Any]], decoder: Decoder, seconds: float, *, fade: bool
+) -> Iterator[NDArray[Any]]:
+    """The first `seconds`, the last two of them fading; everything when nothing is cut off."""
+    if not fade:
+        yield from blocks
+        return
+    rate = decoder.properties.sample_rate
+    left = round(seconds * rate)
+    for block in blocks:
+        part = block[:left]
+        gain = np.minimum(1, (left - np.arange(len(part))) / (_FADE_SECONDS * rate))
+        yield (part * gain[:, None]).astype(np.float32)
+        left -= len(part)
+        if left <= 0:
+            return
