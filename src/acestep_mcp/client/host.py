@@ -167,7 +167,10 @@ def _segments(endpoint_id: str) -> list[str]:
     return segments
 
 
-def in_process(app: Any) -> httpx.AsyncBaseTransport:
+Transport = httpx.AsyncBaseTransport
+
+
+def in_process(app: Any) -> Transport:
     """A transport to an ASGI app without a socket, for `Host.draft()`. The app's lifespan is the caller's to run.
 
     It gives each answer whole, at its end, and knows no timeouts: the client sets its own.

@@ -34,6 +34,7 @@ from acestep_mcp.client.retry import submitted_once, until_answered
 from acestep_mcp.client.storage import Storage
 from acestep_mcp.client.ticket import SubmitOptions, Ticket
 from acestep_mcp.client.watch import Watch, events
+from acestep_mcp.endpoints import ENDPOINTS
 from acestep_mcp.errors import InvalidRequest, QueueError
 from acestep_mcp.fetch import Answer, Reach, download, http_errors, read_answer, trust
 from acestep_mcp.requests import Response
@@ -43,7 +44,6 @@ logger = logging.getLogger(__name__)
 
 NO_OPTIONS = SubmitOptions()
 PROBE_SECONDS = 5
-PROBE_ENDPOINT = "fal-ai/ace-step"
 PROBE_ID = "00000000-0000-0000-0000-000000000000"
 GROWTH = 1.5
 UPLOAD_SECONDS = 60
@@ -250,7 +250,7 @@ class QueueClient:
 
         Asks for a request that cannot exist, which costs nothing.
         """
-        url = self.host.request_url(PROBE_ENDPOINT, PROBE_ID, "/status")
+        url = self.host.request_url(ENDPOINTS[0].id, PROBE_ID, "/status")
         call = _Call(f"Asking {self.host.label}", "GET", url, seconds=PROBE_SECONDS)
         try:
             answer = await self._exchange(call)

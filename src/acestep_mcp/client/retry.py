@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from acestep_mcp.client.replies import complaint
 from acestep_mcp.errors import SubmissionUnknown
 from acestep_mcp.fetch import Answer, NoAnswer
 from acestep_mcp.patience import Patience
@@ -14,8 +15,8 @@ SUBMITS = 4
 """The first attempt and three more, each after one that surely was not accepted."""
 
 # A server error may come from between us and a queue that has accepted: an ingress answers so when its upstream is
-# lost after the request went through. Only these two say that nothing of the request was understood.
-_SURELY_REFUSED_5XX = frozenset({501, 505})
+# lost after the request went through. Only these say that nothing was kept: not understood, no room to store it.
+_SURELY_REFUSED_5XX = frozenset({501, 505, 507})
 
 
 async def until_answered(
@@ -62,7 +63,7 @@ async def submitted_once(ask: Callable[[], Awaitable[Answer]], patience: Patienc
                 raise
         else:
             if _may_be_accepted(answer.status):
-                words = _unknown(host, f"It answered {answer.status}.")
+                words = _unknown(host, f"It answered {answer.status}{complaint(answer).quoted}")
                 raise SubmissionUnknown(words, status=answer.status)
             pause = answer.pause or pause
             if answer.status != 429 or not left or pause > patience.longest_retry_after:

@@ -75,7 +75,7 @@ async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, patie
             raise QueueError(f"The file is {stated} bytes; at most {wanted.max_bytes} are taken.")
         written = await _written(response, path, wanted.max_bytes)
     if wanted.size is not None and written != wanted.size:
-        await anyio.Path(path).unlink(missing_ok=True)
+        await anyio.to_thread.run_sync(_removed, path)
         raise NoAnswer(f"The file of {host} has {written} bytes and should have {wanted.size}.", sent=True)
     return written
 
@@ -108,7 +108,12 @@ def _closed(file: BinaryIO, torn: Path | None) -> None:
         file.close()  # writes what is still buffered, so a full disk may show only here
     finally:
         if torn:
-            torn.unlink(missing_ok=True)
+            _removed(torn)
+
+
+def _removed(path: Path) -> None:
+    if path.is_file():  # never a device
+        path.unlink()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,9 @@ from acestep_mcp.patience import PATIENT, Patience
 MAX_REDIRECTS = 5
 MAX_ADDRESSES = 4
 
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(rb"[a-z0-9._-]+|[0-9a-f:.]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -30,6 +34,8 @@ class Reach:
     origins: frozenset[str] = frozenset()
     transport: httpx.AsyncBaseTransport | None = None
     resolve: Resolver = system_resolver
+    admits: Callable[[str], bool] = is_public
+    """Whether a resolved address may be connected to."""
     certificates: ssl.SSLContext | None = None
     """None: the trust store that httpx takes."""
 
@@ -56,7 +62,10 @@ def origin(url: str) -> str:
 
 
 def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+    name = url.raw_host.decode("ascii")
+    name = f"[{name}]" if ":" in name else name
+    own = url.port in (None, _PORTS[url.scheme])
+    return f"{url.scheme}://{name}" if own else f"{url.scheme}://{name}:{url.port}"
 
 
 def _parsed(url: str) -> httpx.URL:
@@ -64,7 +73,7 @@ def _parsed(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as exc:
         raise InvalidRequest(f"{_short(url)} is not a valid address ({exc}).") from exc
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in _PORTS or not _HOST.fullmatch(parsed.raw_host) or not 0 < (parsed.port or 1) < 65536:
         raise InvalidRequest(f"{_short(url)} is not an http(s) address.")
     if parsed.userinfo:
         raise InvalidRequest(f"The address of {parsed.host} holds a user name or password; leave that out.")
@@ -89,7 +98,7 @@ async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
         found = list(dict.fromkeys(await reach.resolve(name, url.port or 443)))
     except OSError as exc:
         raise NoAnswer(f"The name {name!r} could not be resolved.", sent=False) from exc
-    if not found or not all(is_public(address) for address in found):
+    if not found or not all(reach.admits(address) for address in found):
         raise InvalidRequest(f"{name!r} is not a public host, so it is not asked. Give a public https address.")
     return found[:MAX_ADDRESSES]
 
