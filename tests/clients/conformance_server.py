@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from typing import Any
 
 import anyio
@@ -27,7 +26,7 @@ from mcp.types import (
 )
 
 from acestep_mcp.server import http
-from acestep_mcp.server.app import AceStepServer
+from acestep_mcp.server.app import AceStepServer, log_to_stderr, studio_of
 from acestep_mcp.settings import load
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
@@ -145,3 +144,11 @@ def add_prompts(server: AceStepServer) -> None:
     ):
         asked = [PromptArgument(name=one, description="A fixture.", required=True) for one in names]
         server.add_prompt(Prompt(name=name, description="A fixture.", arguments=asked, fn=render))
+
+
+if __name__ == "__main__":
+    settings = load()
+    log_to_stderr(settings.log_level)
+    server = Fixtures(studio_of(settings), settings, "http")
+    add_prompts(server)
+    http.run_server(server, settings, host="127.0.0.1", port=0)

@@ -12,13 +12,14 @@ from acestep_mcp.settings import load
 @click.option("--host", default="127.0.0.1", show_default=True, help="Off loopback a token is required.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--token", help="Bearer token that callers must send; better given as ACESTEP_TOKEN.")
-def serve(http: bool, host: str, port: int, token: str | None) -> int:
+@click.option("--allowed-host", multiple=True, help="Another name callers use, such as a proxy's. May be repeated.")
+def serve(http: bool, host: str, port: int, token: str | None, allowed_host: tuple[str, ...]) -> int:
     """Serve MCP on stdin and stdout (what `acestep-mcp` alone does), or with --http on a port."""
     settings = load(token=token)
     if http:
         from acestep_mcp.server.http import run
 
-        return run(settings, host=host, port=port)
+        return run(settings, host=host, port=port, allowed_hosts=allowed_host)
     from acestep_mcp.server.stdio import run as run_stdio
 
     return run_stdio(settings)
