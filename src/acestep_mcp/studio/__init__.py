@@ -62,6 +62,7 @@ class Studio:
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
         self._keeping = anyio.CapacityLimiter(2)
+        self._beating = anyio.CapacityLimiter(1)  # its own thread: many busy jobs must not make this process look dead
         folders = (settings.music_dir, *settings.allowed_dirs)
         self._inputs = Inputs(folders, settings.data_dir / "uploads", tracks.get)
 
@@ -81,7 +82,7 @@ class Studio:
             await anyio.sleep(_HEARTBEAT)
 
     async def _look_around(self) -> None:
-        await _sync(self._jobs.beat)
+        await anyio.to_thread.run_sync(self._jobs.beat, limiter=self._beating)
         for job in await _sync(self._jobs.adopt):
             self._go(job)
         for job_id in await _sync(self._jobs.to_cancel):

@@ -6,6 +6,7 @@ import logging
 import time
 from contextlib import aclosing
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,8 @@ class Run:
         failure: AceStepError | LeaseLost | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cancel_when_asked, client, ticket)
+            # What keeping needs is loaded while the engine works: about a second of the first song.
+            tasks.start_soon(self._sync, import_module, "acestep_mcp.audio.measure")
             try:
                 async with aclosing(client.follow(self._job.endpoint, ticket)) as updates:
                     async for update in updates:

@@ -1,0 +1,33 @@
+"""A process that makes one song and says on stdout, line by line, where it stands; tests kill it."""
+
+import json
+import sys
+
+import anyio
+
+from acestep_mcp.assembly import open_studio
+from acestep_mcp.settings import load
+
+
+def say(**words):
+    print(json.dumps(words), flush=True)  # noqa: T201 - this is the test's channel
+
+
+async def main(arguments: dict) -> None:
+    async with open_studio(load()) as studio:
+        say(ready=True)
+        if not arguments:
+            await anyio.sleep_forever()
+        job = await studio.start("text_to_audio", arguments)
+        say(job=job.id, attached=job.attached, status=job.status)
+        said = None
+        async for progress in studio.watch(job.id, 50):
+            status = (await studio.outcome(job.id)).job.status
+            if (status, progress.stage) != said:
+                said = (status, progress.stage)
+                say(job=job.id, status=status, stage=progress.stage)
+        outcome = await studio.outcome(job.id)
+        say(job=job.id, status=outcome.job.status, track=outcome.track and outcome.track.id, error=outcome.job.error)
+
+
+anyio.run(main, json.loads(sys.argv[1]))

@@ -1,0 +1,120 @@
+"""Several processes on one music folder and one database, and what is left when one is killed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from acestep_mcp.assembly import open_studio
+from acestep_mcp.library import Status
+from acestep_mcp.settings import load
+
+pytestmark = pytest.mark.anyio
+MAKER = Path(__file__).with_name("maker.py")
+DEAD_AFTER = 0.5
+SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
+
+
+@pytest.fixture
+def maker(environment):
+    """Starts a process that makes a song; `said(process, ...)` reads its lines."""
+    started = []
+
+    def start(arguments):
+        command = [sys.executable, str(MAKER), json.dumps(arguments)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8")
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()
+
+
+def heard(process, **wanted):
+    """Read the process's lines until one holds these words."""
+    for line in process.stdout:
+        words = json.loads(line)
+        if wanted.items() <= words.items():
+            return words
+    raise AssertionError(f"the process ended without saying {wanted}")
+
+
+def songs(folder):
+    return sorted(path for path in folder.iterdir() if path.suffix == ".wav" and not path.name.startswith("."))
+
+
+async def ended(studio, job_id):
+    with anyio.fail_after(40):
+        async for _ in studio.watch(job_id, 40):
+            pass
+    return await studio.outcome(job_id)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [{"status": "NEW"}, {"status": "IN_PROGRESS"}, {"stage": "rendering"}, {"stage": "keeping the song"}],
+    ids=lambda moment: "-".join(moment.values()).replace(" ", "-"),
+)
+async def test_a_process_killed_at_any_moment_leaves_a_job_that_the_next_one_finishes(maker, moment):
+    process = maker(SONG | {"duration": 20})
+    job_id = heard(process, **moment)["job"]
+    process.kill()
+    process.wait(10)
+    async with open_studio(load(), lease=DEAD_AFTER) as studio:
+        outcome = await ended(studio, job_id)
+        assert outcome.job.status is Status.COMPLETED
+        assert outcome.track.path.is_file()
+        assert [track.id for track in (await studio.tracks()).tracks] == [job_id]
+    files = [path.name for path in load().music_dir.iterdir()]
+    assert sorted(Path(name).suffix for name in files) == [".json", ".wav"], "no torn file is left"
+
+
+async def test_three_processes_share_a_folder_and_a_killed_owners_song_is_found_once(maker):
+    owner, second, third = maker(SONG | {"duration": 60}), maker(SONG | {"seed": 8}), maker(SONG | {"seed": 9})
+    job_id = heard(owner, status="IN_PROGRESS")["job"]
+    owner.kill()
+    owner.wait(10)
+    for process in (second, third):
+        assert heard(process, status="COMPLETED", error=None)["track"]
+    async with open_studio(load(), lease=DEAD_AFTER) as studio:
+        assert (await ended(studio, job_id)).job.status is Status.COMPLETED
+        assert len((await studio.tracks()).tracks) == 3
+    assert len(songs(load().music_dir)) == 3
+
+
+async def test_a_living_owners_job_can_be_watched_and_cancelled_from_another_process(maker):
+    owner = maker(SONG | {"duration": 240})
+    job_id = heard(owner, status="IN_PROGRESS")["job"]
+    async with open_studio(load()) as studio:
+        with anyio.fail_after(5):
+            outcome = await studio.cancel(job_id)
+        assert outcome.job.status is Status.CANCELLED
+    assert heard(owner, status="CANCELLED")["job"] == job_id
+    assert songs(load().music_dir) == []
+
+
+async def test_a_job_that_is_asked_for_again_after_a_crash_is_made_once(maker):
+    first = maker(SONG | {"duration": 30})
+    job_id = heard(first, status="IN_PROGRESS")["job"]
+    first.kill()
+    first.wait(10)
+    async with open_studio(load(), lease=DEAD_AFTER) as studio:
+        with anyio.fail_after(20):
+            while not (again := await studio.start("text_to_audio", SONG | {"duration": 30})).attached:
+                await studio.cancel(again.id)  # the lease of the dead process has not run out yet
+                await anyio.sleep(0.5)
+        assert again.id == job_id
+        assert (await ended(studio, job_id)).job.status is Status.COMPLETED
+    assert len(songs(load().music_dir)) == 1
+
+
+def test_opening_and_closing_a_studio_leaves_the_music_folder_alone(maker):
+    process = maker({})
+    heard(process, ready=True)
+    assert not load().music_dir.exists()
