@@ -1,0 +1,80 @@
+"""How many lines fit a length of time, and the sections they are parted into."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from random import Random
+
+Section = tuple[str, list[str]]
+
+_NAMES = {"V": "verse", "P": "pre-chorus", "C": "chorus", "B": "bridge", "O": "outro"}
+_SUNG = (
+    "C1", "C2", "V2 C2", "C4", "V4 C2", "V4 C4", "V4 C4 O2", "V4 P2 C4", "V4 C4 B2 O2", "V4 P2 C4 O2", "V4 C4 B2 C4",
+    "V4 C4 V4 C4", "V4 C4 V4 C4 O2", "V4 P2 C4 V4 C4", "V4 P2 C4 V4 P2 C4", "V4 C4 V4 C4 B2 O2", "V4 C4 V4 C4 B2 C4",
+    "V4 C4 V4 C4 B4 C4", "V4 C4 V4 C4 B4 C4 O2", "V4 P2 C4 V4 P2 C4 B4 C4", "V8 C4 V4 C4 B4 C4",
+    "V4 P2 C4 V4 P2 C4 B4 C4 O2", "V8 C4 V8 C4 B4 C4", "V8 C4 V8 C4 B4 C4 O2", "V8 P2 C4 V8 P2 C4 B4 C4",
+    "V8 C4 V8 C4 B4 C4 V4 C4", "V8 P2 C4 V8 P2 C4 B4 C4 V4 C4", "V8 C4 V8 C4 V8 C4 B4 C4 O4",
+)  # fmt: skip
+_RAPPED = (
+    "V1", "V2", "V4", "V4 C2", "V4 C4", "V8", "V8 C2", "V8 C4", "V8 C4 O2", "V8 C4 V4", "V8 C4 V4 O2", "V8 C4 V8",
+    "V8 C4 V8 O2", "V8 C4 V8 C4", "V12 C4 V8 C4", "V12 C4 V12 C4", "V12 C4 V12 C4 B4", "V16 C4 V16 C4",
+    "V16 C4 V16 C4 B4", "V16 C4 V16 C4 B4 C4", "V16 C4 V12 C4 V12 C4", "V16 C4 V16 C4 V12 C4", "V16 C4 V16 C4 V16 C4",
+    "V16 C4 V16 C4 B4 V16 C4", "V16 C4 V16 C4 B8 V16 C4",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds a line takes: as wished, and at the quickest and slowest that still sounds right."""
+
+    wished: float
+    quickest: float
+    slowest: float
+    rapped: bool
+
+    def lines(self, duration: float) -> tuple[int, int]:
+        """How few and how many lines suit a length, at least one."""
+        most = max(1, math.floor(duration / self.quickest))
+        return min(most, math.ceil(duration / self.slowest)), most
+
+
+def pace(bpm: int, *, rapped: bool) -> Pace:
+    """A slow song takes longer over a line; a rapped line takes half the time of a sung one."""
+    if rapped:
+        return Pace(3.5 if bpm < 120 else 3.3, 3.0, 4.0, rapped=True)
+    return Pace(7.4 if bpm < 80 else 6.6 if bpm < 126 else 6.0, 5.0, 9.0, rapped=False)
+
+
+def form(tempo: Pace, duration: float, chance: Random) -> list[tuple[str, int]]:
+    """Section letters and their lines, as near to the wished pace as a form comes; near ties are drawn."""
+    fewest, most = tempo.lines(duration)
+    sizes = {form: sum(map(int, re.findall(r"\d+", form))) for form in (_RAPPED if tempo.rapped else _SUNG)}
+    fitting = {form: size for form, size in sizes.items() if fewest <= size <= most} or sizes
+    wished = min(max(duration / tempo.wished, fewest), most)
+    nearest = min(abs(size - wished) for size in fitting.values())
+    drawn = chance.choice([form for form, size in fitting.items() if abs(size - wished) <= nearest + 0.5])
+    return [(part[0], int(part[1:])) for part in drawn.split()]
+
+
+def section_name(letter: str) -> str:
+    return _NAMES[letter]
+
+
+def arranged(given: str) -> str:
+    """Lyrics as the user gave them; without section marks, a stanza that comes back is the chorus."""
+    if re.search(r"(?m)^[ \t]*\[[^\]\n]+\]", given):
+        return given.strip()
+    text = given if "\n" in given else re.sub(r"\s+/\s+", "\n", given)
+    stanzas = [stanza.strip("\n") for stanza in re.split(r"\n[ \t]*\n", text.strip()) if stanza.strip()]
+    return printed([("chorus" if stanzas.count(one) > 1 else "verse", one.split("\n")) for one in stanzas])
+
+
+def printed(song: list[Section]) -> str:
+    return "\n\n".join("\n".join([f"[{name}]", *lines]) for name, lines in song)
+
+
+def sung_lines(lyrics: str) -> list[str]:
+    """The lines that are sung: neither empty nor a section mark."""
+    return [line for line in lyrics.splitlines() if line.strip() and not re.fullmatch(r"\s*\[[^\]]*\]\s*", line)]

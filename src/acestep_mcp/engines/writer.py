@@ -1,0 +1,69 @@
+"""A prompt becomes tags and lyrics, by rules; for every engine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from random import Random
+
+from acestep_mcp.engines.words import tags as style
+from acestep_mcp.engines.words.forms import Pace, pace, sung_lines
+from acestep_mcp.engines.words.lyrics import lyrics
+from acestep_mcp.engines.words.wish import Wish, read
+from acestep_mcp.requests import INSTRUMENTAL, is_instrumental
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was written for a prompt. `writer` says by whom; `notes` what the user should know of it."""
+
+    tags: str
+    lyrics: str
+    writer: str
+    notes: tuple[str, ...] = ()
+
+
+def write(prompt: str, *, instrumental: bool, duration: float, seed: int) -> Words:
+    """About ten tags, and lyrics with section marks that fit `duration` seconds, or `[inst]`.
+
+    The same arguments give the same words in every process. What the prompt names (tempo, key, instruments, voice,
+    what must not be there, quoted lines, whole lyrics after `lyrics:`) is kept.
+    """
+    wish, chance = read(prompt), Random(f"{seed} {prompt}")
+    given = wish.given and is_instrumental(re.sub(r"\s", "", wish.given))
+    wish = _silenced(wish) if instrumental or given or wish.instrumental else wish
+    genres = style.genres_for(wish, chance)
+    bpm = style.tempo(wish, genres[0], chance)
+    named = style.tags(wish, genres, bpm, chance)
+    if wish.instrumental:
+        return Words(named, INSTRUMENTAL, "rules", _notes(wish))
+    rapped = any(genre.rapped for genre in genres) or "rap" in wish.found.of("voice")
+    tempo = pace(bpm, rapped=rapped)
+    text = lyrics(wish, style.tone(wish), tempo, duration, chance)
+    return Words(named, text, "rules", (*_notes(wish), *_fit(text, tempo, duration)))
+
+
+def _silenced(wish: Wish) -> Wish:
+    return replace(wish, instrumental=True)
+
+
+def _notes(wish: Wish) -> tuple[str, ...]:
+    notes = []
+    if wish.presumed:
+        notes.append("No vocals: this style usually has none. Say 'sung' or name a voice to have them.")
+    if wish.tongue.unwritten and not wish.instrumental and not wish.given:
+        notes.append(
+            f"The rules cannot write {wish.tongue.unwritten} lyrics, so these are English. "
+            "Write them yourself and pass them to text_to_audio."
+        )
+    if wish.likeness:
+        notes.append(f"{wish.likeness!r} was left out of the tags: name the style, not the artist.")
+    return tuple(notes)
+
+
+def _fit(text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
+    """A warning when the user's own lyrics are much too long for the song; ours never are."""
+    count, (_, most) = len(sung_lines(text)), tempo.lines(duration)
+    if count <= most + 4:
+        return ()
+    return (f"{count} lines are many for {duration:g} s: about {most} fit. Ask for a longer song or fewer lines.",)
