@@ -26,6 +26,7 @@ from acestep_mcp.queue import wire
 from acestep_mcp.queue.guard import Guard
 from acestep_mcp.queue.line import Line
 from acestep_mcp.queue.options import QueueOptions
+from acestep_mcp.queue.proxy import Proxy
 from acestep_mcp.queue.records import Records
 from acestep_mcp.queue.sources import Sources
 from acestep_mcp.queue.storage import Storage
@@ -81,8 +82,8 @@ async def _at_work(engine: Engine, line: Line, storage: Storage, options: QueueO
 
 def _app(tickets: Tickets, uploads: Uploads, health: Reply, options: QueueOptions) -> Starlette:
     return Starlette(
-        routes=[Route("/health", health), *_file_routes(uploads), *_job_routes(tickets)],
-        middleware=[Middleware(Guard, options=options)],
+        routes=[Route("/health", health), Route("/openapi.json", _openapi(options)), *_file_routes(uploads), *_job_routes(tickets)],
+        middleware=[Middleware(Proxy, public_url=options.public_url), Middleware(Guard, options=options)],
         exception_handlers=dict.fromkeys((HTTPException, AceStepError, ClientDisconnect, Exception), wire.failed),
     )
 
@@ -135,6 +136,15 @@ async def _clean(line: Line, storage: Storage, uploads: Uploads, retention: floa
         oldest = min(before, time.time() - LEFTOVERS_KEPT)
         await anyio.to_thread.run_sync(partial(storage.sweep, oldest, files=line.files, jobs=line.ids))
         await anyio.sleep(min(60, max(retention / 2, 0.05)))
+
+
+def _openapi(options: QueueOptions) -> Reply:
+    async def openapi(http: HttpRequest) -> Response:
+        from acestep_mcp.queue.openapi import document  # seldom asked for
+
+        return wire.Json(document(wire.base_of(http, options.public_url)))
+
+    return openapi
 
 
 @asynccontextmanager
