@@ -1,6 +1,10 @@
 """A studio in memory, for what only the MCP layer decides; the whole house is in the tests that use `assembly`."""
 
+import contextlib
 import itertools
+import json
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,6 +53,7 @@ class StudioInMemory:
                   time.time(), request_id="r", options={"key": idempotency_key})
         self.records[job.id] = job
         self.started.set()
+        self.told.append(("started", job.id))
         if self.by_itself:
             await self.finish(job.id)
         return job
@@ -156,6 +161,63 @@ class StudioInMemory:
             yield self
         finally:
             self.open -= 1
+
+
+class Process:
+    """A server in its own process: JSON-RPC on its pipes, and what its studio is told on its stderr."""
+
+    def __init__(self, transport, folder, *rest):
+        runner = Path(__file__).with_name("run_server.py")
+        command = [sys.executable, str(runner), transport, str(folder), *rest]
+        self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True, encoding="utf-8")
+        self.lines = []
+
+    def hear(self, words):
+        """Read stderr up to the line with these words, and give that line."""
+        while line := self.popen.stderr.readline():
+            self.lines.append(line)
+            if words in line:
+                return line
+        raise AssertionError("".join(self.lines))
+
+    def send(self, **message):
+        self.popen.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+        self.popen.stdin.flush()
+
+    def receive(self):
+        return json.loads(self.popen.stdout.readline())
+
+    def answer_to(self, request_id):
+        while (message := self.receive()).get("id") != request_id:
+            pass
+        return message
+
+    def end(self):
+        """Wait for its own end; gives everything its studio was told, and the exit code."""
+        code = self.popen.wait(20)
+        self.lines += self.popen.stderr.readlines()
+        return [line.removeprefix("told ").strip() for line in self.lines if line.startswith("told ")], code
+
+
+@pytest.fixture
+def spawn(tmp_path):
+    """Starts a server process; those that still run at the end of the test are killed."""
+    started = []
+
+    def start(transport, *rest):
+        folder = tmp_path / f"folder{len(started)}"
+        folder.mkdir()
+        started.append(Process(transport, folder, *rest))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.popen.kill()
+        process.popen.wait()
+        for pipe in (process.popen.stdin, process.popen.stdout, process.popen.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                pipe.close()
 
 
 @pytest.fixture

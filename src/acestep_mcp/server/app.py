@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,18 +18,15 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.types import (
-    INVALID_PARAMS,
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
     Completion,
-    GetPromptResult,
     ListResourcesResult,
     PaginatedRequestParams,
+    ResourceTemplate,
     ResourceTemplateReference,
 )
-from mcp.types import Prompt as PromptEntry
-from mcp.types import ResourceTemplate
 from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
@@ -40,7 +37,7 @@ from acestep_mcp.server import resources, results
 from acestep_mcp.server.calls import Answers, Calls
 from acestep_mcp.server.notices import Notices
 from acestep_mcp.server.opening import Opening, OpenStudio, opening
-from acestep_mcp.server.tools import BY_NAME, TOOLS, Room, Tool
+from acestep_mcp.server.tools import BY_NAME, Room, Tool, entries
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,7 +115,7 @@ class AceStepServer(MCPServer[Life]):
                 self._lives.discard(door)
 
     async def list_tools(self) -> list[ToolEntry]:
-        return [tool.entry() for tool in TOOLS]
+        return list(entries())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Life, Any] | None = None
@@ -154,11 +151,12 @@ class AceStepServer(MCPServer[Life]):
         return await tool.handler(room, parse(tool.arguments, arguments))
 
     def _track_url(self, request: RequestContext) -> Callable[[Track], str]:
-        if self._transport == "stdio" or request.request is None:
+        http = request.request
+        if self._transport == "stdio" or http is None:
             return lambda track: track.path.as_uri()
         from acestep_mcp.server.files import download_url
 
-        return lambda track: download_url(request.request, track, self._studio_settings)
+        return lambda track: download_url(http, track, self._studio_settings)
 
     async def _list_resources(self, ctx: RequestContext, params: PaginatedRequestParams) -> ListResourcesResult:
         return await resources.page(await _studio(ctx), params.cursor)
@@ -175,9 +173,8 @@ class AceStepServer(MCPServer[Life]):
 
     async def _complete(self, ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
         found: Completion | None = None
-        if isinstance(params.ref, ResourceTemplateReference):
-            if params.argument.name == "id":
-                found = await resources.complete_id(await _studio(ctx), params.argument.value)
+        if isinstance(params.ref, ResourceTemplateReference) and params.argument.name == "id":
+            found = await resources.complete_id(await _studio(ctx), params.argument.value)
         return CompleteResult(completion=found or Completion(values=[], total=0, has_more=False))
 
 
@@ -229,6 +226,22 @@ async def _watch_call(ctx: RequestContext, call_next: CallNext) -> HandlerResult
 def log_to_stderr(level: str) -> None:
     """Plain lines on stderr. Before `MCPServer` is built: it would install a handler that draws boxes."""
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if level != "DEBUG":
+        logging.getLogger("httpx").setLevel("WARNING")  # it tells of every poll
+
+
+@contextmanager
+def _without_rich() -> Iterator[None]:
+    """`MCPServer` imports rich for a log handler that it then does not install: 35 ms of every start."""
+    name = "rich.console"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # the import system's own mark of what cannot be imported
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def studio_of(settings: Settings) -> OpenStudio:
@@ -248,4 +261,5 @@ def create_server(open_studio: OpenStudio, settings: Settings, *, transport: Tra
     `transport` decides only what the address of a kept file looks like.
     """
     log_to_stderr(settings.log_level)
-    return AceStepServer(open_studio, settings, transport)
+    with _without_rich():
+        return AceStepServer(open_studio, settings, transport)

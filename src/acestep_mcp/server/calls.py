@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from mcp.server.context import ServerRequestContext
 
 from acestep_mcp.server.opening import Opening
@@ -60,6 +61,9 @@ class Answer:
             calls.lost(call)
 
     def sent(self) -> None:
+        """Something left; it was the answer if the handler had returned."""
+        if not self.is_ready:
+            return
         if not self._is_over and self._call is not None and self._calls is not None:
             self._calls.sent(self._call)
         self._is_over = True
@@ -75,16 +79,25 @@ class Answers:
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._answers)
+        self._taken = anyio.Event()
 
     def open(self, request_id: object) -> Answer:
         answer = self._answers[str(request_id)] = Answer()
         return answer
 
-    def take(self, request_id: object) -> Answer | None:
-        return self._answers.pop(str(request_id), None)
+    def of(self, request_id: object) -> Answer | None:
+        return self._answers.get(str(request_id))
+
+    def take(self, request_id: object) -> None:
+        """It has left, or never will."""
+        self._answers.pop(str(request_id), None)
+        taken, self._taken = self._taken, anyio.Event()
+        taken.set()
+
+    async def all_taken(self) -> None:
+        """Wait until no call is owed an answer."""
+        while self._answers:
+            await self._taken.wait()
 
 
 class Calls:
@@ -135,14 +148,16 @@ class Calls:
 
     def lost(self, call: Call) -> None:
         """Its caller will not get an answer: the same call again is attached to the same job."""
+        is_news = not call.lost
         call.lost = True
-        if call.job_id is not None:
+        if is_news and call.job_id is not None:
             self._tell(lambda studio, job_id: studio.cut(job_id), call.job_id)
 
     def made(self, call: Call, job_id: str) -> None:
         """The call has its job now; what happened to the call before that is told now."""
         call.job_id = call.told_job = job_id
-        if call.lost or call.cut_at is not None:
+        if call.lost:
+            call.lost = False
             self.lost(call)
         if call.cancelled:
             self._cancel(call)

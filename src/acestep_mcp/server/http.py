@@ -78,9 +78,7 @@ class _Uvicorn(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def http_app(
-    server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str] = ()
-) -> ASGIApp:
+def http_app(server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str] = ()) -> ASGIApp:
     """The whole ASGI app. Raises ConfigurationError for a host off loopback without a token."""
     token = settings.token.get_secret_value().strip() if settings.token else ""
     if not token and not _is_loopback(host):

@@ -6,19 +6,21 @@ no folder and no heavy import.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
+
+from acestep_mcp.errors import AceStepError
 
 if TYPE_CHECKING:
     from acestep_mcp.studio import Studio
 
 
 OpenStudio = Callable[[], "AbstractAsyncContextManager[Studio]"]
-Companion = Callable[["Studio"], Awaitable[None]]
+Companion = Callable[["Studio"], Coroutine[Any, Any, None]]
 
 _ERRAND_SECONDS = 5.0
 
@@ -41,7 +43,10 @@ class Opening:
         """The studio; the first call opens it. Raises what opening raises, and tries again at the next call."""
         async with self._lock:
             if self._studio is None:
-                self._studio = await self._keepers.start(self._keep)
+                try:
+                    self._studio = await self._keepers.start(self._keep)
+                except ExceptionGroup as group:
+                    raise _own_error(group) from group
             return self._studio
 
     async def _keep(self, *, task_status: TaskStatus[Studio]) -> None:
@@ -62,7 +67,9 @@ class Opening:
         with anyio.move_on_after(_ERRAND_SECONDS, shield=True):
             await work()
 
-    def companion(self, work: Callable[[anyio.CancelScope], Awaitable[None]], scope: anyio.CancelScope) -> None:
+    def companion(
+        self, work: Callable[[anyio.CancelScope], Coroutine[Any, Any, None]], scope: anyio.CancelScope
+    ) -> None:
         """Do this beside a call until its scope is cancelled."""
         self._keepers.start_soon(work, scope)
 
@@ -86,6 +93,17 @@ class Opening:
 
     def close(self) -> None:
         self._closing.set()
+
+
+def _own_error(group: ExceptionGroup[Exception]) -> Exception:
+    """The error of ours in a group (a task group wraps what leaves it), or the group."""
+    ours = group.subgroup(AceStepError)
+    if ours is None:
+        return group
+    error: Exception = ours
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 @asynccontextmanager

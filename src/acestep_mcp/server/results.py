@@ -38,7 +38,14 @@ def _list(items: Mapping[str, Any]) -> dict[str, Any]:
 
 
 TRACK_SHAPE = _object(
-    id=_TEXT, uri=_TEXT, file_path=_TEXT, duration=_NUMBER, sample_rate=_COUNT, channels=_COUNT, size=_COUNT, parent=_TEXT
+    id=_TEXT,
+    uri=_TEXT,
+    file_path=_TEXT,
+    duration=_NUMBER,
+    sample_rate=_COUNT,
+    channels=_COUNT,
+    size=_COUNT,
+    parent=_TEXT,
 )
 _JOB_PROPERTIES: dict[str, Any] = {
     "status": {"type": "string", "enum": [str(status) for status in Status]},
@@ -176,7 +183,9 @@ def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs:
     if job.status in _LOST:
         error = job.error or {}
         head = f"{job.status} {error.get('code', '')}".strip() + f": {error.get('message', 'no song was made')}"
-        text = _text(head, {"job_id": job.id, "next_step": facts["next_step"], "logs": _log_tail(job) if logs else None})
+        text = _text(
+            head, {"job_id": job.id, "next_step": facts["next_step"], "logs": _log_tail(job) if logs else None}
+        )
         return _answer(text, facts, is_error=True)
     if logs and job.status is not Status.COMPLETED:
         facts["logs"] = _log_tail(job)
@@ -231,7 +240,9 @@ def tracks_result(tracks: tuple[Track, ...], total: int, next_cursor: str | None
     lines = [f"{row['id']}  {row['duration']:.0f} s  {row['title']}  {row['file_path']}" for row in rows]
     head = f"{len(rows)} of {total} tracks, newest first" if total else "No tracks found."
     tail = [f'next_cursor: "{next_cursor}"'] if next_cursor else []
-    return _answer("\n".join([head, *lines, *tail]), _present({"tracks": rows, "total": total, "next_cursor": next_cursor}))
+    return _answer(
+        "\n".join([head, *lines, *tail]), _present({"tracks": rows, "total": total, "next_cursor": next_cursor})
+    )
 
 
 def track_row(track: Track) -> dict[str, Any]:
@@ -243,7 +254,9 @@ def track_row(track: Track) -> dict[str, Any]:
 def song_result(track: Track, url: TrackUrl) -> CallToolResult:
     """Everything kept about one track; what an edit needs (tags, lyrics, seed) first."""
     sidecar = track.sidecar
-    known = {name: sidecar.get(name) for name in ("seed", "tags", "lyrics", "endpoint", "request", "engine", "loudness")}
+    known = {
+        name: sidecar.get(name) for name in ("seed", "tags", "lyrics", "endpoint", "request", "engine", "loudness")
+    }
     facts = _present({"track": track_facts(track), "title": track.title, "url": url(track), **known})
     facts |= {"created_at": track.created_at, "deleted": track.deleted}
     return _answer(_text(track.title, facts), facts)
@@ -252,7 +265,10 @@ def song_result(track: Track, url: TrackUrl) -> CallToolResult:
 def deleted_result(track: Track) -> CallToolResult:
     """What delete_track answers, both ways."""
     if track.deleted:
-        done, then = "deleted", f'it lies in the trash folder; delete_track with track_id="{track.id}", restore=true undoes it'
+        done, then = (
+            "deleted",
+            f'it lies in the trash folder; delete_track with track_id="{track.id}", restore=true undoes it',
+        )
     else:
         done, then = "restored", "nothing; the track is back"
     facts = {"track": track_facts(track), "title": track.title, "deleted": track.deleted, "next_step": then}
@@ -278,9 +294,7 @@ def bug_result(tool: str, problems: tuple[str, ...]) -> CallToolResult:
 
 
 def _answer(text: str, facts: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=facts, is_error=is_error
-    )
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=is_error)
 
 
 def _text(head: str, facts: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import anyio
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
@@ -41,20 +41,21 @@ class Outbox:
     async def send(self, item: SessionMessage) -> None:
         await self._stream.send(item)
         if isinstance(item.message, JSONRPCResponse | JSONRPCError):
-            answer = self._answers.take(item.message.id)
-            if answer is not None and answer.is_ready:
+            answer = self._answers.of(item.message.id)
+            if answer is not None:
                 await self._flushed()
                 answer.sent()
+                self._answers.take(item.message.id)
 
     async def _flushed(self) -> None:
         """The stream has no buffer: its writer waits for more only when this message is written and flushed."""
-        while not self._stream._inner.statistics().tasks_waiting_receive:  # noqa: SLF001 - no public way to know
+        while not self._stream._inner.statistics().tasks_waiting_receive:  # noqa: ASYNC110, SLF001 - nothing tells it
             await anyio.sleep(0.001)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    async def __aenter__(self) -> Outbox:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -67,7 +68,7 @@ async def serve(server: AceStepServer) -> None:
     server.answers = answers = Answers()
     async with anyio.create_task_group() as tasks:
         if sys.platform != "win32":  # the proactor loop takes no signal handlers; hosts end the process there
-            tasks.start_soon(_end_on_signal, server, serving, closed)
+            tasks.start_soon(_end_on_signal, server, answers, serving, closed)
         tasks.start_soon(_end_when_stuck, closed)
         with serving:
             await _serve(server, answers, closed)
@@ -76,13 +77,14 @@ async def serve(server: AceStepServer) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def _end_on_signal(server: AceStepServer, serving: anyio.CancelScope, closed: anyio.Event) -> None:
+async def _end_on_signal(
+    server: AceStepServer, answers: Answers, serving: anyio.CancelScope, closed: anyio.Event
+) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             server.end_waits()
             with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
-                while server.answers:
-                    await anyio.sleep(0.01)
+                await answers.all_taken()
             serving.cancel()
             with anyio.move_on_after(_CLEAN_UP_SECONDS):
                 await closed.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -89,7 +90,7 @@ class Progressing:
         if progress is not None:
             self._words = progress.describe()[:_PROGRESS_WORDS]
         fraction = 0.0 if progress is None else min(max(progress.fraction, 0.0), 1.0)
-        self._value = max(self._value + _CREEP, round(99 * fraction, 2))
+        self._value = round(max(self._value + _CREEP, 99 * fraction), 2)
         self._told_at = anyio.current_time()
         await self._report(self._value, 100, self._words)
 
@@ -296,3 +297,9 @@ TOOLS = (
     ),
 )
 BY_NAME = {tool.name: tool for tool in TOOLS}
+
+
+@cache
+def entries() -> tuple[ToolEntry, ...]:
+    """The answer to `tools/list`, in the order of the rows."""
+    return tuple(tool.entry() for tool in TOOLS)

@@ -1,0 +1,104 @@
+"""Each way a call can end on a pipe, with real processes, in both protocol eras."""
+
+import signal
+import sys
+
+import pytest
+
+MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+def greet(process):
+    process.send(id="hello", method="initialize", params=HELLO)
+    answer = process.answer_to("hello")
+    process.send(method="notifications/initialized")
+    return answer["result"]
+
+
+def begin(process, era, request_id, **arguments):
+    params = {"name": "text_to_audio", "arguments": {"tags": "lofi", **arguments}}
+    if era == "modern":
+        params["_meta"] = MODERN
+    process.send(id=request_id, method="tools/call", params=params)
+
+
+def started(spawn, era):
+    process = spawn("stdio")
+    if era == "legacy":
+        greet(process)
+    begin(process, era, 1)
+    process.hear("started job-1")
+    return process
+
+
+@ERAS
+def test_only_a_wish_cancels_a_host_s_timeout_and_the_end_of_the_pipe_do_not(spawn, era):
+    process = started(spawn, era)
+    reason = "McpError: MCP error -32001: Request timed out"
+    process.send(method="notifications/cancelled", params={"requestId": 1, "reason": reason})
+    process.hear("cut job-1")
+    begin(process, era, "two", seed=2)
+    process.hear("started job-2")
+    process.send(method="notifications/cancelled", params={"requestId": "two", "reason": "AbortError: stopped by the user"})
+    process.hear("cancelled job-2")
+    begin(process, era, 3, seed=3)
+    process.hear("started job-3")
+    process.popen.stdin.close()
+    told, code = process.end()
+    assert code == 0
+    assert "cut job-3" in told
+    assert told[-1] == "closed"
+    assert [line for line in told if line.startswith(("cancelled", "delivered"))] == ["cancelled job-2"]
+
+
+@posix
+@pytest.mark.parametrize(("era", "number"), [("legacy", signal.SIGTERM), ("modern", signal.SIGTERM), ("legacy", signal.SIGINT)])
+def test_a_signal_lets_the_waiting_call_answer_with_its_job_and_closes_the_studio(spawn, era, number):
+    process = started(spawn, era)
+    process.popen.send_signal(number)
+    handle = process.answer_to(1)["result"]["structuredContent"]
+    told, code = process.end()
+    assert (handle["status"], handle["job_id"]) == ("IN_PROGRESS", "job-1")
+    assert code == 128 + number
+    assert told == ["opened", "started job-1", "delivered job-1", "closed"]
+
+
+def test_a_client_that_closed_only_our_stdout_was_told_nothing_and_the_process_ends(spawn):
+    process = started(spawn, "legacy")
+    process.popen.stdout.close()
+    process.send(id=2, method="tools/call", params={"name": "cancel_job", "arguments": {"job_id": "job-1"}})
+    told, _ = process.end()
+    assert "delivered job-1" not in told
+
+
+def test_an_answer_counts_as_delivered_once_it_was_written(spawn):
+    process = started(spawn, "legacy")
+    process.send(id=2, method="tools/call", params={"name": "cancel_job", "arguments": {"job_id": "job-1"}})
+    assert process.answer_to(1)["result"]["isError"] is True
+    process.hear("delivered job-1")
+
+
+def test_discovery_may_come_before_the_handshake_on_the_same_pipe(spawn):
+    process = spawn("stdio")
+    for request_id in (1, 2):
+        process.send(id=request_id, method="server/discover", params={"_meta": MODERN})
+        discovered = process.answer_to(request_id)["result"]
+        assert discovered["supportedVersions"] == ["2026-07-28"]
+        assert discovered["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "acestep-mcp"
+    capabilities = greet(process)["capabilities"]
+    assert capabilities["resources"] == {"listChanged": True, "subscribe": False}
+    process.send(id=3, method="tools/list")
+    assert len(process.answer_to(3)["result"]["tools"]) == 11
+
+
+def test_after_a_discovery_a_modern_client_goes_on_without_a_handshake(spawn):
+    process = spawn("stdio")
+    process.send(id=1, method="server/discover", params={"_meta": MODERN})
+    process.answer_to(1)
+    process.send(id=2, method="tools/list", params={"_meta": MODERN})
+    assert len(process.answer_to(2)["result"]["tools"]) == 11
+    process.popen.stdin.close()
+    assert process.end() == ([], 0), "looking at a server must open no studio"
