@@ -43,7 +43,7 @@ class Pace:
 def pace(bpm: int, *, rapped: bool) -> Pace:
     """A slow song takes longer over a line; a rapped line takes half the time of a sung one."""
     if rapped:
-        return Pace(3.5 if bpm < 120 else 3.3, 3.0, 4.0, rapped=True)
+        return Pace(3.6 if bpm < 120 else 3.5, 3.3, 4.0, rapped=True)
     return Pace(7.4 if bpm < 80 else 6.6 if bpm < 126 else 6.0, 5.0, 9.0, rapped=False)
 
 

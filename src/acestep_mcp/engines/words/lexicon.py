@@ -226,7 +226,7 @@ rap, rapping, rapped
 PRODUCTION = _words(
     "modern, minimal, vintage, retro, polished, raw, lo-fi production, vinyl crackle, tape hiss, reverb, big reverb, "
     "wide stereo, live recording, live performance, unplugged, analog, distorted, sidechain, bass boosted, 8d audio, "
-    "atmospheric, spacious, intimate, clean mix, radio ready, high quality, a cappella, acapella, mono, dusty, tape "
+    "atmospheric, spacious, intimate, clean mix, radio ready, high quality, a cappella, acapella, mono, tape "
     "saturation, slowed, slowed and reverb, nightcore, underwater, radio edit, club mix, acoustic, instrumental hook"
 )
 

@@ -11,7 +11,7 @@ from acestep_mcp.engines.words.songbook import UNSPACED, Songbook
 
 _LONGEST = 7  # words a line can carry of the user's own
 _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
-_STOPS = r"in|with|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
+_STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
 _ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
 _KIN = (
     "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
@@ -39,7 +39,7 @@ _VERB = re.compile(
     r"dies|falls|fell|runs|ran|eats|meets|met|learns|becomes|became|keeps|lives|dreams of|misses|saves|wins|won)\s"
 )
 FILLERS = listed(
-    "a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
+    "birthday a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
     "singing lyrics lyric words create make generate write compose produce give get me us i i'd i'm i'll we you your my please "
     "pls thanks thank can could would should will want wants need needs like love to something some any thing one with and or but "
     "in on of for at by from as is are be it its it's this that these those style styled styles sound sounds sounding feel feels "

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from acestep_mcp.engines.words import lexicon
-from acestep_mcp.engines.words.songbook import songbook
+from acestep_mcp.engines.words.songbook import UNSPACED, songbook
 from acestep_mcp.engines.words.styles import Found, scan
 from acestep_mcp.engines.words.subjects import FILLERS, Subject, find_subject, left_over, themes
 from acestep_mcp.engines.words.tongues import Tongue, find_tongue, in_english, without_language
@@ -187,12 +187,7 @@ def _key(match: re.Match[str]) -> str:
 
 def _heard(wish: Wish, text: str) -> Wish:
     """Whether there are vocals: what the prompt says, else what its style usually has."""
-    unwanted = songbook(wish.tongue.prompt).mark("instrumental") or "instrumental"
-    says = re.search(
-        rf"(?i)(?<!\w)(?<!not )(?:{songbook('en').mark('instrumental')}|{unwanted})(?! (?:hook|break|solo|intro|outro|bridge|section|part))",
-        text,
-    )
-    if says and not wish.given:
+    if _refuses_vocals(text, wish.tongue.prompt) and not wish.given:
         return replace(wish, instrumental=True)
     unsung = bool(wish.genres) and not any(genre.sung for genre in wish.genres)
     sings = (
@@ -204,3 +199,10 @@ def _heard(wish: Wish, text: str) -> Wish:
     )
     presumed = unsung and not sings
     return replace(wish, instrumental=presumed, presumed=presumed)
+
+
+def _refuses_vocals(text: str, language: str) -> bool:
+    """Whether the prompt says there is no singing; an instrumental break alone does not."""
+    english, own = songbook("en").mark("instrumental"), songbook(language).mark("instrumental")
+    whole = rf"(?<!\w)(?<!not )(?:{english}|{own})(?!\w)(?! (?:hook|break|solo|intro|outro|bridge|section|part))"
+    return bool(re.search(own if language in UNSPACED else whole, text, re.IGNORECASE))
