@@ -23,20 +23,23 @@ import acestep_mcp
 from acestep_mcp.engines import Engine
 from acestep_mcp.errors import AceStepError
 from acestep_mcp.queue import wire
-from acestep_mcp.queue.guard import Guard
+from acestep_mcp.queue.guard import KEYS_PATH, Guard
 from acestep_mcp.queue.line import Line
 from acestep_mcp.queue.options import QueueOptions
 from acestep_mcp.queue.proxy import Proxy
 from acestep_mcp.queue.records import Records
+from acestep_mcp.queue.signing import Signer
 from acestep_mcp.queue.sources import Sources
 from acestep_mcp.queue.storage import Storage
 from acestep_mcp.queue.tickets import Tickets
 from acestep_mcp.queue.uploads import Uploads
+from acestep_mcp.queue.webhooks import Webhooks, restored
 from acestep_mcp.queue.worker import Worker
 
 __all__ = ["QueueOptions", "serving"]
 
 _DEFAULTS = QueueOptions()
+KEY_NAME = "webhook-key"
 LEFTOVERS_KEPT = 3600
 """Seconds before a file that no job names is taken for a leftover, however short the retention is."""
 
@@ -56,16 +59,20 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
     try:
         line = Line(records, limit=options.max_queue)
         line.restore()
-        async with _at_work(engine, line, storage, options) as app:
+        webhooks = _webhooks(line, folder, options)
+        async with _at_work(engine, line, storage, webhooks, options) as app:
             yield app
     finally:
         records.close()
         if options.database is None:
+            (folder / KEY_NAME).unlink(missing_ok=True)
             storage.remove()
 
 
 @asynccontextmanager
-async def _at_work(engine: Engine, line: Line, storage: Storage, options: QueueOptions) -> AsyncIterator[Starlette]:
+async def _at_work(
+    engine: Engine, line: Line, storage: Storage, webhooks: Webhooks | None, options: QueueOptions
+) -> AsyncIterator[Starlette]:
     sources = Sources(storage, options.fetch)
     uploads = Uploads(storage, options)
     worker = Worker(engine, line, storage, sources, options.writer)
@@ -74,15 +81,28 @@ async def _at_work(engine: Engine, line: Line, storage: Storage, options: QueueO
             for task in (worker.run, line.refuse_late, line.tell_positions):
                 group.start_soon(task)
             group.start_soon(_clean, line, storage, uploads, options.retention)
-            yield _app(Tickets(line, sources, storage, options), uploads, _health(engine, line), options)
+            if webhooks:
+                group.start_soon(webhooks.run)
+            tickets = Tickets(line, sources, storage, webhooks, options)
+            yield _app(tickets, [*_about_routes(engine, line, webhooks, options), *_file_routes(uploads)], options)
             group.cancel_scope.cancel()
     finally:
         line.release()
 
 
-def _app(tickets: Tickets, uploads: Uploads, health: Reply, options: QueueOptions) -> Starlette:
+def _webhooks(line: Line, folder: Path, options: QueueOptions) -> Webhooks | None:
+    if options.post is None:
+        return None
+    keys = options.database.parent if options.database else folder
+    webhooks = Webhooks(line, options.post, Signer(keys / KEY_NAME))
+    for job in restored(line.jobs):
+        webhooks.watch(job)
+    return webhooks
+
+
+def _app(tickets: Tickets, others: list[Route], options: QueueOptions) -> Starlette:
     return Starlette(
-        routes=[Route("/health", health), Route("/openapi.json", _openapi(options)), *_file_routes(uploads), *_job_routes(tickets)],
+        routes=[*others, *_job_routes(tickets)],
         middleware=[Middleware(Proxy, public_url=options.public_url), Middleware(Guard, options=options)],
         exception_handlers=dict.fromkeys((HTTPException, AceStepError, ClientDisconnect, Exception), wire.failed),
     )
@@ -116,6 +136,18 @@ def _job_routes(tickets: Tickets) -> list[Route]:
         Route("/run/{endpoint:path}", tickets.run, methods=["POST", "GET"]),
         Route("/{endpoint:path}", tickets.submit, methods=["POST", "GET"]),
     ]
+
+
+def _about_routes(engine: Engine, line: Line, webhooks: Webhooks | None, options: QueueOptions) -> list[Route]:
+    routes = [Route("/health", _health(engine, line)), Route("/openapi.json", _openapi(options))]
+    return [*routes, Route(KEYS_PATH, _keys(webhooks.signer))] if webhooks else routes
+
+
+def _keys(signer: Signer) -> Reply:
+    async def keys(_: HttpRequest) -> Response:
+        return wire.Json(signer.key_set())
+
+    return keys
 
 
 def _health(engine: Engine, line: Line) -> Reply:

@@ -65,13 +65,15 @@ class Terms:
 
     Lower `priority` goes first. After `start_by` (seconds since the epoch) it is not started any more. Without
     `retry` a run that the server did not survive is not repeated; a `direct` job has a caller waiting on its
-    connection and ends with it.
+    connection and ends with it. `webhook` is told of the end, with addresses that begin with `base`.
     """
 
     priority: int = 0
     start_by: float | None = None
     retry: bool = True
     direct: bool = False
+    webhook: str | None = None
+    base: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +92,7 @@ class Job:
     state: State = State.QUEUED
     attempts: int = 0
     cancelled: bool = False
+    told: bool = False
     ended_at: float | None = None
     answer: Answer | None = None
     logs: list[dict[str, Any]] = field(default_factory=list)
@@ -109,6 +112,11 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.state is State.ENDED
+
+    async def end(self) -> None:
+        """Wait until it has ended."""
+        while not self.ended:
+            await self.changed.wait()
 
     def notify(self) -> None:
         """Wake everybody who watches this job."""

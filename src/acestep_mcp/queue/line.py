@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from bisect import bisect_left, insort
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,10 @@ class Line:
 
     def find(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
+
+    @property
+    def jobs(self) -> Collection[Job]:
+        return self._jobs.values()
 
     @property
     def ids(self) -> set[str]:
@@ -121,6 +126,11 @@ class Line:
             self._save(job)
             job.scope.cancel()
         return True
+
+    def mark_told(self, job: Job) -> None:
+        """Remember that the job's webhook needs no more word."""
+        job.told = True
+        self._save(job)
 
     def restore(self) -> None:
         """Take up what an earlier server left: waiting jobs wait again, interrupted ones start from the beginning.

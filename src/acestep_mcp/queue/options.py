@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,12 @@ Writer = Callable[[str, bool, float, int], Awaitable[Words]]
 Fetch = Callable[[str, Path], Awaitable[None]]
 """Downloads an address to a file. Raises one of our errors; guarding against private addresses is its part."""
 
+Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[int]]
+"""Posts a body with headers to an address and returns the status, without following redirects.
+
+Raises InvalidRequest for an address that may not be asked (a private one, say), another error of ours otherwise.
+"""
+
 
 async def write_words(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
     """The engines' own writer, in a thread that a cancelled job does not wait for."""
@@ -45,7 +51,7 @@ class QueueOptions:
 
     `database` None keeps jobs in memory and removes every file at exit; a path makes them durable. `allowed_hosts`
     adds names to those the Host header may always hold: loopback names, IP addresses and `public_url`'s own host
-    ("*" allows all). `fetch` None refuses http(s) sources.
+    ("*" allows all). `fetch` None refuses http(s) sources, `post` None refuses webhooks.
     """
 
     database: Path | None = None
@@ -59,3 +65,4 @@ class QueueOptions:
     ping: float = 15
     writer: Writer = write_words
     fetch: Fetch | None = None
+    post: Post | None = None

@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 _VERSION = 1
 _COLUMNS = (
-    "id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "ended_at",
-    "answer", "logs",
+    "id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told",
+    "ended_at", "answer", "logs",
 )  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def _row(job: Job) -> tuple[Any, ...]:
         job.state.value,
         job.attempts,
         int(job.cancelled),
+        int(job.told),
         job.ended_at,
         json.dumps(asdict(job.answer)) if job.answer else None,
         json.dumps(job.logs) if job.ended else "[]",
@@ -130,6 +131,7 @@ def _job(row: dict[str, Any]) -> Job | None:
             state=State(row["state"]),
             attempts=row["attempts"],
             cancelled=bool(row["cancelled"]),
+            told=bool(row["told"]),
             ended_at=row["ended_at"],
             answer=Answer(**json.loads(row["answer"])) if row["answer"] else None,
             logs=json.loads(row["logs"]),

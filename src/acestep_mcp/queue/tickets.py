@@ -21,8 +21,9 @@ from acestep_mcp.queue.bodies import read_object
 from acestep_mcp.queue.jobs import APPS, Job, Terms
 from acestep_mcp.queue.line import Line
 from acestep_mcp.queue.options import QueueOptions
-from acestep_mcp.queue.sources import Sources
+from acestep_mcp.queue.sources import MAX_ADDRESS, Sources
 from acestep_mcp.queue.storage import Storage
+from acestep_mcp.queue.webhooks import Webhooks
 from acestep_mcp.requests import Request
 
 logger = logging.getLogger(__name__)
@@ -33,8 +34,11 @@ _STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 class Tickets:
     """One method for each address; each gets the HTTP request and gives the reply."""
 
-    def __init__(self, line: Line, sources: Sources, storage: Storage, options: QueueOptions) -> None:
+    def __init__(
+        self, line: Line, sources: Sources, storage: Storage, webhooks: Webhooks | None, options: QueueOptions
+    ) -> None:
         self._line = line
+        self._webhooks = webhooks
         self._sources = sources
         self._storage = storage
         self._options = options
@@ -77,7 +81,7 @@ class Tickets:
         job = await self._accept(http, direct=True)
         async with anyio.create_task_group() as group:
             group.start_soon(self._cancel_when_gone, http, job)
-            await _end_of(job)
+            await job.end()
             group.cancel_scope.cancel()
         return self._result(http, job)
 
@@ -88,9 +92,7 @@ class Tickets:
 
     async def _accept(self, http: HttpRequest, *, direct: bool) -> Job:
         endpoint = _endpoint(http.path_params["endpoint"])
-        if "fal_webhook" in http.query_params:
-            raise HTTPException(400, "This server sends no webhooks. Leave fal_webhook out and poll the status.")
-        terms, longest = _terms(http, direct=direct), _longest(http)
+        terms, longest = self._terms(http, direct=direct), _longest(http)
         request = endpoint.request.parse_wire(await self._body(http))
         if request.seed is None:
             # Drawn now and kept, so that a run repeated after a restart makes the same song.
@@ -99,6 +101,8 @@ class Tickets:
         try:
             job.request = await self._taken(http, job)
             self._line.add(job, longest=longest)
+            if self._webhooks and job.terms.webhook:
+                self._webhooks.watch(job)
         except AceStepError:
             self._storage.clear(job.id)
             raise
@@ -117,6 +121,29 @@ class Tickets:
             return job.request
         base = wire.base_of(http, self._options.public_url)
         return job.request.model_copy(update={"audio_url": await self._sources.take(url, job.id, base)})
+
+    def _terms(self, http: HttpRequest, *, direct: bool) -> Terms:
+        low = "low" in {http.headers.get("x-fal-queue-priority"), http.query_params.get("priority")}
+        retry = http.headers.get("x-fal-no-retry", "").lower() not in {"1", "true", "yes"}
+        seconds = _number(http.headers.get("x-fal-request-timeout"), "X-Fal-Request-Timeout")
+        return Terms(
+            priority=int(low),
+            start_by=None if seconds is None else time.time() + seconds,
+            retry=retry,
+            direct=direct,
+            webhook=self._webhook(http),
+            base=wire.base_of(http, self._options.public_url),
+        )
+
+    def _webhook(self, http: HttpRequest) -> str | None:
+        url = http.query_params.get("fal_webhook")
+        if url is None:
+            return None
+        if self._webhooks is None:
+            raise HTTPException(400, "This server sends no webhooks. Leave fal_webhook out and poll the status.")
+        if not url.startswith(("http://", "https://")) or len(url) > MAX_ADDRESS:
+            raise HTTPException(400, f"fal_webhook must be an http(s) address of at most {MAX_ADDRESS} characters.")
+        return url
 
     def _find(self, http: HttpRequest) -> Job | None:
         """The job of this id; the long form of the address, with the submit's sub-path, is understood too."""
@@ -169,11 +196,6 @@ def _events(job: Job, events: AsyncIterator[str]) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-async def _end_of(job: Job) -> None:
-    while not job.ended:
-        await job.changed.wait()
-
-
 async def _within(seconds: float, event: anyio.Event) -> bool:
     """Wait for the event; False when it has not come in time."""
     with anyio.move_on_after(seconds):
@@ -188,14 +210,6 @@ def _endpoint(path: str) -> Endpoint:
         hint = "" if any(path.startswith(app) for app in APPS) else f" Applications here: {', '.join(sorted(APPS))}."
         raise HTTPException(404, f"There is no endpoint {path[:100]!r}.{hint} The endpoints are: {known}.")
     return endpoint
-
-
-def _terms(http: HttpRequest, *, direct: bool) -> Terms:
-    low = "low" in {http.headers.get("x-fal-queue-priority"), http.query_params.get("priority")}
-    retry = http.headers.get("x-fal-no-retry", "").lower() not in {"1", "true", "yes"}
-    seconds = _number(http.headers.get("x-fal-request-timeout"), "X-Fal-Request-Timeout")
-    start_by = None if seconds is None else time.time() + seconds
-    return Terms(priority=int(low), start_by=start_by, retry=retry, direct=direct)
 
 
 def _longest(http: HttpRequest) -> int | None:
