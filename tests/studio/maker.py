@@ -10,7 +10,7 @@ from acestep_mcp.settings import load
 
 
 def say(**words):
-    print(json.dumps(words), flush=True)  # noqa: T201 - this is the test's channel
+    print(json.dumps(words), flush=True)
 
 
 async def main(arguments: dict) -> None:
