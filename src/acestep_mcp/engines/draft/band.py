@@ -11,7 +11,6 @@ from acestep_mcp.engines.draft.lead import lead
 from acestep_mcp.engines.draft.melody import Tone
 from acestep_mcp.engines.draft.patterns import PATTERNS
 from acestep_mcp.engines.draft.players import Stroke, bass, beat_drums, comp
-from acestep_mcp.engines.draft.score import Stem
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.tags import accompanists, bass_instrument
 
@@ -21,18 +20,20 @@ _CRASH, _KICK = 49, 36
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One player. `last` is what it plays when the song comes to rest; `looseness` scales the genre's."""
+    """One player. `weight` is its place in the mix (see levels.py), `last` what it plays when the song comes
+    to rest; `looseness` scales the genre's.
+    """
 
     name: str
     program: int
     strokes: tuple[Stroke, ...]
     last: tuple[Stroke, ...] = ()
     drums: bool = False
-    volume: int = 90
+    weight: float = 80
     pan: int = 64
     reverb: int = 40
     looseness: float = 1.0
-    stem: Stem = "bed"
+    lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,14 @@ def band(song: Song) -> Iterator[Seat]:
     for number, layer in enumerate(layers):
         pattern = PATTERNS[layer.pattern]
         name = f"{layer.pattern} {layer.instrument}"
-        strokes = [s for span in song.spans if _in(song, span, number, len(layers)) for s in comp(song, span, name, pattern)]
+        strokes = [
+            s for span in song.spans if _in(song, span, number, len(layers)) for s in comp(song, span, name, pattern)
+        ]
         last = _last(song, pattern.low, pattern.high) if number < 3 and pattern.playing != "bells" else ()
-        pan = max(20, min(108, pattern.pan))
-        yield Seat(name, PROGRAMS[layer.instrument], tuple(strokes), last, volume=pattern.volume, pan=pan, reverb=reverb)
+        weight = pattern.weight * (1.0 if _has_beat(song) else 1.2)
+        yield Seat(
+            name, PROGRAMS[layer.instrument], tuple(strokes), last, weight=weight, pan=pattern.pan, reverb=reverb
+        )
     yield from _tune(song)
 
 
@@ -97,14 +102,19 @@ def _rhythm(song: Song) -> Iterator[Seat]:
         end = song.beats
         last = tuple(Stroke(end, 1, pitch, 88) for pitch in (_CRASH, _KICK)) if groove != "none" else ()
         room = min(60, song.style.reverb // 2)
-        yield Seat("drums", genre.kit, strokes, last, drums=True, volume=96, reverb=room, looseness=0.6)
+        yield Seat("drums", genre.kit, strokes, last, drums=True, weight=92, reverb=room, looseness=0.6)
     line, instruments = genre.bass.split(":")
     instrument = bass_instrument(song.style) or song.dice.stream("bass instrument", 0.4).choice(instruments.split("/"))
     low = _BASS_LOW if instrument != "square lead" else 41
     spans = [span for span in song.spans if span.part.kind not in {"intro", "break"} or song.fullness(span.part) > 0.28]
     strokes = tuple(stroke for span in spans for stroke in bass(song, span, line, low))
     root = low + (song.frame.tonic - low) % 12
-    yield Seat("bass", PROGRAMS[instrument], strokes, (Stroke(0, 1, root, 84),), volume=100, reverb=6, looseness=0.7)
+    weight = 112 if _has_beat(song) else 90
+    yield Seat("bass", PROGRAMS[instrument], strokes, (Stroke(0, 1, root, 84),), weight=weight, reverb=6, looseness=0.7)
+
+
+def _has_beat(song: Song) -> bool:
+    return song.style.drums and song.style.genre.grooves != "none"
 
 
 def _last(song: Song, low: int, high: int) -> tuple[Stroke, ...]:
@@ -120,12 +130,12 @@ def _tune(song: Song) -> Iterator[Seat]:
     reverb = min(127, song.style.reverb + 20)
     if found.sung:
         sung = _strokes(song, found.sung, level)
-        yield Seat("voice", found.voice, sung, volume=110, reverb=reverb, stem="lead", looseness=0.8)
-        yield Seat("voice double", found.instrument, sung, volume=52, pan=70, reverb=reverb, stem="lead", looseness=1.2)
+        yield Seat("voice", found.voice, sung, weight=104, reverb=reverb, lead=True, looseness=0.8)
+        yield Seat("voice double", found.instrument, sung, weight=58, pan=70, reverb=reverb, lead=True, looseness=1.2)
     if found.played:
         last = tuple(Stroke(0, 1, nearest(song.frame.tonic, found.played[-1].pitch), 70) for _ in range(1))
         played = _strokes(song, found.played, level)
-        yield Seat("lead", found.instrument, played, last, volume=100, reverb=reverb, stem="lead", looseness=0.9)
+        yield Seat("lead", found.instrument, played, last, weight=100, reverb=reverb, lead=True, looseness=0.9)
 
 
 def _strokes(song: Song, tones: tuple[Tone, ...], level: float) -> tuple[Stroke, ...]:

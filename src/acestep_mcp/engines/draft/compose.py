@@ -11,6 +11,7 @@ from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.form import Part as FormPart
 from acestep_mcp.engines.draft.form import form
 from acestep_mcp.engines.draft.frame import Frame, new_frame
+from acestep_mcp.engines.draft.levels import controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, Stretch
 from acestep_mcp.engines.draft.song import Song, outline
 from acestep_mcp.engines.draft.tags import Style, style
@@ -35,7 +36,9 @@ def compose(brief: Brief) -> Score:
     song = sketch(brief)
     parts = tuple(_part(song, seat) for seat in band(song))
     sections = tuple(_stretches(song))
-    return Score(tuple(part for part in parts if part.notes), song.frame.seconds, sections, _plan(brief, song))
+    return Score(
+        tuple(part for part in parts if part.notes), song.frame.seconds, sections, song.frame.ending, _plan(brief, song)
+    )
 
 
 def sketch(brief: Brief) -> Song:
@@ -57,10 +60,10 @@ def _part(song: Song, seat: Seat) -> Part:
         program=seat.program,
         notes=tuple(sorted(notes, key=lambda note: (note.start, note.pitch))),
         drums=seat.drums,
-        volume=seat.volume,
+        volume=controller(seat.program, seat.weight, drums=seat.drums),
         pan=seat.pan,
         reverb=seat.reverb,
-        stem=seat.stem,
+        lead=seat.lead,
     )
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 from acestep_mcp.requests import is_instrumental
 
-_MARK = re.compile(r"^\s*(?:\[(?P<square>[^\]]+)\]|\((?P<round>[^)]+)\)|(?P<plain>[A-Za-z -]{4,12}(?:\s*\d+)?)\s*:)\s*$")
+_MARK = re.compile(
+    r"^\s*(?:\[(?P<square>[^\]]+)\]|\((?P<round>[^)]+)\)|(?P<plain>[A-Za-z -]{4,12}(?:\s*\d+)?)\s*:)\s*$"
+)
 _KINDS = (
     ("pre-chorus", "pre"), ("prechorus", "pre"), ("pre chorus", "pre"), ("post-chorus", "chorus"), ("chorus", "chorus"),
     ("refrain", "chorus"), ("hook", "chorus"), ("verse", "verse"), ("bridge", "bridge"), ("intro", "intro"),

@@ -58,7 +58,9 @@ class Key:
         found = _KEY.fullmatch(name.strip())
         if not found:
             return None
-        shift = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}.get((found["shift"] or "").strip().lower(), 0)
+        shift = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}.get(
+            (found["shift"] or "").strip().lower(), 0
+        )
         scale = found["mode"].strip().lower() or "major"
         scale = {"m": "minor", "min": "minor", "maj": "major"}.get(scale, scale)
         return cls((_LETTERS[found["letter"].upper()] + shift) % 12, scale) if scale in SCALES else None
@@ -90,7 +92,9 @@ def chord(symbol: str, key: Key) -> Chord:
 def _quality(suffix: str, *, minor: bool) -> str:
     if suffix in _QUALITIES and suffix != "6":
         return suffix
-    plain = {"": "min", "7": "min7", "9": "min9", "6": "min6"} if minor else {"": "maj", "7": "dom7", "9": "dom9", "6": "6"}
+    plain = (
+        {"": "min", "7": "min7", "9": "min9", "6": "min6"} if minor else {"": "maj", "7": "dom7", "9": "dom9", "6": "6"}
+    )
     return plain[suffix]
 
 

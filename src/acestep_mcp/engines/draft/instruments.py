@@ -46,7 +46,7 @@ PADS = frozenset(name for name, program in PROGRAMS.items() if 48 <= program <= 
 # One note at a time is what these play well.
 SOLOISTS = frozenset(
     name for name, program in PROGRAMS.items()
-    if program in (22, 40, 41, 42, 110, 114) or 56 <= program <= 87 and program not in (61, 62)
+    if program in (22, 40, 41, 42, 110, 114) or (56 <= program <= 87 and program not in (61, 62))
 )  # fmt: skip
 
 # The lowest and highest pitch at which a lead sounds like itself, by program; others take the range of a voice.

@@ -12,7 +12,16 @@ from acestep_mcp.engines.draft.syllables import syllables
 from acestep_mcp.engines.draft.tags import soloist
 
 _FORMS = ("ABAB", "AABA", "ABAC", "AAAB")
-_DENSITY = {"intro": 0.45, "verse": 0.8, "chorus": 0.95, "bridge": 0.6, "solo": 1.2, "drop": 1.3, "build": 0.6, "outro": 0.5}
+_DENSITY = {
+    "intro": 0.45,
+    "verse": 0.8,
+    "chorus": 0.95,
+    "bridge": 0.6,
+    "solo": 1.2,
+    "drop": 1.3,
+    "build": 0.6,
+    "outro": 0.5,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ def lead(song: Song) -> Lead:
     return Lead(tuple(sung), tuple(played), voice, instrument)
 
 
-def _plays(span: Span, has_words: bool) -> bool:  # noqa: FBT001
+def _plays(span: Span, has_words: bool) -> bool:
     if has_words:
         return span.part.kind in {"solo", "drop", "intro"}
     return span.part.kind not in {"break", "intro"} or span.part.bars <= 2
@@ -70,7 +79,9 @@ def _improvised(song: Song, span: Span, program: int) -> Iterator[Tone]:
     ground = Ground(song.frame.key, song.chords, low, high, song.frame.beats)
     bars = 2 if song.frame.bar > 1.6 else 4
     letters = song.dice.stream(f"form/{span.part.kind}", 3.0).choice(_FORMS)
-    density = _DENSITY.get(span.part.kind, 0.8) * min(1.3, max(0.5, song.frame.beat / 0.5)) * (0.6 + 0.6 * song.style.drive)
+    density = (
+        _DENSITY.get(span.part.kind, 0.8) * min(1.3, max(0.5, song.frame.beat / 0.5)) * (0.6 + 0.6 * song.style.drive)
+    )
     for number, beat in enumerate(range(0, span.length, bars * song.frame.beats)):
         length = min(bars * song.frame.beats, span.length - beat)
         if _rests(song, span, number):

@@ -56,7 +56,9 @@ class Ground:
         return self.chords[min(len(self.chords) - 1, max(0, int(beat + 0.01)))]
 
 
-def sing(line: Sequence[Syllable], phrase: Phrase, ground: Ground, rng: random.Random, spread: float = 1.0) -> list[Tone]:
+def sing(
+    line: Sequence[Syllable], phrase: Phrase, ground: Ground, rng: random.Random, spread: float = 1.0
+) -> list[Tone]:
     """A note for each syllable. `rng` decides rhythm and contour: the same stream, the same motif."""
     if not line:
         return []
@@ -130,9 +132,7 @@ def _weight(beat: float, beats: int) -> float:
     return 1.0 if abs(place - round(place)) < 0.01 else 0.3
 
 
-def _pitch(
-    ground: Ground, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool
-) -> int:
+def _pitch(ground: Ground, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool) -> int:
     """The pitch that best follows chord, scale, contour and the note before; `line` is (previous, wanted, weight)."""
     previous, wanted, weight = line
     chord = ground.chord(beat)

@@ -17,7 +17,7 @@ Playing = Literal["chord", "arp", "power", "single", "bells", "pick", "pad"]
 class Pattern:
     """`gate` is how much of the time to the next stroke sounds; `order` the chord tones an arpeggio walks through.
 
-    `low` and `high` bound the pitches; `volume` and `pan` (0 to 127) are where the part sits in the mix;
+    `low` and `high` bound the pitches; `weight` (see levels.py) and `pan` (0 to 127) are its place in the mix;
     `strum` is the time between the first and last note of a stroke, in beats.
     """
 
@@ -27,7 +27,7 @@ class Pattern:
     gate: float = 0.9
     low: int = 52
     high: int = 72
-    volume: int = 80
+    weight: float = 80
     pan: int = 64
     order: tuple[int, ...] = (0, 1, 2, 3)
     strum: float = 0.0
@@ -36,7 +36,7 @@ class Pattern:
 _UP_DOWN = (0, 1, 2, 3, 2, 1)
 
 PATTERNS: dict[str, Pattern] = {
-    "pad": Pattern("pad", "x...............", "x...........", 1.0, 50, 74, 60, 64),
+    "pad": Pattern("pad", "x...............", "x...........", 1.0, 50, 74, 58, 64),
     "choirpad": Pattern("pad", "x...............", "x...........", 1.0, 55, 76, 54, 58),
     "spread": Pattern("chord", "x.....o...x.....|x.......x...o...", "x.......o...", 0.96, 50, 72, 82, 56, strum=0.03),
     "ballad": Pattern("pick", "x.o.o.o.x.o.o.o.", "x.o.o.o.o.o.", 1.0, 48, 74, 88, 60, (0, 1, 2, 1)),
@@ -54,10 +54,11 @@ PATTERNS: dict[str, Pattern] = {
     "hits": Pattern("chord", "X.........x.....|......X...X.....|..............xX", "X.......x...", 0.5, 56, 74, 58, 48),
     "offbeat": Pattern("chord", "..X...X...X...X.|..X...X..x..x.X.", "..X...X...X.", 0.6, 54, 74, 76, 60),
     "pluck": Pattern("chord", "X..x..x.x..x..x.|X..X..X...X..x..", "X..x..x.x...", 0.5, 57, 79, 62, 68),
-    "power": Pattern("power", "X.x.x.x.x.x.x.x.|X..x..x.x..x..x.", "X.x.x.x.x.x.", 0.92, 40, 57, 58, 30),
-    "power2": Pattern("power", "X.x.x.x.x.x.x.x.|X...x...x...x...", "X.x.x.x.x.x.", 0.92, 40, 57, 50, 98),
-    "gallop": Pattern("power", "X.xxX.xxX.xxX.xx|X.xxx.xxX.x.x.x.", "X.xxX.xxX.xx", 0.7, 38, 52, 62, 30),
-    "shuffle": Pattern("power", "X.o.x.o.X.o.x.o.", "X.o.x.o.x.o.", 0.85, 40, 57, 62, 46),
+    "power": Pattern("power", "X.x.x.x.x.x.x.x.|X..x..x.x..x..x.", "X.x.x.x.x.x.", 0.92, 40, 57, 96, 30),
+    "power2": Pattern("power", "X.x.x.x.x.x.x.x.|X...x...x...x...", "X.x.x.x.x.x.", 0.92, 40, 57, 88, 98),
+    "supersaw": Pattern("power", "X..x..x.x..x..x.|X.......X.......", "X.....x.....", 0.9, 48, 65, 62, 64),
+    "gallop": Pattern("power", "X.xxX.xxX.xxX.xx|X.xxx.xxX.x.x.x.", "X.xxX.xxX.xx", 0.7, 38, 52, 100, 30),
+    "shuffle": Pattern("power", "X.o.x.o.X.o.x.o.", "X.o.x.o.x.o.", 0.85, 40, 57, 88, 46),
     "charleston": Pattern("chord", "X.....x.........|......x.......x.|x.........x.....", "x.......x...", 0.5, 54, 73, 74, 54),
     "bossa": Pattern("chord", "x..x...x..x.x...|x...x..x...x..x.", "x...x.x.....", 0.75, 52, 70, 80, 74, strum=0.02),
     "montuno": Pattern("arp", "x.xx.xx.x.x.xx.x|x.x.xx.xx.xx.x.x", "x.xx.xx.x.x.", 0.8, 60, 82, 70, 50, (0, 2, 1, 2, 3, 1)),

@@ -14,7 +14,9 @@ from acestep_mcp.engines.draft.patterns import BASSES, Pattern
 from acestep_mcp.engines.draft.song import Song, Span
 
 _ACCENTS = {"X": 1.0, "x": 0.84, "o": 0.64}
-_BUILDERS = frozenset({"trance", "deep house", "edm", "techno", "dubstep", "synthwave", "k-pop", "drum and bass", "synth-pop"})
+_BUILDERS = frozenset(
+    {"trance", "deep house", "edm", "techno", "dubstep", "synthwave", "k-pop", "drum and bass", "synth-pop"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Stroke:
 
 
 voiced = lru_cache(maxsize=4096)(voicing)
+
+
+def upper(chord: Chord) -> tuple[int, ...]:
+    """The tones a chord instrument plays: of four or more the root is left to the bass."""
+    return chord.tones if len(chord.tones) < 4 else chord.tones[1:]
 
 
 def row(steps: str, beats: int) -> str:
@@ -49,7 +56,7 @@ def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[Stroke
     marks = [mark for _ in range(span.part.bars) for mark in steps if mark != "."]
     for number, (onset, following) in enumerate(pairwise([*onsets, float(span.length)])):
         chord = song.chords[span.beat + int(onset)]
-        previous = voiced(chord.tones, previous, pattern.low, pattern.high)
+        previous = voiced(upper(chord), previous, pattern.low, pattern.high)
         length = max(0.1, (following - onset) * pattern.gate)
         hit = Stroke(span.beat + onset, length, 0, level * _ACCENTS[marks[number]])
         yield from _played(pattern, hit, chord, previous, (number, rng))
@@ -63,12 +70,14 @@ def _played(
         case "arp":
             tone = pattern.order[number % len(pattern.order)]
             octave = 12 * (tone // len(pitches))
-            yield Stroke(hit.beat, hit.length, min(pattern.high + 7, pitches[tone % len(pitches)] + octave), hit.velocity)
+            yield Stroke(
+                hit.beat, hit.length, min(pattern.high + 7, pitches[tone % len(pitches)] + octave), hit.velocity
+            )
         case "pick":
             yield from _picked(pattern, hit, chord, pitches, number)
         case "power":
             root = nearest(chord.root, (pattern.low + pattern.high) / 2 - 3)
-            for pitch in (root, root + 7, root + 12):
+            for pitch in (root, root + 7):
                 yield Stroke(hit.beat, hit.length, pitch, hit.velocity)
         case "bells":
             if rng.random() < 0.6:
@@ -97,7 +106,7 @@ def _pad(song: Song, span: Span, pattern: Pattern, level: float) -> Iterator[Str
     for beat in range(span.beat, span.end):
         if beat + 1 < span.end and song.chords[beat + 1] == song.chords[start]:
             continue
-        previous = voiced(song.chords[start].tones, previous, pattern.low, pattern.high)
+        previous = voiced(upper(song.chords[start]), previous, pattern.low, pattern.high)
         for pitch in previous:
             yield Stroke(start, beat + 1 - start, pitch, level * 0.9)
         start = beat + 1

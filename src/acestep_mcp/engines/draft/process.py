@@ -62,6 +62,8 @@ def _conversation(
     process: subprocess.Popen[bytes], job: bytes, source: Source | None
 ) -> Iterator[queue.SimpleQueue[dict[str, Any] | None]]:
     """What the worker answers while it is fed. Leaving the block kills it, which ends both threads."""
+    assert process.stdin is not None
+    assert process.stdout is not None
     heard: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     threads = (
         threading.Thread(target=_listen, args=(process.stdout, heard), daemon=True),
@@ -75,6 +77,8 @@ def _conversation(
         process.kill()
         for thread in threads:
             thread.join()
+        with contextlib.suppress(OSError):  # what was not yet written has no reader any more
+            process.stdin.close()
 
 
 def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
@@ -97,7 +101,7 @@ def _feed(commands: IO[bytes], job: bytes, source: Source | None) -> None:
     with contextlib.suppress(OSError, ValueError):
         commands.write(job)
         if source is not None:
-            pcm = memoryview(source.sound.pcm.astype("<i4", order="C")).cast("B")
+            pcm = source.sound.pcm.astype("<i4", order="C").data.cast("B")
             for start in range(0, len(pcm), _BLOCK):
                 commands.write(pcm[start : start + _BLOCK])
         commands.flush()

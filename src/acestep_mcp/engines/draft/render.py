@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from acestep_mcp.engines.draft.score import Note, Part, Stem
+from acestep_mcp.engines.draft.score import Note, Part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ RATE = 48_000
 Renderer = Literal["soundfont", "numpy"]
 
 # A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.1 to 0.4 s of it.
-_CHUNK = 12.0
+_CHUNK = 16.0
 # Releases and reverb after the last note.
 _TAIL = 2.0
 _SOUNDFONT = "TimGM6mb.sf2"
@@ -29,9 +29,8 @@ _SOUNDFONT = "TimGM6mb.sf2"
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The notes of one stem that start in one stretch of time, moved to begin at 0; `start` in seconds."""
+    """The notes that start in one stretch of time, moved to begin at 0; `start` in seconds."""
 
-    stem: Stem
     start: float
     parts: tuple[Part, ...]
 
@@ -42,17 +41,15 @@ def available() -> Renderer:
     return "soundfont" if found else "numpy"
 
 
-def chunks(parts: Sequence[Part], seconds: float) -> list[Chunk]:
-    """The parts cut into calls: stem by stem, a few bars each. Empty ones are left out."""
-    starts = [number * _CHUNK for number in range(max(1, int(-(-seconds // _CHUNK))))]
+def chunks(parts: Sequence[Part], start: float, end: float) -> list[Chunk]:
+    """The notes that begin between `start` and `end`, cut into calls of a few bars each. Empty ones are left out."""
     found = []
-    for start in starts:
-        last = start == starts[-1]
-        for stem in ("bed", "lead"):
-            held = tuple(_within(part, start, None if last else start + _CHUNK) for part in parts if part.stem == stem)
-            held = tuple(part for part in held if part.notes)
-            if held:
-                found.append(Chunk(stem, start, held))
+    for number in range(max(1, int(-(-(end - start) // _CHUNK)))):
+        first = start + number * _CHUNK
+        held = tuple(_within(part, first, min(end, first + _CHUNK)) for part in parts)
+        held = tuple(part for part in held if part.notes)
+        if held:
+            found.append(Chunk(first, held))
     return found
 
 
@@ -66,29 +63,23 @@ def play(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
     return _soundfont(parts, seconds)
 
 
-def perform(
-    parts: Sequence[Part], seconds: float, renderer: Renderer, stems: dict[Stem, NDArray[np.float32]]
-) -> Iterator[tuple[int, int]]:
-    """Fill `stems` with the playing parts, chunk by chunk; yields (done, total) before each call and at the end."""
-    import numpy as np
-
-    frames = round(seconds * RATE)
-    for stem in ("bed", "lead"):
-        stems[stem] = np.zeros((frames, 2), np.float32)
-    work = chunks(parts, seconds)
+def perform(work: Sequence[Chunk], renderer: Renderer, out: NDArray[np.float32], start: float = 0.0) -> Iterator[int]:
+    """Add the chunks to `out` ([frames, 2] at 48 kHz, beginning at `start` seconds); yields how many are done."""
     for number, chunk in enumerate(work):
-        yield number, len(work)
-        start = round(chunk.start * RATE)
-        sound = play(chunk.parts, renderer)[: frames - start]
-        stems[chunk.stem][start : start + len(sound)] += sound
-    yield len(work), len(work)
+        yield number
+        sound = play(chunk.parts, renderer)
+        first = round((chunk.start - start) * RATE)
+        skipped = max(0, -first)
+        room = out[max(0, first) : max(0, first + len(sound))]
+        room += sound[skipped : skipped + len(room)]
+    yield len(work)
 
 
-def _within(part: Part, start: float, end: float | None) -> Part:
+def _within(part: Part, start: float, end: float) -> Part:
     notes = tuple(
         Note(note.start - start, note.end - start, note.pitch, note.velocity)
         for note in part.notes
-        if note.start >= start and (end is None or note.start < end)
+        if start <= note.start < end
     )
     return replace(part, notes=notes)
 

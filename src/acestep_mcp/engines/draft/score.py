@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-Stem = Literal["bed", "lead"]
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class Note:
 class Part:
     """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb`, `chorus` are controllers.
 
-    `stem` says what the part is mixed with: the lead is levelled against the bed.
+    `lead` marks the parts that carry the tune; the others are the bed.
     """
 
     name: str
@@ -33,7 +31,7 @@ class Part:
     pan: int = 64
     reverb: int = 30
     chorus: int = 0
-    stem: Stem = "bed"
+    lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +51,5 @@ class Score:
     parts: tuple[Part, ...]
     seconds: float
     sections: tuple[Stretch, ...] = ()
+    ending: str = "ring"
     plan: dict[str, Any] = field(default_factory=dict)

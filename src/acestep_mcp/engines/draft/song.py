@@ -87,7 +87,9 @@ def _progression(style: Style, frame: Frame, kind: str, dice: Dice) -> str:
 
 def _chords(numerals: Sequence[str], span: Span, frame: Frame, dice: Dice) -> Iterator[Chord]:
     """One chord a bar, one in two bars where bars are short or the music stands still."""
-    slow = frame.bar < 1.45 or (frame.bar < 2.4 and span.part.kind in {"intro", "bridge", "break"} and span.part.bars >= 8)
+    slow = frame.bar < 1.45 or (
+        frame.bar < 2.4 and span.part.kind in {"intro", "bridge", "break"} and span.part.bars >= 8
+    )
     bars = 2 if slow and span.part.bars >= 2 * len(numerals) else 1
     for beat in range(span.length):
         yield chord(numerals[beat // frame.beats // bars % len(numerals)], frame.key)

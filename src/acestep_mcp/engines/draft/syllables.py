@@ -1,5 +1,6 @@
 """How many syllables a sung line has, and which of them begin a word."""
 
+# ruff: noqa: RUF001 - letters of other alphabets are what this is about
 from __future__ import annotations
 
 import re

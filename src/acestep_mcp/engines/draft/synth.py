@@ -17,6 +17,8 @@ def synthesise(parts: Sequence[Part], seconds: float, rate: int) -> NDArray[np.f
         for note in part.notes:
             start = round(note.start * rate)
             t = np.arange(round((note.end - note.start) * rate)) / rate
-            tone = 0.1 * note.velocity / 127 * np.sin(2 * np.pi * 440 * 2 ** ((note.pitch - 69) / 12) * t) * np.exp(-3 * t)
+            tone = (
+                0.1 * note.velocity / 127 * np.sin(2 * np.pi * 440 * 2 ** ((note.pitch - 69) / 12) * t) * np.exp(-3 * t)
+            )
             out[start : start + len(tone)] += tone[: len(out) - start, None].astype(np.float32)
     return out

@@ -12,9 +12,13 @@ from acestep_mcp.engines.draft.harmony import Key
 from acestep_mcp.engines.draft.instruments import BASSES, NAMES, PADS, PROGRAMS, SOLOISTS
 from acestep_mcp.engines.draft.moods import MOODS, TEMPO_WORDS, Mood
 
-_BPM = re.compile(r"(?:\b(?P<before>\d{2,3}(?:\.\d+)?)\s*-?\s*bpm)|(?:\bbpm\s*:?\s*(?P<after>\d{2,3}(?:\.\d+)?))", re.IGNORECASE)
+_BPM = re.compile(
+    r"(?:\b(?P<before>\d{2,3}(?:\.\d+)?)\s*-?\s*bpm)|(?:\bbpm\s*:?\s*(?P<after>\d{2,3}(?:\.\d+)?))", re.IGNORECASE
+)
 _MODES = "major|minor|dorian|phrygian|lydian|mixolydian|maj|min"
-_KEY = re.compile(rf"\b(?P<key>[A-G](?:\s?(?:#|♯|♭|sharp|flat)|b)?\s(?:{_MODES}|harmonic minor))(?![a-z])", re.IGNORECASE)
+_KEY = re.compile(
+    rf"\b(?P<key>[A-G](?:\s?(?:#|♯|♭|sharp|flat)|b)?\s(?:{_MODES}|harmonic minor))(?![a-z])", re.IGNORECASE
+)
 _SHORT_KEY = re.compile(r"(?:key of |in |key: ?|^)(?P<key>[A-G](?:#|b)?m?)$")
 _METRE = re.compile(r"\b(?P<metre>[3462]/[48])\b")
 _WITHOUT = re.compile(r"\b(?:no|without|minus|zero)\s+(?P<what>[a-z ]+)", re.IGNORECASE)
@@ -109,7 +113,7 @@ def _genres(words: str, instruments: tuple[str, ...]) -> tuple[Genre, Genre | No
 
 def _longer(words: str, short: str) -> list[tuple[int, int]]:
     """Where longer genre words contain this one, such as `deep house` the `house`."""
-    spans = []
+    spans: list[tuple[int, int]] = []
     for genre in GENRES:
         for word in genre.words.split("|"):
             if short in word and word != short:
@@ -133,7 +137,7 @@ def _instruments(words: str) -> tuple[str, ...]:
     rest = words
     for word in sorted({**NAMES, **{name: name for name in PROGRAMS}}, key=len, reverse=True):
         hit = _pattern(word).search(rest)
-        if hit and not (word == "voice" or word == "whistle" and "tin" not in words):
+        if hit and not (word == "voice" or (word == "whistle" and "tin" not in words)):
             found.setdefault(NAMES.get(word, word), hit.start())
             rest = rest[: hit.start()] + " " * len(hit[0]) + rest[hit.end() :]
     return tuple(sorted(found, key=lambda name: (found[name], name)))
