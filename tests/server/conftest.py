@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -46,6 +47,7 @@ class StudioInMemory:
         self.news = anyio.Event()
         self.by_itself = True
         self.open = 0
+        self.watchers = Counter()
 
     async def start(self, tool, arguments, *, idempotency_key=None):
         request = endpoints.BY_TOOL[tool].request.parse(arguments)
@@ -79,7 +81,20 @@ class StudioInMemory:
         news, self.news = self.news, anyio.Event()
         news.set()
 
+    async def advance(self, job_id, progress):
+        self.records[job_id] = replace(self.records[job_id], progress=progress)
+        await self.tell()
+        await anyio.wait_all_tasks_blocked()
+
+    async def watched(self, job_id, callers):
+        """Wait until so many calls follow the job."""
+        with anyio.fail_after(5):
+            while self.watchers[job_id] < callers:
+                await self.news.wait()
+
     async def watch(self, job_id, seconds):
+        self.watchers[job_id] += 1
+        await self.tell()
         with anyio.move_on_after(seconds):
             while not self.records[job_id].status.is_terminal:
                 yield self.records[job_id].progress

@@ -1,0 +1,154 @@
+"""What is listed can be read; changes are told; in both protocol eras."""
+
+import base64
+import json
+from contextlib import asynccontextmanager
+
+import anyio
+import numpy as np
+import pytest
+import soundfile
+from mcp import Client, MCPError
+from mcp.types import INVALID_PARAMS, ResourceListChangedNotification, ResourceTemplateReference
+
+from acestep_mcp.library import Track
+from acestep_mcp.server import resources
+from acestep_mcp.server.app import create_server
+
+eras = pytest.mark.parametrize("era", ["auto", "legacy"])
+
+
+@pytest.fixture
+def client(studio, settings):
+    @asynccontextmanager
+    async def connected(era="auto", **options):
+        async with Client(create_server(studio, settings, transport="stdio"), mode=era, **options) as opened:
+            yield opened
+
+    return connected
+
+
+async def listed(client):
+    found, cursor = [], None
+    while True:
+        page = await client.list_resources(cursor=cursor)
+        found += page.resources
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+@pytest.mark.anyio
+@eras
+async def test_everything_that_is_listed_can_be_read_back_newest_first_over_all_pages(client, studio, era, monkeypatch):
+    monkeypatch.setattr(resources, "PAGE", 3)
+    for number in range(7):
+        studio.keep(f"t{number}")
+    async with client(era) as connected:
+        found = await listed(connected)
+        assert [entry.uri for entry in found][:4] == [
+            "acestep://tracks",
+            "acestep://jobs",
+            "acestep://tracks/t6/audio",
+            "acestep://tracks/t6",
+        ]
+        assert len(found) == len({entry.uri for entry in found}) == 2 + 2 * 7
+        for entry in found:
+            [content] = (await connected.read_resource(entry.uri)).contents
+            assert content.mime_type == entry.mime_type
+            if entry.mime_type == "application/json":
+                json.loads(content.text)
+            else:
+                assert len(base64.b64decode(content.blob)) == entry.size
+                assert content.meta["acestep/file_path"] == entry.meta["acestep/file_path"]
+
+
+@pytest.mark.anyio
+@eras
+async def test_a_cursor_that_is_not_ours_is_an_invalid_parameter(client, era):
+    async with client(era) as connected:
+        with pytest.raises(MCPError) as caught:
+            await connected.list_resources(cursor="nonsense")
+    assert caught.value.error.code == INVALID_PARAMS
+
+
+@pytest.mark.anyio
+@eras
+@pytest.mark.parametrize("uri", ["acestep://tracks/none", "acestep://tracks/none/audio", "acestep://x", "acestep://tracks/gone"])
+async def test_what_is_not_there_or_deleted_is_an_invalid_parameter_that_names_the_uri(client, studio, era, uri):
+    studio.keep("gone")
+    await studio.delete("gone")
+    async with client(era) as connected:
+        with pytest.raises(MCPError) as caught:
+            await connected.read_resource(uri)
+    assert caught.value.error.code == INVALID_PARAMS
+    assert caught.value.error.data == {"uri": uri}
+
+
+@pytest.mark.anyio
+async def test_a_long_song_is_read_as_an_mp3_of_the_whole_that_fits_a_message(client, studio, tmp_path):
+    path = tmp_path / "long.wav"
+    noise = np.random.default_rng(1).normal(0, 3000, (48000 * 12, 2)).astype(np.int16)
+    soundfile.write(path, noise, 48000)
+    audio = {"duration": 12.0, "size": path.stat().st_size, "content_type": "audio/wav", "sample_rate": 48000, "channels": 2}
+    studio.kept["long"] = Track("long", path, {"title": "Long", "created_at": "2026-11-22T00:00:00Z", "audio": audio})
+    async with client() as connected:
+        entry = next(e for e in await listed(connected) if e.uri.endswith("/audio"))
+        answer = await connected.read_resource(entry.uri)
+    [content] = answer.contents
+    assert entry.mime_type == content.mime_type == "audio/mpeg"
+    assert str(path) in entry.description
+    assert content.meta["acestep/file_path"] == str(path)
+    assert len(answer.model_dump_json(by_alias=True)) < 2**20
+    preview = tmp_path / "preview.mp3"
+    preview.write_bytes(base64.b64decode(content.blob))
+    assert soundfile.info(preview).duration == pytest.approx(12, abs=0.2)
+
+
+@pytest.mark.anyio
+@eras
+async def test_track_ids_are_completed_in_the_templates(client, studio, era):
+    for name in ("abc", "abd", "xyz"):
+        studio.keep(name)
+    async with client(era) as connected:
+        templates = (await connected.list_resource_templates()).resource_templates
+        for template in templates:
+            ref = ResourceTemplateReference(type="ref/resource", uri=template.uri_template)
+            by_letters = await connected.complete(ref, {"name": "id", "value": "ab"})
+            assert by_letters.completion.values == ["abd", "abc"]
+            by_title = await connected.complete(ref, {"name": "id", "value": "Song xyz"})
+            assert by_title.completion.values == ["xyz"]
+    assert {template.uri_template for template in templates} == {"acestep://tracks/{id}", "acestep://tracks/{id}/audio"}
+
+
+@pytest.mark.anyio
+async def test_a_legacy_client_is_told_of_songs_finished_deleted_and_restored(client, studio):
+    told = anyio.Semaphore(0)
+
+    async def hear(message):
+        if isinstance(message, ResourceListChangedNotification):
+            told.release()
+
+    async with client("legacy", message_handler=hear) as connected:
+        assert connected.server_capabilities.resources.list_changed
+        with anyio.fail_after(5):
+            await connected.list_resources()
+            await anyio.wait_all_tasks_blocked()
+            await connected.call_tool("text_to_audio", {"tags": "lofi"})
+            await told.acquire()
+            await connected.call_tool("delete_track", {"track_id": "tjob-1"})
+            await told.acquire()
+            await connected.call_tool("delete_track", {"track_id": "tjob-1", "restore": True})
+            await told.acquire()
+
+
+@pytest.mark.anyio
+async def test_a_modern_client_that_listens_is_told_of_songs_finished_and_deleted(client, studio):
+    async with client() as connected, connected.listen(resources_list_changed=True) as events:
+        with anyio.fail_after(5):
+            await connected.list_resources()
+            await anyio.wait_all_tasks_blocked()
+            await connected.call_tool("text_to_audio", {"tags": "lofi"})
+            assert type(await anext(events)).__name__ == "ResourcesListChanged"
+            await connected.call_tool("delete_track", {"track_id": "tjob-1"})
+            assert type(await anext(events)).__name__ == "ResourcesListChanged"
