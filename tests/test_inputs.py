@@ -1,0 +1,143 @@
+"""What may be given as audio_url, and what is refused."""
+
+import base64
+
+import numpy as np
+import pytest
+import soundfile
+
+from acestep_mcp.errors import InvalidRequest, NotFound
+from acestep_mcp.inputs import Inputs, Local, Remote
+from acestep_mcp.library import Track
+
+
+@pytest.fixture
+def music(tmp_path):
+    folder = tmp_path / "music"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def inputs(tmp_path, music):
+    def find(name):
+        wanted = name.removeprefix("acestep://tracks/")
+        if wanted in ("0123456789abcdef", "song.wav"):
+            return Track("0123456789abcdef", music / "song.wav", {})
+        raise NotFound(f"There is no track {name!r}.")
+
+    return Inputs((music, tmp_path / "more"), tmp_path / "scratch", find)
+
+
+def write(path, seconds=1.0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tone = np.sin(np.arange(int(8000 * seconds)) * 0.3) * 0.3
+    soundfile.write(path, tone, 8000)
+    return path
+
+
+def refused(inputs, given):
+    with pytest.raises(InvalidRequest) as caught:
+        inputs.resolve(given)
+    assert caught.value.fields[0].field == "audio_url"
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    "name", ["0123456789abcdef", "acestep://tracks/0123456789abcdef", "song.wav", "{path}", "{uri}", "  {path}\n"]
+)
+def test_a_track_is_accepted_by_each_of_its_names_and_known_as_a_track(inputs, music, name):
+    path = write(music / "song.wav")
+    found = inputs.resolve(name.format(path=path, uri=path.as_uri()))
+    assert found == Local(path.resolve(), 1.0, "audio/wav", "0123456789abcdef")
+
+
+def test_any_other_audio_in_an_allowed_folder_is_accepted_and_is_no_track(inputs, tmp_path):
+    path = write(tmp_path / "more" / "my take.flac")
+    assert inputs.resolve("my take.flac") == inputs.resolve(str(path)) == Local(path, 1.0, "audio/flac", None)
+
+
+def test_an_https_address_is_passed_on_as_it_is(inputs):
+    assert inputs.resolve("https://example.com/a.wav?b=c") == Remote("https://example.com/a.wav?b=c")
+
+
+@pytest.mark.parametrize("given", ["http://example.com/a.wav", "ftp://a/b", "javascript:alert(1)", "gopher://x"])
+def test_other_schemes_are_refused_with_what_is_accepted(inputs, given):
+    assert "https://" in refused(inputs, given)
+
+
+def test_a_file_outside_the_folders_is_refused_even_when_it_is_audio(inputs, tmp_path):
+    path = write(tmp_path / "private" / "a.wav")
+    assert "ACESTEP_ALLOWED_DIRS" in refused(inputs, str(path))
+    assert "outside" in refused(inputs, f"{tmp_path}/music/../private/a.wav")
+    assert "outside" in refused(inputs, path.as_uri())
+
+
+@pytest.mark.parametrize("name", ["link.wav", "{folder}/link.wav"])
+def test_a_link_that_leads_out_of_the_folders_is_refused(inputs, music, tmp_path, name):
+    (music / "link.wav").symlink_to(write(tmp_path / "private" / "a.wav"))
+    assert "outside" in refused(inputs, name.format(folder=music))
+
+
+def test_a_file_that_is_not_audio_is_never_read_out(inputs, music):
+    (music / "secret.wav").write_text("hunter2", encoding="utf-8")
+    assert "hunter2" not in refused(inputs, "secret.wav")
+
+
+def test_a_missing_file_is_refused_with_near_matches(inputs, music):
+    write(music / "2026-11-22 lofi chill (42).wav")
+    assert "2026-11-22 lofi chill (42).wav" in refused(inputs, "lofi chill (42).wav")
+    assert "2026-11-22 lofi chill (42).wav" in refused(inputs, str(music / "2026-11-22 lofi (42).wav"))
+
+
+def test_a_name_that_is_there_twice_is_refused_with_both_places(inputs, music, tmp_path):
+    write(music / "a.wav")
+    write(tmp_path / "more" / "a.wav")
+    message = refused(inputs, "a.wav")
+    assert str(music) in message
+    assert str(tmp_path / "more") in message
+
+
+def test_a_relative_path_is_refused_because_nobody_knows_relative_to_what(inputs, music):
+    write(music / "sub" / "a.wav")
+    assert "relative" in refused(inputs, "sub/a.wav")
+    assert "relative" in refused(inputs, "..\\a.wav")
+
+
+def test_a_file_uri_of_another_machine_is_refused(inputs):
+    assert "another machine" in refused(inputs, "file://server/share/a.wav")
+
+
+def test_a_data_uri_becomes_a_file_named_by_its_content(inputs, music):
+    data = write(music / "a.wav").read_bytes()
+    uri = "data:audio/wav;base64," + base64.b64encode(data).decode()
+    first, second = inputs.resolve(uri), inputs.resolve(uri)
+    assert first == second
+    assert first.path.read_bytes() == data
+    assert len(list(first.path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["data:audio/wav;base64,%%%", "data:,", "data:audio/wav;base64", "data:audio/wav;base64,AAAA", "data:text/html,x"],
+)
+def test_a_data_uri_without_audio_is_refused_and_leaves_no_file(inputs, tmp_path, uri):
+    assert "data: URI" in refused(inputs, uri)
+    assert not list((tmp_path / "scratch").glob("*"))
+
+
+def test_an_upload_is_accepted_by_the_name_it_was_given_and_no_other(inputs, tmp_path):
+    path = write(tmp_path / "scratch" / "A1b2C3d4E5f6G7h8.wav")
+    assert inputs.resolve("upload://A1b2C3d4E5f6G7h8.wav").path == path
+    for name in (
+        "upload://nosuchnosuchnosu.wav",
+        "upload://../scratch/A1b2C3d4E5f6G7h8.wav",
+        "upload://",
+        "upload:///x",
+    ):
+        assert "upload" in refused(inputs, name)
+
+
+def test_a_song_of_more_than_ten_minutes_is_refused_with_its_length(inputs, music):
+    write(music / "long.wav", 601)
+    assert "600" in refused(inputs, "long.wav")
