@@ -20,7 +20,7 @@ from acestep_mcp.patience import Patience
 
 pytestmark = pytest.mark.anyio
 
-HASTY = Patience(connect=2, answer=2, silence=2, outage=1, first_wait=0.01, longest_wait=0.05)
+HASTY = Patience(connect=2, answer=2, silence=2, outage=0.5, first_wait=0.01, longest_wait=0.05)
 SONG = b"RIFF" + bytes(range(256)) * 500
 
 

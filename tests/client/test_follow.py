@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import aclosing
+from itertools import pairwise
 
 import anyio
 import fal_replies as fal
@@ -18,7 +20,7 @@ from acestep_mcp.updates import Completed, InProgress, Queued, Update
 
 pytestmark = pytest.mark.anyio
 
-HASTY = Patience(connect=2, answer=0.5, silence=0.5, outage=1, first_wait=0.01, longest_wait=0.05)
+HASTY = Patience(connect=2, answer=0.5, silence=0.5, outage=0.5, first_wait=0.01, longest_wait=0.05)
 BASE = "http://queue.example"
 
 
@@ -80,6 +82,22 @@ async def test_polling_reports_each_change_and_each_line_once():
     assert updates[:2] == [Queued(2), Queued(1)]
     assert lines(updates) == [f"{n}/27" for n in range(1, 6)]
     assert updates[-1].inference_time == 3.25
+
+
+async def test_polls_come_less_and_less_often_while_nothing_changes():
+    times = []
+
+    def script(_):
+        times.append(time.monotonic())
+        return fal.queued(BASE) if len(times) < 8 else fal.completed(BASE)
+
+    async with listening(script) as server:
+        host = Host(server.url, server.url, None, "fal", (0.02, 0.1), streams=False, patience=HASTY)
+        async with QueueClient(host) as client:
+            [_, _] = [update async for update in client.follow(ENDPOINT, Ticket(ID))]
+    gaps = [after - before for before, after in pairwise(times)]
+    for gap, pause in zip(gaps, [0.02, 0.03, 0.045, 0.0675, 0.1, 0.1, 0.1], strict=True):
+        assert gap >= 0.9 * pause
 
 
 async def test_a_repeated_message_at_another_time_is_another_line():

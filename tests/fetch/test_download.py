@@ -15,7 +15,7 @@ from acestep_mcp.patience import Patience
 
 pytestmark = pytest.mark.anyio
 
-HASTY = Patience(connect=2, answer=2, silence=0.4, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
+HASTY = Patience(connect=2, answer=2, silence=0.2, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
 SONG = b"RIFF" + bytes(range(256)) * 9000
 
 
@@ -55,10 +55,10 @@ async def test_a_short_file_that_says_it_is_whole_is_not_believed(tmp_path: Path
 @pytest.mark.parametrize(
     ("reply", "words", "tries"),
     [
-        (Reply(200, SONG[:-1]), f"should have {len(SONG)}", 5),
-        (Reply(200, SONG, cut=100), "broke off", 5),
-        (Reply(200, stream=[SONG[:50]], hang=True), "no answer came in time", 5),
-        (Reply(503), "503", 5),
+        (Reply(200, SONG[:-1]), f"should have {len(SONG)}", 6),
+        (Reply(200, SONG, cut=100), "broke off", 6),
+        (Reply(200, stream=[SONG[:50]], hang=True), "no answer came in time", 6),
+        (Reply(503), "503", 6),
         (Reply(404), "404", 1),
         (Reply(403, b"<xml>AccessDenied</xml>"), "403", 1),
         (Reply(429, b"", {"retry-after": "3600"}), "429", 1),
@@ -82,7 +82,7 @@ async def test_a_file_larger_than_the_limit_is_not_kept(reply, tmp_path: Path):
 
 
 async def test_a_file_that_trickles_for_ever_ends_at_the_time_limit(tmp_path: Path):
-    slow = Patience(silence=5, transfer=0.2, first_wait=0.01, longest_wait=0.01)
+    slow = Patience(silence=5, transfer=0.1, first_wait=0.01, longest_wait=0.01)
     with pytest.raises(QueueError, match="in time"):
         await fetched(lambda _: Reply(200, stream=[b"x"], hang=True), tmp_path / "a", patience=slow)
     assert not (tmp_path / "a").exists()

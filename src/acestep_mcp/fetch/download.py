@@ -19,7 +19,7 @@ from acestep_mcp.patience import PATIENT, Patience
 
 MAX_FILE = 1 << 30
 BLOCK = 1 << 20
-TRIES = 5
+TRIES = 6
 
 
 async def download(
@@ -28,7 +28,7 @@ async def download(
 ) -> int:  # fmt: skip
     """Stream a file to `path` (overwritten; the caller renames it) and return its size in bytes.
 
-    A broken or short download is begun anew, at most five times. `size` is checked when given.
+    A broken or short download is begun anew, at most five times more. `size` is checked when given.
     Raises InvalidRequest for an address that may not be asked, QueueError, StorageError.
     """
     waits = patience.waits()
@@ -66,8 +66,9 @@ async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, patie
     host = host_of(url)
     async with opened("GET", url, reach=reach, patience=patience) as response:
         if response.status_code != httpx.codes.OK:
-            words = f"{host} answered {response.status_code} instead of the file. It may have expired."
-            raise _Refused(words, Answer(response.status_code, dict(response.headers), b""))
+            answer = Answer(response.status_code, dict(response.headers), b"")
+            then = "Try again in a minute." if answer.is_transient else "It may have expired, or never been public."
+            raise _Refused(f"{host} answered {answer.status} instead of the file. {then}", answer)
         if response.headers.get("content-encoding", "identity") != "identity":
             raise QueueError(f"{host} sent the file in an encoding that was not asked for.")
         stated = response.headers.get("content-length", "")
