@@ -55,6 +55,17 @@ def refuse(name: str, reason: str) -> NoReturn:
     )
 
 
+class Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is gone through once.
+
+    soundfile seeks after every block of a seekable file, which costs time in compressed formats and fails at the end
+    of a FLAC file that does not know its length.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 class Decoder:
     """An open audio file: its properties, and its samples in blocks of at most a second."""
 
@@ -107,7 +118,7 @@ def opened(path: Path) -> Iterator[Decoder]:
     """
     try:
         _check_head(path)
-        file = soundfile.SoundFile(str(path))
+        file = Forward(str(path))
     except OSError as exc:
         message = f"{path.name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
         raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from acestep_mcp.audio.decoder import Forward
 from acestep_mcp.audio.tags import Format
 from acestep_mcp.errors import InvalidRequest
 
@@ -45,7 +46,7 @@ def encode_as(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, se
     """Write a whole file with these settings of soundfile's; the rate must be one of the format's."""
     sink = _Sink(target)
     try:
-        with soundfile.SoundFile(sink, "w", shape.sample_rate, shape.channels, **settings) as file:
+        with Forward(sink, "w", shape.sample_rate, shape.channels, **settings) as file:
             for block in blocks:
                 for part in _short(block, shape.sample_rate):
                     file.write(part)

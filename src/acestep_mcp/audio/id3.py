@@ -1,4 +1,4 @@
-"""ID3v2 as MP3 and WAV carry it: written as 2.4 in UTF-8, read as 2.2, 2.3 and 2.4.
+"""ID3 as MP3 and WAV carry it: written as 2.4 in UTF-8, read as 1, 2.2, 2.3 and 2.4.
 
 Fields have our own names: title, tags, lyrics, comment, software, seed. The format is id3.org's "ID3 tag version
 2.4.0"; only the parts that players use are here.
@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 HEADER = 10
 LARGEST = 16 * 1024 * 1024
+OLD_LENGTH = 128
+_OLD_PLACES = {b"TIT2": (3, 33), b"TPE1": (33, 63), b"TALB": (63, 93), b"TDRC": (93, 97)}
 _MOST_FRAMES = 2000
 _CODECS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
 _TEXT = {"title": b"TIT2", "tags": b"TCON", "software": b"TSSE"}
@@ -52,6 +54,14 @@ def foreign(tag: bytes) -> list[Frame]:
     if len(tag) < HEADER or tag[3] == 2:
         return []
     return [f for f in frames(tag) if (f.name[:1] in b"TW" or f.name == b"APIC") and not _field(*f)[0]]
+
+
+def old_frames(tail: bytes) -> list[Frame]:
+    """Title, artist, album and year of an ID3v1 tag, a file's last 128 bytes; nothing when that is no tag."""
+    if len(tail) != OLD_LENGTH or not tail.startswith(b"TAG"):
+        return []
+    texts = {name: tail[first:last].split(b"\0")[0].strip() for name, (first, last) in _OLD_PLACES.items()}
+    return [Frame(name, b"\0" + text) for name, text in texts.items() if text]
 
 
 def frames(tag: bytes) -> Iterator[Frame]:

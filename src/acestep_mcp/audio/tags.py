@@ -28,7 +28,6 @@ from acestep_mcp.errors import InvalidRequest, StorageError
 Format = Literal["wav", "flac", "mp3", "ogg"]
 
 _LONGEST_FIELD = 1024 * 1024
-_OLD_TAG = 128
 _NOT_ALLOWED = re.compile("[\0\ud800-\udfff]")
 
 
@@ -114,14 +113,21 @@ def retag(source: BinaryIO, target: BinaryIO, form: Format, tags: FileTags, *, f
 
 
 def _retag_mp3(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None:
-    size = source.seek(0, 2)
-    old, start = _leading_tag(source)
-    source.seek(max(start, size - _OLD_TAG))
-    end = size - _OLD_TAG if source.read(3) == b"TAG" else size
-    target.write(id3.encode(fields, id3.foreign(old)))
+    """One ID3v2 tag instead of what was there; an ID3v1 tag at the end goes, its artist, album and year move."""
+    first, start = _leading_tag(source)
+    kept = id3.foreign(first)
+    old = id3.old_frames(_tail(source))
+    names = {b"TIT2", *(frame.name for frame in kept)}
+    target.write(id3.encode(fields, [*kept, *(frame for frame in old if frame.name not in names)]))
     source.seek(start)
     shutil.copyfileobj(source, target)
-    target.truncate(target.tell() - (size - end))
+    if old:
+        target.truncate(target.tell() - id3.OLD_LENGTH)
+
+
+def _tail(file: BinaryIO) -> bytes:
+    file.seek(max(0, file.seek(0, 2) - id3.OLD_LENGTH))
+    return file.read()
 
 
 def _leading_tag(file: BinaryIO) -> tuple[bytes, int]:
@@ -148,4 +154,4 @@ def _decode(file: BinaryIO) -> dict[str, str]:
     file.seek(start)
     if file.read(4) == b"fLaC":
         return flac.decode(file)
-    return id3.decode(tag)
+    return id3.decode(tag) or id3.decode(id3.encode({}, id3.old_frames(_tail(file))))
