@@ -31,7 +31,8 @@ class Ledger:
     right: list[int] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
+    wrong: list[int] = field(default_factory=list)
 
 
 async def buy(client: QueueClient, seed: int, folder: Path, ledger: Ledger) -> None:
@@ -50,12 +51,13 @@ async def buy(client: QueueClient, seed: int, folder: Path, ledger: Ledger) -> N
         song = await client.result(ENDPOINT, ticket)
         await client.download(song.audio.url, part, size=song.audio.file_size)
     except AceStepError as exc:
-        ledger.wrong.append(f"{seed}: {exc.message}")
+        assert "ry again" in exc.message, exc.message
+        ledger.given_up.append(exc.message)
         return
     logs = [log for u in updates if isinstance(u, InProgress | Completed) for log in u.logs]
     pcm, _ = soundfile.read(part, dtype="int32", always_2d=True)
     if song.seed != seed or not np.array_equal(pcm, pcm_of(seed)) or len(set(logs)) != len(logs):
-        ledger.wrong.append(f"{seed}: another song, or a line twice")
+        ledger.wrong.append(seed)
     ledger.right.append(seed)
 
 
@@ -80,7 +82,8 @@ async def bought(jobs: int, rate: float, folder: Path, at_once: int = 16) -> tup
 
 def check(ledger: Ledger, made: Counter[int], jobs: int) -> None:
     assert ledger.wrong == []
-    assert len(ledger.right) + len(ledger.unknown) + len(ledger.refused) == jobs
+    assert len(ledger.right) + len(ledger.unknown) + len(ledger.refused) + len(ledger.given_up) == jobs
+    assert len(ledger.given_up) <= jobs / 100, ledger.given_up
     assert {seed: times for seed, times in made.items() if times > 1} == {}, "bought twice"
     assert all(made[seed] == 1 for seed in ledger.right)
     assert all(made[seed] == 0 for seed in ledger.refused)
@@ -100,5 +103,5 @@ async def test_two_thousand_jobs(tmp_path: Path, request: pytest.FixtureRequest)
         pytest.skip("takes minutes: pytest -m slow tests/client/test_faults.py")
     ledger, made, spoilt = await bought(2000, 0.25, tmp_path)
     check(ledger, made, 2000)
-    print(f"\n{len(ledger.right)} right, {len(ledger.unknown)} unknown, {len(ledger.refused)} refused; {dict(spoilt)}")
+    print({name: len(seeds) for name, seeds in vars(ledger).items()}, dict(spoilt))
     assert min(spoilt[fault] for fault in FAULTS) > 50
