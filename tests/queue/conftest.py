@@ -76,10 +76,7 @@ async def _embedded(folder: Path, **options: Any) -> AsyncIterator[Desk]:
     async with serving(engine, folder=folder, options=QueueOptions(**options)) as app:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-            try:
-                yield Desk(http, engine, app)
-            finally:
-                engine.release.set()
+            yield Desk(http, engine, app)
 
 
 @asynccontextmanager

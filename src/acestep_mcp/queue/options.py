@@ -27,7 +27,7 @@ class Words(Protocol):
 Writer = Callable[[str, bool, float, int], Awaitable[Words]]
 """Called with prompt, instrumental, duration in seconds, seed."""
 
-Fetch = Callable[[str, Path], Awaitable[None]]
+Fetch = Callable[[str, Path], Awaitable[object]]
 """Downloads an address to a file. Raises one of our errors; guarding against private addresses is its part."""
 
 Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[int]]
