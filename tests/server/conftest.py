@@ -17,7 +17,7 @@ import pytest
 
 from acestep_mcp import endpoints
 from acestep_mcp.errors import InvalidRequest, NotFound
-from acestep_mcp.library import Job, Progress, Status, Track
+from acestep_mcp.library import Job, Status, Track
 from acestep_mcp.settings import Settings
 
 
@@ -182,6 +182,7 @@ class Process:
     """A server in its own process: JSON-RPC on its pipes, and what its studio is told on its stderr."""
 
     def __init__(self, transport, folder, *rest):
+        self.folder = folder
         runner = Path(__file__).with_name("run_server.py")
         command = [sys.executable, str(runner), transport, str(folder), *rest]
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

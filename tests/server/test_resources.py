@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from mcp import Client, MCPError
-from mcp.types import INVALID_PARAMS, ResourceListChangedNotification, ResourceTemplateReference
+from mcp.types import INVALID_PARAMS, PromptReference, ResourceListChangedNotification, ResourceTemplateReference
 
 from acestep_mcp.library import Track
 from acestep_mcp.server import resources
@@ -152,3 +152,30 @@ async def test_a_modern_client_that_listens_is_told_of_songs_finished_and_delete
             assert type(await anext(events)).__name__ == "ResourcesListChanged"
             await connected.call_tool("delete_track", {"track_id": "tjob-1"})
             assert type(await anext(events)).__name__ == "ResourcesListChanged"
+
+
+@pytest.mark.anyio
+@eras
+async def test_prompts_are_listed_filled_and_completed_with_the_newest_tracks(client, studio, era):
+    for name in ("abc", "abd"):
+        studio.keep(name)
+    async with client(era) as connected:
+        prompts = {prompt.name: prompt for prompt in (await connected.list_prompts()).prompts}
+        assert studio.open == 0
+        assert len(prompts) == 6
+        argument = prompts["remix-a-track"].arguments[0].name
+        ref = PromptReference(type="ref/prompt", name="remix-a-track")
+        assert (await connected.complete(ref, {"name": argument, "value": "ab"})).completion.values == ["abd", "abc"]
+        given = {one.name: "abc" for one in prompts["remix-a-track"].arguments if one.required}
+        [message] = (await connected.get_prompt("remix-a-track", given)).messages
+        assert "abc" in message.content.text
+
+
+@pytest.mark.anyio
+@eras
+@pytest.mark.parametrize(("name", "arguments"), [("no-such", {}), ("remix-a-track", {}), ("write-a-song", {"no": "x"})])
+async def test_a_wrong_prompt_or_argument_is_an_invalid_parameter(client, era, name, arguments):
+    async with client(era) as connected:
+        with pytest.raises(MCPError) as caught:
+            await connected.get_prompt(name, arguments)
+    assert caught.value.error.code == INVALID_PARAMS

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -22,11 +23,15 @@ from mcp.types import (
     CompleteRequestParams,
     CompleteResult,
     Completion,
+    GetPromptResult,
+    InputRequiredResult,
     ListResourcesResult,
     PaginatedRequestParams,
+    PromptReference,
     ResourceTemplate,
     ResourceTemplateReference,
 )
+from mcp.types import Prompt as PromptEntry
 from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
@@ -41,6 +46,7 @@ from acestep_mcp.server.tools import BY_NAME, Room, Tool, entries
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from acestep_mcp.server.prompts import FilePrompt
     from acestep_mcp.studio import Studio
 
 logger = logging.getLogger(__name__)
@@ -171,11 +177,44 @@ class AceStepServer(MCPServer[Life]):
             raise ToolError("A resource of this server is read within a request.")
         return [await resources.read(await _studio(context.request_context), str(uri))]
 
+    @cached_property
+    def _prompts(self) -> tuple[FilePrompt, ...]:
+        """The prompt files, read when somebody first asks for prompts."""
+        from acestep_mcp.server.prompts import load
+
+        prompts = load()
+        for prompt in prompts:
+            self.add_prompt(prompt)
+        return prompts
+
+    def _prompt(self, name: str) -> FilePrompt:
+        from acestep_mcp.server.prompts import named
+
+        return named(name, self._prompts)
+
+    async def list_prompts(self) -> list[PromptEntry]:
+        return await super().list_prompts() if self._prompts else []
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Life, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        return await super().get_prompt(self._prompt(name).name, arguments, context)
+
     async def _complete(self, ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
-        found: Completion | None = None
-        if isinstance(params.ref, ResourceTemplateReference) and params.argument.name == "id":
-            found = await resources.complete_id(await _studio(ctx), params.argument.value)
-        return CompleteResult(completion=found or Completion(values=[], total=0, has_more=False))
+        name, start = params.argument.name, params.argument.value
+        values: list[str] = []
+        if isinstance(params.ref, PromptReference):
+            values = await self._complete_prompt(ctx, params.ref.name, name, start)
+        elif isinstance(params.ref, ResourceTemplateReference) and name == "id":
+            values = await resources.complete_id(await _studio(ctx), start)
+        return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
+
+    async def _complete_prompt(self, ctx: RequestContext, prompt_name: str, argument: str, start: str) -> list[str]:
+        from acestep_mcp.server.prompts import complete, wants_tracks
+
+        prompt = self._prompt(prompt_name)
+        ids = await resources.recent_ids(await _studio(ctx)) if wants_tracks(prompt, argument) else []
+        return complete(prompt, argument, start, ids)
 
 
 async def _studio(ctx: RequestContext) -> Any:

@@ -13,7 +13,6 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import (
     INVALID_PARAMS,
     Annotations,
-    Completion,
     ListResourcesResult,
     Resource,
     ResourceTemplate,
@@ -151,10 +150,14 @@ def _json(value: Any) -> ReadResourceContents:
     return ReadResourceContents(content=json.dumps(value, ensure_ascii=False, indent=1), mime_type=_JSON)
 
 
-async def complete_id(studio: Studio, start: str) -> Completion:
-    """Ids of tracks that begin with these letters, newest first; a title's words find it too."""
-    recent = (await studio.tracks(limit=COMPLETIONS)).tracks
-    ids = [track.id for track in recent if track.id.startswith(start)]
+async def recent_ids(studio: Studio) -> list[str]:
+    """The ids of the newest tracks."""
+    return [track.id for track in (await studio.tracks(limit=COMPLETIONS)).tracks]
+
+
+async def complete_id(studio: Studio, start: str) -> list[str]:
+    """Ids of tracks that begin with these letters, newest first; a title's words find one too."""
+    ids = [found for found in await recent_ids(studio) if found.startswith(start)]
     if not ids and start.strip():
         ids = [track.id for track in (await studio.tracks(start, limit=COMPLETIONS)).tracks]
-    return Completion(values=ids[:COMPLETIONS], total=len(ids), has_more=False)
+    return ids

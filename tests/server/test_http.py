@@ -1,0 +1,246 @@
+"""Streamable HTTP with a real process: how calls end, and what the guard lets through."""
+
+import io
+import json
+
+import anyio
+import httpx2
+import numpy as np
+import pytest
+import soundfile
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.server import files, http
+from acestep_mcp.server.app import create_server
+
+pytestmark = pytest.mark.anyio
+
+MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+BOTH = {"Accept": "application/json, text/event-stream"}
+
+
+class Reached:
+    """A server process, a client for it, and the lines its studio was told, as they come."""
+
+    def __init__(self, process, http_client):
+        self.process = process
+        self.http = http_client
+
+    async def hear(self, words):
+        with anyio.fail_after(15):
+            return await anyio.to_thread.run_sync(self.process.hear, words, abandon_on_cancel=True)
+
+    async def end(self):
+        self.process.popen.terminate()
+        return await anyio.to_thread.run_sync(self.process.end)
+
+
+@pytest.fixture
+async def reach(spawn):
+    clients = []
+
+    async def start(*token):
+        process = spawn("http", *token)
+        line = await anyio.to_thread.run_sync(process.hear, "running on http://")
+        url = line.split("running on ")[1].split()[0]
+        clients.append(httpx2.AsyncClient(base_url=url, timeout=30))
+        return Reached(process, clients[-1])
+
+    yield start
+    for client in clients:
+        await client.aclose()
+
+
+class Calling:
+    """One raw `tools/call`; `dropped` closes its connection, `answer` reads to its end."""
+
+    def __init__(self, server, era, request_id, seed):
+        params = {"name": "text_to_audio", "arguments": {"tags": "lofi", "seed": seed}}
+        self.message = {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+        self.server, self.era = server, era
+
+    async def __aenter__(self):
+        if self.era == "legacy":
+            self.headers = BOTH | {"Mcp-Session-Id": await session(self.server), "MCP-Protocol-Version": "2025-11-25"}
+        else:
+            self.message["params"]["_meta"] = MODERN | {"progressToken": "p"}
+            routing = {"Mcp-Method": "tools/call", "Mcp-Name": "text_to_audio"}
+            self.headers = BOTH | routing | {"MCP-Protocol-Version": "2026-07-28"}
+        self.stream = self.server.http.stream("POST", "/mcp", json=self.message, headers=self.headers)
+        self.response = await self.stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error):
+        await self.stream.__aexit__(*error)
+
+    async def answer(self):
+        async for line in self.response.aiter_lines():
+            if line.startswith("data: ") and "method" not in (message := json.loads(line[6:])):
+                return message
+        return None
+
+
+async def session(server):
+    answer = await server.http.post("/mcp", json=message("initialize", HELLO, id=0), headers=BOTH)
+    headers = BOTH | {"Mcp-Session-Id": answer.headers["mcp-session-id"]}
+    await server.http.post("/mcp", json=message("notifications/initialized"), headers=headers)
+    return answer.headers["mcp-session-id"]
+
+
+def message(method, params=None, **more):
+    return {"jsonrpc": "2.0", "method": method, **({"params": params} if params else {}), **more}
+
+
+async def test_over_http_only_an_explicit_notification_cancels(reach):
+    server = await reach()
+    async with Calling(server, "modern", 1, seed=1):
+        await server.hear("started job-1")
+    await server.hear("cut job-1")
+    async with Calling(server, "legacy", 2, seed=2):
+        await server.hear("started job-2")
+    await server.hear("cut job-2")
+    async with Calling(server, "legacy", 3, seed=3) as call:
+        await server.hear("started job-3")
+        late = message("notifications/cancelled", {"requestId": 3, "reason": "Request timed out"})
+        await server.http.post("/mcp", json=late, headers=call.headers)
+        assert (await call.answer())["error"]["code"] == -32800
+    await server.hear("cut job-3")
+    async with Calling(server, "legacy", 4, seed=4) as call:
+        await server.hear("started job-4")
+        wish = message("notifications/cancelled", {"requestId": 4, "reason": "the user stopped it"})
+        await server.http.post("/mcp", json=wish, headers=call.headers)
+        await server.hear("cancelled job-4")
+    told, _ = await server.end()
+    assert [line for line in told if line.startswith(("cancelled", "delivered"))] == ["cancelled job-4"]
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_a_signal_lets_a_waiting_call_answer_with_its_job_over_http(reach, era):
+    server = await reach()
+    async with Calling(server, era, 1, seed=1) as call:
+        await server.hear("started job-1")
+        server.process.popen.terminate()
+        with anyio.fail_after(15):
+            answer = await call.answer()
+    told, _ = await server.end()
+    assert answer["result"]["structuredContent"]["status"] == "IN_PROGRESS"
+    assert told == ["opened", "started job-1", "delivered job-1", "closed"]
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_a_song_s_address_is_a_download_that_needs_its_key_or_the_token(reach, era):
+    server = await reach("secret")
+    token = {"Authorization": "Bearer secret"}
+    url = str(server.http.base_url).rstrip("/") + "/mcp"
+    async with (
+        httpx2.AsyncClient(headers=token, timeout=30) as with_token,
+        Client(streamable_http_client(url, http_client=with_token), mode=era) as client,
+    ):
+        answer = await client.call_tool("get_track", {"track_id": "kept"})
+    address = answer.structured_content["url"]
+    bare = address.split("?")[0]
+    whole = await server.http.get(address)
+    assert (whole.status_code, len(whole.content), whole.headers["content-type"]) == (200, 5000, "audio/wav")
+    part = await server.http.get(address, headers={"Range": "bytes=1-3"})
+    assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"IFF", "bytes 1-3/5000")
+    assert (await server.http.head(bare, headers=token)).status_code == 200
+    for wrong in (bare, bare + "?key=" + "0" * 32, address.replace("tracks/kept", "tracks/other")):
+        assert (await server.http.get(wrong)).status_code == 401
+    assert (await server.http.get(bare.rsplit("/", 1)[0] + "/other.wav", headers=token)).status_code == 404
+    assert (await server.http.get(bare.replace("tracks/kept", "tracks/other"), headers=token)).status_code == 404
+
+
+async def test_every_route_is_behind_the_same_guard(reach):
+    server = await reach("secret")
+    token = {"Authorization": "Bearer secret"}
+    for method, path in (("GET", "/health"), ("GET", "/tracks/kept/x"), ("POST", "/uploads"), ("POST", "/mcp"), ("GET", "/x")):
+        for headers, expected in (
+            ({}, 401),
+            ({"Authorization": "Bearer wrong"}, 401),
+            ({"Authorization": "Basic secret"}, 401),
+            (token | {"Host": "evil.example"}, 421),
+            (token | {"Origin": "https://evil.example"}, 403),
+        ):
+            refused = await server.http.request(method, path, headers=headers)
+            assert refused.status_code == expected, (method, path, headers)
+    allowed = await server.http.get("/health", headers=token | {"Origin": str(server.http.base_url).rstrip("/")})
+    assert (allowed.status_code, allowed.json()["status"]) == (200, "ok")
+
+
+async def test_an_upload_must_be_audio_and_answers_an_address_for_audio_url(reach):
+    server = await reach()
+    song = io.BytesIO()
+    soundfile.write(song, np.zeros((48000, 2), np.int16), 48000, format="FLAC")
+    answer = await server.http.post("/uploads", content=song.getvalue())
+    assert answer.status_code == 201
+    facts = answer.json()
+    scheme, _, name = facts["url"].partition("://")
+    assert (scheme, facts["content_type"], facts["duration"]) == ("upload", "audio/flac", 1)
+    assert name.endswith(".flac")
+    refused = await server.http.post("/uploads", content=b"#!/bin/sh\n" * 100)
+    assert refused.status_code == 422
+    assert "WAV, FLAC, MP3 or OGG" in refused.json()["error"]["message"]
+    kept = server.process.folder / "data" / "uploads"
+    assert [path.name for path in kept.iterdir()] == [name]
+
+
+@pytest.fixture
+def uploading(settings):
+    """The upload route alone, with a small limit."""
+
+    async def post(content, *, most):
+        async def app(scope, receive, send):
+            from starlette.requests import Request
+
+            await (await files.upload(settings, Request(scope, receive), most=most))(scope, receive, send)
+
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
+            return await client.post("/", content=content)
+
+    return post
+
+
+async def test_an_upload_over_the_limit_is_refused_announced_or_not_and_leaves_nothing(uploading, settings):
+    async def unannounced():
+        for _ in range(3):
+            yield b"x" * 1000
+
+    for content in (b"x" * 3000, unannounced()):
+        answer = await uploading(content, most=2000)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "invalid_request")
+    assert list((settings.data_dir / "uploads").iterdir()) == []
+
+
+async def test_uploads_of_yesterday_are_cleared_by_the_next(uploading, settings):
+    folder = settings.data_dir / "uploads"
+    folder.mkdir(parents=True)
+    old, new = folder / "old.wav", folder / "new.wav"
+    for path in (old, new):
+        path.write_bytes(b"x")
+    import os
+
+    os.utime(old, (1, 1))
+    await uploading(b"x", most=2000)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "", "::", "music.example"])
+def test_off_loopback_it_refuses_to_start_without_a_token(studio, settings, host):
+    server = create_server(studio, settings, transport="http")
+    with pytest.raises(ConfigurationError, match="ACESTEP_TOKEN"):
+        http.http_app(server, settings, host=host)
+
+
+@pytest.mark.parametrize(("host", "name"), [("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "[2001:db8::7]"), ("127.0.0.1", "localhost")])
+async def test_with_a_token_it_answers_to_its_own_names_only(studio, settings, host, name):
+    from pydantic import SecretStr
+
+    settings = settings.model_copy(update={"token": SecretStr("secret")})
+    app = http.http_app(create_server(studio, settings, transport="http"), settings, host=host, allowed_hosts=["proxy.example"])
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), headers={"Authorization": "Bearer secret"}) as client:
+        for host_name, expected in ((f"{name}:8765", 200), (name, 200), ("proxy.example", 200), ("192.0.2.8", 421)):
+            answer = await client.get("http://192.0.2.7/health", headers={"Host": host_name})
+            assert answer.status_code == expected, host_name

@@ -1,0 +1,65 @@
+"""Hosts start a server just to look at it: that loads nothing a call alone needs, and touches nothing."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+BARE = """
+from mcp.server import MCPServer
+server = MCPServer("x")
+@server.tool()
+async def echo(text: str) -> str:
+    "Say it again."
+    return text
+server.run()
+"""
+OURS = "from acestep_mcp.cli import main; main([])"
+LATE = {
+    "httpx", "sqlite3", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer", "torch", "rich", "click",
+    "acestep_mcp.queue", "acestep_mcp.engines", "acestep_mcp.client", "acestep_mcp.studio", "acestep_mcp.assembly",
+    "acestep_mcp.library.jobs", "acestep_mcp.inputs", "acestep_mcp.server.http", "acestep_mcp.server.prompts",
+}  # fmt: skip
+TELL = "import atexit, json, sys; atexit.register(lambda: sys.stderr.write('MODULES ' + json.dumps(sorted(sys.modules))))\n"
+MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+LEGACY = [
+    {"id": 1, "method": "initialize", "params": HELLO},
+    {"method": "notifications/initialized"},
+    {"id": 2, "method": "resources/templates/list"},
+    {"id": 3, "method": "tools/list"},
+]
+DISCOVERY = [
+    {"id": 1, "method": "server/discover", "params": {"_meta": MODERN}},
+    {"id": 3, "method": "tools/list", "params": {"_meta": MODERN}},
+]
+
+
+def modules(code, messages, home):
+    """What the process had loaded when its client, having asked only these, was gone."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("ACESTEP", "FAL"))}
+    env |= {"HOME": str(home), "USERPROFILE": str(home), "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "XDG_MUSIC_DIR": ""}
+    lines = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
+    with subprocess.Popen(
+        [sys.executable, "-c", TELL + code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True, encoding="utf-8",
+    ) as server:  # fmt: skip
+        server.stdin.write(lines)
+        server.stdin.flush()
+        while json.loads(server.stdout.readline()).get("id") != 3:
+            pass
+        _, told = server.communicate(timeout=20)
+    return set(json.loads(told.rpartition("MODULES ")[2]))
+
+
+@pytest.mark.parametrize("messages", [LEGACY, DISCOVERY], ids=["legacy", "modern"])
+def test_being_looked_at_loads_nothing_that_only_calls_need_and_writes_nothing(tmp_path, messages):
+    home = tmp_path / "nothing"
+    home.mkdir()
+    bare = modules(BARE, LEGACY, home)
+    ours = modules(OURS, messages, home)
+    assert {name for name in ours - bare if name in LATE or name.partition(".")[0] in LATE} == set()
+    assert "acestep_mcp.server.stdio" in ours
+    assert list(home.iterdir()) == []
