@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
+import anyio.to_thread
 import httpx
 
 from acestep_mcp import __version__
@@ -75,19 +76,27 @@ class QueueClient:
         self.host = host
         self._transport = transport
         reach = reach or Reach()
-        self._reach = replace(reach, origins=reach.origins | host.own_origins, transport=transport or reach.transport)
+        self._reach = replace(reach, origins=reach.origins | host.own_origins, transport=transport)
         self._stack = AsyncExitStack()
         self._kept: httpx.AsyncClient
         self._fresh: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
-        scheme = httpx.URL(self.host.queue_url).scheme
-        certificates = self._reach.certificates or trust(scheme)
+        urls = (self.host.queue_url, self.host.rest_url)
+        scheme = "https" if any(url.startswith("https:") for url in urls) else "http"
+        certificates = self._reach.certificates
+        if certificates is None:
+            certificates = await anyio.to_thread.run_sync(trust, scheme)
+        if scheme == "https":
+            self._reach = replace(self._reach, certificates=certificates)
         self._kept = await self._stack.enter_async_context(self._client(certificates, keep=20))
         # A connection that the host has closed meanwhile would leave a submit in doubt: submits get fresh ones.
         self._fresh = self._kept
         if self._transport is None:
             self._fresh = await self._stack.enter_async_context(self._client(certificates, keep=0))
+        if self._transport is None and self.host.own_origins:
+            files = await self._stack.enter_async_context(httpx.AsyncHTTPTransport(verify=certificates))
+            self._reach = replace(self._reach, transport=files)
         return self
 
     async def __aexit__(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
+import anyio.to_thread
 import httpx
 
 from acestep_mcp.errors import InvalidRequest, QueueError
@@ -104,7 +105,10 @@ async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
 
 
 def trust(scheme: str) -> ssl.SSLContext:
-    """The certificates to trust: httpx's choice (it honours SSL_CERT_FILE), and none where TLS is not spoken."""
+    """The certificates to trust: httpx's choice (it honours SSL_CERT_FILE), and none where TLS is not spoken.
+
+    Reading them takes up to 0.1 s: do it in a thread.
+    """
     return httpx.create_ssl_context() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -117,8 +121,10 @@ async def _hop(
     hosts = [url.host] if own else await _addresses(url, reach)
     timeout = httpx.Timeout(patience.silence, connect=patience.connect)
     transport = reach.transport if own else None
-    verify = reach.certificates or trust(url.scheme)
-    client = httpx.AsyncClient(verify=verify, transport=transport, trust_env=False, timeout=timeout)
+    certificates = reach.certificates
+    if transport is None and certificates is None:
+        certificates = await anyio.to_thread.run_sync(trust, url.scheme)
+    client = httpx.AsyncClient(verify=certificates or True, transport=transport, trust_env=False, timeout=timeout)
     try:
         response = await _first_reached(client, partial(_request, client, method, url, body), hosts)
         try:
