@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from acestep_mcp.engines.draft.process import events
 from acestep_mcp.engines.draft.render import Renderer, available
+from acestep_mcp.engines.draft.score import VERSION
 
 if TYPE_CHECKING:
     from acestep_mcp.engines import Audio, Source, Step
     from acestep_mcp.requests import Request
 
-# Goes up when the same request and seed give other notes than before.
-VERSION = "1"
 _MODELS: dict[Renderer, str] = {"soundfont": "midi+TimGM6mb", "numpy": "midi+numpy"}
 
 

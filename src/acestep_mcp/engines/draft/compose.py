@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acestep_mcp.engines.draft.band import Seat, band
 from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.form import Part as FormPart
-from acestep_mcp.engines.draft.form import form
+from acestep_mcp.engines.draft.form import form, form_plan
 from acestep_mcp.engines.draft.frame import Frame, new_frame
 from acestep_mcp.engines.draft.levels import controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, Stretch
@@ -29,6 +29,7 @@ class Brief:
     dice: Dice
     frame: Frame | None = None
     form: tuple[FormPart, ...] = ()
+    new_lines: frozenset[str] = frozenset()
 
 
 def compose(brief: Brief) -> Score:
@@ -37,7 +38,12 @@ def compose(brief: Brief) -> Score:
     parts = tuple(_part(song, seat) for seat in band(song))
     sections = tuple(_stretches(song))
     return Score(
-        tuple(part for part in parts if part.notes), song.frame.seconds, sections, song.frame.ending, _plan(brief, song)
+        parts=tuple(part for part in parts if part.notes),
+        seconds=song.frame.seconds,
+        sections=sections,
+        ending=song.frame.ending,
+        form=tuple(span.part for span in song.spans),
+        plan=_plan(brief, song),
     )
 
 
@@ -47,7 +53,7 @@ def sketch(brief: Brief) -> Song:
     frame = brief.frame or new_frame(wanted, brief.seconds, brief.dice)
     dance = wanted.genre.name in _DANCE
     parts = brief.form or form(brief.lyrics, frame.bars, frame.bar, rap=wanted.rap, dance=dance)
-    return outline(wanted, frame, parts, brief.dice)
+    return replace(outline(wanted, frame, parts, brief.dice), new_lines=brief.new_lines)
 
 
 def _part(song: Song, seat: Seat) -> Part:
@@ -112,13 +118,12 @@ def _plan(brief: Brief, song: Song) -> dict[str, object]:
     return {
         "seed": brief.dice.seed,
         "tags": brief.tags,
-        "lyrics": brief.lyrics,
         "tempo": frame.tempo,
         "key": frame.key.name,
         "scale": frame.scale,
-        "metre": frame.metre,
+        "meter": frame.metre,
         "genre": song.style.genre.name,
         "progressions": song.progressions,
-        "sections": [[part.name, part.kind, part.bars, len(part.lines)] for part in (span.part for span in song.spans)],
+        "sections": form_plan([span.part for span in song.spans]),
         "frame": frame.plan(),
     }

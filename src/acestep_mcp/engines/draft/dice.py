@@ -22,3 +22,7 @@ class Dice:
         if self.fresh is not None and random.Random(f"{self.fresh}?{name}").random() < self.variance * weight:
             return random.Random(f"{self.fresh}/{name}")
         return random.Random(f"{self.seed}/{name}")
+
+    def anew(self, name: str) -> random.Random:
+        """The stream of the fresh seed, where there is one."""
+        return random.Random(f"{self.seed if self.fresh is None else self.fresh}/{name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from acestep_mcp.requests import is_instrumental
 
@@ -29,13 +30,17 @@ _DANCE = ("intro", "build", "drop", "break", "build", "drop", "outro")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`bars` long, `lines` are sung in it, `intensity` from 0 (a whisper) to 1 (all there is)."""
+    """`bars` long, `lines` are sung in it, `intensity` from 0 (a whisper) to 1 (all there is).
+
+    `into` counts the bars of its section that lie before this part of it.
+    """
 
     name: str
     kind: str
     bars: int
     lines: tuple[str, ...] = ()
     intensity: float = 0.5
+    into: int = 0
 
 
 def form(lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False) -> tuple[Part, ...]:
@@ -47,6 +52,15 @@ def form(lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance
     else:
         parts = _sung(marked, bars, bar_seconds, _RAPPED_LINE if rap else _SUNG_LINE)
     return _numbered(_growing(parts))
+
+
+def lead_up(bars: int) -> tuple[Part, ...]:
+    """A beginning for a song that follows: quiet first, then fuller."""
+    first = max(1, bars // 2)
+    parts = [Part("intro", "intro", first, (), 0.4)]
+    if bars > first:
+        parts.append(Part("lead-up", "verse", bars - first, (), 0.6))
+    return tuple(parts)
 
 
 def sung_lines(lyrics: str) -> list[str]:
@@ -62,6 +76,58 @@ def with_words(parts: Sequence[Part], lyrics: str) -> tuple[Part, ...]:
         new = _dealt([line for part in new for line in part.lines], [parts[number] for number in old])
     words = dict(zip(old, (part.lines for part in new), strict=False))
     return tuple(replace(part, lines=words.get(number, ())) for number, part in enumerate(parts))
+
+
+def window_form(parts: Sequence[Part], window: tuple[int, int], lyrics: str, bar_seconds: float) -> tuple[Part, ...]:
+    """The sections with other words between two bars, `window`.
+
+    Words for as many lines as the whole song has are the whole song's; others are sung inside the window alone,
+    in sections of their own where they carry marks.
+    """
+    first, last = window
+    lines = sung_lines(lyrics)
+    if lines and len(lines) == sum(len(part.lines) for part in parts):
+        return with_words(parts, lyrics)
+    inside = _cut(parts, first, last)
+    if lines and any(_mark(line) for line in lyrics.splitlines()):
+        inside = list(form(lyrics, last - first, bar_seconds))
+    else:
+        inside = _dealt(lines, inside)
+    total = sum(part.bars for part in parts)
+    return (*_cut(parts, 0, first), *inside, *_cut(parts, last, total))
+
+
+def _cut(parts: Sequence[Part], first: int, last: int) -> list[Part]:
+    """What lies between two bars, without its words."""
+    found, bar = [], 0
+    for part in parts:
+        begin, end = max(first, bar), min(last, bar + part.bars)
+        if begin < end:
+            found.append(replace(part, bars=end - begin, lines=(), into=part.into + begin - bar))
+        bar += part.bars
+    return found
+
+
+def form_plan(parts: Sequence[Part]) -> list[list[Any]]:
+    """The sections as JSON."""
+    return [[part.name, part.kind, part.bars, round(part.intensity, 3), list(part.lines), part.into] for part in parts]
+
+
+def planned_form(plan: Any, bars: int) -> tuple[Part, ...] | None:
+    """The sections of a plan; None where it does not hold sections that fill `bars` bars."""
+    if not isinstance(plan, list):
+        return None
+    parts = []
+    for row in plan:
+        match row:
+            case [str(name), str(kind), int(size), int() | float() as intensity, list(lines), int(into)]:
+                known = kind in _INTENSITY and size > 0 and 0 <= intensity <= 1 and into >= 0
+                if not known or not all(isinstance(line, str) for line in lines):
+                    return None
+                parts.append(Part(name, kind, size, tuple(lines), float(intensity), into))
+            case _:
+                return None
+    return tuple(parts) if parts and sum(part.bars for part in parts) == bars else None
 
 
 def _singable(parts: Sequence[Part]) -> list[int]:
@@ -217,7 +283,8 @@ def _growing(parts: Sequence[Part]) -> list[Part]:
         again = seen.get(part.kind, 0)
         seen[part.kind] = again + 1
         top = 0.1 if part.kind == "chorus" and lasts["chorus"] == number and again else 0.0
-        grown.append(replace(part, intensity=min(1.0, _INTENSITY[part.kind] + 0.06 * min(again, 2) + top)))
+        intensity = min(1.0, _INTENSITY[part.kind] + 0.06 * min(again, 2) + top)
+        grown.append(replace(part, intensity=round(intensity, 3)))
     return grown
 
 

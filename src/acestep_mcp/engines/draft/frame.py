@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from acestep_mcp.engines.draft.dice import Dice
@@ -11,6 +12,7 @@ from acestep_mcp.engines.draft.tags import Style
 
 METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes in a bar
 _HOLD = 2.6  # seconds the last chord rings
+_SHORT_HOLD = 1.2  # where the tempo may not give way
 _FIT = 0.05  # how far the tempo may give way so that the song ends where it should
 
 
@@ -101,6 +103,18 @@ def new_frame(style: Style, seconds: float, dice: Dice) -> Frame:
     if ending == "fade":
         bars = max(1, int(-(-seconds // (60 / tempo * METRES[metre]))))
     return Frame(round(tempo, 4), metre, key.tonic, key.scale, bars, seconds, 0.0, round(slowing, 4), ending)
+
+
+def continued(old: Frame, seconds: float, ending: str) -> Frame:
+    """The same grid from the end of `old` on, for `seconds` more; bar 0 is the one that is under way there."""
+    phase = -((old.seconds - old.phase) % old.bar)
+    if old.bar + phase < 0.01:
+        phase = 0.0
+    ending = "ring" if ending == "fade" and seconds < 12 else ending
+    hold = 0.0 if ending == "fade" else min(_SHORT_HOLD, 0.3 * seconds)
+    room = (seconds - hold - phase) / old.bar
+    bars = max(1, math.ceil(room - 0.001) if ending == "fade" else int(room))
+    return replace(old, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending=ending)
 
 
 def _key(style: Style, dice: Dice) -> Key:

@@ -66,7 +66,8 @@ def _sung(song: Song, span: Span) -> Iterator[Tone]:
         ends = _grid(span.length * (number + 1) / count)
         answers = number == count - 1 or number % 2 == 1
         phrase = Phrase(span.beat + begins, max(0.5, ends - begins), span.part.kind, answers)
-        rng = song.dice.stream(f"tune/{span.part.kind}/{letters[number % 4]}", 3.0)
+        name = f"tune/{span.part.kind}/{letters[number % 4]}"
+        rng = song.dice.anew(name) if line in song.new_lines else song.dice.stream(name, 3.0)
         yield from sing(syllables(line), phrase, ground, rng, 0.3 if song.style.rap else 1.0)
 
 

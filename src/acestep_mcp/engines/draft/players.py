@@ -172,7 +172,7 @@ def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: rando
     yield from (hit for hit in drums.bar(rows, full, rng) if hit.beat < cut)
     if filling:
         yield from drums.fill(beats, beats - cut, rng)
-    if bar == 0 and full >= 0.6 and rows and span.beat > 0:
+    if bar == 0 and not span.part.into and full >= 0.6 and rows and span.beat > 0:
         yield drums.Hit(0, drums.PIECES["Z"], round(70 + 25 * full))
 
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from acestep_mcp.engines.draft.form import Part as FormPart
+
+# Goes up when the same request and seed give other notes than before.
+VERSION = "1"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -52,4 +57,5 @@ class Score:
     seconds: float
     sections: tuple[Stretch, ...] = ()
     ending: str = "ring"
+    form: tuple[FormPart, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)

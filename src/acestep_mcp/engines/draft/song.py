@@ -31,7 +31,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """Everything the players share. `chords` has one chord a beat, `progressions` the numerals by kind of section."""
+    """Everything the players share. `chords` has one chord a beat, `progressions` the numerals by kind of section.
+
+    `new_lines` are sung to tunes of the fresh seed, whatever the variance.
+    """
 
     style: Style
     frame: Frame
@@ -39,6 +42,7 @@ class Song:
     spans: tuple[Span, ...]
     chords: tuple[Chord, ...]
     progressions: dict[str, str]
+    new_lines: frozenset[str] = frozenset()
 
     @property
     def beats(self) -> int:
@@ -66,7 +70,7 @@ def outline(style: Style, frame: Frame, form: Sequence[FormPart], dice: Dice) ->
     chords: list[Chord] = []
     for span in spans:
         numerals = progressions.setdefault(span.part.kind, _progression(style, frame, span.part.kind, dice))
-        chords.extend(_chords(numerals.split(), span, frame, dice))
+        chords.extend(_chords(numerals.split(), span, frame))
     if frame.ending in {"ring", "slow"} and len(chords) > 2 * frame.beats:
         dominant = chord("V" if not frame.key.minor or frame.key.scale == "harmonic minor" else "VII", frame.key)
         chords[-frame.beats :] = [dominant] * frame.beats
@@ -85,11 +89,12 @@ def _progression(style: Style, frame: Frame, kind: str, dice: Dice) -> str:
     return order[place % len(order)]
 
 
-def _chords(numerals: Sequence[str], span: Span, frame: Frame, dice: Dice) -> Iterator[Chord]:
+def _chords(numerals: Sequence[str], span: Span, frame: Frame) -> Iterator[Chord]:
     """One chord a bar, one in two bars where bars are short or the music stands still."""
     slow = frame.bar < 1.45 or (
         frame.bar < 2.4 and span.part.kind in {"intro", "bridge", "break"} and span.part.bars >= 8
     )
     bars = 2 if slow and span.part.bars >= 2 * len(numerals) else 1
     for beat in range(span.length):
-        yield chord(numerals[beat // frame.beats // bars % len(numerals)], frame.key)
+        bar = span.part.into + beat // frame.beats
+        yield chord(numerals[bar // bars % len(numerals)], frame.key)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from acestep_mcp import requests
 from acestep_mcp.engines import Audio, Section, Source, Step
+from acestep_mcp.engines.draft import remake
 from acestep_mcp.engines.draft.compose import Brief, compose
 from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.mix import mastered, silence
-from acestep_mcp.engines.draft.render import RATE, Renderer, chunks, perform
-from acestep_mcp.errors import InvalidRequest
+from acestep_mcp.engines.draft.perform import played
+from acestep_mcp.engines.draft.render import Renderer
+from acestep_mcp.engines.draft.score import VERSION
+from acestep_mcp.engines.edits import check_source, minimum_guidance
+from acestep_mcp.errors import GenerationFailed
+from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from acestep_mcp.engines.draft.score import Part
+_SILENT_FIELDS = frozenset(Request.model_fields) - {"seed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +35,53 @@ class Job:
 def song(job: Job) -> Iterator[Step | Audio]:
     """Compose, play and level what the job asks for. Raises InvalidRequest for values the source cannot fit."""
     request = getattr(requests, job.endpoint).parse(job.request)
-    if isinstance(request, requests.TextToAudio):
-        yield from _new_song(request, job.renderer)
-        return
-    raise InvalidRequest("The draft engine cannot edit songs yet.")
+    notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored(request))
+    for event in _events(request, job.source, job.renderer):
+        yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
 
-def _new_song(request: requests.TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:
+def _events(request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
+    if isinstance(request, TextToAudio):
+        return _new_song(request, renderer)
+    if source is None:
+        raise GenerationFailed(f"{type(request).__name__} came without the song it edits; report this.")
+    check_source(request, source.sound.seconds)
+    match request:
+        case AudioInpaint():
+            return remake.inpainted(request, source, renderer)
+        case AudioOutpaint():
+            return remake.outpainted(request, source, renderer)
+        case AudioToAudio(edit_mode="lyrics"):
+            return remake.reworded(request, source, renderer)
+        case AudioToAudio():
+            return remake.remixed(request, source, renderer)
+    raise GenerationFailed(f"The draft engine has no {type(request).__name__}; report this.")
+
+
+def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:
     yield Step("composing", 0, 1)
     score = compose(Brief(request.tags, request.lyrics, request.duration, Dice(request.seed or 0)))
     music = silence(score.seconds)
     yield from played(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
     sound = mastered(music, score.ending)
-    sections = tuple(Section(s.name, s.start, s.end) for s in score.sections)
-    yield Audio(sound, request.tags, request.lyrics, _notes(renderer), sections, score.plan)
+    sections = tuple(Section(stretch.name, stretch.start, stretch.end) for stretch in score.sections)
+    lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
+    plan = {**score.plan, "made_by": [VERSION, renderer]}
+    yield Audio(sound, request.tags, lyrics, (), sections, plan)
 
 
-def played(parts: Sequence[Part], renderer: Renderer, out: NDArray[np.float32], start: float = 0.0) -> Iterator[Step]:
-    """Play the notes that begin within `out`, which begins at `start` seconds, into it."""
-    work = chunks(parts, start, start + len(out) / RATE)
-    for done in perform(work, renderer, out, start):
-        yield Step("rendering", done, len(work))
-
-
-def _notes(renderer: Renderer) -> tuple[str, ...]:
+def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:
     if renderer == "numpy":
         return ("Played by a plain synthesiser: the SoundFont renderer has no build for this machine.",)
     return ()
+
+
+def _ignored(request: Request) -> tuple[str, ...]:
+    """The fields that were given and steer a diffusion model only."""
+    given = sorted(
+        name
+        for name in request.model_fields_set & _SILENT_FIELDS
+        if getattr(request, name) != type(request).model_fields[name].default
+    )
+    return (f"The draft engine is no diffusion model; without effect: {', '.join(given)}.",) if given else ()
