@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, signal
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.splice import to_float
+from acestep_mcp.audio.splice import columns, to_float
 
 _OFFSET = -0.691
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
@@ -57,10 +57,9 @@ def loudness(samples: NDArray[Any], rate: int) -> float:
 
     A sound under 0.4 s, for which the standard has no block, is taken as one block.
     """
-    columns = samples.reshape(len(samples), -1).T
     if not len(samples):
         return -math.inf
-    power = _block_powers(columns, rate)
+    power = _block_powers(columns(samples).T, rate)
     gated = power[power > _power(_ABSOLUTE_GATE)]
     if not len(gated):
         return -math.inf
@@ -107,7 +106,7 @@ def level(
 
 def loudness_curve(samples: NDArray[Any], rate: int, hop: float = 0.1) -> NDArray[np.float64]:
     """RMS over 0.4 s around the middle of every `hop` seconds, all channels together; full scale square wave is 1."""
-    squares = np.square(samples.reshape(len(samples), -1).astype(np.float64)).mean(axis=1)
+    squares = np.square(columns(samples).astype(np.float64)).mean(axis=1)
     total = np.concatenate([[0.0], np.cumsum(squares)])
     count = max(1, math.ceil(len(squares) / (hop * rate)))
     middles = (np.arange(count) + 0.5) * hop * rate
@@ -131,20 +130,20 @@ def follow_curve(
     return np.asarray(samples * (gain if samples.ndim == 1 else gain[:, None]), np.float32)
 
 
-def _block_powers(columns: NDArray[Any], rate: int) -> NDArray[np.float64]:
-    """Mean square of every K-weighted block, summed over the channels (left, right and mono weigh the same)."""
+def _block_powers(channels: NDArray[Any], rate: int) -> NDArray[np.float64]:
+    """Mean square of every K-weighted block, summed over them (left, right and mono weigh the same)."""
     hop = max(1, round(_HOP * rate))
     sections = _k_weighting(rate)
-    if columns.shape[1] < _HOPS_PER_BLOCK * hop:
-        weighted = signal.sosfilt(sections, columns.astype(np.float64), axis=1)
+    if channels.shape[1] < _HOPS_PER_BLOCK * hop:
+        weighted = signal.sosfilt(sections, channels.astype(np.float64), axis=1)
         return np.atleast_1d(np.square(weighted).mean(axis=1).sum())
-    state = np.zeros((len(sections), len(columns), 2))
+    state = np.zeros((len(sections), len(channels), 2))
     energies: list[NDArray[np.float64]] = []
-    stop = columns.shape[1] // hop * hop
+    stop = channels.shape[1] // hop * hop
     for start in range(0, stop, _HOPS_AT_ONCE * hop):
-        part = np.ascontiguousarray(columns[:, start : min(start + _HOPS_AT_ONCE * hop, stop)], dtype=np.float64)
+        part = np.ascontiguousarray(channels[:, start : min(start + _HOPS_AT_ONCE * hop, stop)], dtype=np.float64)
         weighted, state = signal.sosfilt(sections, part, axis=1, zi=state)
-        hops = weighted.reshape(len(columns), -1, hop)
+        hops = weighted.reshape(len(channels), -1, hop)
         energies.append(np.einsum("chs,chs->h", hops, hops))
     total = np.concatenate([[0.0], np.cumsum(np.concatenate(energies))])
     sums = np.maximum(total[_HOPS_PER_BLOCK:] - total[:-_HOPS_PER_BLOCK], 0.0)
@@ -181,24 +180,24 @@ def _limited(samples: NDArray[np.float32], rate: int, ceiling: float) -> NDArray
     """
     if not len(samples) or _peak(samples) <= ceiling:
         return samples
-    columns = samples.reshape(len(samples), -1)
-    gain = _limiter_gain(columns, rate, ceiling)
-    limited = np.clip(columns * gain[:, None], -np.float32(ceiling), np.float32(ceiling))
+    music = columns(samples)
+    gain = _limiter_gain(music, rate, ceiling)
+    limited = np.clip(music * gain[:, None], -np.float32(ceiling), np.float32(ceiling))
     return np.asarray(limited.reshape(samples.shape), np.float32)
 
 
-def _limiter_gain(columns: NDArray[np.float32], rate: int, ceiling: float) -> NDArray[np.float32]:
+def _limiter_gain(music: NDArray[np.float32], rate: int, ceiling: float) -> NDArray[np.float32]:
     step = max(1, round(_LIMITER_STEP * rate))
     reach = max(1, round(_LIMITER_SECONDS / _LIMITER_STEP))
-    starts = np.arange(0, len(columns), step)
+    starts = np.arange(0, len(music), step)
     peaks = np.maximum(
-        np.maximum.reduceat(columns, starts, axis=0).max(axis=1),
-        -np.minimum.reduceat(columns, starts, axis=0).min(axis=1),
+        np.maximum.reduceat(music, starts, axis=0).max(axis=1),
+        -np.minimum.reduceat(music, starts, axis=0).min(axis=1),
     )
     wanted = ceiling / np.maximum(peaks, ceiling)
     held = ndimage.minimum_filter1d(wanted, 2 * reach + 3, mode="nearest")
     smooth = ndimage.uniform_filter1d(held.astype(np.float64), 2 * reach + 1, mode="nearest")
-    gain = np.interp(np.arange(len(columns)), starts + (step - 1) / 2, smooth)
+    gain = np.interp(np.arange(len(music)), starts + (step - 1) / 2, smooth)
     return np.asarray(gain, np.float32)
 
 

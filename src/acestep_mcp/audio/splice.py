@@ -37,8 +37,12 @@ def from_float(samples: NDArray[Any], sample_rate: int, bits: int) -> Sound:
 
     `from_float(to_float(sound), ...)` gives the same samples.
     """
-    columns = samples.reshape(len(samples), -1)
-    return Sound(quantised(columns, bits), sample_rate, 24 if bits == 24 else 16)
+    return Sound(quantised(columns(samples), bits), sample_rate, 24 if bits == 24 else 16)
+
+
+def columns(samples: NDArray[Any]) -> NDArray[Any]:
+    """Samples as [frames, channels], whatever they came as."""
+    return samples[:, None] if samples.ndim == 1 else samples
 
 
 def conform(sound: Sound, like: Sound) -> Sound:

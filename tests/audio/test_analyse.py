@@ -1,0 +1,90 @@
+"""Tempo, beat and key of synthesised music are found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from acestep_mcp.audio import Sound
+from acestep_mcp.audio.analyse import NOTES, beat_phase, estimate_key, estimate_tempo
+from acestep_mcp.audio.splice import from_float
+
+SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
+
+
+def drums(bpm: float, first: float = 0.0, seconds: float = 15.0, rate: int = 44_100) -> Sound:
+    """Bass drum on one and three, snare on two and four, a soft hi-hat on every eighth."""
+    random = np.random.default_rng(1)
+    sound = np.zeros(round(seconds * rate))
+    time = np.arange(round(0.12 * rate)) / rate
+    kick = np.sin(2 * np.pi * 60 * time) * np.exp(-time * 25)
+    snare = random.normal(0, 0.5, len(time)) * np.exp(-time * 35)
+    hat = random.normal(0, 0.08, len(time)) * np.exp(-time * 90)
+    step = 0
+    while (at := round((first + step * 30 / bpm) * rate)) + len(time) < len(sound):
+        hits = [hat] if step % 2 else [hat, kick if step % 4 == 0 else snare]
+        sound[at : at + len(time)] += sum(hits)
+        step += 1
+    return from_float(sound * 0.5, rate, 16)
+
+
+def chords(tonic: int, mode: str, rate: int = 22_050) -> Sound:
+    """Tonic, fourth, fifth and tonic again as triads, a scale above them; plucked tones of five partials."""
+    scale = SCALES[mode]
+    sound = np.zeros(rate * 13)
+    for beat in range(24):
+        root = (0, 3, 4, 0)[beat // 2 % 4]
+        degrees = [root, root + 2, root + 4, 14 + beat % 7]
+        for degree in degrees:
+            note = 48 + tonic + scale[degree % 7] + 12 * (degree // 7)
+            pluck(sound, note, beat * rate // 2, rate)
+    return from_float(sound * 0.08, rate, 16)
+
+
+def pluck(sound: np.ndarray, note: int, at: int, rate: int) -> None:
+    time = np.arange(rate // 2) / rate
+    hertz = 440 * 2 ** ((note - 69) / 12)
+    sound[at : at + len(time)] += sum(np.sin(2 * np.pi * hertz * h * time) / h for h in range(1, 6)) * np.exp(-time * 4)
+
+
+@pytest.mark.parametrize("bpm", [62, 72.5, 80, 92, 100, 113.3, 120, 128, 140, 150])
+def test_the_tempo_of_a_drum_beat_is_found_to_a_tenth(bpm):
+    assert estimate_tempo(drums(bpm)) == pytest.approx(bpm, abs=0.1)
+
+
+@pytest.mark.parametrize("bpm", [165, 174, 190])
+def test_a_fast_tempo_is_found_itself_or_at_half_speed(bpm):
+    got = estimate_tempo(drums(bpm))
+    assert min(abs(got - bpm), abs(got - bpm / 2)) < 0.2
+
+
+@pytest.mark.parametrize(("bpm", "first"), [(120, 0.0), (120, 0.1), (90, 0.3), (140, 0.4), (75, 0.7)])
+def test_the_first_beat_is_found_to_fifteen_milliseconds(bpm, first):
+    got = beat_phase(drums(bpm, first), bpm)
+    period = 60 / bpm
+    assert 0 <= got < period
+    assert abs((got - first + period / 2) % period - period / 2) < 0.015
+
+
+@pytest.mark.parametrize("mode", ["major", "minor"])
+@pytest.mark.parametrize("tonic", range(12))
+def test_the_key_of_a_cadence_is_found(tonic, mode):
+    assert estimate_key(chords(tonic, mode)) == f"{NOTES[tonic]} {mode}"
+
+
+def test_rate_and_channels_do_not_matter():
+    mono = drums(100, rate=96_000)
+    stereo = Sound(np.repeat(mono.pcm, 2, axis=1), 96_000)
+    assert estimate_tempo(stereo) == pytest.approx(100, abs=0.1)
+    low = drums(100, rate=8000)
+    assert estimate_tempo(low) == pytest.approx(100, abs=0.2)
+
+
+@pytest.mark.parametrize("frames", [1, 500, 5000, 40_000])
+@pytest.mark.parametrize("loud", [0, 1])
+def test_what_has_no_pulse_and_no_tone_still_gets_an_answer(noise, frames, loud):
+    pcm = noise(1.0).pcm[:frames] * loud
+    sound = Sound(pcm, 48_000)
+    assert 60 <= estimate_tempo(sound) <= 200
+    assert 0 <= beat_phase(sound, 120) < 0.5
+    assert estimate_key(sound).split()[0] in NOTES
