@@ -13,8 +13,9 @@ import anyio
 import httpx
 import pytest
 
-from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.errors import ConfigurationError, StorageError
 from acestep_mcp.queue.app import QueueOptions, serving
+from acestep_mcp.queue.records import Records
 
 SERVER = Path(__file__).with_name("run_engine.py")
 APP = "/fal-ai/ace-step"
@@ -147,6 +148,9 @@ async def test_orderly_stops_never_use_a_job_up(embedded, tmp_path):
         async with embedded(database=database) as desk:
             ticket = ticket or await desk.submit(body={"tags": "hold"})
             await desk.running()
+    records = Records(database)
+    assert [(job.state, job.attempts) for job in records.all()] == [("IN_QUEUE", 0)]
+    records.close()
     async with embedded(database=database) as desk:
         desk.engine.release.set()
         assert (await desk.end(ticket)).status_code == 200
@@ -176,8 +180,6 @@ async def test_a_direct_caller_of_an_earlier_server_is_not_worked_for(embedded, 
 
 @pytest.mark.anyio
 async def test_a_database_that_cannot_be_used_says_so(embedded, tmp_path):
-    from acestep_mcp.errors import StorageError
-
     database = tmp_path / "jobs.sqlite3"
     database.write_bytes(b"this is no database, and longer than a header of one would be" * 100)
     with pytest.raises(StorageError, match="cannot be used"):
