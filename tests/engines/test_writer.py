@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the prompts of ten languages are what is tested
 import os
 import re
 import socket
@@ -53,7 +54,9 @@ def test_a_sung_line_has_five_to_nine_seconds(duration, seed):
     assert max(1, duration / 9 - 2) <= count <= max(1, duration / 5)
 
 
-@pytest.mark.parametrize("prompt", [SEA, "happy pop about summer", "folk", "slow ballad", "drum and bass about rain, sung"])
+@pytest.mark.parametrize(
+    "prompt", [SEA, "happy pop about summer", "folk", "slow ballad", "drum and bass about rain, sung"]
+)
 def test_a_minute_carries_eight_to_twelve_sung_lines(prompt):
     counts = {len(sung_lines(song(prompt, seed=seed).lyrics)) for seed in range(40)}
     assert counts <= set(range(8, 13))
@@ -153,7 +156,9 @@ def test_the_same_seed_gives_the_same_words_in_every_process():
     answers = set()
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        answers.add(subprocess.run([sys.executable, "-c", code, SEA], env=environment, capture_output=True, check=True).stdout)
+        answers.add(
+            subprocess.run([sys.executable, "-c", code, SEA], env=environment, capture_output=True, check=True).stdout
+        )
     assert len(answers) == 1
     assert answers.pop().decode().strip() == ascii(song(SEA, duration=90, seed=5))
 
@@ -207,7 +212,10 @@ def test_the_flag_silences_any_prompt():
     assert "voice" not in words.tags
 
 
-@pytest.mark.parametrize("prompt", ["a song with an instrumental break, pop", "ambient song about the stars", "techno", "not instrumental, rock"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["a song with an instrumental break, pop", "ambient song about the stars", "techno", "not instrumental, rock"],
+)
 def test_a_prompt_that_only_sounds_instrumental_is_sung(prompt):
     assert sung_lines(song(prompt).lyrics)
 
@@ -369,7 +377,12 @@ def test_every_book_holds_what_the_writer_asks_of_it(language):
     english = songbook("en")
     assert len(book.of("hook any")) >= 4
     assert len(book.of("hook plain")) >= 4
-    assert all("{s}" in " ".join(couplet) for name in book.couplets if name.startswith("hook") and "plain" not in name for couplet in book.of(name))
+    assert all(
+        "{s}" in " ".join(couplet)
+        for name in book.couplets
+        if name.startswith("hook") and "plain" not in name
+        for couplet in book.of(name)
+    )
     assert set(book.themes) <= set(english.themes)
     lines = [line for couplets in book.couplets.values() for couplet in couplets for line in couplet]
     assert len(set(lines)) == len(lines)
@@ -387,7 +400,10 @@ def test_a_book_with_a_broken_couplet_is_refused():
 
 
 def test_a_long_line_is_parted_where_a_singer_breathes():
-    assert halves("There's salt on the window and salt on my skin") == ("There's salt on the window", "and salt on my skin")
+    assert halves("There's salt on the window and salt on my skin") == (
+        "There's salt on the window",
+        "and salt on my skin",
+    )
     book = songbook("en")
     for theme in book.themes.values():
         for line in (line for couplet in theme.couplets for line in couplet):
@@ -415,5 +431,3 @@ def test_every_length_of_every_pace_has_a_form():
             for rapped in (False, True):
                 fewest, most = pace(bpm, rapped=rapped).lines(duration)
                 assert 1 <= fewest <= most
-
-
