@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import ResourceListChangedNotification
 
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.server.app import create_server
@@ -27,7 +28,13 @@ def house(tmp_path):
 @eras
 async def test_a_song_is_made_kept_listed_read_back_deleted_and_restored(house, era):
     server = create_server(lambda: open_studio(house), house, transport="stdio")
-    async with Client(server, mode=era) as client:
+    changed = anyio.Event()
+
+    async def hear(message):
+        if isinstance(message, ResourceListChangedNotification):
+            changed.set()
+
+    async with Client(server, mode=era, message_handler=hear) as client:
         made = await client.call_tool("text_to_audio", {"tags": "lofi, piano", "duration": 5, "seed": 3})
         facts = made.structured_content
         assert not made.is_error, made.content[0].text
@@ -53,6 +60,10 @@ async def test_a_song_is_made_kept_listed_read_back_deleted_and_restored(house, 
         assert len((await client.list_resources()).resources) == 2
         restored = await client.call_tool("delete_track", {"track_id": track, "restore": True})
         assert restored.structured_content["track"]["file_path"] == facts["track"]["file_path"]
+
+        if era == "legacy":
+            with anyio.fail_after(5):
+                await changed.wait()
 
         status = (await client.call_tool("status", {})).structured_content
         assert (status["backend"], status["reachable"], status["problems"]) == ("draft", True, [])

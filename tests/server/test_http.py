@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ResourceListChangedNotification
 
 from acestep_mcp.errors import ConfigurationError
 from acestep_mcp.server import files, http
@@ -244,3 +245,44 @@ async def test_with_a_token_it_answers_to_its_own_names_only(studio, settings, h
         for host_name, expected in ((f"{name}:8765", 200), (name, 200), ("proxy.example", 200), ("192.0.2.8", 421)):
             answer = await client.get("http://192.0.2.7/health", headers={"Host": host_name})
             assert answer.status_code == expected, host_name
+
+
+async def test_clients_of_both_eras_are_told_when_a_song_is_deleted(reach):
+    server = await reach()
+    url = str(server.http.base_url).rstrip("/") + "/mcp"
+    heard = anyio.Event()
+
+    async def hear(message):
+        if isinstance(message, ResourceListChangedNotification):
+            heard.set()
+
+    async with (
+        Client(url, mode="legacy", message_handler=hear) as legacy,
+        Client(url) as modern,
+        modern.listen(resources_list_changed=True) as events,
+    ):
+        await legacy.list_resources()
+        await modern.list_tools()
+        with anyio.fail_after(15):
+            while not heard.is_set():  # the legacy client's own stream may not be open yet
+                await modern.call_tool("delete_track", {"track_id": "kept"})
+                await anext(events)
+                await modern.call_tool("delete_track", {"track_id": "kept", "restore": True})
+                with anyio.move_on_after(0.2):
+                    await heard.wait()
+
+
+async def test_a_closed_session_is_forgotten(studio, settings):
+    """Guards the one private thing of the SDK that `Notices` uses."""
+    server = create_server(studio, settings, transport="http")
+    app = http.http_app(server, settings, host="127.0.0.1")
+    transport = httpx2.ASGITransport(app)
+    async with server.session_manager.run(), httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        [life] = server._lives
+        headers = BOTH | {"Mcp-Session-Id": await session(Reached(None, client))}
+        with anyio.fail_after(5):
+            while not life.notices.sessions:
+                await anyio.sleep(0)
+            await client.delete("/mcp", headers=headers)
+            while life.notices.sessions:
+                await anyio.sleep(0)

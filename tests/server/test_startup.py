@@ -54,11 +54,15 @@ def modules(code, messages, home):
     return set(json.loads(told.rpartition("MODULES ")[2]))
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    return modules(BARE, LEGACY, tmp_path_factory.mktemp("bare"))
+
+
 @pytest.mark.parametrize("messages", [LEGACY, DISCOVERY], ids=["legacy", "modern"])
-def test_being_looked_at_loads_nothing_that_only_calls_need_and_writes_nothing(tmp_path, messages):
+def test_being_looked_at_loads_nothing_that_only_calls_need_and_writes_nothing(bare, tmp_path, messages):
     home = tmp_path / "nothing"
     home.mkdir()
-    bare = modules(BARE, LEGACY, home)
     ours = modules(OURS, messages, home)
     assert {name for name in ours - bare if name in LATE or name.partition(".")[0] in LATE} == set()
     assert "acestep_mcp.server.stdio" in ours

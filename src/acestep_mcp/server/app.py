@@ -24,7 +24,6 @@ from mcp.types import (
     CompleteResult,
     Completion,
     GetPromptResult,
-    InputRequiredResult,
     ListResourcesResult,
     PaginatedRequestParams,
     PromptReference,
@@ -46,7 +45,7 @@ from acestep_mcp.server.tools import BY_NAME, Room, Tool, entries
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from acestep_mcp.server.prompts import FilePrompt
+    from acestep_mcp.server.prompts import PromptFile
     from acestep_mcp.studio import Studio
 
 logger = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ class AceStepServer(MCPServer[Life]):
         self._transport = transport
         bus = InMemorySubscriptionBus()
         self._bus = bus
-        self._lives: set[Opening] = set()
+        self._lives: list[Life] = []
         self.answers: Answers | None = None
         super().__init__(
             "acestep-mcp",
@@ -102,23 +101,24 @@ class AceStepServer(MCPServer[Life]):
 
     def end_waits(self) -> None:
         """The process is about to end: calls that wait answer with their job's handle now."""
-        for door in self._lives:
-            door.end_waits()
+        for life in self._lives:
+            life.door.end_waits()
 
     @property
     def door(self) -> Opening:
         """The way to the studio for routes beside MCP; there is one while the server runs over HTTP."""
-        return next(iter(self._lives))
+        return self._lives[0].door
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Life]:
         notices = Notices(self._bus)
         async with opening(self._open_studio, notices.follow) as door:
-            self._lives.add(door)
+            life = Life(door, Calls(door, self.answers), notices)
+            self._lives.append(life)
             try:
-                yield Life(door, Calls(door, self.answers), notices)
+                yield life
             finally:
-                self._lives.discard(door)
+                self._lives.remove(life)
 
     async def list_tools(self) -> list[ToolEntry]:
         return list(entries())
@@ -178,27 +178,27 @@ class AceStepServer(MCPServer[Life]):
         return [await resources.read(await _studio(context.request_context), str(uri))]
 
     @cached_property
-    def _prompts(self) -> tuple[FilePrompt, ...]:
+    def _prompts(self) -> tuple[PromptFile, ...]:
         """The prompt files, read when somebody first asks for prompts."""
         from acestep_mcp.server.prompts import load
 
         prompts = load()
         for prompt in prompts:
-            self.add_prompt(prompt)
+            self.add_prompt(prompt.prompt())
         return prompts
-
-    def _prompt(self, name: str) -> FilePrompt:
-        from acestep_mcp.server.prompts import named
-
-        return named(name, self._prompts)
 
     async def list_prompts(self) -> list[PromptEntry]:
         return await super().list_prompts() if self._prompts else []
 
     async def get_prompt(
-        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Life, Any] | None = None
-    ) -> GetPromptResult | InputRequiredResult:
-        return await super().get_prompt(self._prompt(name).name, arguments, context)
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Life, Any] | None = None,  # noqa: ARG002 - the SDK's signature
+    ) -> GetPromptResult:
+        from acestep_mcp.server.prompts import get
+
+        return get(name, arguments, self._prompts)
 
     async def _complete(self, ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
         name, start = params.argument.name, params.argument.value
@@ -210,9 +210,9 @@ class AceStepServer(MCPServer[Life]):
         return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
 
     async def _complete_prompt(self, ctx: RequestContext, prompt_name: str, argument: str, start: str) -> list[str]:
-        from acestep_mcp.server.prompts import complete, wants_tracks
+        from acestep_mcp.server.prompts import complete, named, wants_tracks
 
-        prompt = self._prompt(prompt_name)
+        prompt = named(prompt_name, self._prompts)
         ids = await resources.recent_ids(await _studio(ctx)) if wants_tracks(prompt, argument) else []
         return complete(prompt, argument, start, ids)
 

@@ -158,7 +158,7 @@ class Guard:
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
 
     def _has_key(self, request: Request) -> bool:
-        parts = request.url.path.split("/")
+        parts = request.scope["path"].split("/")
         if request.method not in ("GET", "HEAD") or len(parts) != 4 or parts[1] != "tracks":
             return False
         given = request.query_params.get("key", "")

@@ -17,19 +17,19 @@ class Notices:
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
-        self._sessions: dict[int, ServerSession] = {}
+        self.sessions: dict[int, ServerSession] = {}
 
     def join(self, ctx: ServerRequestContext[Any, Any]) -> None:
         """Remember a legacy connection until it closes."""
         session = ctx.session
         connection = session._connection  # noqa: SLF001 - the only thing that knows when a connection ends
-        self._sessions[id(connection)] = session
-        connection.exit_stack.callback(self._sessions.pop, id(connection), None)
+        self.sessions[id(connection)] = session
+        connection.exit_stack.callback(self.sessions.pop, id(connection), None)
 
     async def follow(self, studio: Studio) -> None:
         """Send notices for every change until cancelled."""
         async for track in studio.changes():
             await self._bus.publish(ResourcesListChanged())
             await self._bus.publish(ResourceUpdated(uri=track.uri))
-            for session in tuple(self._sessions.values()):
+            for session in tuple(self.sessions.values()):
                 await session.send_resource_list_changed()

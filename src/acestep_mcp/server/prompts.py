@@ -3,8 +3,7 @@
     ---
     title: Extend a track
     description: Add new music before a song or after it.
-
-Arguments:
+    arguments:
       - name: track
         description: The song, by its track id.
         required: true
@@ -18,8 +17,7 @@ Arguments:
 
 A value is the rest of its line. An optional argument has a `default`, the words used when it is absent. `suggest` is
 what completion offers, parted by commas; `tracks` alone stands for the ids of recent tracks.
-
-"""
+"""  # noqa: D214, D405, D411, D413 - `arguments:` is the file's own key
 
 from __future__ import annotations
 

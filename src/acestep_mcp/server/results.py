@@ -169,7 +169,7 @@ def next_step(outcome: Outcome) -> str:
         return f'call get_job with job_id="{job.id}" and wait for it; do not start the song again'
     if job.status is Status.COMPLETED and outcome.track is not None:
         return "done; tell the user the file_path"
-    return _LOST.get(job.status, "call list_tracks to find the song")
+    return _LOST.get(job.status, "make it again from the request that get_job and list_tracks tell, if it is wanted")
 
 
 def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs: bool = False) -> CallToolResult:
@@ -204,6 +204,8 @@ def _headline(outcome: Outcome) -> str:
     job = outcome.job
     if job.status is Status.COMPLETED and outcome.track is not None:
         return f"COMPLETED: {outcome.track.title}, {outcome.track.duration:.1f} s"
+    if job.status is Status.COMPLETED:
+        return "COMPLETED, but its song is no longer in the music folder"
     return f"{job.status}, not finished: {job.progress.describe()}"
 
 

@@ -230,7 +230,7 @@ _ASKS = _hints(read_only=True, destructive=False, idempotent=True, open_world=Tr
 _ENDS = _hints(read_only=False, destructive=True, idempotent=True, open_world=True)
 _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=False)
 
-_SLOW = " Answers with the song, or after a while with a job_id for get_job."
+_SLOW = " Answers with the song, or after a while with a job_id for get_job. Engine draft makes a sketch, not ACE-Step."
 _ADVICE = {
     "text_to_audio": " Write tags and lyrics yourself: they decide the song.",
     "audio_to_audio": " get_track knows the original tags and lyrics.",
