@@ -135,6 +135,11 @@ def test_the_subject_and_the_person_are_both_sung():
         ('a ballad called "Paper Moon"', "Paper Moon", ""),
         ("a song about how I lost my keys in the snow on a Monday before Christmas", "how I lost my keys", ""),
         ("country song about trucks with steel guitar", "trucks", ""),
+        ("We are closing the shop today", "how we are closing the shop today", ""),
+        ("I miss my dog", "how I miss my dog", ""),
+        ("wedding song", "the wedding", ""),
+        ("I want a song for my wife Maria, slow soul", "", "my wife Maria"),
+        ("a reggae song for the beach", "the beach", ""),
         ("techno", "", ""),
         ("make me something nice please", "", ""),
     ],
@@ -329,6 +334,19 @@ def test_given_lyrics_that_cannot_fit_are_told():
 def test_lyrics_given_as_inst_mean_no_vocals():
     assert song("pop\nlyrics: [inst]").lyrics == "[inst]"
     assert song("pop\nlyrics: [Instrumental]").lyrics == "[inst]"
+
+
+def test_a_name_is_never_parted_between_two_lines():
+    for seed in range(30):
+        lyrics = song("folk about my grandmother's kitchen garden", duration=200, seed=seed).lyrics
+        assert not re.search(r"(my|grandmother's|kitchen)\n", lyrics.lower())
+        assert "\ue000" not in lyrics
+
+
+def test_a_style_that_is_named_as_a_likeness_stays():
+    words = song("in the style of Motown, about my car")
+    assert "motown" in words.tags
+    assert words.notes == ()
 
 
 def test_a_likeness_is_left_out_and_told():

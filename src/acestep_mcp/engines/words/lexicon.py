@@ -179,7 +179,7 @@ INSTRUMENTS = _words(
     "hi-hat, hi-hats, hihats, cymbals, percussion, congas, bongos, djembe, tabla, cajon, tambourine, shaker, claps, "
     "hand claps, handclaps, finger snaps, stomps, cowbell, synth, synths, synthesizer, synthesizers, analog synth, "
     "analog synths, modular synth, synth pad, synth pads, pads, synth lead, arpeggiator, arpeggios, theremin, mellotron, "
-    "vocoder, turntables, scratching, choir, gospel choir, children's choir, whistling, castanets, field recordings"
+    "vocoder, talkbox, talk box, turntables, scratching, choir, gospel choir, children's choir, whistling, castanets, field recordings"
 )
 
 # Words that may stand before an instrument and belong to it: "crisp snare", "broken accordion".
@@ -245,6 +245,8 @@ TEMPO_WORDS = {
     "fast": 0.8,
     "fast tempo": 0.8,
     "very fast": 1.0,
+    "slower": -0.8,
+    "faster": 0.8,
     "half-time": -0.5,
     "double-time": 0.8,
 }

@@ -7,7 +7,7 @@ from random import Random
 
 from acestep_mcp.engines.words.forms import Pace, Section, arranged, form, printed, section_name
 from acestep_mcp.engines.words.lexicon import listed
-from acestep_mcp.engines.words.material import Material, gather
+from acestep_mcp.engines.words.material import GLUE, Material, gather
 from acestep_mcp.engines.words.songbook import Couplet
 from acestep_mcp.engines.words.wish import Wish
 
@@ -42,8 +42,8 @@ def _section(letter: str, size: int, refrain: list[str], material: Material) -> 
     """One section's lines; with no new line left, the chorus comes back rather than a verse twice."""
     if letter == "C":
         return "chorus", refrain
-    lines = _sung(material.plain.pop())[:size] if letter in "PO" and material.plain else []
-    lines = lines if len(lines) == size else _stanza(size, material)
+    short = letter != "V" and size == 2 and bool(material.plain)
+    lines = _sung(material.plain.pop()) if short else _stanza(size, material)
     return (section_name(letter), lines) if lines else ("chorus", refrain[:size])
 
 
@@ -107,4 +107,4 @@ def _syllables(word: str) -> int:
 
 
 def _capital(line: str) -> str:
-    return line[:1].upper() + line[1:]
+    return (line[:1].upper() + line[1:]).replace(GLUE, " ")

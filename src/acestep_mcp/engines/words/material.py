@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 
 from acestep_mcp.engines.words.songbook import Couplet, Songbook, songbook
@@ -16,6 +17,9 @@ _THEMES = {
     "fierce": ("hope", "city", "road"), "dark": ("night", "city", "rain"), "tender": ("love", "home", "dream"),
     "any": ("road", "night", "love", "hope", "home", "summer"),
 }  # fmt: skip
+
+GLUE = "\ue000"
+"""Stands for the spaces of a name put into a couplet, so that no line is parted inside it."""
 
 
 @dataclass(slots=True)
@@ -79,12 +83,13 @@ def _named(wish: Wish, book: Songbook, themes: tuple[str, ...]) -> Subject:
 
 
 def _verses(subject: Subject, themes: tuple[str, ...], tone: str, draw: _Draw, *, rapped: bool) -> list[Couplet]:
-    """The subject's own couplets first, then those of a second theme, with the mood's between them."""
+    """Two couplets on the subject, by turns of its two strongest themes, to one of the mood."""
     by_theme = [draw.theme(theme) for theme in themes[:2]]
-    own = list(_dealt(by_theme[0], _slots(subject, draw), 2)) if by_theme else _slots(subject, draw)
+    theme = list(_dealt(by_theme[0], by_theme[1], 1)) if len(by_theme) > 1 else [*chain(*by_theme)]
+    own = list(_dealt(theme, _slots(subject, draw), 2)) if theme else _slots(subject, draw)
     mood = draw.of("lines rapped") if rapped else []
     mood += draw.of(f"lines {tone}") + draw.of("lines any")
-    return list(_dealt(own + (by_theme[1] if len(by_theme) > 1 else []), mood, 2))
+    return list(_dealt(own, mood, 2))
 
 
 def _slots(subject: Subject, draw: _Draw) -> list[Couplet]:
@@ -94,7 +99,8 @@ def _slots(subject: Subject, draw: _Draw) -> list[Couplet]:
     if not subject.name:
         return spoken
     sections = ("slots any",) if subject.kind == "clause" else ("slots any", "slots")
-    return list(_dealt(draw.of(*sections, name=subject.name), spoken, 1))
+    named = draw.of(*sections, name=subject.name)
+    return list(_dealt(named[: 2 if len(subject.name.split()) > 4 else None], spoken, 1))
 
 
 def _hooks(subject: Subject, tone: str, draw: _Draw) -> list[Couplet]:
@@ -120,7 +126,8 @@ def _rhymed(name: str, draw: _Draw) -> list[Couplet]:
 
 
 def _filled(couplet: Couplet, name: str) -> Couplet:
-    return couplet[0].replace("{s}", name), couplet[1].replace("{s}", name)
+    whole = name.replace(" ", GLUE)
+    return couplet[0].replace("{s}", whole), couplet[1].replace("{s}", whole)
 
 
 def _dealt(many: list[Couplet], few: list[Couplet], each: int) -> Iterator[Couplet]:

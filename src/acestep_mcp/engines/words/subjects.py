@@ -20,7 +20,7 @@ _KIN = (
     "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
 )
 _FOR_KIN = re.compile(
-    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{_KIN})(?!\w))"
+    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{_KIN})(?!\w)(?-i: [A-Z][\w'-]+)?)"
 )
 _NAME = r"[^\W\d_a-z][\w'-]*"
 _FOR_NAME = re.compile(
@@ -44,15 +44,18 @@ FILLERS = listed(
     "pls thanks thank can could would should will want wants need needs like love to something some any thing one with and or but "
     "in on of for at by from as is are be it its it's this that these those style styled styles sound sounds sounding feel feels "
     "feeling vibe vibes mood genre kind type sort beat beats bpm tempo key major minor very really super quite so more less bit "
-    "little nice good great cool best beautiful amazing awesome short long quick minute minutes min second seconds sec hour let's "
+    "little nice good great cool best beautiful amazing awesome short long minute minutes min second seconds sec hour let's "
     "let new full about around using featuring feat while no not without have has also just maybe perhaps anything whatever "
     "random test hello hi hey prompt string title called titled named tags language english ending intro outro slow fast up mix "
-    "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook"
+    "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
+    "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
 _BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
 _NOUN_FREE = listed(
     "love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
 )
+_NOT_GERUNDS = listed("wedding morning evening king ring wing spring building painting thing string")
+_ASKING = listed("want need would could should can will like wish am require have sounds feels is")
 _DETERMINERS = listed("a an the my your our his her their this that some every all no one two three four five many few")
 _DANGLING = listed(
     "a an the of and or to in with for at on by my your his her their our from that very so is are was it i"
@@ -86,13 +89,17 @@ def find_subject(text: str, book: Songbook, is_style: Callable[[str], bool]) -> 
     return Subject(cleaned, _kind(cleaned), person), style
 
 
-def left_over(rest: str) -> Subject:
+def left_over(rest: str, book: Songbook) -> Subject:
     """A subject nobody announced ("rainy night in Paris, jazz"): the longest short run of words that is not style."""
-    best: list[str] = []
-    for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest):
-        words = _trimmed(_SYMBOLS.sub(" ", run).split())
-        if len(best) < len(words) <= _LONGEST:
-            best = words
+    runs = [
+        words
+        for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest)
+        if len(words := _trimmed(_SYMBOLS.sub(" ", run).split())) <= _LONGEST
+    ]
+    known = [words for words in runs if themes(" ".join(words), book)]
+    if themes(rest, book) and not known:
+        return Subject()
+    best = max(known or runs, key=len, default=[])
     if not best or all(len(word) < 2 or word.isdigit() for word in best):
         return Subject()
     name = _with_article(best)
@@ -187,6 +194,9 @@ def _kind(name: str) -> str:
 
 
 def _trimmed(words: list[str]) -> list[str]:
+    """The words without what only asks for a song; a whole sentence that asks for none stays whole."""
+    if _SPEAKER.match(" ".join(words)) and len(words) > 2 and words[1].lower() not in _ASKING:
+        return words
     own = {"my", "your", "i", "we", "you", "the", "a", "an", "her", "his"}
     start, end = 0, len(words)
     while start < end and words[start].lower() in FILLERS:
@@ -208,7 +218,8 @@ def _with_article(words: list[str]) -> str:
     phrase = re.split(r"\s(?:in|on|at|of|under|over|by|near|from|with|to|for|into|through|without)\s", name)[0].split()
     head = phrase[-1]
     plain = head.islower() and head.isascii() and phrase[0].islower() and phrase[0] not in _DETERMINERS
-    if not plain or _BARE.search(head) or head in _NOUN_FREE:
+    gerund = words[0].endswith("ing") and words[0] not in _NOT_GERUNDS
+    if not plain or gerund or (_BARE.search(head) and head not in _NOT_GERUNDS) or head in _NOUN_FREE:
         return name
     if len(words) == 1:
         return f"the {name}"

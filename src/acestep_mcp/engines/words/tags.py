@@ -111,7 +111,8 @@ def _usual(wish: Wish, genre: lexicon.Genre, bpm: int, chance: Random) -> list[t
         voiced = wish.found.of("voice")
         rapped = genre.rapped and "rap" not in voiced
         first += [("voice", "rap")] if rapped else []
-        first += [] if voiced and voiced != ("rap",) else [("voice", chance.choice(_VOICES))]
+        silent = not (voiced and voiced != ("rap",)) and "choir" not in " ".join(wish.found.of("instrument"))
+        first += [("voice", chance.choice(_VOICES))] if silent else []
     first += [("instrument", one) for one in instruments[: max(1, 2 - len(wish.found.of("instrument")))]]
     energy = moods[0].energy if wish.moods else _energy(bpm)
     first += [("genre", styles[0]), ("energy", energy), ("production", genre.production[0])]

@@ -92,7 +92,8 @@ def _written_in(text: str) -> str:
     words = re.findall(r"[^\W\d_]+", text.lower())
     scores = {language: _score(language, words) for language in LANGUAGES[:6]}
     best = max(scores, key=lambda language: (scores[language], language == "en"))
-    return best if scores[best] > max(scores["en"], 0) and scores[best] >= min(2, len(words)) else "en"
+    enough = 1 if len(words) == 1 and len(words[0]) > 3 else 2
+    return best if scores[best] > scores["en"] and scores[best] >= enough else "en"
 
 
 def _score(language: str, words: list[str]) -> int:

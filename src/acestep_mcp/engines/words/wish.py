@@ -33,7 +33,7 @@ _KEY = re.compile(
 _METER = re.compile(r"(?<![\d/])([23579]/4|[3679]/8|12/8)(?![\d/])")
 _DECADE = re.compile(r"(?i)(?<!\w)(?:19|20)?([0-9]0)'?s(?!\w)")
 _LIKENESS = re.compile(
-    r"(?i)\b(?:in the (?:style|vein|manner) of|similar to|sounds? like|sounding like|à la)\s+([^,.;!?\n|]{2,60})"
+    r"\b(?i:in the (?:style|vein|manner) of|similar to|like|\u00e0 la)\s+(?!I\b)([A-Z][\w'&.-]*(?:(?: and| &|,)? [A-Z][\w'&.-]*){0,3})"
 )
 _VOCAL = re.compile(
     r"(?i)\b(?:song|songs|sing|sings|sung|singer|singing|vocals?|voice|lyrics|rap|chorus|verse|words|choir)\b"
@@ -88,19 +88,27 @@ def read(prompt: str) -> Wish:
     book = songbook(tongue.prompt)
     subject, style = find_subject(text, book, lambda phrase: _is_style(in_english(phrase, tongue.prompt)))
     english = in_english(style, tongue.prompt)
-    likeness = _LIKENESS.search(english)
-    found = scan(_LIKENESS.sub("|", english))
+    likeness = _likeness(english)
+    found = scan(english.replace(likeness, "|") if likeness else english)
     found.rest = _without_numbers(found.rest)
     extras = _extras(found) if subject.name or found.by_kind else ()
     if not subject.name and tongue.prompt == "en":
         rest = "|".join(part for part in re.split(r"[|,;\n]", found.rest) if part.strip().lower() not in extras)
-        subject = replace(left_over(rest), person=subject.person)
+        subject = replace(left_over(rest, book), person=subject.person)
     wish = Wish(
         tongue, subject, found,
         themes=themes(f"{found.rest} {subject.person} {' '.join(quotes)}", book, subject.name),
-        extras=extras, given=given, quotes=quotes, likeness=likeness[1].strip() if likeness else "",
+        extras=extras, given=given, quotes=quotes, likeness=likeness,
     )  # fmt: skip
     return _heard(_numbered(wish, english), f"{english} {text}")
+
+
+def _likeness(text: str) -> str:
+    """The name of an artist the music should be like; "in the style of Motown" is a style and stays one."""
+    named = _LIKENESS.search(text)
+    if not named or any(named[1].lower() in genre.names for genre in lexicon.GENRES):
+        return ""
+    return named[1].rstrip(".")
 
 
 def _take_given(text: str) -> tuple[str, str]:
@@ -124,7 +132,7 @@ def _take_quotes(text: str) -> tuple[str, tuple[str, ...]]:
     quotes: list[str] = []
 
     def part(match: re.Match[str]) -> str:
-        before, words = text[: match.start()], match[1].strip()
+        before, words = text[max(0, match.start() - 30) : match.start()], match[1].strip()
         if _NAMES_IT.search(before) or _NOT_SUNG.search(before) or not _sings(words):
             return words
         quotes.extend(line.strip() for line in re.split(r"\n|\s/\s", words) if line.strip())
