@@ -11,8 +11,7 @@ from acestep_mcp.engines.draft.harmony import NAMES, SCALES, Key
 from acestep_mcp.engines.draft.tags import Style
 
 METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes in a bar
-_HOLD = 2.6  # seconds the last chord rings
-_SHORT_HOLD = 1.2  # where the tempo may not give way
+_SHORT_HOLD, _LONG_HOLD = 1.4, 3.4  # seconds the last chord rings
 _FIT = 0.05  # how far the tempo may give way so that the song ends where it should
 
 
@@ -93,16 +92,20 @@ def new_frame(style: Style, seconds: float, dice: Dice) -> Frame:
     ending = "ring" if seconds < 12 and style.genre.ending == "fade" else style.genre.ending
     bar = 60 / tempo * METRES[metre]
     slowing = 0.3 * bar if ending == "slow" and seconds > 12 else 0.0
-    hold = min(_HOLD, 0.3 * seconds) if ending != "fade" else 0.0
-    room = seconds - hold - slowing
-    bars = max(1, round(room / bar) if style.bpm is None else int(room / bar))
-    if style.bpm is None:
-        fitted = 60 * METRES[metre] * bars / room
-        tempo = min(max(fitted, tempo * (1 - _FIT)), tempo * (1 + _FIT))
-        bars = max(1, min(bars, int((room + 0.6 * hold) / (60 / tempo * METRES[metre]))))
     if ending == "fade":
-        bars = max(1, int(-(-seconds // (60 / tempo * METRES[metre]))))
+        bars = max(1, math.ceil(seconds / bar))
+    else:
+        tempo, bars = _fitted(tempo, METRES[metre], seconds - slowing, free=style.bpm is None)
     return Frame(round(tempo, 4), metre, key.tonic, key.scale, bars, seconds, 0.0, round(slowing, 4), ending)
+
+
+def _fitted(tempo: float, beats: int, seconds: float, *, free: bool) -> tuple[float, int]:
+    """Whole bars that leave room for the last chord; a `free` tempo gives way a little if that would ring too long."""
+    hold = min(_SHORT_HOLD, 0.25 * seconds)
+    bars = max(1, int((seconds - hold) * tempo / 60 / beats))
+    if free and seconds - bars * beats * 60 / tempo > _LONG_HOLD:
+        tempo = max(tempo * (1 - _FIT), 60 * beats * bars / (seconds - _LONG_HOLD))
+    return tempo, bars
 
 
 def continued(old: Frame, seconds: float, ending: str) -> Frame:

@@ -120,6 +120,8 @@ def _voicings(tones: Sequence[int], low: int, high: int) -> Iterable[tuple[int, 
 def _movement(pitches: Sequence[int], previous: Sequence[int]) -> float:
     if not previous:
         return 0.0
+    if len(pitches) == len(previous):
+        return float(sum(abs(pitch - old) for pitch, old in zip(pitches, previous, strict=True)))
     return float(sum(min(abs(pitch - old) for old in previous) for pitch in pitches))
 
 

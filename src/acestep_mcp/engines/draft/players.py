@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from acestep_mcp.engines.draft import drums
 from acestep_mcp.engines.draft.harmony import Chord, nearest, voicing
+from acestep_mcp.engines.draft.harmony import chord as chord_named
 from acestep_mcp.engines.draft.patterns import BASSES, Pattern
 from acestep_mcp.engines.draft.song import Song, Span
 
@@ -37,6 +38,12 @@ def upper(chord: Chord) -> tuple[int, ...]:
     return chord.tones if len(chord.tones) < 4 else chord.tones[1:]
 
 
+def at_home(song: Song, pattern: Pattern) -> tuple[int, ...]:
+    """The home chord as this player would hold it: every section moves from there."""
+    home = chord_named("i" if song.frame.key.minor else "I", song.frame.key)
+    return voiced(home.tones, (), pattern.low, pattern.high)
+
+
 def row(steps: str, beats: int) -> str:
     """A pattern's steps for a bar of `beats` quarter notes."""
     return drums.fitted(steps, beats * 4)
@@ -51,7 +58,7 @@ def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[Stroke
     if pattern.playing == "pad":
         yield from _pad(song, span, pattern, level)
         return
-    previous: tuple[int, ...] = ()
+    previous = at_home(song, pattern)
     onsets = [bar * beats + step / 4 for bar in range(span.part.bars) for step, mark in enumerate(steps) if mark != "."]
     marks = [mark for _ in range(span.part.bars) for mark in steps if mark != "."]
     for number, (onset, following) in enumerate(pairwise([*onsets, float(span.length)])):
@@ -101,7 +108,7 @@ def _picked(pattern: Pattern, hit: Stroke, chord: Chord, pitches: Sequence[int],
 
 def _pad(song: Song, span: Span, pattern: Pattern, level: float) -> Iterator[Stroke]:
     """Held chords, one stroke for as long as the harmony stays."""
-    previous: tuple[int, ...] = ()
+    previous = at_home(song, pattern)
     start = span.beat
     for beat in range(span.beat, span.end):
         if beat + 1 < span.end and song.chords[beat + 1] == song.chords[start]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from acestep_mcp import requests
+from acestep_mcp.edits import check_source, minimum_guidance
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
 from acestep_mcp.engines.draft.compose import Brief, compose
@@ -15,7 +16,6 @@ from acestep_mcp.engines.draft.mix import mastered, silence
 from acestep_mcp.engines.draft.perform import played
 from acestep_mcp.engines.draft.render import Renderer
 from acestep_mcp.engines.draft.score import VERSION
-from acestep_mcp.engines.edits import check_source, minimum_guidance
 from acestep_mcp.errors import GenerationFailed
 from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
 

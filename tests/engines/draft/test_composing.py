@@ -1,0 +1,194 @@
+"""What is written, read back as MIDI."""
+
+import io
+import json
+from collections import Counter
+from itertools import pairwise
+
+import pretty_midi
+import pytest
+
+from acestep_mcp.engines.draft.compose import Brief, compose, sketch
+from acestep_mcp.engines.draft.dice import Dice
+from acestep_mcp.engines.draft.genres import GENRES
+from acestep_mcp.engines.draft.midi import file_bytes
+from acestep_mcp.engines.draft.score import Part, Score
+from acestep_mcp.engines.draft.syllables import syllables
+
+LYRICS = """[verse]
+Walking through the neon light
+Every shadow feels so right
+City hums a lullaby
+I am dreaming, you and I
+[chorus]
+Stay with me tonight
+Under silver light
+[verse]
+Rain is falling on the street
+Hear the rhythm of our feet
+[chorus]
+Stay with me tonight
+Under silver light
+"""
+
+
+def song(tags: str, lyrics: str = "", seconds: float = 40, seed: int = 7) -> Score:
+    return compose(Brief(tags, lyrics, seconds, Dice(seed)))
+
+
+def read_back(score: Score) -> pretty_midi.PrettyMIDI:
+    return pretty_midi.PrettyMIDI(io.BytesIO(file_bytes(score.parts, score.seconds)))
+
+
+def pitched(score: Score) -> list[Part]:
+    return [part for part in score.parts if not part.drums]
+
+
+def test_genres_differ_in_tempo_key_and_instruments_when_their_midi_is_read():
+    programs, tempos, histograms = set(), set(), set()
+    for genre in GENRES:
+        score = song(genre.name, seconds=30)
+        midi = read_back(score)
+        programs.add(tuple(sorted((one.program, one.is_drum) for one in midi.instruments)))
+        tempos.add(round(score.plan["tempo"]))
+        histograms.add(
+            tuple(Counter(note.pitch % 12 for one in midi.instruments if not one.is_drum for note in one.notes))
+        )
+    assert len(programs) >= 0.95 * len(GENRES)
+    assert len(tempos) >= 24
+    assert len(histograms) >= 24
+    assert len({(song(genre.name).plan["key"]) for genre in GENRES}) >= 10
+
+
+@pytest.mark.parametrize("genre", [genre.name for genre in GENRES])
+def test_a_genre_keeps_to_its_tempo_and_plays_no_note_outside_reason(genre: str):
+    row = next(one for one in GENRES if one.name == genre)
+    for seconds, lyrics in ((5, LYRICS), (47.3, ""), (90, LYRICS)):
+        score = song(genre, lyrics, seconds)
+        assert row.tempo[0] * 0.94 <= score.plan["tempo"] <= row.tempo[1] * 1.06
+        for part in score.parts:
+            assert all(0 <= note.start < note.end <= seconds for note in part.notes)
+            assert all(1 <= note.velocity <= 127 for note in part.notes)
+        for part in pitched(score):
+            assert all(20 <= note.pitch <= 100 for note in part.notes), part.name
+
+
+@pytest.mark.parametrize("genre", [genre.name for genre in GENRES[::3]])
+def test_no_note_is_stuck(genre: str):
+    score = song(genre, LYRICS, 60)
+    bar = 60 / score.plan["tempo"] * 4
+    for part in score.parts:
+        last = max(note.end for note in part.notes)
+        assert all(note.end - note.start <= 16 * bar or note.end == last for note in part.notes), part.name
+
+
+def test_the_same_brief_gives_the_same_score():
+    assert song("jazz", LYRICS) == song("jazz", LYRICS)
+
+
+def test_another_seed_is_another_song():
+    scores = [song("pop", LYRICS, seed=seed) for seed in range(12)]
+    assert len({round(score.plan["tempo"], 1) for score in scores}) >= 6
+    assert len({score.plan["key"] for score in scores}) >= 5
+    assert len({json.dumps(score.plan["progressions"]) for score in scores}) >= 3
+    tunes = {tuple(note.pitch % 12 for note in voice(score).notes[:12]) for score in scores}
+    assert len(tunes) == 12
+
+
+def voice(score: Score) -> Part:
+    return next(part for part in score.parts if part.name == "voice")
+
+
+def test_each_syllable_is_one_note_of_the_voice():
+    for genre in ("pop", "jazz", "waltz", "metal"):
+        score = song(genre, LYRICS, 60)
+        lines = [line for line in LYRICS.splitlines() if line and not line.startswith("[")]
+        assert len(voice(score).notes) == sum(len(syllables(line)) for line in lines)
+
+
+def test_the_voice_sings_one_note_at_a_time_in_a_singers_range_and_breathes():
+    score = song("pop", LYRICS, 60)
+    notes = voice(score).notes
+    assert all(left.start < right.start for left, right in pairwise(notes))
+    assert all(55 <= note.pitch <= 79 for note in notes)
+    assert sum(right.start - left.end > 0.3 for left, right in pairwise(notes)) >= 4
+    assert sum(abs(right.pitch - left.pitch) <= 4 for left, right in pairwise(notes)) > 0.7 * len(notes)
+
+
+@pytest.mark.parametrize("genre", ["pop", "rock", "bossa nova", "cinematic", "country"])
+def test_notes_of_the_tune_on_strong_beats_belong_to_the_chord(genre: str):
+    brief = Brief(genre, LYRICS, 60, Dice(3))
+    outline, score = sketch(brief), compose(brief)
+    frame = outline.frame
+    strong = fitting = 0
+    for note in voice(score).notes:
+        beat = (note.start - frame.phase) / frame.beat
+        if abs(beat / 2 - round(beat / 2)) * 2 < 0.15:
+            strong += 1
+            chord = outline.chords[min(len(outline.chords) - 1, round(beat))]
+            fitting += note.pitch % 12 in chord.tones
+    assert strong >= 8
+    assert fitting >= 0.8 * strong
+
+
+def test_the_marks_in_the_lyrics_are_the_sections():
+    names = [section.name for section in song("pop", LYRICS, 120).sections]
+    sung = [name for name in names if name not in {"intro", "outro"} and not name.startswith("solo")]
+    assert sung == ["verse 1", "chorus 1", "verse 2", "chorus 2"]
+
+
+@pytest.mark.parametrize("seconds", [5, 7.77, 30, 61.3, 240])
+@pytest.mark.parametrize("lyrics", ["", LYRICS])
+def test_sections_fill_the_song_without_gaps(seconds: float, lyrics: str):
+    for tags in ("pop", "ambient", "drum and bass", "waltz, 70 bpm"):
+        sections = song(tags, lyrics, seconds).sections
+        assert sections[0].start == 0
+        assert sections[-1].end == pytest.approx(seconds)
+        assert all(left.end == right.start for left, right in pairwise(sections))
+
+
+def test_the_chorus_is_fuller_than_the_verse():
+    for tags in ("pop", "rock", "edm", "folk"):
+        score = song(tags, LYRICS, 90)
+        weights = {}
+        for section in score.sections:
+            inside = [note for part in score.parts for note in part.notes if section.start <= note.start < section.end]
+            weights[section.name] = sum(note.velocity for note in inside) / (section.end - section.start)
+        assert weights["chorus 2"] > weights["verse 1"], tags
+
+
+def test_a_named_tempo_key_and_metre_are_kept():
+    plan = song("rock, 111 bpm, F# minor, 3/4", seconds=33).plan
+    assert (plan["tempo"], plan["key"], plan["meter"]) == (111, "F# minor", "3/4")
+
+
+def test_named_instruments_play():
+    programs = {part.program for part in song("pop, rhodes, violin, fretless bass").parts}
+    assert {4, 40, 35} <= programs
+
+
+def test_refused_drums_do_not_play():
+    assert not any(part.drums for part in song("rock, no drums").parts)
+
+
+def test_chords_move_by_small_steps():
+    score = song("pop, piano", seconds=60)
+    pad = next(part for part in score.parts if part.name.startswith("pad"))
+    chords: dict[float, list[int]] = {}
+    for note in pad.notes:
+        chords.setdefault(round(note.start, 1), []).append(note.pitch)
+    tops = [max(pitches) for _, pitches in sorted(chords.items())]
+    steps = [abs(right - left) for left, right in pairwise(tops)]
+    assert sum(steps) / len(steps) <= 4
+
+
+def test_a_song_comes_to_rest_on_its_home_chord():
+    score = song("ballad, A minor", LYRICS, 60)
+    ringing = [note for part in pitched(score) for note in part.notes if note.end > 59.5 and note.end - note.start > 1]
+    assert {note.pitch % 12 for note in ringing} == {9, 0, 4}
+
+
+def test_the_plan_is_json():
+    plan = song("pop", LYRICS).plan
+    assert json.loads(json.dumps(plan)) == plan
+    assert {"tempo", "key", "scale", "genre", "meter", "progressions", "sections", "seed"} <= plan.keys()

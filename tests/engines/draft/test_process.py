@@ -1,0 +1,168 @@
+"""The engine from outside: real worker processes."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acestep_mcp.audio.measure import measure
+from acestep_mcp.engines import Audio, Source, Step
+from acestep_mcp.engines.draft import DraftEngine
+from acestep_mcp.errors import GenerationFailed, InvalidRequest
+from acestep_mcp.requests import AudioInpaint, TextToAudio
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+
+
+def request(seconds: float = 6, seed: int = 1, tags: str = "lofi, chill") -> TextToAudio:
+    return TextToAudio(tags=tags, lyrics="[verse]\nHello world again", duration=seconds, seed=seed)
+
+
+def finished(events: Iterator[Step | Audio]) -> Audio:
+    *steps, last = events
+    assert all(isinstance(step, Step) for step in steps)
+    assert isinstance(last, Audio)
+    return last
+
+
+def children(parent: int) -> set[int]:
+    found = set()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            fields = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.add(int(entry.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] != "Z"
+        )
+    return False
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
+def test_the_same_request_gives_identical_samples_in_two_processes_and_another_seed_does_not():
+    first, again, other = (finished(DraftEngine().generate(request(seed=seed), None)) for seed in (1, 1, 2))
+    assert np.array_equal(first.sound.pcm, again.sound.pcm)
+    assert first.plan == again.plan
+    assert not np.array_equal(first.sound.pcm, other.sound.pcm)
+
+
+def test_a_song_is_as_long_as_asked_to_the_sample_and_tells_how_it_was_made():
+    audio = finished(DraftEngine().generate(request(seconds=5.12345), None))
+    assert len(audio.sound.pcm) == round(5.12345 * 48_000)
+    assert (audio.sound.sample_rate, audio.sound.channels, audio.sound.bits) == (48_000, 2, 16)
+    assert audio.plan["seed"] == 1
+    assert audio.sections[-1].end == pytest.approx(5.12345, abs=0.001)
+    assert measure(audio.sound).clipped_samples == 0
+
+
+def test_a_step_comes_at_least_every_quarter_of_a_second():
+    times = [time.monotonic()]
+    for _ in DraftEngine().generate(request(seconds=20), None):
+        times.append(time.monotonic())
+    # The engine promises 0.25 s; the margin is for a machine whose every core is busy.
+    assert max(later - sooner for sooner, later in zip(times, times[1:], strict=False)) < 1.0
+
+
+@needs_proc
+def test_closing_ends_the_worker_within_a_second_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    files = tmp_path / "files"
+    files.mkdir()
+    monkeypatch.setenv("TMPDIR", str(files))
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    before = children(os.getpid())
+    events = DraftEngine().generate(request(seconds=240), None)
+    until_rendering(events)
+    (worker,) = children(os.getpid()) - before
+    start = time.monotonic()
+    events.close()
+    assert time.monotonic() - start < 1
+    assert not alive(worker)
+    assert list(files.iterdir()) == []
+
+
+def until_rendering(events: Iterator[Step | Audio]) -> None:
+    for event in events:
+        if isinstance(event, Step) and event.stage == "rendering":
+            return
+
+
+PARENT = """
+import sys
+from acestep_mcp.engines.draft import DraftEngine
+from acestep_mcp.requests import TextToAudio
+for step in DraftEngine().generate(TextToAudio(tags="pop", duration=240, seed=1), None):
+    print(step.stage, flush=True)
+"""
+
+
+@needs_proc
+@pytest.mark.parametrize("stage", ["starting", "rendering"])
+def test_the_worker_ends_with_a_parent_that_was_killed(stage: str, tmp_path: Path):
+    files = tmp_path / "files"
+    files.mkdir()
+    environment = {**os.environ, "TMPDIR": str(files), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout is not None
+        for line in parent.stdout:
+            if line.strip() == stage.encode():
+                break
+        (worker,) = children(parent.pid)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait(5)
+        assert gone_within(worker, 5), "the worker goes on without anybody to hear it"
+    assert list(files.iterdir()) == []
+
+
+@needs_proc
+def test_a_worker_that_dies_is_a_failed_generation():
+    before = children(os.getpid())
+    events = DraftEngine().generate(request(seconds=240), None)
+    until_rendering(events)
+    (worker,) = children(os.getpid()) - before
+    os.kill(worker, signal.SIGKILL)
+    with pytest.raises(GenerationFailed, match="worker stopped before the song was done"):
+        list(events)
+
+
+def test_the_last_words_of_a_crashed_worker_are_in_the_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    with pytest.raises(GenerationFailed) as caught:
+        list(DraftEngine().generate(request(), None))
+    assert len(caught.value.message) > len("The draft engine's worker stopped before the song was done: ") + 5
+
+
+def test_a_refusal_in_the_worker_arrives_with_its_fields():
+    source = finished(DraftEngine().generate(request(), None)).sound
+    edit = AudioInpaint(audio_url="song.wav", tags="pop", start_time=30, end_time=40, seed=1)
+    with pytest.raises(InvalidRequest) as caught:
+        list(DraftEngine().generate(edit, Source(source)))
+    assert [(field.field, field.value) for field in caught.value.fields] == [("start_time", 30.0)]
+
+
+def test_importing_the_engine_loads_nothing_heavy():
+    code = (
+        "import sys, acestep_mcp.engines.draft; print([m for m in ('numpy','scipy','pretty_midi') if m in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == "[]"
