@@ -286,6 +286,12 @@ def test_letters_that_a_code_page_lacks_stop_nothing(command) -> None:
     assert command("tracks", "show", json.loads(made.stdout)["track"]["id"], **page).returncode == 0
 
 
+def test_serving_others_without_a_token_is_refused(here) -> None:
+    done = here("serve", "--http", "--host", "0.0.0.0", "--port", "0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ACESTEP_TOKEN" in done.stderr
+
+
 def test_the_version_is_the_packages(here) -> None:
     from acestep_mcp import __version__
 

@@ -123,6 +123,23 @@ async def _check_handle(client: Client, handle) -> None:
 
 
 @CROSSED
+async def test_a_cancelled_call_cancels_its_job(connect: Connect) -> None:
+    with anyio.fail_after(50):
+        async with connect() as client:
+            with anyio.CancelScope() as scope:
+
+                async def stop(value: float, total: float | None, message: str | None) -> None:
+                    if message != "preparing":
+                        scope.cancel()
+
+                await client.call_tool("text_to_audio", {"tags": "orchestra", "duration": 60}, progress_callback=stop)
+            assert scope.cancelled_caught
+            [job] = (await client.call_tool("get_job", {})).structured_content["jobs"]
+            facts = await ended(client, job["job_id"])
+    assert facts["status"] == "CANCELLED"
+
+
+@CROSSED
 async def test_a_song_whose_process_has_gone_is_there_at_the_next_start(
     connect: Connect, transport: str, tmp_path: Path
 ) -> None:
