@@ -132,3 +132,8 @@ def test_an_endpoint_is_found_by_id_tool_and_command_and_a_wrong_name_lists_all_
     with pytest.raises(NotFound) as caught:
         named("text-to-music")
     assert all(endpoint_id in caught.value.message for endpoint_id in BY_ID)
+
+
+def test_half_a_character_is_an_error_that_names_its_field():
+    with pytest.raises(InvalidRequest, match="lyrics: .*surrogate"):
+        TextToAudio.parse({"tags": "x", "lyrics": "la \ud83c la"})

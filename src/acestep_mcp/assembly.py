@@ -86,11 +86,12 @@ class Hosts:
         """The draft engine behind its own queue, without a socket."""
         from acestep_mcp.client import Host, QueueClient, in_process
         from acestep_mcp.engines.draft import DraftEngine
-        from acestep_mcp.queue.app import serving
+        from acestep_mcp.fetch import download
+        from acestep_mcp.queue.app import QueueOptions, serving
 
         self._draft = DraftEngine()
         folder = await anyio.to_thread.run_sync(_own_folder, self._settings.data_dir / "draft", self._jobs)
-        app = await stack.enter_async_context(serving(self._draft, folder=folder))
+        app = await stack.enter_async_context(serving(self._draft, folder=folder, options=QueueOptions(fetch=download)))
         # Asked less and less often: sixty-four waiting jobs must not keep a core busy with questions.
         host = replace(Host.draft(), poll=(0.05, 0.25))
         return QueueClient(host, transport=in_process(app))

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from acestep_mcp.edits import LONGEST_SOURCE
 from acestep_mcp.errors import FieldError, InvalidRequest, NotFound
 from acestep_mcp.library import Track
 
@@ -177,7 +178,7 @@ def _decoded(path: Path, *, parent: str | None = None, shown: str = "") -> Local
     from acestep_mcp.audio.read import probe, read
 
     try:
-        sound = read(path, max_seconds=600)
+        sound = read(path, max_seconds=LONGEST_SOURCE)
         properties = probe(path)
     except InvalidRequest as exc:
         if shown and exc.fields:

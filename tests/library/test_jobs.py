@@ -218,11 +218,11 @@ def test_a_wish_to_cancel_reaches_the_owner_whoever_made_it(process):
     assert other.to_cancel() == []
 
 
-def test_only_a_failed_job_with_a_result_can_be_opened_again(process):
+def test_only_a_failed_job_that_is_collectable_can_be_opened_again(process):
     jobs, other = process(), process()
     kept, lost = jobs.add(a_job()), jobs.add(a_job())
-    jobs.update(kept.id, status=Status.FAILED, result={"audio": {}}, error={"code": "storage", "message": "full"})
-    jobs.update(lost.id, status=Status.FAILED)
+    jobs.update(kept.id, status=Status.FAILED, error={"code": "storage", "message": "full", "collectable": True})
+    jobs.update(lost.id, status=Status.FAILED, error={"code": "queue", "message": "x", "collectable": False})
     assert other.revive(kept.id)
     assert other.mine(kept.id)
     assert other.get(kept.id).error is None

@@ -56,7 +56,7 @@ class Job:
     """One request on its way to a track: our durable record, on disk before anything is submitted.
 
     Times are seconds since the epoch. `request` is the body as given (before uploads), `error` is
-    {code, message} of a job that ended badly, `attached` tells that a call was joined to this older job.
+    {code, message, collectable} of a job that ended badly, `attached` tells that a call was joined to this older job.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Job:
     result: dict[str, Any] | None = None
     track_id: str | None = None
     parent: str | None = None
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     estimated_cost: float = 0.0
     cost: float | None = None
     notes: tuple[str, ...] = ()

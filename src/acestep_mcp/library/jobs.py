@@ -69,11 +69,11 @@ class Jobs:
         return [_job(row) for row in rows]
 
     def revive(self, job_id: str) -> bool:
-        """Open a job again whose song exists but could not be kept; False for any other job."""
+        """Open a job again that was accepted but could not be fetched or kept; False for any other job."""
         with self._database.writing() as db:
             cursor = db.execute(
                 "UPDATE jobs SET status = 'IN_PROGRESS', ended_at = NULL, error = NULL, owner = ? WHERE id = ? "
-                "AND status = 'FAILED' AND result IS NOT NULL",
+                "AND status = 'FAILED' AND json_extract(error, '$.collectable')",
                 (self.process, job_id),
             )
             return cursor.rowcount == 1

@@ -11,6 +11,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
+from acestep_mcp.edits import longest_source
 from acestep_mcp.engines import Audio, Engine, Source, Step
 from acestep_mcp.errors import AceStepError, GenerationFailed
 from acestep_mcp.queue import results
@@ -23,10 +24,6 @@ from acestep_mcp.queue.wire import answer_to
 from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, PromptToAudio, Request, TextToAudio
 
 logger = logging.getLogger(__name__)
-
-LONGEST_REMIX = 240
-LONGEST_EDIT = 600
-"""Seconds of a source."""
 
 _INTERNAL = Answer.refused(500, "The engine made a mistake; the engine server's log has the details.", "internal_error")
 
@@ -85,7 +82,7 @@ class Worker:
         if not isinstance(request, AudioToAudio | AudioInpaint | AudioOutpaint):
             return None
         self._line.log(job, "reading the source")
-        longest = LONGEST_REMIX if isinstance(request, AudioToAudio) else LONGEST_EDIT
+        longest = longest_source(request)
         return await self._sources.load(request.audio_url, job.id, longest=longest)
 
     def _play(self, job: Job, request: Request, source: Source | None) -> Audio:

@@ -13,6 +13,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from acestep_mcp import __version__
+from acestep_mcp.edits import check as check_edit
 from acestep_mcp.endpoints import BY_TOOL, Endpoint
 from acestep_mcp.errors import AceStepError, ConfigurationError, NotFound, StorageError
 from acestep_mcp.inputs import Inputs, Local
@@ -141,6 +142,7 @@ class Studio:
         if "audio_url" in body:
             source = await _sync(self._inputs.resolve, body["audio_url"])
             if isinstance(source, Local):
+                check_edit(request, source.seconds)
                 source_seconds, parent = source.seconds, source.parent
                 options |= {"source": str(source.path), "content_type": source.content_type}
                 if body["audio_url"].lstrip()[:5].lower() == "data:":

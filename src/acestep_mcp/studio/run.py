@@ -17,6 +17,7 @@ from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
 from acestep_mcp.errors import (
     AceStepError,
     GenerationFailed,
+    InvalidRequest,
     JobCancelled,
     QueueError,
     RequestUnknown,
@@ -34,10 +35,17 @@ from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update, step
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+FIRST_PAUSE = 5.0
+LONGEST_PAUSE = 300.0
+GIVE_UP_AFTER = 24 * 3600.0
+"""Seconds after which a host that does not answer is no longer asked by itself; get_job still asks."""
+
+_SETTLED = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, JobCancelled)
 _COLLECT = (
-    "The song itself is made and not lost: mend this (ACESTEP_MUSIC_DIR chooses another folder), then call get_job "
-    "with this job's id, and it is kept without being made or paid again."
+    "The song was accepted and is not lost: mend this (ACESTEP_MUSIC_DIR chooses another folder), then call get_job "
+    "with this job's id, and it is fetched and kept without being made or paid again."
 )
+_OUR_MISTAKE = "A mistake in acestep-mcp ended this job; the log has the details. Please report it."
 
 
 class LeaseLost(Exception):
@@ -60,18 +68,39 @@ class Run:
 
     async def __call__(self) -> None:
         try:
-            await self._advance()
-        except AceStepError as exc:
-            await self._end(exc)
+            await self._to_the_end()
         except LeaseLost:
             logger.warning("job %s goes on in another process", self._job.id)
-        except Exception:
-            logger.exception("job %s ended by a mistake of ours", self._job.id)
-            await self._end(
-                AceStepError("A mistake in acestep-mcp ended this job; the log has the details. Please report it.")
-            )
+        except StorageError as exc:
+            logger.error("job %s (request %s): %s", self._job.id, self._job.request_id, exc.message)  # noqa: TRY400
         finally:
             self._pulse()
+
+    async def _to_the_end(self) -> None:
+        """Advance until the job has ended; while its host cannot be reached, wait and ask again."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._advance()
+            except AceStepError as exc:
+                if not self._is_waiting(exc):
+                    return await self._end(exc)
+                logger.warning("job %s: %s Asking again in %d s.", self._job.id, exc.message, pause)
+                await self._change(progress=asdict(replace(self._job.progress, stage="the host does not answer")))
+            except LeaseLost:
+                raise
+            except Exception:
+                logger.exception("job %s ended by a mistake of ours", self._job.id)
+                return await self._end(AceStepError(_OUR_MISTAKE))
+            with anyio.move_on_after(pause):
+                await self.cancel.wait()
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _is_waiting(self, error: AceStepError) -> bool:
+        """The request was accepted and its fate is not known: nothing may be given up, only asked again."""
+        is_known = not isinstance(error, QueueError) or isinstance(error, _SETTLED)
+        is_young = time.time() - self._job.created_at < GIVE_UP_AFTER
+        return not is_known and self._job.request_id is not None and is_young and not self.cancel.is_set()
 
     async def _advance(self) -> None:
         """Take the job up wherever it stands."""
@@ -116,6 +145,7 @@ class Run:
         body = await self._body(client)
         await self._sync(self._jobs.attempt, self._job.id)
         ticket = await client.submit(self._job.endpoint, body, SubmitOptions())
+        logger.info("job %s is request %s at %s", self._job.id, ticket.request_id, self._job.queue_url)
         await self._change(ticket=ticket.to_dict(), status=Status.IN_QUEUE, queue_url=self._job.queue_url)
         return ticket
 
@@ -202,19 +232,19 @@ class Run:
         )
 
     async def _end(self, error: AceStepError) -> None:
-        """Write down how it ended badly. A song that exists but could not be kept stays paid and collectable."""
-        message = error.message
-        if isinstance(error, StorageError) and self._job.result is not None:
-            message += f" {_COLLECT}"
-        status = Status.FAILED
+        """Write down how it ended badly. What was accepted and may still be fetched stays paid and collectable."""
+        status, message = Status.FAILED, error.message
         if isinstance(error, JobCancelled):
             status = Status.CANCELLED
         elif isinstance(error, SubmissionUnknown):
             status = Status.UNKNOWN
+        collectable = self._job.request_id is not None and not isinstance(error, _SETTLED)
         changes: dict[str, Any] = {"status": status, "ended_at": time.time()}
-        if status is not Status.UNKNOWN and self._job.result is None:
+        if collectable:
+            message += f" {_COLLECT}"
+        elif status is not Status.UNKNOWN:
             changes["cost"] = 0.0
-        await self._quietly(**changes, error={"code": error.code, "message": message})
+        await self._quietly(**changes, error={"code": error.code, "message": message, "collectable": collectable})
 
     async def _quietly(self, **changes: Any) -> None:
         try:

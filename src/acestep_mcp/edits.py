@@ -1,4 +1,4 @@
-"""What an edit means on the source's own clock: windows, lengths and limits, the same for every engine."""
+"""What an edit means on the source's own clock: windows, lengths and limits, the same for every host and engine."""
 
 from __future__ import annotations
 
@@ -28,9 +28,23 @@ class Lengths:
     after: float
 
 
+def check(request: Request, seconds: float) -> None:
+    """All that can be known before the work: raises InvalidRequest when the request cannot edit a song of `seconds`."""
+    check_source(request, seconds)
+    if isinstance(request, AudioInpaint):
+        inpaint_window(request, seconds)
+    if isinstance(request, AudioOutpaint):
+        outpaint_lengths(request, seconds)
+
+
+def longest_source(request: Request) -> float:
+    """Seconds of a source that the request's endpoint takes at most."""
+    return LONGEST_REMIX if isinstance(request, AudioToAudio) else LONGEST_SOURCE
+
+
 def check_source(request: Request, seconds: float) -> None:
     """Raises InvalidRequest for a source that is empty or longer than the request's endpoint takes."""
-    most = LONGEST_REMIX if isinstance(request, AudioToAudio) else LONGEST_SOURCE
+    most = longest_source(request)
     if seconds <= 0:
         raise InvalidRequest.of(FieldError("audio_url", "the song is empty; give one that has sound", "audio_empty"))
     if seconds > most:
