@@ -91,4 +91,3 @@ def test_a_secret_is_in_no_text_that_settings_make(monkeypatch):
 def test_allowed_folders_are_separated_like_the_path(monkeypatch, tmp_path):
     monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", os.pathsep.join([str(tmp_path / "a"), "", str(tmp_path / "b")]))
     assert load().allowed_dirs == (tmp_path / "a", tmp_path / "b")
-
