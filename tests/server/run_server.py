@@ -1,46 +1,47 @@
-"""A server in a process of its own, over the studio in memory.
+"""A server in a process of its own, over the whole house.
 
     python run_server.py stdio|http FOLDER [TOKEN]
 
-What the studio is told goes to stderr, a line each: `told started job-1`. Jobs end only when they are cancelled.
+What the studio is told goes to stderr, a line each: `told started job-1`.
 """
 
-import contextlib
-import importlib.util
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from acestep_mcp.server.app import create_server
-from acestep_mcp.settings import Settings
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "parts")]
 
-spec = importlib.util.spec_from_file_location("conftest", Path(__file__).with_name("conftest.py"))
-conftest = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(conftest)
+from house import House  # noqa: E402
 
-
-class Aloud(list):
-    def append(self, what):
-        super().append(what)
-        sys.stderr.write(f"told {' '.join(what)}\n")
-        sys.stderr.flush()
+from acestep_mcp.server.app import create_server  # noqa: E402
+from acestep_mcp.settings import Settings  # noqa: E402
 
 
-@contextlib.asynccontextmanager
-async def opened(studio):
-    async with studio():
-        studio.told.append(("opened",))
-        yield studio
-        studio.told.append(("closed",))
+class Aloud(House):
+    def hear(self, what, job_id):
+        super().hear(what, job_id)
+        say(*self.told[-1])
 
 
-def main(transport, folder, *rest):
+def say(*words):
+    sys.stderr.write(f"told {' '.join(words)}\n")
+    sys.stderr.flush()
+
+
+def main(transport, folder, token=None):
     folder = Path(folder)
-    studio = conftest.StudioInMemory(folder)
-    studio.told, studio.by_itself = Aloud(), False
-    studio.keep("kept", size=5000)
-    token = rest[0] if rest else None
-    settings = Settings(music_dir=folder, data_dir=folder / "data", wait_seconds=50, token=token)
-    server = create_server(lambda: opened(studio), settings, transport=transport)
+    settings = Settings(music_dir=folder / "music", data_dir=folder / "data", wait_seconds=50, token=token)
+    house = Aloud(settings)
+    house.keep("kept")
+
+    @asynccontextmanager
+    async def opened():
+        async with house() as studio:
+            say("opened")
+            yield studio
+        say("closed")
+
+    server = create_server(opened, settings, transport=transport)
     if transport == "stdio":
         from acestep_mcp.server import stdio
 

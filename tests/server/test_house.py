@@ -82,7 +82,9 @@ async def test_the_same_call_after_a_cut_gets_the_first_song_and_says_so(house, 
                 begun.set()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: client.call_tool("prompt_to_audio", {"prompt": "rain", "duration": 5}, progress_callback=told))
+            tasks.start_soon(
+                lambda: client.call_tool("prompt_to_audio", {"prompt": "rain", "duration": 5}, progress_callback=told)
+            )
             with anyio.fail_after(20):
                 await begun.wait()
             tasks.cancel_scope.cancel()
@@ -97,7 +99,11 @@ async def test_the_same_call_after_a_cut_gets_the_first_song_and_says_so(house, 
 
 
 async def test_the_command_serves_a_song_over_a_pipe(tmp_path):
-    folders = {"ACESTEP_MUSIC_DIR": str(tmp_path / "m"), "ACESTEP_DATA_DIR": str(tmp_path / "d"), "ACESTEP_BACKEND": "draft"}
+    folders = {
+        "ACESTEP_MUSIC_DIR": str(tmp_path / "m"),
+        "ACESTEP_DATA_DIR": str(tmp_path / "d"),
+        "ACESTEP_BACKEND": "draft",
+    }
     command = StdioServerParameters(command=sys.executable, args=["-m", "acestep_mcp"], env={**os.environ, **folders})
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         async with Client(stdio_client(command, errlog=nowhere)) as client:

@@ -2,30 +2,17 @@
 
 import base64
 import json
-from contextlib import asynccontextmanager
+import os
 
 import anyio
-import numpy as np
 import pytest
 import soundfile
-from mcp import Client, MCPError
+from mcp import MCPError
 from mcp.types import INVALID_PARAMS, PromptReference, ResourceListChangedNotification, ResourceTemplateReference
 
-from acestep_mcp.library import Track
 from acestep_mcp.server import resources
-from acestep_mcp.server.app import create_server
 
 eras = pytest.mark.parametrize("era", ["auto", "legacy"])
-
-
-@pytest.fixture
-def client(studio, settings):
-    @asynccontextmanager
-    async def connected(era="auto", **options):
-        async with Client(create_server(studio, settings, transport="stdio"), mode=era, **options) as opened:
-            yield opened
-
-    return connected
 
 
 async def listed(client):
@@ -40,10 +27,10 @@ async def listed(client):
 
 @pytest.mark.anyio
 @eras
-async def test_everything_that_is_listed_can_be_read_back_newest_first_over_all_pages(client, studio, era, monkeypatch):
+async def test_everything_that_is_listed_can_be_read_back_newest_first_over_all_pages(client, house, era, monkeypatch):
     monkeypatch.setattr(resources, "PAGE", 3)
     for number in range(7):
-        studio.keep(f"t{number}")
+        house.keep(f"t{number}")
     async with client(era) as connected:
         found = await listed(connected)
         assert [entry.uri for entry in found][:4] == [
@@ -59,7 +46,11 @@ async def test_everything_that_is_listed_can_be_read_back_newest_first_over_all_
             if entry.mime_type == "application/json":
                 json.loads(content.text)
             else:
-                assert len(base64.b64decode(content.blob)) == entry.size
+                assert (
+                    len(base64.b64decode(content.blob))
+                    == entry.size
+                    == os.path.getsize(entry.meta["acestep/file_path"])
+                )
                 assert content.meta["acestep/file_path"] == entry.meta["acestep/file_path"]
 
 
@@ -74,11 +65,13 @@ async def test_a_cursor_that_is_not_ours_is_an_invalid_parameter(client, era):
 
 @pytest.mark.anyio
 @eras
-@pytest.mark.parametrize("uri", ["acestep://tracks/none", "acestep://tracks/none/audio", "acestep://x", "acestep://tracks/gone"])
-async def test_what_is_not_there_or_deleted_is_an_invalid_parameter_that_names_the_uri(client, studio, era, uri):
-    studio.keep("gone")
-    await studio.delete("gone")
+@pytest.mark.parametrize(
+    "uri", ["acestep://tracks/none", "acestep://tracks/none/audio", "acestep://x", "acestep://tracks/gone"]
+)
+async def test_what_is_not_there_or_deleted_is_an_invalid_parameter_that_names_the_uri(client, house, era, uri):
+    house.keep("gone")
     async with client(era) as connected:
+        await connected.call_tool("delete_track", {"track_id": "gone"})
         with pytest.raises(MCPError) as caught:
             await connected.read_resource(uri)
     assert caught.value.error.code == INVALID_PARAMS
@@ -86,12 +79,8 @@ async def test_what_is_not_there_or_deleted_is_an_invalid_parameter_that_names_t
 
 
 @pytest.mark.anyio
-async def test_a_long_song_is_read_as_an_mp3_of_the_whole_that_fits_a_message(client, studio, tmp_path):
-    path = tmp_path / "long.wav"
-    noise = np.random.default_rng(1).normal(0, 3000, (48000 * 12, 2)).astype(np.int16)
-    soundfile.write(path, noise, 48000)
-    audio = {"duration": 12.0, "size": path.stat().st_size, "content_type": "audio/wav", "sample_rate": 48000, "channels": 2}
-    studio.kept["long"] = Track("long", path, {"title": "Long", "created_at": "2026-11-22T00:00:00Z", "audio": audio})
+async def test_a_long_song_is_read_as_an_mp3_of_the_whole_that_fits_a_message(client, house, tmp_path):
+    path = house.keep("long", seconds=12)
     async with client() as connected:
         entry = next(e for e in await listed(connected) if e.uri.endswith("/audio"))
         answer = await connected.read_resource(entry.uri)
@@ -107,9 +96,9 @@ async def test_a_long_song_is_read_as_an_mp3_of_the_whole_that_fits_a_message(cl
 
 @pytest.mark.anyio
 @eras
-async def test_track_ids_are_completed_in_the_templates(client, studio, era):
+async def test_track_ids_are_completed_in_the_templates(client, house, era):
     for name in ("abc", "abd", "xyz"):
-        studio.keep(name)
+        house.keep(name)
     async with client(era) as connected:
         templates = (await connected.list_resource_templates()).resource_templates
         for template in templates:
@@ -122,7 +111,7 @@ async def test_track_ids_are_completed_in_the_templates(client, studio, era):
 
 
 @pytest.mark.anyio
-async def test_a_legacy_client_is_told_of_songs_finished_deleted_and_restored(client, studio):
+async def test_a_legacy_client_is_told_of_songs_finished_deleted_and_restored(client):
     told = anyio.Semaphore(0)
 
     async def hear(message):
@@ -131,37 +120,40 @@ async def test_a_legacy_client_is_told_of_songs_finished_deleted_and_restored(cl
 
     async with client("legacy", message_handler=hear) as connected:
         assert connected.server_capabilities.resources.list_changed
-        with anyio.fail_after(5):
-            await connected.list_resources()
-            await anyio.wait_all_tasks_blocked()
-            await connected.call_tool("text_to_audio", {"tags": "lofi"})
+        with anyio.fail_after(15):
+            track = await song(connected)
             await told.acquire()
-            await connected.call_tool("delete_track", {"track_id": "tjob-1"})
+            await connected.call_tool("delete_track", {"track_id": track})
             await told.acquire()
-            await connected.call_tool("delete_track", {"track_id": "tjob-1", "restore": True})
+            await connected.call_tool("delete_track", {"track_id": track, "restore": True})
             await told.acquire()
 
 
 @pytest.mark.anyio
-async def test_a_modern_client_that_listens_is_told_of_songs_finished_and_deleted(client, studio):
+async def test_a_modern_client_that_listens_is_told_of_songs_finished_deleted_and_restored(client):
     async with client() as connected, connected.listen(resources_list_changed=True) as events:
-        with anyio.fail_after(5):
-            await connected.list_resources()
-            await anyio.wait_all_tasks_blocked()
-            await connected.call_tool("text_to_audio", {"tags": "lofi"})
+        with anyio.fail_after(15):
+            track = await song(connected)
             assert type(await anext(events)).__name__ == "ResourcesListChanged"
-            await connected.call_tool("delete_track", {"track_id": "tjob-1"})
-            assert type(await anext(events)).__name__ == "ResourcesListChanged"
+            await connected.call_tool("delete_track", {"track_id": track})
+            await anext(events)
+            await connected.call_tool("delete_track", {"track_id": track, "restore": True})
+            await anext(events)
+
+
+async def song(client):
+    answer = await client.call_tool("text_to_audio", {"tags": "lofi"})
+    return answer.structured_content["track"]["id"]
 
 
 @pytest.mark.anyio
 @eras
-async def test_prompts_are_listed_filled_and_completed_with_the_newest_tracks(client, studio, era):
+async def test_prompts_are_listed_filled_and_completed_with_the_newest_tracks(client, house, era):
     for name in ("abc", "abd"):
-        studio.keep(name)
+        house.keep(name)
     async with client(era) as connected:
         prompts = {prompt.name: prompt for prompt in (await connected.list_prompts()).prompts}
-        assert studio.open == 0
+        assert house.open == 0
         assert len(prompts) == 6
         argument = prompts["remix-a-track"].arguments[0].name
         ref = PromptReference(type="ref/prompt", name="remix-a-track")

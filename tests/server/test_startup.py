@@ -40,7 +40,13 @@ DISCOVERY = [
 def modules(code, messages, home):
     """What the process had loaded when its client, having asked only these, was gone."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("ACESTEP", "FAL"))}
-    env |= {"HOME": str(home), "USERPROFILE": str(home), "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "XDG_MUSIC_DIR": ""}
+    env |= {
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "XDG_DATA_HOME": "",
+        "XDG_CONFIG_HOME": "",
+        "XDG_MUSIC_DIR": "",
+    }
     lines = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
     with subprocess.Popen(
         [sys.executable, "-c", TELL + code],

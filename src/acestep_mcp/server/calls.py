@@ -51,27 +51,32 @@ class Answer:
     def __init__(self) -> None:
         self._call: Call | None = None
         self._calls: Calls | None = None
-        self._is_over = False
+        self._over = anyio.Event()
         self.is_ready = False
         """The handler has returned; what leaves from now on may be the answer."""
 
     def belongs_to(self, call: Call, calls: Calls) -> None:
         self._call, self._calls = call, calls
-        if self._is_over:
+        if self._over.is_set():
             calls.lost(call)
+
+    async def owed(self) -> None:
+        """Wait until it has left or is lost; a request that is no call is owed nothing."""
+        if self._call is not None:
+            await self._over.wait()
 
     def sent(self) -> None:
         """Something left; it was the answer if the handler had returned."""
-        if not self.is_ready:
-            return
-        if not self._is_over and self._call is not None and self._calls is not None:
-            self._calls.sent(self._call)
-        self._is_over = True
+        if self.is_ready:
+            self._end(lambda calls, call: calls.sent(call))
 
     def lost(self) -> None:
-        if not self._is_over and self._call is not None and self._calls is not None:
-            self._calls.lost(self._call)
-        self._is_over = True
+        self._end(lambda calls, call: calls.lost(call))
+
+    def _end(self, tell: Callable[[Calls, Call], None]) -> None:
+        if not self._over.is_set() and self._call is not None and self._calls is not None:
+            tell(self._calls, self._call)
+        self._over.set()
 
 
 class Answers:

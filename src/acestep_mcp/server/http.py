@@ -13,7 +13,9 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from types import FrameType
 
+import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 PATH = "/mcp"
 
 _GRACE_SECONDS = 3
+_LAST_ANSWERS_SECONDS = 1.0
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
@@ -49,7 +52,7 @@ def run_server(
     server: AceStepServer, settings: Settings, *, host: str, port: int, allowed_hosts: Sequence[str] = ()
 ) -> int:
     """As `run`, for a server that was built before."""
-    app = http_app(server, settings, host=host, allowed_hosts=allowed_hosts)
+    app, deliveries = _guarded(server, settings, host=host, allowed_hosts=allowed_hosts)
     config = uvicorn.Config(
         app,
         host=host,
@@ -60,26 +63,46 @@ def run_server(
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     try:
-        asyncio.run(_Uvicorn(config, server).serve())
+        asyncio.run(_Uvicorn(config, server, deliveries).serve())
     except KeyboardInterrupt:
         return 130
     return 0
 
 
 class _Uvicorn(uvicorn.Server):
-    """Before connections are closed, calls that wait for a job answer with its handle."""
+    """Before a signal closes the connections, calls that wait for a job answer with its handle."""
 
-    def __init__(self, config: uvicorn.Config, server: AceStepServer) -> None:
+    def __init__(self, config: uvicorn.Config, server: AceStepServer, deliveries: Deliveries) -> None:
         super().__init__(config)
         self._server = server
+        self._deliveries = deliveries
+        self._ending: asyncio.Task[None] | None = None
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._ending is None:
+            # A signal handler runs between any two instructions; the rest belongs into the loop.
+            asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_end, sig)
+        else:
+            super().handle_exit(sig, frame)
+
+    def _begin_to_end(self, sig: int) -> None:
+        self._ending = asyncio.create_task(self._end(sig))
+
+    async def _end(self, sig: int) -> None:
         self._server.end_waits()
-        await super().shutdown(sockets)
+        with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
+            await self._deliveries.all_out()
+        super().handle_exit(sig, None)
 
 
 def http_app(server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str] = ()) -> ASGIApp:
     """The whole ASGI app. Raises ConfigurationError for a host off loopback without a token."""
+    return _guarded(server, settings, host=host, allowed_hosts=allowed_hosts)[0]
+
+
+def _guarded(
+    server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str]
+) -> tuple[ASGIApp, Deliveries]:
     token = settings.token.get_secret_value().strip() if settings.token else ""
     if not token and not _is_loopback(host):
         raise ConfigurationError(
@@ -91,7 +114,8 @@ def http_app(server: AceStepServer, settings: Settings, *, host: str, allowed_ho
     server.custom_route("/uploads", methods=["POST"])(partial(files.upload, settings))
     server.custom_route("/health", methods=["GET"])(_health)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
-    return Guard(Deliveries(app), security, token)
+    deliveries = Deliveries(app)
+    return Guard(deliveries, security, token), deliveries
 
 
 async def _health(_: Request) -> Response:
@@ -170,15 +194,23 @@ class Deliveries:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._open: set[Answer] = set()
+
+    async def all_out(self) -> None:
+        """Wait until the calls that run now have their answers."""
+        for answer in tuple(self._open):
+            await answer.owed()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         answer = scope[ANSWER] = Answer()
+        self._open.add(answer)
         try:
             await self._app(scope, *_watched(answer, receive, send))
         finally:
+            self._open.discard(answer)
             answer.lost()
 
 
