@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,13 +57,13 @@ class Process:
         return [line.removeprefix("told ").strip() for line in self.lines if line.startswith("told ")], code
 
 
-@pytest.fixture
-def spawn(tmp_path):
-    """Starts a server process; those that still run at the end of the test are killed."""
+@contextmanager
+def spawning(parent):
+    """Starts server processes; those that still run at the end are killed."""
     started = []
 
     def start(transport, *rest):
-        folder = tmp_path / f"folder{len(started)}"
+        folder = parent / f"folder{len(started)}"
         folder.mkdir()
         started.append(Process(transport, folder, *rest))
         return started[-1]
@@ -75,6 +75,20 @@ def spawn(tmp_path):
         for pipe in (process.popen.stdin, process.popen.stdout, process.popen.stderr):
             with contextlib.suppress(OSError, ValueError):
                 pipe.close()
+
+
+@pytest.fixture
+def spawn(tmp_path):
+    with spawning(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One HTTP server with the token "secret" for all tests of a module that leave it as it was: (process, address)."""
+    with spawning(tmp_path_factory.mktemp("shared")) as start:
+        process = start("http", "secret")
+        yield process, process.hear("running on http://").split("running on ")[1].split()[0]
 
 
 @pytest.fixture

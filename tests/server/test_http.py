@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import asynccontextmanager
 
 import anyio
 import httpx2
@@ -134,32 +135,42 @@ async def test_a_signal_lets_a_waiting_call_answer_with_its_job_over_http(reach,
     assert told == ["opened", "started job-1", "delivered job-1", "closed"]
 
 
-@pytest.mark.parametrize("era", ["auto", "legacy"])
-async def test_a_song_s_address_is_a_download_that_needs_its_key_or_the_token(reach, era):
-    server = await reach("secret")
-    token = {"Authorization": "Bearer secret"}
-    url = str(server.http.base_url).rstrip("/") + "/mcp"
+TOKEN = {"Authorization": "Bearer secret"}
+
+
+@pytest.fixture
+async def http_client(shared):
+    async with httpx2.AsyncClient(base_url=shared[1], timeout=30) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of(shared, **options):
     async with (
-        httpx2.AsyncClient(headers=token, timeout=30) as with_token,
-        Client(streamable_http_client(url, http_client=with_token), mode=era) as client,
+        httpx2.AsyncClient(headers=TOKEN, timeout=30) as with_token,
+        Client(streamable_http_client(shared[1] + "/mcp", http_client=with_token), **options) as client,
     ):
+        yield client
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_a_song_s_address_is_a_download_that_needs_its_key_or_the_token(shared, http_client, era):
+    async with client_of(shared, mode=era) as client:
         answer = await client.call_tool("get_track", {"track_id": "kept"})
     address = answer.structured_content["url"]
     bare = address.split("?")[0]
-    whole = await server.http.get(address)
+    whole = await http_client.get(address)
     assert (whole.status_code, len(whole.content), whole.headers["content-type"]) == (200, SIZE, "audio/wav")
-    part = await server.http.get(address, headers={"Range": "bytes=1-3"})
+    part = await http_client.get(address, headers={"Range": "bytes=1-3"})
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"IFF", f"bytes 1-3/{SIZE}")
-    assert (await server.http.head(bare, headers=token)).status_code == 200
+    assert (await http_client.head(bare, headers=TOKEN)).status_code == 200
     for wrong in (bare, bare + "?key=" + "0" * 32, address.replace("tracks/kept", "tracks/other")):
-        assert (await server.http.get(wrong)).status_code == 401
-    assert (await server.http.get(bare.rsplit("/", 1)[0] + "/other.wav", headers=token)).status_code == 404
-    assert (await server.http.get(bare.replace("tracks/kept", "tracks/other"), headers=token)).status_code == 404
+        assert (await http_client.get(wrong)).status_code == 401
+    assert (await http_client.get(bare.rsplit("/", 1)[0] + "/other.wav", headers=TOKEN)).status_code == 404
+    assert (await http_client.get(bare.replace("tracks/kept", "tracks/other"), headers=TOKEN)).status_code == 404
 
 
-async def test_every_route_is_behind_the_same_guard(reach):
-    server = await reach("secret")
-    token = {"Authorization": "Bearer secret"}
+async def test_every_route_is_behind_the_same_guard(shared, http_client):
     for method, path in (
         ("GET", "/health"),
         ("GET", "/tracks/kept/x"),
@@ -171,29 +182,28 @@ async def test_every_route_is_behind_the_same_guard(reach):
             ({}, 401),
             ({"Authorization": "Bearer wrong"}, 401),
             ({"Authorization": "Basic secret"}, 401),
-            (token | {"Host": "evil.example"}, 421),
-            (token | {"Origin": "https://evil.example"}, 403),
+            (TOKEN | {"Host": "evil.example"}, 421),
+            (TOKEN | {"Origin": "https://evil.example"}, 403),
         ):
-            refused = await server.http.request(method, path, headers=headers)
+            refused = await http_client.request(method, path, headers=headers)
             assert refused.status_code == expected, (method, path, headers)
-    allowed = await server.http.get("/health", headers=token | {"Origin": str(server.http.base_url).rstrip("/")})
+    allowed = await http_client.get("/health", headers=TOKEN | {"Origin": str(http_client.base_url).rstrip("/")})
     assert (allowed.status_code, allowed.json()["status"]) == (200, "ok")
 
 
-async def test_an_upload_must_be_audio_and_answers_an_address_for_audio_url(reach):
-    server = await reach()
+async def test_an_upload_must_be_audio_and_answers_an_address_for_audio_url(shared, http_client):
     song = io.BytesIO()
     soundfile.write(song, np.zeros((48000, 2), np.int16), 48000, format="FLAC")
-    answer = await server.http.post("/uploads", content=song.getvalue())
+    answer = await http_client.post("/uploads", content=song.getvalue(), headers=TOKEN)
     assert answer.status_code == 201
     facts = answer.json()
     scheme, _, name = facts["url"].partition("://")
     assert (scheme, facts["content_type"], facts["duration"]) == ("upload", "audio/flac", 1)
     assert name.endswith(".flac")
-    refused = await server.http.post("/uploads", content=b"#!/bin/sh\n" * 100)
+    refused = await http_client.post("/uploads", content=b"#!/bin/sh\n" * 100, headers=TOKEN)
     assert refused.status_code == 422
     assert "WAV, FLAC, MP3 or OGG" in refused.json()["error"]["message"]
-    kept = server.process.folder / "data" / "uploads"
+    kept = shared[0].folder / "data" / "uploads"
     assert [path.name for path in kept.iterdir()] == [name]
 
 
@@ -262,9 +272,7 @@ async def test_with_a_token_it_answers_to_its_own_names_only(house, settings, ho
             assert answer.status_code == expected, host_name
 
 
-async def test_clients_of_both_eras_are_told_when_a_song_is_deleted(reach):
-    server = await reach()
-    url = str(server.http.base_url).rstrip("/") + "/mcp"
+async def test_clients_of_both_eras_are_told_when_a_song_is_deleted(shared):
     heard = anyio.Event()
 
     async def hear(message):
@@ -272,12 +280,11 @@ async def test_clients_of_both_eras_are_told_when_a_song_is_deleted(reach):
             heard.set()
 
     async with (
-        Client(url, mode="legacy", message_handler=hear) as legacy,
-        Client(url) as modern,
+        client_of(shared, mode="legacy", message_handler=hear) as legacy,
+        client_of(shared) as modern,
         modern.listen(resources_list_changed=True) as events,
     ):
         await legacy.list_resources()
-        await modern.list_tools()
         with anyio.fail_after(15):
             while not heard.is_set():  # the legacy client's own stream may not be open yet
                 await modern.call_tool("delete_track", {"track_id": "kept"})
