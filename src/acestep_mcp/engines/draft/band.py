@@ -126,24 +126,25 @@ def _last(song: Song, low: int, high: int) -> tuple[Stroke, ...]:
 def _tune(song: Song) -> Iterator[Seat]:
     """The singer, an instrument softly with the singer, and the instrument alone."""
     found = lead(song)
-    level = 1.0
+    share = 1.0 if _has_beat(song) else 0.85
     reverb = min(127, song.style.reverb + 20)
     if found.sung:
-        sung = _strokes(song, found.sung, level)
-        yield Seat("voice", found.voice, sung, weight=104, reverb=reverb, lead=True, looseness=0.8)
-        yield Seat("voice double", found.instrument, sung, weight=58, pan=70, reverb=reverb, lead=True, looseness=1.2)
+        sung = _strokes(song, found.sung)
+        yield Seat("voice", found.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
+        double = found.instrument
+        yield Seat("voice double", double, sung, weight=58 * share, pan=70, reverb=reverb, lead=True, looseness=1.2)
     if found.played:
-        last = tuple(Stroke(0, 1, nearest(song.frame.tonic, found.played[-1].pitch), 70) for _ in range(1))
-        played = _strokes(song, found.played, level)
-        yield Seat("lead", found.instrument, played, last, weight=100, reverb=reverb, lead=True, looseness=0.9)
+        played = _strokes(song, found.played)
+        last = (Stroke(0, 1, nearest(song.frame.tonic, found.played[-1].pitch), 70),)
+        yield Seat("lead", found.instrument, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9)
 
 
-def _strokes(song: Song, tones: tuple[Tone, ...], level: float) -> tuple[Stroke, ...]:
+def _strokes(song: Song, tones: tuple[Tone, ...]) -> tuple[Stroke, ...]:
     spans = song.spans
     strokes, place = [], 0
     for tone in tones:
         while place + 1 < len(spans) and tone.beat >= spans[place].end:
             place += 1
         loud = 66 + 30 * song.fullness(spans[place].part)
-        strokes.append(Stroke(tone.beat, tone.length, tone.pitch, level * (loud + 12 * (tone.accent - 0.5))))
+        strokes.append(Stroke(tone.beat, tone.length, tone.pitch, loud + 12 * (tone.accent - 0.5)))
     return tuple(strokes)

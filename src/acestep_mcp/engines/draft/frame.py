@@ -73,8 +73,14 @@ class Frame:
             frame = cls(**{name: _PLANNED[name](value) for name, value in plan.items()})
         except (TypeError, ValueError, OverflowError):
             return None
-        sane = 20 <= frame.tempo <= 400 and 0 < frame.seconds <= 4000 and 0 <= frame.bars <= 4000
-        known = frame.metre in METRES and frame.scale in SCALES and abs(frame.phase) <= 4000 and 0 <= frame.slowing < 60
+        sane = 20 <= frame.tempo <= 400 and 0 < frame.seconds <= 4000 and 1 <= frame.bars <= 4000
+        known = (
+            frame.metre in METRES
+            and 0 <= frame.tonic < 12
+            and frame.scale in SCALES
+            and abs(frame.phase) <= 4000
+            and 0 <= frame.slowing < 60
+        )
         return frame if sane and known else None
 
 

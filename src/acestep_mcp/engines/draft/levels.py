@@ -20,8 +20,12 @@ _KITS = {0: -33.8, 8: -29.7, 16: -32.7, 24: -31.7, 25: -33.6, 32: -33.8, 40: -37
 _USUAL = -34.0  # where weight 80 lies: the final level is made up for in float
 
 
+def loudness(program: int, *, drums: bool = False) -> float:
+    """LUFS of the instrument, or of the drum kit, at volume 100."""
+    return _KITS.get(program, _KITS[0]) if drums else _LOUDNESS[program]
+
+
 def controller(program: int, weight: float, *, drums: bool = False) -> int:
     """The volume controller (1-127) that puts a part at `weight`; 80 is a chord instrument, twice as much is +12 dB."""
-    own = _KITS.get(program, _KITS[0]) if drums else _LOUDNESS[program]
-    wanted = _USUAL + 40 * math.log10(weight / 80) - own
+    wanted = _USUAL + 40 * math.log10(weight / 80) - loudness(program, drums=drums)
     return max(1, min(127, round(100 * 10 ** (wanted / 40))))

@@ -1,0 +1,206 @@
+"""Edits by the draft engine, on real samples; in this process, so that each takes a moment."""
+
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from acestep_mcp.audio import Sound
+from acestep_mcp.audio.measure import loudness, loudness_curve, measure
+from acestep_mcp.audio.splice import conform, to_float
+from acestep_mcp.engines import Audio, Source
+from acestep_mcp.engines.draft.plans import former
+from acestep_mcp.engines.draft.render import Renderer, available
+from acestep_mcp.engines.draft.songs import Job, song
+from acestep_mcp.errors import InvalidRequest
+
+TAGS = "pop, piano, 100 bpm"
+LYRICS = "[verse]\nWalking through the night\nEverything is right\n[chorus]\nStay with me\nUnder the light"
+SHAPES = [(8_000, 1, 16), (22_050, 2, 16), (44_100, 1, 24), (48_000, 2, 16), (96_000, 2, 24)]
+
+
+def made(endpoint: str, request: dict[str, Any], source: Source | None = None, renderer: Renderer = "numpy") -> Audio:
+    *_, audio = song(Job(endpoint, request, renderer, source))
+    assert isinstance(audio, Audio)
+    return audio
+
+
+@cache
+def original() -> Audio:
+    return made("TextToAudio", {"tags": TAGS, "lyrics": LYRICS, "duration": 14, "seed": 11})
+
+
+def source(shape: tuple[int, int, int] = (48_000, 2, 16), comment: str | None = None) -> Source:
+    rate, channels, bits = shape
+    like = Sound(np.zeros((0, channels), np.int32), rate, 24 if bits == 24 else 16)
+    plan = json.dumps({"acestep": {"plan": original().plan}})
+    return Source(conform(original().sound, like), plan if comment is None else comment)
+
+
+def inpaint(source_: Source, **fields: Any) -> Audio:
+    request = {"audio_url": "song.wav", "tags": TAGS, "start_time": 4.8, "end_time": 9.6, "seed": 5, **fields}
+    return made("AudioInpaint", request, source_)
+
+
+def same_shape(sound: Sound, other: Sound) -> bool:
+    return (sound.sample_rate, sound.channels, sound.bits) == (other.sample_rate, other.channels, other.bits)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("comment", [None, ""])
+def test_an_inpaint_changes_no_sample_outside_the_window_and_its_seams(
+    shape: tuple[int, int, int], comment: str | None
+):
+    src = source(shape, comment)
+    audio = inpaint(src)
+    rate = src.sound.sample_rate
+    assert same_shape(audio.sound, src.sound)
+    assert audio.sound.pcm.shape == src.sound.pcm.shape
+    first, last = round((4.8 - 0.031) * rate), round((9.6 + 0.031) * rate)
+    assert np.array_equal(audio.sound.pcm[:first], src.sound.pcm[:first])
+    assert np.array_equal(audio.sound.pcm[last:], src.sound.pcm[last:])
+    inside = slice(round(5.2 * rate), round(9.2 * rate))
+    assert not np.array_equal(audio.sound.pcm[inside], src.sound.pcm[inside])
+
+
+def test_a_new_window_is_about_as_loud_as_the_old_one():
+    src = source()
+    audio = inpaint(src, lyrics="Dancing in the dark\nFar away", variance=1)
+    window = slice(round(4.8 * 48_000), round(9.6 * 48_000))
+    old, new = (loudness(to_float(sound)[window], 48_000) for sound in (src.sound, audio.sound))
+    assert abs(new - old) < 2
+    assert measure(audio.sound).clipped_samples == 0
+
+
+def test_low_variance_stays_nearer_to_the_song_than_high_variance():
+    from acestep_mcp.engines.draft.compose import Brief, compose
+    from acestep_mcp.engines.draft.dice import Dice
+
+    old = compose(Brief(TAGS, LYRICS, 40, Dice(3)))
+
+    def kept(variance: float) -> float:
+        shares = []
+        for fresh in range(8):
+            new = compose(Brief(TAGS, LYRICS, 40, Dice(3, fresh, variance), None))
+            shares.append(len(_events(old) & _events(new)) / len(_events(old)))
+        return float(np.mean(shares))
+
+    def _events(score: Any) -> set[tuple[str, float, int]]:
+        return {(part.name, round(note.start, 1), note.pitch) for part in score.parts for note in part.notes}
+
+    assert kept(0.1) > kept(0.5) > kept(1.0)
+
+
+def test_another_seed_is_another_window_and_the_same_seed_the_same():
+    src = source()
+    first, again, other = (inpaint(src, seed=seed).sound.pcm for seed in (5, 5, 6))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_an_outpaint_keeps_every_sample_of_the_song_and_its_tempo():
+    for shape in SHAPES:
+        src = source(shape)
+        request = {"audio_url": "a", "tags": TAGS, "extend_before_duration": 3, "extend_after_duration": 6.5, "seed": 5}
+        audio = made("AudioOutpaint", request, src)
+        rate, frames = src.sound.sample_rate, len(src.sound.pcm)
+        assert same_shape(audio.sound, src.sound)
+        assert len(audio.sound.pcm) == frames + 3 * rate + round(6.5 * rate)
+        assert np.array_equal(audio.sound.pcm[3 * rate : 3 * rate + frames], src.sound.pcm)
+        assert audio.plan["tempo"] == original().plan["tempo"]
+        assert audio.plan["key"] == original().plan["key"]
+        assert audio.sections[-1].end == pytest.approx(audio.sound.seconds, abs=0.01)
+
+
+def test_an_extended_song_can_be_edited_again_on_the_same_beat():
+    request = {"audio_url": "a", "tags": TAGS, "extend_before_duration": 3, "extend_after_duration": 6.5, "seed": 5}
+    longer = made("AudioOutpaint", request, source())
+    known = former(Source(longer.sound, json.dumps({"acestep": {"plan": longer.plan}})))
+    assert known.notes == ()
+    first_beat = (known.frame.phase - 3.0) / known.frame.beat
+    assert abs(first_beat - round(first_beat)) < 0.01
+    assert sum(part.bars for part in known.form) == known.frame.bars
+
+
+def remix(src: Source, **fields: Any) -> Audio:
+    request = {"audio_url": "a", "original_tags": TAGS, "tags": "jazz, saxophone", "seed": 4, **fields}
+    return made("AudioToAudio", request, src)
+
+
+@pytest.mark.parametrize("shape", SHAPES[1:4])
+def test_a_remix_keeps_length_tempo_key_and_loudness_curve(shape: tuple[int, int, int]):
+    src = source(shape)
+    pcm = src.sound.pcm.copy()
+    half = len(pcm) // 2
+    pcm[half:] = (pcm[half:] // 4) >> 16 << 16
+    src = Source(Sound(pcm, src.sound.sample_rate, src.sound.bits), src.comment)
+    audio = remix(src)
+    assert same_shape(audio.sound, src.sound)
+    assert audio.sound.pcm.shape == src.sound.pcm.shape
+    assert (audio.plan["tempo"], audio.plan["key"]) == (original().plan["tempo"], original().plan["key"])
+    old, new = (loudness_curve(to_float(sound), sound.sample_rate, 1.0) for sound in (src.sound, audio.sound))
+    assert np.corrcoef(old[:-1], new[:-1])[0, 1] > 0.8
+
+
+def test_new_words_keep_the_bed_and_the_lines_that_did_not_change():
+    audio = remix(
+        source(), edit_mode="lyrics", tags=TAGS, original_lyrics=LYRICS, lyrics=LYRICS.replace("Stay", "Come back")
+    )
+    old, new = to_float(original().sound), to_float(audio.sound)
+    untouched = slice(round(0.2 * 48_000), round(2.0 * 48_000))
+    a, b = old[untouched].ravel(), new[untouched].ravel()
+    assert np.corrcoef(a, b)[0, 1] > 0.99
+    assert not np.array_equal(original().sound.pcm, audio.sound.pcm)
+    assert "Come back with me" in audio.lyrics
+
+
+def test_new_words_over_a_recording_keep_it_as_the_bed_and_say_so():
+    src = source(comment="somebody's remark")
+    audio = remix(src, edit_mode="lyrics", tags=TAGS, lyrics="[verse]\nCome back to me\nAnother time")
+    assert any("recording" in note for note in audio.notes)
+    assert audio.sound.pcm.shape == src.sound.pcm.shape
+    bed, result = to_float(src.sound).ravel(), to_float(audio.sound).ravel()
+    assert np.corrcoef(bed, result)[0, 1] > 0.3
+
+
+def test_a_recording_without_new_words_names_the_field():
+    with pytest.raises(InvalidRequest) as caught:
+        remix(source(comment=""), edit_mode="lyrics", lyrics="")
+    assert [field.field for field in caught.value.fields] == ["lyrics"]
+
+
+RUBBISH: list[Any] = [
+    "", "x", "[]", "null", "{}", '{"acestep": 3}', '{"acestep": {"plan": []}}', '{"acestep": {"plan": {"frame": {}}}}',
+    '{"acestep": {"plan": {"tempo": 1e999, "key": 7}}}', '{"acestep": {"plan": {"tempo": NaN, "key": "H"}}}', "[" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("comment", RUBBISH)
+def test_a_comment_that_is_no_plan_is_ignored_and_estimates_are_noted(comment: str):
+    known = former(source(comment=comment))
+    assert any("estimated" in note for note in known.notes)
+    assert 60 <= known.frame.tempo <= 200
+
+
+@pytest.mark.parametrize("value", [0, -5, 1e9, "fast", None, True, [], float("nan")])
+@pytest.mark.parametrize("name", ["tempo", "bars", "seconds", "tonic", "metre", "scale", "phase"])
+def test_a_plan_with_one_wrong_value_does_no_harm(name: str, value: Any):
+    plan = json.loads(json.dumps(original().plan))
+    plan["frame"][name] = value
+    audio = inpaint(source(comment=json.dumps({"acestep": {"plan": plan}})))
+    assert audio.sound.pcm.shape == original().sound.pcm.shape
+
+
+def test_a_silent_source_can_be_edited():
+    silent = Source(Sound(np.zeros((44_100 * 10, 1), np.int32), 44_100, 16))
+    assert inpaint(silent).sound.pcm.any()
+    assert remix(silent).sound.pcm.shape == silent.sound.pcm.shape
+
+
+def test_with_this_machines_renderer_an_edit_keeps_the_rest_too():
+    src = source()
+    request = {"audio_url": "a", "tags": TAGS, "start_time": 5, "end_time": 8, "seed": 1}
+    audio = made("AudioInpaint", request, src, available())
+    assert np.array_equal(audio.sound.pcm[: 4 * 48_000], src.sound.pcm[: 4 * 48_000])
