@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -81,6 +82,30 @@ def test_processes_that_ask_at_once_all_get_names_of_their_own(folder):
     for number, given in names.items():
         assert {(folder / name).read_text(encoding="utf-8") for name in given} == {str(number)}
     assert len(list(folder.iterdir())) == 120
+
+
+def test_threads_that_publish_at_once_never_write_over_each_other(folder):
+    """Switched as often as Python can, so that one publishes between another's look and mark."""
+
+    def work(who: int) -> list[str]:
+        names = []
+        for _ in range(60):
+            target = free_name(folder, "song", ".wav")
+            with temporary(target) as temp:
+                temp.write_text(str(who), encoding="utf-8")
+                publish(temp, target)
+            names.append(target.name)
+        return names
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            given = list(pool.map(work, range(6)))
+    finally:
+        sys.setswitchinterval(usual)
+    every = [name for names in given for name in names]
+    assert len(every) == len(set(every)) == len(list(folder.iterdir())) == 360
 
 
 def test_what_killed_processes_left_is_swept_when_it_is_old(folder):

@@ -127,7 +127,7 @@ def test_outpainting_with_overlap_puts_the_seams_into_the_song(noise):
 
 
 def test_the_joint_of_an_outpainting_does_not_click(sine):
-    song = sine(1.0, hertz=300)
+    song = sine(1.0, hertz=315)
     quiet = Sound(np.zeros_like(song.pcm), 48_000)
     for result in (outpaint(song, quiet, quiet), outpaint(song, quiet, quiet, overlap=0.05)):
         steps = np.abs(np.diff(to_float(result)[:, 0]))

@@ -202,20 +202,39 @@ def test_an_old_trailing_tag_is_read_where_there_is_no_other(folder, noise):
     assert read_tags(path) == FileTags(title="Über")
 
 
-def test_every_page_of_an_ogg_file_carries_the_right_check_sum_and_number(folder, noise, words):
+@pytest.mark.parametrize("lyrics", ["la", "la la\n" * 60_000])
+def test_every_page_of_an_ogg_file_carries_the_right_number_position_and_check_sum(folder, noise, lyrics):
     path = folder / "song.ogg"
-    write(path, noise(), format="ogg", tags=words)
+    write(path, noise(), format="ogg", tags=FileTags(lyrics=lyrics))
     data = path.read_bytes()
     found = list(ogg.pages(io.BytesIO(data)))
     assert [page.number for page in found] == list(range(len(found)))
+    assert {page.granule for page in found if min(page.segments) == 255} <= {-1}
     assert b"".join(page.packed() for page in found) == data
-    position, page = 0, data[: len(found[0].packed())]
-    slow = 0
-    for byte in page[:22] + bytes(4) + page[26:]:
-        slow ^= byte << 24
+    first = data[: len(found[0].packed())]
+    assert struct.unpack_from("<I", first, 22)[0] == slow_checksum(first[:22] + bytes(4) + first[26:])
+
+
+def slow_checksum(page: bytes) -> int:
+    """RFC 3533: polynomial 0x04C11DB7, highest bit first, from 0."""
+    value = 0
+    for byte in page:
+        value ^= byte << 24
         for _ in range(8):
-            slow = (slow << 1 ^ (0x04C11DB7 if slow & 0x80000000 else 0)) & 0xFFFFFFFF
-    assert struct.unpack_from("<I", data, position + 22)[0] == slow
+            value = (value << 1 ^ (0x04C11DB7 if value & 0x80000000 else 0)) & 0xFFFFFFFF
+    return value
+
+
+@pytest.mark.parametrize("frames", [3, 4])
+def test_chunks_of_odd_length_are_padded_and_skipped_right(folder, frames):
+    path = folder / "odd.wav"
+    soundfile.write(path, np.zeros(frames), 8000, subtype="PCM_U8")
+    for title in ("even", "odd!!", "again"):
+        write_tags(path, "wav", FileTags(title=title, seed=1))
+        assert read_tags(path) == FileTags(title=title, seed=1)
+        assert soundfile.info(path).frames == frames
+        assert path.stat().st_size % 2 == 0
+        assert struct.unpack_from("<I", path.read_bytes(), 4)[0] == path.stat().st_size - 8
 
 
 def test_opus_in_ogg_is_tagged_too(folder, noise, words):

@@ -36,6 +36,7 @@ def encode(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, form:
     MP3 is LAME's V0 and Vorbis quality 6. Raises the OSError of a failed write, and InvalidRequest for a sound that
     the format cannot hold.
     """
+    blocks = _short(blocks, shape.sample_rate)
     rate = _possible_rate(shape.sample_rate, form)
     if rate != shape.sample_rate:
         blocks = resampled(blocks, shape.sample_rate, rate, shape.channels)
@@ -43,14 +44,16 @@ def encode(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, form:
 
 
 def encode_as(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, settings: dict[str, Any]) -> None:
-    """Write a whole file with these settings of soundfile's; the rate must be one of the format's."""
+    """Write a whole file with these settings of soundfile's; the rate must be one of the format's.
+
+    No block may be much longer than a second: a long write of Ogg Vorbis crashes the process inside libsndfile.
+    """
     sink = _Sink(target)
     try:
         with Forward(sink, "w", shape.sample_rate, shape.channels, **settings) as file:
             for block in blocks:
-                for part in _short(block, shape.sample_rate):
-                    file.write(part)
-                    sink.check()
+                file.write(block)
+                sink.check()
     except soundfile.LibsndfileError as exc:
         sink.check()
         message = f"{settings['format']} cannot hold {shape.channels} channels at {shape.sample_rate} Hz: take wav"
@@ -87,10 +90,11 @@ def _settings(form: Format, bits: int) -> dict[str, Any]:
             return {"format": "OGG", "subtype": "VORBIS", **_GOOD_VORBIS}
 
 
-def _short(block: NDArray[Any], rate: int) -> Iterator[NDArray[Any]]:
-    """Parts of at most a second: one long write of Ogg Vorbis crashes the process inside libsndfile."""
-    for start in range(0, len(block), rate):
-        yield block[start : start + rate]
+def _short(blocks: Iterable[NDArray[Any]], rate: int) -> Iterator[NDArray[Any]]:
+    """The same samples in blocks of at most a second."""
+    for block in blocks:
+        for start in range(0, len(block), rate):
+            yield np.ascontiguousarray(block[start : start + rate])
 
 
 class _Sink(io.RawIOBase):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
@@ -45,7 +44,7 @@ def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None: 
     kept.
     """
     shape = Shape(sound.sample_rate, sound.channels, sound.bits)
-    _write(path, _seconds_of(sound), shape, format, tags)
+    _write(path, [sound.pcm], shape, format, tags)
 
 
 def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
@@ -85,8 +84,3 @@ def _write(path: Path, blocks: Iterable[NDArray[Any]], shape: Shape, form: Forma
         with bare.open("rb") as source, tagged.open("wb") as target:
             retag(source, target, form, tags, fresh=True)
         publish(tagged, path)
-
-
-def _seconds_of(sound: Sound) -> Iterator[NDArray[np.int32]]:
-    for start in range(0, len(sound.pcm), sound.sample_rate):
-        yield np.ascontiguousarray(sound.pcm[start : start + sound.sample_rate])
