@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import Decoder, opened
 from acestep_mcp.audio.encoder import Shape, encode
 from acestep_mcp.audio.place import free_name, publish, release, safe_stem, sweep, temporary
+from acestep_mcp.audio.read import probe
 from acestep_mcp.audio.tags import FileTags, Format, retag
 from acestep_mcp.errors import InvalidRequest
 
@@ -43,8 +40,10 @@ def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None: 
     rate above 48 kHz: the sound is resampled to the next one it has. Raises StorageError when the file cannot be
     kept.
     """
-    shape = Shape(sound.sample_rate, sound.channels, sound.bits)
-    _write(path, [sound.pcm], shape, format, tags)
+    with temporary(path) as bare:
+        with bare.open("w+b") as file:
+            encode(file, [sound.pcm], Shape(sound.sample_rate, sound.channels, sound.bits), format)
+        _finish(bare, path, format, tags)
 
 
 def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
@@ -53,11 +52,12 @@ def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) 
     Where the format stays, the sample data is copied byte for byte. `target` may be `source`. Raises InvalidRequest
     when the source is no whole audio file, StorageError when the target cannot be kept.
     """
-    with opened(source) as decoder:
-        same = decoder.properties.format == format
-        if same and _retagged(source, target, format, tags):
-            return
-        _write(target, decoder.blocks(), _shape_of(decoder), format, tags)
+    if probe(source).format == format and _retagged(source, target, format, tags):
+        return
+    with temporary(target) as bare:
+        with opened(source) as decoder, bare.open("w+b") as file:
+            encode(file, decoder.blocks(), _shape_of(decoder), format)
+        _finish(bare, target, format, tags)
 
 
 def _shape_of(decoder: Decoder) -> Shape:
@@ -77,10 +77,9 @@ def _retagged(source: Path, target: Path, form: Format, tags: FileTags) -> bool:
     return True
 
 
-def _write(path: Path, blocks: Iterable[NDArray[Any]], shape: Shape, form: Format, tags: FileTags) -> None:
-    with temporary(path) as bare, temporary(path) as tagged:
-        with bare.open("w+b") as file:
-            encode(file, blocks, shape, form)
+def _finish(bare: Path, path: Path, form: Format, tags: FileTags) -> None:
+    """Put the tags in and publish. Nothing is open by then: Windows replaces no open file."""
+    with temporary(path) as tagged:
         with bare.open("rb") as source, tagged.open("wb") as target:
             retag(source, target, form, tags, fresh=True)
         publish(tagged, path)
