@@ -87,13 +87,17 @@ def test_an_option_has_the_bounds_of_its_field(endpoint) -> None:
         assert list(getattr(option.type, "choices", [])) == schema.get("enum", [])
 
 
-def test_make_ends_with_the_path_of_a_song(command, tmp_path: Path) -> None:
+def test_make_says_each_change_on_a_line_and_ends_with_the_path_of_a_song(command, tmp_path: Path) -> None:
     done = command(*SONG)
     assert done.returncode == 0, done.stderr
     song = Path(done.stdout.splitlines()[-1])
     assert song.parent == tmp_path / "music"
     assert soundfile.info(song).duration == pytest.approx(5, abs=0.1)
     assert song.with_suffix(".json").is_file()
+    said = done.stderr.splitlines()
+    assert len(said) > 1
+    assert "\x1b" not in done.stderr
+    assert all(line != following for line, following in itertools.pairwise(said))
 
 
 def test_json_is_one_object_with_the_response_the_track_and_the_job(here) -> None:
@@ -106,11 +110,12 @@ def test_json_is_one_object_with_the_response_the_track_and_the_job(here) -> Non
     assert answer["job"]["track_id"] == answer["track"]["id"]
 
 
-def test_progress_is_a_line_at_each_change_where_nobody_watches(command) -> None:
-    lines = command(*SONG).stderr.splitlines()
-    assert lines
-    assert "\x1b" not in "".join(lines)
-    assert all(line != following for line, following in itertools.pairwise(lines))
+def test_a_song_for_a_prompt_says_what_was_written_for_it_and_that_it_is_a_draft(here) -> None:
+    done = here("make", "prompt-to-audio", "--prompt", "a calm night, female voice", "--duration", "10")
+    assert Path(done.stdout.strip()).is_file()
+    assert "not ACE-Step" in done.stderr
+    assert "female voice" in done.stderr.split("Tags: ")[1].splitlines()[0]
+    assert "[chorus]" in done.stderr.split("Lyrics:")[1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -169,9 +174,9 @@ def test_out_copies_the_song_and_its_ending_gives_the_format(here, tmp_path: Pat
         (("--nonsense", "1"), "--nonsense"),
     ],
 )
-def test_a_wrong_command_line_is_exit_code_2_and_makes_nothing(command, tmp_path: Path, arguments, word) -> None:
+def test_a_wrong_command_line_is_exit_code_2_and_makes_nothing(here, tmp_path: Path, arguments, word) -> None:
     (tmp_path / "there.wav").write_bytes(b"mine")
-    done = command(*SONG, *arguments)
+    done = here(*SONG, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert word in done.stderr
     assert (tmp_path / "there.wav").read_bytes() == b"mine"
@@ -202,9 +207,8 @@ def test_a_setting_that_cannot_be_used_is_told_by_make(here) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
-@pytest.mark.parametrize("as_json", [False, True])
-def test_ctrl_c_names_the_job_and_wait_finishes_it(command, environment: dict[str, str], as_json: bool) -> None:
-    arguments = ["make", "text-to-audio", "--tags", "piano", "--duration", "60", *(["--json"] if as_json else [])]
+def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, str]) -> None:
+    arguments = ["make", "text-to-audio", "--tags", "piano", "--duration", "60", "--json"]
     with subprocess.Popen(
         [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
@@ -214,10 +218,9 @@ def test_ctrl_c_names_the_job_and_wait_finishes_it(command, environment: dict[st
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    [job] = told(command("jobs", "--json"))["jobs"]
-    said = json.loads(out)["error"]["message"] if as_json else err
-    assert f"acestep-mcp jobs wait {job['id']}" in said
-    done = command("jobs", "wait", job["id"])
+    [job] = told(here("jobs", "--json"))["jobs"]
+    assert f"acestep-mcp jobs wait {job['id']}" in json.loads(out)["error"]["message"]
+    done = here("jobs", "wait", job["id"])
     assert done.returncode == 0, done.stderr
     assert soundfile.info(done.stdout.strip()).duration == pytest.approx(60, abs=0.5)
 
@@ -227,6 +230,11 @@ def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Pa
     assert made["id"] in here("tracks").stdout
     assert told(here("tracks", "list", "piano", "--json"))["total"] == 1
     assert told(here("tracks", "list", "trombone", "--json"))["tracks"] == []
+    here(*SONG, "--duration", "6")
+    page = here("tracks", "--limit", "1")
+    assert made["id"] not in page.stdout
+    cursor = page.stderr.split('--cursor "')[1].split('"')[0]
+    assert [track["id"] for track in told(here("tracks", "--cursor", cursor, "--json"))["tracks"]] == [made["id"]]
     assert told(here("tracks", "show", made["uri"], "--json"))["track"] == made
     exported = here("tracks", "export", made["id"], "song.mp3")
     assert exported.stdout.strip() == str(tmp_path / "song.mp3"), exported.stderr
@@ -271,9 +279,9 @@ def test_doctor_tells_a_wrong_setting_and_no_secret(here) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
-def test_doctor_tells_a_folder_that_cannot_be_written_to(command, tmp_path: Path) -> None:
+def test_doctor_tells_a_folder_that_cannot_be_written_to(here, tmp_path: Path) -> None:
     (tmp_path / "music").mkdir(mode=0o500)
-    done = command("doctor")
+    done = here("doctor")
     assert done.returncode == 1
     assert str(tmp_path / "music") in done.stdout.split("Problems")[1]
 

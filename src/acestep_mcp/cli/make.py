@@ -10,7 +10,7 @@ import click
 
 from acestep_mcp.cli.keep import FORMATS, format_of, place
 from acestep_mcp.cli.options import given, request_options
-from acestep_mcp.cli.output import outcome_json, print_json, stopped, without_track
+from acestep_mcp.cli.output import outcome_json, print_json, remarks, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.endpoints import ENDPOINTS, Endpoint
@@ -56,8 +56,8 @@ class _Call:
         if self.as_json:
             print_json(outcome_json(outcome) | ({"out": str(path)} if self.out else {}))
         else:
-            for note in outcome.job.notes:
-                click.echo(f"Note: {note}", err=True)
+            for line in remarks(outcome.job):
+                click.echo(line, err=True)
             click.echo(str(path))
 
 

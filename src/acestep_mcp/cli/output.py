@@ -97,6 +97,16 @@ def _ended_badly(job: Job) -> AceStepError:
     return exc
 
 
+def remarks(job: Job) -> list[str]:
+    """What a person should read before the path: who made it, what was written for it, and every note."""
+    result = job.result or {}
+    ours = result.get("acestep") or {}
+    lines = ["Made by the draft engine: a sketch, not ACE-Step."] if ours.get("engine") == "draft" else []
+    if "prompt" in job.request:
+        lines += [f"Tags: {result.get('tags')}", f"Lyrics:\n{result.get('lyrics')}"]
+    return [*lines, *(f"Note: {note}" for note in dict.fromkeys([*job.notes, *ours.get("notes", ())]))]
+
+
 def without_track(job: Job, *, as_json: bool) -> int:
     """Say why a job that has ended has no track; raises that as an error unless it is printed as JSON."""
     error = _ended_badly(job)

@@ -38,7 +38,7 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
     for track in page.tracks:
         click.echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}")
     if page.next_cursor:
-        click.echo(f"{page.total} in all; go on with --cursor {page.next_cursor}", err=True)
+        click.echo(f'{page.total} in all; go on with --cursor "{page.next_cursor}"', err=True)
     elif not page.tracks:
         click.echo("No songs found." if words else "No songs yet. Make one: acestep-mcp make --help", err=True)
 
