@@ -72,4 +72,5 @@ def test_being_looked_at_loads_nothing_that_only_calls_need_and_writes_nothing(b
     ours = modules(OURS, messages, home)
     assert {name for name in ours - bare if name in LATE or name.partition(".")[0] in LATE} == set()
     assert "acestep_mcp.server.stdio" in ours
+    assert "rich" not in ours, "a bare MCPServer loads it for nothing"
     assert list(home.iterdir()) == []

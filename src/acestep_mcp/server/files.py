@@ -59,7 +59,11 @@ async def download(server: AceStepServer, request: Request) -> Response:
     if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():
         return refusal(NotFound(f"Track {track.id} has no file of that name here; list_tracks tells what there is."))
     return FileResponse(
-        track.path, media_type=track.content_type, filename=track.path.name, content_disposition_type="inline"
+        track.path,
+        media_type=track.content_type,
+        filename=track.path.name,
+        content_disposition_type="inline",
+        headers={"X-Content-Type-Options": "nosniff"},
     )
 
 

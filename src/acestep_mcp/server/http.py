@@ -78,6 +78,12 @@ class _Uvicorn(uvicorn.Server):
         self._deliveries = deliveries
         self._ending: asyncio.Task[None] | None = None
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in (one for server in self.servers for one in server.sockets):
+            host, port = listener.getsockname()[:2]
+            logger.info("MCP is served at http://%s:%d%s", f"[{host}]" if ":" in host else host, port, PATH)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._ending is None:
             # A signal handler runs between any two instructions; the rest belongs into the loop.

@@ -168,7 +168,7 @@ def next_step(outcome: Outcome) -> str:
     if not job.status.is_terminal:
         return f'call get_job with job_id="{job.id}" and wait for it; do not start the song again'
     if job.status is Status.COMPLETED and outcome.track is not None:
-        return "done; tell the user the file_path"
+        return "done; give the user the file_path, or audio.url to one on another machine"
     return _LOST.get(job.status, "make it again from the request that get_job and list_tracks tell, if it is wanted")
 
 
