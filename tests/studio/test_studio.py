@@ -149,6 +149,7 @@ async def test_an_edit_knows_its_parent_and_what_was_edited(studio):
     outcome = await finished(studio, job)
     assert outcome.track.sidecar["parent"] == song.id
     assert outcome.track.sidecar["edit"] == {"start_time": 1.0, "end_time": 2.0}
+    assert outcome.track.sidecar["checks"]["unchanged_outside"] is True
 
 
 async def test_a_data_uri_is_a_source_and_does_not_fill_the_record(studio):
@@ -158,7 +159,9 @@ async def test_a_data_uri_is_a_source_and_does_not_fill_the_record(studio):
     uri = "data:audio/wav;base64," + base64.b64encode(song.path.read_bytes()).decode()
     job = await studio.start("audio_outpaint", {"audio_url": uri, "tags": "lofi", "extend_after_duration": 5})
     assert len(json.dumps(job.request)) < 1000
-    assert (await finished(studio, job)).track.duration == pytest.approx(10, abs=0.001)
+    track = (await finished(studio, job)).track
+    assert track.duration == pytest.approx(10, abs=0.001)
+    assert track.sidecar["checks"]["unchanged_outside"] is True
 
 
 async def test_a_song_that_could_not_be_kept_is_kept_later_without_being_made_again(studio):

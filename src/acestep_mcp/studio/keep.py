@@ -16,12 +16,14 @@ from acestep_mcp.library import Job, Track
 from acestep_mcp.library.names import stems, title_of
 from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
 from acestep_mcp.requests import AudioInpaint, AudioOutpaint, Response, TextToAudio
+from acestep_mcp.studio.verify import unchanged_outside
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
     from acestep_mcp.audio.tags import FileTags
     from acestep_mcp.library.jobs import Jobs
 
+_LOSSY = ("mp3", "ogg")
 _EDIT_FIELDS = frozenset(
     (AudioInpaint.model_fields | AudioOutpaint.model_fields | {"edit_mode": None}).keys()
     - TextToAudio.model_fields.keys()
@@ -109,7 +111,7 @@ def _sidecar(job: Job, response: Response, finished: Path, sound: Sound, name: s
         "parent": job.parent,
         "edit": edit_of(job),
         "audio": audio,
-        "checks": _checks(sound),
+        "checks": _checks(job, sound),
         "cost": cost_of(job, audio["duration"]),
         "elapsed": job.elapsed,
         "created_at": _created(job).isoformat(timespec="milliseconds"),
@@ -132,16 +134,12 @@ def _audio(finished: Path) -> dict[str, Any]:
     }
 
 
-def _checks(sound: Sound) -> dict[str, Any]:
+def _checks(job: Job, sound: Sound) -> dict[str, Any]:
+    """Loudness, peak, clipping and, for an edit, whether the rest of the song is what it was."""
     from acestep_mcp.audio.measure import measure
 
-    measured = measure(sound)
-    return {
-        "loudness_lufs": None if measured.silent else round(measured.lufs, 2),
-        "peak_dbfs": None if measured.silent else round(measured.peak_dbfs, 2),
-        "clipped_samples": measured.clipped_samples,
-        "silent": measured.silent,
-    }
+    unchanged = None if job.options["format"] in _LOSSY else unchanged_outside(job, sound)
+    return {**measure(sound).facts(), **({} if unchanged is None else {"unchanged_outside": unchanged})}
 
 
 def _title(job: Job, response: Response) -> str:

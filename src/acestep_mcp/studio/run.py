@@ -213,9 +213,7 @@ class Run:
 
     async def _keep(self, client: QueueClient, response: Response) -> None:
         """Download and keep; a failure here loses nothing, the next call tries again."""
-        await self._change(
-            progress=asdict(replace(self._job.progress, fraction=0.98, stage="keeping the song", eta=None))
-        )
+        await self._change(progress=asdict(Progress(0.98, "keeping the song")))
         part = part_of(self._tracks, self._job.id)
         async with self._keeping:
             await client.download(response.audio.url, part, size=response.audio.file_size)
