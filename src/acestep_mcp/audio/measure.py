@@ -8,20 +8,23 @@ taken as analogue prototypes so that they hold at every rate; at 48 kHz they giv
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import soxr
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import columns, to_float
 
 _OFFSET = -0.691
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
-_HOP, _HOPS_PER_BLOCK, _HOPS_AT_ONCE = 0.1, 4, 10
+_HOP, _HOPS_PER_BLOCK = 0.1, 4
+# The weighting forgets what is this long past: its slowest part has died away by more than 120 dB.
+_MEMORY_SECONDS = 0.08
 _LIMITER_SECONDS, _LIMITER_STEP = 0.005, 0.0005
 _LIMITER_PASSES = 3
 _CLOSE_ENOUGH = 0.1
@@ -133,21 +136,43 @@ def follow_curve(
 def _block_powers(channels: NDArray[Any], rate: int) -> NDArray[np.float64]:
     """Mean square of every K-weighted block, summed over them (left, right and mono weigh the same)."""
     hop = max(1, round(_HOP * rate))
-    sections = _k_weighting(rate)
     if channels.shape[1] < _HOPS_PER_BLOCK * hop:
-        weighted = signal.sosfilt(sections, channels.astype(np.float64), axis=1)
-        return np.atleast_1d(np.square(weighted).mean(axis=1).sum())
-    state = np.zeros((len(sections), len(channels), 2))
-    energies: list[NDArray[np.float64]] = []
+        whole = np.concatenate(list(_weighted(channels, rate, channels.shape[1])), axis=1)
+        return np.atleast_1d(np.square(whole).mean(axis=1).sum())
     stop = channels.shape[1] // hop * hop
-    for start in range(0, stop, _HOPS_AT_ONCE * hop):
-        part = np.ascontiguousarray(channels[:, start : min(start + _HOPS_AT_ONCE * hop, stop)], dtype=np.float64)
-        weighted, state = signal.sosfilt(sections, part, axis=1, zi=state)
-        hops = weighted.reshape(len(channels), -1, hop)
+    energies: list[NDArray[np.float64]] = []
+    for part in _weighted(channels[:, :stop], rate, hop):
+        hops = part.reshape(len(channels), -1, hop)
         energies.append(np.einsum("chs,chs->h", hops, hops))
     total = np.concatenate([[0.0], np.cumsum(np.concatenate(energies))])
     sums = np.maximum(total[_HOPS_PER_BLOCK:] - total[:-_HOPS_PER_BLOCK], 0.0)
     return np.asarray(sums / (_HOPS_PER_BLOCK * hop))
+
+
+def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDArray[np.float64]]:
+    """The K-weighted channels in parts of a multiple of `multiple` samples, which divides their length.
+
+    Filtered by the frequency response, each part together with what the filter remembers from before it.
+    """
+    memory = math.ceil(_MEMORY_SECONDS * rate)
+    size = 1 << (4 * memory + multiple).bit_length()
+    step = (size - memory) // multiple * multiple
+    response = _response(rate, size)
+    for start in range(0, channels.shape[1], step):
+        first = max(0, start - memory)
+        part = channels[:, first : start + step].astype(np.float64)
+        weighted = np.fft.irfft(np.fft.rfft(part, size) * response, size)
+        yield weighted[:, start - first : part.shape[1]]
+
+
+def _response(rate: int, size: int) -> NDArray[np.complex128]:
+    """What the weighting does to each frequency of a transform of `size` samples."""
+    delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
+    response = np.ones(len(delay), np.complex128)
+    for section in _k_weighting(rate):
+        numerator, denominator = section[:3], section[3:]
+        response *= np.polyval(numerator[::-1], delay) / np.polyval(denominator[::-1], delay)
+    return response
 
 
 def _k_weighting(rate: int) -> NDArray[np.float64]:
@@ -195,8 +220,8 @@ def _limiter_gain(music: NDArray[np.float32], rate: int, ceiling: float) -> NDAr
         -np.minimum.reduceat(music, starts, axis=0).min(axis=1),
     )
     wanted = ceiling / np.maximum(peaks, ceiling)
-    held = ndimage.minimum_filter1d(wanted, 2 * reach + 3, mode="nearest")
-    smooth = ndimage.uniform_filter1d(held.astype(np.float64), 2 * reach + 1, mode="nearest")
+    held = sliding_window_view(np.pad(wanted, reach + 1, mode="edge"), 2 * reach + 3).min(axis=1)
+    smooth = sliding_window_view(np.pad(held, reach, mode="edge"), 2 * reach + 1).mean(axis=1, dtype=np.float64)
     gain = np.interp(np.arange(len(music)), starts + (step - 1) / 2, smooth)
     return np.asarray(gain, np.float32)
 
