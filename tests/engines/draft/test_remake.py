@@ -11,6 +11,8 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import loudness, loudness_curve, measure
 from acestep_mcp.audio.splice import conform, to_float
 from acestep_mcp.engines import Audio, Source
+from acestep_mcp.engines.draft.compose import Brief, compose
+from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.plans import former
 from acestep_mcp.engines.draft.render import Renderer, available
 from acestep_mcp.engines.draft.songs import Job, song
@@ -48,8 +50,7 @@ def same_shape(sound: Sound, other: Sound) -> bool:
     return (sound.sample_rate, sound.channels, sound.bits) == (other.sample_rate, other.channels, other.bits)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("comment", [None, ""])
+@pytest.mark.parametrize(("shape", "comment"), [*((shape, None) for shape in SHAPES), (SHAPES[0], ""), (SHAPES[2], "")])
 def test_an_inpaint_changes_no_sample_outside_the_window_and_its_seams(
     shape: tuple[int, int, int], comment: str | None
 ):
@@ -75,9 +76,6 @@ def test_a_new_window_is_about_as_loud_as_the_old_one():
 
 
 def test_low_variance_stays_nearer_to_the_song_than_high_variance():
-    from acestep_mcp.engines.draft.compose import Brief, compose
-    from acestep_mcp.engines.draft.dice import Dice
-
     old = compose(Brief(TAGS, LYRICS, 40, Dice(3)))
 
     def kept(variance: float) -> float:
@@ -101,7 +99,7 @@ def test_another_seed_is_another_window_and_the_same_seed_the_same():
 
 
 def test_an_outpaint_keeps_every_sample_of_the_song_and_its_tempo():
-    for shape in SHAPES:
+    for shape in SHAPES[::2]:
         src = source(shape)
         request = {"audio_url": "a", "tags": TAGS, "extend_before_duration": 3, "extend_after_duration": 6.5, "seed": 5}
         audio = made("AudioOutpaint", request, src)
@@ -179,7 +177,7 @@ RUBBISH: list[Any] = [
 
 @pytest.mark.parametrize("comment", RUBBISH)
 def test_a_comment_that_is_no_plan_is_ignored_and_estimates_are_noted(comment: str):
-    known = former(source(comment=comment))
+    known = former(source(SHAPES[0], comment))
     assert any("estimated" in note for note in known.notes)
     assert 60 <= known.frame.tempo <= 200
 
@@ -189,8 +187,10 @@ def test_a_comment_that_is_no_plan_is_ignored_and_estimates_are_noted(comment: s
 def test_a_plan_with_one_wrong_value_does_no_harm(name: str, value: Any):
     plan = json.loads(json.dumps(original().plan))
     plan["frame"][name] = value
-    audio = inpaint(source(comment=json.dumps({"acestep": {"plan": plan}})))
-    assert audio.sound.pcm.shape == original().sound.pcm.shape
+    known = former(source(SHAPES[0], json.dumps({"acestep": {"plan": plan}})))
+    score = compose(Brief(TAGS, "", known.frame.seconds, Dice(1), known.frame, known.form))
+    assert sum(part.bars for part in known.form) == known.frame.bars
+    assert all(part.notes for part in score.parts)
 
 
 def test_a_silent_source_can_be_edited():

@@ -1,0 +1,100 @@
+"""How long a minute of draft music takes on one core: from the request to the file, and where the time goes.
+
+    python bench/draft.py [--runs 5] [--tags "lofi, hiphop, chill"]
+
+The floor is the renderer alone: one call of midirenderer over the same notes in one file. Everything else (a process,
+imports, composing, steps, mixing, levelling, writing) is what the engine adds to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+LYRICS = """[verse]
+Walking through the neon light
+Every shadow feels so right
+City hums a lullaby
+I am dreaming, you and I
+[chorus]
+Stay with me tonight
+Under silver light
+"""
+SECONDS = 60
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--runs", type=int, default=5)
+    arguments.add_argument("--tags", default="lofi, hiphop, chill")
+    chosen = arguments.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    rows = [("whole: process, song, file", whole), ("imports", imports), *phases(chosen.tags)]
+    results = {name: median(work, chosen) for name, work in rows}
+    floor = results["floor: midirenderer alone"]
+    for name, seconds in results.items():
+        print(f"{name:32} {seconds:6.2f} s   {seconds / floor:5.2f} x floor")
+
+
+def median(work: Callable[[argparse.Namespace], None], chosen: argparse.Namespace) -> float:
+    times = []
+    for _ in range(chosen.runs):
+        start = time.perf_counter()
+        work(chosen)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def whole(chosen: argparse.Namespace) -> None:
+    from acestep_mcp.audio.tags import FileTags
+    from acestep_mcp.audio.write import write
+    from acestep_mcp.engines import Audio
+    from acestep_mcp.engines.draft import DraftEngine
+    from acestep_mcp.requests import TextToAudio
+
+    request = TextToAudio(tags=chosen.tags, lyrics=LYRICS, duration=SECONDS, seed=1)
+    *_, audio = DraftEngine().generate(request, None)
+    assert isinstance(audio, Audio)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "song.wav", audio.sound, format="wav", tags=FileTags(title="bench"))
+
+
+def imports(chosen: argparse.Namespace) -> None:
+    import subprocess
+    import sys
+
+    subprocess.run([sys.executable, "-c", "import acestep_mcp.engines.draft.songs, pretty_midi"], check=True)
+
+
+def phases(tags: str) -> list[tuple[str, Callable[[argparse.Namespace], None]]]:
+    import midirenderer
+
+    from acestep_mcp.engines.draft.compose import Brief, compose
+    from acestep_mcp.engines.draft.dice import Dice
+    from acestep_mcp.engines.draft.midi import file_bytes
+    from acestep_mcp.engines.draft.mix import mastered, silence
+    from acestep_mcp.engines.draft.perform import played
+    from acestep_mcp.engines.draft.render import _soundfont_bytes
+
+    brief = Brief(tags, LYRICS, SECONDS, Dice(1))
+    score = compose(brief)
+    midi = file_bytes(score.parts, SECONDS)
+    font = _soundfont_bytes()
+    music = silence(SECONDS)
+    list(played(score.parts, "soundfont", music))
+    return [
+        ("composing", lambda _: None if compose(brief) else None),
+        ("rendering", lambda _: None if list(played(score.parts, "soundfont", silence(SECONDS))) else None),
+        ("levelling", lambda _: None if mastered(music.copy(), score.ending) else None),
+        ("floor: midirenderer alone", lambda _: None if midirenderer.render_wave_from(font, midi) else None),
+    ]
+
+
+if __name__ == "__main__":
+    main()
