@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,23 +17,32 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def environment_in() -> Callable[[Path], dict[str, str]]:
+    """The environment for a real process: folders of its own below one folder, no key, a home with nothing in it."""
+
+    def environment(folder: Path) -> dict[str, str]:
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        return kept | {
+            "ACESTEP_MUSIC_DIR": str(folder / "music"),
+            "ACESTEP_DATA_DIR": str(folder / "data"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "APPDATA": str(home / "config"),
+            "LOCALAPPDATA": str(home / "config"),
+            "HOME": str(home),
+            "USERPROFILE": str(home),
+            "PYTHONUTF8": "1",
+            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+        }
+
+    return environment
+
+
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment for a real process: folders of its own, no key, a home with nothing in it."""
-    home = tmp_path / "home"
-    home.mkdir(exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return kept | {
-        "ACESTEP_MUSIC_DIR": str(tmp_path / "music"),
-        "ACESTEP_DATA_DIR": str(tmp_path / "data"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "APPDATA": str(home / "config"),
-        "LOCALAPPDATA": str(home / "config"),
-        "HOME": str(home),
-        "USERPROFILE": str(home),
-        "PYTHONUTF8": "1",
-        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
-    }
+def environment(environment_in: Callable[[Path], dict[str, str]], tmp_path: Path) -> dict[str, str]:
+    return environment_in(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,14 @@ import json
 from typing import Any
 
 import anyio
+from mcp.server import MCPServer
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument, UserMessage
 from mcp.types import (
     AudioContent,
     CallToolResult,
+    CompleteResult,
+    Completion,
     EmbeddedResource,
     ImageContent,
     Resource,
@@ -115,6 +118,16 @@ class Fixtures(AceStepServer):
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         ours = await super().list_resource_templates()
         return [*ours, ResourceTemplate(uri_template="test://template/{id}/data", name="fixture")]
+
+    async def get_prompt(self, name: str, arguments: Any = None, context: Any = None) -> Any:
+        if name.startswith("test_"):
+            return await MCPServer.get_prompt(self, name, arguments, context)
+        return await super().get_prompt(name, arguments, context)
+
+    async def _complete(self, ctx: Any, params: Any) -> CompleteResult:
+        if getattr(params.ref, "name", "").startswith("test_"):
+            return CompleteResult(completion=Completion(values=["paris", "park", "party"], total=3, has_more=False))
+        return await super()._complete(ctx, params)
 
     async def _list_resources(self, ctx: Any, params: Any) -> Any:
         page = await super()._list_resources(ctx, params)

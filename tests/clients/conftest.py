@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
-SERVE = [sys.executable, "-m", "acestep_mcp"]
+HTTP = (sys.executable, "-m", "acestep_mcp", "serve", "--http", "--port", "0")
 _ADDRESS = re.compile(rb"http://127\.0\.0\.1:\d+")
 
 
 @pytest.fixture
-def served(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Start `serve --http` on a free port and give its MCP address; more settings by name."""
-    processes: list[subprocess.Popen[bytes]] = []
+def served(environment: dict[str, str], shared: str) -> Iterator[Callable[..., str]]:
+    """The MCP address of a server over HTTP: the shared one, or one of its own for other settings or commands."""
+    with contextlib.ExitStack() as servers:
 
-    def start(*command: str, **more: str) -> str:
-        process = subprocess.Popen(
-            command or [*SERVE, "serve", "--http", "--port", "0"],
-            env=environment | more, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )  # fmt: skip
-        processes.append(process)
-        return f"{_address(process)}/mcp"
+        def start(*command: str, **more: str) -> str:
+            if not command and not more:
+                return shared
+            return servers.enter_context(_serving(command or HTTP, environment | more))
 
-    yield start
-    for process in processes:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shared(environment_in: Callable[[Path], dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server that many clients come to, one after the other."""
+    with _serving(HTTP, environment_in(tmp_path_factory.mktemp("shared"))) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _serving(command: Sequence[str], environment: dict[str, str]) -> Iterator[str]:
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        yield f"{_address(process)}/mcp"
+    finally:
         process.terminate()
         try:
             process.wait(15)
-        except subprocess.TimeoutExpired:
+        finally:
             process.kill()
             process.wait()
-            raise
-        finally:
             process.stderr.close()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 from mcp import Client, StdioServerParameters
-from mcp.types import ResourceTemplateReference, TextContent
+from mcp.types import PromptReference, ResourceTemplateReference, TextContent
 
 ERAS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
 OPEN = {"NEW", "IN_QUEUE", "IN_PROGRESS"}
@@ -86,6 +86,8 @@ async def _check_song(client: Client, song, progress: list) -> None:
     reference = ResourceTemplateReference(type="ref/resource", uri="acestep://tracks/{id}")
     answer = await client.complete(reference, {"name": "id", "value": track_id[:3]})
     assert track_id in answer.completion.values
+    reference = PromptReference(type="ref/prompt", name="extend-a-track")
+    assert track_id in (await client.complete(reference, {"name": "track", "value": ""})).completion.values
     prompts = (await client.list_prompts()).prompts
     assert len(prompts) == 6
     for prompt in prompts:
@@ -134,7 +136,7 @@ async def test_a_cancelled_call_cancels_its_job(connect: Connect) -> None:
 
                 await client.call_tool("text_to_audio", {"tags": "orchestra", "duration": 60}, progress_callback=stop)
             assert scope.cancelled_caught
-            [job] = (await client.call_tool("get_job", {})).structured_content["jobs"]
+            [job, *_] = (await client.call_tool("get_job", {})).structured_content["jobs"]
             facts = await ended(client, job["job_id"])
     assert facts["status"] == "CANCELLED"
 
