@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -339,3 +340,30 @@ async def test_calls_that_wait_answer_with_their_job_when_the_server_ends(house,
         with anyio.fail_after(15):
             answer = await connected.call_tool("text_to_audio", {"tags": "hold"})
     assert answer.structured_content["status"] in ("NEW", "IN_QUEUE", "IN_PROGRESS")
+
+
+@pytest.mark.anyio
+async def test_a_studio_that_crashes_beside_the_calls_is_opened_again_by_the_next(house, settings, caplog):
+    crash = anyio.Event()
+
+    async def crashing():
+        await crash.wait()
+        raise RuntimeError("a bug in the background")
+
+    @asynccontextmanager
+    async def opened():
+        async with house() as studio, anyio.create_task_group() as tasks:
+            tasks.start_soon(crashing)
+            yield studio
+            tasks.cancel_scope.cancel()
+
+    async with Client(create_server(opened, settings, transport="stdio")) as connected:
+        assert not (await connected.call_tool("list_tracks", {})).is_error
+        crash.set()
+        with anyio.fail_after(10):
+            while house.open:
+                await anyio.sleep(0.01)
+        crash = anyio.Event()
+        assert not (await connected.call_tool("list_tracks", {})).is_error
+        assert house.open == 1
+    assert "a bug in the background" in caplog.text

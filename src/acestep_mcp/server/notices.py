@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
 
+from acestep_mcp.errors import AceStepError
+
 if TYPE_CHECKING:
     from acestep_mcp.studio import Studio
+
+logger = logging.getLogger(__name__)
+
+_AGAIN_SECONDS = 5.0
 
 
 class Notices:
@@ -28,6 +36,14 @@ class Notices:
 
     async def follow(self, studio: Studio) -> None:
         """Send notices for every change until cancelled."""
+        while True:
+            try:
+                await self._follow(studio)
+            except AceStepError as error:
+                logger.warning("changes cannot be told for now: %s", error.message)
+                await anyio.sleep(_AGAIN_SECONDS)
+
+    async def _follow(self, studio: Studio) -> None:
         async for track in studio.changes():
             await self._bus.publish(ResourcesListChanged())
             await self._bus.publish(ResourceUpdated(uri=track.uri))

@@ -6,6 +6,7 @@ no folder and no heavy import.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 OpenStudio = Callable[[], "AbstractAsyncContextManager[Studio]"]
 Companion = Callable[["Studio"], Coroutine[Any, Any, None]]
+
+logger = logging.getLogger(__name__)
 
 _ERRAND_SECONDS = 5.0
 
@@ -51,12 +54,20 @@ class Opening:
 
     async def _keep(self, *, task_status: TaskStatus[Studio]) -> None:
         # Entered and left in one task, as its task groups need; shielded, so that an end by signal closes it too.
-        with anyio.CancelScope(shield=True):
-            async with self._open_studio() as studio, anyio.create_task_group() as companions:
-                companions.start_soon(self._companion, studio)
-                task_status.started(studio)
-                await self._closing.wait()
-                companions.cancel_scope.cancel()
+        is_open = False
+        try:
+            with anyio.CancelScope(shield=True):
+                async with self._open_studio() as studio, anyio.create_task_group() as companions:
+                    companions.start_soon(self._companion, studio)
+                    task_status.started(studio)
+                    is_open = True
+                    await self._closing.wait()
+                    companions.cancel_scope.cancel()
+        except Exception:  # the top of everything that runs beside the calls
+            self._studio = None
+            if not is_open:
+                raise
+            logger.exception("the studio stopped because of a bug; the next call opens it again")
 
     def errand(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do this soon, whatever becomes of the caller; at most 5 s of it."""
@@ -65,7 +76,10 @@ class Opening:
     @staticmethod
     async def _run(work: Callable[[], Awaitable[object]]) -> None:
         with anyio.move_on_after(_ERRAND_SECONDS, shield=True):
-            await work()
+            try:
+                await work()
+            except AceStepError as error:
+                logger.warning("what became of a call could not be recorded: %s", error.message)
 
     def companion(
         self, work: Callable[[anyio.CancelScope], Coroutine[Any, Any, None]], scope: anyio.CancelScope
