@@ -35,44 +35,44 @@ def main() -> None:
     chosen = arguments.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    rows = [("whole: process, song, file", whole), ("imports", imports), *phases(chosen.tags)]
-    results = {name: median(work, chosen) for name, work in rows}
+    rows = [("whole: process, song, file", lambda: whole(chosen.tags)), ("imports", imports), *phases(chosen.tags)]
+    results = {name: median(work, chosen.runs) for name, work in rows}
     floor = results["floor: midirenderer alone"]
     for name, seconds in results.items():
         print(f"{name:32} {seconds:6.2f} s   {seconds / floor:5.2f} x floor")
 
 
-def median(work: Callable[[argparse.Namespace], None], chosen: argparse.Namespace) -> float:
+def median(work: Callable[[], object], runs: int) -> float:
     times = []
-    for _ in range(chosen.runs):
+    for _ in range(runs):
         start = time.perf_counter()
-        work(chosen)
+        work()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
 
 
-def whole(chosen: argparse.Namespace) -> None:
+def whole(tags: str) -> None:
     from acestep_mcp.audio.tags import FileTags
     from acestep_mcp.audio.write import write
     from acestep_mcp.engines import Audio
     from acestep_mcp.engines.draft import DraftEngine
     from acestep_mcp.requests import TextToAudio
 
-    request = TextToAudio(tags=chosen.tags, lyrics=LYRICS, duration=SECONDS, seed=1)
+    request = TextToAudio(tags=tags, lyrics=LYRICS, duration=SECONDS, seed=1)
     *_, audio = DraftEngine().generate(request, None)
     assert isinstance(audio, Audio)
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "song.wav", audio.sound, format="wav", tags=FileTags(title="bench"))
 
 
-def imports(chosen: argparse.Namespace) -> None:
+def imports() -> None:
     import subprocess
     import sys
 
     subprocess.run([sys.executable, "-c", "import acestep_mcp.engines.draft.songs, pretty_midi"], check=True)
 
 
-def phases(tags: str) -> list[tuple[str, Callable[[argparse.Namespace], None]]]:
+def phases(tags: str) -> list[tuple[str, Callable[[], object]]]:
     import midirenderer
 
     from acestep_mcp.engines.draft.compose import Brief, compose
@@ -89,10 +89,10 @@ def phases(tags: str) -> list[tuple[str, Callable[[argparse.Namespace], None]]]:
     music = silence(SECONDS)
     list(played(score.parts, "soundfont", music))
     return [
-        ("composing", lambda _: None if compose(brief) else None),
-        ("rendering", lambda _: None if list(played(score.parts, "soundfont", silence(SECONDS))) else None),
-        ("levelling", lambda _: None if mastered(music.copy(), score.ending) else None),
-        ("floor: midirenderer alone", lambda _: None if midirenderer.render_wave_from(font, midi) else None),
+        ("composing", lambda: compose(brief)),
+        ("rendering", lambda: list(played(score.parts, "soundfont", silence(SECONDS)))),
+        ("levelling", lambda: mastered(music.copy(), score.ending)),
+        ("floor: midirenderer alone", lambda: midirenderer.render_wave_from(font, midi)),
     ]
 
 

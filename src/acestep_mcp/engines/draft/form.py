@@ -219,11 +219,12 @@ def _filled(parts: list[Part], bars: int) -> list[Part]:
     """Bars nobody sings in: an intro, an outro, then solos between the sections, then a longer intro."""
     left = bars - sum(part.bars for part in parts)
     unit = 4 if bars >= 12 else 2
+    edges = (parts[0].kind != "intro") + (parts[-1].kind != "outro")
+    size = min(unit, -(-left // max(1, edges)))
     if left >= 1 and parts[0].kind != "intro":
-        size = min(left, unit)
         parts = [Part("intro", "intro", size), *parts]
         left -= size
-    if left >= 2 and parts[-1].kind != "outro":
+    if left >= 1 and parts[-1].kind != "outro":
         size = min(left, unit)
         parts = [*parts, Part("outro", "outro", size)]
         left -= size

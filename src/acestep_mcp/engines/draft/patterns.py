@@ -79,7 +79,7 @@ BASSES: dict[str, tuple[str, str]] = {
     "octaves": ("r-R-r-R-r-R-r-R-|r-R-r-R-r-R-f-R-", "r-R-r-R-r-R-"),
     "offbeats": ("..r-..r-..r-..r-|..r-..rr..r-..R-", "..r-..r-..r-"),
     "sixteenths": (".rrr.rrr.rrr.rrr|.rrR.rrr.rRr.rrr", ".rrr.rrr.rrr"),
-    "walking": ("r---t---f---a---|r---f---s---a---|r---t---f-R-a---", "r---t---a---"),
+    "walking": ("r---t---f---a---|r---f---s---a---|r---t---f-R-a---|R---s---f---a---|R---f---t---a---", "r---t---a---"),
     "lazy": ("r-----r-....f-a-|r-------..r-a---|r---..r-f-----..", "r-----r-f---"),
     "hop": ("r--r..r-..r-f-..|r-----rr..f-s-a-|r--...r-R-..f-a-", "r--r..r-f-a-"),
     "sub": ("r-------------..|r-----..r---....|r----.r-....r-a-", "r---------..|r-----r-...."),

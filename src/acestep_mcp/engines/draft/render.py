@@ -21,9 +21,9 @@ RATE = 48_000
 Renderer = Literal["soundfont", "numpy"]
 
 # A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.1 to 0.4 s of it.
-_CHUNK = 16.0
+_CHUNK = 20.0
 # Releases and reverb after the last note.
-_TAIL = 2.0
+_TAIL = 1.6
 _SOUNDFONT = "TimGM6mb.sf2"
 
 

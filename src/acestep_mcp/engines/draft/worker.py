@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Do the one job on stdin. Exit status 0 when the answer, a song or a refusal, was written."""
+    # Ctrl-C in a terminal reaches us too; whether the song is still wanted is for whoever holds stdin to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = _own_stdout()
     commands = sys.stdin.buffer
     job = read_job(commands)

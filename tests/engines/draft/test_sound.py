@@ -1,0 +1,86 @@
+"""What is heard, measured."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from acestep_mcp.audio.measure import loudness, measure
+from acestep_mcp.audio.splice import to_float
+from acestep_mcp.engines import Audio, Step
+from acestep_mcp.engines.draft.render import RATE, available
+from acestep_mcp.engines.draft.songs import Job, song
+
+LYRICS = "[verse]\nQuiet is the morning\nSlowly comes the light\n[chorus]\nNow the day is burning\nEverything is bright"
+
+
+def made(tags: str, seconds: float, lyrics: str = "") -> Audio:
+    *steps, audio = song(
+        Job("TextToAudio", {"tags": tags, "lyrics": lyrics, "duration": seconds, "seed": 2}, available())
+    )
+    assert all(isinstance(step, Step) for step in steps)
+    assert isinstance(audio, Audio)
+    return audio
+
+
+@pytest.mark.parametrize(
+    "tags", ["lofi", "metal", "classical, piano", "techno", "ambient", "trap", "big band", "a cappella"]
+)
+def test_a_song_is_at_16_lufs_without_a_clipped_sample(tags: str):
+    audio = made(tags, 8)
+    found = measure(audio.sound)
+    assert abs(found.lufs + 16) <= 1.5
+    assert found.clipped_samples == 0
+    assert found.peak_dbfs <= -0.9
+
+
+@pytest.mark.parametrize("seconds", [5, 5.00001, 6.54321, 13.37])
+def test_a_song_has_exactly_the_samples_asked_for(seconds: float):
+    assert len(made("folk", seconds).sound.pcm) == round(seconds * RATE)
+
+
+def test_a_song_begins_soon_and_ends_in_silence_not_in_a_cut():
+    for tags in ("rock", "lofi", "waltz"):
+        samples = np.abs(to_float(made(tags, 14).sound)).max(axis=1)
+        assert samples[: RATE // 2].max() > 0.01, tags
+        assert samples[-100:].max() < 0.002, tags
+        assert samples[-4 * RATE :].max() > 0.02, tags
+
+
+def test_no_second_of_a_song_is_empty_or_stands_still():
+    for tags, lyrics in (("pop", LYRICS), ("cinematic", ""), ("reggae", LYRICS)):
+        samples = to_float(made(tags, 16, lyrics).sound)
+        seconds = [samples[start : start + RATE] for start in range(0, 14 * RATE, RATE)]
+        assert all(np.sqrt(np.mean(second**2)) > 0.01 for second in seconds), tags
+        assert all(not np.array_equal(left, right) for left, right in itertools.pairwise(seconds))
+
+
+def test_a_chorus_is_louder_than_the_verse_before_it():
+    for tags in ("pop", "rock", "edm"):
+        audio = made(tags, 34, LYRICS)
+        spans = {
+            section.name: slice(round(section.start * RATE), round(section.end * RATE)) for section in audio.sections
+        }
+        samples = to_float(audio.sound)
+        assert loudness(samples[spans["chorus"]], RATE) > loudness(samples[spans["verse"]], RATE), tags
+
+
+def test_fields_that_steer_a_diffusion_model_are_said_to_have_no_effect():
+    request = {
+        "tags": "pop",
+        "duration": 5,
+        "seed": 1,
+        "number_of_steps": 60,
+        "scheduler": "heun",
+        "guidance_scale": 15,
+    }
+    *_, audio = song(Job("TextToAudio", request, available()))
+    assert isinstance(audio, Audio)
+    (note,) = audio.notes
+    assert "number_of_steps, scheduler" in note
+    assert "guidance_scale" not in note
+
+
+def test_no_vocals_are_answered_as_inst():
+    assert made("pop", 5).lyrics == "[inst]"
+    assert made("pop", 5, LYRICS).lyrics == LYRICS
