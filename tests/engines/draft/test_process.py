@@ -1,6 +1,7 @@
 """The engine from outside: real worker processes."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -132,6 +133,27 @@ def test_the_worker_ends_with_a_parent_that_was_killed(stage: str, tmp_path: Pat
         parent.wait(5)
         assert gone_within(worker, 5), "the worker goes on without anybody to hear it"
     assert list(files.iterdir()) == []
+
+
+def test_a_worker_ends_when_its_commands_end_though_somebody_still_listens():
+    job = {
+        "endpoint": "TextToAudio",
+        "request": {"tags": "metal", "duration": 240},
+        "renderer": "numpy",
+        "source": None,
+    }
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-P", "-m", "acestep_mcp.engines.draft.worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(json.dumps(job).encode() + b"\n")
+        worker.stdin.flush()
+        assert b"composing" in worker.stdout.readline()
+        worker.stdin.close()
+        heard = worker.stdout.read()
+    assert worker.returncode == 1
+    assert b'"song"' not in heard
 
 
 @needs_proc

@@ -75,6 +75,14 @@ def test_a_new_window_is_about_as_loud_as_the_old_one():
     assert measure(audio.sound).clipped_samples == 0
 
 
+def test_no_variance_and_the_same_words_play_the_window_as_it_was_on_the_very_beat():
+    src = source()
+    audio = inpaint(src, variance=0, lyrics=LYRICS)
+    inside = slice(round(4.9 * 48_000), round(9.5 * 48_000))
+    old, new = (to_float(sound)[inside].ravel() for sound in (src.sound, audio.sound))
+    assert np.corrcoef(old, new)[0, 1] > 0.98
+
+
 def test_low_variance_stays_nearer_to_the_song_than_high_variance():
     old = compose(Brief(TAGS, LYRICS, 40, Dice(3)))
 
