@@ -35,20 +35,25 @@ async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterat
     from acestep_mcp.library.tracks import Tracks
 
     database = await anyio.to_thread.run_sync(Database, settings.database)
+    failure: Exception | None = None
     try:
         async with anyio.create_task_group() as tasks:
             jobs = Jobs(database, lease=lease)
             hosts = Hosts(settings, jobs, tasks)
             studio = Studio(settings, jobs, Tracks(database, settings.music_dir), hosts, tasks)
-            await studio.open()
             try:
+                await studio.open()
                 yield studio
+            except Exception as exc:  # noqa: BLE001 - raised as itself below; through the task group it would be a group
+                failure = exc
             finally:
                 tasks.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
                     await studio.close()
     finally:
         database.close()
+    if failure is not None:
+        raise failure
 
 
 class Hosts:

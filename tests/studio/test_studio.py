@@ -237,3 +237,9 @@ def test_a_backend_that_cannot_be_had_is_an_error_and_not_another_backend(monkey
     monkeypatch.setenv("ACESTEP_BACKEND", backend)
     with pytest.raises(ConfigurationError, match=missing):
         choose(load())
+
+
+async def test_an_error_in_an_open_studio_comes_out_as_itself():
+    with pytest.raises(NotFound):
+        async with open_studio(load()) as studio:
+            await studio.track("nosuchtrack")
