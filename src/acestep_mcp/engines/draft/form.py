@@ -272,7 +272,10 @@ def _kinds(shape: Sequence[str], count: int) -> list[str]:
     middle = list(shape[1:-1])
     while len(middle) < count - 2:
         middle += shape[1:-1]
-    return [shape[0], *middle[: count - 2], shape[-1]]
+    middle = middle[: count - 2]
+    if count > 3:
+        middle[-1] = shape[-2]  # what comes before the end is the song's peak
+    return [shape[0], *middle, shape[-1]]
 
 
 def _growing(parts: Sequence[Part]) -> list[Part]:
