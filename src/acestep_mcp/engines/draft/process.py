@@ -101,7 +101,9 @@ def _feed(commands: IO[bytes], job: bytes, source: Source | None) -> None:
     with contextlib.suppress(OSError, ValueError):
         commands.write(job)
         if source is not None:
-            pcm = source.sound.pcm.astype("<i4", order="C").data.cast("B")
+            import numpy as np
+
+            pcm = np.ascontiguousarray(source.sound.pcm, dtype="<i4").data.cast("B")
             for start in range(0, len(pcm), _BLOCK):
                 commands.write(pcm[start : start + _BLOCK])
         commands.flush()

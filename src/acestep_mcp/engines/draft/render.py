@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import math
 import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 RATE = 48_000
 Renderer = Literal["soundfont", "numpy"]
 
-# A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.1 to 0.4 s of it.
-_CHUNK = 20.0
+# A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.2 to 0.8 s of it.
+_SHORTEST_CHUNK, _CHUNK = 8.0, 20.0
 # Releases and reverb after the last note.
 _TAIL = 1.6
 _SOUNDFONT = "TimGM6mb.sf2"
@@ -43,10 +44,11 @@ def available() -> Renderer:
 
 def chunks(parts: Sequence[Part], start: float, end: float) -> list[Chunk]:
     """The notes that begin between `start` and `end`, cut into calls of a few bars each. Empty ones are left out."""
+    length = max(_SHORTEST_CHUNK, min(_CHUNK, (end - start) / 4))
     found = []
-    for number in range(max(1, int(-(-(end - start) // _CHUNK)))):
-        first = start + number * _CHUNK
-        held = tuple(_within(part, first, min(end, first + _CHUNK)) for part in parts)
+    for number in range(max(1, math.ceil((end - start) / length))):
+        first = start + number * length
+        held = tuple(_within(part, first, min(end, first + length)) for part in parts)
         held = tuple(part for part in held if part.notes)
         if held:
             found.append(Chunk(first, held))
