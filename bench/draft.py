@@ -73,7 +73,7 @@ def imports() -> None:
     import subprocess
     import sys
 
-    subprocess.run([sys.executable, "-c", "import acestep_mcp.engines.draft.songs, pretty_midi"], check=True)
+    subprocess.run([sys.executable, "-c", "import acestep_mcp.engines.draft.songs"], check=True)
 
 
 def phases(tags: str) -> list[tuple[str, Callable[[], object]]]:

@@ -16,6 +16,7 @@ from acestep_mcp.engines.draft.tags import accompanists, bass_instrument
 
 _BASS_LOW = 29  # F1: what small speakers still hint at
 _CRASH, _KICK = 49, 36
+_MOST_LAYERS = 8  # a MIDI file has fifteen channels for all that is no drum
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def arrangement(song: Song) -> list[Layer]:
         else:
             layers.insert(1, Layer("pad" if name in PADS else "pick", name))
     named = [layer for layer in layers if layer.instrument in style.instruments]
-    return named + [layer for layer in layers if layer.instrument not in style.instruments]
+    return (named + [layer for layer in layers if layer.instrument not in style.instruments])[:_MOST_LAYERS]
 
 
 def _layer(song: Song, row: str) -> Layer:

@@ -1,42 +1,62 @@
-"""A score as a Standard MIDI File, through pretty_midi."""
+"""A score as a Standard MIDI File.
+
+Written here and not through a library: a song is a few thousand events, and loading one takes longer than writing it.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import struct
+from collections.abc import Iterator, Sequence
 
 from acestep_mcp.engines.draft.score import Part
 
-if TYPE_CHECKING:
-    import pretty_midi
-
-# Ticks a quarter note at 120 bpm: half a millisecond each, finer than the humanised timing.
-_RESOLUTION = 960
+# 960 ticks a quarter note at 120 bpm: half a millisecond each, finer than the humanised timing.
+_TICKS_PER_QUARTER, _TICKS_PER_SECOND = 960, 1920
+_TEMPO = b"\x00\xff\x51\x03" + (500_000).to_bytes(3, "big")
+_END_OF_TRACK = b"\x00\xff\x2f\x00"
+_NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
+_DRUM_CHANNEL = 9
+_MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
 _CONTROLLERS = {"volume": 7, "pan": 10, "reverb": 91, "chorus": 93}
-_END_OF_TAIL = 121  # reset all controllers: does nothing audible, and the renderer plays on until the last event
+_RESET_CONTROLLERS = 121  # does nothing audible, and the renderer plays on until the last event
 
 
 def file_bytes(parts: Sequence[Part], seconds: float) -> bytes:
     """The parts as a MIDI file that lasts `seconds`, so that the renderer plays the tail of the last notes."""
-    import pretty_midi
-
-    song = pretty_midi.PrettyMIDI(resolution=_RESOLUTION, initial_tempo=120)
-    song.instruments.extend(_instrument(part) for part in parts if part.notes)
-    if song.instruments:
-        end = pretty_midi.ControlChange(_END_OF_TAIL, 0, seconds)
-        song.instruments[0].control_changes.append(end)
-    buffer = io.BytesIO()
-    song.write(buffer)
-    return buffer.getvalue()
+    channels = iter(_MELODIC_CHANNELS)
+    tracks = [_TEMPO + _END_OF_TRACK]
+    for part in parts:
+        channel = _DRUM_CHANNEL if part.drums else next(channels)
+        tracks.append(_track(part, channel, round(seconds * _TICKS_PER_SECOND)))
+    header = struct.pack(">4sIHHH", b"MThd", 6, 1, len(tracks), _TICKS_PER_QUARTER)
+    return header + b"".join(struct.pack(">4sI", b"MTrk", len(track)) + track for track in tracks)
 
 
-def _instrument(part: Part) -> pretty_midi.Instrument:
-    import pretty_midi
+def _track(part: Part, channel: int, end: int) -> bytes:
+    name = part.name.encode("ascii", "replace")
+    track = bytearray(b"\x00\xff\x03" + _length(len(name)) + name)
+    now = 0
+    for tick, _, message in sorted(_messages(part, channel, end)):
+        track += _length(tick - now) + message
+        now = tick
+    return bytes(track + _END_OF_TRACK)
 
-    instrument = pretty_midi.Instrument(part.program, is_drum=part.drums, name=part.name)
-    instrument.control_changes = [
-        pretty_midi.ControlChange(number, getattr(part, name), 0.0) for name, number in _CONTROLLERS.items()
-    ]
-    instrument.notes = [pretty_midi.Note(note.velocity, note.pitch, note.start, note.end) for note in part.notes]
-    return instrument
+
+def _messages(part: Part, channel: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+    """(tick, order, message): at one tick, settings come first and a note ends before the next one begins."""
+    yield 0, 0, bytes((_PROGRAM | channel, part.program))
+    for name, number in _CONTROLLERS.items():
+        yield 0, 0, bytes((_CONTROLLER | channel, number, getattr(part, name)))
+    for note in part.notes:
+        start = round(note.start * _TICKS_PER_SECOND)
+        yield start, 2, bytes((_NOTE_ON | channel, note.pitch, note.velocity))
+        yield max(start + 1, round(note.end * _TICKS_PER_SECOND)), 1, bytes((_NOTE_OFF | channel, note.pitch, 0))
+    yield end, 3, bytes((_CONTROLLER | channel, _RESET_CONTROLLERS, 0))
+
+
+def _length(value: int) -> bytes:
+    """A variable-length number: seven bits a byte, all but the last marked."""
+    found = [value & 0x7F]
+    while value := value >> 7:
+        found.append(0x80 | (value & 0x7F))
+    return bytes(reversed(found))
