@@ -121,11 +121,19 @@ def test_the_floor_of_guidance_is_lowered_only_under_decay(decay: float, scale: 
 
 
 def test_a_check_before_the_work_refuses_what_the_work_would_refuse():
-    from acestep_mcp.edits import check
+    from acestep_mcp.edits import edit_of
     from acestep_mcp.requests import AudioInpaint, AudioOutpaint
 
     with pytest.raises(InvalidRequest, match="start_time"):
-        check(AudioInpaint(audio_url="a", tags="b", start_time=20), 10)
+        edit_of(AudioInpaint(audio_url="a", tags="b", start_time=20), 10)
     with pytest.raises(InvalidRequest, match="extend_after_duration"):
-        check(AudioOutpaint(audio_url="a", tags="b", extend_after_duration=0), 10)
-    check(AudioInpaint(audio_url="a", tags="b", start_time=2), 10)
+        edit_of(AudioOutpaint(audio_url="a", tags="b", extend_after_duration=0), 10)
+
+
+def test_an_edit_is_recorded_in_seconds_of_the_source():
+    from acestep_mcp.edits import edit_of
+    from acestep_mcp.requests import AudioInpaint
+
+    edit = edit_of(AudioInpaint(audio_url="a", tags="b", start_time=8, start_time_relative_to="end"), 12)
+    assert edit.span == {"start": 4, "end": 12, "variance": 0.5}
+    assert len(edit.notes) == 1

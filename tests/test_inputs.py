@@ -141,3 +141,21 @@ def test_an_upload_is_accepted_by_the_name_it_was_given_and_no_other(inputs, tmp
 def test_a_song_of_more_than_ten_minutes_is_refused_with_its_length(inputs, music):
     write(music / "long.wav", 601)
     assert "600" in refused(inputs, "long.wav")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["https://[bad", "http://[::1", "file:///%00", "a\0b.wav", "/a\0b.wav", "~nosuchuser/x.wav", "file://[", ""],
+)
+def test_what_cannot_even_be_parsed_is_refused_like_anything_else(inputs, given):
+    assert refused(inputs, given)
+
+
+def test_old_uploads_are_removed_unless_an_open_job_needs_them(inputs, tmp_path):
+    import os
+
+    needed, old, _ = (write(tmp_path / "scratch" / f"{name}.wav") for name in ("needed", "old", "fresh"))
+    for path in (needed, old):
+        os.utime(path, (0, 0))
+    inputs.prune({str(needed)})
+    assert sorted(path.name for path in (tmp_path / "scratch").iterdir()) == ["fresh.wav", "needed.wav"]

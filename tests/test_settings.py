@@ -91,3 +91,19 @@ def test_a_secret_is_in_no_text_that_settings_make(monkeypatch):
 def test_allowed_folders_are_separated_like_the_path(monkeypatch, tmp_path):
     monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", os.pathsep.join([str(tmp_path / "a"), "", str(tmp_path / "b")]))
     assert load().allowed_dirs == (tmp_path / "a", tmp_path / "b")
+
+
+def test_a_relative_allowed_folder_is_a_problem_and_none_is_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", os.pathsep.join(["samples", str(tmp_path)]))
+    settings = load()
+    assert settings.allowed_dirs == ()
+    assert "ACESTEP_ALLOWED_DIRS" in settings.problems[0]
+
+
+def test_a_home_folder_sign_is_expanded(monkeypatch):
+    monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", "~/samples")
+    monkeypatch.setenv("ACESTEP_MUSIC_DIR", "~/songs")
+    settings = load()
+    assert settings.problems == ()
+    assert settings.allowed_dirs[0].is_absolute()
+    assert "~" not in f"{settings.allowed_dirs[0]} {settings.music_dir}"

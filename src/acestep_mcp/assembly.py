@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -89,6 +90,9 @@ class Hosts:
 
     async def _embedded(self, stack: AsyncExitStack) -> QueueClient:
         """The draft engine behind its own queue, without a socket."""
+        for module in ("acestep_mcp.queue.app", "acestep_mcp.engines.draft", "acestep_mcp.audio.read"):
+            # In a thread: what comes in meanwhile is answered.
+            await anyio.to_thread.run_sync(import_module, module)
         from acestep_mcp.client import Host, QueueClient, in_process
         from acestep_mcp.engines.draft import DraftEngine
         from acestep_mcp.fetch import download

@@ -28,13 +28,27 @@ class Lengths:
     after: float
 
 
-def check(request: Request, seconds: float) -> None:
-    """All that can be known before the work: raises InvalidRequest when the request cannot edit a song of `seconds`."""
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a request does to its source: `span` for the record, in seconds of the source, and what had to be noted."""
+
+    span: dict[str, float | str]
+    notes: tuple[str, ...] = ()
+
+
+def edit_of(request: Request, seconds: float) -> Edit:
+    """All that can be known before the work. Raises InvalidRequest when the request cannot edit a song of `seconds`."""
     check_source(request, seconds)
-    if isinstance(request, AudioInpaint):
-        inpaint_window(request, seconds)
-    if isinstance(request, AudioOutpaint):
-        outpaint_lengths(request, seconds)
+    match request:
+        case AudioInpaint():
+            window = inpaint_window(request, seconds)
+            return Edit({"start": window.start, "end": window.end, "variance": request.variance}, window.notes)
+        case AudioOutpaint():
+            lengths = outpaint_lengths(request, seconds)
+            return Edit({"before": lengths.before, "after": lengths.after})
+        case AudioToAudio():
+            return Edit({"edit_mode": request.edit_mode})
+    return Edit({})
 
 
 def longest_source(request: Request) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import difflib
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -23,6 +25,7 @@ ACCEPTED = (
     "an allowed folder, the bare name of a file there, an https:// address, or a data: URI of audio"
 )
 MAX_DATA_URI = 64 * 2**20
+KEPT_SECONDS = 24 * 3600.0
 _SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".aif", ".aiff", ".opus", ".w64", ".au", ".caf"})
 _TRACK_ID = re.compile(r"[0-9a-z]{16}")
 _WINDOWS_PATH = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
@@ -59,7 +62,12 @@ class Inputs:
 
     def resolve(self, given: str) -> Local | Remote:
         """Raises InvalidRequest (field `audio_url`) that says what is accepted, with near matches for a missing file."""
-        given = given.strip()
+        try:
+            return self._resolve(given.strip())
+        except (ValueError, RuntimeError) as exc:  # an address or path that Python cannot take apart
+            raise _rejected(f"{_short(given)} cannot be read ({exc}). Give {ACCEPTED}.") from exc
+
+    def _resolve(self, given: str) -> Local | Remote:
         scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
         match scheme:
             case "https":
@@ -75,6 +83,14 @@ class Inputs:
             case "":
                 return self._named(given)
         raise _rejected(f"{scheme}: addresses are not accepted. Give {ACCEPTED}.")
+
+    def prune(self, needed: Collection[str]) -> None:
+        """Remove uploads and decoded data: URIs older than a day that no open job needs."""
+        oldest = time.time() - KEPT_SECONDS
+        with contextlib.suppress(OSError):
+            for path in self._scratch.iterdir():
+                if path.stat().st_mtime < oldest and str(path) not in needed:
+                    path.unlink()
 
     def _named(self, given: str) -> Local:
         path = Path(given).expanduser()

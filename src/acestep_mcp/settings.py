@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         return self._problems
 
     @property
+    def bearer(self) -> str | None:
+        """The token of `serve --http`, white space stripped."""
+        return (self.token.get_secret_value().strip() or None) if self.token else None
+
+    @property
     def database(self) -> Path:
         return self.data_dir / "acestep.sqlite3"
 
@@ -107,13 +112,12 @@ class Settings(BaseSettings):
 
         return tuple(part for part in value.split(os.pathsep) if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("music_dir", "data_dir")
+    @field_validator("music_dir", "data_dir", "allowed_dirs")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        value = value.expanduser()
-        if not value.is_absolute():
-            raise ValueError("must be an absolute path")
-        return value
+    def _absolute(cls, value: Path | tuple[Path, ...]) -> Path | tuple[Path, ...]:
+        if isinstance(value, tuple):
+            return tuple(_absolute(path) for path in value)
+        return _absolute(value)
 
     @classmethod
     def settings_customise_sources(
@@ -128,6 +132,17 @@ class Settings(BaseSettings):
         if _FILE not in cls._rejected:
             sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_config_file()))
         return init_settings, *(_Given(settings_cls, source, cls._rejected) for source in sources)
+
+
+def _absolute(path: Path) -> Path:
+    """`~` expanded. Relative to what a relative path would be meant, no host says."""
+    try:
+        path = path.expanduser()
+    except RuntimeError as exc:
+        raise ValueError(str(exc)) from exc
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path")
+    return path
 
 
 class _Given(PydanticBaseSettingsSource):

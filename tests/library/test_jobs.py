@@ -139,11 +139,45 @@ def test_a_call_is_never_attached_to_a_job_that_came_to_nothing(process, status)
     assert not jobs.add(a_job()).attached
 
 
-def test_a_call_that_comes_again_after_ten_minutes_is_a_new_song(process):
+def long_ago(jobs, job_id):
+    """Move everything that happened to the job eleven minutes back."""
+    with jobs._database.writing() as db:
+        db.execute("UPDATE jobs SET created_at = created_at - 660, ended_at = ended_at - 660, cut_at = cut_at - 660")
+
+
+def test_a_finished_job_is_not_joined_ten_minutes_after_its_call_was_cut(process):
     jobs = process()
-    first = jobs.add(a_job(created_at=time.time() - 601))
+    first = jobs.add(a_job())
     jobs.answer(first.id, "cut")
+    jobs.update(first.id, status=Status.COMPLETED, ended_at=time.time())
+    assert jobs.add(a_job()).attached
+    jobs.answer(first.id, "cut")
+    long_ago(jobs, first.id)
     assert not jobs.add(a_job()).attached
+
+
+def test_a_call_for_a_job_that_still_runs_is_joined_to_it_however_long_it_runs(process):
+    jobs = process()
+    first = jobs.add(a_job())
+    jobs.answer(first.id, "cut")
+    long_ago(jobs, first.id)
+    assert jobs.add(a_job()).id == first.id
+
+
+def test_a_song_that_ended_long_ago_is_joined_when_its_call_was_cut_a_moment_ago(process):
+    jobs = process()
+    first = jobs.add(a_job())
+    jobs.update(first.id, status=Status.COMPLETED, ended_at=time.time())
+    long_ago(jobs, first.id)
+    jobs.answer(first.id, "cut")
+    assert jobs.add(a_job()).id == first.id
+
+
+def test_another_format_is_another_call(process):
+    jobs = process()
+    first = jobs.add(a_job(options={"format": "wav"}))
+    jobs.answer(first.id, "cut")
+    assert not jobs.add(a_job(options={"format": "flac"})).attached
 
 
 def test_other_arguments_are_another_song(process):
@@ -208,6 +242,30 @@ def test_a_name_is_given_to_one_job_and_a_job_keeps_its_name(process):
     assert one.reserve_name(first.id, iter(["a.wav", "b.wav"])) == "a.wav"
     assert two.reserve_name(second.id, iter(["a.wav", "b.wav"])) == "b.wav"
     assert two.reserve_name(first.id, iter(["c.wav"])) == "a.wav"
+
+
+def test_songs_never_share_a_stem_whatever_their_format_and_case(process):
+    jobs = process()
+    first, second = jobs.add(a_job()), jobs.add(a_job())
+    assert jobs.reserve_name(first.id, iter(["Lofi (1).wav"])) == "Lofi (1).wav"
+    assert jobs.reserve_name(second.id, iter(["lofi (1).flac", "lofi (1) 2.flac"])) == "lofi (1) 2.flac"
+
+
+def test_our_own_open_job_that_nobody_runs_is_taken_up_again(process):
+    jobs = process()
+    job = jobs.add(a_job())
+    assert jobs.adopt({job.id}) == []
+    assert [taken.id for taken in jobs.adopt()] == [job.id]
+
+
+def test_an_orderly_end_does_not_use_a_draft_up_but_a_paid_attempt_stays_counted(process):
+    jobs = process()
+    draft, paid = jobs.add(a_job()), jobs.add(a_job(backend="fal"))
+    for job in (draft, paid):
+        assert jobs.attempt(job.id) == 1
+        jobs.give_back(job.id)
+    assert jobs.ticket(draft.id) == (None, 0)
+    assert jobs.ticket(paid.id) == (None, 1)
 
 
 def test_a_wish_to_cancel_reaches_the_owner_whoever_made_it(process):

@@ -146,10 +146,52 @@ def test_a_lost_database_is_rebuilt_from_the_sidecars(tracks, folder, tmp_path):
         fresh.close()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"id": 3}', '{"id": "x", "audio": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": 3},
+        {"id": ""},
+        {"created_at": None},
+        {"audio": {}},
+        {"audio": {"duration": None, "size": 4, "content_type": "audio/wav"}},
+        {"audio": {"duration": 1, "size": "4", "content_type": "audio/wav"}},
+        {"request": "x"},
+    ],
+)
+def test_a_sidecar_that_was_spoilt_by_hand_is_passed_over(tracks, folder, change):
+    keep(tracks, "t01")
+    (folder / "spoilt.wav").write_bytes(b"RIFF")
+    (folder / "spoilt.json").write_text(json.dumps(sidecar("t02", "spoilt.wav") | change), encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == ["t01"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000, "\xff"])
 def test_json_that_is_no_sidecar_is_passed_over(tracks, folder, text):
+    (folder / "other.wav").write_bytes(b"RIFF")
     (folder / "other.json").write_text(text, encoding="utf-8")
     assert ids(tracks.find("", 5, None)) == []
+
+
+@pytest.mark.parametrize("name", [None, "", "../x.wav", "nosuch.wav"])
+def test_the_name_inside_a_sidecar_does_not_matter(tracks, folder, name):
+    (folder / "mine.flac").write_bytes(b"fLaC")
+    (folder / "mine.json").write_text(json.dumps(sidecar("t01", name)), encoding="utf-8")
+    assert tracks.get("t01").path == folder / "mine.flac"
+
+
+def test_a_track_whose_audio_is_removed_by_hand_is_gone(tracks, folder):
+    keep(tracks, "t01")
+    (folder / "song t01.wav").unlink()
+    assert ids(tracks.find("", 5, None)) == []
+    with pytest.raises(NotFound):
+        tracks.get("t01")
+
+
+def test_a_name_in_the_trash_is_not_free(tracks):
+    keep(tracks, "t01")
+    assert tracks.is_free("song t02.wav")
+    tracks.delete("t01")
+    assert not tracks.is_free("song t01.flac")
 
 
 def test_a_copy_of_a_track_made_by_hand_does_not_take_its_place(tracks, folder):

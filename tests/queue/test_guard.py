@@ -26,7 +26,8 @@ async def test_a_host_name_that_is_not_ours_is_misdirected(embedded, host):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost:8765", "127.0.0.1", "LOCALHOST", "[::1]:8765", "192.168.1.5:8765", "gpu-box:8765", "music.example"]
+    "host",
+    ["localhost:8765", "127.0.0.1", "LOCALHOST", "[::1]:8765", "192.168.1.5:8765", "gpu-box:8765", "music.example"],
 )
 async def test_our_own_names_and_addresses_in_digits_are_answered(embedded, host):
     async with embedded(allowed_hosts=("gpu-box",), public_url="https://music.example/x") as desk:

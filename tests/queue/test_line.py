@@ -66,9 +66,7 @@ async def test_a_running_job_is_not_ended_by_the_time_to_start(embedded):
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf"])
 async def test_a_time_to_start_that_cannot_be_kept_is_refused(embedded, value):
     async with embedded() as desk:
-        reply = await desk.http.post(
-            "/fal-ai/ace-step", json={"tags": "x"}, headers={"X-Fal-Request-Timeout": value}
-        )
+        reply = await desk.http.post("/fal-ai/ace-step", json={"tags": "x"}, headers={"X-Fal-Request-Timeout": value})
     assert reply.status_code == 400
 
 

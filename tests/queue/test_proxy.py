@@ -42,7 +42,14 @@ async def test_an_upload_goes_through_the_proxy_to_the_address_that_was_given(em
 
 @pytest.mark.parametrize(
     "url",
-    ["", "https://evil.example/x", "https://queue.fal.run.evil.example/x", "https://x@queue.fal.run/x", "http://[", "/x"],
+    [
+        "",
+        "https://evil.example/x",
+        "https://queue.fal.run.evil.example/x",
+        "https://x@queue.fal.run/x",
+        "http://[",
+        "/x",
+    ],
 )
 async def test_any_other_destination_is_refused(embedded, url):
     async with embedded() as desk:

@@ -109,9 +109,7 @@ async def test_a_download_that_fails_names_the_field(embedded):
         raise InvalidRequest("the host is private")
 
     async with embedded(fetch=fetch) as desk:
-        result = await desk.end(
-            await desk.submit(OUTPAINT, {"audio_url": "https://10.0.0.1/a.wav", "duration": None})
-        )
+        result = await desk.end(await desk.submit(OUTPAINT, {"audio_url": "https://10.0.0.1/a.wav", "duration": None}))
     assert result.status_code == 422
     assert result.json()["detail"][0]["type"] == "file_download_error"
     assert "private" in result.json()["detail"][0]["msg"]

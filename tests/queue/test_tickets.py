@@ -266,7 +266,9 @@ async def test_a_webhook_is_refused_and_nothing_is_queued(embedded):
 
 async def test_one_client_can_submit_by_get(embedded):
     async with embedded() as desk:
-        reply = await desk.http.get("/fal-ai/ace-step", params={"tags": "a b", "duration": 5, "seed": 7, "lyrics": "null"})
+        reply = await desk.http.get(
+            "/fal-ai/ace-step", params={"tags": "a b", "duration": 5, "seed": 7, "lyrics": "null"}
+        )
         body = (await desk.end(reply.json())).json()
     assert (body["tags"], body["seed"], body["lyrics"]) == ("a b", 7, "[inst]")
 

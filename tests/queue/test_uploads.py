@@ -28,9 +28,7 @@ async def test_pythons_small_upload(embedded, wav):
 async def test_pythons_multipart_in_any_order_and_at_once(embedded):
     etags: dict[int, str] = {}
     async with embedded() as desk:
-        begun = (
-            await desk.http.post("/files/upload/multipart", headers={"X-Fal-File-Name": "a.flac"})
-        ).json()
+        begun = (await desk.http.post("/files/upload/multipart", headers={"X-Fal-File-Name": "a.flac"})).json()
 
         async def put(number: int, content: bytes) -> None:
             url = f"{begun['access_url']}/multipart/{begun['uploadId']}/{number}"
@@ -54,9 +52,7 @@ async def test_javascripts_upload_needs_no_key_after_the_first_call(embedded, wa
     async with embedded(key="k") as desk:
         wish = {"content_type": "audio/wav", "file_name": "a.wav"}
         refused = await desk.http.post("/storage/upload/initiate?storage_type=fal-cdn-v3", json=wish)
-        begun = (
-            await desk.http.post("/storage/upload/initiate", json=wish, headers={"authorization": "Key k"})
-        ).json()
+        begun = (await desk.http.post("/storage/upload/initiate", json=wish, headers={"authorization": "Key k"})).json()
         put = await desk.http.put(begun["upload_url"], content=wav)
         again = await desk.http.put(begun["upload_url"], content=wav)
         file = await desk.http.get(begun["file_url"])

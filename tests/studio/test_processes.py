@@ -118,3 +118,41 @@ def test_opening_and_closing_a_studio_leaves_the_music_folder_alone(maker):
     process = maker({})
     heard(process, ready=True)
     assert not load().music_dir.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit on file sizes that stands for a full disk is POSIX")
+def test_a_job_survives_a_disk_so_full_that_not_even_its_end_can_be_written(environment):
+    command = [sys.executable, str(MAKER.with_name("full_disk.py"))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=55, check=False)
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert said, done.stderr
+    assert said[0]["full"]
+    assert said[1] == {"status": "COMPLETED", "track": True, "error": None}
+
+
+async def test_looking_at_things_takes_no_job_over(maker):
+    owner = maker(SONG | {"duration": 60})
+    job_id = heard(owner, status="IN_PROGRESS")["job"]
+    owner.kill()
+    owner.wait(10)
+    async with open_studio(load(), lease=DEAD_AFTER) as studio:
+        await studio.status()
+        await studio.tracks()
+        await studio.jobs()
+        await anyio.sleep(2 * DEAD_AFTER + 1.5)  # nothing to wait for: this shows that nothing happens
+        assert (await studio.outcome(job_id)).job.status is Status.IN_PROGRESS
+        assert not studio._runs
+        studio.work()
+        assert (await ended(studio, job_id)).job.status is Status.COMPLETED
+
+
+async def test_a_draft_that_was_stopped_in_good_order_again_and_again_is_made_in_the_end():
+    async with open_studio(load()) as studio:
+        job = await studio.start("text_to_audio", SONG | {"duration": 60})
+    for _ in range(4):
+        async with open_studio(load()) as studio:
+            async for _ in studio.watch(job.id, 20):
+                if (await studio.outcome(job.id)).job.status is Status.IN_PROGRESS:
+                    break
+    async with open_studio(load()) as studio:
+        assert (await ended(studio, job.id)).job.status is Status.COMPLETED

@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     result TEXT,
     track_id TEXT,
     file_name TEXT,
+    file_stem TEXT,
     parent TEXT,
     error TEXT,
     estimated_cost REAL NOT NULL DEFAULT 0,
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     fingerprint TEXT NOT NULL,
     idempotency_key TEXT UNIQUE,
     answer TEXT NOT NULL DEFAULT 'open',
+    cut_at REAL,
     caller TEXT,
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     owner TEXT

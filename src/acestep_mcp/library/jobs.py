@@ -7,8 +7,9 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import Any
 
 from acestep_mcp.errors import InvalidRequest, NotFound, SpendLimitReached
@@ -57,14 +58,15 @@ class Jobs:
             rows = db.execute("SELECT id FROM processes WHERE heartbeat >= ?", (time.time() - self.lease,)).fetchall()
         return {self.process, *(row["id"] for row in rows)}
 
-    def adopt(self) -> list[Job]:
-        """Take over every open job whose owner is dead, and say which."""
+    def adopt(self, running: Collection[str] = ()) -> list[Job]:
+        """Take over every open job whose owner is dead; also our own that are not `running` any more."""
         with self._database.writing() as db:
             rows = db.execute(
-                f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner IS NULL OR owner NOT IN "
+                f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner = ? OR owner IS NULL OR owner NOT IN "
                 "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number",
-                (time.time() - self.lease,),
+                (self.process, time.time() - self.lease),
             ).fetchall()
+            rows = [row for row in rows if row["id"] not in running]
             db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self.process, row["id"]) for row in rows])
         return [_job(row) for row in rows]
 
@@ -93,7 +95,7 @@ class Jobs:
         SpendLimitReached and nothing is recorded. InvalidRequest when an idempotency key comes back with other
         arguments.
         """
-        fingerprint = fingerprint_of(job.endpoint, job.request)
+        fingerprint = fingerprint_of(job)
         with self._database.writing() as db:
             earlier = self._repeated(db, fingerprint, idempotency_key)
             if earlier is not None:
@@ -131,17 +133,19 @@ class Jobs:
         now = time.time()
         return _row(
             db.execute(
-                "SELECT * FROM jobs WHERE fingerprint = ? AND status NOT IN ('FAILED', 'CANCELLED') "
-                "AND max(created_at, coalesce(ended_at, 0)) > ? AND (answer = 'cut' OR (answer = 'open' AND "
-                "caller NOT IN (SELECT id FROM processes WHERE heartbeat >= ?))) ORDER BY number DESC LIMIT 1",
-                (fingerprint, now - ASKED_AGAIN_SECONDS, now - self.lease),
+                "SELECT * FROM jobs LEFT JOIN (SELECT id AS process, heartbeat FROM processes) ON process = caller "
+                "WHERE fingerprint = ? AND status NOT IN ('FAILED', 'CANCELLED') "
+                "AND (answer = 'cut' OR (answer = 'open' AND coalesce(heartbeat, 0) < ?)) "
+                f"AND (status IN {_OPEN_SQL} OR max(created_at, coalesce(ended_at, 0), "
+                "coalesce(CASE answer WHEN 'cut' THEN cut_at ELSE heartbeat END, 0)) > ?) ORDER BY number DESC LIMIT 1",
+                (fingerprint, now - self.lease, now - ASKED_AGAIN_SECONDS),
             ).fetchone()
         )
 
     def answer(self, job_id: str, answer: str) -> None:
         """`delivered`: its caller has the answer. `cut`: the caller went away without one."""
         with self._database.writing() as db:
-            db.execute("UPDATE jobs SET answer = ? WHERE id = ?", (answer, job_id))
+            db.execute("UPDATE jobs SET answer = ?, cut_at = ? WHERE id = ?", (answer, time.time(), job_id))
 
     # -- changing
 
@@ -166,17 +170,38 @@ class Jobs:
             row = db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return int(row["attempts"])
 
+    def give_back(self, job_id: str) -> None:
+        """An orderly end stopped a draft: that was no failure of its engine, and is not counted."""
+        with self._database.writing() as db:
+            db.execute(
+                "UPDATE jobs SET attempts = max(0, attempts - 1) WHERE id = ? AND owner = ? AND backend = 'draft' "
+                f"AND status IN {_OPEN_SQL}",
+                (job_id, self.process),
+            )
+
     def reserve_name(self, job_id: str, names: Iterable[str]) -> str:
-        """The first of the names that no job has; a job that already has one keeps it."""
+        """The first of the names whose stem no other job has; a job that already has one keeps it.
+
+        Stems are compared without case: a sidecar has its song's stem, and some systems' files know no case.
+        """
         with self._database.writing() as db:
             row = db.execute("SELECT file_name FROM jobs WHERE id = ?", (job_id,)).fetchone()
             if row["file_name"]:
                 return str(row["file_name"])
             for name in names:
-                if db.execute("SELECT 1 FROM jobs WHERE file_name = ?", (name,)).fetchone() is None:
-                    db.execute("UPDATE jobs SET file_name = ? WHERE id = ?", (name, job_id))
+                stem = PurePath(name).stem.casefold()
+                if db.execute("SELECT 1 FROM jobs WHERE file_stem = ?", (stem,)).fetchone() is None:
+                    db.execute("UPDATE jobs SET file_name = ?, file_stem = ? WHERE id = ?", (name, stem, job_id))
                     return name
         raise AssertionError("the names never end")
+
+    def sources(self) -> set[str]:
+        """Files that open or collectable jobs may still have to read."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT json_extract(options, '$.source') AS source FROM jobs WHERE status IN {_OPEN_SQL}"
+            ).fetchall()
+        return {row["source"] for row in rows if row["source"]}
 
     def request_cancel(self, job_id: str) -> None:
         """Leave a note for the owner, whichever process that is."""
@@ -233,9 +258,9 @@ class Jobs:
             return _spent(db)
 
 
-def fingerprint_of(endpoint: str, request: Mapping[str, Any]) -> str:
-    """The same for calls with the same arguments, in whatever order they came."""
-    text = json.dumps([endpoint, request], sort_keys=True, ensure_ascii=True)
+def fingerprint_of(job: Job) -> str:
+    """The same for calls with the same arguments, in whatever order they came, and the same wanted file."""
+    text = json.dumps([job.endpoint, job.request, job.options.get("format")], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

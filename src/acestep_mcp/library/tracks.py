@@ -17,7 +17,7 @@ from acestep_mcp.library.database import Database
 
 SIDECAR_VERSION = 1
 TRASH = ".trash"
-_AUDIO = frozenset({".wav", ".flac", ".mp3", ".ogg"})
+_AUDIO = (".wav", ".flac", ".mp3", ".ogg")
 _MAX_SIDECAR = 4 * 2**20
 
 
@@ -48,8 +48,8 @@ class Tracks:
 
     def is_free(self, name: str) -> bool:
         """No file of any kind, kept or in the trash, has this stem."""
-        stem = (self.folder / name).with_suffix("")
-        return not any(os.path.lexists(f"{stem}{suffix}") for suffix in (*_AUDIO, ".json"))
+        stems = [(folder / name).with_suffix("") for folder in (self.folder, self.folder / TRASH)]
+        return not any(os.path.lexists(f"{stem}{suffix}") for stem in stems for suffix in (*_AUDIO, ".json"))
 
     # -- finding
 
@@ -154,10 +154,8 @@ class Tracks:
     def _read(self, sidecar_name: str, deleted: bool) -> None:
         path = (self.folder / TRASH if deleted else self.folder) / sidecar_name
         sidecar = read_sidecar(path)
-        audio = path.with_name(str(sidecar.get("file_name", ""))) if sidecar else path
-        if sidecar and not audio.is_file():
-            audio = next((p for s in sorted(_AUDIO) if (p := path.with_suffix(s)).is_file()), path)
-        if sidecar and audio != path and not self._copied(str(sidecar["id"]), sidecar_name, deleted=deleted):
+        audio = next((beside for suffix in _AUDIO if (beside := path.with_suffix(suffix)).is_file()), None)
+        if sidecar and audio and not self._copied(str(sidecar["id"]), sidecar_name, deleted=deleted):
             self._index(str(sidecar["id"]), audio, sidecar, deleted=deleted)
 
     def _copied(self, track_id: str, sidecar_name: str, *, deleted: bool) -> bool:
@@ -195,11 +193,12 @@ class Tracks:
         with self._database.writing() as db:
             for track_id in ids:
                 row = db.execute(
-                    "SELECT sidecar_name, deleted FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id)
+                    "SELECT sidecar_name, file_name, deleted FROM tracks WHERE folder = ? AND id = ?",
+                    (str(self.folder), track_id),
                 ).fetchone()
                 if row and (row["sidecar_name"], bool(row["deleted"])) not in on_disk:
                     place = self.folder / TRASH if row["deleted"] else self.folder
-                    if not (place / row["sidecar_name"]).exists():
+                    if not ((place / row["sidecar_name"]).exists() and (place / row["file_name"]).exists()):
                         db.execute("DELETE FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id))
 
     def _track(self, row: sqlite3.Row) -> Track:
@@ -234,10 +233,23 @@ def read_sidecar(path: Path) -> dict[str, Any] | None:
         if path.stat().st_size > _MAX_SIDECAR:
             return None
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    ours = isinstance(value, dict) and isinstance(value.get("id"), str) and isinstance(value.get("audio"), dict)
-    return value if ours and {"duration", "size", "content_type"} <= value["audio"].keys() else None
+    return value if _is_sidecar(value) else None
+
+
+def _is_sidecar(value: Any) -> bool:
+    """Everything that is used of a sidecar is there and of its kind; people edit files."""
+    if not isinstance(value, dict) or not isinstance(value.get("audio"), dict):
+        return False
+    texts = (value.get("id"), value.get("created_at"), value["audio"].get("content_type"))
+    numbers = (value["audio"].get("duration"), value["audio"].get("size"))
+    request = value.get("request")
+    return (
+        all(isinstance(text, str) and text for text in texts)
+        and all(isinstance(number, int | float) for number in numbers)
+        and (request is None or isinstance(request, dict))
+    )
 
 
 def _search_text(track_id: str, audio: Path, sidecar: dict[str, Any]) -> str:
@@ -251,12 +263,15 @@ def _search_text(track_id: str, audio: Path, sidecar: dict[str, Any]) -> str:
 
 
 def _stamps(folder: Path, *, deleted: bool) -> dict[tuple[str, bool], str]:
+    """The sidecars that have audio beside them, each with its time and size."""
     found: dict[tuple[str, bool], str] = {}
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".json") and not entry.name.startswith("."):
-                stat = entry.stat()
-                found[entry.name, deleted] = f"{stat.st_mtime_ns}:{stat.st_size}"
+        files = {entry.name: entry for entry in entries if not entry.name.startswith(".")}
+        for name, entry in files.items():
+            if name.endswith(".json") and any(name[:-5] + suffix in files for suffix in _AUDIO):
+                with contextlib.suppress(FileNotFoundError):
+                    stat = entry.stat()
+                    found[name, deleted] = f"{stat.st_mtime_ns}:{stat.st_size}"
     return found
 
 

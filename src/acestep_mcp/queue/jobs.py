@@ -48,9 +48,7 @@ class Answer:
 
 
 CANCELLED = Answer.refused(499, "Request cancelled by the client.", "client_cancelled")
-LOST = Answer.refused(
-    503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected"
-)
+LOST = Answer.refused(503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected")
 TOO_LATE = Answer.refused(
     504,
     "The request did not start within the time that X-Fal-Request-Timeout allows. Submit it again with a longer one.",

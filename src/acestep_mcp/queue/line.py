@@ -96,9 +96,7 @@ class Line:
         if len(job.logs) < MAX_LOGS:
             # The wire's own form of a time: UTC without saying so.
             now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-            job.logs.append(
-                {"timestamp": now, "message": message, "labels": {}, "level": level, "source": "USER"}
-            )
+            job.logs.append({"timestamp": now, "message": message, "labels": {}, "level": level, "source": "USER"})
             job.notify()
 
     def finish(self, job: Job, answer: Answer) -> None:

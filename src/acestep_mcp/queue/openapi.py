@@ -72,7 +72,8 @@ def _job_paths(job: str) -> dict[str, Any]:
     result = {"200": _reply("The song", _RESPONSE), "400": {"description": "Not yet"}, **unknown}
     return {
         job: known | {"get": {"operationId": "result", "responses": result}},
-        f"{job}/status": known | {"get": {"operationId": "status", "parameters": [logs], "responses": status | unknown}},
+        f"{job}/status": known
+        | {"get": {"operationId": "status", "parameters": [logs], "responses": status | unknown}},
         f"{job}/status/stream": known
         | {"get": {"operationId": "stream_status", "parameters": [logs], "responses": events | unknown}},
         f"{job}/cancel": known | {"put": {"operationId": "cancel", "responses": cancelled}},

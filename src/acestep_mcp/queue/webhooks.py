@@ -77,8 +77,12 @@ def _body(job: Job) -> bytes:
     answer = job.answer
     payload = bytes(replay(job, answer, job.terms.base).body).decode()
     head = {"request_id": job.id, "gateway_request_id": job.id}
-    head |= {"status": "OK"} if answer.status == 200 else {
-        "status": "ERROR",
-        "error": f"Invalid status code: {answer.status}",
-    }
+    head |= (
+        {"status": "OK"}
+        if answer.status == 200
+        else {
+            "status": "ERROR",
+            "error": f"Invalid status code: {answer.status}",
+        }
+    )
     return f'{dumps(head)[:-1]},"payload":{payload}}}'.encode()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+import anyio.to_thread
 from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -286,10 +288,12 @@ def _without_rich() -> Iterator[None]:
 def studio_of(settings: Settings) -> OpenStudio:
     """Opens the real studio; what that needs is imported only then."""
 
-    def open_studio() -> AbstractAsyncContextManager[Studio]:
-        from acestep_mcp.assembly import open_studio as assembled
-
-        return assembled(settings)
+    @asynccontextmanager
+    async def open_studio() -> AsyncIterator[Studio]:
+        # In a thread: a ping that comes meanwhile is answered.
+        assembly = await anyio.to_thread.run_sync(import_module, "acestep_mcp.assembly")
+        async with assembly.open_studio(settings) as studio:
+            yield studio
 
     return open_studio
 

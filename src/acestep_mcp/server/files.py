@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from acestep_mcp.errors import AceStepError, InvalidRequest, NotFound, StorageError
+from acestep_mcp.inputs import KEPT_SECONDS
 
 if TYPE_CHECKING:
     from acestep_mcp.audio.decoder import Properties
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 UPLOAD_BYTES = 256 * 2**20
 """Ten minutes of 24-bit stereo at 48 kHz are 165 MiB."""
-UPLOAD_SECONDS = 24 * 3600.0
 
 _EXTENSIONS = {
     "audio/wav": "wav",
@@ -47,7 +46,7 @@ def key_of(track_id: str, token: str) -> str:
 def download_url(request: Request, track: Track, settings: Settings) -> str:
     """The address of a kept file on this server, by the name under which the caller reached it."""
     address = f"{request.base_url}tracks/{quote(track.id, safe='')}/{quote(track.path.name)}"
-    return f"{address}?key={key_of(track.id, settings.token.get_secret_value())}" if settings.token else address
+    return f"{address}?key={key_of(track.id, settings.bearer)}" if settings.bearer else address
 
 
 async def download(server: AceStepServer, request: Request) -> Response:
@@ -83,7 +82,7 @@ async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYT
         return refusal(StorageError(f"The upload could not be kept in {folder}: {error.strerror}. Make room there."))
     finally:
         part.unlink(missing_ok=True)
-    facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": UPLOAD_SECONDS}
+    facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": KEPT_SECONDS}
     return JSONResponse({"url": f"upload://{kept.name}", **facts}, status_code=201)
 
 
@@ -110,12 +109,7 @@ class TooLarge(InvalidRequest):
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, and clear what was uploaded more than a day ago."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    oldest = time.time() - UPLOAD_SECONDS
-    for path in folder.iterdir():
-        if path.is_file() and path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
 
 
 def _accept(part: Path) -> tuple[Path, Properties]:

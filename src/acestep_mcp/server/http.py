@@ -109,7 +109,7 @@ def http_app(server: AceStepServer, settings: Settings, *, host: str, allowed_ho
 def _guarded(
     server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str]
 ) -> tuple[ASGIApp, Deliveries]:
-    token = settings.token.get_secret_value().strip() if settings.token else ""
+    token = settings.bearer or ""
     if not token and not _is_loopback(host):
         raise ConfigurationError(
             f"Serving on {host or 'all addresses'} without a token would let anyone on the network make songs here. "

@@ -78,11 +78,16 @@ TRACKS_SHAPE = _object(tracks=_list({"type": "object"}), total=_COUNT, next_curs
 SONG_SHAPE = _object(track=TRACK_SHAPE, title=_TEXT, seed=_COUNT, tags=_TEXT, lyrics=_TEXT, request={"type": "object"})
 STATUS_SHAPE = _object(version=_TEXT, backend=_TEXT, problems=_list(_TEXT))
 
+_FILE = ("url", "content_type", "file_name", "file_size")
+_GONE = (
+    "The song of this job was made, but its file is no longer in the music folder. It may have been moved or removed "
+    "by hand, or ACESTEP_MUSIC_DIR has changed. Make it again with the same arguments and seed if it is wanted."
+)
 _LAST_LOGS = 10
 _LOST = {
     Status.FAILED: "Change the arguments as the message says, or try once more.",
     Status.CANCELLED: "Nothing is running; call the tool again if the song is wanted after all.",
-    Status.UNKNOWN: "Do not start it again unasked: the host may have accepted and billed it. Call get_job later.",
+    Status.UNKNOWN: "Ask the user to look at the host's dashboard; start it again only if the song is not there.",
 }
 
 
@@ -125,20 +130,16 @@ def job_facts(outcome: Outcome, url: TrackUrl) -> dict[str, Any]:
 def _song(job: Job, track: Track, url: TrackUrl) -> dict[str, Any]:
     response = job.result or {}
     seed, tags, lyrics = (response.get(name, track.sidecar.get(name)) for name in ("seed", "tags", "lyrics"))
-    audio = {
-        "url": _audio_url(job, track, url),
-        "content_type": track.content_type,
-        "file_name": track.path.name,
-        "file_size": track.size,
-    }
-    return {"audio": audio, "seed": seed, "tags": tags, "lyrics": lyrics, "track": track_facts(track)}
+    return {"audio": _audio(job, track, url), "seed": seed, "tags": tags, "lyrics": lyrics, "track": track_facts(track)}
 
 
-def _audio_url(job: Job, track: Track, url: TrackUrl) -> str:
-    """As the host gave it; the embedded engine's own address leads nowhere outside this process."""
+def _audio(job: Job, track: Track, url: TrackUrl) -> dict[str, Any]:
+    """The host's own file as it gave it; the embedded engine's address leads nowhere outside this process."""
     given = (job.result or {}).get("audio")
-    given = given.get("url") if isinstance(given, Mapping) else None
-    return str(given) if given and job.backend != "draft" else url(track)
+    if isinstance(given, Mapping) and given.get("url") and job.backend != "draft":
+        return {name: given[name] for name in _FILE if given.get(name) is not None}
+    facts = (url(track), track.content_type, track.path.name, track.size)
+    return dict(zip(_FILE, facts, strict=True))
 
 
 def _engine(job: Job, track: Track | None) -> str:
@@ -167,9 +168,11 @@ def next_step(outcome: Outcome) -> str:
     job = outcome.job
     if not job.status.is_terminal:
         return f'call get_job with job_id="{job.id}" and wait for it; do not start the song again'
+    if outcome.track is not None and outcome.track.deleted:
+        return f'the song is in the trash; delete_track with track_id="{outcome.track.id}", restore=true brings it back'
     if job.status is Status.COMPLETED and outcome.track is not None:
         return "done; give the user the file_path, or audio.url to one on another machine"
-    return _LOST.get(job.status, "make it again from the request that get_job and list_tracks tell, if it is wanted")
+    return _LOST.get(job.status, "call list_tracks to see the songs that are kept")
 
 
 def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs: bool = False) -> CallToolResult:
@@ -179,6 +182,10 @@ def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs:
     """
     job = replace(outcome.job, attached=attached or outcome.job.attached)
     outcome = replace(outcome, job=job)
+    if job.status is Status.COMPLETED and outcome.track is None:
+        return CallToolResult(
+            content=[TextContent(type="text", text=f"not_found: {_GONE} (job_id: {job.id})")], is_error=True
+        )
     facts = job_facts(outcome, url)
     if job.status in _LOST:
         error = job.error or {}
@@ -203,9 +210,8 @@ def cancelled_result(outcome: Outcome, url: TrackUrl) -> CallToolResult:
 def _headline(outcome: Outcome) -> str:
     job = outcome.job
     if job.status is Status.COMPLETED and outcome.track is not None:
-        return f"COMPLETED: {outcome.track.title}, {outcome.track.duration:.1f} s"
-    if job.status is Status.COMPLETED:
-        return "COMPLETED, but its song is no longer in the music folder"
+        where = " (in the trash)" if outcome.track.deleted else ""
+        return f"COMPLETED: {outcome.track.title}, {outcome.track.duration:.1f} s{where}"
     return f"{job.status}, not finished: {job.progress.describe()}"
 
 
@@ -257,7 +263,8 @@ def song_result(track: Track, url: TrackUrl) -> CallToolResult:
     """Everything kept about one track; what an edit needs (tags, lyrics, seed) first."""
     sidecar = track.sidecar
     known = {
-        name: sidecar.get(name) for name in ("seed", "tags", "lyrics", "endpoint", "request", "engine", "loudness")
+        name: sidecar.get(name)
+        for name in ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes")
     }
     facts = _present({"track": track_facts(track), "title": track.title, "url": url(track), **known})
     facts |= {"created_at": track.created_at, "deleted": track.deleted}

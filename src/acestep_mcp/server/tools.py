@@ -149,7 +149,9 @@ class JobQuery(BaseModel):
 
 async def _get_job(room: Room, query: JobQuery) -> CallToolResult:
     if not query.job_id:
-        return results.jobs_result(await (await room.door()).jobs(query.limit))
+        studio = await room.door()
+        studio.work()
+        return results.jobs_result(await studio.jobs(query.limit))
     async with progressing(room) as progress:
         studio = await room.door()
         await studio.outcome(query.job_id)  # an unknown id is an error at once, not after the wait
@@ -176,7 +178,9 @@ class TrackQuery(BaseModel):
 
 
 async def _list_tracks(room: Room, query: TrackQuery) -> CallToolResult:
-    page = await (await room.door()).tracks(query.query, limit=query.limit, cursor=query.cursor or None)
+    studio = await room.door()
+    studio.work()
+    page = await studio.tracks(query.query, limit=query.limit, cursor=query.cursor or None)
     return results.tracks_result(page.tracks, page.total, page.next_cursor)
 
 
@@ -227,6 +231,8 @@ def _hints(*, read_only: bool, destructive: bool, idempotent: bool, open_world: 
 _MAKES = _hints(read_only=False, destructive=False, idempotent=False, open_world=True)
 _READS = _hints(read_only=True, destructive=False, idempotent=True, open_world=False)
 _ASKS = _hints(read_only=True, destructive=False, idempotent=True, open_world=True)
+# A poll may fetch and keep a song that could not be kept before: it is not read-only.
+_COLLECTS = _hints(read_only=False, destructive=False, idempotent=True, open_world=True)
 _ENDS = _hints(read_only=False, destructive=True, idempotent=True, open_world=True)
 _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=False)
 
@@ -254,7 +260,7 @@ TOOLS = (
         "Wait for a job and get its song, or how far it is, with its last log lines.",
         JobQuery,
         results.JOBS_SHAPE,
-        _ASKS,
+        _COLLECTS,
         _get_job,
     ),
     Tool("cancel_job", "Cancel a job", "Stop a job for good.", JobName, results.CANCEL_SHAPE, _ENDS, _cancel_job),

@@ -13,10 +13,11 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from acestep_mcp import __version__
-from acestep_mcp.edits import check as check_edit
+from acestep_mcp.audio.place import sweep
+from acestep_mcp.edits import edit_of, minimum_guidance
 from acestep_mcp.endpoints import BY_TOOL, Endpoint
 from acestep_mcp.errors import AceStepError, ConfigurationError, NotFound, StorageError
-from acestep_mcp.inputs import Inputs, Local
+from acestep_mcp.inputs import Inputs, Local, Remote
 from acestep_mcp.library import Job, Progress, Status, Track
 from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.tracks import Tracks
@@ -62,6 +63,7 @@ class Studio:
         self._backends = backends
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
+        self._working = anyio.Event()
         self._keeping = anyio.CapacityLimiter(2)
         self._beating = anyio.CapacityLimiter(1)  # its own thread: many busy jobs must not make this process look dead
         folders = (settings.music_dir, *settings.allowed_dirs)
@@ -70,9 +72,19 @@ class Studio:
     # -- the life of this process among others
 
     async def open(self) -> None:
-        """Say that this process lives, take up jobs whose process is dead, and keep doing both."""
+        """Say that this process lives. Other processes' jobs are taken up only from the first `work` on."""
         await _sync(self._jobs.beat)
         self._tasks.start_soon(self._live)
+
+    def work(self) -> None:
+        """From now on take up open jobs whose process is dead: this one stays long enough to finish them."""
+        if not self._working.is_set():
+            self._working.set()
+            self._tasks.start_soon(_sync, self._tidy)
+
+    def _tidy(self) -> None:
+        sweep(self.settings.music_dir)
+        self._inputs.prune(self._jobs.sources())
 
     async def _live(self) -> None:
         while True:
@@ -80,12 +92,15 @@ class Studio:
                 await self._look_around()
             except StorageError as exc:
                 logger.warning("%s", exc.message)
-            await anyio.sleep(_HEARTBEAT)
+            with anyio.move_on_after(_HEARTBEAT):
+                # The first wish to work is heard at once.
+                await (anyio.sleep_forever() if self._working.is_set() else self._working.wait())
 
     async def _look_around(self) -> None:
         await anyio.to_thread.run_sync(self._jobs.beat, limiter=self._beating)
-        for job in await _sync(self._jobs.adopt):
-            self._go(job)
+        if self._working.is_set():
+            for job in await _sync(self._jobs.adopt, frozenset(self._runs)):
+                self._go(job)
         for job_id in await _sync(self._jobs.to_cancel):
             if job_id in self._runs:
                 self._runs[job_id].cancel.set()
@@ -96,14 +111,14 @@ class Studio:
 
     def _go(self, job: Job) -> None:
         if job.id not in self._runs:
-            self._tasks.start_soon(self._run, job)
+            self._runs[job.id] = run = Run(job, self._jobs, self._tracks, self._backends, self._keeping)
+            self._tasks.start_soon(self._run, job.id, run)
 
-    async def _run(self, job: Job) -> None:
-        run = self._runs[job.id] = Run(job, self._jobs, self._tracks, self._backends, self._keeping)
+    async def _run(self, job_id: str, run: Run) -> None:
         try:
             await run()
         finally:
-            del self._runs[job.id]
+            del self._runs[job_id]
 
     # -- making
 
@@ -116,6 +131,7 @@ class Studio:
         first job back, with `attached` True; so does the same idempotency key at any time.
         Raises InvalidRequest, NotFound (for a source), ConfigurationError, StorageError, SpendLimitReached.
         """
+        self.work()
         self._check_settings()
         endpoint = BY_TOOL[tool]
         request = endpoint.request.parse(arguments)
@@ -138,16 +154,17 @@ class Studio:
     async def _job(self, endpoint: Endpoint, request: Request, choice: Choice, format_: str) -> Job:
         body = request.wire()
         options: dict[str, Any] = {"format": format_, "price": price(self.settings, choice.name)}
-        source_seconds = parent = None
+        source: Local | Remote | None = None
         if "audio_url" in body:
             source = await _sync(self._inputs.resolve, body["audio_url"])
-            if isinstance(source, Local):
-                check_edit(request, source.seconds)
-                source_seconds, parent = source.seconds, source.parent
-                options |= {"source": str(source.path), "content_type": source.content_type}
-                if body["audio_url"].lstrip()[:5].lower() == "data:":
-                    body["audio_url"] = source.path.as_uri()
-        options["seconds"] = length(request, source_seconds)
+        notes = minimum_guidance(request)[1]
+        if isinstance(source, Local):
+            edit = edit_of(request, source.seconds)
+            notes += edit.notes
+            options |= {"source": str(source.path), "content_type": source.content_type, "edit": edit.span}
+            if body["audio_url"].lstrip()[:5].lower() == "data:":
+                body["audio_url"] = source.path.as_uri()
+        options["seconds"] = length(request, source.seconds if isinstance(source, Local) else None)
         return Job(
             id=new_id(),
             endpoint=endpoint.id,
@@ -156,8 +173,10 @@ class Studio:
             backend=choice.name,
             created_at=time.time(),
             queue_url=choice.queue_url,
-            parent=parent,
+            parent=source.parent if isinstance(source, Local) else None,
             estimated_cost=round(options["price"] * options["seconds"], 6),
+            # Our own engines note these themselves.
+            notes=notes if choice.name == "fal" else (),
             options=options,
         )
 
@@ -166,6 +185,7 @@ class Studio:
 
         A job whose song exists but could not be kept is tried again first.
         """
+        self.work()
         if await _sync(self._jobs.revive, job_id):
             self._go(await _sync(self._jobs.get, job_id))
         deadline = anyio.current_time() + seconds

@@ -15,7 +15,7 @@ from acestep_mcp.errors import InvalidRequest, QueueError, StorageError
 from acestep_mcp.library import Job, Track
 from acestep_mcp.library.names import stems, title_of
 from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint, Response, TextToAudio
+from acestep_mcp.requests import Response
 from acestep_mcp.studio.verify import unchanged_outside
 
 if TYPE_CHECKING:
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from acestep_mcp.library.jobs import Jobs
 
 _LOSSY = ("mp3", "ogg")
-_EDIT_FIELDS = frozenset(
-    (AudioInpaint.model_fields | AudioOutpaint.model_fields | {"edit_mode": None}).keys()
-    - TextToAudio.model_fields.keys()
-    - {"audio_url"}
-)
 
 
 def ensure_writable(folder: Path) -> None:
@@ -58,6 +53,7 @@ def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: J
     from acestep_mcp.audio.read import read
     from acestep_mcp.audio.write import convert_file
 
+    _clear(job, downloaded)
     name = _name(job, response, tracks, jobs)
     finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
     with _audio_from_host():
@@ -66,6 +62,13 @@ def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: J
     track = tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
     downloaded.unlink(missing_ok=True)
     return track
+
+
+def _clear(job: Job, downloaded: Path) -> None:
+    """Remove what an earlier, killed attempt to keep this job left behind."""
+    for leftover in downloaded.parent.glob(f".*{job.id}*.part*"):
+        if leftover != downloaded:
+            leftover.unlink(missing_ok=True)
 
 
 def _name(job: Job, response: Response, tracks: Tracks, jobs: Jobs) -> str:
@@ -109,7 +112,7 @@ def _sidecar(job: Job, response: Response, finished: Path, sound: Sound, name: s
         "queue": job.queue_url,
         "request_id": job.request_id,
         "parent": job.parent,
-        "edit": edit_of(job),
+        "edit": job.options.get("edit"),
         "audio": audio,
         "checks": _checks(job, sound),
         "cost": cost_of(job, audio["duration"]),
@@ -153,13 +156,6 @@ def _created(job: Job) -> dt.datetime:
 def cost_of(job: Job, seconds: float) -> float:
     """Dollars for the seconds that were made; the job carries the price it was estimated with."""
     return round(float(job.options.get("price", 0.0)) * seconds, 6)
-
-
-def edit_of(job: Job) -> dict[str, Any] | None:
-    """What was edited, in seconds of the source, as the request said it."""
-    if "audio_url" not in job.request:
-        return None
-    return {name: value for name, value in job.request.items() if name in _EDIT_FIELDS}
 
 
 def _engine(job: Job, response: Response) -> dict[str, Any]:

@@ -72,7 +72,13 @@ class Run:
         except LeaseLost:
             logger.warning("job %s goes on in another process", self._job.id)
         except StorageError as exc:
+            # Not even its end could be written. The studio takes it up again as long as it is open.
             logger.error("job %s (request %s): %s", self._job.id, self._job.request_id, exc.message)  # noqa: TRY400
+            await anyio.sleep(FIRST_PAUSE)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await self._sync(self._jobs.give_back, self._job.id)
+            raise
         finally:
             self._pulse()
 
@@ -143,11 +149,22 @@ class Run:
         if attempts >= MAX_ATTEMPTS:
             raise GenerationFailed(f"The engine ended {attempts} times while making this song. Try other arguments.")
         body = await self._body(client)
-        await self._sync(self._jobs.attempt, self._job.id)
-        ticket = await client.submit(self._job.endpoint, body, SubmitOptions())
-        logger.info("job %s is request %s at %s", self._job.id, ticket.request_id, self._job.queue_url)
-        await self._change(ticket=ticket.to_dict(), status=Status.IN_QUEUE, queue_url=self._job.queue_url)
+        # A purchase is not left half done: even an orderly end of the program waits for the host's answer.
+        with anyio.CancelScope(shield=True):
+            await self._sync(self._jobs.attempt, self._job.id)
+            ticket = await client.submit(self._job.endpoint, body, SubmitOptions())
+            logger.info("job %s is request %s at %s", self._job.id, ticket.request_id, self._job.queue_url)
+            await self._remember(ticket)
         return ticket
+
+    async def _remember(self, ticket: Ticket) -> None:
+        """Write the ticket down, however long the disk stays full: without it the song is paid and lost."""
+        while True:
+            try:
+                return await self._change(ticket=ticket.to_dict(), status=Status.IN_QUEUE)
+            except StorageError as exc:
+                logger.error("request %s cannot be written down: %s", ticket.request_id, exc.message)  # noqa: TRY400
+                await anyio.sleep(FIRST_PAUSE)
 
     async def _body(self, client: QueueClient) -> dict[str, Any]:
         """The request as it goes over the wire: a local source is uploaded first."""
@@ -181,10 +198,14 @@ class Run:
 
     async def _cancel_when_asked(self, client: QueueClient, ticket: Ticket) -> None:
         await self.cancel.wait()
-        try:
-            await client.cancel(self._job.endpoint, ticket)
-        except QueueError as exc:
-            logger.warning("cancel of job %s was not taken: %s", self._job.id, exc.message)
+        while True:
+            try:
+                await client.cancel(self._job.endpoint, ticket)
+            except QueueError as exc:
+                logger.warning("cancel of job %s was not taken: %s", self._job.id, exc.message)
+                await anyio.sleep(FIRST_PAUSE)
+            else:
+                return
 
     async def _note(self, update: Update) -> None:
         """Put what the queue said on disk, when it differs from what stands there."""

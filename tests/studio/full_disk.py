@@ -1,0 +1,39 @@
+"""A process whose disk is full for a while: every write over a few bytes fails, the database's too."""
+
+import json
+import resource
+import sys
+
+import anyio
+
+from acestep_mcp.assembly import open_studio
+from acestep_mcp.library import Status
+from acestep_mcp.settings import load
+from acestep_mcp.studio import run
+
+
+def say(**words):
+    print(json.dumps(words), flush=True)
+
+
+async def main() -> None:
+    run.FIRST_PAUSE = 0.2
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with open_studio(load()) as studio:
+        job = await studio.start("text_to_audio", {"tags": "lofi", "duration": 5})
+        async for _ in studio.watch(job.id, 50):
+            if (await studio.outcome(job.id)).job.status is Status.IN_PROGRESS:
+                break
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
+        with anyio.fail_after(40):
+            while job.id in studio._runs:
+                await anyio.sleep(0.05)
+        say(full=True, status=(await studio.outcome(job.id)).job.status)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        async for _ in studio.watch(job.id, 40):
+            pass
+        outcome = await studio.outcome(job.id)
+        say(status=outcome.job.status, track=outcome.track is not None, error=outcome.job.error)
+
+
+sys.exit(anyio.run(main))
