@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -75,15 +76,17 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+@cache
+def tree_of(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
 def imported(name: str, *, typed: bool = True) -> Iterator[str]:
     """Every absolute name a module imports anywhere in it, inside functions too; a module's names as `module.name`.
 
     Without `typed`, the names under `if TYPE_CHECKING` are left out.
     """
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    if not typed:
-        tree.body = [node for node in tree.body if not _for_types(node)]
-    for node in ast.walk(tree):
+    for node in (part for top in tree_of(name).body if typed or not _for_types(top) for part in ast.walk(top)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -142,8 +145,8 @@ def test_no_file_is_longer_than_350_lines() -> None:
 def test_no_function_is_longer_than_40_lines() -> None:
     long = [
         f"{name}.{node.name}: {node.end_lineno - node.lineno + 1}"
-        for name, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in MODULES
+        for node in ast.walk(tree_of(name))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 40
     ]
     assert long == []
@@ -153,8 +156,8 @@ def test_the_endpoint_ids_are_written_only_in_the_table() -> None:
     ids = {endpoint.id for endpoint in ENDPOINTS}
     users = {
         name
-        for name, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in MODULES
+        for node in ast.walk(tree_of(name))
         if isinstance(node, ast.Constant) and node.value in ids
     }
     assert users == {"endpoints"}

@@ -208,7 +208,7 @@ def test_a_setting_that_cannot_be_used_is_told_by_make(here) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
 def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, str]) -> None:
-    arguments = ["make", "text-to-audio", "--tags", "piano", "--duration", "60", "--json"]
+    arguments = ["make", "text-to-audio", "--tags", "piano", "--duration", "30", "--json"]
     with subprocess.Popen(
         [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
@@ -222,7 +222,7 @@ def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, 
     assert f"acestep-mcp jobs wait {job['id']}" in json.loads(out)["error"]["message"]
     done = here("jobs", "wait", job["id"])
     assert done.returncode == 0, done.stderr
-    assert soundfile.info(done.stdout.strip()).duration == pytest.approx(60, abs=0.5)
+    assert soundfile.info(done.stdout.strip()).duration == pytest.approx(30, abs=0.5)
 
 
 def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Path) -> None:

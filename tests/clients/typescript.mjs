@@ -92,7 +92,7 @@ const scenes = {
 
   async cancel(client) {
     const stop = new AbortController();
-    const args = { tags: "orchestra", duration: 60, seed: 11 };
+    const args = { tags: "orchestra", duration: 30, seed: 11 };
     let refused;
     try {
       await call(client, "text_to_audio", args, {
