@@ -67,7 +67,9 @@ async def main() -> None:
                         tasks.start_soon(make, client, COUNT * round_ + number, songs)
                 seconds = time.perf_counter() - begun
                 now, most = memory(pid)
-                print(f"round {round_}: {len(songs)} songs of 10 s in {seconds:.1f} s; now {now:.0f}, peak {most:.0f} MiB")
+                print(
+                    f"round {round_}: {len(songs)} songs of 10 s in {seconds:.1f} s; now {now:.0f}, peak {most:.0f} MiB"
+                )
 
 
 anyio.run(main)

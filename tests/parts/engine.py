@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,19 @@ async def behind_a_port(folder: Path, engine: Tone, **options: Any) -> AsyncIter
         yield url
 
 
+class _Deaf(uvicorn.Server):
+    """Leaves signals to the server that is tested: it may run in the same process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @asynccontextmanager
 async def on_a_port(app: Starlette) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        server = _Deaf(config)
         async with anyio.create_task_group() as group:
             group.start_soon(server.serve, [listener])
             try:

@@ -29,7 +29,13 @@ class Proxy:
         self.passed: Counter[str] = Counter()
         self.spoilt: Counter[str] = Counter()
         self.url = ""
+        self._cards: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _fault(self) -> str:
+        """Dealt like cards: every kind comes once before any comes again."""
+        self._cards = self._cards or self.die.sample(FAULTS, len(FAULTS))
+        return self._cards.pop()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -46,7 +52,7 @@ class Proxy:
         seen = await _request(reader)
         if seen is None:
             return
-        fault = self.die.choice(FAULTS) if self.die.random() < self.rate else ""
+        fault = self._fault() if self.die.random() < self.rate else ""
         self.spoilt[fault] += 1
         if fault == "reset before":
             _abort(writer)

@@ -234,19 +234,6 @@ async def test_an_upload_over_the_limit_is_refused_announced_or_not_and_leaves_n
     assert list((settings.data_dir / "uploads").iterdir()) == []
 
 
-async def test_uploads_of_yesterday_are_cleared_by_the_next(uploading, settings):
-    folder = settings.data_dir / "uploads"
-    folder.mkdir(parents=True)
-    old, new = folder / "old.wav", folder / "new.wav"
-    for path in (old, new):
-        path.write_bytes(b"x")
-    import os
-
-    os.utime(old, (1, 1))
-    await uploading(b"x", most=2000)
-    assert (old.exists(), new.exists()) == (False, True)
-
-
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "", "::", "music.example"])
 def test_off_loopback_it_refuses_to_start_without_a_token(house, settings, host):
     server = create_server(house, settings, transport="http")

@@ -7,7 +7,6 @@ import sys
 import anyio
 
 from acestep_mcp.assembly import open_studio
-from acestep_mcp.library import Status
 from acestep_mcp.settings import load
 from acestep_mcp.studio import run
 
@@ -20,9 +19,9 @@ async def main() -> None:
     run.FIRST_PAUSE = 0.2
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with open_studio(load()) as studio:
-        job = await studio.start("text_to_audio", {"tags": "lofi", "duration": 5})
-        async for _ in studio.watch(job.id, 50):
-            if (await studio.outcome(job.id)).job.status is Status.IN_PROGRESS:
+        job = await studio.start("text_to_audio", {"tags": "lofi", "duration": 60})
+        async for progress in studio.watch(job.id, 50):
+            if progress.stage == "keeping the song":
                 break
         resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
         with anyio.fail_after(40):

@@ -44,7 +44,7 @@ class Progress:
             words = ["queued, next in line" if ahead == 0 else f"queued, {ahead} ahead"]
         else:
             words = [self.stage or "working"]
-            if self.step is not None and self.total:
+            if self.step is not None and self.total and self.total > 1:
                 words.append(f"step {self.step} of {self.total}")
         if self.eta is not None:
             words.append(f"about {max(1, round(self.eta))} s left")

@@ -60,10 +60,12 @@ class Answer:
         if self._over.is_set():
             calls.lost(call)
 
-    async def owed(self) -> None:
-        """Wait until it has left or is lost; a request that is no call is owed nothing."""
-        if self._call is not None:
-            await self._over.wait()
+    async def owed(self) -> bool:
+        """Wait until it has left or is lost; False at once for a request that is no call and is owed nothing."""
+        if self._call is None:
+            return False
+        await self._over.wait()
+        return True
 
     def sent(self) -> None:
         """Something left; it was the answer if the handler had returned."""

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 PATH = "/mcp"
 
 _GRACE_SECONDS = 3
-_LAST_ANSWERS_SECONDS = 1.0
+_LAST_ANSWERS_SECONDS = 3.0
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
@@ -200,23 +200,25 @@ class Deliveries:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._open: set[Answer] = set()
+        self._open: dict[Answer, anyio.Event] = {}
 
     async def all_out(self) -> None:
-        """Wait until the calls that run now have their answers."""
-        for answer in tuple(self._open):
-            await answer.owed()
+        """Wait until the calls that run now have their answers, each to its last byte."""
+        for answer, ended in tuple(self._open.items()):
+            if await answer.owed():
+                await ended.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         answer = scope[ANSWER] = Answer()
-        self._open.add(answer)
+        self._open[answer] = ended = anyio.Event()
         try:
             await self._app(scope, *_watched(answer, receive, send))
         finally:
-            self._open.discard(answer)
+            del self._open[answer]
+            ended.set()
             answer.lost()
 
 
