@@ -18,8 +18,6 @@ from acestep_mcp.errors import ConfigurationError, StorageError
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio import Studio
 
-_CLOSING_SECONDS = 5.0
-
 if TYPE_CHECKING:
     from acestep_mcp.client import QueueClient
     from acestep_mcp.engines import Engine
@@ -88,12 +86,7 @@ class Hosts:
         async with AsyncExitStack() as stack:
             client = await self._embedded(stack) if name == "draft" else self._remote(name, queue_url)
             task_status.started(await stack.enter_async_context(client))
-            try:
-                await anyio.sleep_forever()
-            finally:
-                # We are cancelled here: unshielded, closing would itself be cut and leave connections behind.
-                with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
-                    await stack.aclose()
+            await anyio.sleep_forever()
 
     async def _embedded(self, stack: AsyncExitStack) -> QueueClient:
         """The draft engine behind its own queue, without a socket."""

@@ -49,6 +49,7 @@ PROBE_ID = "00000000-0000-0000-0000-000000000000"
 GROWTH = 1.5
 UPLOAD_SECONDS = 60
 CANCEL_SECONDS = 30
+CLOSING_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ class QueueClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        # Usually we are being cancelled: unshielded, closing would itself be cut and leave connections open.
+        with anyio.move_on_after(CLOSING_SECONDS, shield=True):
+            await self._stack.aclose()
 
     def _client(self, certificates: ssl.SSLContext, keep: int) -> httpx.AsyncClient:
         patience = self.host.patience
