@@ -98,7 +98,8 @@ class Hosts:
         from acestep_mcp.fetch import download
         from acestep_mcp.queue.app import QueueOptions, serving
 
-        self._draft = DraftEngine()
+        self._draft = engine = DraftEngine(keep_worker=True)
+        stack.callback(engine.close)
         folder = await anyio.to_thread.run_sync(_own_folder, self._settings.data_dir / "draft", self._jobs)
         app = await stack.enter_async_context(serving(self._draft, folder=folder, options=QueueOptions(fetch=download)))
         # Asked less and less often: sixty-four waiting jobs must not keep a core busy with questions.

@@ -190,3 +190,49 @@ def test_importing_the_engine_loads_nothing_heavy():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def keeping():
+    engine = DraftEngine(keep_worker=True)
+    yield engine
+    engine.close()
+
+
+@needs_proc
+def test_a_kept_worker_makes_the_next_song_and_makes_it_as_a_new_one_would(keeping):
+    before = children(os.getpid())
+    finished(keeping.generate(request(seed=2), None))
+    [kept] = children(os.getpid()) - before
+    second = finished(keeping.generate(request(seed=1), None))
+    assert children(os.getpid()) - before == {kept}
+    assert np.array_equal(second.sound.pcm, finished(DraftEngine().generate(request(seed=1), None)).sound.pcm)
+    keeping.close()
+    assert not alive(kept)
+
+
+@needs_proc
+def test_a_kept_worker_that_was_killed_or_stopped_is_replaced(keeping):
+    before = children(os.getpid())
+    finished(keeping.generate(request(), None))
+    [kept] = children(os.getpid()) - before
+    os.kill(kept, signal.SIGKILL)
+    assert gone_within(kept, 5)
+    finished(keeping.generate(request(), None))
+    [second] = children(os.getpid()) - before
+    events = keeping.generate(request(seconds=60), None)
+    next(events)
+    events.close()
+    assert not alive(second), "a song that is wanted no more takes its worker with it"
+    assert finished(keeping.generate(request(), None))
+
+
+@needs_proc
+def test_a_refused_request_does_not_cost_the_worker(keeping):
+    before = children(os.getpid())
+    finished(keeping.generate(request(), None))
+    [kept] = children(os.getpid()) - before
+    short = Source(Sound(np.zeros((8000, 1), np.int32), 8000))
+    with pytest.raises(InvalidRequest, match="start_time"):
+        list(keeping.generate(AudioInpaint(audio_url="x", tags="y", start_time=30, end_time=40, seed=1), short))
+    assert children(os.getpid()) - before == {kept}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from acestep_mcp.engines.draft.process import events
+from acestep_mcp.engines.draft.process import Workers, events
 from acestep_mcp.engines.draft.render import Renderer, available
 from acestep_mcp.engines.draft.score import VERSION
 
@@ -22,14 +22,16 @@ _MODELS: dict[Renderer, str] = {"soundfont": "midi+TimGM6mb", "numpy": "midi+num
 class DraftEngine:
     """Composes from tags, lyrics and seed in a process of its own, which ends with the generator or with us.
 
+    With `keep_worker` the process of one song waits half a minute for the next; `close` ends it.
     `renderer` "numpy" plays through the plain synthesiser even where the SoundFont renderer is installed.
     """
 
     name = "draft"
     version = VERSION
 
-    def __init__(self, renderer: Renderer | None = None) -> None:
+    def __init__(self, renderer: Renderer | None = None, *, keep_worker: bool = False) -> None:
         self._renderer: Renderer = renderer or available()
+        self._workers = Workers(keep=keep_worker)
 
     @property
     def model(self) -> str:
@@ -40,4 +42,8 @@ class DraftEngine:
 
         Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
         """
-        return events(request, source, self._renderer)
+        return events(self._workers, request, source, self._renderer)
+
+    def close(self) -> None:
+        """End a kept worker."""
+        self._workers.close()

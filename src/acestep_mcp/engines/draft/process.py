@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.engines import Audio, Section, Source, Step
-from acestep_mcp.errors import FieldError, GenerationFailed, InvalidRequest
+from acestep_mcp.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.draft.render import Renderer
@@ -24,61 +25,143 @@ if TYPE_CHECKING:
 # -P: a module in the folder we happen to be started in must not shadow one of ours.
 _COMMAND = ("-P", "-m", "acestep_mcp.engines.draft.worker")
 _HEARTBEAT = 0.2
+# Seconds after which a kept worker is not relied on: it ends by itself after IDLE_SECONDS, perhaps just now.
+_STILL_THERE = 20.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _BLOCK = 1 << 20
 
 
-def events(request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
-    """What the worker says, as it says it; its last step again whenever it is silent for 0.2 s."""
-    job = _job(request, source, renderer)
-    with tempfile.TemporaryFile() as log, _worker(log) as process, _conversation(process, job, source) as heard:
-        last = Step("starting", 0, 1)
-        yield last
-        while True:
-            event = _event(heard, last, log)
-            yield event
-            if isinstance(event, Audio):
+class Workers:
+    """Starts worker processes. With `keep`, one that has finished its song waits for the next: loading costs most.
+
+    A kept worker ends by itself after half a minute without work, with `close`, or with our own process.
+    """
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._keep = keep
+        self._idle: list[tuple[float, Worker]] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> Worker:
+        with self._lock:
+            while self._idle:
+                since, worker = self._idle.pop()
+                if worker.is_alive() and time.monotonic() - since < _STILL_THERE:
+                    return worker
+                worker.end()
+        return Worker()
+
+    def give_back(self, worker: Worker) -> None:
+        """A worker that has said all it had to say of its song."""
+        with self._lock:
+            if self._keep and not self._idle and worker.is_alive():
+                self._idle.append((time.monotonic(), worker))
                 return
-            last = event
+        worker.end()
+
+    def close(self) -> None:
+        with self._lock:
+            self._keep = False
+            while self._idle:
+                self._idle.pop()[1].end()
 
 
-@contextlib.contextmanager
-def _worker(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    # One thread for linear algebra: the same sums in the same order, and one core left to the server.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, *_COMMAND],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        env=environment,
-        creationflags=_NO_WINDOW,
-    ) as process:
-        yield process
-
-
-@contextlib.contextmanager
-def _conversation(
-    process: subprocess.Popen[bytes], job: bytes, source: Source | None
-) -> Iterator[queue.SimpleQueue[dict[str, Any] | None]]:
-    """What the worker answers while it is fed. Leaving the block kills it, which ends both threads."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    heard: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    threads = (
-        threading.Thread(target=_listen, args=(process.stdout, heard), daemon=True),
-        threading.Thread(target=_feed, args=(process.stdin, job, source), daemon=True),
-    )
-    for thread in threads:
-        thread.start()
+def events(workers: Workers, request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
+    """What the worker says, as it says it; its last step again whenever it is silent for 0.2 s."""
+    event: Step | Audio | AceStepError = Step("starting", 0, 1)
+    worker = workers.take()
     try:
-        yield heard
+        worker.ask(_job(request, source, renderer), source)
+        while isinstance(event, Step):
+            yield event
+            message = worker.hear(_HEARTBEAT)
+            if message is worker.GONE:
+                reason = f"The draft engine's worker stopped before the song was done: {worker.last_words()}"
+                raise GenerationFailed(reason)
+            event = _event(message) if message else event
     finally:
-        process.kill()
-        for thread in threads:
-            thread.join()
+        if isinstance(event, Step):  # it is wanted no more, or is gone
+            worker.end()
+        else:
+            workers.give_back(worker)
+    if isinstance(event, AceStepError):
+        raise event
+    yield event
+
+
+class Worker:
+    """One process, its two pipes, and its log."""
+
+    GONE: ClassVar[dict[str, Any]] = {}
+    """Heard last: the process has ended."""
+
+    def __init__(self) -> None:
+        # One thread for linear algebra: the same sums in the same order, and one core left to the server.
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        self._process = subprocess.Popen(
+            [sys.executable, *_COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+            creationflags=_NO_WINDOW,
+        )
+        self._heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._feeder: threading.Thread | None = None
+        self._listener.start()
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None and self._heard.empty()
+
+    def ask(self, job: bytes, source: Source | None) -> None:
+        """Send a job; in a thread, since a large source fills the pipe before the worker has loaded."""
+        assert self._process.stdin is not None
+        self._feeder = threading.Thread(target=_feed, args=(self._process.stdin, job, source), daemon=True)
+        self._feeder.start()
+
+    def hear(self, seconds: float) -> dict[str, Any] | None:
+        """The next message, GONE at the end, or None when nothing was said for so long."""
+        try:
+            return self._heard.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def last_words(self) -> str:
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        return lines[-1] if lines else "it gave no reason; try again"
+
+    def end(self) -> None:
+        """Kill it, whatever it does; nothing of it is left."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.kill()
+        self._process.wait()
+        for thread in (self._listener, self._feeder):
+            if thread is not None:
+                thread.join()
         with contextlib.suppress(OSError):  # what was not yet written has no reader any more
-            process.stdin.close()
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._log.close()
+
+    def _listen(self) -> None:
+        """Put each message in the queue, samples included, and GONE at the end of the stream."""
+        answers = self._process.stdout
+        assert answers is not None
+        for line in answers:
+            if not line.endswith(b"\n"):
+                break
+            message = json.loads(line)
+            if "song" in message:
+                size = 4 * message["song"]["frames"] * message["song"]["channels"]
+                message["samples"] = answers.read(size)
+                if len(message["samples"]) < size:
+                    break
+            self._heard.put(message)
+        self._heard.put(self.GONE)
 
 
 def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
@@ -109,36 +192,15 @@ def _feed(commands: IO[bytes], job: bytes, source: Source | None) -> None:
         commands.flush()
 
 
-def _listen(answers: IO[bytes], heard: queue.SimpleQueue[dict[str, Any] | None]) -> None:
-    """Put each message in the queue, samples included, and None at the end of the stream."""
-    for line in answers:
-        if not line.endswith(b"\n"):
-            break
-        message = json.loads(line)
-        if "song" in message:
-            size = 4 * message["song"]["frames"] * message["song"]["channels"]
-            message["samples"] = answers.read(size)
-            if len(message["samples"]) < size:
-                break
-        heard.put(message)
-    heard.put(None)
-
-
-def _event(heard: queue.SimpleQueue[dict[str, Any] | None], last: Step, log: IO[bytes]) -> Step | Audio:
-    try:
-        message = heard.get(timeout=_HEARTBEAT)
-    except queue.Empty:
-        return last
+def _event(message: dict[str, Any]) -> Step | Audio | AceStepError:
     match message:
         case {"step": [stage, number, total]}:
             return Step(stage, number, total)
         case {"song": song, "samples": samples}:
             return _audio(song, samples)
         case {"invalid": invalid}:
-            raise InvalidRequest(invalid["message"], tuple(FieldError(**field) for field in invalid["fields"]))
-        case {"failed": reason}:
-            raise GenerationFailed(reason)
-    raise GenerationFailed(f"The draft engine's worker stopped before the song was done: {_last_words(log)}")
+            return InvalidRequest(invalid["message"], tuple(FieldError(**field) for field in invalid["fields"]))
+    return GenerationFailed(message["failed"])
 
 
 def _audio(song: dict[str, Any], samples: bytes) -> Audio:
@@ -153,9 +215,3 @@ def _audio(song: dict[str, Any], samples: bytes) -> Audio:
         sections=tuple(Section(*section) for section in song["sections"]),
         plan=song["plan"],
     )
-
-
-def _last_words(log: IO[bytes]) -> str:
-    log.seek(0)
-    lines = [line.strip() for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it gave no reason; try again"

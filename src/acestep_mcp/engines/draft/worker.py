@@ -1,14 +1,17 @@
 """The process that composes and renders: a job comes in on stdin, steps and the finished song go out on stdout.
 
-In: one JSON line, then the source's samples if there is one; stdin then stays open for as long as anybody wants the
-song, and its end ends this process at once. Out: JSON lines; the last one says how many bytes of samples follow it.
+In: for each job one JSON line, then the source's samples if there is one; stdin stays open for as long as anybody
+wants the song, and its end ends this process at once. Out: JSON lines; a song's last one says how many bytes of samples
+follow it.
 Nothing touches the disk, so however this process ends it leaves nothing behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -22,15 +25,32 @@ if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
     from acestep_mcp.engines.draft.songs import Job
 
+IDLE_SECONDS = 30.0
+
 
 def main() -> None:
-    """Do the one job on stdin. Exit status 0 when the answer, a song or a refusal, was written."""
+    """Do the jobs on stdin, one after the other, until none has come for half a minute."""
     # Ctrl-C in a terminal reaches us too; whether the song is still wanted is for whoever holds stdin to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = _own_stdout()
     commands = sys.stdin.buffer
-    job = read_job(commands)
-    threading.Thread(target=_end_with_the_parent, args=(commands,), daemon=True).start()
+    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    threading.Thread(target=_take_jobs, args=(commands, jobs), daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        while True:
+            _do(jobs.get(timeout=IDLE_SECONDS), out)
+
+
+def _take_jobs(commands: IO[bytes], jobs: queue.SimpleQueue[Job]) -> None:
+    """Read jobs as they come; the end of the pipe is the end of this process, in the middle of a song too."""
+    try:
+        while True:
+            jobs.put(read_job(commands))
+    except (EOFError, ValueError):
+        os._exit(1)
+
+
+def _do(job: Job, out: IO[bytes]) -> None:
     try:
         for event in _song(job):
             _write(out, event)
@@ -78,11 +98,6 @@ def _own_stdout() -> IO[bytes]:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return out
-
-
-def _end_with_the_parent(commands: IO[bytes]) -> None:
-    commands.read(1)
-    os._exit(1)
 
 
 def _write(out: IO[bytes], event: Step | Audio) -> None:
