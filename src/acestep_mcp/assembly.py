@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import anyio
 import anyio.to_thread
@@ -36,25 +36,30 @@ async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterat
     from acestep_mcp.library.tracks import Tracks
 
     database = await anyio.to_thread.run_sync(Database, settings.database)
-    failure: Exception | None = None
     try:
-        async with anyio.create_task_group() as tasks:
-            jobs = Jobs(database, lease=lease)
-            hosts = Hosts(settings, jobs, tasks)
-            studio = Studio(settings, jobs, Tracks(database, settings.music_dir), hosts, tasks)
-            try:
-                await studio.open()
-                yield studio
-            except Exception as exc:  # noqa: BLE001 - raised as itself below; through the task group it would be a group
-                failure = exc
-            finally:
-                tasks.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True):
-                    await studio.close()
+        jobs = Jobs(database, lease=lease)
+        with _as_itself():
+            async with Hosts.opened(settings, jobs) as hosts, anyio.create_task_group() as runs:
+                studio = Studio(settings, jobs, Tracks(database, settings.music_dir), hosts, runs)
+                try:
+                    await studio.open()
+                    yield studio
+                finally:
+                    runs.cancel_scope.cancel()
     finally:
         database.close()
-    if failure is not None:
-        raise failure
+
+
+@contextmanager
+def _as_itself() -> Iterator[None]:
+    """An error in an open studio leaves its task groups as what it is, not as a group of one."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from error.__cause__
 
 
 class Hosts:
@@ -66,7 +71,21 @@ class Hosts:
         self._tasks = tasks
         self._clients: dict[tuple[str, str], QueueClient] = {}
         self._opening = anyio.Lock()
+        self._closing = anyio.Event()
         self._draft: Engine | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings, jobs: Jobs) -> AsyncIterator[Self]:
+        """Left after the runs: one that is just submitting still needs its host. The lease ends last."""
+        async with anyio.create_task_group() as tasks:
+            hosts = cls(settings, jobs, tasks)
+            try:
+                yield hosts
+            finally:
+                hosts.close()
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(jobs.leave)
 
     async def client(self, name: str, queue_url: str) -> QueueClient:
         async with self._opening:
@@ -83,10 +102,18 @@ class Hosts:
         return {"name": name, "model": "ACE-Step" if name == "fal" else None, "version": None}
 
     async def _keep_open(self, name: str, queue_url: str, *, task_status: TaskStatus[QueueClient]) -> None:
-        async with AsyncExitStack() as stack:
-            client = await self._embedded(stack) if name == "draft" else self._remote(name, queue_url)
-            task_status.started(await stack.enter_async_context(client))
-            await anyio.sleep_forever()
+        with anyio.CancelScope() as scope:
+            async with AsyncExitStack() as stack:
+                client = await self._embedded(stack) if name == "draft" else self._remote(name, queue_url)
+                await stack.enter_async_context(client)
+                # From here on, whoever cancels us, the hosts close after the last run and not before.
+                scope.shield = True
+                task_status.started(client)
+                await self._closing.wait()
+
+    def close(self) -> None:
+        """Nothing is asked of the hosts any more."""
+        self._closing.set()
 
     async def _embedded(self, stack: AsyncExitStack) -> QueueClient:
         """The draft engine behind its own queue, without a socket."""

@@ -62,7 +62,7 @@ async def ended(studio, job_id):
     ids=lambda moment: "-".join(moment.values()).replace(" ", "-"),
 )
 async def test_a_process_killed_at_any_moment_leaves_a_job_that_the_next_one_finishes(maker, moment):
-    process = maker(SONG | {"duration": 20})
+    process = maker(SONG | {"duration": 12})
     job_id = heard(process, **moment)["job"]
     process.kill()
     process.wait(10)
@@ -76,7 +76,7 @@ async def test_a_process_killed_at_any_moment_leaves_a_job_that_the_next_one_fin
 
 
 async def test_three_processes_share_a_folder_and_a_killed_owners_song_is_found_once(maker):
-    owner, second, third = maker(SONG | {"duration": 60}), maker(SONG | {"seed": 8}), maker(SONG | {"seed": 9})
+    owner, second, third = maker(SONG | {"duration": 30}), maker(SONG | {"seed": 8}), maker(SONG | {"seed": 9})
     job_id = heard(owner, status="IN_PROGRESS")["job"]
     owner.kill()
     owner.wait(10)

@@ -105,10 +105,6 @@ class Studio:
             if job_id in self._runs:
                 self._runs[job_id].cancel.set()
 
-    async def close(self) -> None:
-        """Let go of everything: open jobs can be taken over at once, by another process or the next start."""
-        await _sync(self._jobs.leave)
-
     def _go(self, job: Job) -> None:
         if job.id not in self._runs:
             self._runs[job.id] = run = Run(job, self._jobs, self._tracks, self._backends, self._keeping)

@@ -75,6 +75,11 @@ def events(workers: Workers, request: Request, source: Source | None, renderer: 
         while isinstance(event, Step):
             yield event
             message = worker.hear(_HEARTBEAT)
+            if message is worker.GONE and worker.songs > 1 and event.stage == "starting":
+                worker.end()  # it ended while it waited, and was not seen to
+                worker = Worker()
+                worker.ask(_job(request, source, renderer), source)
+                continue
             if message is worker.GONE:
                 reason = f"The draft engine's worker stopped before the song was done: {worker.last_words()}"
                 raise GenerationFailed(reason)
@@ -96,6 +101,7 @@ class Worker:
     """Heard last: the process has ended."""
 
     def __init__(self) -> None:
+        self.songs = 0
         # One thread for linear algebra: the same sums in the same order, and one core left to the server.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
@@ -118,6 +124,7 @@ class Worker:
     def ask(self, job: bytes, source: Source | None) -> None:
         """Send a job; in a thread, since a large source fills the pipe before the worker has loaded."""
         assert self._process.stdin is not None
+        self.songs += 1
         self._feeder = threading.Thread(target=_feed, args=(self._process.stdin, job, source), daemon=True)
         self._feeder.start()
 
