@@ -96,13 +96,16 @@ def wait(job_id: str, as_json: bool) -> int:
 @jobs.command()
 @click.argument("job_id")
 @as_json_option
-def cancel(job_id: str, as_json: bool) -> None:
-    """Cancel a job, wherever it runs."""
+def cancel(job_id: str, as_json: bool) -> int:
+    """Cancel a job, wherever it runs; exit code 1 while it has not ended."""
     outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load())
     if as_json:
         print_json({"job": job_json(outcome.job)})
-        return
-    click.echo(f"Job {job_id}: {outcome.job.status}")
+    else:
+        click.echo(f"Job {job_id}: {outcome.job.status}")
+    if not outcome.job.status.is_terminal:
+        click.echo("The wish is recorded; whoever runs the job has not answered yet. Look again in a minute.", err=True)
+    return 0 if outcome.job.status.is_terminal else 1
 
 
 def _words(job: Job) -> str:

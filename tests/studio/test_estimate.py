@@ -1,0 +1,43 @@
+import pytest
+
+from acestep_mcp.library import Progress
+from acestep_mcp.requests import AudioInpaint, AudioOutpaint, PromptToAudio, TextToAudio
+from acestep_mcp.studio.estimate import UNKNOWN_LENGTH, length, seconds_left
+
+HISTORY = [(6.0, 60.0), (12.0, 60.0), (8.0, 80.0)]
+
+
+def test_the_time_left_follows_the_middle_pace_of_earlier_songs_and_the_length_of_this_one():
+    assert seconds_left(Progress(0.05), 1, 100, HISTORY) == pytest.approx(9)
+    assert seconds_left(Progress(0.05), 1, 200, HISTORY) == pytest.approx(19)
+
+
+def test_a_song_that_is_slower_than_history_says_moves_its_own_estimate():
+    assert seconds_left(Progress(0.5), 10, 100, HISTORY) == pytest.approx(5)
+
+
+def test_time_left_is_never_below_nothing():
+    assert seconds_left(Progress(0.05), 50, 100, HISTORY) == 0
+
+
+@pytest.mark.parametrize("history", [[], HISTORY[:1]])
+def test_without_history_nothing_is_guessed(history):
+    assert seconds_left(Progress(0.5), 1, 100, history) is None
+
+
+def test_while_it_waits_in_the_queue_nothing_is_guessed():
+    assert seconds_left(Progress(queue_position=0), 1, 100, HISTORY) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "source", "seconds"),
+    [
+        (TextToAudio(tags="x", duration=30), None, 30),
+        (PromptToAudio(prompt="x"), None, 60),
+        (AudioInpaint(audio_url="x", tags="y"), 100, 100),
+        (AudioInpaint(audio_url="x", tags="y"), None, UNKNOWN_LENGTH),
+        (AudioOutpaint(audio_url="x", tags="y", extend_before_duration=10), 100, 140),
+    ],
+)
+def test_an_edit_counts_at_the_whole_results_length(request_, source, seconds):
+    assert length(request_, source) == seconds
