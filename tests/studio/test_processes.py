@@ -58,8 +58,13 @@ async def ended(studio, job_id):
 
 @pytest.mark.parametrize(
     "moment",
-    [{"status": "NEW"}, {"status": "IN_PROGRESS"}, {"stage": "rendering"}, {"stage": "keeping the song"}],
-    ids=lambda moment: "-".join(moment.values()).replace(" ", "-"),
+    [
+        pytest.param({"status": "NEW"}, marks=pytest.mark.slow),
+        pytest.param({"status": "IN_PROGRESS"}, marks=pytest.mark.slow),
+        {"stage": "rendering"},
+        {"stage": "keeping the song"},
+    ],
+    ids=["new", "in-progress", "rendering", "keeping"],
 )
 async def test_a_process_killed_at_any_moment_leaves_a_job_that_the_next_one_finishes(maker, moment):
     process = maker(SONG | {"duration": 12})
@@ -131,7 +136,7 @@ def test_a_job_survives_a_disk_so_full_that_not_even_its_end_can_be_written(envi
 
 
 async def test_looking_at_things_takes_no_job_over(maker):
-    owner = maker(SONG | {"duration": 60})
+    owner = maker(SONG | {"duration": 20})
     job_id = heard(owner, status="IN_PROGRESS")["job"]
     owner.kill()
     owner.wait(10)

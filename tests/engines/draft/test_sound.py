@@ -55,14 +55,12 @@ def test_no_second_of_a_song_is_empty_or_stands_still():
         assert all(not np.array_equal(left, right) for left, right in itertools.pairwise(seconds))
 
 
-def test_a_chorus_is_louder_than_the_verse_before_it():
-    for tags in ("pop", "rock", "edm"):
-        audio = made(tags, 34, LYRICS)
-        spans = {
-            section.name: slice(round(section.start * RATE), round(section.end * RATE)) for section in audio.sections
-        }
-        samples = to_float(audio.sound)
-        assert loudness(samples[spans["chorus"]], RATE) > loudness(samples[spans["verse"]], RATE), tags
+@pytest.mark.parametrize("tags", ["pop", *(pytest.param(tags, marks=pytest.mark.slow) for tags in ("rock", "edm"))])
+def test_a_chorus_is_louder_than_the_verse_before_it(tags):
+    audio = made(tags, 34, LYRICS)
+    spans = {section.name: slice(round(section.start * RATE), round(section.end * RATE)) for section in audio.sections}
+    samples = to_float(audio.sound)
+    assert loudness(samples[spans["chorus"]], RATE) > loudness(samples[spans["verse"]], RATE)
 
 
 def test_fields_that_steer_a_diffusion_model_are_said_to_have_no_effect():
