@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from acestep_mcp.client import QueueClient
     from acestep_mcp.engines import Engine
     from acestep_mcp.library.jobs import Jobs
+    from acestep_mcp.queue.options import Fetch, Post
 
 
 @asynccontextmanager
@@ -60,6 +61,23 @@ def _as_itself() -> Iterator[None]:
         while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
         raise error from error.__cause__
+
+
+def ways_out(*, webhooks: bool) -> tuple[Fetch, Post | None]:
+    """How an engine server reaches other machines: for https sources, and to tell of an end where that is allowed.
+
+    Both go to public hosts only.
+    """
+    from acestep_mcp.fetch import download
+
+    return download, _post if webhooks else None
+
+
+async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    from acestep_mcp.fetch import Body, send
+
+    answer = await send("POST", url, body=Body(body, len(body), headers))
+    return answer.status
 
 
 class Hosts:

@@ -10,6 +10,7 @@ import click
 
 from acestep_mcp import __version__
 from acestep_mcp.cli.doctor import doctor
+from acestep_mcp.cli.engine import engine
 from acestep_mcp.cli.jobs import jobs
 from acestep_mcp.cli.make import make
 from acestep_mcp.cli.output import failure, print_json
@@ -26,7 +27,7 @@ def commands() -> None:
     """Make music from tags and lyrics, and keep it: a studio, and an MCP server for language models."""
 
 
-for command in (serve, make, tracks, jobs, doctor):
+for command in (serve, make, tracks, jobs, doctor, engine):
     commands.add_command(command)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.errors import ConfigurationError
-from acestep_mcp.queue.storage import storage_errors
+from acestep_mcp.queue.storage import keep_secret, storage_errors
 
 USER = "engine"
 """Stands where fal names its customer: an engine server has one."""
@@ -56,17 +56,6 @@ class Signer:
 def _secret(path: Path) -> bytes:
     """The key in the file, which is there whole or not at all."""
     with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arriving = path.with_name(f"{path.name}-{os.urandom(4).hex()}")
         if not path.exists():
-            try:
-                with open(arriving, "xb", opener=_private) as file:  # Path.open knows no opener
-                    file.write(os.urandom(_KEY_BYTES))
-                arriving.rename(path)
-            finally:
-                arriving.unlink(missing_ok=True)
+            keep_secret(path, os.urandom(_KEY_BYTES))
         return path.read_bytes()
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)

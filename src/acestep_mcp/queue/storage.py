@@ -111,6 +111,23 @@ def join(parts: list[Path], target: Path) -> None:
                 shutil.copyfileobj(piece, out, 2**20)
 
 
+def keep_secret(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all; folders are made, an earlier file replaced."""
+    with storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arriving = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
+        try:
+            with open(arriving, "xb", opener=_private) as file:  # Path.open knows no opener
+                file.write(content)
+            arriving.replace(path)
+        finally:
+            arriving.unlink(missing_ok=True)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
 def suffix_of(file_name: str, content_type: str = "") -> str:
     """`.wav` and the like, from a file's name or else its type; harmless whatever a client sends."""
     suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
