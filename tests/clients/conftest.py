@@ -16,6 +16,7 @@ import pytest
 
 HERE = Path(__file__).parent
 HTTP = (sys.executable, "-m", "acestep_mcp", "serve", "--http", "--port", "0")
+Engine = Callable[[Path, str], contextlib.AbstractContextManager[str]]
 _ADDRESS = re.compile(rb"http://127\.0\.0\.1:\d+")
 
 
@@ -37,6 +38,20 @@ def shared(environment_in: Callable[[Path], dict[str, str]], tmp_path_factory: p
     """One server that many clients come to, one after the other."""
     with _serving(HTTP, environment_in(tmp_path_factory.mktemp("shared"))) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def engine(environment_in: Callable[[Path], dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The address of an engine server of one's own, in a folder, with a key, while a block lasts."""
+    environment = environment_in(tmp_path_factory.mktemp("home"))
+
+    @contextlib.contextmanager
+    def running(folder: Path, key: str) -> Iterator[str]:
+        folder.mkdir()
+        with _serving((sys.executable, str(HERE / "fal_engine.py"), str(folder), key), environment) as url:
+            yield url.removesuffix("/mcp")
+
+    return running
 
 
 @contextlib.contextmanager
@@ -83,6 +98,6 @@ def node() -> str:
     version = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     if int(version.strip().lstrip("v").split(".")[0]) < 22:
         _missing(f"Node {version.strip()} is older than 22")
-    if not (HERE / "node_modules" / "@modelcontextprotocol").is_dir():
+    if not all((HERE / "node_modules" / name).is_dir() for name in ("@modelcontextprotocol", "@fal-ai")):
         _missing("the clients are not installed: npm ci --prefix tests/clients")
     return found

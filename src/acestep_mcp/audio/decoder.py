@@ -134,10 +134,16 @@ def opened(path: Path) -> Iterator[Decoder]:
 
 def quantised(samples: NDArray[np.floating], bits: int) -> NDArray[np.int32]:
     """Floats (full scale 1.0) as left-aligned integers: rounded half to even, clipped, not-a-number is silence."""
-    steps = float(2 ** (bits - 1))
-    scaled = np.rint(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).astype(np.float64) * steps)
-    whole: NDArray[np.int32] = np.clip(scaled, -steps, steps - 1).astype(np.int32)
-    return whole << np.int32(32 - bits)
+    # Single precision holds every integer of 24 bits, and scaling by a power of two loses nothing of what it was given.
+    steps = np.float32(2 ** (bits - 1)) if samples.dtype == np.float32 else np.float64(2 ** (bits - 1))
+    scaled = samples * steps
+    if not np.isfinite(np.min(scaled, initial=0)) or not np.isfinite(np.max(scaled, initial=0)):
+        scaled = np.nan_to_num(scaled, nan=0.0, posinf=float(steps), neginf=-float(steps))
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -steps, steps - 1, out=scaled)
+    whole: NDArray[np.int32] = scaled.astype(np.int32)
+    whole <<= np.int32(32 - bits)
+    return whole
 
 
 def rounded(pcm: NDArray[np.int32], bits: int) -> NDArray[np.int32]:

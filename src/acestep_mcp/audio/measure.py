@@ -207,7 +207,8 @@ def _limited(samples: NDArray[np.float32], rate: int, ceiling: float) -> NDArray
         return samples
     music = columns(samples)
     gain = _limiter_gain(music, rate, ceiling)
-    limited = np.clip(music * gain[:, None], -np.float32(ceiling), np.float32(ceiling))
+    limited = music * gain[:, None]
+    np.clip(limited, -np.float32(ceiling), np.float32(ceiling), out=limited)
     return np.asarray(limited.reshape(samples.shape), np.float32)
 
 
@@ -222,8 +223,16 @@ def _limiter_gain(music: NDArray[np.float32], rate: int, ceiling: float) -> NDAr
     wanted = ceiling / np.maximum(peaks, ceiling)
     held = sliding_window_view(np.pad(wanted, reach + 1, mode="edge"), 2 * reach + 3).min(axis=1)
     smooth = sliding_window_view(np.pad(held, reach, mode="edge"), 2 * reach + 1).mean(axis=1, dtype=np.float64)
-    gain = np.interp(np.arange(len(music)), starts + (step - 1) / 2, smooth)
-    return np.asarray(gain, np.float32)
+    return _joined(smooth.astype(np.float32), step)[: len(music)]
+
+
+def _joined(values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """Each value in the middle of its step, straight lines between them, level before the first and after the last."""
+    ends = np.pad(values, 1, mode="edge")
+    middle = math.ceil((step - 1) / 2)
+    along = ((np.arange(step) + middle - (step - 1) / 2) / step).astype(np.float32)
+    lines = ends[:-1, None] + np.diff(ends)[:, None] * along
+    return np.asarray(lines.reshape(-1)[step - middle :])
 
 
 def _clipped(sound: Sound) -> int:
