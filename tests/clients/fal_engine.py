@@ -1,0 +1,50 @@
+"""An engine server of its own process for fal's clients: FOLDER KEY. It names its address on stderr.
+
+Everything that any part of it logs, at every level, lies in `server.log` in the folder afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import uvicorn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "parts"))
+from engine import Tone
+
+from acestep_mcp.engines import Audio, Source, Step
+from acestep_mcp.queue.app import QueueOptions, serving
+from acestep_mcp.requests import Request
+
+
+class Paced(Tone):
+    """Takes its time, so that clients who look many times a second see it run."""
+
+    def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
+        for part in super().generate(request, source):
+            if isinstance(part, Step):
+                time.sleep(0.06 if "slow" in getattr(request, "tags", "") else 0.01)
+            yield part
+
+
+async def main(folder: Path, key: str) -> None:
+    logging.basicConfig(filename=folder / "server.log", encoding="utf-8", level=logging.DEBUG)
+    options = QueueOptions(database=folder / "jobs.sqlite3", key=key)
+    async with serving(Paced(), folder=folder / "files", options=options) as app:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            sys.stderr.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
+            sys.stderr.flush()
+            config = uvicorn.Config(
+                app, lifespan="off", log_config=None, log_level="trace", timeout_graceful_shutdown=1
+            )
+            await uvicorn.Server(config).serve([listener])
+
+
+if __name__ == "__main__":
+    anyio.run(main, Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,238 @@
+"""fal's official clients, unmodified, against our engine server in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+HERE = Path(__file__).parent
+KEY = "kid:s3cr3t-of-the-engine"
+LINES = [f"rendering {number}/3" for number in range(4)]
+PYTHON = pytest.mark.parametrize("kind", ["sync", "async"])
+
+Scene = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Five seconds of real sound."""
+    path = tmp_path / "song.wav"
+    soundfile.write(path, (np.sin(np.arange(40_000) / 7) * 9000).astype(np.int16), 8000)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_engine(engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """One engine server that the clients come to, one after the other, and its folder."""
+    folder = tmp_path_factory.mktemp("fal") / "engine"
+    with engine(folder, KEY) as url:
+        yield url, folder
+
+
+@pytest.fixture
+def saw(request: pytest.FixtureRequest, environment: dict[str, str], shared_engine: tuple[str, Path]) -> Scene:
+    """Play one scene with one of the clients, in its own process, and give what it saw."""
+    clean = {name: value for name, value in environment.items() if not name.startswith("FAL_")}
+
+    def play(kind: str, scene: str, file: Path | None = None) -> dict[str, Any]:
+        if kind == "javascript":
+            command = [request.getfixturevalue("node"), HERE / "fal_javascript.mjs"]
+        else:
+            command = [sys.executable, HERE / "fal_python.py"]
+        plan = {"url": shared_engine[0], "key": KEY, "kind": kind, "scene": scene, "file": str(file)}
+        done = subprocess.run(
+            [*command, json.dumps(plan)], env=clean | {"NO_PROXY": "127.0.0.1"}, capture_output=True, text=True,
+            encoding="utf-8", timeout=50, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report.pop("strangers") == []
+        return report
+
+    return play
+
+
+def messages(status: dict[str, Any]) -> list[str]:
+    return [line["message"] for line in status["logs"] or []]
+
+
+def check_song(song: dict[str, Any], tags: str | None = None) -> None:
+    file = song["audio"]
+    assert set(file) >= {"url", "content_type", "file_name", "file_size"}
+    assert (file["content_type"], song["lyrics"]) == ("audio/wav", "[inst]")
+    assert isinstance(song["seed"], int)
+    assert tags in {None, song["tags"]}
+
+
+def check_grows(updates: list[dict[str, Any]]) -> None:
+    """A poll gives the whole log so far: what was there stays, and nothing comes twice."""
+    logs = [messages(one) for one in updates if one.get("logs") is not None]
+    assert all(later[: len(earlier)] == earlier for earlier, later in itertools.pairwise(logs))
+    assert logs[-1] == LINES
+
+
+@PYTHON
+def test_python_sees_a_job_wait_run_and_end_and_a_cancelled_one_end_so(kind: str, saw: Scene) -> None:
+    report = saw(kind, "life")
+    states = [one["state"] for one in report["events"]]
+    assert report["queued"] == [{"state": "Queued", "position": 0}, {"state": "Queued", "position": 1}]
+    assert list(dict.fromkeys(states)) == ["Queued", "InProgress", "Completed"]
+    assert states == sorted(states, key=["Queued", "InProgress", "Completed"].index)
+    check_grows(report["events"])
+    last = report["events"][-1]
+    assert (last["error"], last["error_type"]) == (None, None)
+    assert last["metrics"]["inference_time"] > 0.1
+    assert (report["held"]["state"], report["bare"]["logs"]) == ("InProgress", None)
+    assert report["rebuilt"] == [True, True, True]
+    check_song(report["song"], "slow")
+    assert report["same"] == report["song"]
+    cancelled = {"status": 499, "type": "client_cancelled", "message": "Request cancelled by the client."}
+    assert report["cancelled"] == cancelled | {"text": cancelled["message"]}
+    assert (report["cancelled_status"]["state"], report["cancelled_status"]["error_type"]) == (
+        "Completed", "client_cancelled",
+    )  # fmt: skip
+
+
+def test_javascript_sees_a_job_wait_run_and_end_and_a_cancelled_one_end_so(saw: Scene) -> None:
+    report = saw("javascript", "life")
+    ticket, events = report["ticket"], report["events"]
+    assert [one["queue_position"] for one in report["queued"]] == [0, 1]
+    assert (ticket["status"], ticket["queue_position"], ticket["logs"]) == ("IN_QUEUE", 1, None)
+    assert list(dict.fromkeys(one["status"] for one in events)) == ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]
+    assert [one["status"] for one in events].count("COMPLETED") == 1
+    assert events[-1]["status"] == "COMPLETED"
+    assert [message for one in events if "logs" in one for message in messages(one)] == LINES
+    assert messages(report["polled"]) == LINES
+    assert (report["held"]["status"], report["bare"]["logs"]) == ("IN_PROGRESS", None)
+    early = {
+        "name": "ApiError",
+        "status": 400,
+        "message": "Bad Request",
+        "body": {"detail": "Request is still in progress"},
+    }
+    assert report["early"] == early
+    check_song(report["song"]["data"], "slow")
+    assert report["song"]["requestId"] == ticket["request_id"]
+    cancelled = {"detail": "Request cancelled by the client.", "error_type": "client_cancelled"}
+    assert report["cancelled"] == {"name": "ApiError", "status": 499, "message": "", "body": cancelled}
+
+
+@PYTHON
+def test_python_subscribes_runs_and_streams(kind: str, saw: Scene) -> None:
+    report = saw(kind, "calls")
+    assert len(report["ids"]) == 1
+    assert report["updates"][-1]["state"] == "Completed"
+    check_grows(report["updates"])
+    check_song(report["subscribed"], "slow")
+    check_song(report["ran"])
+    *states, song = report["streamed"]
+    assert {one["status"] for one in states} <= {"IN_QUEUE", "IN_PROGRESS"}
+    assert states
+    check_song(song, "slow")
+    assert (report["subscribed"]["seed"], song["seed"]) == (7, 7)
+
+
+def test_javascript_subscribes_both_ways_runs_and_streams(saw: Scene) -> None:
+    report = saw("javascript", "calls")
+    for updates, song, name in zip(
+        (report["polled"], report["told"]), (report["subscribed"], report["followed"]), report["ids"], strict=True
+    ):
+        assert updates[-1]["status"] == "COMPLETED"
+        assert {one["request_id"] for one in updates} == {name} == {song["requestId"]}
+        check_grows(updates)
+        check_song(song["data"], "slow")
+    check_song(report["ran"]["data"])
+    assert report["ran"]["requestId"]
+    assert report["events"][0]["status"] in {"IN_QUEUE", "IN_PROGRESS"}
+    assert report["events"][-1] == report["last"]
+    check_song(report["last"], "slow")
+
+
+def check_field(detail: Any, name: str, kind: str, value: int) -> None:
+    [entry] = detail
+    assert (entry["loc"], entry["type"], entry["input"]) == (["body", name], kind, value)
+    assert entry["url"] == f"https://docs.fal.ai/errors/#{kind}"
+
+
+@PYTHON
+def test_python_raises_what_it_raises_at_fal(kind: str, saw: Scene) -> None:
+    report = saw(kind, "ends")
+    done = report["cancel of a finished job"]
+    assert (done["status"], done["message"]) == (400, '{"status":"ALREADY_COMPLETED"}')
+    for name in ("bad field", "bad field direct"):
+        assert report[name]["status"] == 422
+        check_field(report[name]["message"], "duration", "less_than_equal", 9999)
+    assert report["late"]["status"] == 422
+    check_field(report["late"]["message"], "start_time", "value_error", 9)
+    failed = {"status": 500, "message": "The string broke.", "type": "runner_server_error"}
+    assert report["failed"] == failed | {"text": "The string broke."}
+    status = report["failed status"]
+    assert (status["state"], status["error"], status["error_type"]) == (
+        "Completed", "The string broke.", "runner_server_error",
+    )  # fmt: skip
+    unknown = {"status": 404, "message": '{"status":"NOT_FOUND"}', "type": None, "text": '{"status":"NOT_FOUND"}'}
+    assert report["unknown"] == [unknown] * 3
+    assert (report["no such endpoint"]["status"], report["wrong key"]["status"]) == (404, 401)
+
+
+def test_javascript_raises_what_it_raises_at_fal(saw: Scene) -> None:
+    report = saw("javascript", "ends")
+    done = {"name": "ApiError", "status": 400, "message": "Bad Request", "body": {"status": "ALREADY_COMPLETED"}}
+    assert report["cancel of a finished job"] == done
+    for name in ("bad field", "bad field direct", "bad field subscribed"):
+        assert (report[name]["name"], report[name]["status"]) == ("ValidationError", 422)
+        check_field(report[name]["body"]["detail"], "duration", "less_than_equal", 9999)
+    late, failed = report["refuse"], report["fail"]
+    assert late["result"]["name"] == "ValidationError"
+    check_field(late["result"]["body"]["detail"], "start_time", "value_error", 9)
+    assert (late["last"]["status"], late["last"]["error_type"]) == ("COMPLETED", "value_error")
+    broken = {"detail": "The string broke.", "error_type": "runner_server_error"}
+    assert (failed["result"]["status"], failed["result"]["body"]) == (500, broken)
+    assert (failed["last"]["status"], failed["last"]["error"]) == ("COMPLETED", "The string broke.")
+    unknown = {"name": "ApiError", "status": 404, "message": "Not Found", "body": {"status": "NOT_FOUND"}}
+    assert report["unknown"] == [unknown] * 3
+    assert (report["no such endpoint"]["status"], report["wrong key"]["status"]) == (404, 401)
+
+
+@PYTHON
+def test_python_uploads_bytes_and_files_and_edits_what_it_uploaded(kind: str, saw: Scene, source: Path) -> None:
+    report = saw(kind, "uploads", source)
+    assert report["same"] == [True, True]
+    assert len(set(report["urls"])) == 2
+    check_song(report["edited"], "strings")
+
+
+def test_javascript_uploads_by_itself_and_when_told(saw: Scene, source: Path) -> None:
+    report = saw("javascript", "uploads", source)
+    assert report["same"] is True
+    check_song(report["edited"]["data"], "strings")
+
+
+@pytest.mark.slow
+@PYTHON
+def test_python_uploads_more_than_100_mib_in_parts(
+    kind: str, saw: Scene, shared_engine: tuple[str, Path], tmp_path: Path
+) -> None:
+    large, digest = tmp_path / "large.wav", hashlib.sha256()
+    with large.open("wb") as file:
+        for number in range(101):  # MiB; the client sends whole what is no larger than 100
+            piece = bytes([number]) * 2**20
+            digest.update(piece)
+            file.write(piece)
+    report = saw(kind, "multipart", large)
+    assert (report["size"], report["sha256"]) == (101 * 2**20, digest.hexdigest())
+    log = (shared_engine[1] / "server.log").read_text(encoding="utf-8")
+    name = report["url"].rpartition("/")[2]
+    parts = re.findall(rf'PUT /files/{re.escape(name)}/multipart/[\w-]+/(\d+) HTTP/1.1" 200', log)
+    assert sorted(map(int, parts)) == list(range(1, 12))
