@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -150,6 +151,7 @@ def test_tls_is_trusted_by_whoever_trusts_its_authority_and_by_nobody_else(engin
     if sys.platform != "win32":
         secret = tmp_path / "tls" / "acestep-server.pem"
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+        assert stat.S_IMODE((tmp_path / "data" / "engine").stat().st_mode) == 0o700
         assert b"PRIVATE KEY" not in authority.read_bytes()
 
 
@@ -177,6 +179,16 @@ def test_an_engine_that_would_be_wrong_does_not_start(arguments, words, capsys, 
     assert list(tmp_path.rglob("*.sqlite3")) == []
 
 
+def test_off_loopback_a_name_of_this_machine_is_let_in_and_another_is_not(engine) -> None:
+    running = engine("--host", "0.0.0.0", "--allowed-host", "music.example", ACESTEP_ENGINE_KEY=KEY)
+    port = running.address.rpartition(":")[2]
+    names = (socket.gethostname(), "music.example", "192.0.2.1", "evil.example")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
+        answers = [http.get("/health", headers={"Host": f"{name}:{port}"}).status_code for name in names]
+    assert answers == [200, 200, 200, 421]
+    assert "can be read on the way" in running.told
+
+
 @pytest.mark.parametrize("text", ["short\n", "\ufeffshort"])
 def test_a_key_file_may_end_with_a_line_or_begin_with_a_mark(engine, tmp_path, text: str) -> None:
     file = tmp_path / "key"
@@ -196,6 +208,8 @@ def test_fals_clients_are_told_what_works_with_plain_http_and_what_with_tls(tmp_
     plain = "\n".join(lines("http://box:8765", None, has_key=False))
     assert "FAL_RUN_HOST" not in plain  # it always speaks TLS
     assert 'fal.RUN_URL_FORMAT = "http://box:8765/", "http://box:8765/run/"' in plain
+    assert "can be read on the way" in "\n".join(lines("http://box:8765", None, has_key=True))
+    assert "can be read on the way" not in "\n".join(lines("http://[::1]:8765", None, has_key=True))
     proxied = "\n".join(lines("https://music.example.org/songs", None, has_key=True))
     assert "FAL_RUN_HOST" in proxied
     assert "music.example.org/songs/run" in proxied

@@ -42,7 +42,7 @@ def test_the_strictest_check_takes_it_under_each_name(tmp_path, name):
 
 def _works(folder, name: str = "localhost") -> None:
     """A handshake in memory, as strict as the standard library can be."""
-    made = identity(folder, ["box"])
+    made = identity(folder, [name])
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=str(made.authority))
     client.verify_flags |= ssl.VERIFY_X509_STRICT
     server.load_cert_chain(made.server)

@@ -114,7 +114,10 @@ def _public(url: str | None) -> str | None:
 
 
 def _tell(opened: Any, *, has_key: bool) -> None:
+    from contextlib import suppress
+
     from acestep_mcp.cli.switch import lines
 
-    for line in lines(opened.address, opened.authority, has_key=has_key):
-        click.echo(line, err=True)
+    with suppress(OSError):  # nobody listens to stderr any more: no reason to stop
+        for line in lines(opened.address, opened.authority, has_key=has_key):
+            click.echo(line, err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 def lines(address: str, authority: Path | None, *, has_key: bool) -> list[str]:
@@ -12,8 +13,9 @@ def lines(address: str, authority: Path | None, *, has_key: bool) -> list[str]:
     told = [f"The draft engine is served at {address} (a sketch, not ACE-Step). Ctrl-C ends it; its jobs are kept."]
     if has_key:
         told += ["Callers need its key: ACESTEP_ENGINE_KEY for acestep-mcp, FAL_KEY or credentials for fal's clients."]
+        told += _open_letter(address)
     else:
-        told += ["It needs no key. fal's clients insist on having one: any will do."]
+        told += ["It needs no key. fal's Python client insists on having one: any will do."]
     trust = [_set("SSL_CERT_FILE", str(authority))] if authority else []
     return [
         *told,
@@ -21,6 +23,16 @@ def lines(address: str, authority: Path | None, *, has_key: bool) -> list[str]:
         *_block("fal's Python client:", _python(address, trust)),
         *_block("fal's JavaScript client:", _javascript(address, authority)),
     ]
+
+
+def _open_letter(address: str) -> list[str]:
+    from acestep_mcp.queue.serve import is_loopback
+
+    parts = urlsplit(address)
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return []
+    words = "Over plain http the key and the songs can be read on the way: start the engine with --tls-dir"
+    return [f"{words}, or, where the network is yours, set ACESTEP_INSECURE=1 for acestep-mcp."]
 
 
 def _block(title: str, body: list[str]) -> list[str]:

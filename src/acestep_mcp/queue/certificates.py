@@ -46,7 +46,7 @@ def identity(folder: Path, names: Iterable[str] = ()) -> Identity:
     except ImportError as exc:
         raise ConfigurationError(
             "Certificates are made with the cryptography package, which is not installed. "
-            "Install it (pip install cryptography), or start the server without --tls-dir."
+            "Install it (pip install 'acestep-mcp[engine]'), or start the server without --tls-dir."
         ) from exc
     return files
 

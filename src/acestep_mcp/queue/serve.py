@@ -22,6 +22,7 @@ from acestep_mcp.engines import Engine
 from acestep_mcp.errors import ConfigurationError
 from acestep_mcp.queue.app import QueueOptions, serving
 from acestep_mcp.queue.certificates import identity
+from acestep_mcp.queue.storage import storage_errors
 
 _GRACE_SECONDS = 2
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
@@ -68,6 +69,8 @@ def serve(engine: Engine, place: Place, options: QueueOptions, told: Callable[[O
         return 128 + server.ended_by
 
     with closing(_listener(place)) as listener:
+        with storage_errors(place.folder):
+            place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the files' names are all that guards them
         return anyio.run(open_until_signal, listener)
 
 
@@ -115,10 +118,12 @@ def _config(app: ASGIApp, certificate: Path | None) -> uvicorn.Config:
 
 def _listener(place: Place) -> socket.socket:
     """A socket that listens; of a name's addresses an IPv4 one goes first, since that is what callers try."""
+    host = place.host.strip("[]") or "0.0.0.0"  # noqa: S104 - asked for
     try:
-        found = socket.getaddrinfo(place.host or "0.0.0.0", place.port, type=socket.SOCK_STREAM)  # noqa: S104 - asked for
+        found = socket.getaddrinfo(host, place.port, type=socket.SOCK_STREAM)
         family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-        return socket.create_server(address[:2], family=family)
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, dualstack_ipv6=both)
     except OSError as exc:
         raise ConfigurationError(
             f"The engine cannot listen on {place.host or 'all addresses'}, port {place.port}: {exc.strerror or exc}. "

@@ -29,7 +29,7 @@ class Signer:
         except ImportError as exc:
             raise ConfigurationError(
                 "Webhooks are signed with the cryptography package, which is not installed. "
-                "Install it (pip install cryptography), or start the server without webhooks."
+                "Install it (pip install 'acestep-mcp[engine]'), or start the server without webhooks."
             ) from exc
         secret = _secret(path)
         if len(secret) != _KEY_BYTES:
