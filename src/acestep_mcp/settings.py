@@ -75,6 +75,19 @@ class Settings(BaseSettings):
     price_per_second_usd: float | None = Field(None, ge=0)
     """Overrides the price the estimates use."""
 
+    priority: Literal["normal", "low"] | None = None
+    """The queue's priority; fal's options, like the five below."""
+    runner_hint: str | None = Field(None, pattern=r"^[\x20-\x7e]{1,256}$")
+    """Prefer the runner that served this hint before."""
+    start_timeout: float | None = Field(None, gt=1, allow_inf_nan=False)
+    """Seconds within which a runner must have started."""
+    object_lifetime: int | None = Field(None, gt=0)
+    """Seconds that the host keeps the song's file."""
+    no_store: bool = False
+    """The host keeps neither the request nor its answer."""
+    webhook_url: str | None = Field(None, pattern=r"^https://")
+    """Told by the host when a song is done."""
+
     token: SecretStr | None = None
     """Bearer token of `serve --http`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -6,8 +6,11 @@ import anyio
 import pytest
 
 from acestep_mcp.assembly import open_studio
+from acestep_mcp.client import SubmitOptions
+from acestep_mcp.endpoints import BY_TOOL
 from acestep_mcp.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached
 from acestep_mcp.library import Status
+from acestep_mcp.requests import TextToAudio
 from acestep_mcp.settings import load
 from acestep_mcp.studio.backends import choose
 
@@ -243,3 +246,19 @@ async def test_an_error_in_an_open_studio_comes_out_as_itself():
     with pytest.raises(NotFound):
         async with open_studio(load()) as studio:
             await studio.track("nosuchtrack")
+
+
+async def test_a_paid_song_says_its_host_and_price_before_it_is_submitted_and_carries_the_hosts_options(monkeypatch):
+    monkeypatch.setenv("FAL_KEY", "id:secret")
+    monkeypatch.setenv("ACESTEP_PRIORITY", "low")
+    monkeypatch.setenv("ACESTEP_OBJECT_LIFETIME", "3600")
+    settings = load()
+    async with open_studio(settings) as studio:
+        endpoint, request = BY_TOOL["text_to_audio"], TextToAudio(tags="x", duration=60)
+        paid = await studio._job(endpoint, request, choose(settings), "wav")
+        free = await studio._job(endpoint, request, choose(load(backend="draft")), "wav")
+    assert paid.progress.describe() == "fal, about $0.0120"
+    assert paid.estimated_cost == 0.012
+    assert SubmitOptions(**paid.options["submit"]) == SubmitOptions(priority="low", object_lifecycle=3600)
+    assert free.progress.describe() == "working"
+    assert "submit" not in free.options

@@ -39,7 +39,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
 
-def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8765, allowed_hosts: Sequence[str] = ()) -> int:
+def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8766, allowed_hosts: Sequence[str] = ()) -> int:
     """Serve until a signal. Raises ConfigurationError when others could reach it and there is no token.
 
     `allowed_hosts` are more names under which callers reach it, such as the one of a proxy.

@@ -23,7 +23,7 @@ from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.requests import Request
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose, price
+from acestep_mcp.studio.backends import Backends, Choice, choose, price, submit_options
 from acestep_mcp.studio.estimate import length, seconds_left
 from acestep_mcp.studio.keep import ensure_writable
 from acestep_mcp.studio.run import Run
@@ -150,6 +150,8 @@ class Studio:
     async def _job(self, endpoint: Endpoint, request: Request, choice: Choice, format_: str) -> Job:
         body = request.wire()
         options: dict[str, Any] = {"format": format_, "price": price(self.settings, choice.name)}
+        if choice.name != "draft":
+            options["submit"] = submit_options(self.settings)
         source: Local | Remote | None = None
         if "audio_url" in body:
             source = await _sync(self._inputs.resolve, body["audio_url"])
@@ -161,6 +163,7 @@ class Studio:
             if body["audio_url"].lstrip()[:5].lower() == "data:":
                 body["audio_url"] = source.path.as_uri()
         options["seconds"] = length(request, source.seconds if isinstance(source, Local) else None)
+        cost = round(options["price"] * options["seconds"], 6)
         return Job(
             id=new_id(),
             endpoint=endpoint.id,
@@ -170,7 +173,9 @@ class Studio:
             created_at=time.time(),
             queue_url=choice.queue_url,
             parent=source.parent if isinstance(source, Local) else None,
-            estimated_cost=round(options["price"] * options["seconds"], 6),
+            estimated_cost=cost,
+            # The first thing that anybody who watches is told, before anything is submitted.
+            progress=Progress(stage=f"{choice.name}, about ${cost:.4f}" if cost else ""),
             # Our own engines note these themselves.
             notes=notes if choice.name == "fal" else (),
             options=options,

@@ -57,6 +57,19 @@ def choose(settings: Settings) -> Choice:
     return Choice("draft", "neither an engine's address nor a fal key is set", IN_PROCESS)
 
 
+def submit_options(settings: Settings) -> dict[str, str | float | bool]:
+    """What the settings say beside the request, as `client.SubmitOptions` takes it; nothing that is not set."""
+    given = {
+        "priority": settings.priority,
+        "hint": settings.runner_hint,
+        "start_timeout": settings.start_timeout,
+        "object_lifecycle": settings.object_lifetime,
+        "no_store": settings.no_store or None,
+        "webhook_url": settings.webhook_url,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def price(settings: Settings, backend: str) -> float:
     """Dollars per second of music; nothing on our own engines."""
     if backend != "fal":

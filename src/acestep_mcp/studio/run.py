@@ -152,7 +152,7 @@ class Run:
         # A purchase is not left half done: even an orderly end of the program waits for the host's answer.
         with anyio.CancelScope(shield=True):
             await self._sync(self._jobs.attempt, self._job.id)
-            ticket = await client.submit(self._job.endpoint, body, SubmitOptions())
+            ticket = await client.submit(self._job.endpoint, body, SubmitOptions(**self._job.options.get("submit", {})))
             logger.info("job %s is request %s at %s", self._job.id, ticket.request_id, self._job.queue_url)
             await self._remember(ticket)
         return ticket
