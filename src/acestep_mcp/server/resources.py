@@ -125,16 +125,14 @@ async def _track(studio: Studio, uri: str) -> ReadResourceContents:
     track = await studio.track(match["id"])
     if track.deleted:
         raise NotFound(f"Track {track.id} was deleted. delete_track with restore=true brings it back.")
-    return await _audio(track) if match["audio"] else _json(track.sidecar)
+    return await _audio(studio, track) if match["audio"] else _json(track.sidecar)
 
 
-async def _audio(track: Track) -> ReadResourceContents:
+async def _audio(studio: Studio, track: Track) -> ReadResourceContents:
     if track.size <= INLINE_BYTES:
         content, content_type = await _file(track), track.content_type
     else:
-        from acestep_mcp.audio.preview import mp3_preview
-
-        content = await anyio.to_thread.run_sync(lambda: mp3_preview(track.path, max_bytes=INLINE_BYTES))
+        content = await studio.preview(track, INLINE_BYTES)
         content_type = _PREVIEW_TYPE
     return ReadResourceContents(content=content, mime_type=content_type, meta=_audio_meta(track))
 

@@ -26,6 +26,7 @@ from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Backends, Choice, choose, price, submit_options
 from acestep_mcp.studio.estimate import length, seconds_left
 from acestep_mcp.studio.keep import ensure_writable
+from acestep_mcp.studio.previews import preview
 from acestep_mcp.studio.run import Run
 
 logger = logging.getLogger(__name__)
@@ -267,6 +268,10 @@ class Studio:
     async def track(self, name: str) -> Track:
         """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""
         return await _sync(self._tracks.get, name)
+
+    async def preview(self, track: Track, max_bytes: int) -> bytes:
+        """The whole song as an MP3 of at most so many bytes."""
+        return await _sync(preview, track, self.settings.data_dir / "previews", max_bytes)
 
     async def delete(self, track_id: str) -> Track:
         """Move the file and its sidecar to the trash folder."""

@@ -1,0 +1,32 @@
+"""MP3 previews of long songs, made once: encoding one takes seconds, and hosts read a resource again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from pathlib import Path
+
+from acestep_mcp.library import Track
+
+KEPT = 50
+
+
+def preview(track: Track, folder: Path, max_bytes: int) -> bytes:
+    """The whole song as MP3 under so many bytes, from `folder` where it was made before.
+
+    Raises InvalidRequest when the song's file cannot be read. A folder that cannot be written only costs time.
+    """
+    from acestep_mcp.audio.preview import mp3_preview
+
+    kept = folder / f"{track.sidecar['audio'].get('sha256', track.id)}-{max_bytes}.mp3"
+    with contextlib.suppress(OSError):
+        return kept.read_bytes()
+    content = mp3_preview(track.path, max_bytes=max_bytes)
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{secrets.token_hex(6)}.part"
+        part.write_bytes(content)
+        part.replace(kept)
+        for old in sorted(folder.glob("*.mp3"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            old.unlink()
+    return content
