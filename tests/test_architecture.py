@@ -18,13 +18,14 @@ import acestep_mcp
 from acestep_mcp.endpoints import ENDPOINTS
 
 ROOT = Path(acestep_mcp.__file__).parent
-GROUND = {"errors", "updates", "requests", "endpoints", "patience", "edits"}
+GROUND = {"errors", "updates", "requests", "endpoints", "patience", "edits", "loopback"}
 
 # Which rooms each room may know; itself it knows always. `assembly` is where the rooms are put together.
 MAY_KNOW = {
     "errors": set(),
     "updates": set(),
     "patience": set(),
+    "loopback": set(),
     "edits": {"errors", "requests"},
     "requests": {"errors"},
     "endpoints": {"errors", "requests"},

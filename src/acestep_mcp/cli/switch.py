@@ -26,7 +26,7 @@ def lines(address: str, authority: Path | None, *, has_key: bool) -> list[str]:
 
 
 def _open_letter(address: str) -> list[str]:
-    from acestep_mcp.queue.serve import is_loopback
+    from acestep_mcp.loopback import is_loopback
 
     parts = urlsplit(address)
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 
 from acestep_mcp.errors import ConfigurationError, InvalidRequest
 from acestep_mcp.fetch import Answer, origin
+from acestep_mcp.loopback import is_loopback
 from acestep_mcp.patience import PATIENT, Patience
 
 FAL_QUEUE = "https://queue.fal.run"
@@ -143,18 +143,11 @@ def _secret(key: SecretStr | str | None) -> SecretStr | None:
 def _guarded(url: str) -> None:
     """Raises ConfigurationError when a key would travel in clear text to another machine."""
     parsed = httpx.URL(url)
-    if parsed.scheme != "https" and not _is_loopback(parsed.host):
+    if parsed.scheme != "https" and not is_loopback(parsed.host):
         raise ConfigurationError(
             f"The key would go over plain http to {parsed.host}, readable on the way. Use an https address, "
             "or set ACESTEP_INSECURE=1 (--insecure) if that network is yours."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _segments(endpoint_id: str) -> list[str]:

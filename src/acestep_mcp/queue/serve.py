@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from acestep_mcp.engines import Engine
 from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.loopback import is_loopback
 from acestep_mcp.queue.app import QueueOptions, serving
 from acestep_mcp.queue.certificates import identity
 from acestep_mcp.queue.storage import storage_errors
@@ -129,14 +129,6 @@ def _listener(place: Place) -> socket.socket:
             f"The engine cannot listen on {place.host or 'all addresses'}, port {place.port}: {exc.strerror or exc}. "
             "Choose another --port (0 takes a free one) or --host, or stop what listens there."
         ) from exc
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _own_names(host: str) -> tuple[str, ...]:

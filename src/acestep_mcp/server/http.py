@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acestep_mcp import __version__
 from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.loopback import is_loopback
 from acestep_mcp.server import files
 from acestep_mcp.server.app import AceStepServer, create_server, studio_of
 from acestep_mcp.server.calls import ANSWER, Answer
@@ -110,7 +110,7 @@ def _guarded(
     server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str]
 ) -> tuple[ASGIApp, Deliveries]:
     token = settings.bearer or ""
-    if not token and not _is_loopback(host):
+    if not token and not is_loopback(host):
         raise ConfigurationError(
             f"Serving on {host or 'all addresses'} without a token would let anyone on the network make songs here. "
             "Set ACESTEP_TOKEN (or --token), or serve on 127.0.0.1."
@@ -126,13 +126,6 @@ def _guarded(
 
 async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok", "version": __version__})
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _security(host: str, allowed_hosts: Sequence[str]) -> TransportSecuritySettings:

@@ -1,0 +1,13 @@
+"""Who is meant by a host name: this machine alone, or others too."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it: `localhost`, or an address of the loopback range, in brackets or not."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
