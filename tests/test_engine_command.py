@@ -113,6 +113,7 @@ def test_a_song_made_through_an_engine_with_a_key(engine, environment) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to catch")
+@pytest.mark.slow
 def test_jobs_outlive_every_end_of_the_engine_and_are_done_by_the_next(engine) -> None:
     first = engine()
     with httpx.Client(base_url=first.address, timeout=20) as http:

@@ -19,7 +19,7 @@ import soundfile
 HERE = Path(__file__).parent
 KEY = "kid:s3cr3t-of-the-engine"
 LINES = [f"rendering {number}/3" for number in range(4)]
-PYTHON = pytest.mark.parametrize("kind", ["sync", "async"])
+PYTHON = pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.slow)])
 
 Scene = Callable[..., dict[str, Any]]
 

@@ -78,6 +78,7 @@ def check(command: list[str], environment: dict[str, str], cwd: Path) -> None:
     assert all(address.startswith("https://127.0.0.1:") for address in (url, *(song["audio"]["url"] for song in songs)))
 
 
+@pytest.mark.slow
 def test_the_printed_lines_are_all_that_python_needs(told: str, environment: dict[str, str], tmp_path: Path) -> None:
     variables, program = block(told, "fal's Python client")
     assert {"FAL_QUEUE_RUN_HOST", "FAL_RUN_HOST", "SSL_CERT_FILE"} == set(variables)
@@ -86,6 +87,7 @@ def test_the_printed_lines_are_all_that_python_needs(told: str, environment: dic
     check([sys.executable, "-c", script], environment | variables | more, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_printed_lines_are_all_that_javascript_needs(node: str, told: str, environment: dict[str, str]) -> None:
     variables, program = block(told, "fal's JavaScript client")
     script = JAVASCRIPT.replace("SONG", json.dumps(SONG)).replace("\nlines\n", f"\n{program}\n")

@@ -19,9 +19,19 @@ pytestmark = pytest.mark.anyio
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
-EACH = pytest.mark.parametrize("transport", ["stdio", "http"])
-BOTH = pytest.mark.parametrize("era", ERAS)
 CROSSED = pytest.mark.parametrize(("transport", "era"), [("stdio", "auto"), ("http", "legacy")])
+EVERY = pytest.mark.parametrize(
+    ("transport", "era"),
+    [
+        ("stdio", "auto"),
+        ("http", "legacy"),
+        pytest.param("stdio", "legacy", marks=pytest.mark.slow),
+        pytest.param("http", "auto", marks=pytest.mark.slow),
+    ],
+)
+ONE = pytest.mark.parametrize(
+    ("transport", "era"), [("stdio", "auto"), pytest.param("http", "legacy", marks=pytest.mark.slow)]
+)
 
 
 @pytest.fixture
@@ -48,8 +58,7 @@ async def ended(client: Client, job_id: str) -> dict:
             await anyio.sleep(0.1)
 
 
-@EACH
-@BOTH
+@EVERY
 async def test_a_song_is_made_with_progress_read_back_and_completed(connect: Connect, era: str) -> None:
     progress: list[tuple[float, float | None, str | None]] = []
 
@@ -141,7 +150,7 @@ async def test_a_cancelled_call_cancels_its_job(connect: Connect) -> None:
     assert facts["status"] == "CANCELLED"
 
 
-@CROSSED
+@ONE
 async def test_a_song_whose_process_has_gone_is_there_at_the_next_start(
     connect: Connect, transport: str, tmp_path: Path
 ) -> None:

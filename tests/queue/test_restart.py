@@ -91,6 +91,7 @@ def test_a_job_that_wants_no_second_run_is_ended_as_lost(tmp_path, environment):
     assert len(runs(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_a_job_that_the_server_never_survives_is_given_up_after_three_runs(tmp_path, environment):
     job = None
     for _ in range(3):

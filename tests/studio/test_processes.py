@@ -151,6 +151,7 @@ async def test_looking_at_things_takes_no_job_over(maker):
         assert (await ended(studio, job_id)).job.status is Status.COMPLETED
 
 
+@pytest.mark.slow
 async def test_a_draft_that_was_stopped_in_good_order_again_and_again_is_made_in_the_end():
     async with open_studio(load()) as studio:
         job = await studio.start("text_to_audio", SONG | {"duration": 60})
