@@ -137,3 +137,10 @@ def test_an_endpoint_is_found_by_id_tool_and_command_and_a_wrong_name_lists_all_
 def test_half_a_character_is_an_error_that_names_its_field():
     with pytest.raises(InvalidRequest, match="lyrics: .*surrogate"):
         TextToAudio.parse({"tags": "x", "lyrics": "la \ud83c la"})
+
+
+def test_true_is_neither_a_seed_nor_a_duration_but_it_is_instrumental():
+    for name in ("seed", "duration", "prompt"):
+        with pytest.raises(InvalidRequest, match=f"{name}: .*true or false"):
+            PromptToAudio.parse({"prompt": "x", name: True})
+    assert PromptToAudio.parse({"prompt": "x", "instrumental": True}).instrumental
