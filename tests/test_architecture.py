@@ -29,7 +29,8 @@ MAY_KNOW = {
     "edits": {"errors", "requests"},
     "requests": {"errors"},
     "endpoints": {"errors", "requests"},
-    "settings": {"errors"},
+    "keys": {"errors"},
+    "settings": {"errors", "keys"},
     "audio": GROUND,
     "engines": GROUND | {"audio"},
     "queue": GROUND | {"audio", "engines"},
@@ -40,7 +41,8 @@ MAY_KNOW = {
     "studio": GROUND | {"audio", "library", "inputs", "client", "fetch", "settings"},
     "assembly": GROUND | {"audio", "library", "inputs", "client", "fetch", "settings", "studio", "queue", "engines"},
     "server": GROUND | {"audio", "library", "inputs", "settings", "studio", "assembly"},
-    "cli": GROUND | {"audio", "library", "inputs", "settings", "studio", "assembly", "server", "engines", "queue"},
+    "cli": GROUND
+    | {"keys", "audio", "library", "inputs", "settings", "studio", "assembly", "server", "engines", "queue"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,9 @@ def told(done: Done | subprocess.CompletedProcess[str]) -> dict:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
-def test_a_command_has_an_option_for_every_field_and_three_of_its_own(endpoint) -> None:
+def test_a_command_has_an_option_for_every_field_and_four_of_its_own(endpoint) -> None:
     options = {option.name: option for option in make.commands[endpoint.command].params}
-    assert set(options) == set(endpoint.request.model_fields) | {"out", "format", "as_json"}
+    assert set(options) == set(endpoint.request.model_fields) | {"out", "format", "key_file", "as_json"}
     for name, field in endpoint.request.model_fields.items():
         assert options[name].opts == [f"--{name.replace('_', '-')}"]
         assert options[name].required == field.is_required()
@@ -292,6 +293,25 @@ def test_letters_that_a_code_page_lacks_stop_nothing(command) -> None:
     assert made.returncode == 0, made.stderr
     assert "朝の光" in json.loads(made.stdout)["lyrics"]
     assert command("tracks", "show", json.loads(made.stdout)["track"]["id"], **page).returncode == 0
+
+
+@pytest.mark.parametrize("given", [SONG, ("serve",), ("jobs", "wait", "x"), ("jobs", "cancel", "x"), ("doctor",)])
+def test_a_key_file_that_is_not_there_is_a_wrong_command_line(here, given) -> None:
+    done = here(*given, "--key-file", "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nowhere" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")
+def test_a_key_comes_through_a_pipe_and_a_fal_key_makes_fal_the_backend(here, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    giver = threading.Thread(target=(tmp_path / "pipe").write_text, args=("hunter2:hunter2\n",))
+    giver.start()
+    done = here("make", "text-to-audio", "--tags", "x", "--key-file", "pipe", ACESTEP_MAX_SPEND_USD="0")
+    giver.join(5)
+    assert done.returncode == 1
+    assert "$0.0120" in done.stderr, "only fal has a price"
+    assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_serving_others_without_a_token_is_refused(here) -> None:

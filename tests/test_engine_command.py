@@ -83,7 +83,7 @@ def until(http: httpx.Client, request_id: str, state: str) -> None:
     pytest.fail(f"the job was never {state}")
 
 
-def test_a_song_made_through_an_engine_with_a_key(engine, environment) -> None:
+def test_a_song_made_through_an_engine_with_a_key(engine, environment, tmp_path) -> None:
     running = engine(ACESTEP_ENGINE_KEY=KEY)
     with httpx.Client(base_url=running.address, timeout=20) as http:
         assert http.get("/health").json()["engine"] == "draft"
@@ -91,9 +91,10 @@ def test_a_song_made_through_an_engine_with_a_key(engine, environment) -> None:
         assert http.post(APP, json=BODY, headers={"Authorization": "Key wrong"}).status_code == 401
         assert http.get("/health", headers={"Host": "evil.example"}).status_code == 421
         assert http.get("/.well-known/jwks.json").status_code != 200
-    ours = {"ACESTEP_ENGINE_URL": running.address, "ACESTEP_ENGINE_KEY": KEY}
+    (tmp_path / "key").write_text(f"{KEY}\n", encoding="utf-8")
+    ours = {"ACESTEP_ENGINE_URL": running.address, "ACESTEP_ENGINE_KEY": "an old one"}
     song = ("make", "text-to-audio", "--tags", "piano, calm", "--duration", "5", "--json")
-    made = command(environment | ours, *song)
+    made = command(environment | ours, *song, "--key-file", str(tmp_path / "key"))
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
     assert told["job"]["backend"] == "engine"

@@ -107,3 +107,35 @@ def test_a_home_folder_sign_is_expanded(monkeypatch):
     assert settings.problems == ()
     assert settings.allowed_dirs[0].is_absolute()
     assert "~" not in f"{settings.allowed_dirs[0]} {settings.music_dir}"
+
+
+@pytest.mark.parametrize(
+    ("given", "fal", "engine"),
+    [
+        ({}, "from:file", "e"),
+        ({"ACESTEP_ENGINE_URL": "http://127.0.0.1:1"}, "f:f", "from:file"),
+        ({"ACESTEP_BACKEND": "engine"}, "f:f", "from:file"),
+        ({"ACESTEP_ENGINE_URL": "http://127.0.0.1:1", "ACESTEP_BACKEND": "fal"}, "from:file", "e"),
+    ],
+)
+def test_a_key_file_holds_the_key_of_the_one_host_in_use(monkeypatch, tmp_path, given, fal, engine):
+    (tmp_path / "key").write_text("\ufeff from:file\n", encoding="utf-8")
+    keys = {"FAL_KEY": "f:f", "ACESTEP_ENGINE_KEY": "e", "ACESTEP_KEY_FILE": str(tmp_path / "key")}
+    for name, value in (keys | given).items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert settings.problems == ()
+    assert (settings.key, settings.engine_key.get_secret_value()) == (fal, engine)
+    assert "from:file" not in repr(settings)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"two words", b"hunter2\nhunter2", b"hunter2\xff", b"h" * 3000])
+def test_a_key_file_without_a_key_is_a_problem_that_does_not_tell_what_is_in_it(tmp_path, content):
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    settings = load(key_file=file)
+    [problem] = settings.problems
+    assert str(file) in problem
+    assert settings.key is None
+    assert "hunter2" not in problem + repr(settings)

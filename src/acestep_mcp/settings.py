@@ -15,6 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from acestep_mcp.errors import ConfigurationError
+
 _FILE = "config.toml"
 _UNSET = re.compile(r"^\s*(\$\{[^}]*\})?\s*$")
 
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     fal_key_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_SECRET", "fal_key_secret"))
     engine_url: str | None = None
     engine_key: SecretStr | None = None
+    key_file: Path | None = None
+    """Holds the key of the host in use, and goes before the keys above: see `_with_key_file`."""
     insecure: bool = False
     """Allow a key to travel over plain http off loopback."""
 
@@ -125,12 +129,12 @@ class Settings(BaseSettings):
 
         return tuple(part for part in value.split(os.pathsep) if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("music_dir", "data_dir", "allowed_dirs")
+    @field_validator("music_dir", "data_dir", "allowed_dirs", "key_file")
     @classmethod
-    def _absolute(cls, value: Path | tuple[Path, ...]) -> Path | tuple[Path, ...]:
+    def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
         if isinstance(value, tuple):
             return tuple(_absolute(path) for path in value)
-        return _absolute(value)
+        return value and _absolute(value)
 
     @classmethod
     def settings_customise_sources(
@@ -204,5 +208,24 @@ def load(**given: Any) -> Settings:
             problems.append(f"{_config_file()} cannot be read and is ignored: {exc}. Mend it or move it away.")
             rejected |= {_FILE}
         else:
-            settings._problems = tuple(problems)  # noqa: SLF001 - frozen for everybody else
-            return settings
+            return _finished(settings, problems)
+
+
+def _finished(settings: Settings, problems: list[str]) -> Settings:
+    """The settings with the key from the key file and with what was found wrong."""
+    if settings.key_file is not None:
+        try:
+            settings = _with_key_file(settings, settings.key_file)
+        except ConfigurationError as exc:
+            problems.append(f"{exc.message} Until then no key is taken from it.")
+    settings._problems = tuple(problems)  # noqa: SLF001 - frozen for everybody else
+    return settings
+
+
+def _with_key_file(settings: Settings, file: Path) -> Settings:
+    """The file's key, for one host alone: the engine where the settings name one as the backend, else fal."""
+    from acestep_mcp import keys
+
+    engine = settings.backend == "engine" or (settings.backend == "auto" and settings.engine_url is not None)
+    key = SecretStr(keys.read(file))
+    return settings.model_copy(update={"engine_key" if engine else "fal_key": key})

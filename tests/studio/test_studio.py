@@ -222,7 +222,7 @@ async def test_nothing_is_paid_when_the_limit_is_zero(monkeypatch):
     ("variables", "backend", "why"),
     [
         ({}, "draft", "neither"),
-        ({"FAL_KEY": "a:b"}, "fal", "FAL_KEY is set"),
+        ({"FAL_KEY": "a:b"}, "fal", "a fal key is set"),
         ({"FAL_KEY": "a:b", "ACESTEP_ENGINE_URL": "http://127.0.0.1:1"}, "engine", "ACESTEP_ENGINE_URL is set"),
         ({"FAL_KEY": "a:b", "ACESTEP_BACKEND": "draft"}, "draft", "ACESTEP_BACKEND is draft"),
     ],

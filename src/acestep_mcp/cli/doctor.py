@@ -14,6 +14,7 @@ import click
 from pydantic import SecretStr
 
 from acestep_mcp import __version__
+from acestep_mcp.cli.options import takes_key_file
 from acestep_mcp.cli.output import print_json
 from acestep_mcp.cli.session import with_studio
 from acestep_mcp.errors import AceStepError
@@ -23,11 +24,12 @@ PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "
 _LOW_DISK = 500 * 2**20
 
 
+@takes_key_file
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(as_json: bool) -> int:
+def doctor(as_json: bool, key_file: Path | None) -> int:
     """Say what is set, what is wrong and what would be used. Exit code 1 when something needs mending."""
-    settings = load()
+    settings = load(key_file=key_file)
     backend, failed = _backend(settings)
     folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]
     problems = [*settings.problems, *failed]

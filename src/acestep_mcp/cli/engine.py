@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from acestep_mcp import keys
 from acestep_mcp.errors import ConfigurationError
 from acestep_mcp.settings import Settings, load
 
@@ -76,25 +77,11 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
 
 def _key(said: str | None, file: Path | None, settings: Settings) -> str | None:
     """The key from the command line, else the file, else the settings. Its text is in no message."""
-    if said is None and file is None:
-        return _usable(settings.engine_key.get_secret_value()) if settings.engine_key else None
-    if said is not None:
-        return _usable(said)
-    assert file is not None
-    try:
-        return _usable(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigurationError(f"The key file {file} cannot be read. Write the key into it as plain text.") from exc
-
-
-def _usable(key: str) -> str:
-    key = key.strip()
-    if not key or len(key) > 1024 or not all("!" <= letter <= "~" for letter in key):
-        raise ConfigurationError(
-            "The engine's key is empty or holds characters that no header carries. Use one line of letters and "
-            "digits without spaces, such as `openssl rand -hex 32` prints."
-        )
-    return key
+    if said is None and file is not None:
+        return keys.read(file)
+    if said is None and settings.engine_key:
+        said = settings.engine_key.get_secret_value()
+    return None if said is None else keys.usable(said, "The engine's key")
 
 
 def _public(url: str | None) -> str | None:

@@ -13,6 +13,27 @@ from pydantic.fields import FieldInfo
 from acestep_mcp.requests import Request, input_schema
 
 
+def _absolute(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
+    return file and file.absolute()  # not resolved: a pipe has no other name
+
+
+def key_file_option() -> click.Option:
+    """`--key-file`, wherever a host may need a key."""
+    return click.Option(
+        ["--key-file"],
+        type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+        callback=_absolute,
+        help="A file with the key of the host in use: the engine's where one is named, else fal's. "
+        "Goes before FAL_KEY and ACESTEP_ENGINE_KEY.",
+    )
+
+
+def takes_key_file(command: click.Command) -> click.Command:
+    """Give a command `--key-file`."""
+    command.params.append(key_file_option())
+    return command
+
+
 def request_options(request: type[Request]) -> list[click.Option]:
     """One option a field, required ones first, then the endpoint's own, then the shared ones."""
     names = input_schema(request)["properties"]

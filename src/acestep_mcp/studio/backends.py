@@ -53,7 +53,7 @@ def choose(settings: Settings) -> Choice:
     if settings.engine_url is not None:
         return Choice("engine", "ACESTEP_ENGINE_URL is set", settings.engine_url)
     if settings.key is not None:
-        return Choice("fal", "FAL_KEY is set", FAL_QUEUE)
+        return Choice("fal", "a fal key is set", FAL_QUEUE)
     return Choice("draft", "neither an engine's address nor a fal key is set", IN_PROCESS)
 
 
