@@ -268,7 +268,10 @@ def test_doctor_finds_nothing_wrong_here(here) -> None:
     assert (done.returncode, answer["problems"]) == (0, [])
     assert answer["backend"]["backend"] == "draft"
     assert {folder["name"] for folder in answer["folders"]} == {"music_dir", "data_dir"}
-    assert "No problems found." in here("doctor").stdout
+    told_to_people = here("doctor").stdout
+    assert "No problems found." in told_to_people
+    for name in ("why", "cost", "spent_today_usd", "max_spend_usd"):
+        assert f"\n  {name} " in told_to_people
 
 
 def test_doctor_tells_a_wrong_setting_and_no_secret(here) -> None:

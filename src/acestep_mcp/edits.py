@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from acestep_mcp.errors import FieldError, InvalidRequest
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request
+from acestep_mcp.requests import LONGEST, AudioInpaint, AudioOutpaint, AudioToAudio, Request
 
-LONGEST_REMIX = 240.0
+LONGEST_REMIX = float(LONGEST)
 LONGEST_SOURCE = 600.0
 
 

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=BaseModel)
 
 INSTRUMENTAL = "[inst]"
+LONGEST = 240
+"""Seconds of the longest song that can be asked for."""
 
 Tags = Annotated[
     str,
@@ -36,7 +38,7 @@ Lyrics = Annotated[
         "a line per 5-9 s. Empty or [inst]: no vocals."
     ),
 ]
-Duration = Annotated[float, Field(ge=5, le=240, description="Length of the song in seconds.")]
+Duration = Annotated[float, Field(ge=5, le=LONGEST, description="Length of the song in seconds.")]
 AudioUrl = Annotated[
     str,
     Field(

@@ -12,7 +12,7 @@ from acestep_mcp.errors import ConfigurationError, InvalidRequest, NotFound, Spe
 from acestep_mcp.library import Status
 from acestep_mcp.requests import TextToAudio
 from acestep_mcp.settings import load
-from acestep_mcp.studio.backends import choose
+from acestep_mcp.studio.backends import choose, costs
 
 pytestmark = pytest.mark.anyio
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
@@ -233,6 +233,29 @@ def test_the_backend_follows_the_settings_and_says_why(monkeypatch, variables, b
     choice = choose(load())
     assert choice.name == backend
     assert why in choice.why
+
+
+@pytest.mark.parametrize(
+    ("price", "backend", "rate", "song", "basis"),
+    [
+        (None, "fal", 0.0002, 0.012, "not verified"),
+        ("0.001", "fal", 0.001, 0.06, "ACESTEP_PRICE_PER_SECOND_USD"),
+        ("0.001", "engine", 0, 0, "nobody is paid"),
+        (None, "draft", 0, 0, "nobody is paid"),
+    ],
+)
+def test_what_a_default_minute_costs_is_told_with_who_says_so(price, backend, rate, song, basis):
+    told = costs(load(price_per_second_usd=price), backend)
+    assert (told["per_second_usd"], told["default_song_seconds"], told["default_song_usd"]) == (rate, 60, song)
+    assert basis in told["basis"]
+
+
+async def test_status_tells_what_is_spent_today_and_what_may_be(monkeypatch):
+    monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "2")
+    async with open_studio(load()) as studio:
+        told = await studio.status()
+    assert (told["backend"], told["spent_today_usd"], told["max_spend_usd"]) == ("draft", 0, 2)
+    assert told["cost"] == costs(studio.settings, "draft")
 
 
 @pytest.mark.parametrize(("backend", "missing"), [("fal", "FAL_KEY"), ("engine", "ACESTEP_ENGINE_URL")])

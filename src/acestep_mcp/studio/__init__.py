@@ -23,7 +23,7 @@ from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.requests import Request
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose, price, submit_options
+from acestep_mcp.studio.backends import Backends, Choice, choose, costs, price, submit_options
 from acestep_mcp.studio.estimate import length, seconds_left
 from acestep_mcp.studio.keep import ensure_writable
 from acestep_mcp.studio.previews import preview
@@ -297,7 +297,7 @@ class Studio:
     # -- the state of things
 
     async def status(self) -> dict[str, Any]:
-        """backend, why, reachable, engine {name, model, version}, folders, version, spend, settings problems."""
+        """backend, why, cost, reachable, engine {name, model, version}, folders, version, spend, settings problems."""
         state: dict[str, Any] = {
             "version": __version__,
             "music_dir": str(self.settings.music_dir),
@@ -309,6 +309,7 @@ class Studio:
         try:
             choice = choose(self.settings)
             state |= {"backend": choice.name, "why": choice.why, "queue_url": choice.queue_url}
+            state["cost"] = costs(self.settings, choice.name)
             client = await self._backends.client(choice.name, choice.queue_url)
             trouble = await client.reachable()
             state |= {"reachable": trouble is None, **({"trouble": trouble} if trouble else {})}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from acestep_mcp.client import FAL_QUEUE, IN_PROCESS, QueueClient
 from acestep_mcp.endpoints import PRICE_PER_SECOND_USD
 from acestep_mcp.errors import ConfigurationError
 from acestep_mcp.settings import Settings
+from acestep_mcp.studio.estimate import DEFAULT_LENGTH
 
 Name = Literal["fal", "engine", "draft"]
 
@@ -75,3 +76,20 @@ def price(settings: Settings, backend: str) -> float:
     if backend != "fal":
         return 0.0
     return PRICE_PER_SECOND_USD if settings.price_per_second_usd is None else settings.price_per_second_usd
+
+
+def costs(settings: Settings, backend: str) -> dict[str, Any]:
+    """What songs cost there in dollars, a second and a song of the default length, and who says so."""
+    rate = price(settings, backend)
+    if backend != "fal":
+        basis = "an engine of your own: nobody is paid"
+    elif settings.price_per_second_usd is not None:
+        basis = "ACESTEP_PRICE_PER_SECOND_USD"
+    else:
+        basis = "read on fal's pages by others and not verified; ACESTEP_PRICE_PER_SECOND_USD sets another"
+    return {
+        "per_second_usd": rate,
+        "default_song_seconds": DEFAULT_LENGTH,
+        "default_song_usd": round(rate * DEFAULT_LENGTH, 6),
+        "basis": basis,
+    }

@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Sequence
 
 from acestep_mcp.library import Progress
-from acestep_mcp.requests import AudioOutpaint, PromptToAudio, Request, TextToAudio
+from acestep_mcp.requests import LONGEST, AudioOutpaint, PromptToAudio, Request, TextToAudio
 
-UNKNOWN_LENGTH = 240.0
+UNKNOWN_LENGTH = float(LONGEST)
 """Seconds reserved for a song whose length only its host will know: the longest it can be."""
+DEFAULT_LENGTH = float(TextToAudio.model_fields["duration"].default)
 _MIN_HISTORY = 2
 
 
