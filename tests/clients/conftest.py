@@ -10,14 +10,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
 HTTP = (sys.executable, "-m", "acestep_mcp", "serve", "--http", "--port", "0")
-Engine = Callable[[Path, str], contextlib.AbstractContextManager[str]]
-_ADDRESS = re.compile(rb"http://127\.0\.0\.1:\d+")
+Engine = Callable[..., contextlib.AbstractContextManager[str]]
+# Read now: tests run without the settings of whoever runs them.
+_SDK = os.environ.get("ACESTEP_TESTS_FAL_PYTHON")
+_ADDRESS = re.compile(rb"https?://127\.0\.0\.1:\d+")
 
 
 @pytest.fixture
@@ -42,16 +45,51 @@ def shared(environment_in: Callable[[Path], dict[str, str]], tmp_path_factory: p
 
 @pytest.fixture(scope="session")
 def engine(environment_in: Callable[[Path], dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """The address of an engine server of one's own, in a folder, with a key, while a block lasts."""
+    """The address of an engine server of one's own, in a folder, with a key, over TLS or not, while a block lasts."""
     environment = environment_in(tmp_path_factory.mktemp("home"))
 
     @contextlib.contextmanager
-    def running(folder: Path, key: str) -> Iterator[str]:
+    def running(folder: Path, key: str, *tls_folder: str) -> Iterator[str]:
         folder.mkdir()
-        with _serving((sys.executable, str(HERE / "fal_engine.py"), str(folder), key), environment) as url:
+        with _serving((sys.executable, str(HERE / "fal_engine.py"), str(folder), key, *tls_folder), environment) as url:
             yield url.removesuffix("/mcp")
 
     return running
+
+
+@dataclass(frozen=True)
+class Secure:
+    """An engine server over TLS: how programs are switched to it, and the folder of its log."""
+
+    url: str
+    folder: Path
+    authority: Path
+    key: str = "kid:s3cr3t-of-the-engine"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        place = self.url.removeprefix("https://")
+        hosts = {"FAL_QUEUE_RUN_HOST": place, "FAL_RUN_HOST": f"{place}/run", "NO_PROXY": "127.0.0.1"}
+        return hosts | {"SSL_CERT_FILE": str(self.authority)}
+
+
+@pytest.fixture(scope="session")
+def secure(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    """One engine server over TLS for the clients that are told of it by their environment."""
+    folder = tmp_path_factory.mktemp("secure")
+    with engine(folder / "engine", Secure.key, str(folder / "tls")) as url:
+        yield Secure(url, folder / "engine", folder / "tls" / "acestep-ca.pem")
+
+
+@pytest.fixture(scope="session")
+def sdk() -> str:
+    """A Python that has the `fal` package. It is large and wants other versions than ours, so it lives apart."""
+    if _SDK is None:
+        _missing(
+            "ACESTEP_TESTS_FAL_PYTHON is not set. Run: python3 -m venv fal && fal/bin/pip install fal==1.83.0, and set "
+            "it to the full path of fal/bin/python. .ci/run does that itself"
+        )
+    return _SDK
 
 
 @contextlib.contextmanager

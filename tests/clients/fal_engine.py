@@ -1,4 +1,4 @@
-"""An engine server of its own process for fal's clients: FOLDER KEY. It names its address on stderr.
+"""An engine server of its own process for fal's clients: FOLDER KEY [TLS_FOLDER]. It names its address on stderr.
 
 Everything that any part of it logs, at every level, lies in `server.log` in the folder afterwards.
 """
@@ -20,6 +20,7 @@ from engine import Tone
 
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.queue.app import QueueOptions, serving
+from acestep_mcp.queue.certificates import identity
 from acestep_mcp.requests import Request
 
 
@@ -33,18 +34,19 @@ class Paced(Tone):
             yield part
 
 
-async def main(folder: Path, key: str) -> None:
+async def main(folder: Path, key: str, tls_folder: str | None = None) -> None:
     logging.basicConfig(filename=folder / "server.log", encoding="utf-8", level=logging.DEBUG)
     options = QueueOptions(database=folder / "jobs.sqlite3", key=key)
     async with serving(Paced(), folder=folder / "files", options=options) as app:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            sys.stderr.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
+            sys.stderr.write(f"{'https' if tls_folder else 'http'}://127.0.0.1:{listener.getsockname()[1]}\n")
             sys.stderr.flush()
             config = uvicorn.Config(
-                app, lifespan="off", log_config=None, log_level="trace", timeout_graceful_shutdown=1
-            )
+                app, lifespan="off", log_config=None, log_level="trace", timeout_graceful_shutdown=1,
+                ssl_certfile=identity(Path(tls_folder)).server if tls_folder else None,
+            )  # fmt: skip
             await uvicorn.Server(config).serve([listener])
 
 
 if __name__ == "__main__":
-    anyio.run(main, Path(sys.argv[1]), sys.argv[2])
+    anyio.run(main, Path(sys.argv[1]), *sys.argv[2:])

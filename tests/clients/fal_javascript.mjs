@@ -3,6 +3,8 @@
 // The plan comes as JSON in the first argument: {url, key, scene, file}. A request middleware, which the client offers
 // for this, turns fal's hosts into the server that is tested; everything else is as a user has it.
 
+import { createHash } from "node:crypto";
+import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createFalClient } from "@fal-ai/client";
 
@@ -126,6 +128,17 @@ const scenes = {
       same: data.equals(Buffer.from(await (await fetch(url)).arrayBuffer())),
       edited: await client.subscribe(`${APP}/audio-inpaint`, { input: edit, pollInterval: 20 }),
     };
+  },
+
+  async multipart() {
+    const url = await client.storage.upload(await openAsBlob(plan.file, { type: "audio/wav" }));
+    const digest = createHash("sha256");
+    let size = 0;
+    for await (const piece of (await fetch(url)).body) {
+      digest.update(piece);
+      size += piece.length;
+    }
+    return { url, size, sha256: digest.digest("hex") };
   },
 };
 

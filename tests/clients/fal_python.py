@@ -1,7 +1,8 @@
 """One scene with fal's own Python client, unmodified; what it saw goes to stdout as one JSON object.
 
 The plan comes as JSON in the first argument: {url, key, kind: "sync" | "async", scene, file}. Only the module's own
-names for fal's hosts are set, before any client is made; the package's files are as they were installed.
+names for fal's hosts are set, before any client is made; the package's files are as they were installed. Where the
+environment names the hosts, only the two are set that have no variable: those of uploads.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import asyncio
 import hashlib
 import inspect
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 from fal_client import client as fal
+from strangers import strangers
 
 APP = "fal-ai/ace-step"
 SONG = {"tags": "lofi", "duration": 5, "seed": 7}
@@ -141,24 +144,10 @@ async def multipart(client: Any, plan: dict[str, Any]) -> dict[str, Any]:
     return {"url": url, "size": size, "sha256": digest.hexdigest()}
 
 
-def strangers() -> set[str]:
-    """Fills, from now on, with every host but this machine that anything here asks for or connects to."""
-    met: set[str] = set()
-
-    def heard(event: str, arguments: tuple[Any, ...]) -> None:
-        host = arguments[0] if event == "socket.getaddrinfo" else None
-        if event == "socket.connect" and isinstance(arguments[1], tuple):
-            host = arguments[1][0]
-        if host not in {None, "127.0.0.1", b"127.0.0.1"}:
-            met.add(str(host))
-
-    sys.addaudithook(heard)
-    return met
-
-
 async def main(plan: dict[str, Any]) -> None:
     url, met = plan["url"], strangers()
-    fal.QUEUE_URL_FORMAT, fal.RUN_URL_FORMAT = f"{url}/", f"{url}/run/"
+    if "FAL_QUEUE_RUN_HOST" not in os.environ:
+        fal.QUEUE_URL_FORMAT, fal.RUN_URL_FORMAT = f"{url}/", f"{url}/run/"
     fal.REST_URL = fal.CDN_URL = url
     client = (fal.SyncClient if plan["kind"] == "sync" else fal.AsyncClient)(key=plan["key"])
     scenes = {scene.__name__: scene for scene in (life, calls, ends, uploads, multipart)}

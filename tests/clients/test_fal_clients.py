@@ -19,7 +19,8 @@ import soundfile
 HERE = Path(__file__).parent
 KEY = "kid:s3cr3t-of-the-engine"
 LINES = [f"rendering {number}/3" for number in range(4)]
-PYTHON = pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.slow)])
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("async", "sync over tls", "async over tls")]
+PYTHON = pytest.mark.parametrize("kind", ["sync", *SLOW])
 
 Scene = Callable[..., dict[str, Any]]
 
@@ -46,14 +47,18 @@ def saw(request: pytest.FixtureRequest, environment: dict[str, str], shared_engi
     clean = {name: value for name, value in environment.items() if not name.startswith("FAL_")}
 
     def play(kind: str, scene: str, file: Path | None = None) -> dict[str, Any]:
+        kind, _, tls = kind.partition(" over ")
+        script = [sys.executable, HERE / "fal_python.py"]
         if kind == "javascript":
-            command = [request.getfixturevalue("node"), HERE / "fal_javascript.mjs"]
-        else:
-            command = [sys.executable, HERE / "fal_python.py"]
-        plan = {"url": shared_engine[0], "key": KEY, "kind": kind, "scene": scene, "file": str(file)}
+            script = [request.getfixturevalue("node"), HERE / "fal_javascript.mjs"]
+        told, url = {"NO_PROXY": "127.0.0.1"}, shared_engine[0]
+        if tls:
+            secure = request.getfixturevalue("secure")
+            told, url = secure.environment, secure.url
+        plan = {"url": url, "key": KEY, "kind": kind, "scene": scene, "file": str(file)}
         done = subprocess.run(
-            [*command, json.dumps(plan)], env=clean | {"NO_PROXY": "127.0.0.1"}, capture_output=True, text=True,
-            encoding="utf-8", timeout=50, check=False,
+            [*script, json.dumps(plan)], env=clean | told, capture_output=True, text=True, encoding="utf-8",
+            timeout=50, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
@@ -219,20 +224,39 @@ def test_javascript_uploads_by_itself_and_when_told(saw: Scene, source: Path) ->
     check_song(report["edited"]["data"], "strings")
 
 
-@pytest.mark.slow
-@PYTHON
-def test_python_uploads_more_than_100_mib_in_parts(
-    kind: str, saw: Scene, shared_engine: tuple[str, Path], tmp_path: Path
-) -> None:
-    large, digest = tmp_path / "large.wav", hashlib.sha256()
-    with large.open("wb") as file:
-        for number in range(101):  # MiB; the client sends whole what is no larger than 100
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A file and its sha256. One client sends whole what is no larger than 90 MiB, the other than 100."""
+    path, digest = tmp_path_factory.mktemp("large") / "large.wav", hashlib.sha256()
+    with path.open("wb") as file:
+        for number in range(101):
             piece = bytes([number]) * 2**20
             digest.update(piece)
             file.write(piece)
-    report = saw(kind, "multipart", large)
-    assert (report["size"], report["sha256"]) == (101 * 2**20, digest.hexdigest())
-    log = (shared_engine[1] / "server.log").read_text(encoding="utf-8")
+    return path, digest.hexdigest()
+
+
+@pytest.mark.slow
+@PYTHON
+def test_python_uploads_more_than_100_mib_in_parts(
+    kind: str, saw: Scene, shared_engine: tuple[str, Path], secure, large: tuple[Path, str]
+) -> None:
+    report = saw(kind, "multipart", large[0])
+    assert (report["size"], report["sha256"]) == (101 * 2**20, large[1])
+    folder = secure.folder if "tls" in kind else shared_engine[1]
+    log = (folder / "server.log").read_text(encoding="utf-8")
     name = report["url"].rpartition("/")[2]
     parts = re.findall(rf'PUT /files/{re.escape(name)}/multipart/[\w-]+/(\d+) HTTP/1.1" 200', log)
     assert sorted(map(int, parts)) == list(range(1, 12))
+
+
+@pytest.mark.slow
+def test_javascript_uploads_more_than_90_mib_in_parts(
+    saw: Scene, shared_engine: tuple[str, Path], large: tuple[Path, str]
+) -> None:
+    report = saw("javascript", "multipart", large[0])
+    assert (report["size"], report["sha256"]) == (101 * 2**20, large[1])
+    log = (shared_engine[1] / "server.log").read_text(encoding="utf-8")
+    parts = re.findall(r'PUT /put/([\w-]+)/(\d+) HTTP/1.1" 200', log)
+    assert len({secret for secret, _ in parts}) == 1
+    assert sorted(int(number) for _, number in parts) == list(range(1, 12))
