@@ -1,0 +1,156 @@
+"""Lyrics as token ids: equal to the recorded ones, and readable whatever they contain."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics, is_instrumental, language
+from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
+from acestep_mcp.errors import ConfigurationError
+
+PACKAGES = ("tokenizers", "num2words", "pypinyin", "cutlet", "unidic_lite", "hangul_romanize", "py3langid")
+MISSING = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"acestep-mcp[engine] is not installed: no {', '.join(MISSING)}")
+
+RECORDED = json.loads((Path(__file__).parent / "numbers" / "lyrics.json").read_text(encoding="utf-8"))
+LINES = [case for case in RECORDED["lines"] if case["lang"]]
+IN_SONG = [case for case in RECORDED["lines"] if not case.get("language_forced")]
+
+
+@pytest.fixture(scope="module")
+def lyrics() -> Lyrics:
+    if "ACESTEP_LYRIC_VOCAB" not in os.environ:
+        pytest.skip("ACESTEP_LYRIC_VOCAB does not name the model's vocab.json, which is not ours to ship")
+    return Lyrics(Path(os.environ["ACESTEP_LYRIC_VOCAB"]))
+
+
+def named(case: dict) -> str:
+    return f"{case['lang']}-{case['line'][:20].encode('unicode_escape').decode()}"
+
+
+@pytest.mark.parametrize("case", LINES, ids=named)
+def test_a_line_is_cleaned_as_it_was_recorded(case: dict) -> None:
+    assert Lyrics(Path("none")).clean(case["line"], case["lang"]) == case["text"]
+
+
+def test_every_recorded_line_has_its_recorded_ids(lyrics: Lyrics) -> None:
+    assert [lyrics.line_ids(case["line"], case["lang"]) for case in LINES] == [case["ids"] for case in LINES]
+
+
+def test_a_whole_song_has_its_recorded_ids(lyrics: Lyrics) -> None:
+    spoken = [case["lang"] or "en" for case in IN_SONG]
+    assert lyrics.ids(RECORDED["full_text"], spoken) == RECORDED["full_ids"]
+
+
+def test_a_song_without_given_languages_is_read_in_the_chosen_ones(lyrics: Lyrics) -> None:
+    text = "[verse]\nJe t'aime à la folie\n\n사랑해 너만을 영원히\r\n"
+    assert lyrics.ids(text) == lyrics.ids(text, ["en", "fr", "fr", "ko", "ko"])
+    assert lyrics.ids("") == [261, 2]
+
+
+@pytest.mark.parametrize(
+    ("tongue", "line", "said"),
+    [
+        ("en", "I have $20 and €1", "i have twenty dollars and one euro"),
+        ("en", "the 22nd of 1,000 nights", "the twenty-second of one thousand nights"),
+        ("en", "mr. Co. stop. m. st", "mister company stop. m. st"),
+        ("de", "1.000.000 Sterne, 2,5 Meter", "eine Million sterne, zwei Komma fünf meter"),
+        ("de", "Ich war 17.", "ich war siebzehn."),
+        ("fr", "la 2e fois, le 1er jour", "la deuxième fois, le premier jour"),
+        ("nl", "de 3e keer", "de derde keer"),
+        ("ru", "2-й день", "второй день"),
+        ("pl", "£20", "funt dwadzieścia"),
+        ("tr", "İki 3. GÜN", "iki üçüncü gün"),
+        ("hi", "3 रातें & 5%", "3 रातें & 5%"),
+        ("ja", "3 Stars", "3 stars"),
+        ("ar", "٣ نجوم", "ثلاثة نجوم"),
+        ("fr", "cafe\u0301 \u00a0 \t noir", "café noir"),
+        ("ko", "\u1109\u1161\u1105\u1161\u11bc", "salang"),
+        ("en", "7" * 16, "7" * 16),
+    ],
+)
+def test_numbers_signs_and_spellings_become_words(tongue: str, line: str, said: str) -> None:
+    assert clean(line, tongue) == said
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ("0", "ling2"), ("10", "shi2"), ("14", "shi2si4"), ("105", "yi4bai3ling2wu3"), ("1000", "yi1qian1"),
+        ("20010", "er4wan4ling2yi1shi2"), ("3.14", "san1dian3yi1si4"), ("1999年", "yi1jiu3jiu3jiu3nian2"),
+    ],
+)  # fmt: skip
+def test_figures_are_read_in_chinese(figures: str, said: str) -> None:
+    assert clean(figures, "zh") == said
+
+
+@pytest.mark.parametrize("text", ["", " \n", "[inst]", " [Instrumental]\n"])
+def test_lyrics_can_ask_for_no_vocals(text: str) -> None:
+    assert is_instrumental(text)
+
+
+def test_a_tag_before_words_does_not_make_a_song_instrumental() -> None:
+    assert not is_instrumental("[inst]\nhello")
+
+
+HARD = ("[", "]", '"', "$", "€", "1", ".", ",", "°", "%", "\x00", "\ud834", "é", "\u0301", "İ", "漢", "か", "한", "ك", "ह",
+        "Ж", "😀", "\u200d", "\u2028", " ", "st", "3", "年", "\U00020000", "-", "\ufeff", "𝟘", "٣", "²", "½", "\r", "\n")  # fmt: skip
+
+
+def test_no_line_is_too_strange_to_clean() -> None:
+    dice = random.Random(4)
+    for _ in range(150):
+        line = "".join(dice.choices(HARD, k=dice.randint(0, 40)))
+        for tongue in {*language.choose([line]), dice.choice(language.LANGUAGES)}:
+            assert clean(line, tongue).encode("utf-8").strip() == clean(line, tongue).encode("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["[" * 20_000, "9" * 20_000, "123,456.78 " * 1_800, "\ud800a" * 10_000, "夜" * 20_000])
+def test_twenty_thousand_characters_have_ids(lyrics: Lyrics, text: str) -> None:
+    assert lyrics.ids(text)[0] == 261
+    assert lyrics.ids(text)[-1] == 2
+
+
+@pytest.mark.parametrize("content", [None, "", '{"model": {"vocab"', '{"model": {"vocab": {"[START]": 7}}}', "[]"])
+def test_a_vocabulary_that_is_none_is_named_in_the_error(content: str | None, tmp_path: Path) -> None:
+    vocabulary = tmp_path / "vocab.json"
+    if content is not None:
+        vocabulary.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="vocab.json"):
+        Lyrics(vocabulary).line_ids("hello", "en")
+
+
+LATE = """
+import sys
+from acestep_mcp.engines.ace_step_v1.lyrics import language
+from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
+line = "The rain on my window, the light on your face"
+assert clean(line, *language.choose([line])) == line.lower()
+loaded = {"num2words", "pypinyin", "cutlet", "fugashi", "hangul_romanize", "torch"} & set(sys.modules)
+assert not loaded, loaded
+sys.modules["cutlet"] = None
+try:
+    clean("夜の街", "ja")
+except Exception as exc:
+    print(type(exc).__name__, exc)
+"""
+
+
+@pytest.mark.slow
+def test_a_package_is_imported_by_the_first_line_that_needs_it_and_its_absence_is_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE],
+        capture_output=True, text=True, encoding="utf-8", timeout=50, check=False, env={**os.environ, "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("ConfigurationError")
+    assert "pip install acestep-mcp[engine]" in done.stdout
