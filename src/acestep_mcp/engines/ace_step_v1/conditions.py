@@ -1,0 +1,138 @@
+"""The condition encoder: speaker, tags and lyrics become one sequence that the transformer attends to."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from acestep_mcp.engines.ace_step_v1.transformer import WEAKENED, Config
+
+WEAKENED_LAYERS = (4, 5)
+_ROWS = 512
+"""Query rows at a time: the scores of a long lyric against all its positions would not fit in memory at once."""
+
+
+class RelativeAttention(nn.Module):
+    """Attention with Transformer-XL relative positions."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.linear_q = nn.Linear(width, width)
+        self.linear_k = nn.Linear(width, width)
+        self.linear_v = nn.Linear(width, width)
+        self.linear_out = nn.Linear(width, width)
+        self.linear_pos = nn.Linear(width, width, bias=False)
+        self.pos_bias_u = nn.Parameter(torch.empty(heads, width // heads))
+        self.pos_bias_v = nn.Parameter(torch.empty(heads, width // heads))
+
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, strength: float) -> Tensor:
+        """Attend over x [B, T, D]; `positions` [2T - 1, D], the greatest relative position first; `mask` [B, T]."""
+        q = self._split(self.linear_q(x) * strength)
+        k, v = self._split(self.linear_k(x)), self._split(self.linear_v(x))
+        p = self._split(self.linear_pos(positions)[None])
+        rows = [
+            self._rows(q[:, :, first : first + _ROWS], first, k, v, p, mask) for first in range(0, x.shape[1], _ROWS)
+        ]
+        return self.linear_out(torch.cat(rows, dim=2).transpose(1, 2).flatten(2))
+
+    def _rows(self, q: Tensor, first: int, k: Tensor, v: Tensor, p: Tensor, mask: Tensor) -> Tensor:
+        """The attention of the query rows `first`, `first` + 1, ... to all keys."""
+        count, length = q.shape[2], k.shape[2]
+        u_bias, v_bias = self.pos_bias_u[:, None], self.pos_bias_v[:, None]
+        # Row i needs the positions i .. i - (T - 1); all rows together those from the last row's first to the first's last.
+        begin = length - first - count
+        near = p[:, :, begin : begin + length + count - 1]
+        scores = (q + u_bias) @ k.transpose(-1, -2) + _aligned((q + v_bias) @ near.transpose(-1, -2), length)
+        hidden = ~mask.bool()[:, None, None]
+        weights = (scores / math.sqrt(q.shape[-1])).masked_fill(hidden, -torch.inf).softmax(-1)
+        return weights.masked_fill(hidden, 0) @ v
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def _aligned(scores: Tensor, length: int) -> Tensor:
+    """Scores [..., rows, length + rows - 1] with row r moved left by rows - 1 - r and cut to `length` columns."""
+    rows, width = scores.shape[-2:]
+    if rows == 1:
+        return scores
+    moved = scores.flatten(-2)[..., rows - 1 : rows - 1 + rows * (width - 1)]
+    return moved.unflatten(-1, (rows, width - 1))[..., :length]
+
+
+class LyricLayer(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.lyric_hidden_size
+        self.self_attn = RelativeAttention(width, config.lyric_encoder_num_heads)
+        self.norm_mha = nn.LayerNorm(width, eps=1e-5)
+        self.norm_ff = nn.LayerNorm(width, eps=1e-5)
+        self.w_1 = nn.Linear(width, config.lyric_encoder_ff_size)
+        self.w_2 = nn.Linear(config.lyric_encoder_ff_size, width)
+
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, strength: float) -> Tensor:
+        x = x + self.self_attn(self.norm_mha(x), positions, mask, strength)
+        return x + self.w_2(F.silu(self.w_1(self.norm_ff(x))))
+
+
+class LyricEncoder(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.lyric_hidden_size
+        self.embed = nn.Linear(width, width)
+        self.embed_norm = nn.LayerNorm(width, eps=1e-5)
+        self.layers = nn.ModuleList(LyricLayer(config) for _ in range(config.lyric_encoder_num_layers))
+        self.after_norm = nn.LayerNorm(width, eps=1e-5)
+
+    def forward(self, x: Tensor, mask: Tensor, *, weakened: bool) -> Tensor:
+        x = self.embed_norm(self.embed(x)) * math.sqrt(x.shape[-1])
+        positions = _sinusoids(x.shape[1], x.shape[2], x.device).to(x.dtype)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, positions, mask, WEAKENED if weakened and number in WEAKENED_LAYERS else 1.0)
+        return self.after_norm(x)
+
+
+def _sinusoids(length: int, width: int, device: torch.device) -> Tensor:
+    """[2 length - 1, width] for the relative positions length - 1 .. 1 - length: sines in even columns, base 10,000."""
+    positions = torch.arange(length - 1, -length, -1, device=device, dtype=torch.float32)
+    frequencies = torch.exp(-math.log(10_000) / width * torch.arange(0, width, 2, device=device, dtype=torch.float32))
+    angles = torch.outer(positions, frequencies)
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
+
+
+class ConditionEncoder(nn.Module):
+    """Everything that is said of a song, as one sequence [B, 1 + text + lyric, D] and its mask."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.speaker_width = config.speaker_embedding_dim
+        self.speaker = nn.Linear(config.speaker_embedding_dim, config.inner_dim)
+        self.text = nn.Linear(config.text_embedding_dim, config.inner_dim)
+        self.lyric_embedding = nn.Embedding(config.lyric_encoder_vocab_size, config.lyric_hidden_size)
+        self.lyric_encoder = LyricEncoder(config)
+        self.lyric_out = nn.Linear(config.lyric_hidden_size, config.inner_dim)
+
+    def forward(
+        self,
+        text: tuple[Tensor, Tensor],
+        lyric: tuple[Tensor, Tensor],
+        speaker: Tensor | None = None,
+        *,
+        weakened: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """`text` is hidden states [B, n, text width] and mask, `lyric` ids [B, m] and mask; no speaker is zeros.
+
+        `weakened` dampens the queries of two layers of the lyric encoder.
+        """
+        dtype = self.speaker.weight.dtype
+        hidden, text_mask = text
+        ids, lyric_mask = lyric
+        if speaker is None:
+            speaker = torch.zeros(len(ids), self.speaker_width, device=ids.device)
+        sung = self.lyric_out(self.lyric_encoder(self.lyric_embedding(ids), lyric_mask, weakened=weakened))
+        tokens = torch.cat((self.speaker(speaker.to(dtype))[:, None], self.text(hidden.to(dtype)), sung), dim=1)
+        return tokens, torch.cat((torch.ones_like(text_mask[:, :1]), text_mask, lyric_mask), dim=1)

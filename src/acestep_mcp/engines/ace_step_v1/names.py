@@ -1,0 +1,76 @@
+"""Where each published parameter goes: the names of the checkpoint and ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from acestep_mcp.engines.ace_step_v1.model import Denoiser
+from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder
+
+Read = Callable[[str, torch.Size], Tensor]
+"""Gives a published parameter by its name; the shape tells how many elements it must have, in which order."""
+
+_RENAMED = (
+    (r"^transformer\.patch\.project", "proj_in.early_conv_layers.0"),
+    (r"^transformer\.patch\.norm", "proj_in.early_conv_layers.1"),
+    (r"^transformer\.patch\.narrow", "proj_in.early_conv_layers.2"),
+    (r"^transformer\.time\.", "timestep_embedder."),
+    (r"^transformer\.time_block", "t_block.1"),
+    (r"^transformer\.final_table", "final_layer.scale_shift_table"),
+    (r"^transformer\.final", "final_layer.linear"),
+    (r"^transformer\.blocks", "transformer_blocks"),
+    (r"\.to_out\.", ".to_out.0."),
+    (r"\.ff\.widen", ".ff.inverted_conv.conv"),
+    (r"\.ff\.mix", ".ff.depth_conv.conv"),
+    (r"\.ff\.narrow", ".ff.point_conv.conv"),
+    (r"^conditions\.speaker", "speaker_embedder"),
+    (r"^conditions\.text", "genre_embedder"),
+    (r"^conditions\.lyric_embedding", "lyric_embs"),
+    (r"^conditions\.lyric_out", "lyric_proj"),
+    (r"^conditions\.lyric_encoder\.embed_norm", "lyric_encoder.embed.out.1"),
+    (r"^conditions\.lyric_encoder\.embed", "lyric_encoder.embed.out.0"),
+    (r"^conditions\.lyric_encoder\.layers", "lyric_encoder.encoders"),
+    (r"^conditions\.", ""),
+    (r"\.(w_[12])\.", r".feed_forward.\1."),
+)
+_FUSED = re.compile(r"\.to_(qkv|kv)\.")
+
+
+def fill(module: nn.Module, read: Read) -> None:
+    """Give every parameter of a module its published value; what inference never needs is never read."""
+    with torch.no_grad():
+        for name, into in places(module):
+            if isinstance(module, Vocoder) and name.startswith("head.") and name.endswith(".weight"):
+                value = _folded(name, into.shape, read)
+            else:
+                value = read(name, into.shape)
+            into.copy_(value.reshape(into.shape))
+
+
+def places(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Each published name and the part of our parameters that it fills."""
+    for name, parameter in module.named_parameters():
+        if not isinstance(module, Denoiser):
+            yield name, parameter.data
+            continue
+        published = name
+        for pattern, replacement in _RENAMED:
+            published = re.sub(pattern, replacement, published)
+        fused = _FUSED.search(published)
+        letters = fused[1] if fused else ""
+        for letter, part in zip(letters, parameter.data.chunk(max(1, len(letters))), strict=False):
+            yield _FUSED.sub(f".to_{letter}.", published), part
+        if not fused:
+            yield published, parameter.data
+
+
+def _folded(name: str, shape: torch.Size, read: Read) -> Tensor:
+    """Weight normalisation folded: a direction `weight_v` of unit length per first dimension, times `weight_g`."""
+    direction = read(f"{name}_v", shape)
+    length = read(f"{name}_g", torch.Size((shape[0], *[1] * (len(shape) - 1))))
+    norm = torch.linalg.vector_norm(direction.flatten(1), dim=1).view_as(length)
+    return direction * (length / norm)

@@ -1,0 +1,76 @@
+"""Waveforms: resampling and the log-mel spectrogram that the autoencoder works on."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+RATE = 44_100
+WINDOW = 2048
+HOP = 512
+BINS = 128
+_LOWEST, _HIGHEST = 40.0, 16_000.0
+_ZEROS = 6
+_ROLL_OFF = 0.99
+
+
+def log_mel(waveform: Tensor) -> Tensor:
+    """Natural logarithm of the mel magnitudes [B, 128, samples / 512] of waveforms [B, samples] at 44.1 kHz."""
+    spare = WINDOW - HOP
+    padded = F.pad(waveform[:, None], (spare // 2, (spare + 1) // 2), mode="reflect")[:, 0]
+    window = torch.hann_window(WINDOW, device=waveform.device)
+    spectrum = torch.stft(padded, WINDOW, HOP, window=window, center=False, return_complex=True)
+    magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-6).sqrt()
+    return (mel_filters().to(waveform.device) @ magnitude).clamp(min=1e-5).log()
+
+
+@cache
+def mel_filters() -> Tensor:
+    """Triangles [128, 1025] on Slaney's mel scale, each of unit area (Slaney, Auditory Toolbox, 1998)."""
+    edges = _hertz(torch.linspace(_mel(_LOWEST), _mel(_HIGHEST), BINS + 2, dtype=torch.float64))
+    frequencies = torch.linspace(0, RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)
+    low, middle, high = (edges[n : n + BINS, None] for n in range(3))
+    rising = (frequencies - low) / (middle - low)
+    falling = (high - frequencies) / (high - middle)
+    return (torch.minimum(rising, falling).clamp(min=0) * 2 / (high - low)).float()
+
+
+def _mel(hertz: float) -> float:
+    """Linear below 1 kHz, logarithmic above."""
+    return hertz * 3 / 200 if hertz < 1000 else 15 + 27 * math.log(hertz / 1000) / math.log(6.4)
+
+
+def _hertz(mels: Tensor) -> Tensor:
+    return torch.where(mels < 15, mels * 200 / 3, 1000 * torch.exp((mels - 15) * math.log(6.4) / 27))
+
+
+def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
+    """Waveforms [B, samples] at another rate: a windowed sinc of six zero crossings, as the model was trained with.
+
+    The result has ceil(samples * new_rate / rate) samples.
+    """
+    if rate == new_rate:
+        return waveform
+    common = math.gcd(rate, new_rate)
+    old, new = rate // common, new_rate // common
+    kernel, width = _sinc_kernel(old, new)
+    padded = F.pad(waveform, (width, width + old))
+    filtered = F.conv1d(padded[:, None], kernel.to(waveform), stride=old)
+    length = math.ceil(waveform.shape[-1] * new / old)
+    return filtered.transpose(1, 2).flatten(1)[:, :length]
+
+
+@cache
+def _sinc_kernel(old: int, new: int) -> tuple[Tensor, int]:
+    """One filter for each of the `new` phases, [new, 1, taps], and how many samples it looks back."""
+    cutoff = min(old, new) * _ROLL_OFF
+    width = math.ceil(_ZEROS * old / cutoff)
+    times = torch.arange(-width, width + old, dtype=torch.float64)[None, None] / old
+    phases = torch.arange(0, -new, -1, dtype=torch.float64)[:, None, None] / new
+    t = ((phases + times) * cutoff).clamp(-_ZEROS, _ZEROS)
+    window = torch.cos(t * math.pi / _ZEROS / 2).square()
+    return (torch.sinc(t) * window * cutoff / old).float(), width

@@ -1,0 +1,45 @@
+"""Tags to hidden states: the UMT5 encoder and its tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from acestep_mcp.engines.ace_step_v1.transformer import WEAKENED
+
+MAX_TOKENS = 256
+_WEAKENED_LAYERS = (8, 9)
+
+
+class TextEncoder:
+    """`encode` gives what the condition encoder needs of the tags."""
+
+    def __init__(self, encoder: Any, tokenizer: Any) -> None:
+        self.encoder = encoder
+        self.tokenizer = tokenizer
+
+    def ids(self, tags: str) -> tuple[Tensor, Tensor]:
+        """Token ids [1, n] and their mask; more than 256 tokens are cut off."""
+        found = self.tokenizer([tags], return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS)
+        device = self.encoder.shared.weight.device
+        return found["input_ids"].to(device), found["attention_mask"].to(device)
+
+    def hidden_states(self, ids: Tensor, mask: Tensor, *, weakened: bool = False) -> Tensor:
+        """[1, n, width]; `weakened` dampens the queries of two layers."""
+        with self._weakened() if weakened else torch.no_grad():
+            return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+
+    @contextmanager
+    def _weakened(self) -> Iterator[None]:
+        blocks = self.encoder.encoder.block
+        queries = [blocks[n].layer[0].SelfAttention.q for n in _WEAKENED_LAYERS if n < len(blocks)]
+        hooks = [query.register_forward_hook(lambda _module, _given, out: out * WEAKENED) for query in queries]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()

@@ -1,0 +1,253 @@
+"""The diffusion transformer: latents, time and a condition in, velocity out.
+
+Formulas are the published model's; shapes are [B, T, D] with one token per latent frame, D the inner width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WEAKENED = 0.01
+"""Factor on the query projections of a weakened prediction."""
+WEAKENED_BLOCKS = range(15, 20)
+_TIME_WIDTH = 256
+_PATCH_WIDTH = 256
+"""Channels of the patch embedding for each channel of the latents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Widths as the checkpoint's config.json names them; what it leaves out is fixed."""
+
+    in_channels: int = 8
+    out_channels: int = 8
+    num_layers: int = 24
+    inner_dim: int = 2560
+    attention_head_dim: int = 128
+    num_attention_heads: int = 20
+    mlp_ratio: float = 2.5
+    rope_theta: float = 1e6
+    speaker_embedding_dim: int = 512
+    text_embedding_dim: int = 768
+    lyric_encoder_vocab_size: int = 6693
+    lyric_hidden_size: int = 1024
+    lyric_encoder_num_layers: int = 6
+    lyric_encoder_num_heads: int = 16
+    lyric_encoder_ff_size: int = 4096
+    max_height: int = 16
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Self:
+        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
+
+
+def rotary_table(length: int, width: int, theta: float, device: torch.device | None = None) -> Tensor:
+    """Cosines and signed sines, [2, length, 1, width], float32.
+
+    The angles are the two halves repeated although pairs are interleaved: the weights were trained with that. The
+    sign of the pair's rotation is in the sines, so that rotating is one multiplication and one addition.
+    """
+    frequencies = 1.0 / theta ** (torch.arange(0, width, 2, device=device, dtype=torch.float32) / width)
+    angles = torch.outer(torch.arange(length, device=device, dtype=torch.float32), frequencies).repeat(1, 2)
+    sign = torch.tensor([-1.0, 1.0], device=device).repeat(width // 2)
+    return torch.stack((angles.cos(), angles.sin() * sign))[:, :, None]
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn x [B, T, heads, width] by its position, in float32."""
+    swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+    return torch.addcmul(x * table[0], swapped, table[1])
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """RMS norm without weight, then shift and scale, both [B, 1, D]."""
+    return torch.addcmul(shift, F.rms_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)
+
+
+class LinearAttention(nn.Module):
+    """Self-attention with relu features: as long as the song in time and memory, not its square."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.to_qkv = nn.Linear(config.inner_dim, 3 * config.inner_dim)
+        self.to_out = nn.Linear(config.inner_dim, config.inner_dim)
+
+    def forward(self, x: Tensor, table: Tensor, frames: Tensor | None) -> Tensor:
+        """`frames` [1, T, 1]: 1 where there is music; the padding's keys are zero and so nobody hears them.
+
+        A factor on the queries would cancel between numerator and denominator, so weakening has no place here.
+        """
+        q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        q, k = rotate(q, table).relu_(), rotate(k, table).relu_()
+        if frames is not None:
+            k = k * frames[..., None]
+        q, k, v = (each.transpose(1, 2).float() for each in (q, k, v))
+        out = q @ (k.transpose(-1, -2) @ v)
+        out = out / (q @ k.sum(-2)[..., None] + 1e-15)
+        return self.to_out(out.transpose(1, 2).flatten(2).to(x.dtype))
+
+
+class CrossAttention(nn.Module):
+    """Attention of the music to the condition, whose keys and values are the same at every step."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.to_q = nn.Linear(config.inner_dim, config.inner_dim)
+        self.to_kv = nn.Linear(config.inner_dim, 2 * config.inner_dim)
+        self.to_out = nn.Linear(config.inner_dim, config.inner_dim)
+
+    def keys_values(self, condition: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+        k, v = self.to_kv(condition).unflatten(-1, (2, self.heads, -1)).unbind(2)
+        return rotate(k, table).to(v.dtype).transpose(1, 2), v.transpose(1, 2).contiguous()
+
+    def forward(
+        self, x: Tensor, table: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor, strength: Tensor | None
+    ) -> Tensor:
+        """`strength` [B, 1, 1, 1] is the factor on each item's queries."""
+        q = self.to_q(x).unflatten(-1, (self.heads, -1))
+        q = rotate(q, table)
+        if strength is not None:
+            q = q * strength
+        out = F.scaled_dot_product_attention(q.to(x.dtype).transpose(1, 2), *keys_values, attn_mask=mask)
+        return self.to_out(out.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    """Widen, mix neighbours in time, gate, narrow."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        hidden = int(config.inner_dim * config.mlp_ratio)
+        self.widen = nn.Linear(config.inner_dim, 2 * hidden)
+        self.mix = nn.Conv1d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden)
+        self.narrow = nn.Linear(hidden, config.inner_dim, bias=False)
+
+    def forward(self, x: Tensor, frames: Tensor | None) -> Tensor:
+        x = F.silu(self.widen(x), inplace=True)
+        if frames is not None:
+            x = x * frames
+        value, gate = self.mix(x.transpose(1, 2)).transpose(1, 2).chunk(2, dim=-1)
+        return self.narrow(value * F.silu(gate))
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stays the same at every step of a run, for each item of a batch.
+
+    `table` is the rotary table of the frames, `keys_values` the condition as each block's cross-attention sees it,
+    `mask` [B, 1, 1, N] which of its tokens count, `strength` [B, 1, 1, 1] the factor on queries in the weakened
+    blocks, `frames` [1, T, 1] where there is music and not padding.
+    """
+
+    table: Tensor
+    keys_values: list[tuple[Tensor, Tensor]]
+    mask: Tensor
+    strength: Tensor | None = None
+    frames: Tensor | None = None
+
+    def first(self, items: int) -> Context:
+        """The context of the first items alone."""
+        keys_values = [(keys[:items], values[:items]) for keys, values in self.keys_values]
+        strength = None if self.strength is None else self.strength[:items]
+        return replace(self, keys_values=keys_values, mask=self.mask[:items], strength=strength)
+
+
+class Block(nn.Module):
+    def __init__(self, config: Config, *, weakens: bool) -> None:
+        super().__init__()
+        self.weakens = weakens
+        self.scale_shift_table = nn.Parameter(torch.empty(6, config.inner_dim))
+        self.attn = LinearAttention(config)
+        self.cross_attn = CrossAttention(config)
+        self.ff = FeedForward(config)
+
+    def forward(self, x: Tensor, time: Tensor, context: Context, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+        """`time` [B, 6, D]: shift, scale and gate of the attention, then of the feed-forward."""
+        shift, scale, gate, shift_ff, scale_ff, gate_ff = (self.scale_shift_table + time).unsqueeze(2).unbind(1)
+        strength = context.strength if self.weakens else None
+        x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), context.table, context.frames))
+        x = x + self.cross_attn(x, context.table, keys_values, context.mask, strength)
+        return torch.addcmul(x, gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frames))
+
+
+class Patch(nn.Module):
+    """Latents [B, channels, height, T] as one token per frame."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.in_channels * _PATCH_WIDTH
+        self.project = nn.Linear(config.in_channels * config.max_height, width)
+        self.norm = nn.GroupNorm(32, width, eps=1e-6)
+        self.narrow = nn.Linear(width, config.inner_dim)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        x = self.project(latents.flatten(1, 2).transpose(1, 2))
+        return self.narrow(self.norm(x.transpose(1, 2)).transpose(1, 2))
+
+
+class TimeEmbedding(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(_TIME_WIDTH, config.inner_dim)
+        self.linear_2 = nn.Linear(config.inner_dim, config.inner_dim)
+
+    def forward(self, timestep: Tensor) -> Tensor:
+        """`timestep` [B] in 0..1000: a sinusoid with the cosines first, period up to 10,000."""
+        half = _TIME_WIDTH // 2
+        steps = torch.arange(half, device=timestep.device, dtype=torch.float32)
+        angles = timestep.float()[:, None] * torch.exp(-math.log(10_000) / half * steps)
+        sinusoid = torch.cat((angles.cos(), angles.sin()), dim=-1)
+        return self.linear_2(F.silu(self.linear_1(sinusoid.to(self.linear_1.weight.dtype))))
+
+
+class Transformer(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.patch = Patch(config)
+        self.time = TimeEmbedding(config)
+        self.time_block = nn.Linear(config.inner_dim, 6 * config.inner_dim)
+        self.blocks = nn.ModuleList(Block(config, weakens=n in WEAKENED_BLOCKS) for n in range(config.num_layers))
+        self.final_table = nn.Parameter(torch.empty(2, config.inner_dim))
+        self.final = nn.Linear(config.inner_dim, config.out_channels * config.max_height)
+
+    def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Context:
+        """For `frames` latent frames under `condition` [B, N, D], whose tokens count where `mask` [B, N] says.
+
+        `weakened` [B] is true for the items whose queries are weakened.
+        """
+        table = self._table(max(condition.shape[1], frames), condition.device)
+        tokens = table[:, : condition.shape[1]]
+        blocks = cast("list[Block]", list(self.blocks))
+        keys_values = [block.cross_attn.keys_values(condition, tokens) for block in blocks]
+        strength = None
+        if weakened is not None:
+            strength = torch.where(weakened, WEAKENED, 1.0)[:, None, None, None]
+        return Context(table[:, :frames], keys_values, mask[:, None, None].bool(), strength)
+
+    def forward(self, latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
+        """Velocity, float32 and of the same shape, of latents [B, channels, height, T] at `timestep` [B] in 0..1000."""
+        x = self.patch(latents.to(self.final.weight.dtype))
+        time = self.time(timestep)
+        x = self.through(x, self.time_block(F.silu(time)).unflatten(-1, (6, -1)), context)
+        shift, scale = (self.final_table + time[:, None]).unsqueeze(2).unbind(1)
+        x = self.final(modulate(x, shift, scale))
+        return x.unflatten(-1, (self.config.max_height, -1)).permute(0, 3, 2, 1).float()
+
+    def through(self, x: Tensor, time: Tensor, context: Context) -> Tensor:
+        """The blocks alone: tokens [B, T, D] in and out. Nearly all the work, and the part that is compiled."""
+        for block, keys_values in zip(self.blocks, context.keys_values, strict=True):
+            x = block(x, time, context, keys_values)
+        return x
+
+    def _table(self, length: int, device: torch.device) -> Tensor:
+        return rotary_table(length, self.config.attention_head_dim, self.config.rope_theta, device)

@@ -1,0 +1,63 @@
+"""A long song through autoencoder and vocoder in pieces."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
+
+from acestep_mcp.engines.ace_step_v1 import vocoder  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.names import fill  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.parity import parameter  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.spectrum import resample  # noqa: E402
+
+NUMBERS = Path(__file__).parent / "numbers"
+
+
+@pytest.fixture(scope="module")
+def codec():
+    from diffusers import AutoencoderDC
+
+    configs = json.loads((NUMBERS / "configs.json").read_text(encoding="utf-8"))
+    given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
+    autoencoder = AutoencoderDC(**given)
+    voice = vocoder.Vocoder(vocoder.Config.read(configs["music_vocoder"]))
+    for module in (autoencoder, voice):
+        fill(module, parameter)
+        module.eval()
+    return Codec(autoencoder, voice)
+
+
+def decibels(ours, theirs):
+    return 20 * torch.log10((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def test_a_song_decoded_in_windows_is_the_song_decoded_at_once(codec):
+    latents = torch.randn(1, 8, 16, 2 * WINDOW + 30, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        whole = torch.cat(list(codec.decode(latents, window=10 * WINDOW)), dim=-1)
+        parts = list(codec.decode(latents))
+    assert len(parts) == 3
+    joined = torch.cat(parts, dim=-1)
+    assert joined.shape == whole.shape
+    assert decibels(joined, whole) < -80
+
+
+def test_decoding_at_once_is_what_the_published_autoencoder_does(codec):
+    latents = torch.randn(1, 8, 16, 40, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        mel = codec.autoencoder.decode(latents / 0.1786 - 1.9091).sample
+        theirs = codec.vocoder((mel[0] * 0.5 + 0.5) * 14 - 11)[:, 0]
+        (ours,) = codec.decode(latents)
+    assert decibels(ours, resample(theirs, 44_100, 48_000)) < -80
+
+
+def test_a_song_encoded_in_windows_is_the_song_encoded_at_once(codec):
+    noise = torch.randn(1, 2, 44_100 * 9, generator=torch.Generator().manual_seed(3)) * 0.1
+    with torch.inference_mode():
+        whole = codec.encode(noise, 44_100, window=1000)
+        parts = codec.encode(noise, 44_100, window=40)
+    assert whole.shape[-1] == 97
+    assert decibels(parts, whole) < -80
