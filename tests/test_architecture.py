@@ -39,7 +39,8 @@ MAY_KNOW = {
     "library": GROUND | {"audio"},
     "inputs": GROUND | {"audio", "library", "fetch", "settings"},
     "studio": GROUND | {"audio", "library", "inputs", "client", "fetch", "settings"},
-    "assembly": GROUND | {"audio", "library", "inputs", "client", "fetch", "settings", "studio", "queue", "engines"},
+    "assembly": GROUND
+    | {"keys", "audio", "library", "inputs", "client", "fetch", "settings", "studio", "queue", "engines"},
     "server": GROUND | {"audio", "library", "inputs", "settings", "studio", "assembly"},
     "cli": GROUND
     | {"keys", "audio", "library", "inputs", "settings", "studio", "assembly", "server", "engines", "queue"},

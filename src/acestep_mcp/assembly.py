@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from acestep_mcp.client import QueueClient
     from acestep_mcp.engines import Engine
     from acestep_mcp.library.jobs import Jobs
-    from acestep_mcp.queue.options import Fetch, Post
+    from acestep_mcp.queue.options import Fetch, Post, Words, Writer
 
 
 @asynccontextmanager
@@ -71,6 +72,37 @@ def ways_out(*, webhooks: bool) -> tuple[Fetch, Post | None]:
     from acestep_mcp.fetch import download
 
     return download, _post if webhooks else None
+
+
+def writer_of(settings: Settings) -> Writer:
+    """Who writes tags and lyrics for prompts: the language model that the settings name, else the rules.
+
+    Where the model cannot be asked the rules write after all, and the song's notes say why.
+    """
+    from acestep_mcp.queue.options import write_words
+
+    if settings.llm_url is None:
+        return write_words
+
+    async def write(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
+        from acestep_mcp.engines.writer import write_asking
+
+        model = settings.llm_model or "without a name"
+        return await write_asking(
+            partial(_ask, settings), model, prompt, instrumental=instrumental, duration=duration, seed=seed
+        )
+
+    return write
+
+
+async def _ask(settings: Settings, messages: list[dict[str, str]], seed: int) -> str:
+    from acestep_mcp import keys
+    from acestep_mcp.fetch.chat import Chat
+
+    if settings.llm_url is None or settings.llm_model is None:
+        raise ConfigurationError("ACESTEP_LLM_URL is set and ACESTEP_LLM_MODEL is not. Set it to the model's name.")
+    key = keys.usable(settings.llm_key.get_secret_value(), "ACESTEP_LLM_KEY") if settings.llm_key else None
+    return await Chat(settings.llm_url, settings.llm_model, key, settings.insecure).ask(messages, seed=seed)
 
 
 async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
@@ -146,7 +178,8 @@ class Hosts:
         self._draft = engine = DraftEngine(keep_worker=True)
         stack.callback(engine.close)
         folder = await anyio.to_thread.run_sync(_own_folder, self._settings.data_dir / "draft", self._jobs)
-        app = await stack.enter_async_context(serving(self._draft, folder=folder, options=QueueOptions(fetch=download)))
+        options = QueueOptions(fetch=download, writer=writer_of(self._settings))
+        app = await stack.enter_async_context(serving(self._draft, folder=folder, options=options))
         # Asked less and less often: sixty-four waiting jobs must not keep a core busy with questions.
         host = replace(Host.draft(), poll=(0.05, 0.25))
         return QueueClient(host, transport=in_process(app))

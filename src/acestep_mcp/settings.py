@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     webhook_url: str | None = Field(None, pattern=r"^https://")
     """Told by the host when a song is done."""
 
+    llm_url: str | None = Field(None, pattern=r"^https?://")
+    """Base address of an OpenAI-compatible chat endpoint that writes tags and lyrics for prompts, on our own engines."""
+    llm_model: str | None = Field(None, max_length=200)
+    llm_key: SecretStr | None = None
+
     token: SecretStr | None = None
     """Bearer token of `serve --http`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

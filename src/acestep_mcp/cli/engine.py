@@ -61,7 +61,7 @@ def _serve(options: QueueOptions, given: dict[str, Any], settings: Settings, fol
 
 
 def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOptions:
-    from acestep_mcp.assembly import ways_out
+    from acestep_mcp.assembly import ways_out, writer_of
     from acestep_mcp.queue.options import QueueOptions
 
     fetch, post = ways_out(webhooks=given["allow_webhooks"])
@@ -72,6 +72,7 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
         allowed_hosts=given["allowed_host"],
         fetch=fetch,
         post=post,
+        writer=writer_of(settings),
     )
 
 

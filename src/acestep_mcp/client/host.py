@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from acestep_mcp.errors import ConfigurationError, InvalidRequest
 from acestep_mcp.fetch import Answer, origin
-from acestep_mcp.loopback import is_loopback
+from acestep_mcp.loopback import in_clear
 from acestep_mcp.patience import PATIENT, Patience
 
 FAL_QUEUE = "https://queue.fal.run"
@@ -142,10 +142,9 @@ def _secret(key: SecretStr | str | None) -> SecretStr | None:
 
 def _guarded(url: str) -> None:
     """Raises ConfigurationError when a key would travel in clear text to another machine."""
-    parsed = httpx.URL(url)
-    if parsed.scheme != "https" and not is_loopback(parsed.host):
+    if in_clear(origin(url)):
         raise ConfigurationError(
-            f"The key would go over plain http to {parsed.host}, readable on the way. Use an https address, "
+            f"The key would go over plain http to {httpx.URL(url).host}, readable on the way. Use an https address, "
             "or set ACESTEP_INSECURE=1 (--insecure) if that network is yours."
         )
 

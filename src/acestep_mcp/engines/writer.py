@@ -1,16 +1,25 @@
-"""A prompt becomes tags and lyrics, by rules; for every engine."""
+"""A prompt becomes tags and lyrics, by rules or by a chat endpoint that is handed in; for every engine."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 
+import anyio.to_thread
+
+from acestep_mcp.engines.words import asked
 from acestep_mcp.engines.words import tags as style
 from acestep_mcp.engines.words.forms import Pace, pace, sung_lines
 from acestep_mcp.engines.words.lyrics import lyrics
 from acestep_mcp.engines.words.wish import Wish, read
+from acestep_mcp.errors import AceStepError
 from acestep_mcp.requests import INSTRUMENTAL, is_instrumental
+
+Ask = Callable[[list[dict[str, str]], int], Awaitable[str]]
+"""Gives a chat endpoint messages and a seed; returns the text of its answer. Raises one of our errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +38,7 @@ def write(prompt: str, *, instrumental: bool, duration: float, seed: int) -> Wor
     The same arguments give the same words in every process. What the prompt names (tempo, key, instruments, voice,
     what must not be there, quoted lines, whole lyrics after `lyrics:`) is kept.
     """
-    wish, chance = read(prompt), Random(f"{seed} {prompt}")
-    given = wish.given and is_instrumental(re.sub(r"\s", "", wish.given))
-    wish = _silenced(wish) if instrumental or given or wish.instrumental else wish
+    wish, chance = _read(prompt, instrumental=instrumental), Random(f"{seed} {prompt}")
     genres = style.genres_for(wish, chance)
     bpm = style.tempo(wish, genres[0], chance)
     named = style.tags(wish, genres, bpm, chance)
@@ -43,8 +50,32 @@ def write(prompt: str, *, instrumental: bool, duration: float, seed: int) -> Wor
     return Words(named, text, "rules", (*_notes(wish), *_fit(text, tempo, duration)))
 
 
-def _silenced(wish: Wish) -> Wish:
-    return replace(wish, instrumental=True)
+async def write_asking(ask: Ask, model: str, prompt: str, *, instrumental: bool, duration: float, seed: int) -> Words:
+    """Words by the language model `model`; by the rules, with a note that says why, when it gives none that can be used.
+
+    What the prompt gives (whole lyrics, lines in quotation marks, tempo, key) is kept by either.
+    """
+    wish = await anyio.to_thread.run_sync(partial(_read, prompt, instrumental=instrumental), abandon_on_cancel=True)
+    try:
+        answer = await ask(asked.messages(prompt, wish, duration), seed)
+        named, text, notes = asked.understood(answer, wish, duration)
+    except AceStepError as exc:
+        work = partial(write, prompt, instrumental=instrumental, duration=duration, seed=seed)
+        ruled = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+        return replace(ruled, notes=(_instead(exc, model), *ruled.notes))
+    return Words(named, text, model, notes)
+
+
+def _instead(exc: AceStepError, model: str) -> str:
+    return f"The rules wrote the words, not the language model {model}. {exc.message}"
+
+
+def _read(prompt: str, *, instrumental: bool) -> Wish:
+    """The prompt, understood; when it or the caller wants no singing, that is certain and not only presumed."""
+    wish = read(prompt)
+    if instrumental or (wish.given and is_instrumental(re.sub(r"\s", "", wish.given))):
+        return replace(wish, instrumental=True, presumed=wish.presumed and not instrumental)
+    return wish
 
 
 def _notes(wish: Wish) -> tuple[str, ...]:
