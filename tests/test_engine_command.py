@@ -153,7 +153,7 @@ def test_tls_is_trusted_by_whoever_trusts_its_authority_and_by_nobody_else(engin
     if sys.platform != "win32":
         secret = tmp_path / "tls" / "acestep-server.pem"
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-        assert stat.S_IMODE((tmp_path / "data" / "engine").stat().st_mode) == 0o700
+        assert stat.S_IMODE((tmp_path / "data" / "engine" / "draft").stat().st_mode) == 0o700
         assert b"PRIVATE KEY" not in authority.read_bytes()
 
 

@@ -4,6 +4,7 @@
   x InvalidRequest        the caller: change the arguments
     + NotFound            the caller: no such job, track or file; near matches are named
   x ConfigurationError    the person at the machine: a setting, a key, a missing package
+    + Occupied            the person at the machine: another engine server has that folder or device
   x StorageError          the person at the machine: disk full, folder missing or read-only
   x SpendLimitReached     the person who pays: raise ACESTEP_MAX_SPEND_USD or wait for tomorrow
   x QueueError            the queue's host: try again later, or report it
@@ -70,6 +71,10 @@ class ConfigurationError(AceStepError):
     """A setting, a key or an installed package is missing or wrong."""
 
     code = "configuration"
+
+
+class Occupied(ConfigurationError):
+    """Another engine server has what this one needs; it may be about to end."""
 
 
 class StorageError(AceStepError):

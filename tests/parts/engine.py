@@ -25,7 +25,7 @@ RATE = 8000
 class Tone:
     """Makes a tone that belongs to the seed. Tags: "hold" runs till it is stopped, "fail" and "refuse" raise."""
 
-    name, model, version = "tone", "tone-1", "1"
+    name, model, version, device = "tone", "tone-1", "1", None
 
     def __init__(self) -> None:
         self.seeds: list[int | None] = []
@@ -44,6 +44,12 @@ class Tone:
         if "refuse" in tags:
             raise InvalidRequest.of(FieldError("start_time", "lies past the end of the song", "value_error", 9))
         yield Audio(Sound(pcm_of(request.seed or 0), RATE), tags, "[inst]")
+
+    def unload(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def pcm_of(seed: int) -> np.ndarray:

@@ -21,8 +21,11 @@ class Sine:
     name = "sine"
     model = "sine-1"
     version = "1.0"
+    device = None
 
     def __init__(self) -> None:
+        self.unloaded = threading.Event()
+        self.playing = False
         self.release = threading.Event()
         self.started = threading.Event()
         self.stopped = threading.Event()
@@ -34,11 +37,20 @@ class Sine:
     def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
         self.requests.append(request)
         self.sources.append(source)
+        self.playing = True
         try:
             yield from self._steps(request)
             yield self._song(request)
         finally:
+            self.playing = False
             self.stopped.set()
+
+    def unload(self) -> None:
+        assert not self.playing
+        self.unloaded.set()
+
+    def close(self) -> None:
+        pass
 
     def _steps(self, request: Request) -> Iterator[Step]:
         yield Step("rendering", 0, 3)

@@ -8,9 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 
-def lines(address: str, authority: Path | None, *, has_key: bool) -> list[str]:
+def lines(
+    address: str,
+    authority: Path | None,
+    *,
+    has_key: bool,
+    engine: str = "draft",
+    remark: str = "a sketch, not ACE-Step",
+) -> list[str]:
     """What people need to know when the server at `address` has started. The key itself is never in it."""
-    told = [f"The draft engine is served at {address} (a sketch, not ACE-Step). Ctrl-C ends it; its jobs are kept."]
+    told = [f"The {engine} engine is served at {address} ({remark}). Ctrl-C ends it; its jobs are kept."]
     if has_key:
         told += ["Callers need its key: ACESTEP_ENGINE_KEY for acestep-mcp, FAL_KEY or credentials for fal's clients."]
         told += _open_letter(address)

@@ -60,6 +60,11 @@ class Engine(Protocol):
     with a seed, and a source exactly when the request has `audio_url`. It yields Steps and, last, one Audio;
     stopping early is closing the generator. It raises InvalidRequest for values that do not fit the source, and
     GenerationFailed for its own failures.
+
+    Building one is cheap and touches no device: what is large is loaded by the first `generate`. `device` names what
+    it computes on so that any process of this machine gives it the same name (a GPU by its UUID: numbers change with
+    CUDA_VISIBLE_DEVICES), and no second engine server gets it; None needs no lock. `unload` frees what was loaded, and
+    the next `generate` loads again; it is called between two jobs, from the same or another thread. `close` is the end.
     """
 
     @property
@@ -68,5 +73,9 @@ class Engine(Protocol):
     def model(self) -> str: ...
     @property
     def version(self) -> str: ...
+    @property
+    def device(self) -> str | None: ...
 
     def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]: ...
+    def unload(self) -> None: ...
+    def close(self) -> None: ...

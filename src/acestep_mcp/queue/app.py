@@ -25,7 +25,7 @@ from acestep_mcp.errors import AceStepError
 from acestep_mcp.queue import wire
 from acestep_mcp.queue.guard import KEYS_PATH, Guard
 from acestep_mcp.queue.line import Line
-from acestep_mcp.queue.options import QueueOptions
+from acestep_mcp.queue.options import Prove, QueueOptions
 from acestep_mcp.queue.proxy import Proxy
 from acestep_mcp.queue.records import Records
 from acestep_mcp.queue.signing import Signer
@@ -41,6 +41,7 @@ __all__ = ["QueueOptions", "serving"]
 _DEFAULTS = QueueOptions()
 KEY_NAME = "webhook-key"
 LEFTOVERS_KEPT = 3600
+LONGEST_CHALLENGE = 128
 """Seconds before a file that no job names is taken for a leftover, however short the retention is."""
 
 Reply = Callable[[HttpRequest], Awaitable[Response]]
@@ -52,7 +53,8 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
 
     The app has no lifespan of its own: under uvicorn say `lifespan="off"`. Files lie in `folder`; without a database
     they, and every job, are gone at exit. A job that runs at exit is stopped, and with a database starts again next
-    time. Raises ConfigurationError when another server uses the database, StorageError.
+    time. `app.state.is_busy` tells whether a job waits or runs. Raises Occupied when another server uses the database,
+    StorageError.
     """
     storage = Storage(folder)
     records = Records(options.database)
@@ -75,7 +77,7 @@ async def _at_work(
 ) -> AsyncIterator[Starlette]:
     sources = Sources(storage, options.fetch)
     uploads = Uploads(storage, options)
-    worker = Worker(engine, line, storage, sources, options.writer)
+    worker = Worker(engine, line, storage, sources, options)
     try:
         async with _task_group() as group:
             for task in (worker.run, line.refuse_late, line.tell_positions):
@@ -84,7 +86,9 @@ async def _at_work(
             if webhooks:
                 group.start_soon(webhooks.run)
             tickets = Tickets(line, sources, storage, webhooks, options)
-            yield _app(tickets, [*_about_routes(engine, line, webhooks, options), *_file_routes(uploads)], options)
+            app = _app(tickets, [*_about_routes(engine, line, webhooks, options), *_file_routes(uploads)], options)
+            app.state.is_busy = lambda: line.is_busy
+            yield app
             group.cancel_scope.cancel()
     finally:
         line.release()
@@ -139,7 +143,10 @@ def _job_routes(tickets: Tickets) -> list[Route]:
 
 
 def _about_routes(engine: Engine, line: Line, webhooks: Webhooks | None, options: QueueOptions) -> list[Route]:
-    routes = [Route("/health", _health(engine, line)), Route("/openapi.json", _openapi(options))]
+    routes = [
+        Route("/health", _health(engine, line, options.prove)),
+        Route("/openapi.json", _openapi(options)),
+    ]
     return [*routes, Route(KEYS_PATH, _keys(webhooks.signer))] if webhooks else routes
 
 
@@ -150,11 +157,14 @@ def _keys(signer: Signer) -> Reply:
     return keys
 
 
-def _health(engine: Engine, line: Line) -> Reply:
-    async def health(_: HttpRequest) -> Response:
+def _health(engine: Engine, line: Line, prove: Prove | None) -> Reply:
+    async def health(http: HttpRequest) -> Response:
         about = {"engine": engine.name, "model": engine.model, "version": engine.version}
         return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **about, **line.counts()})
 
+        challenge = http.query_params.get("challenge", "")
+        if prove and 0 < len(challenge) <= LONGEST_CHALLENGE:
+            about["proof"] = prove(challenge, http.scope["server"][1])
     return health
 
 

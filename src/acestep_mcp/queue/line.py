@@ -211,6 +211,10 @@ class Line:
         except AceStepError as error:
             logger.warning("job %s is not recorded as %s: %s", job.id, job.state, error.message)
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._waiting) or self.running is not None
+
     def counts(self) -> dict[str, Any]:
         """How many wait, and whether one runs."""
         return {"queued": len(self), "running": int(self.running is not None)}

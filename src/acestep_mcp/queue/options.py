@@ -37,6 +37,10 @@ Raises InvalidRequest for an address that may not be asked (a private one, say),
 """
 
 
+Prove = Callable[[str, int], str]
+"""Called with a challenge and the port it came to; gives what only this server can answer."""
+
+
 async def write_words(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
     """The engines' own writer, in a thread that a cancelled job does not wait for."""
     from acestep_mcp.engines.writer import write
@@ -51,7 +55,8 @@ class QueueOptions:
 
     `database` None keeps jobs in memory and removes every file at exit; a path makes them durable. `allowed_hosts`
     adds names to those the Host header may always hold: loopback names, IP addresses and `public_url`'s own host
-    ("*" allows all). `fetch` None refuses http(s) sources, `post` None refuses webhooks.
+    ("*" allows all). `fetch` None refuses http(s) sources, `post` None refuses webhooks. After `idle_unload` without a
+    job the engine unloads; None keeps it loaded. `prove` answers a challenge at /health.
     """
 
     database: Path | None = None
@@ -66,3 +71,5 @@ class QueueOptions:
     writer: Writer = write_words
     fetch: Fetch | None = None
     post: Post | None = None
+    idle_unload: float | None = None
+    prove: Prove | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.endpoints import BY_ID
-from acestep_mcp.errors import ConfigurationError, InvalidRequest, StorageError
+from acestep_mcp.errors import ConfigurationError, InvalidRequest, Occupied, StorageError
 from acestep_mcp.queue.jobs import Answer, Job, State, Terms
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Records:
     """The durable side of the line. Used from one thread; every call is well under a millisecond.
 
     The file is held exclusively while open, so that no two servers run the same jobs; the system lets go of it when
-    the process ends in any way. Raises ConfigurationError when another server holds it, StorageError when it cannot
+    the process ends in any way. Raises Occupied when another server holds it, StorageError when it cannot
     be read or written.
     """
 
@@ -86,7 +86,7 @@ class Records:
             yield
         except sqlite3.OperationalError as exc:
             if "locked" in str(exc):
-                raise ConfigurationError(
+                raise Occupied(
                     f"Another engine server is using the job database {self._path}. "
                     "Stop that one, or give this one another data folder."
                 ) from exc

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,11 @@ from acestep_mcp.errors import ConfigurationError
 from acestep_mcp.loopback import is_loopback
 from acestep_mcp.queue.app import QueueOptions, serving
 from acestep_mcp.queue.certificates import identity
+from acestep_mcp.queue.device import held
+from acestep_mcp.queue.idle import Idle
 from acestep_mcp.queue.storage import storage_errors
+
+logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 2
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
@@ -30,28 +34,37 @@ _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the server listens, and where its files lie. Port 0 takes a free one; with `tls_folder` it speaks TLS."""
+    """Where the server listens, and where its files lie. Port 0 takes a free one; with `tls_folder` it speaks TLS.
+
+    `locks` is where the locks of devices lie, by default in a folder that all users of this machine share.
+    """
 
     host: str
     port: int
     folder: Path
     tls_folder: Path | None = None
+    locks: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A server that answers now: its address for callers, and, with TLS of our own, the authority they have to trust."""
+    """A server that answers now: its address for callers, its port, and, with TLS of our own, whom they have to trust."""
 
     address: str
+    port: int
     authority: Path | None
 
 
-def serve(engine: Engine, place: Place, options: QueueOptions, told: Callable[[Opened], None]) -> int:
-    """Serve until SIGTERM or SIGINT and return 128 + its number; `told` is called once, when the server answers.
+Told = Callable[[Opened], AbstractContextManager[None]]
 
+
+def serve(engine: Engine, place: Place, options: QueueOptions, told: Told, *, idle_exit: float | None = None) -> int:
+    """Serve until SIGTERM or SIGINT and return 128 + its number; 0 after `idle_exit` seconds that nobody asked for it.
+
+    `told` is entered once, when the server answers, and left when it does no more. The engine's device is ours alone.
     Off loopback this machine's names are allowed hosts too. Jobs that are not done stay in `options.database` for the
     next start. Raises ConfigurationError when others could reach it and there is no key, when the address cannot be
-    had, or when another server uses the database; StorageError.
+    had; Occupied when another server uses the database or the device; StorageError.
     """
     if not options.key and not is_loopback(place.host):
         raise ConfigurationError(
@@ -62,13 +75,24 @@ def serve(engine: Engine, place: Place, options: QueueOptions, told: Callable[[O
     tls = identity(place.tls_folder, _certified(options)) if place.tls_folder else None
 
     async def open_until_signal(listener: socket.socket) -> int:
-        opened = Opened(_address(place, options, listener), tls.authority if tls else None)
+        port = listener.getsockname()[1]
+        opened = Opened(_address(place, options, port), port, tls.authority if tls else None)
+        engage(opened.address)
         async with serving(engine, folder=place.folder, options=options) as app:
-            server = _Uvicorn(_config(app, tls.server if tls else None), lambda: told(opened))
-            await server.serve([listener])
+            idle = Idle(app, app.state.is_busy)
+            with ExitStack() as answering:
+                server = _Uvicorn(
+                    _config(idle, tls.server if tls else None),
+                    lambda: answering.enter_context(told(opened)),
+                    lambda: idle_exit is not None and idle.is_over(idle_exit),
+                )
+                await server.serve([listener])
+        if not server.ended_by:
+            logger.info("nobody asked for anything in %d s: this is the end", idle_exit)
+            return 0
         return 128 + server.ended_by
 
-    with closing(_listener(place)) as listener:
+    with held(engine.device, folder=place.locks) as engage, closing(_listener(place)) as listener:
         with storage_errors(place.folder):
             place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the files' names are all that guards them
         return anyio.run(open_until_signal, listener)
@@ -77,14 +101,18 @@ def serve(engine: Engine, place: Place, options: QueueOptions, told: Callable[[O
 class _Uvicorn(uvicorn.Server):
     """Ends on a signal without raising it once more: what is around the server still has to close in good order."""
 
-    def __init__(self, config: uvicorn.Config, answers: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, answers: Callable[[], None], is_over: Callable[[], bool]) -> None:
         super().__init__(config)
         self._answers = answers
+        self._is_over = is_over
         self.ended_by = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._answers()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._is_over()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -144,9 +172,9 @@ def _certified(options: QueueOptions) -> list[str]:
     return [name.strip("[]") for name in (*options.allowed_hosts, public) if name and name != "*"]
 
 
-def _address(place: Place, options: QueueOptions, listener: socket.socket) -> str:
+def _address(place: Place, options: QueueOptions, port: int) -> str:
     if options.public_url:
         return options.public_url.rstrip("/")
     host = socket.gethostname() if place.host in _EVERYWHERE else place.host.strip("[]")
     host = f"[{host}]" if ":" in host else host
-    return f"{'https' if place.tls_folder else 'http'}://{host}:{listener.getsockname()[1]}"
+    return f"{'https' if place.tls_folder else 'http'}://{host}:{port}"

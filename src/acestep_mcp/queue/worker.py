@@ -17,7 +17,7 @@ from acestep_mcp.errors import AceStepError, GenerationFailed
 from acestep_mcp.queue import results
 from acestep_mcp.queue.jobs import CANCELLED, Answer, Job
 from acestep_mcp.queue.line import Line
-from acestep_mcp.queue.options import Words, Writer
+from acestep_mcp.queue.options import QueueOptions, Words
 from acestep_mcp.queue.sources import Sources
 from acestep_mcp.queue.storage import Storage
 from acestep_mcp.queue.wire import answer_to
@@ -34,22 +34,39 @@ class Worker:
     A job is stopped by cancelling its scope: the thread sees that at the engine's next step.
     """
 
-    def __init__(self, engine: Engine, line: Line, storage: Storage, sources: Sources, writer: Writer) -> None:
+    def __init__(self, engine: Engine, line: Line, storage: Storage, sources: Sources, options: QueueOptions) -> None:
         self._engine = engine
         self._line = line
         self._storage = storage
         self._sources = sources
-        self._writer = writer
+        self._writer = options.writer
+        self._idle_unload = options.idle_unload
+        self._loaded = False
 
     async def run(self) -> None:
         """Work for ever."""
         while True:
-            job = await self._line.next()
+            job = await self._next()
             answer = CANCELLED
             with job.scope:
                 answer = await self._answer(job)
             self._line.finish(job, answer)
             await anyio.to_thread.run_sync(self._storage.clear, job.id)
+
+    async def _next(self) -> Job:
+        """The next job; the engine unloads when none comes for long. One that comes just then waits for that."""
+        if self._loaded and self._idle_unload is not None:
+            with anyio.move_on_after(self._idle_unload):
+                return await self._line.next()
+            await anyio.to_thread.run_sync(self._unload)
+        return await self._line.next()
+
+    def _unload(self) -> None:
+        self._loaded = False
+        try:
+            self._engine.unload()
+        except Exception:  # it is one job's end that must not end the others
+            logger.exception("the engine could not unload")
 
     async def _answer(self, job: Job) -> Answer:
         try:
@@ -88,6 +105,7 @@ class Worker:
     def _play(self, job: Job, request: Request, source: Source | None) -> Audio:
         """In the thread: let the engine work, telling each new step, until it gives the song."""
         last: Step | None = None
+        self._loaded = True
         with _closed_after(self._engine.generate(request, source)) as parts:
             for part in parts:
                 anyio.from_thread.check_cancelled()

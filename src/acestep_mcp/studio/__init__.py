@@ -23,7 +23,7 @@ from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.requests import Request
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose, costs, price, submit_options
+from acestep_mcp.studio.backends import Backends, Choice, choose, costs, may_be_local, price, submit_options
 from acestep_mcp.studio.estimate import length, seconds_left
 from acestep_mcp.studio.keep import ensure_writable
 from acestep_mcp.studio.previews import preview
@@ -132,7 +132,7 @@ class Studio:
         self._check_settings()
         endpoint = BY_TOOL[tool]
         request = endpoint.request.parse(arguments)
-        choice = choose(self.settings)
+        choice = await self._choice()
         await _sync(ensure_writable, self.settings.music_dir)
         job = await self._job(endpoint, request, choice, format_ or self.settings.format)
         limit = self.settings.max_spend_usd
@@ -140,6 +140,9 @@ class Studio:
         if not job.attached:
             self._go(job)
         return job
+
+    async def _choice(self) -> Choice:
+        return choose(self.settings, await self._backends.local() if may_be_local(self.settings) else None)
 
     def _check_settings(self) -> None:
         if self.settings.problems:
@@ -296,8 +299,17 @@ class Studio:
 
     # -- the state of things
 
+    async def _reached(self, choice: Choice) -> dict[str, Any]:
+        client = await self._backends.client(choice.name, choice.queue_url)
+        trouble = await client.reachable()
+        state = {"reachable": trouble is None, **({"trouble": trouble} if trouble else {})}
+        return {**state, "engine": self._backends.describe(choice.name)}
+
     async def status(self) -> dict[str, Any]:
-        """backend, why, cost, reachable, engine {name, model, version}, folders, version, spend, settings problems."""
+        """backend, why, cost, reachable, engine {name, model, version}, folders, version, spend, settings problems.
+
+        A local engine that does not run is not started for this; nothing is told of `reachable` and `engine` then.
+        """
         state: dict[str, Any] = {
             "version": __version__,
             "music_dir": str(self.settings.music_dir),
@@ -307,13 +319,11 @@ class Studio:
             "problems": list(self.settings.problems),
         }
         try:
-            choice = choose(self.settings)
+            choice = await self._choice()
             state |= {"backend": choice.name, "why": choice.why, "queue_url": choice.queue_url}
             state["cost"] = costs(self.settings, choice.name)
-            client = await self._backends.client(choice.name, choice.queue_url)
-            trouble = await client.reachable()
-            state |= {"reachable": trouble is None, **({"trouble": trouble} if trouble else {})}
-            state["engine"] = self._backends.describe(choice.name)
+            if not choice.starts:
+                state |= await self._reached(choice)
         except AceStepError as exc:
             state |= {"reachable": False, "trouble": exc.message}
         try:

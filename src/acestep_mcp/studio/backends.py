@@ -13,28 +13,73 @@ from acestep_mcp.studio.estimate import DEFAULT_LENGTH
 
 Name = Literal["fal", "engine", "draft"]
 
+LOCAL = "local:"
+"""Before an engine's name: the queue of this machine's own engine server, wherever it listens today."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A backend, in one sentence why it was taken, and its queue's address."""
+    """A backend, in one sentence why it was taken, and its queue's address. `starts`: it first has to be started."""
 
     name: Name
     why: str
     queue_url: str
+    starts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """An engine of this machine: its address if its server runs, and in half a sentence why it cannot be started."""
+
+    name: str
+    address: str | None = None
+    obstacle: str | None = None
+
+    @property
+    def can_be_had(self) -> bool:
+        return self.address is not None or self.obstacle is None
+
+    @property
+    def refusal(self) -> str:
+        return f"the local engine {self.name} cannot run here: {self.obstacle}"
+
+    def choice(self, because: str) -> Choice:
+        url = f"{LOCAL}{self.name}"
+        if self.address is not None:
+            return Choice("engine", f"{because}the local engine {self.name} runs at {self.address}", url)
+        words = f"{because}the local engine {self.name} can run here; it is started at the first song"
+        return Choice("engine", words, url, starts=True)
 
 
 class Backends(Protocol):
-    """Gives the client of a backend, opened once and kept; `queue_url` is the address a job was recorded with."""
+    """Gives the client of a backend, opened once and kept; `queue_url` is the address a job was recorded with.
+
+    That of a local engine is found anew each time, and the engine is started where it does not run.
+    """
 
     async def client(self, name: str, queue_url: str) -> QueueClient: ...
+
+    async def local(self) -> LocalEngine:
+        """What is known of this machine's own engine; starts nothing."""
+        ...
 
     def describe(self, name: str) -> dict[str, str | None]:
         """name, model and version of the engine behind a backend, as far as they are known here."""
         ...
 
 
-def choose(settings: Settings) -> Choice:
-    """The backend that the settings ask for. Raises ConfigurationError when what they ask for cannot be had."""
+def may_be_local(settings: Settings) -> bool:
+    """Whether `choose` needs to know of a local engine."""
+    if settings.engine_url is not None:
+        return False
+    return settings.backend == "engine" or (settings.backend == "auto" and settings.key is None)
+
+
+def choose(settings: Settings, local: LocalEngine | None = None) -> Choice:
+    """The backend that the settings ask for; `local` counts where `may_be_local`.
+
+    Raises ConfigurationError when what they ask for cannot be had.
+    """
     match settings.backend:
         case "fal":
             if settings.key is None:
@@ -43,19 +88,34 @@ def choose(settings: Settings) -> Choice:
                 )
             return Choice("fal", "ACESTEP_BACKEND is fal", FAL_QUEUE)
         case "engine":
-            if settings.engine_url is None:
-                raise ConfigurationError(
-                    "ACESTEP_BACKEND is engine, but ACESTEP_ENGINE_URL is not set. Set it to the engine's address, "
-                    "for example http://127.0.0.1:8765."
-                )
-            return Choice("engine", "ACESTEP_BACKEND is engine", settings.engine_url)
+            return _engine(settings, local)
         case "draft":
             return Choice("draft", "ACESTEP_BACKEND is draft", IN_PROCESS)
+        case "auto":
+            return _best(settings, local)
+
+
+def _best(settings: Settings, local: LocalEngine | None) -> Choice:
     if settings.engine_url is not None:
         return Choice("engine", "ACESTEP_ENGINE_URL is set", settings.engine_url)
     if settings.key is not None:
         return Choice("fal", "a fal key is set", FAL_QUEUE)
-    return Choice("draft", "neither an engine's address nor a fal key is set", IN_PROCESS)
+    nothing = "neither an engine's address nor a fal key is set"
+    if local and local.can_be_had:
+        return local.choice(f"{nothing}, and ")
+    return Choice("draft", f"{nothing}{f', and {local.refusal}' if local else ''}", IN_PROCESS)
+
+
+def _engine(settings: Settings, local: LocalEngine | None) -> Choice:
+    if settings.engine_url is not None:
+        return Choice("engine", "ACESTEP_BACKEND is engine", settings.engine_url)
+    if local and local.can_be_had:
+        return local.choice("ACESTEP_BACKEND is engine, and ")
+    raise ConfigurationError(
+        f"ACESTEP_BACKEND is engine, but ACESTEP_ENGINE_URL is not set{f', and {local.refusal}' if local else ''}. "
+        "Mend that, set ACESTEP_ENGINE_URL to an engine's address (for example http://127.0.0.1:8765), or take "
+        "another backend."
+    )
 
 
 def submit_options(settings: Settings) -> dict[str, str | float | bool]:

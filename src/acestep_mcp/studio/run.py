@@ -28,7 +28,7 @@ from acestep_mcp.library import Job, Progress, Status
 from acestep_mcp.library.jobs import LOG_LINES, Jobs
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.requests import Response
-from acestep_mcp.studio.backends import Backends
+from acestep_mcp.studio.backends import LOCAL, Backends
 from acestep_mcp.studio.keep import keep, part_of
 from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update, step_in
 
@@ -112,7 +112,7 @@ class Run:
         """Take the job up wherever it stands."""
         client = await self._backends.client(self._job.backend, self._job.queue_url)
         while True:
-            result = self._job.result or await self._generate(client)
+            result = self._result(client) or await self._generate(client)
             try:
                 return await self._keep(client, Response.model_validate(result))
             except QueueError as exc:
@@ -120,6 +120,13 @@ class Run:
                     raise
                 # The audio went with the process that drew it; the same seed makes the same song again.
                 await self._change(result=None, ticket=None, request={**self._job.request, "seed": result["seed"]})
+
+    def _result(self, client: QueueClient) -> dict[str, Any] | None:
+        """The answer that is on disk, unless it names a file by an address that the local engine has no more."""
+        result = self._job.result
+        if result and self._job.queue_url.startswith(LOCAL) and not client.host.is_queue_url(result["audio"]["url"]):
+            return None
+        return result
 
     async def _generate(self, client: QueueClient) -> dict[str, Any]:
         """Submit (unless that was done) and follow to the result, which is on disk when this returns."""

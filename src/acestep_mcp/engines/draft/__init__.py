@@ -28,6 +28,7 @@ class DraftEngine:
 
     name = "draft"
     version = VERSION
+    device = None
 
     def __init__(self, renderer: Renderer | None = None, *, keep_worker: bool = False) -> None:
         self._renderer: Renderer = renderer or available()
@@ -43,6 +44,10 @@ class DraftEngine:
         Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
         """
         return events(self._workers, request, source, self._renderer)
+
+    def unload(self) -> None:
+        """End a kept worker; the next song starts another."""
+        self._workers.rest()
 
     def close(self) -> None:
         """End a kept worker."""

@@ -59,11 +59,16 @@ class Workers:
                 return
         worker.end()
 
+    def rest(self) -> None:
+        """End the kept worker."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop()[1].end()
+
     def close(self) -> None:
         with self._lock:
             self._keep = False
-            while self._idle:
-                self._idle.pop()[1].end()
+        self.rest()
 
 
 def events(workers: Workers, request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:

@@ -1,0 +1,57 @@
+"""The engines that a server can be started with: how each is built, and whether it can run on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from acestep_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from acestep_mcp.engines import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A row of the table. Neither function is slow: what is heavy is imported and loaded by the first song.
+
+    `build` raises ConfigurationError when a person has to do something first. `obstacle` tells whether a server that
+    nobody asked for may be started: None when packages and weights are there, else half a sentence that follows
+    "cannot run here:" and says what is missing and what to do. `remark` says what the songs are, for people.
+    """
+
+    name: str
+    remark: str
+    build: Callable[[], Engine]
+    obstacle: Callable[[], str | None]
+
+
+def _draft() -> Engine:
+    from acestep_mcp.engines.draft import DraftEngine
+
+    return DraftEngine(keep_worker=True)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _ace_step_v1() -> Engine:
+    raise ConfigurationError(
+        "The engine ace-step-v1 is not built yet: this version serves only the draft engine. "
+        "Leave --engine out, or update acestep-mcp when a later version has it."
+    )
+
+
+def _ace_step_v1_obstacle() -> str | None:
+    return "it is not built yet in this version"
+
+
+OFFERED = {
+    offer.name: offer
+    for offer in (
+        Offer("draft", "a sketch, not ACE-Step", _draft, _nothing),
+        Offer("ace-step-v1", "ACE-Step v1, 3.5 B", _ace_step_v1, _ace_step_v1_obstacle),
+    )
+}
