@@ -36,14 +36,15 @@ MAY_KNOW = {
     "queue": GROUND | {"audio", "engines"},
     "client": GROUND | {"audio", "fetch"},
     "fetch": GROUND | {"audio"},
+    "local": GROUND | {"fetch"},
     "library": GROUND | {"audio"},
     "inputs": GROUND | {"audio", "library", "fetch", "settings"},
     "studio": GROUND | {"audio", "library", "inputs", "client", "fetch", "settings"},
     "assembly": GROUND
-    | {"keys", "audio", "library", "inputs", "client", "fetch", "settings", "studio", "queue", "engines"},
+    | {"keys", "audio", "library", "inputs", "client", "fetch", "settings", "studio", "queue", "engines", "local"},
     "server": GROUND | {"audio", "library", "inputs", "settings", "studio", "assembly"},
     "cli": GROUND
-    | {"keys", "audio", "library", "inputs", "settings", "studio", "assembly", "server", "engines", "queue"},
+    | {"keys", "audio", "library", "inputs", "settings", "studio", "assembly", "server", "engines", "queue", "local"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -63,7 +64,7 @@ ONLY_IN = {
 
 HEAVY = {
     "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.fetch", "acestep_mcp.queue", "acestep_mcp.engines",
-    "acestep_mcp.audio", "acestep_mcp.cli.app", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
+    "acestep_mcp.audio", "acestep_mcp.local", "acestep_mcp.cli.app", "filelock", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
     "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch",
 }  # fmt: skip
 

@@ -16,14 +16,20 @@ import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from acestep_mcp.errors import ConfigurationError, StorageError
+from acestep_mcp.patience import Patience
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio import Studio
+from acestep_mcp.studio.backends import LOCAL, LocalEngine
 
 if TYPE_CHECKING:
-    from acestep_mcp.client import QueueClient
+    from acestep_mcp.client import Host, QueueClient
     from acestep_mcp.engines import Engine
     from acestep_mcp.library.jobs import Jobs
+    from acestep_mcp.local import Local
     from acestep_mcp.queue.options import Fetch, Post, Words, Writer
+
+_NEAR = Patience(outage=3)
+"""For an engine on this machine: one that does not answer is gone, and is started again."""
 
 
 @asynccontextmanager
@@ -119,8 +125,9 @@ class Hosts:
         self._settings = settings
         self._jobs = jobs
         self._tasks = tasks
-        self._clients: dict[tuple[str, str], QueueClient] = {}
+        self._clients: dict[tuple[str, str | Host], QueueClient] = {}
         self._opening = anyio.Lock()
+        self._starting = anyio.Lock()
         self._closing = anyio.Event()
         self._draft: Engine | None = None
 
@@ -138,23 +145,50 @@ class Hosts:
                     await anyio.to_thread.run_sync(jobs.leave)
 
     async def client(self, name: str, queue_url: str) -> QueueClient:
+        place = await self._local_host(queue_url) if queue_url.startswith(LOCAL) else queue_url
         async with self._opening:
-            client = self._clients.get((name, queue_url))
+            client = self._clients.get((name, place))
             if client is None:
                 # In a task of its own: what is opened there is closed there, whichever job came first.
-                client = cast("QueueClient", await self._tasks.start(self._keep_open, name, queue_url))
-                self._clients[name, queue_url] = client
+                client = cast("QueueClient", await self._tasks.start(self._keep_open, name, place))
+                self._clients[name, place] = client
         return client
+
+    async def local(self) -> LocalEngine:
+        from acestep_mcp.engines.offered import OFFERED
+
+        name = self._settings.local_engine
+        running = await self._local(name).find()
+        obstacle = None if running else await anyio.to_thread.run_sync(OFFERED[name].obstacle)
+        return LocalEngine(name, running.address if running else None, obstacle)
+
+    def _local(self, name: str) -> Local:
+        from acestep_mcp.local import Idle, Local
+
+        settings = self._settings
+        return Local(name, settings.data_dir, Idle(settings.local_idle_unload, settings.local_idle_exit))
+
+    async def _local_host(self, queue_url: str) -> Host:
+        """Where the local engine answers now; it is started where it does not run."""
+        from acestep_mcp.client import Host
+        from acestep_mcp.engines.offered import OFFERED
+
+        name = queue_url.removeprefix(LOCAL)
+        if name not in OFFERED:
+            raise ConfigurationError(f"This job belongs to the engine {name!r}, which this version does not have.")
+        async with self._starting:
+            running = await self._local(name).running()
+        return Host.engine(running.address, running.key or self._settings.engine_key, patience=_NEAR)
 
     def describe(self, name: str) -> dict[str, str | None]:
         if name == "draft" and self._draft is not None:
             return {"name": self._draft.name, "model": self._draft.model, "version": self._draft.version}
         return {"name": name, "model": "ACE-Step" if name == "fal" else None, "version": None}
 
-    async def _keep_open(self, name: str, queue_url: str, *, task_status: TaskStatus[QueueClient]) -> None:
+    async def _keep_open(self, name: str, place: str | Host, *, task_status: TaskStatus[QueueClient]) -> None:
         with anyio.CancelScope() as scope:
             async with AsyncExitStack() as stack:
-                client = await self._embedded(stack) if name == "draft" else self._remote(name, queue_url)
+                client = await self._embedded(stack) if name == "draft" else self._remote(name, place)
                 await stack.enter_async_context(client)
                 # From here on, whoever cancels us, the hosts close after the last run and not before.
                 scope.shield = True
@@ -184,11 +218,13 @@ class Hosts:
         host = replace(Host.draft(), poll=(0.05, 0.25))
         return QueueClient(host, transport=in_process(app))
 
-    def _remote(self, name: str, queue_url: str) -> QueueClient:
+    def _remote(self, name: str, place: str | Host) -> QueueClient:
         from acestep_mcp.client import Host, QueueClient
 
+        if isinstance(place, Host):
+            return QueueClient(place)
         if name == "engine":
-            return QueueClient(Host.engine(queue_url, self._settings.engine_key, insecure=self._settings.insecure))
+            return QueueClient(Host.engine(place, self._settings.engine_key, insecure=self._settings.insecure))
         if self._settings.key is None:
             raise ConfigurationError("This job was submitted to fal, and there is no FAL_KEY now. Set it again.")
         return QueueClient(Host.fal(self._settings.key))

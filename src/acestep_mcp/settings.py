@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     engine_key: SecretStr | None = None
     key_file: Path | None = None
     """Holds the key of the host in use, and goes before the keys above: see `_with_key_file`."""
+    local_engine: Literal["ace-step-v1", "draft"] = "ace-step-v1"
+    """The engine that is started on this machine where no address is set."""
+    local_idle_unload: float = Field(300, gt=0, allow_inf_nan=False)
+    """Seconds without a song after which that engine frees its model."""
+    local_idle_exit: float = Field(1800, ge=1, allow_inf_nan=False)
+    """Seconds without a request after which it ends."""
     insecure: bool = False
     """Allow a key to travel over plain http off loopback."""
 
