@@ -71,6 +71,7 @@ def test_a_song_without_given_languages_is_read_in_the_chosen_ones(lyrics: Lyric
         ("tr", "İki 3. GÜN", "iki üçüncü gün"),
         ("hi", "3 रातें & 5%", "3 रातें & 5%"),
         ("ja", "3 Stars", "3 stars"),
+        ("ja", "カメラ", "kamera"),
         ("ar", "٣ نجوم", "ثلاثة نجوم"),
         ("fr", "cafe\u0301 \u00a0 \t noir", "café noir"),
         ("ko", "\u1109\u1161\u1105\u1161\u11bc", "salang"),

@@ -19,6 +19,7 @@ from acestep_mcp.engines.ace_step_v1.lyrics.late import package
 from acestep_mcp.engines.ace_step_v1.lyrics.tongues import CHINESE, COMMON, LETTERS, SOUNDS
 
 LATIN = tuple(COMMON)
+_WORDS = frozenset().union(*COMMON.values())
 LANGUAGES = (*LATIN, "ru", "ar", "zh", "ja", "ko", "hi")
 
 _SCRIPTS = {
@@ -111,15 +112,16 @@ def _known(letter: str, charset: str) -> bool:
 
 def _evidence(line: str) -> dict[str, float]:
     """How far each language is behind the one that fits the line best; nothing for a line of mere sounds."""
-    words = [word for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", line) if not SOUNDS.fullmatch(word)]
-    if not words:
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", line)
+    if all(SOUNDS.fullmatch(word) for word in words):
         return {}
+    words = [word for word in words if word in _WORDS or not SOUNDS.fullmatch(word)]
     text = " ".join(words)
     scores = {tongue: score / _HEAT for tongue, score in _identifier().rank(text)}
     foreign = Counter(letter for letter in text if letter > "\x7f" and letter.isalpha())
     for tongue in LATIN:
         scores[tongue] -= _FOREIGN_LETTER * sum(n for letter, n in foreign.items() if letter not in LETTERS[tongue])
-        scores[tongue] += _COMMON_WORD * sum(word in COMMON[tongue] for word in words)
+        scores[tongue] += _COMMON_WORD * sum(word in COMMON[tongue] for word in words if len(word) > 1)
     best = max(scores.values())
     return {tongue: max(score - best, -_FAR) for tongue, score in scores.items()}
 
