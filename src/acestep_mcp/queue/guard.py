@@ -18,7 +18,7 @@ from acestep_mcp.queue.wire import request_error
 TOKEN_LIFE = 3600
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 KEYS_PATH = "/.well-known/jwks.json"
-_PUBLIC_PATHS = frozenset({"/health", "/openapi.json", KEYS_PATH})
+_PUBLIC_PATHS = frozenset({"/", "/health", "/openapi.json", KEYS_PATH})
 
 
 class Guard:

@@ -89,7 +89,8 @@ def _schemas() -> dict[str, Any]:
     for endpoint in ENDPOINTS:
         fields = input_schema(endpoint.request)
         # Over the wire an unknown field is ignored, not refused.
-        schemas[endpoint.schema] = {key: value for key, value in fields.items() if key != "additionalProperties"}
+        fields = {key: value for key, value in fields.items() if key != "additionalProperties"}
+        schemas[endpoint.schema] = {"description": endpoint.description, **fields}
     return schemas | {"QueueStatus": _status(), "ValidationError": _validation_error()}
 
 

@@ -1,0 +1,257 @@
+// A person at the engine's page, in a real browser: node page_browser.mjs PLAN, answers with what was seen as JSON.
+import { createServer, request } from "node:http";
+
+import { chromium } from "playwright-core";
+
+const { scene, url, browser: executablePath, key, file, port } = JSON.parse(process.argv[2]);
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"];
+const browser = await chromium.launch({ executablePath, args });
+const saw = { elsewhere: [], broken: [] };
+
+async function open(address = url, context) {
+  context ??= await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  page.on("request", (asked) => {
+    if (!asked.url().startsWith(new URL(address).origin) && !asked.url().startsWith("data:")) saw.elsewhere.push(asked.url());
+  });
+  page.on("pageerror", (error) => saw.broken.push(error.message));
+  page.on("console", (said) => { if (/content security|refused to/i.test(said.text())) saw.broken.push(said.text()); });
+  await page.goto(address);
+  return page;
+}
+
+const studio = (page) => page.locator("#studio").waitFor();
+const choose = (page, name) => page.getByRole("radio", { name }).check();
+const card = (page, title) => page.locator(".song", { has: page.getByRole("heading", { name: title, exact: true }) });
+const fill = async (page, given) => {
+  for (const [label, value] of Object.entries(given)) await page.getByLabel(label, { exact: true }).fill(String(value));
+};
+const make = (page) => page.getByRole("button", { name: "Make the song" }).click();
+const state = (page, title, wanted) => page.waitForFunction(([title, wanted]) =>
+  [...document.querySelectorAll(".song")].some((one) => one.querySelector("h3").textContent === title && one.dataset.state === wanted),
+[title, wanted]);
+
+// The player of a song, once it can play; it is played for a moment.
+async function played(page, title) {
+  const audio = card(page, title).locator("audio");
+  await audio.waitFor();
+  return audio.evaluate(async (player) => {
+    player.preload = "auto";
+    while (player.readyState < 4) await new Promise((done) => player.addEventListener("canplaythrough", done, { once: true }));
+    await player.play();
+    while (player.currentTime === 0) await new Promise((done) => setTimeout(done, 20));
+    player.pause();
+    return { seconds: player.duration, src: player.src, error: player.error?.message ?? null };
+  });
+}
+
+const textOf = (page, title) => card(page, title).innerText();
+const song = async (page, title, more = {}) => {
+  await fill(page, { Tags: title, Duration: 6, ...more });
+  await make(page);
+  await state(page, title, "done");
+};
+
+const scenes = {
+  async song() {
+    const page = await open();
+    await studio(page);
+    const title = "lofi, <img src=x onerror=alert(1)>, piano";
+    await page.evaluate(() => {
+      window.seen = [];
+      new MutationObserver(() => {
+        for (const one of document.querySelectorAll(".song")) {
+          const bar = one.querySelector("progress");
+          window.seen.push([one.dataset.state, one.querySelector(".stage").textContent, bar.hasAttribute("value") ? bar.position : null]);
+        }
+      }).observe(document.getElementById("songs"), { subtree: true, childList: true, attributes: true, characterData: true });
+    });
+    await song(page, title, { Duration: 30, Lyrics: "[verse]\nRain on <b>the</b> window" });
+    saw.seen = await page.evaluate(() => window.seen);
+    saw.audio = await played(page, title);
+    saw.text = await textOf(page, title);
+    saw.lyrics = await card(page, title).locator("pre").textContent();
+    saw.images = await page.locator("#songs img, #songs b").count();
+    const link = card(page, title).getByRole("link", { name: "Download" });
+    const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+    saw.download = download.suggestedFilename();
+    saw.said = await page.getByRole("status").textContent();
+    saw.sketch = await page.locator("#sketch").isVisible();
+    await page.locator("#queue[data-is=idle]").waitFor();
+    await page.reload();
+    await state(page, title, "done");
+    saw.again = await played(page, title);
+    saw.kept = await page.evaluate(() => Object.values(localStorage).join());
+    await card(page, title).getByRole("button", { name: "Remove" }).click();
+    await page.reload();
+    await page.locator("#empty").waitFor();
+  },
+
+  async fields() {
+    const page = await open();
+    await studio(page);
+    const problem = (label) => page.getByLabel(label, { exact: true }).evaluate((input) => ({
+      invalid: input.ariaInvalid, focused: document.activeElement === input,
+      error: document.getElementById(input.getAttribute("aria-describedby").split(" ")[1]).innerText,
+    }));
+    await fill(page, { Duration: 3 });
+    await make(page);
+    await page.locator(".error:visible").first().waitFor();
+    saw.tags = await problem("Tags");
+    saw.duration = await problem("Duration");
+    await fill(page, { Tags: "piano", Duration: 6 });
+    saw.mended = [await problem("Tags"), await problem("Duration")];
+    await page.locator("#options summary").click();
+    await fill(page, { "Number of steps": 99 });
+    await page.locator("#options summary").click();
+    await make(page);
+    await page.locator("#more .error:visible").waitFor();
+    saw.steps = await problem("Number of steps");
+    saw.songs = await page.locator(".song").count();
+    saw.ways = [];
+    for (const radio of await page.locator("#ways input").all()) {
+      await radio.check();
+      const labels = await page.locator("#compose").evaluate((form) => [...form.querySelectorAll("input, select, textarea")]
+        .filter((one) => !one.labels?.length && !one.ariaLabel && one.ariaHidden !== "true").map((one) => one.outerHTML));
+      saw.ways.push({ id: await radio.inputValue(), title: await page.locator("#make-title").innerText(), labels,
+        fields: await page.locator("#compose [id^=field-]").evaluateAll((all) => all.map((one) => one.id.slice(6))) });
+    }
+  },
+
+  async cancel() {
+    const page = await open();
+    await studio(page);
+    const titles = ["first", "second", "third"];
+    for (const title of titles) {
+      await fill(page, { Tags: title, Duration: 240 });
+      await make(page);
+      await card(page, title).waitFor();
+    }
+    await card(page, "third").getByText("1 ahead in the line").waitFor();
+    await page.locator("#queue", { hasText: "Busy, 2 waiting" }).waitFor();
+    for (const title of titles.reverse()) {
+      await card(page, title).getByRole("button", { name: "Cancel" }).click();
+      await state(page, title, "cancelled");
+    }
+    saw.texts = await Promise.all(titles.map((title) => textOf(page, title)));
+    await card(page, "second").getByRole("button", { name: "Same settings" }).click();
+    saw.settings = [await page.getByLabel("Tags", { exact: true }).inputValue(), await page.getByLabel("Duration", { exact: true }).inputValue()];
+  },
+
+  async edits() {
+    const page = await open();
+    await studio(page);
+    await choose(page, "Audio inpaint");
+    await page.getByLabel("Sound file").setInputFiles(file);
+    await fill(page, { Tags: "strings", "Start time": 1, "End time": 3 });
+    await make(page);
+    await state(page, "strings", "done");
+    saw.inpainted = await played(page, "strings");
+    await card(page, "strings").getByRole("button", { name: "Use as source" }).click();
+    await choose(page, "Audio outpaint");
+    await choose(page, "A song from here");
+    await page.getByRole("combobox", { name: "Song from here" }).selectOption({ label: "strings" });
+    await fill(page, { Tags: "strings, longer", "Extend after duration": 4 });
+    await make(page);
+    await state(page, "strings, longer", "done");
+    saw.extended = await played(page, "strings, longer");
+    await card(page, "strings, longer").getByRole("button", { name: "Use as source" }).click();
+    await choose(page, "Audio to audio");
+    await choose(page, "A song from here");
+    await page.getByRole("combobox", { name: "Song from here" }).selectOption({ label: "strings, longer" });
+    saw.original = await page.getByLabel("Original tags").inputValue();
+    await page.getByLabel("Sound file").setInputFiles({ name: "no.wav", mimeType: "audio/wav", buffer: Buffer.from("no sound") });
+    await choose(page, "A file");
+    await fill(page, { Tags: "not from this" });
+    await make(page);
+    await state(page, "not from this", "failed");
+    saw.failed = await textOf(page, "not from this");
+  },
+
+  async key() {
+    const context = await browser.newContext(), page = await open(url, context);
+    await page.locator("#gate").waitFor();
+    saw.hidden = !(await page.locator("#studio").isVisible());
+    const enter = async (given) => { await fill(page, { Key: given }); await page.getByRole("button", { name: "Open" }).click(); };
+    await enter("not the key");
+    saw.refused = await page.locator("#key-error:visible").innerText();
+    await enter(key);
+    await studio(page);
+    await song(page, "private piano");
+    saw.audio = await played(page, "private piano");
+    saw.stored = await page.evaluate(() => ({ local: Object.values(localStorage), session: Object.values(sessionStorage) }));
+    await page.reload();
+    await state(page, "private piano", "done");
+    const other = await open(url, context); // another tab has the list, and not the key
+    await other.locator("#gate").waitFor();
+    saw.other = await other.locator("body").innerText();
+    await page.getByRole("button", { name: "Forget key" }).click();
+    await page.locator("#gate").waitFor();
+    await page.getByLabel("Remember it in this browser").check();
+    await enter(key);
+    await studio(page);
+    saw.remembered = await page.evaluate(() => Object.values(localStorage));
+    await studio(await open(url, context));
+    await page.getByRole("button", { name: "Forget key" }).click();
+    await page.locator("#gate").waitFor();
+    saw.forgotten = await page.evaluate(() => [...Object.values(localStorage), ...Object.values(sessionStorage)]);
+  },
+
+  async trouble() {
+    const page = await open();
+    await studio(page);
+    await page.route("**/status/stream*", (route) => route.abort());
+    await song(page, "polled");
+    await page.unroute("**/status/stream*");
+    saw.polled = await played(page, "polled");
+    await page.route("**/fal-ai/ace-step", (route) => route.abort());
+    await fill(page, { Tags: "lost" });
+    await make(page);
+    saw.unknown = await page.locator("#refusal:visible").innerText();
+    saw.songs = await page.locator(".song").count();
+    await page.route("**/health", (route) => route.abort());
+    await page.locator("#away:visible").waitFor();
+    saw.away = await page.locator("#queue").innerText();
+    await page.unroute("**/health");
+    await page.locator("#queue[data-is=idle]").waitFor();
+    saw.back = !(await page.locator("#away").isVisible());
+  },
+
+  // Behind a proxy that has the engine below a path, and asked for without the final slash.
+  async prefix() {
+    const proxy = createServer((asked, reply) => {
+      if (!asked.url.startsWith("/music")) {
+        saw.elsewhere.push(asked.url);
+        reply.writeHead(404).end();
+        return;
+      }
+      const target = new URL(asked.url.slice("/music".length) || "/", url);
+      asked.pipe(request(target, { method: asked.method, headers: asked.headers }, (answer) => {
+        reply.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(reply);
+      }).on("error", () => reply.destroy()));
+    });
+    await new Promise((done) => proxy.listen(port, "127.0.0.1", done));
+    for (const address of [`http://127.0.0.1:${port}/music`, url]) { // and past it, where the engine's own name differs
+      const page = await open(address);
+      await studio(page);
+      await choose(page, "Audio inpaint");
+      await page.getByLabel("Sound file").setInputFiles(file);
+      await fill(page, { Tags: "below", "Start time": 1, "End time": 3 });
+      await make(page);
+      await state(page, "below", "done");
+      (saw.audio ??= []).push(await played(page, "below"));
+    }
+    proxy.closeAllConnections();
+    proxy.close();
+  },
+};
+
+try {
+  await scenes[scene]();
+} finally {
+  await browser.close();
+}
+process.stdout.write(JSON.stringify(saw));
