@@ -12,7 +12,7 @@ from acestep_mcp.errors import ConfigurationError, InvalidRequest, NotFound, Spe
 from acestep_mcp.library import Status
 from acestep_mcp.requests import TextToAudio
 from acestep_mcp.settings import load
-from acestep_mcp.studio.backends import choose, costs
+from acestep_mcp.studio.backends import choose, costs, writer
 
 pytestmark = pytest.mark.anyio
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
@@ -256,6 +256,13 @@ async def test_status_tells_what_is_spent_today_and_what_may_be(monkeypatch):
         told = await studio.status()
     assert (told["backend"], told["spent_today_usd"], told["max_spend_usd"]) == ("draft", 0, 2)
     assert told["cost"] == costs(studio.settings, "draft")
+    assert told["writer"] == "the rules"
+
+
+def test_who_writes_for_prompts_is_told_for_the_host_in_use():
+    settings = load(llm_url="http://127.0.0.1:1/v1", llm_model="small-model")
+    assert writer(settings, "draft") == "the language model small-model, or the rules"
+    assert writer(settings, "fal") == writer(settings, "engine") == "the host's own"
 
 
 @pytest.mark.parametrize(("backend", "missing"), [("fal", "FAL_KEY"), ("engine", "ACESTEP_ENGINE_URL")])

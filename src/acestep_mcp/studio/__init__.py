@@ -23,7 +23,7 @@ from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.requests import Request
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose, costs, may_be_local, price, submit_options
+from acestep_mcp.studio.backends import Backends, Choice, choose, costs, may_be_local, price, submit_options, writer
 from acestep_mcp.studio.estimate import length, seconds_left
 from acestep_mcp.studio.keep import ensure_writable
 from acestep_mcp.studio.previews import preview
@@ -306,7 +306,7 @@ class Studio:
         return {**state, "engine": self._backends.describe(choice.name)}
 
     async def status(self) -> dict[str, Any]:
-        """backend, why, cost, reachable, engine {name, model, version}, folders, version, spend, settings problems.
+        """backend, why, cost, writer, reachable, engine {name, model, version}, folders, version, spend, settings problems.
 
         A local engine that does not run is not started for this; nothing is told of `reachable` and `engine` then.
         """
@@ -321,7 +321,7 @@ class Studio:
         try:
             choice = await self._choice()
             state |= {"backend": choice.name, "why": choice.why, "queue_url": choice.queue_url}
-            state["cost"] = costs(self.settings, choice.name)
+            state |= {"cost": costs(self.settings, choice.name), "writer": writer(self.settings, choice.name)}
             if not choice.starts:
                 state |= await self._reached(choice)
         except AceStepError as exc:

@@ -153,3 +153,10 @@ def costs(settings: Settings, backend: str) -> dict[str, Any]:
         "default_song_usd": round(rate * DEFAULT_LENGTH, 6),
         "basis": basis,
     }
+
+
+def writer(settings: Settings, backend: str) -> str:
+    """Who writes tags and lyrics for prompts there. A host has a writer of its own."""
+    if backend != "draft":
+        return "the host's own"
+    return f"the language model {settings.llm_model}, or the rules" if settings.llm_url else "the rules"
