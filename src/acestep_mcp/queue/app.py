@@ -26,6 +26,7 @@ from acestep_mcp.queue import wire
 from acestep_mcp.queue.guard import KEYS_PATH, Guard
 from acestep_mcp.queue.line import Line
 from acestep_mcp.queue.options import Prove, QueueOptions
+from acestep_mcp.queue.page import page
 from acestep_mcp.queue.proxy import Proxy
 from acestep_mcp.queue.records import Records
 from acestep_mcp.queue.signing import Signer
@@ -40,8 +41,8 @@ __all__ = ["QueueOptions", "serving"]
 
 _DEFAULTS = QueueOptions()
 KEY_NAME = "webhook-key"
-LEFTOVERS_KEPT = 3600
 LONGEST_CHALLENGE = 128
+LEFTOVERS_KEPT = 3600
 """Seconds before a file that no job names is taken for a leftover, however short the retention is."""
 
 Reply = Callable[[HttpRequest], Awaitable[Response]]
@@ -144,6 +145,7 @@ def _job_routes(tickets: Tickets) -> list[Route]:
 
 def _about_routes(engine: Engine, line: Line, webhooks: Webhooks | None, options: QueueOptions) -> list[Route]:
     routes = [
+        Route("/", page),
         Route("/health", _health(engine, line, options.prove)),
         Route("/openapi.json", _openapi(options)),
     ]
@@ -160,11 +162,11 @@ def _keys(signer: Signer) -> Reply:
 def _health(engine: Engine, line: Line, prove: Prove | None) -> Reply:
     async def health(http: HttpRequest) -> Response:
         about = {"engine": engine.name, "model": engine.model, "version": engine.version}
-        return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **about, **line.counts()})
-
         challenge = http.query_params.get("challenge", "")
         if prove and 0 < len(challenge) <= LONGEST_CHALLENGE:
             about["proof"] = prove(challenge, http.scope["server"][1])
+        return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **about, **line.counts()})
+
     return health
 
 
