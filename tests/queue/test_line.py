@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import anyio
 import pytest
+
+from acestep_mcp.queue.jobs import Answer, Job
+from acestep_mcp.queue.line import LOGS_AT_HAND, Line
+from acestep_mcp.queue.records import Records
+from acestep_mcp.requests import TextToAudio
 
 pytestmark = pytest.mark.anyio
 
@@ -121,3 +129,25 @@ async def test_answers_and_files_are_gone_when_their_time_is_over(embedded, tmp_
             while (await desk.get(ticket)).status_code != 404 or (await desk.http.get(url)).status_code != 404:
                 await anyio.sleep(0.02)
         assert list((tmp_path / "queue" / "files").iterdir()) == []
+
+
+async def test_the_log_of_an_old_job_is_kept_small_and_whole(tmp_path: Path):
+    records = Records(tmp_path / "jobs.sqlite3")
+    line, job = Line(records, limit=9), Job("fal-ai/ace-step", TextToAudio(tags="x"))
+    line.add(job)
+    await line.next()
+    for number in range(60):
+        line.log(job, f"rendering {number}/60")
+    line.finish(job, Answer(200, {}))
+    whole = list(job.lines)
+    line.forget(0)
+    assert job.packed is None, "those who watched it come for the rest now"
+    job.ended_at -= 2 * LOGS_AT_HAND
+    line.forget(0)
+    assert (job.logs, job.lines, len(whole)) == ([], whole, 60)
+    assert len(job.packed) < 2000
+    line.mark_told(job)
+    records.close()
+    with closing(Records(tmp_path / "jobs.sqlite3")) as later:
+        [again] = later.all()
+    assert again.lines == whole

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -78,7 +80,8 @@ class Terms:
 class Job:
     """Changed only on the event loop's thread, and only by the line that holds it.
 
-    `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority.
+    `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` are
+    the lines while they may grow; once they are `packed` it is empty, and `lines` has them.
     """
 
     endpoint: str
@@ -94,6 +97,7 @@ class Job:
     ended_at: float | None = None
     answer: Answer | None = None
     logs: list[dict[str, Any]] = field(default_factory=list)
+    packed: bytes | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -110,6 +114,17 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.state is State.ENDED
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The whole log so far."""
+        return self.logs if self.packed is None else json.loads(zlib.decompress(self.packed))
+
+    def pack(self) -> None:
+        """Make the log of an ended job small: it is seldom read again, and kept as long as the answer."""
+        if self.ended and self.packed is None:
+            self.packed = zlib.compress(json.dumps(self.logs).encode())
+            self.logs = []
 
     async def end(self) -> None:
         """Wait until it has ended."""

@@ -19,6 +19,8 @@ from acestep_mcp.queue.records import Records
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+LOGS_AT_HAND = 60
+"""Seconds after a job's end in which those who watched it come for the rest of its log."""
 POSITIONS_EVERY = 0.5
 """Seconds between two rounds of telling waiting jobs their new position."""
 
@@ -150,7 +152,10 @@ class Line:
             self._save(job)
 
     def forget(self, before: float) -> list[str]:
-        """Drop the jobs that ended before this time; returns the names of their files."""
+        """Drop the jobs that ended before this time; returns the names of their files. Of later ones the logs shrink."""
+        for job in self._jobs.values():
+            if job.ended_at is not None and job.ended_at < time.time() - LOGS_AT_HAND:
+                job.pack()
         old = [job for job in self._jobs.values() if job.ended_at is not None and job.ended_at < before]
         for job in old:
             self._records.forget(job.id)

@@ -115,7 +115,7 @@ def _row(job: Job) -> tuple[Any, ...]:
         int(job.told),
         job.ended_at,
         json.dumps(asdict(job.answer)) if job.answer else None,
-        json.dumps(job.logs) if job.ended else "[]",
+        json.dumps(job.lines) if job.ended else "[]",
     )
 
 

@@ -153,7 +153,7 @@ class Tickets:
 
     def _state(self, http: HttpRequest, job: Job, *, logs: bool, since: int = 0) -> dict[str, Any]:
         base = wire.base_of(http, self._options.public_url)
-        return wire.state_of(job, base, self._line.position(job), job.logs[since:] if logs else None)
+        return wire.state_of(job, base, self._line.position(job), job.lines[since:] if logs else None)
 
     def _result(self, http: HttpRequest, job: Job) -> Response:
         if job.answer is None:
@@ -167,7 +167,7 @@ class Tickets:
         while True:
             changed = job.changed
             state = self._state(http, job, logs=logs, since=seen)
-            seen = len(job.logs)
+            seen = len(job.lines)
             if state != last:
                 yield f"data: {wire.dumps(state)}\n\n"
                 last = state | ({"logs": []} if state.get("logs") else {})
