@@ -123,3 +123,28 @@ async def test_the_folder_of_a_job_is_gone_when_its_successor_runs(embedded, tmp
         await desk.end(await desk.submit())
         left = [path.name for path in (tmp_path / "queue" / "jobs").iterdir()]
     assert ticket["request_id"] not in left
+
+
+async def test_an_engine_without_work_unloads_and_the_next_job_works(embedded):
+    async with embedded(idle_unload=0.1) as desk:
+        await anyio.sleep(0.25)
+        assert not desk.engine.unloaded.is_set(), "nothing was loaded yet"
+        for _ in range(2):
+            held = await desk.submit(body={"tags": "hold"})
+            await desk.running()
+            await anyio.sleep(0.15)
+            assert not desk.engine.unloaded.is_set(), "a job runs"
+            desk.engine.release.set()
+            assert (await desk.end(held)).status_code == 200
+            assert await anyio.to_thread.run_sync(desk.engine.unloaded.wait, 5)
+            for event in (desk.engine.unloaded, desk.engine.release, desk.engine.started):
+                event.clear()
+
+
+async def test_an_engine_that_cannot_unload_goes_on_working(embedded):
+    async with embedded(idle_unload=0.01) as desk:
+        desk.engine.playing = True
+        desk.engine.unload = desk.engine.generate  # takes other arguments
+        for _ in range(2):
+            assert (await desk.end(await desk.submit())).status_code == 200
+            await anyio.sleep(0.05)
