@@ -8,6 +8,7 @@ import time
 from bisect import bisect_left, insort
 from collections.abc import Collection
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import anyio
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 LOGS_AT_HAND = 60
 """Seconds after a job's end in which those who watched it come for the rest of its log."""
+_PACKED_AT_ONCE = 100  # takes about 40 ms, in which nothing else is answered
 POSITIONS_EVERY = 0.5
 """Seconds between two rounds of telling waiting jobs their new position."""
 
@@ -153,9 +155,10 @@ class Line:
 
     def forget(self, before: float) -> list[str]:
         """Drop the jobs that ended before this time; returns the names of their files. Of later ones the logs shrink."""
-        for job in self._jobs.values():
-            if job.ended_at is not None and job.ended_at < time.time() - LOGS_AT_HAND:
-                job.pack()
+        quiet = time.time() - LOGS_AT_HAND
+        large = (job for job in self._jobs.values() if job.logs and job.ended_at is not None and job.ended_at < quiet)
+        for job in list(islice(large, _PACKED_AT_ONCE)):
+            job.pack()
         old = [job for job in self._jobs.values() if job.ended_at is not None and job.ended_at < before]
         for job in old:
             self._records.forget(job.id)
