@@ -54,6 +54,11 @@ class Codec:
             mel = windows.fine_decoded(self.autoencoder.decoder, piece.of(coarse))
             yield _resampled(self._voiced(mel), piece).cpu()
 
+    @staticmethod
+    def parts(latents: Tensor, window: int = WINDOW) -> int:
+        """How many parts `decode` will give."""
+        return -(-latents.shape[-1] // window)
+
     def _voiced(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [1, 2, 128, T] as a waveform [2, 512 T] at 44.1 kHz."""
         return self.vocoder((mel[0] * 0.5 + 0.5) * 14 - 11)[:, 0].float()
