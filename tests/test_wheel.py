@@ -29,6 +29,13 @@ def test_the_prompts_are_in_the_wheel(names: set[str]) -> None:
     assert prompts <= names
 
 
+def test_the_engines_page_is_in_the_wheel(names: set[str]) -> None:
+    source = REPOSITORY / "src"
+    files = {path.relative_to(source).as_posix() for path in (source / "acestep_mcp/queue/assets").iterdir()}
+    assert "acestep_mcp/queue/assets/page.html" in files
+    assert files <= names
+
+
 def test_every_module_and_the_type_mark_are_in_the_wheel(names: set[str]) -> None:
     source = REPOSITORY / "src"
     files = {path.relative_to(source).as_posix() for path in source.rglob("*.py")}

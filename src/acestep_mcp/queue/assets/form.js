@@ -5,7 +5,7 @@ const HINTS = {
   original_tags: "The source's own tags, as exactly as known. Filled in when it is a song from here.",
 };
 const values = kept(sessionStorage, KEPT.form, {}); // by field name, so that they outlive a change of endpoint
-const uploaded = new WeakMap(); // File -> its address: a second try sends it no second time
+let uploaded = new WeakMap(); // File -> its address: a second try sends it no second time
 let endpoints = []; // { id, name, title, about, fields: Map(name -> schema), required, shared }
 let chosen; // one of them
 let inputs = new Map(); // field name -> { box, read }
@@ -216,6 +216,7 @@ function complain(box, message = "") {
 function complainAll(refused) {
   const here = [...refused.fields].filter(([name]) => inputs.has(name));
   for (const [name, message] of here) complain(inputs.get(name).box, message);
+  if (refused.fields.has("audio_url")) uploaded = new WeakMap(); // a file may be gone from the engine by now: send it again
   if (!here.length) return say(at("refusal"), refused.message);
   if (here.some(([name]) => chosen.shared.has(name))) at("options").open = true;
   inputs.get(here[0][0]).box.querySelector("[aria-describedby]:not([hidden])").focus();
@@ -223,6 +224,7 @@ function complainAll(refused) {
 
 async function make() {
   const button = at("make"), body = {};
+  let trouble = "The file could not be sent to the engine. Nothing was asked of it yet: try again.";
   for (const { box } of inputs.values()) complain(box);
   say(at("refusal"), "");
   button.disabled = true;
@@ -233,11 +235,11 @@ async function make() {
       if (value !== undefined) body[name] = value;
     }
     button.textContent = "Asking…";
+    trouble = "The connection broke, and it is not known whether the engine got this. Look at its queue before asking again.";
     const { request_id } = await json("POST", chosen.id, body);
     add({ id: request_id, endpoint: chosen.id, asked: body, at: Date.now() });
   } catch (error) {
-    complainAll(error instanceof Refused ? error : new Refused(0, { detail:
-      "The connection broke, and it is not known whether the engine got this. Look at its queue before asking again." }));
+    complainAll(error instanceof Refused ? error : new Refused(0, { detail: trouble }));
   } finally {
     button.disabled = false;
     button.textContent = "Make the song";

@@ -143,7 +143,7 @@ function facts({ endpoint, asked, result, seconds }) {
   const known = endpoints.find((one) => one.id === endpoint), kind = known?.name ?? endpoint;
   const wanted = asked.duration ?? known?.fields.get("duration")?.default;
   const length = wanted ? clock(wanted) : "";
-  const made = seconds ? `made in ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s` : "";
+  const made = seconds ? `made in ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)}\u00a0s` : "";
   return [kind, result ? "" : length, result && `seed ${result.seed}`, made].filter(Boolean).join(" · ");
 }
 
@@ -158,7 +158,7 @@ function drawProgress(song, progress, stage) {
 
 function drawResult(song, part) {
   const { audio, tags, lyrics, seed, acestep } = song.result, address = BASE + beside(audio.url, "files/");
-  song.title = tags || song.title;
+  song.title = song.asked.prompt ?? tags;
   part("h3").textContent = song.title;
   show(part(".badge"), acestep?.engine === "draft");
   const player = part("audio");
@@ -170,7 +170,8 @@ function drawResult(song, part) {
   const sung = lyrics.trim() && !/^\[inst(rumental)?\]$/i.test(lyrics.trim());
   show(part(".words"), sung);
   part("pre").textContent = lyrics;
-  say(part(".notes"), (acestep?.notes ?? []).map(sentence).join(" "));
+  const written = song.title === tags ? [] : [`Tags: ${tags}`];
+  say(part(".notes"), [...(acestep?.notes ?? []).map(sentence), ...written].join(" "));
 }
 
 function tick() {
@@ -249,6 +250,7 @@ at("gate").addEventListener("submit", async (event) => {
 });
 at("forget").addEventListener("click", () => {
   for (const store of [sessionStorage, localStorage]) store.removeItem(KEPT.key);
+  sessionStorage.removeItem(KEPT.form);
   location.reload();
 });
 at("compose").addEventListener("submit", (event) => { event.preventDefault(); make(); });
@@ -257,4 +259,5 @@ at("compose").addEventListener("keydown", (event) => {
 });
 setInterval(tick, 1000);
 setInterval(() => document.hidden || lookAround(), 3000);
+document.addEventListener("visibilitychange", () => document.hidden || lookAround());
 lookAround();
