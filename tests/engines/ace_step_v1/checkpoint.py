@@ -1,0 +1,138 @@
+"""A checkpoint folder as the published one, small and with random weights: the real file names, parameter names, shapes."""
+
+import json
+import re
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
+
+from acestep_mcp.engines.ace_step_v1 import transformer, vocoder
+from acestep_mcp.engines.ace_step_v1.model import Denoiser
+from acestep_mcp.engines.ace_step_v1.names import places
+from acestep_mcp.engines.ace_step_v1.parity import parameter
+
+CONFIGS = Path(__file__).parent / "numbers" / "configs.json"
+TONGUES = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "ru", "cs", "nl", "ar", "zh-cn", "ja", "hu", "ko", "hi")
+LETTERS = "!'(),-.:;?abcdefghijklmnopqrstuvwxyz0123456789[] "
+CONVOLUTIONS = {
+    "proj_in.early_conv_layers.0.weight": (8, 16, 1),
+    "proj_in.early_conv_layers.2.weight": (-1, 1, 1),
+    "inverted_conv.conv.weight": (-1, 1),
+    "point_conv.conv.weight": (-1, 1),
+}
+"""How those published weights are shaped after their first dimension where ours are matrices."""
+
+
+def make_checkpoint(folder: Path, configs: dict | None = None) -> None:
+    """The four folders of the model and, beside them, `vocab.json` for lyrics."""
+    configs = configs or json.loads(CONFIGS.read_text(encoding="utf-8"))
+    weights = {
+        "ace_step_transformer/diffusion_pytorch_model": denoiser_weights(configs["ace_step_transformer"]),
+        "music_dcae_f8c8/diffusion_pytorch_model": autoencoder_weights(configs["music_dcae_f8c8"]),
+        "music_vocoder/diffusion_pytorch_model": vocoder_weights(configs["music_vocoder"]),
+        "umt5-base/model": text_weights(configs["umt5-base"]),
+    }
+    for name, tensors in weights.items():
+        file = folder / f"{name}.safetensors"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, file, metadata={"format": "pt"})
+        config = json.dumps(configs[file.parent.name])
+        (file.parent / "config.json").write_text(config, encoding="utf-8")
+    make_tokenizer(folder / "umt5-base", configs["umt5-base"]["vocab_size"])
+    make_vocabulary(folder / "vocab.json")
+
+
+def denoiser_weights(config: dict) -> dict[str, torch.Tensor]:
+    """Everything inference reads, and what it never does."""
+    with torch.device("meta"):
+        module = Denoiser(transformer.Config.read(config))
+    shapes = {name: published(name, part.shape) for name, part in places(module)}
+    shapes |= unused_shapes(config)
+    return {name: parameter(name, torch.Size(shape)) for name, shape in shapes.items()}
+
+
+def published(name: str, shape: torch.Size) -> tuple[int, ...]:
+    for end, after in CONVOLUTIONS.items():
+        if name.endswith(end):
+            return (shape[0], *(shape[1] if size == -1 else size for size in after))
+    return tuple(shape)
+
+
+def unused_shapes(config: dict) -> dict[str, tuple[int, ...]]:
+    width = config["inner_dim"]
+    shapes = {}
+    for block in range(config["num_layers"]):
+        for layer in ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"):
+            name = f"transformer_blocks.{block}.cross_attn.{layer}"
+            shapes |= {f"{name}.weight": (width, width), f"{name}.bias": (width,)}
+    for number, last in enumerate(config["ssl_latent_dims"]):
+        sizes = (width, 2 * width, 2 * width, last)
+        for layer in range(3):
+            name = f"projectors.{number}.{2 * layer}"
+            shapes |= {f"{name}.weight": (sizes[layer + 1], sizes[layer]), f"{name}.bias": (sizes[layer + 1],)}
+    return shapes
+
+
+def autoencoder_weights(config: dict) -> dict[str, torch.Tensor]:
+    from diffusers import AutoencoderDC
+
+    with torch.device("meta"):
+        module = AutoencoderDC(**{name: value for name, value in config.items() if not name.startswith("_")})
+    return {name: parameter(name, part.shape) for name, part in places(module)}
+
+
+def vocoder_weights(config: dict) -> dict[str, torch.Tensor]:
+    """The head's weights as pairs of length and direction."""
+    with torch.device("meta"):
+        module = vocoder.Vocoder(vocoder.Config.read(config))
+    weights = {}
+    for name, part in places(module):
+        if re.fullmatch(r"head\..*\.weight", name):
+            length = torch.Size((part.shape[0], *[1] * (part.dim() - 1)))
+            weights[f"{name}_g"] = parameter(f"{name}_g", length)
+            weights[f"{name}_v"] = parameter(f"{name}_v", part.shape)
+        else:
+            weights[name] = parameter(name, part.shape)
+    return weights
+
+
+def text_weights(config: dict) -> dict[str, torch.Tensor]:
+    from transformers import UMT5Config, UMT5EncoderModel
+
+    with torch.device("meta"):
+        module = UMT5EncoderModel(UMT5Config(**config))
+    return {name: parameter(name, part.shape) for name, part in places(module)}
+
+
+def make_tokenizer(folder: Path, size: int) -> None:
+    """A unigram tokenizer of single letters that ends each text with </s>, as T5's do."""
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -10.0), ("▁", -2.0)]
+    pieces += [(letter, -3.0) for letter in LETTERS if letter.strip()]
+    pieces += [(f"▁{number}", -4.0) for number in range(size - len(pieces))]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.add_special_tokens(["<pad>", "</s>", "<unk>"])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    config = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "model_max_length": 512, **names}
+    for file, told in (("tokenizer_config.json", config), ("special_tokens_map.json", names)):
+        (folder / file).write_text(json.dumps(told), encoding="utf-8")
+
+
+def make_vocabulary(file: Path) -> None:
+    """Letters alone, but the ids that count as in the real one: [SPACE] is 2, [START] 261."""
+    first = ["[STOP]", "[UNK]", "[SPACE]", *(letter for letter in LETTERS if letter.strip())]
+    first += [f"<{number}>" for number in range(261 - len(first))]
+    marks = [f"[{tongue}]" for tongue in TONGUES]
+    vocabulary = {token: number for number, token in enumerate([*first, "[START]", *marks])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens(
+        [AddedToken(token, normalized=False) for token in ("[STOP]", "[UNK]", "[SPACE]", "[START]", *marks)]
+    )
+    tokenizer.save(str(file))
