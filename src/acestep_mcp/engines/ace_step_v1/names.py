@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -37,35 +38,52 @@ _RENAMED = (
     (r"^conditions\.", ""),
     (r"\.(w_[12])\.", r".feed_forward.\1."),
 )
-_FUSED = re.compile(r"\.to_(qkv|kv)\.")
+_FUSED = re.compile(r"\.to_(qkv|kv|q)\.")
+
+
+class Place(NamedTuple):
+    """A published parameter: its name and shape, and the part of ours that it fills, in its own order."""
+
+    name: str
+    shape: torch.Size
+    into: Tensor
 
 
 def fill(module: nn.Module, read: Read) -> None:
     """Give every parameter of a module its published value; what inference never needs is never read."""
     with torch.no_grad():
-        for name, into in places(module):
+        for name, shape, into in places(module):
             if isinstance(module, Vocoder) and name.startswith("head.") and name.endswith(".weight"):
-                value = _folded(name, into.shape, read)
+                value = _folded(name, shape, read)
             else:
-                value = read(name, into.shape)
+                value = read(name, shape)
             into.copy_(value.reshape(into.shape))
 
 
-def places(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Each published name and the part of our parameters that it fills."""
+def places(module: nn.Module) -> Iterator[Place]:
+    """Where each published parameter that inference needs goes."""
     for name, parameter in module.named_parameters():
-        if not isinstance(module, Denoiser):
-            yield name, parameter.data
-            continue
-        published = name
-        for pattern, replacement in _RENAMED:
-            published = re.sub(pattern, replacement, published)
-        fused = _FUSED.search(published)
-        letters = fused[1] if fused else ""
-        for letter, part in zip(letters, parameter.data.chunk(max(1, len(letters))), strict=False):
-            yield _FUSED.sub(f".to_{letter}.", published), part
-        if not fused:
-            yield published, parameter.data
+        if isinstance(module, Denoiser):
+            yield from _denoiser(name, parameter.data, module.config.attention_head_dim)
+        else:
+            yield Place(name, parameter.shape, parameter.data)
+
+
+def _denoiser(name: str, into: Tensor, head: int) -> Iterator[Place]:
+    for pattern, replacement in _RENAMED:
+        name = re.sub(pattern, replacement, name)
+    fused = _FUSED.search(name)
+    if not fused:
+        yield Place(name, into.shape, into)
+        return
+    for letter, part in zip(fused[1], into.chunk(len(fused[1])), strict=True):
+        turned = part if letter == "v" else _even_first(part, head)
+        yield Place(_FUSED.sub(f".to_{letter}.", name), part.shape, turned)
+
+
+def _even_first(part: Tensor, head: int) -> Tensor:
+    """Rows that lie with each head's even channels before its odd ones, in the published order (see `rotate`)."""
+    return part.unflatten(0, (-1, 2, head // 2)).transpose(1, 2)
 
 
 def _folded(name: str, shape: torch.Size, read: Read) -> Tensor:

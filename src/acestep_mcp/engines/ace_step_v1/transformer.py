@@ -18,6 +18,8 @@ WEAKENED = 0.01
 """Factor on the query projections of a weakened prediction."""
 WEAKENED_BLOCKS = range(15, 20)
 _TIME_WIDTH = 256
+_FRAMES = 16
+"""Frames of the feed-forward that a processor works on at a time."""
 _PATCH_WIDTH = 256
 """Channels of the patch embedding for each channel of the latents."""
 
@@ -49,21 +51,31 @@ class Config:
 
 
 def rotary_table(length: int, width: int, theta: float, device: torch.device | None = None) -> Tensor:
-    """Cosines and signed sines, [2, length, 1, width], float32.
+    """Cosines and sines, [2, length, 1, width], float32, for heads whose even channels come first.
 
-    The angles are the two halves repeated although pairs are interleaved: the weights were trained with that. The
-    sign of the pair's rotation is in the sines, so that rotating is one multiplication and one addition.
+    The published angles are two equal halves although the rotation is of neighbours, so both channels of a pair turn
+    by angles of their own: the weights were trained with that.
     """
     frequencies = 1.0 / theta ** (torch.arange(0, width, 2, device=device, dtype=torch.float32) / width)
     angles = torch.outer(torch.arange(length, device=device, dtype=torch.float32), frequencies).repeat(1, 2)
-    sign = torch.tensor([-1.0, 1.0], device=device).repeat(width // 2)
-    return torch.stack((angles.cos(), angles.sin() * sign))[:, :, None]
+    angles = torch.cat((angles[:, 0::2], angles[:, 1::2]), dim=1)
+    return torch.stack((angles.cos(), angles.sin()))[:, :, None]
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn x [B, T, heads, width] by its position, in float32."""
-    swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
-    return torch.addcmul(x * table[0], swapped, table[1])
+    """Turn x [B, T, heads, width] by its position: [B, heads, T, width], float32.
+
+    Our query and key projections put the even channels of a head before the odd ones (`names.places` sees to it):
+    halves are turned in a quarter of the time that neighbours take, and no product notices.
+    """
+    (cos_even, cos_odd), (sin_even, sin_odd) = (part.chunk(2, dim=-1) for part in table)
+    even, odd = x.chunk(2, dim=-1)
+    batch, length, heads, width = x.shape
+    turned = torch.empty(batch, heads, length, width, dtype=torch.float32, device=x.device)
+    first, second = turned.transpose(1, 2).chunk(2, dim=-1)
+    torch.mul(even, cos_even, out=first).addcmul_(odd, sin_even, value=-1)
+    torch.mul(odd, cos_odd, out=second).addcmul_(even, sin_odd)
+    return turned
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -86,10 +98,9 @@ class LinearAttention(nn.Module):
         A factor on the queries would cancel between numerator and denominator, so weakening has no place here.
         """
         q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        q, k = rotate(q, table).relu_(), rotate(k, table).relu_()
+        q, k, v = rotate(q, table).relu_(), rotate(k, table).relu_(), v.transpose(1, 2).float()
         if frames is not None:
-            k = k * frames[..., None]
-        q, k, v = (each.transpose(1, 2).float() for each in (q, k, v))
+            k = k * frames[:, None]
         out = q @ (k.transpose(-1, -2) @ v)
         out = out / (q @ k.sum(-2)[..., None] + 1e-15)
         return self.to_out(out.transpose(1, 2).flatten(2).to(x.dtype))
@@ -107,17 +118,16 @@ class CrossAttention(nn.Module):
 
     def keys_values(self, condition: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
         k, v = self.to_kv(condition).unflatten(-1, (2, self.heads, -1)).unbind(2)
-        return rotate(k, table).to(v.dtype).transpose(1, 2), v.transpose(1, 2).contiguous()
+        return rotate(k, table).to(v.dtype), v.transpose(1, 2).contiguous()
 
     def forward(
         self, x: Tensor, table: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor, strength: Tensor | None
     ) -> Tensor:
         """`strength` [B, 1, 1, 1] is the factor on each item's queries."""
-        q = self.to_q(x).unflatten(-1, (self.heads, -1))
-        q = rotate(q, table)
+        q = rotate(self.to_q(x).unflatten(-1, (self.heads, -1)), table)
         if strength is not None:
-            q = q * strength
-        out = F.scaled_dot_product_attention(q.to(x.dtype).transpose(1, 2), *keys_values, attn_mask=mask)
+            q *= strength
+        out = F.scaled_dot_product_attention(q.to(x.dtype), *keys_values, attn_mask=mask)
         return self.to_out(out.transpose(1, 2).flatten(2))
 
 
@@ -132,11 +142,30 @@ class FeedForward(nn.Module):
         self.narrow = nn.Linear(hidden, config.inner_dim, bias=False)
 
     def forward(self, x: Tensor, frames: Tensor | None) -> Tensor:
-        x = F.silu(self.widen(x), inplace=True)
+        wide = F.linear(x, self.widen.weight)
+        if x.device.type != "cpu":
+            return self.narrow(self._gated(wide, frames, 0, x.shape[1]))
+        # A processor's cache holds a few frames of the widened song; its memory is ten times slower.
+        gated = wide.new_empty(*wide.shape[:2], wide.shape[2] // 2)
+        for first in range(0, x.shape[1], _FRAMES):
+            last = min(first + _FRAMES, x.shape[1])
+            gated[:, first:last] = self._gated(wide, frames, first, last)
+        return self.narrow(gated)
+
+    def _gated(self, wide: Tensor, frames: Tensor | None, first: int, last: int) -> Tensor:
+        """The frames `first` to `last`; the convolution as three products, which fuse and need no other layout."""
+        begin, end = max(0, first - 1), min(last + 1, wide.shape[1])
+        x = F.silu(wide[:, begin:end] + self.widen.bias)
         if frames is not None:
-            x = x * frames
-        value, gate = self.mix(x.transpose(1, 2)).transpose(1, 2).chunk(2, dim=-1)
-        return self.narrow(value * F.silu(gate))
+            x = x * frames[:, begin:end]
+        before, here, after = self.mix.weight[:, 0].unbind(1)
+        bias = self.mix.bias
+        assert bias is not None
+        mixed = torch.addcmul(bias, x[:, first - begin : last - begin], here)
+        mixed[:, int(begin == first) :].addcmul_(x[:, : last - 1 - begin], before)
+        mixed[:, : end - 1 - first].addcmul_(x[:, first + 1 - begin :], after)
+        value, gate = mixed.chunk(2, dim=-1)
+        return value * F.silu(gate)
 
 
 @dataclass(frozen=True, slots=True)

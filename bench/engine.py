@@ -1,0 +1,103 @@
+"""One guided step of the ACE-Step engine beside its bare matrix products.
+
+    python bench/engine.py [PAIRS] [--layers 6] [--width 1280] [--seconds 60] [--threads 2]
+
+Three predictions (everything, the weakened one, tags alone) run as one batch of 60 s of audio in float32 on the CPU.
+The floor does the same matrix products on tensors of the same shapes and nothing else; cross-attention's keys and
+values are cached in both and not counted. Both take turns; the figure is the median of the pairs' ratios.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+from torch.nn import functional as F
+
+from acestep_mcp.engines.ace_step_v1.parity import parameter
+from acestep_mcp.engines.ace_step_v1.sampling import frames
+from acestep_mcp.engines.ace_step_v1.transformer import Config, Transformer
+
+PREDICTIONS = 3
+CONDITION = 300
+"""Tokens of the condition: a speaker, some tags, a page of lyrics."""
+
+
+def model_of(given):
+    heads = given.width // 128
+    config = Config(num_layers=given.layers, inner_dim=given.width, num_attention_heads=heads, attention_head_dim=128)
+    model = Transformer(config).eval()
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            value.copy_(parameter(name, value.shape))
+    return model
+
+
+def floor_of(model, context, length):
+    """The matrix products of a step, in its order."""
+    config = model.config
+    width, heads = config.inner_dim, config.num_attention_heads
+    x = torch.randn(PREDICTIONS, length, width)
+    hidden = torch.randn(PREDICTIONS, length, int(width * config.mlp_ratio))
+    qkv = torch.randn(3, PREDICTIONS, heads, length, 128)
+    out = torch.randn(PREDICTIONS, length, width)
+    patch = model.patch
+    raw, wide = torch.randn(PREDICTIONS, length, 128), torch.randn(PREDICTIONS, length, 2048)
+
+    def run():
+        F.linear(raw, patch.project.weight)
+        F.linear(wide, patch.narrow.weight)
+        for block, (keys, values) in zip(model.blocks, context.keys_values, strict=True):
+            F.linear(x, block.attn.to_qkv.weight)
+            q, k, v = qkv
+            q @ (k.transpose(-1, -2) @ v)
+            F.linear(out, block.attn.to_out.weight)
+            F.linear(x, block.cross_attn.to_q.weight)
+            (q @ keys.transpose(-1, -2)) @ values
+            F.linear(out, block.cross_attn.to_out.weight)
+            F.linear(x, block.ff.widen.weight)
+            F.linear(hidden, block.ff.narrow.weight)
+        F.linear(x, model.final.weight)
+
+    return run
+
+
+def seconds_of(run):
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="?", type=int, default=9)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    length = frames(given.seconds)
+    model = model_of(given)
+    latents = torch.randn(PREDICTIONS, 8, 16, length)
+    timestep = torch.full((PREDICTIONS,), 500.0)
+    with torch.inference_mode():
+        condition = torch.randn(PREDICTIONS, CONDITION, given.width)
+        mask = torch.ones(PREDICTIONS, CONDITION)
+        context = model.context(condition, mask, length, torch.tensor([False, True, False]))
+        floor = floor_of(model, context, length)
+
+        def step():
+            model(latents, timestep, context)
+
+        for run in (step, floor):
+            run()
+        pairs = [(seconds_of(step), seconds_of(floor)) for _ in range(given.pairs)]
+    for ours, bare in pairs:
+        print(f"step {ours:.3f} s   products {bare:.3f} s   ratio {ours / bare:.3f}")
+    ratio = statistics.median(ours / bare for ours, bare in pairs)
+    print(f"median ratio {ratio:.3f} ({given.layers} layers of width {given.width}, {length} frames, torch {torch.__version__})")
+
+
+if __name__ == "__main__":
+    main()
