@@ -104,6 +104,7 @@ def test_a_song_made_through_an_engine_with_a_key(engine, environment, tmp_path)
     second = command(environment, *ENGINE[3:])
     assert (second.returncode, second.stdout) == (1, "")
     assert "Another engine server" in second.stderr
+    assert f"answers at {running.address}, process id {running.process.pid}" in second.stderr
     port = running.address.rpartition(":")[2]
     taken = command(environment, "engine", "--port", port, "--data-dir", str(Path(environment["HOME"]) / "other"))
     assert taken.returncode == 1

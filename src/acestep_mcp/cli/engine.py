@@ -57,12 +57,15 @@ def engine(**given: Any) -> int:
     try:
         return _serve(offer, _options(given, settings, folder), given, settings, folder)
     except Occupied as exc:
-        from acestep_mcp.local import OCCUPIED
+        from acestep_mcp.local import OCCUPIED, read
 
-        if not given["detached"]:
+        if given["detached"]:
+            click.echo(f"Error: {exc.message}", err=True)
+            return OCCUPIED
+        other = read(folder)
+        if other is None or other.address in exc.message:
             raise
-        click.echo(f"Error: {exc.message}", err=True)
-        return OCCUPIED
+        raise Occupied(f"{exc.message} It answers at {other.address}, process id {other.pid}.") from exc
 
 
 def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:
