@@ -48,7 +48,7 @@ def denoiser_weights(config: dict) -> dict[str, torch.Tensor]:
     """Everything inference reads, and what it never does."""
     with torch.device("meta"):
         module = Denoiser(transformer.Config.read(config))
-    shapes = {name: published(name, part.shape) for name, part in places(module)}
+    shapes = {place.name: published(place.name, place.shape) for place in places(module)}
     shapes |= unused_shapes(config)
     return {name: parameter(name, torch.Size(shape)) for name, shape in shapes.items()}
 
@@ -80,7 +80,7 @@ def autoencoder_weights(config: dict) -> dict[str, torch.Tensor]:
 
     with torch.device("meta"):
         module = AutoencoderDC(**{name: value for name, value in config.items() if not name.startswith("_")})
-    return {name: parameter(name, part.shape) for name, part in places(module)}
+    return {place.name: parameter(place.name, place.shape) for place in places(module)}
 
 
 def vocoder_weights(config: dict) -> dict[str, torch.Tensor]:
@@ -88,13 +88,13 @@ def vocoder_weights(config: dict) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
         module = vocoder.Vocoder(vocoder.Config.read(config))
     weights = {}
-    for name, part in places(module):
+    for name, shape, _ in places(module):
         if re.fullmatch(r"head\..*\.weight", name):
-            length = torch.Size((part.shape[0], *[1] * (part.dim() - 1)))
+            length = torch.Size((shape[0], *[1] * (len(shape) - 1)))
             weights[f"{name}_g"] = parameter(f"{name}_g", length)
-            weights[f"{name}_v"] = parameter(f"{name}_v", part.shape)
+            weights[f"{name}_v"] = parameter(f"{name}_v", shape)
         else:
-            weights[name] = parameter(name, part.shape)
+            weights[name] = parameter(name, shape)
     return weights
 
 
@@ -103,7 +103,7 @@ def text_weights(config: dict) -> dict[str, torch.Tensor]:
 
     with torch.device("meta"):
         module = UMT5EncoderModel(UMT5Config(**config))
-    return {name: parameter(name, part.shape) for name, part in places(module)}
+    return {place.name: parameter(place.name, place.shape) for place in places(module)}
 
 
 def make_tokenizer(folder: Path, size: int) -> None:
