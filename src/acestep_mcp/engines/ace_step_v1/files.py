@@ -47,13 +47,15 @@ _LONGEST_HEADER = 100 << 20
 class Options:
     """What is loaded, and where to.
 
-    `weights` is a whole folder as `found` gives it. `device` is a name as PyTorch knows it or "auto"; `dtype`
+    `weights` and `vocabulary` are what a person named; None is looked for (`data_dir` holds the vocabulary that was
+    downloaded). `device` is a name as PyTorch knows it or "auto"; `dtype`
     "bfloat16", "float16", "float32" or None, the device's usual one. `offload` keeps on the device only what computes.
     `quantize` is None or "int8"; `loras` are adapters and their weights.
     """
 
-    weights: Path
-    vocabulary: Path
+    data_dir: Path
+    weights: Path | None = None
+    vocabulary: Path | None = None
     device: str = "auto"
     dtype: str | None = None
     offload: bool = False
@@ -61,14 +63,13 @@ class Options:
     loras: tuple[tuple[Path, float], ...] = ()
 
 
-def obstacle(weights: Path | None, vocabulary: Path | None, data_dir: Path) -> str | None:
+def obstacle(options: Options) -> str | None:
     """What keeps the engine from starting by itself, as half a sentence after "cannot run here:"; None is nothing."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         return f"it needs the Python packages {', '.join(missing)}: pip install acestep-mcp[engine]"
     try:
-        found(weights)
-        lyric_vocabulary(vocabulary, weights, data_dir)
+        lyric_vocabulary(options, found(options.weights))
     except ConfigurationError as exc:
         return exc.message.rstrip(".")
     return None
@@ -116,19 +117,15 @@ def snapshot(cache: Path | None = None) -> Path:
     return cache / f"models--{REPOSITORY.replace('/', '--')}" / "snapshots" / REVISION
 
 
-def lyric_vocabulary(given: Path | None, weights: Path | None, data_dir: Path) -> Path:
+def lyric_vocabulary(options: Options, weights: Path) -> Path:
     """The lyric vocabulary's file: the one given and no other, else beside the weights, else the one downloaded."""
-    if given is not None:
-        if given.is_file():
-            return given
-        raise ConfigurationError(f"the lyric vocabulary {given} is not there: correct --vocab or ACESTEP_LYRIC_VOCAB.")
-    beside = weights / VOCABULARY if weights else None
-    for file in (beside, kept_vocabulary(data_dir)):
-        if file and file.is_file():
+    named, kept = options.vocabulary, kept_vocabulary(options.data_dir)
+    for file in (named,) if named else (weights / VOCABULARY, kept):
+        if file.is_file():
             return file
-    raise ConfigurationError(
-        f"the lyric vocabulary {kept_vocabulary(data_dir)} is not there: {DOWNLOAD}, or name one with --vocab."
-    )
+    if named:
+        raise ConfigurationError(f"the lyric vocabulary {named} is not there: correct --vocab or ACESTEP_LYRIC_VOCAB.")
+    raise ConfigurationError(f"the lyric vocabulary {kept} is not there: {DOWNLOAD}, or name one with --vocab.")
 
 
 def kept_vocabulary(data_dir: Path) -> Path:
@@ -148,7 +145,7 @@ def _problem(file: Path) -> str | None:
         return "is missing"
     except OSError as exc:
         return f"cannot be read ({exc.strerror or exc})"
-    except ValueError:
+    except (ValueError, TypeError, AttributeError, LookupError):  # JSON, but of another shape
         return "is not what its name says"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -50,10 +51,12 @@ class Loaded:
 
 def load(options: files.Options) -> Loaded:
     """Raises ConfigurationError that names the file, the tensor or the package at fault."""
+    folder = files.found(options.weights)
+    lyrics = Lyrics(files.lyric_vocabulary(options, folder))
     device = placement.device_of(options.device)
     dtype = placement.dtype_of(options.dtype, device)
     # What is quantised or offloaded is made in main memory first: the device never holds it whole in bfloat16.
-    source = _Source(options.weights, torch.device("cpu") if options.offload or options.quantize else device, dtype)
+    source = _Source(folder, torch.device("cpu") if options.offload or options.quantize else device, dtype)
     with torch.no_grad():
         denoiser = source.denoiser()
         for adapter, weight in options.loras:
@@ -67,7 +70,7 @@ def load(options: files.Options) -> Loaded:
         "codec": (codec.autoencoder, codec.vocoder),
     }
     parts = Parts(modules, device, offload=options.offload)
-    return Loaded(denoiser, codec, text, Lyrics(options.vocabulary), device, dtype, parts, source.bytes_read)
+    return Loaded(denoiser, codec, text, lyrics, device, dtype, parts, source.bytes_read)
 
 
 class _Source:
@@ -171,7 +174,7 @@ def _blamed(file: Path) -> Iterator[None]:
     """What a library says of a file it cannot use, as our error."""
     try:
         yield
-    except (SafetensorError, OSError, ValueError, TypeError, LookupError) as exc:
+    except (SafetensorError, StrictDataclassError, OSError, ValueError, TypeError, LookupError) as exc:
         raise ConfigurationError(
             f"{file} cannot be used: {str(exc).splitlines()[0] if str(exc) else type(exc).__name__}. "
             "Fetch the published file again."

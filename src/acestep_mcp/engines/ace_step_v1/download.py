@@ -1,0 +1,151 @@
+"""Fetching what is published: first how much and where to, then whole files or none."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from acestep_mcp.engines.ace_step_v1 import files
+from acestep_mcp.errors import ConfigurationError, StorageError
+
+Say = Callable[[str], None]
+Fetch = Callable[[str, Path], None]
+"""Brings the file at an address to a path; raises our own errors."""
+_SPARE = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be fetched from the Hub: the bytes of each file, and those that are not there yet."""
+
+    folder: Path
+    sizes: Mapping[str, int]
+    missing: Mapping[str, int]
+
+    def told(self) -> str:
+        if not self.missing:
+            return f"The weights of {files.REPOSITORY} are all there: {self.folder}"
+        some = "" if len(self.missing) == len(self.sizes) else f" of {_gigabytes(self.sizes)}"
+        what = f"{_gigabytes(self.missing)}{some} in {len(self.missing)} files"
+        return f"Fetching the weights of {files.REPOSITORY} at {files.REVISION[:7]}: {what}, into {self.folder}"
+
+
+def everything(data_dir: Path, fetch: Fetch, say: Say) -> None:
+    """Weights into the Hugging Face cache and the lyric vocabulary beside our data; what is there stays.
+
+    Raises ConfigurationError when a host cannot be asked or sends something else, StorageError when the disk is full.
+    """
+    plan = planned()
+    say(plan.told())
+    fetch_weights(plan)
+    fetch_vocabulary(data_dir, fetch, say)
+
+
+def planned() -> Plan:
+    """Ask the Hub how large the files of our revision are, and look which of them are missing."""
+    from huggingface_hub import HfApi
+
+    with _hub_errors():
+        model = HfApi().model_info(files.REPOSITORY, revision=files.REVISION, files_metadata=True)
+    known = {entry.rfilename: entry.size or 0 for entry in model.siblings or ()}
+    absent = [name for name in files.FILES if name not in known]
+    if absent:
+        raise ConfigurationError(
+            f"The Hub's {files.REPOSITORY} has no {', '.join(absent)}: name a folder with --weights."
+        )
+    sizes = {name: known[name] for name in files.FILES}
+    folder = files.snapshot()
+    return Plan(folder, sizes, {name: size for name, size in sizes.items() if not _is_whole(folder / name, size)})
+
+
+def fetch_weights(plan: Plan) -> None:
+    """What is cut short is fetched anew; a broken download goes on where it ended. Shows its progress on stderr."""
+    from huggingface_hub import snapshot_download
+
+    if not plan.missing:
+        return
+    _check_room(plan)
+    for name in plan.missing:
+        _discard(plan.folder / name)
+    with _hub_errors():
+        snapshot_download(files.REPOSITORY, revision=files.REVISION, allow_patterns=list(files.FILES))
+    files.found(plan.folder)
+
+
+def fetch_vocabulary(data_dir: Path, fetch: Fetch, say: Say) -> None:
+    """The lyric vocabulary, which must be the very file that the model was made with."""
+    file = files.kept_vocabulary(data_dir)
+    if file.is_file():
+        return
+    say(f"Fetching the lyric vocabulary (0.4 MB) into {file}")
+    with _disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    unchecked = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        fetch(files.VOCABULARY_URL, unchecked)
+        with _disk_errors(file):
+            if hashlib.sha256(unchecked.read_bytes()).hexdigest() != files.VOCABULARY_SHA256:
+                raise ConfigurationError(
+                    f"{files.VOCABULARY_URL} is not the file it was, and was not kept: "
+                    "get the model's vocab.json from somebody you trust and name it with --vocab."
+                )
+            unchecked.replace(file)
+    finally:
+        unchecked.unlink(missing_ok=True)
+
+
+def _is_whole(file: Path, size: int) -> bool:
+    return file.is_file() and file.stat().st_size == size
+
+
+def _discard(file: Path) -> None:
+    """Remove a file of the cache with what it points to: the Hub's library would take it as it is."""
+    with _disk_errors(file):
+        if file.exists():
+            file.resolve().unlink()
+        file.unlink(missing_ok=True)
+
+
+def _check_room(plan: Plan) -> None:
+    there = next(parent for parent in plan.folder.parents if parent.exists())
+    free, needed = shutil.disk_usage(there).free, sum(plan.missing.values()) + _SPARE
+    if free < needed:
+        raise StorageError(
+            f"{there} has {free / 1e9:.1f} GB free and the weights need {needed / 1e9:.1f} GB. "
+            "Free some space, or set HF_HOME to a folder on another disk."
+        )
+
+
+def _gigabytes(sizes: Mapping[str, int]) -> str:
+    return f"{sum(sizes.values()) / 1e9:.2f} GB"
+
+
+@contextmanager
+def _hub_errors() -> Iterator[None]:
+    # httpx's own class, by the way its user offers it: here nobody makes requests by themselves.
+    from huggingface_hub.errors import HTTPError, RevisionResolutionError, XetDownloadError  # type: ignore[attr-defined]
+
+    try:
+        yield
+    except (HTTPError, OSError, RevisionResolutionError, XetDownloadError, RuntimeError) as exc:
+        if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+            raise StorageError(f"The disk is full: {exc}. Free some space, or set HF_HOME to another disk.") from exc
+        told = str(exc).strip().splitlines() or [type(exc).__name__]
+        raise ConfigurationError(
+            f"The weights could not be fetched from the Hugging Face Hub: {told[0]} "
+            "Try again (what has arrived is kept), or name a folder that holds them with --weights."
+        ) from exc
+
+
+@contextmanager
+def _disk_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise StorageError(f"{file} cannot be written: {exc.strerror or exc}. Make room, or make it writable.") from exc

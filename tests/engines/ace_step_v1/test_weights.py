@@ -1,0 +1,222 @@
+"""From a folder in the published layout to the modules in memory."""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
+
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from acestep_mcp.engines.ace_step_v1 import files, names, placement, weights  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.parity import parameter  # noqa: E402
+from acestep_mcp.errors import ConfigurationError  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parent))
+from checkpoint import make_checkpoint  # noqa: E402
+
+pytestmark = pytest.mark.xdist_group("torch")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("weights")
+    make_checkpoint(made)
+    return made
+
+
+@pytest.fixture
+def other(folder: Path, tmp_path: Path) -> Path:
+    """A folder with the same files, one of which a test may replace."""
+    return Path(shutil.copytree(folder, tmp_path / "weights", copy_function=_linked))
+
+
+def _linked(source: str, target: str) -> None:
+    Path(target).hardlink_to(source)
+
+
+def options(folder: Path, **given) -> files.Options:
+    return files.Options(folder, folder, **{"device": "cpu", **given})
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> weights.Loaded:
+    return weights.load(options(folder))
+
+
+def modules(loaded: weights.Loaded):
+    return loaded.denoiser, loaded.codec.autoencoder, loaded.codec.vocoder, loaded.text.encoder
+
+
+def resaved(file: Path, change) -> None:
+    tensors = load_file(file)
+    change(tensors)
+    file.unlink()
+    save_file(tensors, file)
+
+
+def test_every_parameter_has_the_value_that_its_name_has_in_the_file(loaded: weights.Loaded) -> None:
+    for module in modules(loaded):
+        read = dict(module.state_dict())
+        before = {name: value.clone() for name, value in read.items()}
+        assert before
+        names.fill(module, parameter)  # the tests' files hold for each name what this makes of it
+        for name, value in module.state_dict().items():
+            assert torch.equal(before[name], value), name
+
+
+def test_nothing_is_left_without_a_value(loaded: weights.Loaded) -> None:
+    for module in modules(loaded):
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            assert tensor.device.type == "cpu" and tensor.isfinite().all(), name
+
+
+def test_what_inference_never_computes_is_never_read(folder: Path, loaded: weights.Loaded) -> None:
+    unused = ("projectors.", ".add_q_proj.", ".add_k_proj.", ".add_v_proj.", ".to_add_out.")
+    used = 0
+    for name in files.WEIGHTS:
+        with safe_open(folder / name, framework="pt") as opened:
+            for key in opened.keys():  # noqa: SIM118 - it is no mapping
+                if not any(part in key for part in unused):
+                    used += opened.get_tensor(key).nbytes
+    assert loaded.bytes_read == used
+
+
+def test_the_loaded_text_encoder_reads_tags(loaded: weights.Loaded) -> None:
+    ids, mask = loaded.text.ids("soft piano")
+    assert ids.shape == mask.shape and ids[0, -1] == 1
+    states = loaded.text.hidden_states(ids, mask)
+    assert states.shape == (1, ids.shape[1], 32) and states.isfinite().all()
+    assert loaded.lyrics.ids("[verse]\nhello")[0] == 261
+
+
+def test_another_dtype_is_the_same_values_rounded(folder: Path, loaded: weights.Loaded) -> None:
+    rounded = weights.load(options(folder, dtype="bfloat16"))
+    for ours, theirs in zip(modules(rounded), modules(loaded), strict=True):
+        for (name, value), whole in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+            assert value.dtype == torch.bfloat16
+            assert torch.equal(value, whole.bfloat16()), name
+
+
+def test_the_text_encoder_s_embedding_may_bear_its_other_name(other: Path, loaded: weights.Loaded) -> None:
+    resaved(other / files.TEXT, lambda t: t.update({"encoder.embed_tokens.weight": t.pop("shared.weight")}))
+    encoder = weights.load(options(other)).text.encoder
+    assert encoder.shared is encoder.encoder.embed_tokens
+    assert torch.equal(encoder.shared.weight, loaded.text.encoder.shared.weight)
+
+
+def test_a_missing_tensor_is_named_with_its_file(other: Path) -> None:
+    resaved(other / files.VOCODER, lambda t: t.pop("head.conv_pre.weight_g"))
+    with pytest.raises(ConfigurationError, match=r"music_vocoder.diffusion_pytorch_model.*head\.conv_pre\.weight_g"):
+        weights.load(options(other))
+
+
+def test_a_tensor_of_another_shape_is_named_with_both_shapes(other: Path) -> None:
+    resaved(other / files.TRANSFORMER, lambda t: t.update({"lyric_proj.weight": torch.zeros(64, 63)}))
+    with pytest.raises(ConfigurationError, match=r"lyric_proj\.weight has the shape \(64, 63\).*\(64, 64\)"):
+        weights.load(options(other))
+
+
+@pytest.mark.parametrize("name", [files.AUTOENCODER, files.TEXT])
+def test_a_config_that_a_library_refuses_is_named(other: Path, name: str) -> None:
+    config = (other / name).with_name("config.json")
+    told = json.loads(config.read_text(encoding="utf-8"))
+    config.unlink()
+    config.write_text(json.dumps({**told, "num_heads": "many", "no_such_thing": 1}), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"config\.json"):
+        weights.load(options(other))
+
+
+def test_a_broken_tokenizer_is_named(other: Path) -> None:
+    file = other / "umt5-base" / "tokenizer.json"
+    file.unlink()
+    file.write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"tokenizer\.json"):
+        weights.load(options(other))
+
+
+def test_with_offload_a_part_is_on_the_device_only_while_it_is_used(folder: Path) -> None:
+    whole = weights.load(options(folder, offload=True))
+    # Every build of PyTorch has this device beside the processor: it holds shapes and no numbers.
+    held = {"text": (whole.text.encoder,), "denoiser": (whole.denoiser,)}
+    before = {name: value.clone() for name, value in whole.denoiser.state_dict().items()}
+    parts = placement.Parts(held, torch.device("meta"), offload=True)
+    with parts.using("denoiser"):
+        assert {value.device.type for value in whole.denoiser.state_dict().values()} == {"meta"}
+        assert {value.device.type for value in whole.text.encoder.state_dict().values()} == {"cpu"}
+    after = whole.denoiser.state_dict()
+    assert all(torch.equal(before[name], value) for name, value in after.items())
+
+
+def test_without_offload_everything_is_on_the_device(folder: Path) -> None:
+    whole = weights.load(options(folder))
+    parts = placement.Parts({"denoiser": (whole.denoiser,)}, torch.device("meta"), offload=False)
+    with parts.using("denoiser"):
+        assert {value.device.type for value in whole.denoiser.state_dict().values()} == {"meta"}
+    assert {value.device.type for value in whole.denoiser.state_dict().values()} == {"meta"}
+
+
+def test_freeing_takes_the_memory_from_whoever_holds_the_model(folder: Path) -> None:
+    whole = weights.load(options(folder))
+    held = modules(whole)
+    whole.free()
+    assert sum(value.numel() for module in held for value in module.state_dict().values()) == 0
+
+
+@pytest.mark.skipif(find_spec("torchao") is not None, reason="torchao is installed")
+def test_int8_without_its_package_says_what_to_install(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match="pip install torchao"):
+        weights.load(options(folder, quantize="int8"))
+
+
+def test_int8_changes_only_the_large_matrices_and_them_little(folder: Path, loaded: weights.Loaded) -> None:
+    pytest.importorskip("torchao", reason="torchao is not installed")
+    small = weights.load(options(folder, quantize="int8")).denoiser
+    x = torch.randn(1, 5, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        ours, theirs = (model.transformer.blocks[0].attn.to_qkv(x) for model in (small, loaded.denoiser))
+        assert 0 < (ours - theirs).norm() / theirs.norm() < 0.02
+    assert torch.equal(small.conditions.lyric_out.weight, loaded.denoiser.conditions.lyric_out.weight)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [({"device": "nowhere"}, "'nowhere'"), ({"dtype": "int4"}, "'int4'"), ({"quantize": "4"}, "'4'")]
+)
+def test_what_cannot_be_had_is_said_by_name(folder: Path, given: dict, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        weights.load(options(folder, **given))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no holes there unless asked for")
+def test_unused_parameters_larger_than_memory_do_not_matter(other: Path) -> None:
+    """The unused part of the file is a hole of 12 GB: reading it would show in the peak."""
+    file = other / files.TRANSFORMER
+    raw = file.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    begin, end = len(raw) - 8 - length, len(raw) - 8 - length + (12 << 30)
+    header["projectors.9.0.weight"] = {"dtype": "F32", "shape": [(end - begin) // 4], "data_offsets": [begin, end]}
+    told = json.dumps(header).encode()
+    file.unlink()
+    with file.open("wb") as new:
+        new.write(len(told).to_bytes(8, "little") + told + raw[8 + length :])
+        new.truncate(8 + len(told) + end)
+    code = (
+        "import resource, sys, pathlib\n"
+        "from acestep_mcp.engines.ace_step_v1 import files, weights\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "weights.load(files.Options(folder, folder, device='cpu'))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(other)], capture_output=True, text=True, timeout=60, check=True
+    )
+    peak = int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024)
+    assert peak < 3 << 30
