@@ -24,6 +24,7 @@ from acestep_mcp.studio.backends import LOCAL, LocalEngine
 if TYPE_CHECKING:
     from acestep_mcp.client import Host, QueueClient
     from acestep_mcp.engines import Engine
+    from acestep_mcp.engines.ace_step_v1.files import Options
     from acestep_mcp.library.jobs import Jobs
     from acestep_mcp.local import Local
     from acestep_mcp.queue.options import Fetch, Post, Words, Writer
@@ -78,6 +79,22 @@ def ways_out(*, webhooks: bool) -> tuple[Fetch, Post | None]:
     from acestep_mcp.fetch import download
 
     return download, _post if webhooks else None
+
+
+def engine_options(settings: Settings) -> Options:
+    """What an engine of this machine loads and where it computes."""
+    from acestep_mcp.engines.ace_step_v1.files import Options
+
+    return Options(
+        settings.data_dir,
+        settings.weights,
+        settings.lyric_vocab,
+        settings.device,
+        settings.dtype,
+        settings.offload,
+        settings.quantize,
+        settings.lora,
+    )
 
 
 def writer_of(settings: Settings) -> Writer:
@@ -159,7 +176,8 @@ class Hosts:
 
         name = self._settings.local_engine
         running = await self._local(name).find()
-        obstacle = None if running else await anyio.to_thread.run_sync(OFFERED[name].obstacle)
+        options = engine_options(self._settings)
+        obstacle = None if running else await anyio.to_thread.run_sync(OFFERED[name].obstacle, options)
         return LocalEngine(name, running.address if running else None, obstacle)
 
     def _local(self, name: str) -> Local:

@@ -73,6 +73,18 @@ class Settings(BaseSettings):
     """Seconds without a song after which that engine frees its model."""
     local_idle_exit: float = Field(1800, ge=1, allow_inf_nan=False)
     """Seconds without a request after which it ends."""
+    weights: Path | None = None
+    """The folder with the model's published weights; none looks in the caches of Hugging Face. Like the six below it is
+    for the engine ace-step-v1 on this machine."""
+    lyric_vocab: Path | None = None
+    """The model's `vocab.json`; none looks beside the weights and in the data folder."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$")
+    dtype: Literal["bfloat16", "float16", "float32"] | None = None
+    offload: bool = False
+    """Keep on the device only the part of the model that computes."""
+    quantize: Literal["int8"] | None = None
+    lora: Annotated[tuple[tuple[Path, float], ...], NoDecode] = ()
+    """Adapters, each `FILE` or `FILE:WEIGHT`, separated by `;`."""
     insecure: bool = False
     """Allow a key to travel over plain http off loopback."""
 
@@ -140,7 +152,13 @@ class Settings(BaseSettings):
 
         return tuple(part for part in value.split(os.pathsep) if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("music_dir", "data_dir", "allowed_dirs", "key_file")
+    @field_validator("lora", mode="before")
+    @classmethod
+    def _adapters(cls, value: Any) -> Any:
+        given = value.split(";") if isinstance(value, str) else value
+        return tuple(_adapter(part) if isinstance(part, str) else part for part in given if part)
+
+    @field_validator("music_dir", "data_dir", "allowed_dirs", "key_file", "weights", "lyric_vocab")
     @classmethod
     def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
         if isinstance(value, tuple):
@@ -160,6 +178,14 @@ class Settings(BaseSettings):
         if _FILE not in cls._rejected:
             sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_config_file()))
         return init_settings, *(_Given(settings_cls, source, cls._rejected) for source in sources)
+
+
+def _adapter(given: str) -> tuple[Path, float]:
+    """`FILE` or `FILE:WEIGHT`; the colon after a drive's letter is the file's own."""
+    file, colon, weight = given.strip().rpartition(":")
+    if colon and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", weight):
+        return _absolute(Path(file)), float(weight)
+    return _absolute(Path(given.strip())), 1.0
 
 
 def _absolute(path: Path) -> Path:

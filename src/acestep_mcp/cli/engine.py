@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from acestep_mcp import __version__, keys
+from acestep_mcp.cli.model import download, model_settings, offer_download, takes_model_options
 from acestep_mcp.engines.offered import OFFERED, Offer
 from acestep_mcp.errors import ConfigurationError, Occupied
 from acestep_mcp.settings import Settings, load
@@ -47,11 +48,19 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Free the model after so long without a song.")
 @click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="End after so long without songs and requests.")
 @click.option("--detached", is_flag=True, hidden=True)
+@takes_model_options
 def engine(**given: Any) -> int:
     """Serve the five endpoints on fal's queue protocol, for acestep-mcp on other machines and for fal's own clients."""
-    settings = load()
+    from acestep_mcp.assembly import engine_options
+
+    settings = load(**model_settings(given))
+    model = engine_options(settings)
+    if given["download"]:
+        return download(model)
     offer = OFFERED[given["name"]]
-    if given["detached"] and (obstacle := offer.obstacle()):
+    if not given["detached"]:
+        offer_download(offer.name, model)
+    elif obstacle := offer.obstacle(model):
         raise ConfigurationError(f"The engine {offer.name} cannot run here: {obstacle}.")
     folder = given["data_dir"] or _own_folder(settings.data_dir, offer.name)
     try:
@@ -72,6 +81,7 @@ def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings:
     import logging
     from contextlib import closing
 
+    from acestep_mcp.assembly import engine_options
     from acestep_mcp.queue.serve import Place, serve
 
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -81,7 +91,7 @@ def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings:
     place = Place(given["host"], given["port"], folder, given["tls_dir"])
     options, state = _findable(offer.name, options, given, folder)
     told = partial(_told, offer=offer, has_key=options.key is not None, state=state, detached=given["detached"])
-    with closing(offer.build()) as playing:
+    with closing(offer.build(engine_options(settings))) as playing:
         return serve(playing, place, options, told, idle_exit=given["idle_exit"])
 
 

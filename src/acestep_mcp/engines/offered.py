@@ -10,6 +10,7 @@ from acestep_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from acestep_mcp.engines import Engine
+    from acestep_mcp.engines.ace_step_v1.files import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +24,32 @@ class Offer:
 
     name: str
     remark: str
-    build: Callable[[], Engine]
-    obstacle: Callable[[], str | None]
+    build: Callable[[Options], Engine]
+    obstacle: Callable[[Options], str | None]
 
 
-def _draft() -> Engine:
+def _draft(_: Options) -> Engine:
     from acestep_mcp.engines.draft import DraftEngine
 
     return DraftEngine(keep_worker=True)
 
 
-def _nothing() -> None:
+def _nothing(_: Options) -> None:
     return None
 
 
-def _ace_step_v1() -> Engine:
-    raise ConfigurationError(
-        "The engine ace-step-v1 is not built yet: this version serves only the draft engine. "
-        "Leave --engine out, or update acestep-mcp when a later version has it."
-    )
+def _ace_step_v1(options: Options) -> Engine:
+    from acestep_mcp.engines.ace_step_v1.engine import AceStepV1
+
+    if problem := _ace_step_v1_obstacle(options):
+        raise ConfigurationError(f"The engine ace-step-v1 cannot run here: {problem}.")
+    return AceStepV1(options)
 
 
-def _ace_step_v1_obstacle() -> str | None:
-    return "it is not built yet in this version"
+def _ace_step_v1_obstacle(options: Options) -> str | None:
+    from acestep_mcp.engines.ace_step_v1.files import obstacle
+
+    return obstacle(options)
 
 
 OFFERED = {

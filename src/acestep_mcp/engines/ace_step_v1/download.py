@@ -36,15 +36,17 @@ class Plan:
         return f"Fetching the weights of {files.REPOSITORY} at {files.REVISION[:7]}: {what}, into {self.folder}"
 
 
-def everything(data_dir: Path, fetch: Fetch, say: Say) -> None:
-    """Weights into the Hugging Face cache and the lyric vocabulary beside our data; what is there stays.
+def everything(options: files.Options, fetch: Fetch, say: Say) -> None:
+    """Weights into the Hugging Face cache and the lyric vocabulary beside our data, where a person named none.
 
     Raises ConfigurationError when a host cannot be asked or sends something else, StorageError when the disk is full.
     """
-    plan = planned()
-    say(plan.told())
-    fetch_weights(plan)
-    fetch_vocabulary(data_dir, fetch, say)
+    if options.weights is None:
+        plan = planned()
+        say(plan.told())
+        fetch_weights(plan)
+    if options.vocabulary is None:
+        fetch_vocabulary(options.data_dir, fetch, say)
 
 
 def planned() -> Plan:

@@ -65,14 +65,18 @@ class Options:
 
 def obstacle(options: Options) -> str | None:
     """What keeps the engine from starting by itself, as half a sentence after "cannot run here:"; None is nothing."""
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
-        return f"it needs the Python packages {', '.join(missing)}: pip install acestep-mcp[engine]"
+    if missing := lacks_packages():
+        return missing
     try:
         lyric_vocabulary(options, found(options.weights))
     except ConfigurationError as exc:
         return exc.message.rstrip(".")
     return None
+
+
+def lacks_packages() -> str | None:
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    return f"it needs the Python packages {', '.join(missing)}: pip install acestep-mcp[engine]" if missing else None
 
 
 def found(given: Path | None = None) -> Path:

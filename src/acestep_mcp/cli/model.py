@@ -1,0 +1,83 @@
+"""Options of `acestep-mcp engine` for the model itself, and how its files come to this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from acestep_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from acestep_mcp.engines.ace_step_v1.files import Options
+
+_OPTIONS = (
+    click.option(
+        "--weights",
+        type=click.Path(path_type=Path, file_okay=False, exists=True, resolve_path=True),
+        help="The folder with the published weights. [default: found in the caches of Hugging Face]",
+    ),
+    click.option(
+        "--vocab",
+        "lyric_vocab",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True, resolve_path=True),
+        help="The model's vocab.json, for lyrics.",
+    ),
+    click.option("--device", help="auto, cuda, cuda:1, mps or cpu. [default: auto]"),
+    click.option("--dtype", type=click.Choice(("bfloat16", "float16", "float32")), help="What it computes in."),
+    click.option("--offload", is_flag=True, default=None, help="Keep on the GPU only the part that computes."),
+    click.option("--quantize", type=click.Choice(("int8",)), help="Large matrices in half the memory; needs torchao."),
+    click.option("--lora", metavar="FILE[:WEIGHT]", multiple=True, help="A LoRA adapter. May be repeated."),
+    click.option("--download", is_flag=True, help="Fetch the model's files, and do nothing else."),
+)
+
+
+def takes_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def model_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that are settings; they go before the environment."""
+    names = ("weights", "lyric_vocab", "device", "dtype", "offload", "quantize")
+    found = {name: given[name] for name in names}
+    found["lora"] = tuple(_absolute(adapter) for adapter in given["lora"]) or None
+    return found
+
+
+def _absolute(adapter: str) -> str:
+    return str(Path(adapter).expanduser().absolute())  # a weight after the colon stays where it is
+
+
+def offer_download(name: str, options: Options) -> None:
+    """Fetch the model's files where none are and a person sees what happens; else only say what is missing."""
+    from acestep_mcp.engines.ace_step_v1 import files
+
+    if name != "ace-step-v1" or options.weights or not sys.stderr.isatty() or files.lacks_packages():
+        return
+    if files.obstacle(options):
+        download(options)
+
+
+def download(options: Options) -> int:
+    """The weights, unless a folder is named, and the lyric vocabulary, unless a file is."""
+    from acestep_mcp.engines.ace_step_v1 import files
+    from acestep_mcp.engines.ace_step_v1.download import everything
+
+    if missing := files.lacks_packages():
+        raise ConfigurationError(f"Nothing can be fetched yet: {missing}.")
+    everything(options, _fetch, lambda line: click.echo(line, err=True))
+    return 0
+
+
+def _fetch(url: str, path: Path) -> None:
+    import anyio
+
+    from acestep_mcp.assembly import ways_out
+
+    fetch, _ = ways_out(webhooks=False)
+    anyio.run(fetch, url, path)
