@@ -139,3 +139,20 @@ def test_a_key_file_without_a_key_is_a_problem_that_does_not_tell_what_is_in_it(
     assert str(file) in problem
     assert settings.key is None
     assert "hunter2" not in problem + repr(settings)
+
+
+def test_adapters_are_files_with_or_without_a_weight(monkeypatch, tmp_path):
+    plain, weighed = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    monkeypatch.setenv("ACESTEP_LORA", f"{plain};{weighed}:0.7")
+    assert load().lora == ((plain, 1.0), (weighed, 0.7))
+    assert load(lora=(f"{weighed}:-1",)).lora == ((weighed, -1.0),)
+    monkeypatch.setenv("ACESTEP_LORA", "a.safetensors")
+    assert load().lora == ()
+    assert "must be an absolute path" in load().problems[0]
+
+
+def test_a_device_that_pytorch_never_has_is_a_problem(monkeypatch):
+    monkeypatch.setenv("ACESTEP_DEVICE", "gpu")
+    settings = load()
+    assert settings.device == "auto"
+    assert "ACESTEP_DEVICE" in settings.problems[0]

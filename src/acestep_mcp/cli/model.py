@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,15 @@ from acestep_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.ace_step_v1.files import Options
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+
+
+def _device(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not _DEVICE.fullmatch(given):
+        raise click.BadParameter(f"{given!r} is none of auto, cuda, cuda:1, mps, cpu.")
+    return given
+
 
 _OPTIONS = (
     click.option(
@@ -26,7 +36,7 @@ _OPTIONS = (
         type=click.Path(path_type=Path, dir_okay=False, exists=True, resolve_path=True),
         help="The model's vocab.json, for lyrics.",
     ),
-    click.option("--device", help="auto, cuda, cuda:1, mps or cpu. [default: auto]"),
+    click.option("--device", callback=_device, help="auto, cuda, cuda:1, mps or cpu. [default: auto]"),
     click.option("--dtype", type=click.Choice(("bfloat16", "float16", "float32")), help="What it computes in."),
     click.option("--offload", is_flag=True, default=None, help="Keep on the GPU only the part that computes."),
     click.option("--quantize", type=click.Choice(("int8",)), help="Large matrices in half the memory; needs torchao."),

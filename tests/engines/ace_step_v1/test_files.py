@@ -121,6 +121,13 @@ def test_an_engine_that_lacks_its_weights_says_how_to_get_them(folder: Path, cac
     assert files.obstacle(files.Options(tmp_path, folder)) is None
 
 
+def test_an_adapter_that_is_not_there_is_told_before_the_first_song(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the engine's packages are not installed")
+    (folder / "vocab.json").write_text("{}", encoding="utf-8")
+    told = files.obstacle(files.Options(tmp_path, folder, loras=((tmp_path / "rap.safetensors", 1.0),)))
+    assert "rap.safetensors is not there" in (told or "")
+
+
 def test_looking_for_files_loads_nothing_heavy(folder: Path) -> None:
     code = (
         "import sys, pathlib\n"

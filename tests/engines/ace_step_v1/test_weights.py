@@ -175,6 +175,7 @@ def test_int8_without_its_package_says_what_to_install(folder: Path) -> None:
         weights.load(options(folder, quantize="int8"))
 
 
+@pytest.mark.filterwarnings("ignore")  # torchao's own
 def test_int8_changes_only_the_large_matrices_and_them_little(folder: Path, loaded: weights.Loaded) -> None:
     pytest.importorskip("torchao", reason="torchao is not installed")
     small = weights.load(options(folder, quantize="int8")).denoiser

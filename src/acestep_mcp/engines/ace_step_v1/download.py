@@ -140,7 +140,7 @@ def _hub_errors() -> Iterator[None]:
             raise StorageError(f"The disk is full: {exc}. Free some space, or set HF_HOME to another disk.") from exc
         told = str(exc).strip().splitlines() or [type(exc).__name__]
         raise ConfigurationError(
-            f"The weights could not be fetched from the Hugging Face Hub: {told[0]} "
+            f"The weights could not be fetched from the Hugging Face Hub: {told[0].rstrip('.')}. "
             "Try again (what has arrived is kept), or name a folder that holds them with --weights."
         ) from exc
 

@@ -17,7 +17,11 @@ from acestep_mcp.errors import ConfigurationError
 
 REPOSITORY = "ACE-Step/ACE-Step-v1-3.5B"
 REVISION = "82cd0d7b6322bd28cd4e830fe675ddb6180ce36c"
-"""The commit of the weights, as several public projects pin it; the Hub itself was not asked when this was written."""
+"""The commit of the weights.
+
+Unverified: the Hub was not asked when this was written. It is the one in the public code of others who have these
+weights (snapshot paths, pins in manifests), and the only one they name. A commit that the Hub does not have is refused.
+"""
 
 TRANSFORMER = "ace_step_transformer/diffusion_pytorch_model.safetensors"
 AUTOENCODER = "music_dcae_f8c8/diffusion_pytorch_model.safetensors"
@@ -71,7 +75,8 @@ def obstacle(options: Options) -> str | None:
         lyric_vocabulary(options, found(options.weights))
     except ConfigurationError as exc:
         return exc.message.rstrip(".")
-    return None
+    absent = [str(file) for file, _ in options.loras if not file.is_file()]
+    return f"the LoRA adapter {absent[0]} is not there: correct --lora or ACESTEP_LORA" if absent else None
 
 
 def lacks_packages() -> str | None:
