@@ -26,7 +26,8 @@ _RENAMED = (
     (r"^transformer\.blocks", "transformer_blocks"),
     (r"\.to_out\.", ".to_out.0."),
     (r"\.ff\.widen", ".ff.inverted_conv.conv"),
-    (r"\.ff\.mix", ".ff.depth_conv.conv"),
+    (r"\.ff\.taps_bias", ".ff.depth_conv.conv.bias"),
+    (r"\.ff\.taps", ".ff.depth_conv.conv.weight"),
     (r"\.ff\.narrow", ".ff.point_conv.conv"),
     (r"^conditions\.speaker", "speaker_embedder"),
     (r"^conditions\.text", "genre_embedder"),
@@ -73,12 +74,14 @@ def _denoiser(name: str, into: Tensor, head: int) -> Iterator[Place]:
     for pattern, replacement in _RENAMED:
         name = re.sub(pattern, replacement, name)
     fused = _FUSED.search(name)
-    if not fused:
+    if name.endswith("depth_conv.conv.weight"):
+        yield Place(name, torch.Size((into.shape[1], 1, into.shape[0])), into.T)
+    elif not fused:
         yield Place(name, into.shape, into)
-        return
-    for letter, part in zip(fused[1], into.chunk(len(fused[1])), strict=True):
-        turned = part if letter == "v" else _even_first(part, head)
-        yield Place(_FUSED.sub(f".to_{letter}.", name), part.shape, turned)
+    else:
+        for letter, part in zip(fused[1], into.chunk(len(fused[1])), strict=True):
+            turned = part if letter == "v" else _even_first(part, head)
+            yield Place(_FUSED.sub(f".to_{letter}.", name), part.shape, turned)
 
 
 def _even_first(part: Tensor, head: int) -> Tensor:

@@ -18,7 +18,7 @@ WEAKENED = 0.01
 """Factor on the query projections of a weakened prediction."""
 WEAKENED_BLOCKS = range(15, 20)
 _TIME_WIDTH = 256
-_FRAMES = 16
+_FRAMES = 32
 """Frames of the feed-forward that a processor works on at a time."""
 _PATCH_WIDTH = 256
 """Channels of the patch embedding for each channel of the latents."""
@@ -79,8 +79,10 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """RMS norm without weight, then shift and scale, both [B, 1, D]."""
-    return torch.addcmul(shift, F.rms_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)
+    """RMS norm without weight (eps 1e-6), in float32, then shift and scale, both [B, 1, D]."""
+    size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+    unit = torch.rsqrt(size.square() / x.shape[-1] + 1e-6).to(x.dtype)
+    return (x * unit).mul_(1 + scale).add_(shift)
 
 
 class LinearAttention(nn.Module):
@@ -101,9 +103,10 @@ class LinearAttention(nn.Module):
         q, k, v = rotate(q, table).relu_(), rotate(k, table).relu_(), v.transpose(1, 2).float()
         if frames is not None:
             k = k * frames[:, None]
-        out = q @ (k.transpose(-1, -2) @ v)
-        out = out / (q @ k.sum(-2)[..., None] + 1e-15)
-        return self.to_out(out.transpose(1, 2).flatten(2).to(x.dtype))
+        heard, weight = q @ (k.transpose(-1, -2) @ v), q @ k.sum(-2)[..., None] + 1e-15
+        out = torch.empty(*x.shape[:2], self.heads, x.shape[2] // self.heads, dtype=torch.float32, device=x.device)
+        torch.div(heard.transpose(1, 2), weight.transpose(1, 2), out=out)
+        return self.to_out(out.flatten(2).to(x.dtype))
 
 
 class CrossAttention(nn.Module):
@@ -132,40 +135,42 @@ class CrossAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Widen, mix neighbours in time, gate, narrow."""
+    """Widen, mix neighbours in time, gate, narrow.
+
+    The depthwise convolution is three products: the song stays in its layout, and they fuse where there is a compiler.
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         hidden = int(config.inner_dim * config.mlp_ratio)
         self.widen = nn.Linear(config.inner_dim, 2 * hidden)
-        self.mix = nn.Conv1d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden)
+        self.taps = nn.Parameter(torch.empty(3, 2 * hidden))
+        self.taps_bias = nn.Parameter(torch.empty(2 * hidden))
         self.narrow = nn.Linear(hidden, config.inner_dim, bias=False)
 
     def forward(self, x: Tensor, frames: Tensor | None) -> Tensor:
-        wide = F.linear(x, self.widen.weight)
-        if x.device.type != "cpu":
-            return self.narrow(self._gated(wide, frames, 0, x.shape[1]))
-        # A processor's cache holds a few frames of the widened song; its memory is ten times slower.
-        gated = wide.new_empty(*wide.shape[:2], wide.shape[2] // 2)
-        for first in range(0, x.shape[1], _FRAMES):
-            last = min(first + _FRAMES, x.shape[1])
-            gated[:, first:last] = self._gated(wide, frames, first, last)
+        gated = x.new_empty(*x.shape[:2], self.narrow.in_features)
+        # A processor goes through one song at a time, a few frames at a time: they stay in its cache.
+        songs, size = (1, _FRAMES) if x.device.type == "cpu" else x.shape[:2]
+        for song, into in zip(x.split(songs), gated.split(songs), strict=True):
+            wide = F.linear(song, self.widen.weight)
+            for first in range(0, x.shape[1], size):
+                self._gate(wide, frames, first, into[:, first : first + size])
         return self.narrow(gated)
 
-    def _gated(self, wide: Tensor, frames: Tensor | None, first: int, last: int) -> Tensor:
-        """The frames `first` to `last`; the convolution as three products, which fuse and need no other layout."""
+    def _gate(self, wide: Tensor, frames: Tensor | None, first: int, into: Tensor) -> None:
+        """Fill `into` with the frames from `first` on."""
+        last = first + into.shape[1]
         begin, end = max(0, first - 1), min(last + 1, wide.shape[1])
-        x = F.silu(wide[:, begin:end] + self.widen.bias)
+        x = F.silu(wide[:, begin:end] + self.widen.bias, inplace=True)
         if frames is not None:
-            x = x * frames[:, begin:end]
-        before, here, after = self.mix.weight[:, 0].unbind(1)
-        bias = self.mix.bias
-        assert bias is not None
-        mixed = torch.addcmul(bias, x[:, first - begin : last - begin], here)
+            x *= frames[:, begin:end]
+        before, here, after = self.taps
+        mixed = torch.addcmul(self.taps_bias, x[:, first - begin : last - begin], here)
         mixed[:, int(begin == first) :].addcmul_(x[:, : last - 1 - begin], before)
         mixed[:, : end - 1 - first].addcmul_(x[:, first + 1 - begin :], after)
         value, gate = mixed.chunk(2, dim=-1)
-        return value * F.silu(gate)
+        torch.mul(value, F.silu(gate, inplace=True), out=into)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +209,8 @@ class Block(nn.Module):
         shift, scale, gate, shift_ff, scale_ff, gate_ff = (self.scale_shift_table + time).unsqueeze(2).unbind(1)
         strength = context.strength if self.weakens else None
         x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), context.table, context.frames))
-        x = x + self.cross_attn(x, context.table, keys_values, context.mask, strength)
-        return torch.addcmul(x, gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frames))
+        x += self.cross_attn(x, context.table, keys_values, context.mask, strength)
+        return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frames))
 
 
 class Patch(nn.Module):
@@ -220,7 +225,12 @@ class Patch(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         x = self.project(latents.flatten(1, 2).transpose(1, 2))
-        return self.narrow(self.norm(x.transpose(1, 2)).transpose(1, 2))
+        # GroupNorm in our layout: its scale and shift of each channel, applied in one pass.
+        variance, mean = torch.var_mean(x.float().unflatten(-1, (32, -1)), dim=(1, 3), correction=0)
+        per_channel = x.shape[-1] // 32
+        scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps).repeat_interleave(per_channel, dim=1)
+        shift = self.norm.bias - mean.repeat_interleave(per_channel, dim=1) * scale
+        return self.narrow(torch.addcmul(shift[:, None], x, scale[:, None]).to(x.dtype))
 
 
 class TimeEmbedding(nn.Module):
