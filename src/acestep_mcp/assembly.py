@@ -242,7 +242,10 @@ class Hosts:
         if isinstance(place, Host):
             return QueueClient(place)
         if name == "engine":
-            return QueueClient(Host.engine(place, self._settings.engine_key, insecure=self._settings.insecure))
+            # A job may be recorded with an engine of yesterday: today's key is for today's engine alone.
+            known = place.rstrip("/") == (self._settings.engine_url or "").rstrip("/")
+            key = self._settings.engine_key if known else None
+            return QueueClient(Host.engine(place, key, insecure=self._settings.insecure))
         if self._settings.key is None:
             raise ConfigurationError("This job was submitted to fal, and there is no FAL_KEY now. Set it again.")
         return QueueClient(Host.fal(self._settings.key))
