@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 from acestep_mcp.errors import ConfigurationError
@@ -130,7 +131,7 @@ def _set(owner: nn.Module, name: str, tensor: Tensor) -> None:
 
 
 def free(device: torch.device) -> None:
-    """Give memory that nobody uses any more back to the device."""
+    """Give memory that nobody uses any more back to the device and to the system."""
     import torch
 
     gc.collect()
@@ -138,3 +139,6 @@ def free(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # the C library may be another one
+            ctypes.CDLL(None).malloc_trim(0)  # it keeps what tensors of some sizes leave behind, for later ones
