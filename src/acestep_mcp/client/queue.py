@@ -37,7 +37,7 @@ from acestep_mcp.client.ticket import SubmitOptions, Ticket
 from acestep_mcp.client.watch import Watch, events
 from acestep_mcp.endpoints import ENDPOINTS
 from acestep_mcp.errors import InvalidRequest, QueueError
-from acestep_mcp.fetch import Answer, Reach, download, http_errors, read_answer, trust
+from acestep_mcp.fetch import Answer, Reach, download, http_errors, read_answer, send, trust
 from acestep_mcp.requests import Response
 from acestep_mcp.updates import Completed, Update
 
@@ -248,6 +248,15 @@ class QueueClient:
         At fal the file is public to whoever has the address. Raises QueueError, StorageError, ConfigurationError.
         """
         return await Storage(self.host, self._ask_storage, self._reach).upload(path, content_type, file_name)
+
+    async def still_has(self, url: str) -> bool:
+        """Whether an uploaded file is still served. No key goes along; in doubt it is not."""
+        patience = replace(self.host.patience, silence=PROBE_SECONDS, transfer=PROBE_SECONDS)
+        try:
+            answer = await send("HEAD", url, reach=self._reach, patience=patience)
+        except (InvalidRequest, QueueError):
+            return False
+        return answer.status == httpx.codes.OK
 
     async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> Answer:
         headers, content = {"Content-Type": "application/json"}, json.dumps(dict(body)).encode()

@@ -120,14 +120,17 @@ def error_of(answer: Answer, action: str, host: Host) -> AceStepError:
 
 
 def _no_access(said: Complaint, status: int, host: Host) -> ConfigurationError:
+    name = "FAL_KEY" if host.name == "fal" else "ACESTEP_ENGINE_KEY"
     if status == 402 or "balance" in said.text.lower() or "locked" in said.text.lower():
         what, then = "the account has no balance left", "Top it up (at fal: fal.ai/dashboard/billing)"
     elif status == 401 and not host.key:
-        what, then = "a key is needed", "Set FAL_KEY, or ACESTEP_ENGINE_KEY for an engine"
+        # An engine's key goes to the address that the settings name, and to no other that a job remembers.
+        address = "" if host.name == "fal" else f", and ACESTEP_ENGINE_URL to {host.queue_url}"
+        what, then = "a key is needed", f"Set {name}{address}"
     elif status == 401:
-        what, then = "the key was not accepted", "Check that FAL_KEY or ACESTEP_ENGINE_KEY is whole and valid"
+        what, then = "the key was not accepted", f"Check that {name} is whole and valid"
     else:
-        what, then = "this key may not use it", "Check the key's permissions, or use another key"
+        what, then = "this key may not use it", f"Check the key's permissions, or set {name} to another key"
     return ConfigurationError(f"{_upper(host.label)} answered {status}: {what}{said.quoted} {then}, then try again.")
 
 

@@ -1,4 +1,4 @@
-"""One SQLite file for all processes of a user: jobs, their leases, and the index of tracks."""
+"""One SQLite file for all processes of a user: jobs, their leases, uploads, and the index of tracks."""
 
 from __future__ import annotations
 
@@ -61,6 +61,9 @@ CREATE TABLE IF NOT EXISTS tracks (
     sidecar TEXT NOT NULL,
     deleted INTEGER NOT NULL DEFAULT 0,
     UNIQUE (folder, id)
+);
+CREATE TABLE IF NOT EXISTS uploads (
+    host TEXT NOT NULL, digest TEXT NOT NULL, url TEXT NOT NULL, uploaded_at REAL NOT NULL, PRIMARY KEY (host, digest)
 );
 CREATE INDEX IF NOT EXISTS tracks_newest ON tracks (folder, deleted, created_at DESC, id DESC);
 """

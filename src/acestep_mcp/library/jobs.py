@@ -15,6 +15,7 @@ from typing import Any
 from acestep_mcp.errors import InvalidRequest, NotFound, SpendLimitReached
 from acestep_mcp.library import Job, Progress, Status
 from acestep_mcp.library.database import Database
+from acestep_mcp.library.uploads import Uploads
 
 ASKED_AGAIN_SECONDS = 600
 LOG_LINES = 50
@@ -34,6 +35,7 @@ class Jobs:
         self._database = database
         self.lease = lease
         self.process = secrets.token_hex(8)
+        self.uploads = Uploads(database)
 
     # -- leases
 

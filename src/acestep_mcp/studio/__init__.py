@@ -28,6 +28,7 @@ from acestep_mcp.studio.estimate import length, seconds_left
 from acestep_mcp.studio.keep import ensure_writable
 from acestep_mcp.studio.previews import preview
 from acestep_mcp.studio.run import Run
+from acestep_mcp.studio.sources import Sources
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Studio:
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
         self._working = anyio.Event()
+        self._sources = Sources(jobs.uploads)
         self._keeping = anyio.CapacityLimiter(2)
         self._beating = anyio.CapacityLimiter(1)  # its own thread: many busy jobs must not make this process look dead
         folders = (settings.music_dir, *settings.allowed_dirs)
@@ -108,7 +110,7 @@ class Studio:
 
     def _go(self, job: Job) -> None:
         if job.id not in self._runs:
-            self._runs[job.id] = run = Run(job, self._jobs, self._tracks, self._backends, self._keeping)
+            self._runs[job.id] = run = Run(job, self._jobs, self._tracks, self._backends, self._sources, self._keeping)
             self._tasks.start_soon(self._run, job.id, run)
 
     async def _run(self, job_id: str, run: Run) -> None:

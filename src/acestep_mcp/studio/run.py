@@ -30,6 +30,7 @@ from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.requests import Response
 from acestep_mcp.studio.backends import LOCAL, Backends
 from acestep_mcp.studio.keep import keep, part_of
+from acestep_mcp.studio.sources import Sources
 from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update, step_in
 
 logger = logging.getLogger(__name__)
@@ -56,12 +57,19 @@ class Run:
     """Runs one job. `cancel` may be set by anybody in this process; `pulse` is called at every change."""
 
     def __init__(
-        self, job: Job, jobs: Jobs, tracks: Tracks, backends: Backends, keeping: anyio.CapacityLimiter
+        self,
+        job: Job,
+        jobs: Jobs,
+        tracks: Tracks,
+        backends: Backends,
+        sources: Sources,
+        keeping: anyio.CapacityLimiter,
     ) -> None:
         self._job = job
         self._jobs = jobs
         self._tracks = tracks
         self._backends = backends
+        self._sources = sources
         self._keeping = keeping
         self.cancel = anyio.Event()
         self.changed = anyio.Event()
@@ -183,7 +191,7 @@ class Run:
         if not await anyio.Path(path).is_file():
             raise StorageError(f"The source {path} is gone. Put it back, or start again with another audio_url.")
         await self._change(progress=asdict(Progress(0.0, "uploading the source")))
-        body["audio_url"] = await client.upload(path, self._job.options["content_type"], path.name)
+        body["audio_url"] = await self._sources.address(client, path, self._job.options["content_type"])
         return body
 
     async def _follow(self, client: QueueClient, ticket: Ticket) -> Response:

@@ -1,0 +1,248 @@
+"""The studio and a host at the other end of a socket: what is sent there, how often, and what happens when it is cut."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import anyio
+import fal_replies as fal
+import numpy as np
+import pytest
+import soundfile
+from engine import Tone, on_a_port
+from loopback import Reply, listening
+
+from acestep_mcp.assembly import open_studio
+from acestep_mcp.client import retry
+from acestep_mcp.errors import SpendLimitReached
+from acestep_mcp.library import Job, Status
+from acestep_mcp.library.database import Database
+from acestep_mcp.library.jobs import Jobs, new_id
+from acestep_mcp.queue.app import QueueOptions, serving
+from acestep_mcp.settings import load
+
+pytestmark = pytest.mark.anyio
+
+KEY = "kid:a-long-secret"
+SONG = {"tags": "lofi", "duration": 5, "seed": 7}
+
+
+class Recorder:
+    """Keeps method and path of every request that reaches an app, and its Authorization."""
+
+    def __init__(self, app):
+        self._app = app
+        self.seen = []
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+            self.seen.append((scope["method"], scope["path"], headers.get("authorization")))
+        await self._app(scope, receive, send)
+
+    def count(self, method, end):
+        return sum(1 for seen in self.seen if seen[0] == method and seen[1].endswith(end))
+
+
+@asynccontextmanager
+async def an_engine(folder, **options):
+    """An engine server on a port: its address, what it was asked, its engine."""
+    engine = Tone()
+    async with serving(engine, folder=folder, options=QueueOptions(**options)) as app:
+        recorder = Recorder(app)
+        async with on_a_port(recorder) as url:
+            yield url, recorder, engine
+
+
+async def ended(studio, job_id):
+    with anyio.fail_after(20):
+        async for _ in studio.watch(job_id, 20):
+            pass
+    return await studio.outcome(job_id)
+
+
+def a_source(folder, seed=1):
+    folder.mkdir(exist_ok=True)
+    path = folder / f"source {seed}.wav"
+    noise = np.random.default_rng(seed).integers(-(2**15), 2**15, 12_000).astype(np.int16)
+    soundfile.write(path, noise, 8000, subtype="PCM_16")
+    return path
+
+
+async def test_a_source_goes_up_once_while_its_address_lives_and_again_when_its_file_is_gone(tmp_path):
+    source = a_source(tmp_path / "music")
+    copy = source.with_name("the same under another name.wav")
+    copy.write_bytes(source.read_bytes())
+    edit = {"tags": "x", "start_time": 0, "end_time": 1}
+    async with an_engine(tmp_path / "q") as (url, recorder, engine):
+        settings = load(backend="engine", engine_url=url)
+        async with open_studio(settings) as studio:
+            jobs = [
+                await studio.start("audio_inpaint", edit | {"audio_url": str(path), "seed": seed})
+                for seed, path in enumerate((source, source, copy))
+            ]
+            outcomes = [await ended(studio, job.id) for job in jobs]
+        async with open_studio(settings) as later:
+            outcomes.append(
+                await ended(
+                    later, (await later.start("audio_inpaint", edit | {"audio_url": str(source), "seed": 3})).id
+                )
+            )
+            assert recorder.count("POST", "/storage/upload/initiate") == 1
+            for file in (tmp_path / "q").rglob("*.wav"):
+                file.unlink()
+            outcomes.append(
+                await ended(
+                    later, (await later.start("audio_inpaint", edit | {"audio_url": str(source), "seed": 4})).id
+                )
+            )
+            other = await later.start("audio_inpaint", edit | {"audio_url": str(a_source(tmp_path / "music", 2))})
+            outcomes.append(await ended(later, other.id))
+    assert [outcome.job.status for outcome in outcomes] == [Status.COMPLETED] * 6, outcomes
+    assert recorder.count("POST", "/storage/upload/initiate") == 3, "gone once, and other bytes once"
+    heard = [source.sound.pcm for source in engine.sources if source]
+    assert all(np.array_equal(heard[0], other) for other in heard[:5])
+    assert not np.array_equal(heard[0], heard[5])
+
+
+async def test_todays_key_goes_to_todays_engine_and_not_where_an_old_job_was_sent(tmp_path):
+    async with (
+        an_engine(tmp_path / "old") as (old, asked, _),
+        an_engine(tmp_path / "new", key=KEY) as (new, _, _),
+    ):
+        async with open_studio(load(backend="engine", engine_url=old)) as studio:
+            job = await studio.start("text_to_audio", SONG | {"tags": "hold"})
+            with anyio.fail_after(20):
+                while not (await studio.outcome(job.id)).job.request_id:
+                    await anyio.sleep(0.01)
+        asked.seen.clear()
+        async with open_studio(load(backend="engine", engine_url=f"{new}/", engine_key=KEY)) as studio:
+            second = await studio.start("text_to_audio", SONG)
+            assert (await ended(studio, second.id)).job.status is Status.COMPLETED
+            assert (await studio.cancel(job.id)).job.status is Status.CANCELLED
+    assert asked.count("PUT", "/cancel") == 1
+    assert {authorization for _, _, authorization in asked.seen} == {None}
+
+
+async def test_an_old_engine_that_wants_a_key_is_named_and_its_song_stays_collectable(tmp_path):
+    async with an_engine(tmp_path / "old", key=KEY) as (old, _, _):
+        async with open_studio(load(backend="engine", engine_url=old, engine_key=KEY)) as studio:
+            job = await studio.start("text_to_audio", SONG | {"tags": "hold"})
+            with anyio.fail_after(20):
+                while not (await studio.outcome(job.id)).job.request_id:
+                    await anyio.sleep(0.01)
+        async with open_studio(load(backend="engine", engine_url="http://127.0.0.1:1", engine_key=KEY)) as studio:
+            lost = (await ended(studio, job.id)).job
+    assert old in lost.error["message"]
+    assert "ACESTEP_ENGINE_URL" in lost.error["message"]
+    assert lost.error["collectable"]
+
+
+async def test_a_submit_cut_after_it_was_sent_is_unknown_stays_counted_and_is_never_sent_again():
+    def script(seen):
+        return Reply(reset=True) if seen.method == "POST" else fal.NOT_FOUND
+
+    async with listening(script) as server:
+        settings = load(backend="engine", engine_url=server.url)
+        async with open_studio(settings) as studio:
+            job = await studio.start("text_to_audio", SONG)
+            first = (await ended(studio, job.id)).job
+        async with open_studio(settings) as studio:
+            again = (await ended(studio, job.id)).job
+    assert (first.status, again.status) == (Status.UNKNOWN, Status.UNKNOWN)
+    assert len(server.requests("POST")) == 1
+    assert "may have been accepted" in first.error["message"]
+    assert "not sent again" in first.error["message"]
+    assert first.cost is None, "its estimate stays counted"
+
+
+async def test_a_program_that_died_while_submitting_leaves_an_unknown_job(tmp_path):
+    async with an_engine(tmp_path / "q") as (url, recorder, _):
+        settings = load(backend="engine", engine_url=url)
+        async with open_studio(settings) as studio:
+            job = replace(a_job(), backend="engine", queue_url=url)
+            dead = Jobs(studio._jobs._database)
+            dead.beat()
+            dead.add(job)
+            dead.attempt(job.id)
+            dead.leave()
+            outcome = await ended(studio, job.id)
+    assert outcome.job.status is Status.UNKNOWN
+    assert "may have been accepted" in outcome.job.error["message"]
+    assert recorder.count("POST", "") == 0
+
+
+async def test_a_new_start_goes_on_with_what_runs_and_collects_what_has_ended_without_submitting_again(tmp_path):
+    async with an_engine(tmp_path / "q") as (url, recorder, engine):
+        settings = load(backend="engine", engine_url=url)
+        async with open_studio(settings) as studio:
+            running = await studio.start("text_to_audio", SONG | {"tags": "hold"})
+            waiting = await studio.start("text_to_audio", SONG | {"seed": 8})
+            with anyio.fail_after(20):
+                while not all([(await studio.outcome(job.id)).job.request_id for job in (running, waiting)]):
+                    await anyio.sleep(0.01)
+        assert engine.seeds == [7]
+        async with open_studio(settings) as studio:
+            assert (await studio.cancel(running.id)).job.status is Status.CANCELLED
+            song = await ended(studio, waiting.id)
+    assert song.job.status is Status.COMPLETED
+    assert song.track.sidecar["seed"] == 8
+    assert engine.seeds == [7, 8]
+    assert recorder.count("POST", "/fal-ai/ace-step") == 2
+
+
+async def test_an_engine_that_does_not_answer_is_an_error_and_no_other_backend(monkeypatch):
+    monkeypatch.setattr(retry, "SUBMITS", 1)
+    async with behind_nothing() as url:
+        settings = load(backend="auto", engine_url=url, fal_key="a:b")
+        async with open_studio(settings) as studio:
+            told = await studio.status()
+            job = (await ended(studio, (await studio.start("text_to_audio", SONG)).id)).job
+    assert (told["backend"], told["reachable"]) == ("engine", False)
+    assert url in told["trouble"] or "could be made" in told["trouble"]
+    assert (job.status, job.backend, job.queue_url) == (Status.FAILED, "engine", url)
+    assert "no connection could be made" in job.error["message"]
+
+
+@asynccontextmanager
+async def behind_nothing():
+    """An address at which nothing listens."""
+    async with listening(lambda _: fal.NOT_FOUND) as server:
+        url = server.url
+    yield url
+
+
+def a_job(**changes):
+    values = {"id": new_id(), "endpoint": "fal-ai/ace-step", "request": SONG, "status": Status.NEW, "backend": "fal"}
+    return Job(**values, created_at=0, options={"format": "wav", "seconds": 5.0, "price": 0.0002}, **changes)
+
+
+def test_however_many_ask_at_once_the_days_limit_is_never_passed(tmp_path):
+    """Each thread has a connection of its own, as each process has."""
+    path = tmp_path / "jobs.sqlite3"
+    Database(path).close()
+    bought, refused = [], []
+    begin = threading.Barrier(6)
+
+    def buy():
+        database = Database(path)
+        jobs = Jobs(database)
+        jobs.beat()  # a dead caller's song would be taken for this one
+        begin.wait(10)
+        for _ in range(5):
+            job = replace(a_job(), created_at=time.time(), estimated_cost=0.01)
+            try:
+                bought.append(jobs.add(job, spend_limit=0.1).id)
+            except SpendLimitReached as exc:
+                refused.append(exc.message)
+        database.close()
+
+    threads = [threading.Thread(target=buy) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (len(bought), len(refused)) == (10, 20)
