@@ -170,7 +170,7 @@ async def test_an_uploaded_page_is_never_served_as_a_page(embedded):
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "a", "a" * 32 + ".wav", "%00", "..", "a" * 5000])
+@pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "a", "a" * 32 + ".wav", "%00", "%2e%2e", "a" * 5000])
 async def test_any_other_name_is_a_404(embedded, name):
     async with embedded() as desk:
         assert (await desk.http.get(f"/files/{name}")).status_code == 404
