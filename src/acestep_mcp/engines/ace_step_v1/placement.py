@@ -100,7 +100,7 @@ class Parts:
         return before
 
     def _on_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, non_blocking=True)
+        return tensor.to(self.device, non_blocking=self.device.type == "cuda")  # elsewhere the copy may come too late
 
     def _at_home(self, tensor: Tensor) -> Tensor:
         """In main memory, and on CUDA where the device can fetch it by itself."""
