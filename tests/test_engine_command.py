@@ -164,7 +164,7 @@ def test_tls_is_trusted_by_whoever_trusts_its_authority_and_by_nobody_else(engin
         (("--host", "0.0.0.0"), "without a key"),
         (("--host", "192.0.2.1"), "without a key"),
         (("--host", ""), "without a key"),
-        (("--engine", "ace-step-v1", "--weights", "absent"), "cannot run here"),
+        (("--engine", "ace-step-v1", "--weights", "."), "cannot run here"),
         (("--key", " "), "key is empty"),
         (("--key", "one two"), "characters that no header carries"),
         (("--key-file", "absent"), "cannot be read"),

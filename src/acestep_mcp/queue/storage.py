@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from acestep_mcp.errors import StorageError
@@ -82,13 +82,15 @@ class Storage:
         """Remove kept files, those that are there."""
         for name in names:
             if _NAME.fullmatch(name):
-                (self._files / name).unlink(missing_ok=True)
+                with suppress(OSError):  # somebody still reads it: it goes with the leftovers
+                    (self._files / name).unlink(missing_ok=True)
 
     def sweep(self, before: float, *, files: set[str], jobs: set[str]) -> None:
         """Remove what was last changed before this time and is not named: uploads, and leftovers of a killed server."""
         for path in _older(self._files, before):
             if path.name not in files:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
         for path in _older(self._jobs, before):
             if path.name not in jobs:
                 shutil.rmtree(path, ignore_errors=True)
@@ -161,4 +163,11 @@ def _made(path: Path) -> Path:
 
 
 def _older(folder: Path, before: float) -> list[Path]:
-    return [path for path in folder.iterdir() if path.stat().st_mtime < before]
+    """What is gone before it was looked at needs no removing: jobs and uploads end while this goes round."""
+    found = []
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    found.append(path)
+    return found

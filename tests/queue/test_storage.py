@@ -1,0 +1,28 @@
+"""What tidying up meets on disk: it runs beside everything else and must end for nothing of that."""
+
+import os
+import sys
+import time
+
+import pytest
+
+from acestep_mcp.queue.storage import Storage
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own there")
+def test_a_file_that_goes_while_leftovers_are_looked_for_ends_nothing(tmp_path):
+    storage = Storage(tmp_path)
+    parts = next(path for path in tmp_path.iterdir() if path.name == "parts")
+    (parts / "gone").symlink_to(tmp_path / "nowhere")
+    left = parts / "left"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    storage.sweep(time.time() - 60, files=set(), jobs=set())
+    assert not left.exists()
+
+
+def test_folders_that_somebody_removed_end_nothing(tmp_path):
+    storage = Storage(tmp_path)
+    for path in tmp_path.iterdir():
+        path.rmdir()
+    storage.sweep(time.time(), files=set(), jobs=set())
