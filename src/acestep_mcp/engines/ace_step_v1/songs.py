@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 Song = Generator[Step, None, Audio]
 _EDITS = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
+_NO_USE = "This model has no use for {} {}."
+_NOT_IN_REMIX = {
+    "scheduler", "guidance_type", "granularity_scale", "guidance_interval", "guidance_interval_decay",
+    "minimum_guidance_scale", "tag_guidance_scale", "lyric_guidance_scale", "original_seed",
+}  # fmt: skip
 _FADE = 0.030
 _NEAR = 147
 """Latent frames beside a stretch that are decoded with it, so that it sounds as in its place."""
@@ -147,25 +152,16 @@ def _plan(request: Request) -> tuple[Plan, tuple[str, ...]]:
         tag_scale=request.tag_guidance_scale,
         lyric_scale=request.lyric_guidance_scale,
     )
+    given = request.model_fields_set & {"guidance_scale", "guidance_type", "guidance_interval_decay"}
+    if given and guidance.on and guidance.double:
+        notes = (*notes, _NO_USE.format(", ".join(sorted(given)), "where tag and lyric guidance are both above 1"))
     return Plan(request.number_of_steps, request.scheduler, request.granularity_scale, guidance), notes
 
 
 def _unused(request: AudioToAudio) -> tuple[str, ...]:
     """What the published edit has no use for, where the request says something about it."""
-    given = request.model_fields_set & {
-        "scheduler",
-        "guidance_type",
-        "granularity_scale",
-        "guidance_interval",
-        "guidance_interval_decay",
-        "minimum_guidance_scale",
-        "tag_guidance_scale",
-        "lyric_guidance_scale",
-        "original_seed",
-    }
-    if not given:
-        return ()
-    return (f"audio-to-audio has no use for {', '.join(sorted(given))} with this model.",)
+    given = request.model_fields_set & _NOT_IN_REMIX
+    return (_NO_USE.format(", ".join(sorted(given)), "in audio-to-audio"),) if given else ()
 
 
 def _noises(loaded: Loaded, request: Request) -> tuple[Noise, Noise]:
