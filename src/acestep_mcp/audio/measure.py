@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,7 @@ def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDAr
         yield weighted[:, start - first : part.shape[1]]
 
 
+@lru_cache(4)
 def _response(rate: int, size: int) -> NDArray[np.complex128]:
     """What the weighting does to each frequency of a transform of `size` samples."""
     delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)

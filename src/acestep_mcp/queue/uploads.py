@@ -26,6 +26,10 @@ from acestep_mcp.queue.wire import Json, base_of
 MAX_PARTS = 10_000
 
 
+class _File(FileResponse):
+    chunk_size = 1 << 20  # each chunk is a way to another thread and back
+
+
 @dataclass(slots=True)
 class Upload:
     """An upload on its way to the file `name`. `secret` is in its address; `parts` are (etag, size) by number."""
@@ -120,7 +124,7 @@ class Uploads:
             "content-security-policy": "sandbox; default-src 'none'",
             "cache-control": "private, max-age=3600, immutable",
         }
-        return FileResponse(path, headers=headers, media_type=content_type_of(name), stat_result=path.stat())
+        return _File(path, headers=headers, media_type=content_type_of(name), stat_result=path.stat())
 
     def forget(self, before: float) -> None:
         """Drop uploads that nothing was sent to since this time."""

@@ -42,6 +42,7 @@ GIVE_UP_AFTER = 24 * 3600.0
 """Seconds after which a host that does not answer is no longer asked by itself; get_job still asks."""
 
 _SETTLED = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, JobCancelled)
+_KEEPING = Progress(0.98, "keeping the song")
 _COLLECT = (
     "The song was accepted and is not lost: mend this (ACESTEP_MUSIC_DIR chooses another folder), then call get_job "
     "with this job's id, and it is fetched and kept without being made or paid again."
@@ -71,6 +72,8 @@ class Run:
         self._backends = backends
         self._sources = sources
         self._keeping = keeping
+        self._unwritten: dict[str, Any] = {}
+        """Goes to the disk with the next change: the last word of a job is followed by its result at once."""
         self.cancel = anyio.Event()
         self.changed = anyio.Event()
 
@@ -150,7 +153,7 @@ class Run:
                 await self._change(ticket=None, status=Status.NEW, progress={})
                 continue
             result = response.model_dump(mode="json", exclude_none=True)
-            await self._change(result=result)
+            await self._change(result=result, progress=asdict(_KEEPING))
             return result
 
     async def _submit(self, client: QueueClient, attempts: int) -> Ticket:
@@ -229,12 +232,14 @@ class Run:
                 if self._job.progress.queue_position != position:
                     await self._change(status=Status.IN_QUEUE, progress=asdict(Progress(queue_position=position)))
             case InProgress(logs):
-                await self._note_running(logs)
+                if changes := self._running(logs):
+                    await self._change(**changes)
             case Completed(logs, error):
                 if error is None:  # with one it may never have run, and its result will tell
-                    await self._note_running(logs)
+                    self._unwritten = self._running(logs)
 
-    async def _note_running(self, logs: tuple[Log, ...]) -> None:
+    def _running(self, logs: tuple[Log, ...]) -> dict[str, Any]:
+        """What these lines change of a job that runs."""
         job = self._job
         changes: dict[str, Any] = {}
         if job.status is not Status.IN_PROGRESS:
@@ -244,12 +249,12 @@ class Run:
         progress = progress_after(logs, job.progress)
         if progress != job.progress:
             changes["progress"] = asdict(progress)
-        if changes:
-            await self._change(**changes)
+        return changes
 
     async def _keep(self, client: QueueClient, response: Response) -> None:
         """Download and keep; a failure here loses nothing, the next call tries again."""
-        await self._change(progress=asdict(Progress(0.98, "keeping the song")))
+        if self._job.progress != _KEEPING:
+            await self._change(progress=asdict(_KEEPING))
         part = part_of(self._tracks, self._job.id)
         async with self._keeping:
             await client.download(response.audio.url, part, size=response.audio.file_size)
@@ -287,10 +292,15 @@ class Run:
             return
 
     async def _change(self, **changes: Any) -> None:
-        if not await self._sync(lambda: self._jobs.update(self._job.id, **changes)):
-            raise LeaseLost
-        self._job = await self._sync(self._jobs.get, self._job.id)
+        changes, self._unwritten = self._unwritten | changes, {}
+        self._job = await self._sync(self._changed, changes)
         self._pulse()
+
+    def _changed(self, changes: dict[str, Any]) -> Job:
+        """In a thread: the job as it stands on disk afterwards."""
+        if not self._jobs.update(self._job.id, **changes):
+            raise LeaseLost
+        return self._jobs.get(self._job.id)
 
     def _pulse(self) -> None:
         self.changed.set()
