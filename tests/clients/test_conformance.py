@@ -14,9 +14,9 @@ SUITE = HERE / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist"
 REVISIONS = ("2025-11-25", "2026-07-28")
 
 
-@pytest.fixture(params=["real", "fixtures"])
+@pytest.fixture(params=[pytest.param("real", marks=pytest.mark.slow), "fixtures"])
 def server(request: pytest.FixtureRequest, served: Callable[..., str]) -> tuple[str, str]:
-    """Our server as it is, and with the suite's own tools, resources and prompts added."""
+    """Our server as it is, and, with more scenarios that can pass, with the suite's own tools, resources and prompts."""
     command = [] if request.param == "real" else [sys.executable, str(HERE / "conformance_server.py")]
     return request.param, served(*command)
 

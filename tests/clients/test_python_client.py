@@ -19,7 +19,9 @@ pytestmark = pytest.mark.anyio
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
-CROSSED = pytest.mark.parametrize(("transport", "era"), [("stdio", "auto"), ("http", "legacy")])
+HANDLES = pytest.mark.parametrize(
+    ("transport", "era"), [pytest.param("stdio", "auto", marks=pytest.mark.slow), ("http", "legacy")]
+)
 EVERY = pytest.mark.parametrize(
     ("transport", "era"),
     [
@@ -105,7 +107,7 @@ async def _check_song(client: Client, song, progress: list) -> None:
         assert len(message.content.text) > 200
 
 
-@CROSSED
+@HANDLES
 async def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(connect: Connect) -> None:
     with anyio.fail_after(50):
         async with connect(ACESTEP_WAIT_SECONDS="0") as client:
@@ -133,7 +135,7 @@ async def _check_handle(client: Client, handle) -> None:
     assert cancelled["status"] in {"CANCELLED", "COMPLETED"}
 
 
-@CROSSED
+@pytest.mark.parametrize(("transport", "era"), [("stdio", "auto"), ("http", "legacy")])
 async def test_a_cancelled_call_cancels_its_job(connect: Connect) -> None:
     with anyio.fail_after(50):
         async with connect() as client:

@@ -61,7 +61,7 @@ async def ended(studio, job_id):
     [
         pytest.param({"status": "NEW"}, marks=pytest.mark.slow),
         pytest.param({"status": "IN_PROGRESS"}, marks=pytest.mark.slow),
-        {"stage": "rendering"},
+        pytest.param({"stage": "rendering"}, marks=pytest.mark.slow),
         {"stage": "keeping the song"},
     ],
     ids=["new", "in-progress", "rendering", "keeping"],
