@@ -18,6 +18,7 @@ import soundfile
 from acestep_mcp.cli import main
 from acestep_mcp.cli.make import make
 from acestep_mcp.cli.options import request_options
+from acestep_mcp.client import retry
 from acestep_mcp.endpoints import ENDPOINTS
 
 SONG = ("make", "text-to-audio", "--tags", "piano, calm", "--duration", "5", "--seed", "7")
@@ -68,9 +69,9 @@ def told(done: Done | subprocess.CompletedProcess[str]) -> dict:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
-def test_a_command_has_an_option_for_every_field_and_four_of_its_own(endpoint) -> None:
+def test_a_command_has_an_option_for_every_field_and_five_of_its_own(endpoint) -> None:
     options = {option.name: option for option in make.commands[endpoint.command].params}
-    assert set(options) == set(endpoint.request.model_fields) | {"out", "format", "key_file", "as_json"}
+    assert set(options) == set(endpoint.request.model_fields) | {"out", "format", "key_file", "insecure", "as_json"}
     for name, field in endpoint.request.model_fields.items():
         assert options[name].opts == [f"--{name.replace('_', '-')}"]
         assert options[name].required == field.is_required()
@@ -315,6 +316,23 @@ def test_a_key_comes_through_a_pipe_and_a_fal_key_makes_fal_the_backend(here, tm
     assert done.returncode == 1
     assert "$0.0120" in done.stderr, "only fal has a price"
     assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("given", [SONG, ("serve",), ("jobs", "wait", "x"), ("jobs", "cancel", "x"), ("doctor",)])
+def test_a_command_that_may_send_a_key_can_be_told_that_the_network_is_ones_own(here, given) -> None:
+    assert "--insecure" in here(*given, "--help").stdout
+
+
+def test_a_key_goes_in_clear_to_another_machine_only_where_that_was_said(here, monkeypatch) -> None:
+    monkeypatch.setattr(retry, "SUBMITS", 1)
+    engine = {"ACESTEP_ENGINE_URL": "http://gpu-box.invalid:9", "ACESTEP_ENGINE_KEY": "a-long-secret"}
+    refused = here(*SONG, **engine)
+    assert refused.returncode == 1
+    assert "readable on the way" in refused.stderr
+    assert "--insecure" in refused.stderr
+    tried = here(*SONG, "--insecure", **engine)
+    assert tried.returncode == 1
+    assert "could not be resolved" in tried.stderr
 
 
 def test_serving_others_without_a_token_is_refused(here) -> None:

@@ -14,7 +14,7 @@ import click
 from pydantic import SecretStr
 
 from acestep_mcp import __version__
-from acestep_mcp.cli.options import takes_key_file
+from acestep_mcp.cli.options import takes_host_options
 from acestep_mcp.cli.output import print_json
 from acestep_mcp.cli.session import with_studio
 from acestep_mcp.errors import AceStepError
@@ -24,12 +24,12 @@ PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "
 _LOW_DISK = 500 * 2**20
 
 
-@takes_key_file
+@takes_host_options
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(as_json: bool, key_file: Path | None) -> int:
+def doctor(as_json: bool, **host: Any) -> int:
     """Say what is set, what is wrong and what would be used. Exit code 1 when something needs mending."""
-    settings = load(key_file=key_file)
+    settings = load(**host)
     backend, failed = _backend(settings)
     folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]
     problems = [*settings.problems, *failed]

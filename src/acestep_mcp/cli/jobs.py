@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.cli.options import takes_key_file
+from acestep_mcp.cli.options import takes_host_options
 from acestep_mcp.cli.output import job_json, local_time, outcome_json, print_json, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.session import follow, with_studio
@@ -68,11 +67,11 @@ def show(job_id: str, as_json: bool) -> None:
         click.echo(f"{'file':<11} {outcome.track.path}")
 
 
-@takes_key_file
+@takes_host_options
 @jobs.command()
 @click.argument("job_id")
 @as_json_option
-def wait(job_id: str, as_json: bool, key_file: Path | None) -> int:
+def wait(job_id: str, as_json: bool, **host: Any) -> int:
     """Wait for a job and print the song's path; a job whose program has gone is taken up and finished here."""
 
     async def use(studio: Studio) -> Outcome:
@@ -84,7 +83,7 @@ def wait(job_id: str, as_json: bool, key_file: Path | None) -> int:
 
     seen: list[Job] = []
     try:
-        outcome: Outcome = with_studio(use, load(key_file=key_file))
+        outcome: Outcome = with_studio(use, load(**host))
     except KeyboardInterrupt:
         return stopped(seen[-1] if seen else None, as_json=as_json)
     if outcome.track is None:
@@ -96,13 +95,13 @@ def wait(job_id: str, as_json: bool, key_file: Path | None) -> int:
     return 0
 
 
-@takes_key_file
+@takes_host_options
 @jobs.command()
 @click.argument("job_id")
 @as_json_option
-def cancel(job_id: str, as_json: bool, key_file: Path | None) -> int:
+def cancel(job_id: str, as_json: bool, **host: Any) -> int:
     """Cancel a job, wherever it runs; exit code 1 while it has not ended."""
-    outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load(key_file=key_file))
+    outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load(**host))
     if as_json:
         print_json({"job": job_json(outcome.job)})
     else:

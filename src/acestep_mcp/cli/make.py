@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_mcp.cli.keep import FORMATS, format_of, place
-from acestep_mcp.cli.options import given, key_file_option, request_options
+from acestep_mcp.cli.options import given, host_options, request_options
 from acestep_mcp.cli.output import outcome_json, print_json, remarks, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.session import follow, with_studio
@@ -25,7 +25,7 @@ OWN = (
         ["--out"], type=click.Path(path_type=Path), help="Also copy the song here; the ending gives the format."
     ),
     click.Option(["--format"], type=click.Choice(FORMATS), help="Format of the kept file."),
-    key_file_option(),
+    *host_options(),
     click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object instead of the path."),
 )
 
@@ -69,10 +69,10 @@ def make() -> None:
 
 def _run(tool: str, values: dict[str, Any]) -> int:
     out, form, as_json = values.pop("out"), values.pop("format"), values.pop("as_json")
-    form, key_file = format_of(out, form), values.pop("key_file")
+    form, host = format_of(out, form), {name: values.pop(name) for name in ("key_file", "insecure")}
     call = _Call(tool, given(values), out, form, as_json)
     try:
-        outcome: Outcome = with_studio(call.make, load(format=form, key_file=key_file))
+        outcome: Outcome = with_studio(call.make, load(format=form, **host))
     except KeyboardInterrupt:
         return stopped(call.job, as_json=as_json)
     return 0 if outcome.track else without_track(outcome.job, as_json=as_json)

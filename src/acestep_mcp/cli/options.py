@@ -17,20 +17,28 @@ def _absolute(_: click.Context, __: click.Parameter, file: Path | None) -> Path 
     return file and file.absolute()  # not resolved: a pipe has no other name
 
 
-def key_file_option() -> click.Option:
-    """`--key-file`, wherever a host may need a key."""
-    return click.Option(
-        ["--key-file"],
-        type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
-        callback=_absolute,
-        help="A file with the key of the host in use: the engine's where one is named, else fal's. "
-        "Goes before FAL_KEY and ACESTEP_ENGINE_KEY.",
-    )
+def host_options() -> list[click.Option]:
+    """What may have to be said of the host that songs are made at; each is a setting of the same name."""
+    return [
+        click.Option(
+            ["--key-file"],
+            type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+            callback=_absolute,
+            help="A file with the key of the host in use: the engine's where one is named, else fal's. "
+            "Goes before FAL_KEY and ACESTEP_ENGINE_KEY.",
+        ),
+        click.Option(
+            ["--insecure"],
+            is_flag=True,
+            default=None,
+            help="Let the key go over plain http to another machine: on a network that is yours.",
+        ),
+    ]
 
 
-def takes_key_file(command: click.Command) -> click.Command:
-    """Give a command `--key-file`."""
-    command.params.append(key_file_option())
+def takes_host_options(command: click.Command) -> click.Command:
+    """Give a command those options; it passes them on to the settings as they are."""
+    command.params.extend(host_options())
     return command
 
 

@@ -60,7 +60,8 @@ def _reason(exc: BaseException) -> str:
     while seen is not None:
         match seen:
             case ssl.SSLCertVerificationError():
-                return f" (its certificate was refused: {seen.verify_message})"
+                words = "an engine's own is trusted by SSL_CERT_FILE=.../acestep-ca.pem"
+                return f" (its certificate was refused: {seen.verify_message}; {words})"
             case ssl.SSLError():
                 return f" (TLS failed: {seen.reason or 'handshake refused'})"
             case socket.gaierror():
