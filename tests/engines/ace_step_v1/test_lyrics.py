@@ -154,4 +154,4 @@ def test_a_package_is_imported_by_the_first_line_that_needs_it_and_its_absence_i
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("ConfigurationError")
-    assert "pip install acestep-mcp[engine]" in done.stdout
+    assert "pip install 'acestep-mcp[engine]'" in done.stdout

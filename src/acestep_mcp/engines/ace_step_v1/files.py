@@ -38,6 +38,7 @@ VOCABULARY_URL = (
 )
 VOCABULARY_SHA256 = "c2a66ea48c478c0bb9acb5497144b926acdeaa37128faa799508d40f2b9cc558"
 
+_INSTALL = "pip install 'acestep-mcp[engine]'"
 DOWNLOAD = "`acestep-mcp engine --download` fetches it"
 _PACKAGES = (
     "torch", "safetensors", "huggingface_hub", "transformers", "diffusers",
@@ -81,7 +82,7 @@ def obstacle(options: Options) -> str | None:
 
 def lacks_packages() -> str | None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
-    return f"it needs the Python packages {', '.join(missing)}: pip install acestep-mcp[engine]" if missing else None
+    return f"it needs the Python packages {', '.join(missing)}: {_INSTALL}" if missing else None
 
 
 def found(given: Path | None = None) -> Path:

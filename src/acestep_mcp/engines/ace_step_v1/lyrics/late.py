@@ -14,5 +14,6 @@ def package(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as exc:
         raise ConfigurationError(
-            f"lyrics cannot be read without the package {name.partition('.')[0]} ({exc}): pip install acestep-mcp[engine]"
+            f"lyrics cannot be read without the package {name.partition('.')[0]} ({exc}): "
+            "pip install 'acestep-mcp[engine]'"
         ) from exc
