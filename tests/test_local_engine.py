@@ -18,6 +18,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
+from mcp import Client, StdioServerParameters
 
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.engines.offered import OFFERED
@@ -260,6 +261,31 @@ def test_two_programs_share_one_engine(environment, tmp_path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file() and state["key"].encode() in path.read_bytes()] == [
         folder_of(tmp_path / "data", "draft") / "engine.json"
     ]
+
+
+@pytest.mark.slow
+async def test_two_mcp_servers_of_two_hosts_start_one_engine_that_outlives_them(environment, local, tmp_path) -> None:
+    command = StdioServerParameters(command=sys.executable, args=["-m", "acestep_mcp"], env=environment)
+    answers: list = []
+
+    async def host(seed: int) -> None:
+        async with Client(command) as client:
+            told = (await client.call_tool("status", {})).structured_content
+            assert (told["backend"], told["queue_url"]) == ("engine", "local:draft")
+            answers.append(await client.call_tool("text_to_audio", SONG | {"seed": seed}))
+            answers.append(await client.call_tool("status", {}))
+
+    with anyio.fail_after(55):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(host, 1)
+            tasks.start_soon(host, 2)
+    facts = [answer.structured_content for answer in answers if not answer.is_error]
+    songs = [fact for fact in facts if "job_id" in fact]
+    assert [(song["status"], song["backend"]) for song in songs] == [("COMPLETED", "engine")] * 2, answers
+    assert all(fact["reachable"] for fact in facts if "job_id" not in fact)
+    running = await local.find()
+    assert engines(tmp_path) == [running.pid], "one for both, and it goes on when both have gone"
+    assert running.key not in str(answers)
 
 
 @pytest.mark.slow

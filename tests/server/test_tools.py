@@ -87,6 +87,7 @@ async def test_a_song_is_told_in_text_and_in_structured_content_alike(client, ho
     assert Path(facts["track"]["file_path"]).parent == house.settings.music_dir
     assert Path(facts["track"]["file_path"]).stat().st_size == facts["track"]["size"]
     assert (facts["seed"], facts["tags"], facts["lyrics"], facts["engine"]) == (9, "lofi", "[inst]", "tone")
+    assert facts["backend"] == "engine", "which one ran is not told by the engine's name alone"
     assert facts["audio"]["url"].startswith("http://127.0.0.1"), "as the host gave it"
     assert [part.type for part in answer.content] == ["text"]
     for name, value in facts.items():

@@ -58,6 +58,7 @@ _JOB_PROPERTIES: dict[str, Any] = {
     "tags": _TEXT,
     "lyrics": _TEXT,
     "track": TRACK_SHAPE,
+    "backend": _TEXT,
     "engine": _TEXT,
     "notes": _list(_TEXT),
     "cost": _NUMBER,
@@ -119,6 +120,7 @@ def job_facts(outcome: Outcome, url: TrackUrl) -> dict[str, Any]:
     if job.status is Status.COMPLETED and track is not None:
         facts |= _song(job, track, url)
     facts |= {
+        "backend": job.backend,
         "engine": _engine(job, track),
         "notes": _notes(job),
         "cost": job.cost if job.cost is not None else job.estimated_cost,
