@@ -96,7 +96,9 @@ def main():
     for ours, bare in pairs:
         print(f"step {ours:.3f} s   products {bare:.3f} s   ratio {ours / bare:.3f}")
     ratio = statistics.median(ours / bare for ours, bare in pairs)
-    print(f"median ratio {ratio:.3f} ({given.layers} layers of width {given.width}, {length} frames, torch {torch.__version__})")
+    print(
+        f"median ratio {ratio:.3f} ({given.layers} layers of width {given.width}, {length} frames, torch {torch.__version__})"
+    )
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ def engine_options(settings: Settings) -> Options:
         settings.offload,
         settings.quantize,
         settings.lora,
+        settings.compile,
     )
 
 

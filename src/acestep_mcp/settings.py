@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     local_idle_exit: float = Field(1800, ge=1, allow_inf_nan=False)
     """Seconds without a request after which it ends."""
     weights: Path | None = None
-    """The folder with the model's published weights; none looks in the caches of Hugging Face. Like the six below it is
+    """The folder with the model's published weights; none looks in the caches of Hugging Face. Like the seven below it is
     for the engine ace-step-v1 on this machine."""
     lyric_vocab: Path | None = None
     """The model's `vocab.json`; none looks beside the weights and in the data folder."""
@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     offload: bool = False
     """Keep on the device only the part of the model that computes."""
     quantize: Literal["int8"] | None = None
+    compile: bool = False
+    """Let torch compile the model: the first song is slow, the next ones are faster."""
     lora: Annotated[tuple[tuple[Path, float], ...], NoDecode] = ()
     """Adapters, each `FILE` or `FILE:WEIGHT`, separated by `;`."""
     insecure: bool = False

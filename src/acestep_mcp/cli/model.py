@@ -40,6 +40,9 @@ _OPTIONS = (
     click.option("--dtype", type=click.Choice(("bfloat16", "float16", "float32")), help="What it computes in."),
     click.option("--offload", is_flag=True, default=None, help="Keep on the GPU only the part that computes."),
     click.option("--quantize", type=click.Choice(("int8",)), help="Large matrices in half the memory; needs torchao."),
+    click.option(
+        "--compile", is_flag=True, default=None, help="Compile the model: a slow first song, faster ones after."
+    ),
     click.option("--lora", metavar="FILE[:WEIGHT]", multiple=True, help="A LoRA adapter. May be repeated."),
     click.option("--download", is_flag=True, help="Fetch the model's files, and do nothing else."),
 )
@@ -53,7 +56,7 @@ def takes_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def model_settings(given: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that are settings; they go before the environment."""
-    names = ("weights", "lyric_vocab", "device", "dtype", "offload", "quantize")
+    names = ("weights", "lyric_vocab", "device", "dtype", "offload", "quantize", "compile")
     found = {name: given[name] for name in names}
     found["lora"] = tuple(_absolute(adapter) for adapter in given["lora"]) or None
     return found

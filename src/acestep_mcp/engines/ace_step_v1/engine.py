@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from acestep_mcp.engines import Audio, Source, Step
@@ -28,6 +29,8 @@ class AceStepV1:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._loaded: Loaded | None = None
+        # Inference mode and CUDA graphs belong to a thread, and every job may come in another one.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
 
     @property
     def device(self) -> str | None:
@@ -63,34 +66,39 @@ class AceStepV1:
         """Free what was loaded."""
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
-            loaded.free()
+            self._thread.submit(loaded.free).result()
 
     def close(self) -> None:
         self.unload()
+        self._thread.shutdown()
 
     def _song(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
         if self._loaded is None:
             yield Step("loading the model", 0, 1)
             from acestep_mcp.engines.ace_step_v1.weights import load
 
-            self._loaded = load(self._options)
+            self._loaded = self._thread.submit(load, self._options).result()
         from acestep_mcp.engines.ace_step_v1.songs import play
 
-        audio = yield from _without_gradients(play(self._loaded, request, source))
-        yield audio
+        song = play(self._loaded, request, source)
+        try:
+            while not isinstance(part := self._thread.submit(_next, song).result(), Audio):
+                yield part
+        finally:
+            self._thread.submit(song.close).result()
+        yield part
 
 
-def _without_gradients(song: Generator[Step, None, Audio]) -> Generator[Step, None, Audio]:
-    """Each part of the work in inference mode, which a generator must not leave switched on for its caller."""
+def _next(song: Generator[Step, None, Audio]) -> Step | Audio:
+    """The song's next step, or the song, in inference mode."""
     import torch
 
-    while True:
-        with torch.inference_mode():
-            try:
-                step = next(song)
-            except StopIteration as end:
-                return end.value
-        yield step
+    with torch.inference_mode():
+        try:
+            return next(song)
+        except StopIteration as end:
+            audio: Audio = end.value
+            return audio
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -55,7 +55,8 @@ class Options:
     `weights` and `vocabulary` are what a person named; None is looked for (`data_dir` holds the vocabulary that was
     downloaded). `device` is a name as PyTorch knows it or "auto"; `dtype`
     "bfloat16", "float16", "float32" or None, the device's usual one. `offload` keeps on the device only what computes.
-    `quantize` is None or "int8"; `loras` are adapters and their weights.
+    `quantize` is None or "int8"; `loras` are adapters and their weights. `compiled` lets torch
+    compile the transformer at its first use for each length.
     """
 
     data_dir: Path
@@ -66,6 +67,7 @@ class Options:
     offload: bool = False
     quantize: str | None = None
     loras: tuple[tuple[Path, float], ...] = ()
+    compiled: bool = False
 
 
 def obstacle(options: Options) -> str | None:

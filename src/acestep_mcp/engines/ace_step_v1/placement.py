@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from acestep_mcp.engines.ace_step_v1.model import Denoiser
+
 Part = Literal["text", "denoiser", "codec"]
 _DTYPES = ("bfloat16", "float16", "float32")
 
@@ -142,3 +144,9 @@ def free(device: torch.device) -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # the C library may be another one
             ctypes.CDLL(None).malloc_trim(0)  # it keeps what tensors of some sizes leave behind, for later ones
+
+
+def compile_transformer(denoiser: Denoiser, device: torch.device, *, offload: bool) -> None:
+    """Compile the transformer's blocks, with CUDA graphs where the parameters stay in their places."""
+    graphs = device.type == "cuda" and not offload
+    denoiser.transformer.compile_blocks(mode="reduce-overhead" if graphs else "default")

@@ -18,7 +18,7 @@ WEAKENED = 0.01
 """Factor on the query projections of a weakened prediction."""
 WEAKENED_BLOCKS = range(15, 20)
 _TIME_WIDTH = 256
-_FRAMES = 32
+_FRAMES = 64
 """Frames of the feed-forward that a processor works on at a time."""
 _PATCH_WIDTH = 256
 """Channels of the patch embedding for each channel of the latents."""
@@ -72,9 +72,9 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
     even, odd = x.chunk(2, dim=-1)
     batch, length, heads, width = x.shape
     turned = torch.empty(batch, heads, length, width, dtype=torch.float32, device=x.device)
-    first, second = turned.transpose(1, 2).chunk(2, dim=-1)
-    torch.mul(even, cos_even, out=first).addcmul_(odd, sin_even, value=-1)
-    torch.mul(odd, cos_odd, out=second).addcmul_(even, sin_odd)
+    inside = turned.transpose(1, 2)
+    inside[..., : width // 2] = (even * cos_even).addcmul_(odd, sin_even, value=-1)
+    inside[..., width // 2 :] = (odd * cos_odd).addcmul_(even, sin_odd)
     return turned
 
 
@@ -82,7 +82,7 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """RMS norm without weight (eps 1e-6), in float32, then shift and scale, both [B, 1, D]."""
     size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
     unit = torch.rsqrt(size.square() / x.shape[-1] + 1e-6).to(x.dtype)
-    return (x * unit).mul_(1 + scale).add_(shift)
+    return torch.addcmul(shift, x * unit, 1 + scale)
 
 
 class LinearAttention(nn.Module):
@@ -103,10 +103,8 @@ class LinearAttention(nn.Module):
         q, k, v = rotate(q, table).relu_(), rotate(k, table).relu_(), v.transpose(1, 2).float()
         if frames is not None:
             k = k * frames[:, None]
-        heard, weight = q @ (k.transpose(-1, -2) @ v), q @ k.sum(-2)[..., None] + 1e-15
-        out = torch.empty(*x.shape[:2], self.heads, x.shape[2] // self.heads, dtype=torch.float32, device=x.device)
-        torch.div(heard.transpose(1, 2), weight.transpose(1, 2), out=out)
-        return self.to_out(out.flatten(2).to(x.dtype))
+        heard = (q @ (k.transpose(-1, -2) @ v)).div_(q @ k.sum(-2)[..., None] + 1e-15)
+        return self.to_out(heard.transpose(1, 2).flatten(2).to(x.dtype))
 
 
 class CrossAttention(nn.Module):
@@ -149,18 +147,20 @@ class FeedForward(nn.Module):
         self.narrow = nn.Linear(hidden, config.inner_dim, bias=False)
 
     def forward(self, x: Tensor, frames: Tensor | None) -> Tensor:
-        gated = x.new_empty(*x.shape[:2], self.narrow.in_features)
+        if x.device.type != "cpu":
+            value, gate = self._mixed(F.linear(x, self.widen.weight), frames, 0, x.shape[1])
+            return self.narrow(value * gate)
         # A processor goes through one song at a time, a few frames at a time: they stay in its cache.
-        songs, size = (1, _FRAMES) if x.device.type == "cpu" else x.shape[:2]
-        for song, into in zip(x.split(songs), gated.split(songs), strict=True):
+        gated = x.new_empty(*x.shape[:2], self.narrow.in_features)
+        for song, into in zip(x.split(1), gated.split(1), strict=True):
             wide = F.linear(song, self.widen.weight)
-            for first in range(0, x.shape[1], size):
-                self._gate(wide, frames, first, into[:, first : first + size])
+            for first in range(0, x.shape[1], _FRAMES):
+                value, gate = self._mixed(wide, frames, first, min(first + _FRAMES, x.shape[1]))
+                torch.mul(value, gate, out=into[:, first : first + _FRAMES])
         return self.narrow(gated)
 
-    def _gate(self, wide: Tensor, frames: Tensor | None, first: int, into: Tensor) -> None:
-        """Fill `into` with the frames from `first` on."""
-        last = first + into.shape[1]
+    def _mixed(self, wide: Tensor, frames: Tensor | None, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """Values and gates of the frames `first` to `last`."""
         begin, end = max(0, first - 1), min(last + 1, wide.shape[1])
         x = F.silu(wide[:, begin:end] + self.widen.bias, inplace=True)
         if frames is not None:
@@ -170,7 +170,7 @@ class FeedForward(nn.Module):
         mixed[:, int(begin == first) :].addcmul_(x[:, : last - 1 - begin], before)
         mixed[:, : end - 1 - first].addcmul_(x[:, first + 1 - begin :], after)
         value, gate = mixed.chunk(2, dim=-1)
-        torch.mul(value, F.silu(gate, inplace=True), out=into)
+        return value, F.silu(gate, inplace=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,35 +258,53 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(config, weakens=n in WEAKENED_BLOCKS) for n in range(config.num_layers))
         self.final_table = nn.Parameter(torch.empty(2, config.inner_dim))
         self.final = nn.Linear(config.inner_dim, config.out_channels * config.max_height)
+        self.bucket = 1
+        """Frames and condition tokens are padded to a multiple of this."""
+
+    def compile_blocks(self, *, bucket: int = 64, **options: Any) -> None:
+        """Let torch compile the blocks, which are one code, at their first use for each padded length.
+
+        `options` go to `torch.compile`. What was compiled is kept on disk for the next process.
+        """
+        self.bucket = bucket
+        for block in self.blocks:
+            block.compile(**options)
 
     def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Context:
         """For `frames` latent frames under `condition` [B, N, D], whose tokens count where `mask` [B, N] says.
 
         `weakened` [B] is true for the items whose queries are weakened.
         """
-        table = self._table(max(condition.shape[1], frames), condition.device)
+        length = self._padded(frames)
+        condition = F.pad(condition, (0, 0, 0, self._padded(condition.shape[1]) - condition.shape[1]))
+        mask = F.pad(mask, (0, condition.shape[1] - mask.shape[1]))
+        table = self._table(max(condition.shape[1], length), condition.device)
         tokens = table[:, : condition.shape[1]]
         blocks = cast("list[Block]", list(self.blocks))
         keys_values = [block.cross_attn.keys_values(condition, tokens) for block in blocks]
         strength = None
         if weakened is not None:
             strength = torch.where(weakened, WEAKENED, 1.0)[:, None, None, None]
-        return Context(table[:, :frames], keys_values, mask[:, None, None].bool(), strength)
+        music = None
+        if self.bucket > 1:
+            music = (torch.arange(length, device=condition.device) < frames)[None, :, None].to(condition.dtype)
+        return Context(table[:, :length], keys_values, mask[:, None, None].bool(), strength, music)
+
+    def _padded(self, length: int) -> int:
+        return length + -length % self.bucket
 
     def forward(self, latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
         """Velocity, float32 and of the same shape, of latents [B, channels, height, T] at `timestep` [B] in 0..1000."""
         x = self.patch(latents.to(self.final.weight.dtype))
         time = self.time(timestep)
-        x = self.through(x, self.time_block(F.silu(time)).unflatten(-1, (6, -1)), context)
+        x = F.pad(x, (0, 0, 0, context.table.shape[1] - x.shape[1]))
+        blocks_time = self.time_block(F.silu(time)).unflatten(-1, (6, -1))
+        for block, keys_values in zip(self.blocks, context.keys_values, strict=True):
+            x = block(x, blocks_time, context, keys_values)
+        x = x[:, : latents.shape[-1]]
         shift, scale = (self.final_table + time[:, None]).unsqueeze(2).unbind(1)
         x = self.final(modulate(x, shift, scale))
         return x.unflatten(-1, (self.config.max_height, -1)).permute(0, 3, 2, 1).float()
-
-    def through(self, x: Tensor, time: Tensor, context: Context) -> Tensor:
-        """The blocks alone: tokens [B, T, D] in and out. Nearly all the work, and the part that is compiled."""
-        for block, keys_values in zip(self.blocks, context.keys_values, strict=True):
-            x = block(x, time, context, keys_values)
-        return x
 
     def _table(self, length: int, device: torch.device) -> Tensor:
         return rotary_table(length, self.config.attention_head_dim, self.config.rope_theta, device)

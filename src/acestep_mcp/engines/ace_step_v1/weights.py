@@ -69,6 +69,8 @@ def load(options: files.Options) -> Loaded:
         "denoiser": (denoiser,),
         "codec": (codec.autoencoder, codec.vocoder),
     }
+    if options.compiled:
+        placement.compile_transformer(denoiser, device, offload=options.offload)
     parts = Parts(modules, device, offload=options.offload)
     return Loaded(denoiser, codec, text, lyrics, device, dtype, parts, source.bytes_read)
 
