@@ -17,7 +17,7 @@ from acestep_mcp.server.app import create_server
 from acestep_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
-eras = pytest.mark.parametrize("era", ["auto", "legacy"])
+eras = pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 
 
 @pytest.fixture

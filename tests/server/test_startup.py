@@ -65,7 +65,9 @@ def bare(tmp_path_factory):
     return modules(BARE, LEGACY, tmp_path_factory.mktemp("bare"))
 
 
-@pytest.mark.parametrize("messages", [LEGACY, DISCOVERY], ids=["legacy", "modern"])
+@pytest.mark.parametrize(
+    "messages", [pytest.param(LEGACY, id="legacy", marks=pytest.mark.slow), pytest.param(DISCOVERY, id="modern")]
+)
 def test_being_looked_at_loads_nothing_that_only_calls_need_and_writes_nothing(bare, tmp_path, messages):
     home = tmp_path / "nothing"
     home.mkdir()
