@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import anyio
 import fal_replies as fal
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -175,21 +176,26 @@ async def test_a_program_that_died_while_submitting_leaves_an_unknown_job(tmp_pa
     assert recorder.count("POST", "") == 0
 
 
-async def test_a_new_start_goes_on_with_what_runs_and_collects_what_has_ended_without_submitting_again(tmp_path):
+async def test_what_ended_while_nobody_was_there_is_collected_without_submitting_again(tmp_path):
     async with an_engine(tmp_path / "q") as (url, recorder, engine):
         settings = load(backend="engine", engine_url=url)
         async with open_studio(settings) as studio:
-            running = await studio.start("text_to_audio", SONG | {"tags": "hold"})
+            held = await studio.start("text_to_audio", SONG | {"tags": "hold"})
             waiting = await studio.start("text_to_audio", SONG | {"seed": 8})
             with anyio.fail_after(20):
-                while not all([(await studio.outcome(job.id)).job.request_id for job in (running, waiting)]):
+                while not all([(await studio.outcome(job.id)).job.request_id for job in (held, waiting)]):
                     await anyio.sleep(0.01)
+            requests = [(await studio.outcome(job.id)).job.request_id for job in (held, waiting)]
         assert engine.seeds == [7]
+        async with httpx.AsyncClient(base_url=f"{url}/fal-ai/ace-step/requests") as http:
+            await http.put(f"{requests[0]}/cancel")
+            with anyio.fail_after(20):
+                while (await http.get(f"{requests[1]}/status")).status_code != 200:
+                    await anyio.sleep(0.01)
         async with open_studio(settings) as studio:
-            assert (await studio.cancel(running.id)).job.status is Status.CANCELLED
-            song = await ended(studio, waiting.id)
-    assert song.job.status is Status.COMPLETED
-    assert song.track.sidecar["seed"] == 8
+            cancelled, song = await ended(studio, held.id), await ended(studio, waiting.id)
+    assert cancelled.job.status is Status.CANCELLED
+    assert (song.job.status, song.track.sidecar["seed"]) == (Status.COMPLETED, 8)
     assert engine.seeds == [7, 8]
     assert recorder.count("POST", "/fal-ai/ace-step") == 2
 
