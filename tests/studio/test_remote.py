@@ -58,6 +58,16 @@ async def an_engine(folder, **options):
             yield url, recorder, engine
 
 
+async def submitted(studio, song):
+    """The job as soon as the host has accepted it."""
+    job = await studio.start("text_to_audio", song)
+    with anyio.fail_after(20):
+        while job.request_id is None:
+            await anyio.sleep(0.01)
+            job = (await studio.outcome(job.id)).job
+    return job
+
+
 async def ended(studio, job_id):
     with anyio.fail_after(20):
         async for _ in studio.watch(job_id, 20):
@@ -115,10 +125,7 @@ async def test_todays_key_goes_to_todays_engine_and_not_where_an_old_job_was_sen
         an_engine(tmp_path / "new", key=KEY) as (new, _, _),
     ):
         async with open_studio(load(backend="engine", engine_url=old)) as studio:
-            job = await studio.start("text_to_audio", SONG | {"tags": "hold"})
-            with anyio.fail_after(20):
-                while not (await studio.outcome(job.id)).job.request_id:
-                    await anyio.sleep(0.01)
+            job = await submitted(studio, SONG | {"tags": "hold"})
         asked.seen.clear()
         async with open_studio(load(backend="engine", engine_url=f"{new}/", engine_key=KEY)) as studio:
             second = await studio.start("text_to_audio", SONG)
@@ -131,10 +138,7 @@ async def test_todays_key_goes_to_todays_engine_and_not_where_an_old_job_was_sen
 async def test_an_old_engine_that_wants_a_key_is_named_and_its_song_stays_collectable(tmp_path):
     async with an_engine(tmp_path / "old", key=KEY) as (old, _, _):
         async with open_studio(load(backend="engine", engine_url=old, engine_key=KEY)) as studio:
-            job = await studio.start("text_to_audio", SONG | {"tags": "hold"})
-            with anyio.fail_after(20):
-                while not (await studio.outcome(job.id)).job.request_id:
-                    await anyio.sleep(0.01)
+            job = await submitted(studio, SONG | {"tags": "hold"})
         async with open_studio(load(backend="engine", engine_url="http://127.0.0.1:1", engine_key=KEY)) as studio:
             lost = (await ended(studio, job.id)).job
     assert old in lost.error["message"]
@@ -180,17 +184,12 @@ async def test_what_ended_while_nobody_was_there_is_collected_without_submitting
     async with an_engine(tmp_path / "q") as (url, recorder, engine):
         settings = load(backend="engine", engine_url=url)
         async with open_studio(settings) as studio:
-            held = await studio.start("text_to_audio", SONG | {"tags": "hold"})
-            waiting = await studio.start("text_to_audio", SONG | {"seed": 8})
-            with anyio.fail_after(20):
-                while not all([(await studio.outcome(job.id)).job.request_id for job in (held, waiting)]):
-                    await anyio.sleep(0.01)
-            requests = [(await studio.outcome(job.id)).job.request_id for job in (held, waiting)]
-        assert engine.seeds == [7]
+            held = await submitted(studio, SONG | {"tags": "hold"})
+            waiting = await submitted(studio, SONG | {"seed": 8})
         async with httpx.AsyncClient(base_url=f"{url}/fal-ai/ace-step/requests") as http:
-            await http.put(f"{requests[0]}/cancel")
+            await http.put(f"{held.request_id}/cancel")
             with anyio.fail_after(20):
-                while (await http.get(f"{requests[1]}/status")).status_code != 200:
+                while (await http.get(f"{waiting.request_id}/status")).status_code != 200:
                     await anyio.sleep(0.01)
         async with open_studio(settings) as studio:
             cancelled, song = await ended(studio, held.id), await ended(studio, waiting.id)
