@@ -214,3 +214,43 @@ def test_a_song_is_extended_far_beyond_what_the_model_holds(engine):
     seconds = loud[: len(loud) // RATE * RATE].reshape(-1, RATE).max(axis=1)
     assert (seconds > 2**16).all()
     assert max(step.total for step in steps if step.stage == "denoising") == 4 * STEPS
+
+
+@pytest.mark.parametrize("variance", [0, 0.2, 1])
+def test_the_fewest_steps_and_any_variance_leave_a_whole_song(engine, variance):
+    source = song(4)
+    request = AudioInpaint(**EDIT | {"number_of_steps": 3}, start_time=1, end_time=2, variance=variance)
+    audio, _ = played(engine, request, source)
+    first, last = differing(audio.sound, source.sound)
+    assert 0.96 <= first < last < 2
+
+
+@pytest.mark.parametrize("samples", [1, 4097])
+def test_a_source_of_hardly_any_sound_can_be_edited(engine, samples):
+    source = Source(Sound(song(1).sound.pcm[:samples], RATE))
+    new = AudioInpaint(**EDIT, start_time=0, end_time=30)
+    assert len(played(engine, new, source)[0].sound.pcm) == samples
+    longer = AudioOutpaint(**EDIT, extend_before_duration=0.001, extend_after_duration=0.001)
+    assert abs(len(played(engine, longer, source)[0].sound.pcm) - samples - 2 * 44) <= 1
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_101])
+def test_a_source_of_any_rate_is_heard_and_comes_back_at_it(engine, rate):
+    source = song(3, rate=rate)
+    audio, _ = played(engine, AudioInpaint(**EDIT | {"seed": 2**32 - 1}, start_time=1, end_time=2), source)
+    first, last = differing(audio.sound, source.sound)
+    assert 0.96 <= first < last < 2
+
+
+def test_tags_longer_than_the_model_reads_are_told_in_a_note(engine):
+    audio, _ = played(engine, TextToAudio(**WORDS | {"tags": "piano, drums, " * 40}, duration=5, seed=3))
+    assert "256 tokens" in audio.notes[0]
+
+
+def test_long_lyrics_are_sung_and_endless_ones_refused(engine):
+    def words(count):
+        return TextToAudio(**WORDS | {"lyrics": "[verse]\n" + "la la rain and sun\n" * count}, duration=5, seed=3)
+
+    assert played(engine, words(60))[0].sound.pcm.any()
+    with pytest.raises(InvalidRequest, match="lyrics"):
+        played(engine, words(5000))

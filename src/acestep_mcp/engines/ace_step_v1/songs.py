@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import soxr
 import torch
 from torch import Tensor
 
@@ -22,7 +24,8 @@ from acestep_mcp.engines.ace_step_v1.guidance import Guidance
 from acestep_mcp.engines.ace_step_v1.model import Said
 from acestep_mcp.engines.ace_step_v1.sampling import Noise, Plan, Run, Sampler, frames, noise_of
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE
-from acestep_mcp.errors import GenerationFailed
+from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
+from acestep_mcp.errors import FieldError, GenerationFailed, InvalidRequest
 from acestep_mcp.requests import (
     AudioInpaint,
     AudioOutpaint,
@@ -42,9 +45,14 @@ _NOT_IN_REMIX = {
     "scheduler", "guidance_type", "granularity_scale", "guidance_interval", "guidance_interval_decay",
     "minimum_guidance_scale", "tag_guidance_scale", "lyric_guidance_scale", "original_seed",
 }  # fmt: skip
+_CUT = f"The model reads {MAX_TOKENS} tokens of tags and no more: the last ones were not heard."
 _FADE = 0.030
 _NEAR = 147
 """Latent frames beside a stretch that are decoded with it, so that it sounds as in its place."""
+_MOST_LYRICS = 16_384
+"""Tokens; a song of 240 s has a few hundred, and time and memory grow with their square."""
+_MOST_TAPS = 4_000_000
+"""Taps of the published resampling's filters; odd rates (44,101 Hz) would need gigabytes of them."""
 _SECONDS_PER_FRAME = SAMPLES_PER_FRAME / RATE
 
 
@@ -70,7 +78,7 @@ def _new(loaded: Loaded, request: TextToAudio) -> Song:
         noise = noise_of(request.seed or 0, loaded.denoiser)
         latents = yield from _sampled(sampler.from_noise(noise(frames(request.duration))))
     music = yield from _decoded(loaded, latents)
-    return Audio(from_float(music, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
+    return Audio(from_float(music, OUTPUT_RATE, 16), request.tags, request.lyrics, (*_cut_off(loaded, request), *notes))
 
 
 def _remade(loaded: Loaded, request: AudioToAudio, source: Sound) -> Song:
@@ -85,7 +93,8 @@ def _remade(loaded: Loaded, request: AudioToAudio, source: Sound) -> Song:
         latents = yield from _sampled(flow.run(loaded.denoiser, plan, latents, noise))
     music = yield from _decoded(loaded, latents)
     music = music[: round(source.seconds * OUTPUT_RATE)]
-    return Audio(from_float(music, OUTPUT_RATE, 16), request.tags, request.lyrics, _unused(request))
+    notes = (*_cut_off(loaded, request), *_unused(request))
+    return Audio(from_float(music, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
 
 
 def _inpainted(loaded: Loaded, request: AudioInpaint, source: Sound) -> Song:
@@ -110,7 +119,7 @@ def _inpainted(loaded: Loaded, request: AudioInpaint, source: Sound) -> Song:
     lead = min(_FADE, window.start)
     new = _cut(music, window.start - lead - begin * _SECONDS_PER_FRAME, window.end - begin * _SECONDS_PER_FRAME)
     sound = spliced_in(source, new, window.start, window.end, fade=_FADE, lead=lead)
-    return Audio(sound, request.tags, request.lyrics, (*window.notes, *notes))
+    return Audio(sound, request.tags, request.lyrics, (*window.notes, *_cut_off(loaded, request), *notes))
 
 
 def _outpainted(loaded: Loaded, request: AudioOutpaint, source: Sound) -> Song:
@@ -138,7 +147,7 @@ def _outpainted(loaded: Loaded, request: AudioOutpaint, source: Sound) -> Song:
         end = start + source.seconds - begin * _SECONDS_PER_FRAME
         parts[1] = _cut(music, end - overlap, end + lengths.after)
     sound = spliced_on(source, parts[0], parts[1], fade=_FADE, overlap=overlap)
-    return Audio(sound, request.tags, request.lyrics, notes)
+    return Audio(sound, request.tags, request.lyrics, (*_cut_off(loaded, request), *notes))
 
 
 def _plan(request: Request) -> tuple[Plan, tuple[str, ...]]:
@@ -164,6 +173,10 @@ def _unused(request: AudioToAudio) -> tuple[str, ...]:
     return (_NO_USE.format(", ".join(sorted(given)), "in audio-to-audio"),) if given else ()
 
 
+def _cut_off(loaded: Loaded, request: TextToAudio | AudioToAudio | AudioInpaint | AudioOutpaint) -> tuple[str, ...]:
+    return (_CUT,) if loaded.text.cuts(request.tags) else ()
+
+
 def _noises(loaded: Loaded, request: Request) -> tuple[Noise, Noise]:
     seed = request.seed or 0
     return noise_of(seed, loaded.denoiser), noise_of((seed + 1) % 2**32, loaded.denoiser)
@@ -172,6 +185,9 @@ def _noises(loaded: Loaded, request: Request) -> tuple[Noise, Noise]:
 def _said(loaded: Loaded, tags: str, lyrics: str) -> Generator[Step, None, Said]:
     yield Step("reading the words", 0, 1)
     ids = [0] if is_instrumental(lyrics) else loaded.lyrics.ids(lyrics)
+    if len(ids) > _MOST_LYRICS:
+        message = f"are {len(ids)} tokens and at most {_MOST_LYRICS} can be sung; give shorter ones"
+        raise InvalidRequest.of(FieldError("lyrics", message, "string_too_long"))
     lyric = torch.tensor([ids], device=loaded.device)
     with loaded.using("text"):
         tokens, mask = loaded.text.ids(tags)
@@ -197,9 +213,11 @@ def _sampled(run: Run) -> Generator[Step, None, Tensor]:
 
 def _encoded(loaded: Loaded, source: Sound) -> Generator[Step, None, Tensor]:
     yield Step("listening to the source", 0, 1)
-    samples = to_float(source)[:, :2]
+    samples, rate = to_float(source)[:, :2], source.sample_rate
+    if rate * RATE > _MOST_TAPS * math.gcd(rate, RATE) ** 2:
+        samples, rate = soxr.resample(samples, rate, RATE), RATE
     with loaded.using("codec"):
-        return loaded.codec.encode(torch.from_numpy(samples.T.copy())[None], source.sample_rate)
+        return loaded.codec.encode(torch.from_numpy(samples.T.copy())[None], rate)
 
 
 def _decoded(loaded: Loaded, latents: Tensor) -> Generator[Step, None, np.ndarray]:

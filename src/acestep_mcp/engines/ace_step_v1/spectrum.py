@@ -16,16 +16,24 @@ BINS = 128
 _LOWEST, _HIGHEST = 40.0, 16_000.0
 _ZEROS = 6
 _ROLL_OFF = 0.99
+_AT_ONCE = 4096
+"""Columns of the spectrogram at a time: the spectrum itself is twenty times as large as what is made of it."""
 
 
 def log_mel(waveform: Tensor) -> Tensor:
     """Natural logarithm of the mel magnitudes [B, 128, samples / 512] of waveforms [B, samples] at 44.1 kHz."""
     spare = WINDOW - HOP
     padded = F.pad(waveform[:, None], (spare // 2, (spare + 1) // 2), mode="reflect")[:, 0]
-    window = torch.hann_window(WINDOW, device=waveform.device)
-    spectrum = torch.stft(padded, WINDOW, HOP, window=window, center=False, return_complex=True)
+    columns = (padded.shape[-1] - WINDOW) // HOP + 1
+    parts = (range(first, min(first + _AT_ONCE, columns)) for first in range(0, columns, _AT_ONCE))
+    return torch.cat([_log_mel(padded[:, part.start * HOP : (part.stop - 1) * HOP + WINDOW]) for part in parts], dim=-1)
+
+
+def _log_mel(samples: Tensor) -> Tensor:
+    window = torch.hann_window(WINDOW, device=samples.device)
+    spectrum = torch.stft(samples, WINDOW, HOP, window=window, center=False, return_complex=True)
     magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-6).sqrt()
-    return (mel_filters().to(waveform.device) @ magnitude).clamp(min=1e-5).log()
+    return (mel_filters().to(samples.device) @ magnitude).clamp(min=1e-5).log()
 
 
 @cache

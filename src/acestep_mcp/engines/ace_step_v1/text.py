@@ -28,6 +28,10 @@ class TextEncoder:
         device = self.encoder.shared.weight.device
         return found["input_ids"].to(device), found["attention_mask"].to(device)
 
+    def cuts(self, tags: str) -> bool:
+        """Whether these tags are more than is read of them."""
+        return len(self.tokenizer(tags, truncation=True, max_length=MAX_TOKENS + 1)["input_ids"]) > MAX_TOKENS
+
     def hidden_states(self, ids: Tensor, mask: Tensor, *, weakened: bool = False) -> Tensor:
         """[1, n, width]; `weakened` dampens the queries of two layers."""
         with self._weakened() if weakened else torch.no_grad():
