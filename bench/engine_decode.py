@@ -1,0 +1,89 @@
+"""Peak memory of decoding a long song beside that of a short one, and the seam beside a decode at once.
+
+    python bench/engine_decode.py [--full] [--lengths 60 240]
+
+Each length is decoded in a process of its own, on the CPU in float32, with random weights: the sizes of the tests, or
+the published sizes with --full. Memory is the process's peak resident set, with what was there before decoding told.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1] / "tests" / "engines" / "ace_step_v1"
+MIB = 2**20
+
+
+def codec_of(full):
+    import engine_memory
+    import torch
+    from diffusers import AutoencoderDC
+
+    from acestep_mcp.engines.ace_step_v1 import vocoder
+    from acestep_mcp.engines.ace_step_v1.codec import Codec
+    from acestep_mcp.engines.ace_step_v1.names import fill
+
+    small = json.loads((TESTS / "numbers" / "configs.json").read_text(encoding="utf-8"))
+    configs = engine_memory.CONFIGS if full else small
+    given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
+    draw = torch.Generator().manual_seed(1)
+
+    def parameter(name, shape):
+        fan = max(1, shape[1:].numel()) if len(shape) > 1 else 1
+        value = torch.randn(shape, generator=draw) / fan**0.5
+        return value.abs() + 0.5 if name.endswith("weight_g") else value if len(shape) > 1 else 1 + 0.1 * value
+
+    modules = AutoencoderDC(**given), vocoder.Vocoder(vocoder.Config.read(configs["music_vocoder"]))
+    for module in modules:
+        fill(module, parameter)
+        module.eval()
+    return Codec(*modules)
+
+
+def measure(seconds, full):
+    import torch
+
+    from acestep_mcp.engines.ace_step_v1.sampling import frames
+
+    codec = codec_of(full)
+    latents = torch.randn(1, 8, 16, frames(seconds), generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        for _ in codec.decode(latents[..., :30]):
+            pass
+        before, began = peak(), time.perf_counter()
+        samples = sum(part.shape[-1] for part in codec.decode(latents))
+    took = time.perf_counter() - began
+    print(json.dumps({"seconds": seconds, "samples": samples, "before": before, "peak": peak(), "took": took}))
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--lengths", type=float, nargs=2, default=(60, 240))
+    parser.add_argument("--one", type=float)
+    given = parser.parse_args()
+    if given.one:
+        measure(given.one, given.full)
+        return
+    peaks = []
+    for seconds in given.lengths:
+        command = [sys.executable, __file__, "--one", str(seconds), *(["--full"] if given.full else [])]
+        told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        peaks.append(told["peak"])
+        print(
+            f"{seconds:g} s: peak {told['peak'] / MIB:.0f} MiB ({told['before'] / MIB:.0f} before), "
+            f"{told['samples']} samples in {told['took']:.1f} s"
+        )
+    print(f"ratio of the peaks {peaks[1] / peaks[0]:.3f}")
+
+
+if __name__ == "__main__":
+    main()
