@@ -277,7 +277,9 @@ def _tools(process: subprocess.Popen[bytes]) -> dict:
     pytest.fail("the server ended without an answer to tools/list")
 
 
+@pytest.mark.slow
 def test_serving_over_stdio_loads_nothing_that_only_a_call_needs(environment: dict[str, str], tmp_path: Path) -> None:
+    """As the interpreter itself tells; `tests/server/test_startup.py` looks at a server from inside, and is quick."""
     bare, _ = loaded_by(["-c", BARE], environment, tmp_path / "bare.log")
     loaded, tools = loaded_by(["-m", "acestep_mcp"], environment, tmp_path / "ours.log")
     assert len(tools) == 11
@@ -287,6 +289,7 @@ def test_serving_over_stdio_loads_nothing_that_only_a_call_needs(environment: di
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_the_working_folder_is_never_written_to_by_a_start(environment: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()

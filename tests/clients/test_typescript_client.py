@@ -23,10 +23,6 @@ STRAIGHT = [
     pytest.param("http", ("v1", "legacy"), id="http-v1", marks=pytest.mark.slow),
 ]
 EVERY = pytest.mark.parametrize(("transport", "client"), CROSSED + STRAIGHT)
-# What the tools answer is the same for every client; the fast suite asks the Python one over HTTP.
-HANDLES = pytest.mark.parametrize(
-    ("transport", "client"), [CROSSED[0], pytest.param("http", ("v2", "auto"), id="http-v2", marks=pytest.mark.slow)]
-)
 
 
 @pytest.fixture
@@ -69,7 +65,8 @@ def test_a_song_is_made_with_progress_read_back_and_completed(report, client: tu
     assert facts["track"]["id"] in saw["completion"]["values"]
 
 
-@HANDLES
+@pytest.mark.slow  # what the tools answer is the same for every client: the fast suite asks with the Python one
+@pytest.mark.parametrize(("transport", "client"), CROSSED)
 def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(report) -> None:
     saw = report("handles", ACESTEP_WAIT_SECONDS="0")
     assert len(saw["handles"]) == 5

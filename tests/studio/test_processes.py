@@ -80,6 +80,7 @@ async def test_a_process_killed_at_any_moment_leaves_a_job_that_the_next_one_fin
     assert sorted(Path(name).suffix for name in files) == [".json", ".wav"], "no torn file is left"
 
 
+@pytest.mark.slow
 async def test_three_processes_share_a_folder_and_a_killed_owners_song_is_found_once(maker):
     owner, second, third = maker(SONG | {"duration": 30}), maker(SONG | {"seed": 8}), maker(SONG | {"seed": 9})
     job_id = heard(owner, status="IN_PROGRESS")["job"]
