@@ -12,6 +12,7 @@ import pytest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import (
     Measurement,
+    facts_in,
     follow_curve,
     level,
     loudness,
@@ -159,3 +160,25 @@ def test_music_takes_on_the_curve_of_other_music():
     assert 20 * np.log10(got[7] * 2**0.5) == pytest.approx(-10, abs=0.5)
     assert 20 * np.log10(got[23] * 2**0.5) == pytest.approx(-20, abs=0.5)
     assert np.abs(np.diff(to_float(from_float(result, 48_000, 16))[:, 0])).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None, {}, [], {"lufs": -14.0, "peak_dbfs": -1, "clipped_samples": 0},
+        {"lufs": "-14", "peak_dbfs": -1, "clipped_samples": 0, "silent": False},
+        {"lufs": -14.0, "peak_dbfs": -1, "clipped_samples": True, "silent": False},
+        {"lufs": -14.0, "peak_dbfs": -1, "clipped_samples": 0, "silent": 0},
+        {"lufs": -14.0, "peak_dbfs": -1, "clipped_samples": 0, "silent": False, "more": "text"},
+    ],
+)  # fmt: skip
+def test_what_another_machine_measured_is_taken_only_in_the_form_we_give_it(told):
+    assert facts_in(told) is None
+
+
+def test_what_another_machine_measured_with_this_code_is_taken():
+    for facts in (
+        Measurement(-14.2, -1.0, 3, silent=False).facts(),
+        Measurement(-math.inf, -math.inf, 0, silent=True).facts(),
+    ):
+        assert facts_in(json.loads(json.dumps(facts))) == facts

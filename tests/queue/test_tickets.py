@@ -7,6 +7,9 @@ import io
 import pytest
 import soundfile
 
+from acestep_mcp.audio.measure import measure
+from acestep_mcp.audio.read import read
+
 pytestmark = pytest.mark.anyio
 
 ADDRESSES = {"request_id", "response_url", "status_url", "cancel_url"}
@@ -61,13 +64,15 @@ async def test_polling_gives_the_whole_log_each_time(embedded, asked):
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/response", "/response/"])
-async def test_the_result_is_the_songs_own_body(embedded, tail):
+async def test_the_result_is_the_songs_own_body(embedded, tail, tmp_path):
     async with embedded() as desk:
         ticket = await desk.submit()
         await desk.end(ticket)
         reply = await desk.get(ticket, tail)
         body = reply.json()
         audio = await desk.http.get(body["audio"]["url"])
+    path = tmp_path / "song.wav"
+    path.write_bytes(audio.content)
     assert reply.status_code == 200
     assert set(body) == {"audio", "seed", "tags", "lyrics", "acestep"}
     assert (body["seed"], body["tags"], body["lyrics"]) == (42, "lofi, chill", "[verse]\nhello")
@@ -81,6 +86,7 @@ async def test_the_result_is_the_songs_own_body(embedded, tail):
         "version": "1.0",
         "notes": ["a note"],
         "sections": [{"name": "verse", "start": 0, "end": 5}],
+        "measured": measure(read(path)).facts(),
     }
 
 

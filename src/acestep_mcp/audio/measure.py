@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -47,6 +47,14 @@ class Measurement:
     def facts(self) -> dict[str, float | int | bool | None]:
         """For JSON, which has no infinity: rounded to 0.01, None where there is no level."""
         return {key: _finite(value) if isinstance(value, float) else value for key, value in asdict(self).items()}
+
+
+def facts_in(told: Any) -> dict[str, float | int | bool | None] | None:
+    """What `Measurement.facts` gave on another machine, or None when this is nothing of the kind."""
+    if not isinstance(told, dict) or set(told) != {field.name for field in fields(Measurement)}:
+        return None
+    levels = all(told[name] is None or type(told[name]) in {int, float} for name in ("lufs", "peak_dbfs"))
+    return told if levels and type(told["clipped_samples"]) is int and type(told["silent"]) is bool else None
 
 
 def measure(sound: Sound) -> Measurement:

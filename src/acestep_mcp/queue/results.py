@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import acestep_mcp
+from acestep_mcp.audio.measure import measure
 from acestep_mcp.audio.tags import FileTags
 from acestep_mcp.audio.write import write
 from acestep_mcp.engines import Audio, Engine
@@ -45,7 +46,9 @@ def keep(job: Job, made: Made, engine: Engine, storage: Storage) -> Answer:
 def _body(made: Made, engine: Engine) -> dict[str, Any]:
     audio, words = made.audio, made.words
     notes = [*(words.notes if words else ()), *audio.notes]
-    ours = _origin(engine) | {"notes": notes, "sections": [asdict(section) for section in audio.sections]}
+    sections = [asdict(section) for section in audio.sections]
+    # Measured here, where the sound lies in memory: whoever fetches the song need not do it again.
+    ours = _origin(engine) | {"notes": notes, "sections": sections, "measured": measure(audio.sound).facts()}
     return {
         "seed": made.seed,
         "tags": audio.tags,

@@ -114,7 +114,7 @@ def _sidecar(job: Job, response: Response, finished: Path, sound: Sound, name: s
         "parent": job.parent,
         "edit": job.options.get("edit"),
         "audio": audio,
-        "checks": _checks(job, sound),
+        "checks": _checks(job, made_by.get("measured"), sound),
         "cost": cost_of(job, audio["duration"]),
         "elapsed": job.elapsed,
         "created_at": _created(job).isoformat(timespec="milliseconds"),
@@ -137,12 +137,18 @@ def _audio(finished: Path) -> dict[str, Any]:
     }
 
 
-def _checks(job: Job, sound: Sound) -> dict[str, Any]:
-    """Loudness, peak, clipping and, for an edit, whether the rest of the song is what it was."""
-    from acestep_mcp.audio.measure import measure
+def _checks(job: Job, measured: Any, sound: Sound) -> dict[str, Any]:
+    """Loudness, peak, clipping and, for an edit, whether the rest of the song is what it was.
 
-    unchanged = None if job.options["format"] in _LOSSY else unchanged_outside(job, sound)
-    return {**measure(sound).facts(), **({} if unchanged is None else {"unchanged_outside": unchanged})}
+    An engine of ours has measured these very samples; what an encoder made of them is measured here.
+    """
+    from acestep_mcp.audio.measure import facts_in, measure
+
+    if job.options["format"] in _LOSSY:
+        return measure(sound).facts()
+    told = None if job.backend == "fal" else facts_in(measured)
+    unchanged = unchanged_outside(job, sound)
+    return {**(told or measure(sound).facts()), **({} if unchanged is None else {"unchanged_outside": unchanged})}
 
 
 def _title(job: Job, response: Response) -> str:
