@@ -28,12 +28,17 @@ def pytest_runtest_makereport():
     return _meant((yield))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The tests' models are so small that threads wait for each other longer than they work."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory) -> Path:
     """A small random checkpoint in the published layout."""
-    torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
-    # The tests' model is so small that threads wait for each other longer than they work.
-    torch.set_num_threads(1)
+    pytest.importorskip("torch", reason="the engine's packages are not installed")
     sys.path.insert(0, str(Path(__file__).parent))
     try:
         from checkpoint import make_checkpoint

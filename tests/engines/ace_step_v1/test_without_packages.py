@@ -24,7 +24,7 @@ sys.exit(main(sys.argv[1:]))
     "arguments",
     [
         ("engine", "--engine", "ace-step-v1", "--port", "0"),
-        ("engine", "--download"),
+        pytest.param(("engine", "--download"), marks=pytest.mark.slow),
         ("make", "text-to-audio", "--tags", "piano"),
     ],
 )
