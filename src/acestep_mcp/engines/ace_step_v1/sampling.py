@@ -67,17 +67,13 @@ class Guided:
         if self._window and guidance.double:
             conditions.append(model.text_only(said, plan.weaken))
         weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=said.text.device)
-        self._items = len(conditions)
         self._context = model.context(conditions, length, weakened if plan.weaken.transformer else None)
         self._plain = self._context.first(1)
 
     def __call__(self, number: int, x: Tensor, level: float) -> Tensor:
         if number not in self._window:
-            return self._predict(x, level, self._plain, 1)
-        return self._combined(number, self._predict(x, level, self._context, self._items))
-
-    def _predict(self, x: Tensor, level: float, context: Context, items: int) -> Tensor:
-        return predict(self._model, x.expand(items, -1, -1, -1), level, context)
+            return predict(self._model, x, level, self._plain)
+        return self._combined(number, predict(self._model, x, level, self._context))
 
     def _combined(self, number: int, predictions: Tensor) -> Tensor:
         guidance = self._guidance

@@ -18,7 +18,7 @@ WEAKENED = 0.01
 """Factor on the query projections of a weakened prediction."""
 WEAKENED_BLOCKS = range(15, 20)
 _TIME_WIDTH = 256
-_FRAMES = 64
+_FRAMES = 32
 """Frames of the feed-forward that a processor works on at a time."""
 _PATCH_WIDTH = 256
 """Channels of the patch embedding for each channel of the latents."""
@@ -126,8 +126,7 @@ class CrossAttention(nn.Module):
     ) -> Tensor:
         """`strength` [B, 1, 1, 1] is the factor on each item's queries."""
         q = rotate(self.to_q(x).unflatten(-1, (self.heads, -1)), table)
-        if strength is not None:
-            q *= strength
+        q = q.expand(len(mask), -1, -1, -1) if strength is None else q * strength
         out = F.scaled_dot_product_attention(q.to(x.dtype), *keys_values, attn_mask=mask)
         return self.to_out(out.transpose(1, 2).flatten(2))
 
@@ -209,7 +208,7 @@ class Block(nn.Module):
         shift, scale, gate, shift_ff, scale_ff, gate_ff = (self.scale_shift_table + time).unsqueeze(2).unbind(1)
         strength = context.strength if self.weakens else None
         x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), context.table, context.frames))
-        x += self.cross_attn(x, context.table, keys_values, context.mask, strength)
+        x = x + self.cross_attn(x, context.table, keys_values, context.mask, strength)
         return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frames))
 
 
@@ -294,7 +293,11 @@ class Transformer(nn.Module):
         return length + -length % self.bucket
 
     def forward(self, latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
-        """Velocity, float32 and of the same shape, of latents [B, channels, height, T] at `timestep` [B] in 0..1000."""
+        """Velocity [B, channels, height, T], float32, of latents of this shape at `timestep` [B] in 0..1000.
+
+        One song and one timestep for all of the context's B conditions do: as far as the first cross-attention their
+        predictions are the same and are computed once.
+        """
         x = self.patch(latents.to(self.final.weight.dtype))
         time = self.time(timestep)
         x = F.pad(x, (0, 0, 0, context.table.shape[1] - x.shape[1]))
