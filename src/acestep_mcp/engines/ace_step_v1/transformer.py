@@ -145,16 +145,21 @@ class FeedForward(nn.Module):
         self.taps_bias = nn.Parameter(torch.empty(2 * hidden))
         self.narrow = nn.Linear(hidden, config.inner_dim, bias=False)
 
-    def forward(self, x: Tensor, frames: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, frames: Tensor | None, room: Tensor | None) -> Tensor:
+        """`room` [songs, T, 2 hidden] takes the widened song where the same memory is to be used at every step."""
+        if room is None:
+            wide = F.linear(x, self.widen.weight)
+        else:
+            wide = room[: len(x)]
+            torch.mm(x.flatten(0, 1), self.widen.weight.T, out=wide.flatten(0, 1))
         if x.device.type != "cpu":
-            value, gate = self._mixed(F.linear(x, self.widen.weight), frames, 0, x.shape[1])
+            value, gate = self._mixed(wide, frames, 0, x.shape[1])
             return self.narrow(value * gate)
         # A processor goes through one song at a time, a few frames at a time: they stay in its cache.
         gated = x.new_empty(*x.shape[:2], self.narrow.in_features)
-        for song, into in zip(x.split(1), gated.split(1), strict=True):
-            wide = F.linear(song, self.widen.weight)
+        for song, into in zip(wide.split(1), gated.split(1), strict=True):
             for first in range(0, x.shape[1], _FRAMES):
-                value, gate = self._mixed(wide, frames, first, min(first + _FRAMES, x.shape[1]))
+                value, gate = self._mixed(song, frames, first, min(first + _FRAMES, x.shape[1]))
                 torch.mul(value, gate, out=into[:, first : first + _FRAMES])
         return self.narrow(gated)
 
@@ -178,7 +183,7 @@ class Context:
 
     `table` is the rotary table of the frames, `keys_values` the condition as each block's cross-attention sees it,
     `mask` [B, 1, 1, N] which of its tokens count, `strength` [B, 1, 1, 1] the factor on queries in the weakened
-    blocks, `frames` [1, T, 1] where there is music and not padding.
+    blocks, `frames` [1, T, 1] where there is music and not padding, `room` memory for the feed-forwards.
     """
 
     table: Tensor
@@ -186,6 +191,7 @@ class Context:
     mask: Tensor
     strength: Tensor | None = None
     frames: Tensor | None = None
+    room: Tensor | None = None
 
     def first(self, items: int) -> Context:
         """The context of the first items alone."""
@@ -209,7 +215,7 @@ class Block(nn.Module):
         strength = context.strength if self.weakens else None
         x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), context.table, context.frames))
         x = x + self.cross_attn(x, context.table, keys_values, context.mask, strength)
-        return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frames))
+        return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frames, context.room))
 
 
 class Patch(nn.Module):
@@ -287,7 +293,21 @@ class Transformer(nn.Module):
         music = None
         if self.bucket > 1:
             music = (torch.arange(length, device=condition.device) < frames)[None, :, None].to(condition.dtype)
-        return Context(table[:, :length], keys_values, mask[:, None, None].bool(), strength, music)
+        return Context(
+            table[:, :length],
+            keys_values,
+            mask[:, None, None].bool(),
+            strength,
+            music,
+            self._room(len(condition), length),
+        )
+
+    def _room(self, songs: int, length: int) -> Tensor | None:
+        """On a processor new memory is slow: its pages come one by one."""
+        weight = cast("Block", self.blocks[0]).ff.widen.weight
+        if weight.device.type != "cpu" or type(weight.data) is not Tensor or self.bucket > 1:
+            return None
+        return weight.new_empty(songs, length, len(weight))
 
     def _padded(self, length: int) -> int:
         return length + -length % self.bucket
