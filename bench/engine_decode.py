@@ -20,23 +20,16 @@ MIB = 2**20
 
 def codec_of(full):
     import engine_memory
-    import torch
     from diffusers import AutoencoderDC
 
     from acestep_mcp.engines.ace_step_v1 import vocoder
     from acestep_mcp.engines.ace_step_v1.codec import Codec
     from acestep_mcp.engines.ace_step_v1.names import fill
+    from acestep_mcp.engines.ace_step_v1.parity import parameter
 
     small = json.loads((TESTS / "numbers" / "configs.json").read_text(encoding="utf-8"))
     configs = engine_memory.CONFIGS if full else small
     given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
-    draw = torch.Generator().manual_seed(1)
-
-    def parameter(name, shape):
-        fan = max(1, shape[1:].numel()) if len(shape) > 1 else 1
-        value = torch.randn(shape, generator=draw) / fan**0.5
-        return value.abs() + 0.5 if name.endswith("weight_g") else value if len(shape) > 1 else 1 + 0.1 * value
-
     modules = AutoencoderDC(**given), vocoder.Vocoder(vocoder.Config.read(configs["music_vocoder"]))
     for module in modules:
         fill(module, parameter)
