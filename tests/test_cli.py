@@ -291,6 +291,7 @@ def test_doctor_tells_a_folder_that_cannot_be_written_to(here, tmp_path: Path) -
     assert str(tmp_path / "music") in done.stdout.split("Problems")[1]
 
 
+@pytest.mark.slow
 def test_letters_that_a_code_page_lacks_stop_nothing(command) -> None:
     page = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
     made = command(*SONG, "--lyrics", r"[verse]\n朝の光", "--json", **page)

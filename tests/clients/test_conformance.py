@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SUITE = HERE / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-REVISIONS = ("2025-11-25", "2026-07-28")
+REVISIONS = (pytest.param("2025-11-25", marks=pytest.mark.slow), "2026-07-28")
 
 
 @pytest.fixture(params=[pytest.param("real", marks=pytest.mark.slow), "fixtures"])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 HERE = Path(__file__).parent
@@ -15,6 +16,7 @@ SECRET = "s3cr3t-of-the-engine"
 WRONG = "s3cr3t-of-another"
 
 
+@pytest.mark.slow
 def test_a_key_is_in_no_log_error_record_sidecar_or_song_of_either_end(tmp_path: Path, environment, engine) -> None:
     said = []
 

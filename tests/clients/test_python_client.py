@@ -135,7 +135,9 @@ async def _check_handle(client: Client, handle) -> None:
     assert cancelled["status"] in {"CANCELLED", "COMPLETED"}
 
 
-@pytest.mark.parametrize(("transport", "era"), [("stdio", "auto"), ("http", "legacy")])
+@pytest.mark.parametrize(
+    ("transport", "era"), [("stdio", "auto"), pytest.param("http", "legacy", marks=pytest.mark.slow)]
+)
 async def test_a_cancelled_call_cancels_its_job(connect: Connect) -> None:
     with anyio.fail_after(50):
         async with connect() as client:

@@ -16,7 +16,7 @@ VERSIONS = {("v1", "legacy"): None, ("v2", "auto"): "2026-07-28"}
 
 CROSSED = [
     pytest.param("stdio", ("v1", "legacy"), id="stdio-v1"),
-    pytest.param("http", ("v2", "auto"), id="http-v2"),
+    pytest.param("http", ("v2", "auto"), id="http-v2", marks=pytest.mark.slow),
 ]
 STRAIGHT = [
     pytest.param("stdio", ("v2", "auto"), id="stdio-v2", marks=pytest.mark.slow),

@@ -122,7 +122,7 @@ async def test_over_http_only_an_explicit_notification_cancels(reach):
     assert [line for line in told if line.startswith(("cancelled", "delivered"))] == ["cancelled job-4"]
 
 
-@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("era", [pytest.param("legacy", marks=pytest.mark.slow), "modern"])
 async def test_a_signal_lets_a_waiting_call_answer_with_its_job_over_http(reach, era):
     server = await reach()
     async with Calling(server, era, 1, seed=1) as call:

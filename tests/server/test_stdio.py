@@ -77,6 +77,7 @@ def test_a_signal_lets_the_waiting_call_answer_with_its_job_and_closes_the_studi
     assert told == ["opened", "started job-1", "delivered job-1", "closed"], "".join(process.lines)
 
 
+@pytest.mark.slow
 def test_a_client_that_closed_only_our_stdout_was_told_nothing_and_the_process_ends(spawn):
     process = started(spawn, "legacy")
     process.popen.stdout.close()

@@ -126,6 +126,7 @@ def test_opening_and_closing_a_studio_leaves_the_music_folder_alone(maker):
     assert not load().music_dir.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on file sizes that stands for a full disk is POSIX")
 def test_a_job_survives_a_disk_so_full_that_not_even_its_end_can_be_written(environment):
     command = [sys.executable, str(MAKER.with_name("full_disk.py"))]

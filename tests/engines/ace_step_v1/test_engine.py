@@ -177,6 +177,7 @@ def test_a_window_past_the_song_is_refused_before_any_work(engine):
         played(engine, AudioInpaint(**EDIT, start_time=9, end_time=10), song(6))
 
 
+@pytest.mark.slow
 def test_unloading_frees_the_model_and_the_next_song_loads_it_again(engine):
     played(engine, TextToAudio(**WORDS, duration=5, seed=3))
     engine.unload()
@@ -244,11 +245,13 @@ def test_a_source_of_any_rate_is_heard_and_comes_back_at_it(engine, rate):
     assert 0.96 <= first < last < 2
 
 
+@pytest.mark.slow
 def test_tags_longer_than_the_model_reads_are_told_in_a_note(engine):
     audio, _ = played(engine, TextToAudio(**WORDS | {"tags": "piano, drums, " * 40}, duration=5, seed=3))
     assert "256 tokens" in audio.notes[0]
 
 
+@pytest.mark.slow
 def test_long_lyrics_are_sung_and_endless_ones_refused(engine):
     def words(count):
         return TextToAudio(**WORDS | {"lyrics": "[verse]\n" + "la la rain and sun\n" * count}, duration=5, seed=3)

@@ -199,6 +199,7 @@ def keeping():
     engine.close()
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_kept_worker_makes_the_next_song_and_makes_it_as_a_new_one_would(keeping):
     before = children(os.getpid())
