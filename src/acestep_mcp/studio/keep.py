@@ -58,7 +58,8 @@ def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: J
     finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
     with _audio_from_host():
         convert_file(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
-        sound = read(finished)
+        # Decoded only where something is to be heard in it: an engine of ours has said what it measured.
+        sound = None if _is_measured(job, response) else read(finished)
     track = tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
     downloaded.unlink(missing_ok=True)
     return track
@@ -92,7 +93,7 @@ def _tags(job: Job, response: Response, downloaded: Path) -> FileTags:
     )
 
 
-def _sidecar(job: Job, response: Response, finished: Path, sound: Sound, name: str) -> dict[str, Any]:
+def _sidecar(job: Job, response: Response, finished: Path, sound: Sound | None, name: str) -> dict[str, Any]:
     made_by = response.acestep or {}
     audio = _audio(finished)
     return {
@@ -137,18 +138,22 @@ def _audio(finished: Path) -> dict[str, Any]:
     }
 
 
-def _checks(job: Job, measured: Any, sound: Sound) -> dict[str, Any]:
-    """Loudness, peak, clipping and, for an edit, whether the rest of the song is what it was.
+def _is_measured(job: Job, response: Response) -> bool:
+    """Whether these very samples were measured by the engine of ours that made them, and nothing is to be compared."""
+    from acestep_mcp.audio.measure import facts_in
 
-    An engine of ours has measured these very samples; what an encoder made of them is measured here.
-    """
-    from acestep_mcp.audio.measure import facts_in, measure
+    told = facts_in((response.acestep or {}).get("measured"))
+    return bool(told) and job.backend != "fal" and job.options["format"] not in _LOSSY and "source" not in job.options
 
-    if job.options["format"] in _LOSSY:
-        return measure(sound).facts()
-    told = None if job.backend == "fal" else facts_in(measured)
-    unchanged = unchanged_outside(job, sound)
-    return {**(told or measure(sound).facts()), **({} if unchanged is None else {"unchanged_outside": unchanged})}
+
+def _checks(job: Job, measured: Any, sound: Sound | None) -> dict[str, Any]:
+    """Loudness, peak, clipping and, for an edit, whether the rest of the song is what it was."""
+    from acestep_mcp.audio.measure import measure
+
+    if sound is None:
+        return dict(measured)
+    unchanged = None if job.options["format"] in _LOSSY else unchanged_outside(job, sound)
+    return {**measure(sound).facts(), **({} if unchanged is None else {"unchanged_outside": unchanged})}
 
 
 def _title(job: Job, response: Response) -> str:
