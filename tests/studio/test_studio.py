@@ -9,10 +9,12 @@ from acestep_mcp.assembly import open_studio
 from acestep_mcp.client import SubmitOptions
 from acestep_mcp.endpoints import BY_TOOL
 from acestep_mcp.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached
-from acestep_mcp.library import Status
+from acestep_mcp.library import Progress, Status
 from acestep_mcp.requests import TextToAudio
 from acestep_mcp.settings import load
 from acestep_mcp.studio.backends import choose, costs, writer
+from acestep_mcp.studio.run import progress_after
+from acestep_mcp.updates import Log
 
 pytestmark = pytest.mark.anyio
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
@@ -302,3 +304,13 @@ async def test_a_preview_is_made_once_and_kept(studio):
     assert kept.read_bytes() == first
     track.path.unlink()
     assert await studio.preview(track, 60_000) == first, "the song itself is not read again"
+
+
+def test_progress_never_falls_from_one_stage_to_the_next():
+    told = ["composing 1/1", "rendering 0/12", "rendering 6/12", "denoising 27/27", "decoding 1/5", "a word"]
+    progress, fractions = Progress(), []
+    for message in told:
+        progress = progress_after((Log(message),), progress)
+        fractions.append(progress.fraction)
+    assert fractions == [0, 0, 0.5, 0.97, 0.97, 0.97]
+    assert (progress.stage, progress.step, progress.total) == ("decoding", 1, 5)

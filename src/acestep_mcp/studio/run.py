@@ -312,10 +312,15 @@ class Run:
 
 
 def progress_after(logs: tuple[Log, ...], before: Progress) -> Progress:
-    """What the newest log lines say of where the work stands."""
+    """What the newest log lines say of where the work stands.
+
+    Every stage counts from its own beginning, but the whole never goes back; a stage of one step says nothing of it.
+    """
     for log in reversed(logs):
         found = step_in(log.message)
         if found:
-            stage = log.message.split(str(found[0]))[0].strip(" :-[(") or before.stage or "generating"
-            return Progress(min(0.97, found[0] / found[1]), stage[:60], found[0], found[1])
+            step, total = found
+            stage = log.message.split(str(step))[0].strip(" :-[(") or before.stage or "generating"
+            share = min(0.97, step / total) if total > 1 else 0.0
+            return Progress(max(before.fraction, share), stage[:60], step, total)
     return replace(before, queue_position=None, stage=before.stage or "starting")

@@ -8,9 +8,10 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from acestep_mcp import requests
 from acestep_mcp.engines.ace_step_v1.sampling import Noise, Run, Sampler, frames
 
-LONGEST = frames(240)
+LONGEST = frames(requests.LONGEST)
 """Latent frames that are sampled at once."""
 _BESIDE = frames(30)
 """Frames of finished music that a stretch has beside it at least, where the song has so many."""
