@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.queue.app import QueueOptions, serving
 from acestep_mcp.queue.line import Line
+from acestep_mcp.queue.serve import Place, listening
 from acestep_mcp.requests import Request
 
 RATE = 48000
@@ -73,7 +73,7 @@ async def serve(folder: Path, seconds: float) -> None:
     Line.finish = finish_and_tell
     options = QueueOptions(database=folder / "jobs.sqlite3")
     async with serving(Noise(seconds), folder=folder / "files", options=options) as app:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        with listening(Place("127.0.0.1", 0, folder)) as listener:
             print(json.dumps({"url": f"http://127.0.0.1:{listener.getsockname()[1]}"}), flush=True)
             config = uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False)
             await uvicorn.Server(config).serve([listener])

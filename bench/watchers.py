@@ -13,7 +13,6 @@ only (it reads /proc).
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ import uvicorn
 from acestep_mcp.audio import Sound
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.queue.app import QueueOptions, serving
+from acestep_mcp.queue.serve import Place, listening
 from acestep_mcp.requests import Request
 
 SERVES = sys.argv[1:2] == ["serve"]
@@ -53,7 +53,7 @@ class Tone:
 async def serve(folder: Path, kept: float) -> None:
     options = QueueOptions(database=folder / "jobs.sqlite3", retention=kept)
     async with serving(Tone(), folder=folder / "files", options=options) as app:
-        with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        with listening(Place("127.0.0.1", 0, folder)) as listener:
             print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
             config = uvicorn.Config(app, lifespan="off", log_level="warning", backlog=4096)
             await uvicorn.Server(config).serve([listener])

@@ -15,7 +15,7 @@ import soundfile
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.read import probe, read
 from acestep_mcp.audio.tags import FileTags, read_tags
-from acestep_mcp.audio.write import convert_file, write
+from acestep_mcp.audio.write import convert_file, turn_into, write
 from acestep_mcp.errors import InvalidRequest, StorageError
 
 FORMATS = ["wav", "flac", "mp3", "ogg"]
@@ -183,6 +183,44 @@ def test_containers_we_do_not_write_become_plain_wav_with_the_same_samples(folde
     assert np.array_equal(read(target).pcm, read(source).pcm)
     assert target.read_bytes()[:4] == b"RIFF"
     assert read_tags(target) == words
+
+
+@pytest.mark.parametrize("source", FORMATS)
+@pytest.mark.parametrize("target", FORMATS)
+def test_what_a_song_is_turned_into_is_what_it_converts_to_and_it_is_gone(folder, sine, words, source, target):
+    old, new, other = folder / f"old.{source}", folder / f"new.{target}", folder / f"other.{target}"
+    write(old, sine(0.3), format=source, tags=FileTags(title="old", comment="longer than what comes" * 9))
+    convert_file(old, other, format=target, tags=words)
+    turn_into(old, new, format=target, tags=words)
+    assert read_tags(new) == words
+    assert new.read_bytes() == other.read_bytes()
+    assert sorted(folder.iterdir()) == sorted([new, other])
+
+
+CUE = b"cue \4\0\0\0\0\0\0\0"
+BAD_SIZE = b"\xff\xff\xff\xff"
+
+
+@pytest.mark.parametrize("kind", ["a chunk behind the tags", "a size that nobody knew", "no pad byte at the end"])
+def test_an_unusual_wav_file_gets_its_tags_too_and_keeps_its_samples(folder, noise, words, kind):
+    path, target = folder / "old.wav", folder / "new.wav"
+    write(path, noise(0.2), format="wav", tags=FileTags(title="old"))
+    content = path.read_bytes()
+    start = content.index(b"data")
+    bare = content[: start + 8 + len(noise(0.2).pcm) * 4]
+    match kind:
+        case "a chunk behind the tags":
+            content += CUE
+        case "a size that nobody knew":
+            content = bare[: start + 4] + BAD_SIZE + bare[start + 8 :]
+        case _:
+            content = bare + b"note\1\0\0\0x"
+    path.write_bytes(content)
+    turn_into(path, target, format="wav", tags=words)
+    assert np.array_equal(soundfile.read(target, dtype="int16")[0], noise(0.2).pcm >> 16)
+    assert read_tags(target) == words
+    assert int.from_bytes(target.read_bytes()[4:8], "little") == target.stat().st_size - 8
+    assert (CUE in target.read_bytes()) == (kind == "a chunk behind the tags")
 
 
 def test_a_broken_source_is_refused_and_leaves_no_target(folder):

@@ -10,7 +10,7 @@ import anyio
 import numpy as np
 import pytest
 import soundfile
-from engine import RATE, Tone, behind_a_port, pcm_of
+from engine import RATE, Tone, behind_a_port, on_a_port, pcm_of
 
 from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, SubmitOptions, Ticket, in_process
 from acestep_mcp.client import storage as parts
@@ -59,6 +59,24 @@ def house(request, tmp_path: Path):
 async def updates_of(client: QueueClient, ticket: Ticket, endpoint: str = SONG) -> list:
     with anyio.fail_after(20):
         return [update async for update in client.follow(endpoint, ticket)]
+
+
+async def test_the_result_comes_over_the_connection_that_was_watched(tmp_path: Path):
+    seen: list[tuple[str, int]] = []
+
+    async with serving(Tone(), folder=tmp_path) as app:
+
+        async def noted(scope, receive, send):
+            seen.append((scope["path"], scope["client"][1]))
+            await app(scope, receive, send)
+
+        async with on_a_port(noted) as url, QueueClient(Host.engine(url, None, patience=HASTY)) as client:
+            ticket = await client.submit(SONG, BODY)
+            await updates_of(client, ticket)
+            await client.result(SONG, ticket)
+    (_, _), (watched, by_this), (fetched, by_that) = seen
+    assert watched.endswith("/status/stream") and fetched.endswith(ticket.request_id)
+    assert by_this == by_that
 
 
 async def test_a_song_goes_the_whole_way(house, tmp_path: Path):

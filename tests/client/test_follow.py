@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import pairwise
 
 import anyio
@@ -167,6 +168,15 @@ async def test_a_stream_that_breaks_is_gone_on_from_by_polls_without_loss_or_rep
     updates, server = await followed(script, streams=True)
     assert lines(updates) == [f"{n}/27" for n in range(1, 7)]
     assert len(server.seen) == 3 and isinstance(updates[-1], Completed)
+
+
+@pytest.mark.parametrize("after", ["a reset", "silence", "not json"])
+async def test_what_happens_to_a_stream_after_its_last_word_changes_nothing(after):
+    last = event(fal.completed(BASE, fal.log(2))) + (b"data: {oops\n\n" if after == "not json" else b"")
+    reply = stream(event(fal.running(BASE, fal.log(1))), last, clean=after != "a reset")
+    updates, server = await followed(lambda _: replace(reply, hang=after == "silence"), streams=True)
+    assert lines(updates) == ["1/27", "2/27"] and isinstance(updates[-1], Completed)
+    assert len(server.seen) == 1
 
 
 async def test_a_stream_that_falls_silent_is_left():

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import numpy as np
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.engines import Audio, Source, Step
@@ -73,7 +73,7 @@ class _Deaf(uvicorn.Server):
 
 
 @asynccontextmanager
-async def on_a_port(app: Starlette) -> AsyncIterator[str]:
+async def on_a_port(app: ASGIApp) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
         server = _Deaf(config)

@@ -73,17 +73,57 @@ def retag(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None
     if not any(chunk.name == b"data" for chunk in found):
         raise InvalidRequest("Not a plain WAV file: it has no sample data.")
     target.write(b"RIFF\0\0\0\0WAVE")
-    info, frames = b"", []
     for chunk in found:
-        if _is_info(source, chunk):
-            info = _foreign_info(_content(source, chunk))
-        elif chunk.name in _ID3_NAMES:
-            frames = id3.foreign(_content(source, chunk))
-        else:
+        if not _is_tag(source, chunk):
             _copy(source, target, chunk)
+    _write_tags(target, fields, *_foreign(source, found))
+    _close(target)
+
+
+def retag_in_place(file: BinaryIO, fields: Mapping[str, str]) -> bool:
+    """Give a WAV file these fields without copying its samples. False, and nothing is changed, when that cannot be
+    done: something else stands behind its tags, or it is not whole.
+
+    Killed in the middle it leaves a torn file: only for one that nobody reads yet.
+    """
+    found = list(chunks(file))
+    rest = [chunk for chunk in found if not _is_tag(file, chunk)]
+    is_wav = any(chunk.name == b"data" for chunk in rest)
+    if not is_wav or found[: len(rest)] != rest or not all(_is_whole(file, chunk) for chunk in rest):
+        return False
+    foreign = _foreign(file, found)
+    file.seek(rest[-1].start + rest[-1].size + rest[-1].size % 2)
+    file.truncate()
+    _write_tags(file, fields, *foreign)
+    _close(file)
+    return True
+
+
+def _is_whole(file: BinaryIO, chunk: Chunk) -> bool:
+    """Its header says the size that is there: one that says more would take our tags for its own."""
+    file.seek(chunk.start - 4)
+    return file.read(4) == struct.pack("<I", chunk.size)
+
+
+def _is_tag(file: BinaryIO, chunk: Chunk) -> bool:
+    return chunk.name in _ID3_NAMES or _is_info(file, chunk)
+
+
+def _foreign(source: BinaryIO, found: list[Chunk]) -> tuple[bytes, list[id3.Frame]]:
+    """What other programs have written into LIST INFO, and into the `id3 ` chunk."""
+    info: bytes = b""
+    frames: list[id3.Frame] = []
+    for chunk in found:
+        if chunk.name in _ID3_NAMES:
+            frames = id3.foreign(_content(source, chunk))
+        elif _is_info(source, chunk):
+            info = _foreign_info(_content(source, chunk))
+    return info, frames
+
+
+def _write_tags(target: BinaryIO, fields: Mapping[str, str], info: bytes, frames: list[id3.Frame]) -> None:
     _write(target, b"LIST", _info_of(fields, info))
     _write(target, b"id3 ", id3.encode(fields, frames))
-    _close(target)
 
 
 def _close(target: BinaryIO) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acestep_mcp.audio import Sound
+from acestep_mcp.audio import Sound, riff
 from acestep_mcp.audio.decoder import Decoder, opened
 from acestep_mcp.audio.encoder import Shape, encode
-from acestep_mcp.audio.place import free_name, publish, release, safe_stem, sweep, temporary
+from acestep_mcp.audio.place import cannot_keep, free_name, publish, release, safe_stem, sweep, temporary
 from acestep_mcp.audio.read import probe
 from acestep_mcp.audio.tags import FileTags, Format, retag
 from acestep_mcp.errors import InvalidRequest
@@ -22,6 +22,7 @@ __all__ = [
     "safe_stem",
     "sweep",
     "temporary",
+    "turn_into",
     "write",
 ]
 
@@ -44,6 +45,26 @@ def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None: 
         with bare.open("w+b") as file:
             encode(file, [sound.pcm], Shape(sound.sample_rate, sound.channels, sound.bits), format)
         _finish(bare, path, format, tags)
+
+
+def turn_into(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
+    """`convert_file` for a source that nobody needs any more: it may be changed, and is gone afterwards.
+
+    A WAV file that stays one is not copied, which is what a long song's way to its place would mostly take.
+    """
+    if format == "wav" and probe(source).format == "wav" and _retagged_in_place(source, tags):
+        return publish(source, target)
+    convert_file(source, target, format=format, tags=tags)
+    source.unlink(missing_ok=True)
+    return None
+
+
+def _retagged_in_place(source: Path, tags: FileTags) -> bool:
+    try:
+        with source.open("r+b") as file:
+            return riff.retag_in_place(file, tags.fields())
+    except OSError as exc:
+        raise cannot_keep(source, exc) from exc
 
 
 def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,7 @@ GROWTH = 1.5
 UPLOAD_SECONDS = 60
 CANCEL_SECONDS = 30
 CLOSING_SECONDS = 5
+DRAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,11 @@ class QueueClient:
                 kind = response.headers.get("content-type", "")
                 if response.status_code != httpx.codes.OK or not kind.startswith("text/event-stream"):
                     raise QueueError(f"no stream, but {response.status_code} {kind[:40]!r}")
-                async for event in events(response.aiter_bytes(), self.host.scrub):
+                news = events(response.aiter_bytes(), self.host.scrub)
+                async for event in news:
                     update = watch.news(update_of(event, self.host), whole=False)
+                    if isinstance(update, Completed):
+                        await _drained(news)
                     if update:
                         yield update
 
@@ -306,3 +310,10 @@ class QueueClient:
     def _own(self, url: str | None, rebuilt: str) -> str:
         """The address a reply gave if it is the host's own, so that the key may go there; else the rebuilt one."""
         return url if url and self.host.is_queue_url(url) else rebuilt
+
+
+async def _drained(news: AsyncIterator[Any]) -> None:
+    """Read a stream that has said its last to its end: only then can its connection carry the next request."""
+    with anyio.move_on_after(DRAIN_SECONDS), suppress(httpx.HTTPError, QueueError):
+        async for _ in news:
+            pass

@@ -220,11 +220,14 @@ class Studio:
 
     async def outcome(self, job_id: str) -> Outcome:
         """The job as it is now, with its track. Raises NotFound with the recent ids."""
-        job = await _sync(self._jobs.get, job_id)
+        return await _sync(self._outcome, job_id)
+
+    def _outcome(self, job_id: str) -> Outcome:
+        job = self._jobs.get(job_id)
         if job.track_id is None:
             return Outcome(job)
         try:
-            return Outcome(job, await _sync(self._tracks.get, job.track_id))
+            return Outcome(job, self._tracks.get(job.track_id))
         except NotFound:
             return Outcome(job)
 

@@ -51,18 +51,16 @@ def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: J
     Raises StorageError (the song still lies at its host), QueueError when the file is not the audio it should be.
     """
     from acestep_mcp.audio.read import read
-    from acestep_mcp.audio.write import convert_file
+    from acestep_mcp.audio.write import turn_into
 
     _clear(job, downloaded)
     name = _name(job, response, tracks, jobs)
     finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
     with _audio_from_host():
-        convert_file(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
+        turn_into(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
         # Decoded only where something is to be heard in it: an engine of ours has said what it measured.
         sound = None if _is_measured(job, response) else read(finished)
-    track = tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
-    downloaded.unlink(missing_ok=True)
-    return track
+    return tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
 
 
 def _clear(job: Job, downloaded: Path) -> None:

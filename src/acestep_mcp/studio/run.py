@@ -24,7 +24,7 @@ from acestep_mcp.errors import (
     StorageError,
     SubmissionUnknown,
 )
-from acestep_mcp.library import Job, Progress, Status
+from acestep_mcp.library import Job, Progress, Status, Track
 from acestep_mcp.library.jobs import LOG_LINES, Jobs
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.requests import Response
@@ -258,10 +258,8 @@ class Run:
         part = part_of(self._tracks, self._job.id)
         async with self._keeping:
             await client.download(response.audio.url, part, size=response.audio.file_size)
-            if not await self._sync(self._jobs.mine, self._job.id):
-                raise LeaseLost
             job = replace(self._job, ended_at=time.time())
-            track = await anyio.to_thread.run_sync(keep, job, response, part, self._tracks, self._jobs)
+            track = await self._sync(self._kept, job, response, part)
         await self._change(
             status=Status.COMPLETED,
             ended_at=job.ended_at,
@@ -269,6 +267,11 @@ class Run:
             cost=track.sidecar["cost"],
             progress=asdict(Progress(1.0, "done")),
         )
+
+    def _kept(self, job: Job, response: Response, part: Path) -> Track:
+        if not self._jobs.mine(job.id):
+            raise LeaseLost
+        return keep(job, response, part, self._tracks, self._jobs)
 
     async def _end(self, error: AceStepError) -> None:
         """Write down how it ended badly. What was accepted and may still be fetched stays paid and collectable."""
