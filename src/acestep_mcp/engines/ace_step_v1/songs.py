@@ -17,6 +17,7 @@ from acestep_mcp.audio.splice import inpaint as spliced_in
 from acestep_mcp.audio.splice import outpaint as spliced_on
 from acestep_mcp.edits import inpaint_window, minimum_guidance, outpaint_lengths
 from acestep_mcp.engines import Audio, Source, Step
+from acestep_mcp.engines.ace_step_engine import Song
 from acestep_mcp.engines.ace_step_v1 import stretches
 from acestep_mcp.engines.ace_step_v1.codec import OUTPUT_RATE, SAMPLES_PER_FRAME
 from acestep_mcp.engines.ace_step_v1.flow import Flow
@@ -38,7 +39,6 @@ from acestep_mcp.requests import (
 if TYPE_CHECKING:
     from acestep_mcp.engines.ace_step_v1.weights import Loaded
 
-Song = Generator[Step, None, Audio]
 _EDITS = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
 _NO_USE = "This model has no use for {} {}."
 _NOT_IN_REMIX = {

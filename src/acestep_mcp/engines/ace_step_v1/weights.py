@@ -13,6 +13,8 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from acestep_mcp.engines import Source
+from acestep_mcp.engines.ace_step_engine import Song
 from acestep_mcp.engines.ace_step_v1 import files, lora, placement, transformer, vocoder
 from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics
@@ -21,6 +23,7 @@ from acestep_mcp.engines.ace_step_v1.names import fill
 from acestep_mcp.engines.ace_step_v1.placement import Part, Parts
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.requests import Request
 
 Module = TypeVar("Module", bound=nn.Module)
 _AT_ONCE = 256 << 20
@@ -43,6 +46,12 @@ class Loaded:
     def using(self, part: Part) -> AbstractContextManager[None]:
         """The part is on the device while the block lasts."""
         return self.parts.using(part)
+
+    def play(self, request: Request, source: Source | None) -> Song:
+        """Steps, then the finished song. Raises InvalidRequest for values that do not fit the source."""
+        from acestep_mcp.engines.ace_step_v1.songs import play
+
+        return play(self, request, source)
 
     def free(self) -> None:
         """Give all memory back, whoever still holds the modules; they are of no use after it."""
