@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 OURS = ("ACESTEP_", "FAL_KEY")
+sys.path.insert(0, str(Path(__file__).parent / "parts"))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import socket
 import ssl
@@ -11,12 +10,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from engine_process import Running, running, until
 
 from acestep_mcp.assembly import ways_out
 from acestep_mcp.cli import main
@@ -26,45 +25,12 @@ from acestep_mcp.errors import InvalidRequest
 APP = "/fal-ai/ace-step"
 KEY = "a-key-that-nobody-guesses"
 BODY = {"tags": "piano, calm", "lyrics": "[inst]", "duration": 5, "seed": 7}
-ENGINE = (sys.executable, "-m", "acestep_mcp", "engine", "--port", "0")
-
-
-@dataclass
-class Running:
-    """An engine that answers, its address, and what it has told on stderr up to the last line for people."""
-
-    process: subprocess.Popen[str]
-    address: str
-    told: str
-
-    def stop(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
-@contextmanager
-def _running(environment: dict[str, str], *arguments: str) -> Iterator[Running]:
-    with subprocess.Popen(
-        [*ENGINE, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, encoding="utf-8",
-    ) as process:  # fmt: skip
-        try:
-            told = ""
-            for line in process.stderr:
-                told += line
-                if "proxyUrl" in line:
-                    break
-            found = re.search(r"served at (\S+) ", told)
-            assert found, told
-            yield Running(process, found[1], told)
-        finally:
-            process.kill()
 
 
 @pytest.fixture
 def engine(environment: dict[str, str]) -> Iterator[Callable[..., Running]]:
-    with ExitStack() as running:
-        yield lambda *arguments, **more: running.enter_context(_running(environment | more, *arguments))
+    with ExitStack() as stack:
+        yield lambda *arguments, **more: stack.enter_context(running(environment | more, *arguments))
 
 
 def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,15 +38,6 @@ def command(environment: dict[str, str], *arguments: str) -> subprocess.Complete
         [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, encoding="utf-8", timeout=50, check=False,
     )  # fmt: skip
-
-
-def until(http: httpx.Client, request_id: str, state: str) -> None:
-    """Wait for a state by the status stream; the end of the job ends the waiting too."""
-    with http.stream("GET", f"{APP}/requests/{request_id}/status/stream") as reply:
-        for line in reply.iter_lines():
-            if f'"status":"{state}"' in line:
-                return
-    pytest.fail(f"the job was never {state}")
 
 
 def test_a_song_made_through_an_engine_with_a_key(engine, environment, tmp_path, capsys) -> None:
@@ -101,7 +58,7 @@ def test_a_song_made_through_an_engine_with_a_key(engine, environment, tmp_path,
     assert told["acestep"]["engine"] == "draft"
     assert Path(told["track"]["file_path"]).stat().st_size == told["track"]["size"]
 
-    assert main(ENGINE[3:]) == 1
+    assert main(["engine", "--port", "0"]) == 1
     second = capsys.readouterr()
     assert second.out == ""
     assert "Another engine server" in second.err
@@ -121,17 +78,17 @@ def test_jobs_outlive_every_end_of_the_engine_and_are_done_by_the_next(engine) -
     with httpx.Client(base_url=first.address, timeout=20) as http:
         jobs = [http.post(APP, json=BODY | {"duration": 45, "seed": seed}).json()["request_id"] for seed in (1, 2)]
         with http.stream("GET", f"{APP}/requests/{jobs[1]}/status/stream"):  # somebody who still follows
-            until(http, jobs[0], "IN_PROGRESS")
+            until(http, APP, jobs[0], '"IN_PROGRESS"')
             assert first.stop(signal.SIGTERM) == 143
     assert "Traceback" not in first.process.stderr.read()
     second = engine()
     with httpx.Client(base_url=second.address, timeout=20) as http:
-        until(http, jobs[1], "IN_PROGRESS")
+        until(http, APP, jobs[1], '"IN_PROGRESS"')
     second.process.kill()
     second.process.wait(20)
     with httpx.Client(base_url=engine().address, timeout=40) as http:
         for seed, job in enumerate(jobs, start=1):
-            until(http, job, "COMPLETED")
+            until(http, APP, job, '"COMPLETED"')
             result = http.get(f"{APP}/requests/{job}")
             assert (result.status_code, result.json()["seed"]) == (200, seed)
 

@@ -67,17 +67,17 @@ class Settings(BaseSettings):
     engine_key: SecretStr | None = None
     key_file: Path | None = None
     """Holds the key of the host in use, and goes before the keys above: see `_with_key_file`."""
-    local_engine: Literal["ace-step-v1", "draft"] = "ace-step-v1"
+    local_engine: Literal["ace-step-v1", "ace-step-v1.5", "draft"] = "ace-step-v1"
     """The engine that is started on this machine where no address is set."""
     local_idle_unload: float = Field(300, gt=0, allow_inf_nan=False)
     """Seconds without a song after which that engine frees its model."""
     local_idle_exit: float = Field(1800, ge=1, allow_inf_nan=False)
     """Seconds without a request after which it ends."""
     weights: Path | None = None
-    """The folder with the model's published weights; none looks in the caches of Hugging Face. Like the seven below it is
-    for the engine ace-step-v1 on this machine."""
+    """The folder with the published weights of the model in use; none looks in the caches of Hugging Face. Like the seven
+    below it is for a model on this machine; the vocabulary, quantize, compile and lora are for ace-step-v1 alone."""
     lyric_vocab: Path | None = None
-    """The model's `vocab.json`; none looks beside the weights and in the data folder."""
+    """The `vocab.json` of v1; none looks beside the weights and in the data folder."""
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$")
     dtype: Literal["bfloat16", "float16", "float32"] | None = None
     offload: bool = False

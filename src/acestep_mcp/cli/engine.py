@@ -15,7 +15,7 @@ import click
 
 from acestep_mcp import __version__, keys
 from acestep_mcp.cli.model import download, model_settings, offer_download, takes_model_options
-from acestep_mcp.engines.offered import OFFERED, Offer
+from acestep_mcp.engines.offered import OFFERED, V1, Offer
 from acestep_mcp.errors import ConfigurationError, Occupied
 from acestep_mcp.settings import Settings, load
 
@@ -55,11 +55,11 @@ def engine(**given: Any) -> int:
 
     settings = load(**model_settings(given))
     model = engine_options(settings)
-    if given["download"]:
-        return download(model)
     offer = OFFERED[given["name"]]
+    if given["download"]:
+        return download(offer.model or V1, model)
     if not given["detached"]:
-        offer_download(offer.name, model)
+        offer_download(offer, model)
     elif obstacle := offer.obstacle(model):
         raise ConfigurationError(f"The engine {offer.name} cannot run here: {obstacle}.")
     folder = given["data_dir"] or _own_folder(settings.data_dir, offer.name)
@@ -91,7 +91,7 @@ def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings:
     place = Place(given["host"], given["port"], folder, given["tls_dir"])
     options, state = _findable(offer.name, options, given, folder)
     told = partial(_told, offer=offer, has_key=options.key is not None, state=state, detached=given["detached"])
-    with closing(offer.build(engine_options(settings))) as playing:
+    with closing(offer.built(engine_options(settings))) as playing:
         return serve(playing, place, options, told, idle_exit=given["idle_exit"])
 
 

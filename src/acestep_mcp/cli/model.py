@@ -14,6 +14,7 @@ from acestep_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.ace_step_v1.files import Options
+    from acestep_mcp.engines.offered import Model, Offer
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
@@ -34,16 +35,18 @@ _OPTIONS = (
         "--vocab",
         "lyric_vocab",
         type=click.Path(path_type=Path, dir_okay=False, exists=True, resolve_path=True),
-        help="The model's vocab.json, for lyrics.",
+        help="The vocab.json of v1, for lyrics.",
     ),
     click.option("--device", callback=_device, help="auto, cuda, cuda:1, mps or cpu. [default: auto]"),
     click.option("--dtype", type=click.Choice(("bfloat16", "float16", "float32")), help="What it computes in."),
     click.option("--offload", is_flag=True, default=None, help="Keep on the GPU only the part that computes."),
-    click.option("--quantize", type=click.Choice(("int8",)), help="Large matrices in half the memory; needs torchao."),
     click.option(
-        "--compile", is_flag=True, default=None, help="Compile the model: a slow first song, faster ones after."
+        "--quantize", type=click.Choice(("int8",)), help="Large matrices in half the memory; v1, needs torchao."
     ),
-    click.option("--lora", metavar="FILE[:WEIGHT]", multiple=True, help="A LoRA adapter. May be repeated."),
+    click.option(
+        "--compile", is_flag=True, default=None, help="Compile the model: a slow first song, faster ones after. v1"
+    ),
+    click.option("--lora", metavar="FILE[:WEIGHT]", multiple=True, help="A LoRA adapter for v1. May be repeated."),
     click.option("--download", is_flag=True, help="Fetch the model's files, and do nothing else."),
 )
 
@@ -66,24 +69,19 @@ def _absolute(adapter: str) -> str:
     return str(Path(adapter).expanduser().absolute())  # a weight after the colon stays where it is
 
 
-def offer_download(name: str, options: Options) -> None:
+def offer_download(offer: Offer, options: Options) -> None:
     """Fetch the model's files where none are and a person sees what happens; else only say what is missing."""
-    from acestep_mcp.engines.ace_step_v1 import files
-
-    if name != "ace-step-v1" or options.weights or not sys.stderr.isatty() or files.lacks_packages():
+    if offer.model is None or options.weights or not sys.stderr.isatty() or offer.model.lacks_packages():
         return
-    if files.obstacle(options):
-        download(options)
+    if offer.obstacle(options):
+        download(offer.model, options)
 
 
-def download(options: Options) -> int:
-    """The weights, unless a folder is named, and the lyric vocabulary, unless a file is."""
-    from acestep_mcp.engines.ace_step_v1 import files
-    from acestep_mcp.engines.ace_step_v1.download import everything
-
-    if missing := files.lacks_packages():
+def download(model: Model, options: Options) -> int:
+    """What is published of a model and not named by a person."""
+    if missing := model.lacks_packages():
         raise ConfigurationError(f"Nothing can be fetched yet: {missing}.")
-    everything(options, _fetch, lambda line: click.echo(line, err=True))
+    model.download(options, _fetch, lambda line: click.echo(line, err=True))
     return 0
 
 

@@ -17,6 +17,7 @@ pytest.importorskip("huggingface_hub", reason="the engine's packages are not ins
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 
 from acestep_mcp.engines.ace_step_v1 import download, files
+from acestep_mcp.engines.ace_step_v15 import files as newer
 from acestep_mcp.errors import ConfigurationError, StorageError
 
 VOCABULARY = os.environ.get("ACESTEP_LYRIC_VOCAB")  # gone while a test runs
@@ -27,10 +28,14 @@ def safetensors(name: str, size: int = 1 << 20) -> bytes:
     return struct.pack("<Q", len(header)) + header + bytes(size)
 
 
-PUBLISHED = {
-    name: safetensors(name) if name in files.WEIGHTS else json.dumps({"a": name}).encode() for name in files.FILES
-}
-PUBLISHED["README.md"] = b"not needed"
+V1 = {name: safetensors(name) if name in files.WEIGHTS else json.dumps({"a": name}).encode() for name in files.FILES}
+V1["README.md"] = b"not needed"
+V15 = {name: safetensors(name) if name.endswith(".safetensors") else b"{}" for name in newer.PUBLISHED.files}
+SHARDS = [Path(name).name for name in V15 if "-of-" in name]
+V15["transformer/diffusion_pytorch_model.safetensors.index.json"] = json.dumps(
+    {"weight_map": {name: name for name in SHARDS}}
+).encode()
+HUB = {files.PUBLISHED: V1, newer.PUBLISHED: V15}
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -41,23 +46,27 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        api = f"/api/models/{files.REPOSITORY}"
-        if path == f"{api}/revision/{files.REVISION}":
-            entries = [{"rfilename": n, "size": len(c), "blobId": oid(c)} for n, c in PUBLISHED.items()]
-            self._json({"id": files.REPOSITORY, "sha": files.REVISION, "siblings": entries})
-        elif path == f"{api}/tree/{files.REVISION}":
-            self._json([{"type": "file", "path": n, "size": len(c), "oid": oid(c)} for n, c in PUBLISHED.items()])
-        elif path.startswith(f"/{files.REPOSITORY}/resolve/{files.REVISION}/"):
-            self._file(path.split(files.REVISION + "/")[1])
-        else:
-            self._answer(404, b"", {})
+        for published, content in HUB.items():
+            name, revision = published.repository, published.revision
+            sizes = [{"size": len(c), "oid": oid(c), "blobId": oid(c)} for c in content.values()]
+            if path == f"/api/models/{name}/revision/{revision}":
+                entries = [{"rfilename": n, **size} for n, size in zip(content, sizes, strict=True)]
+                self._json({"id": name, "sha": revision, "siblings": entries})
+            elif path == f"/api/models/{name}/tree/{revision}":
+                self._json([{"type": "file", "path": n, **size} for n, size in zip(content, sizes, strict=True)])
+            elif path.startswith(f"/{name}/resolve/{revision}/"):
+                self._file(path.split(revision + "/")[1], content, revision)
+            else:
+                continue
+            return
+        self._answer(404, b"", {})
 
     def _json(self, told) -> None:
         self._answer(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
 
-    def _file(self, name: str) -> None:
-        content = PUBLISHED[name]
-        headers = {"ETag": f'"{oid(content)}"', "X-Repo-Commit": files.REVISION, "Accept-Ranges": "bytes"}
+    def _file(self, name: str, published: dict[str, bytes], revision: str) -> None:
+        content = published[name]
+        headers = {"ETag": f'"{oid(content)}"', "X-Repo-Commit": revision, "Accept-Ranges": "bytes"}
         first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
         if first:
             headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
@@ -98,7 +107,7 @@ def hub():
     server.server_close()
 
 
-def fetched(hub, folder: Path) -> subprocess.CompletedProcess:
+def fetched(hub, folder: Path, *options: str) -> subprocess.CompletedProcess:
     """`acestep-mcp engine --download` in a process of its own: the Hub's address is read when its library is imported."""
     vocabulary = folder / "vocab.json"
     vocabulary.write_text("{}", encoding="utf-8")
@@ -107,12 +116,12 @@ def fetched(hub, folder: Path) -> subprocess.CompletedProcess:
         "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_XET": "1",
         "ACESTEP_DATA_DIR": str(folder), "HF_HUB_DOWNLOAD_TIMEOUT": "5",
     }  # fmt: skip
-    command = [sys.executable, "-m", "acestep_mcp", "engine", "--download", "--vocab", str(vocabulary)]
+    command = [sys.executable, "-m", "acestep_mcp", "engine", "--download", "--vocab", str(vocabulary), *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
 
 
 def snapshot(folder: Path) -> Path:
-    return files.snapshot(folder / "hf" / "hub")
+    return files.PUBLISHED.snapshot(folder / "hf" / "hub")
 
 
 def test_what_is_needed_is_fetched_once_and_said_before(hub, tmp_path: Path) -> None:
@@ -128,10 +137,20 @@ def test_what_is_needed_is_fetched_once_and_said_before(hub, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_the_other_models_files_are_fetched_when_its_engine_is_named(hub, tmp_path: Path) -> None:
+    done = fetched(hub, tmp_path, "--engine", "ace-step-v1.5")
+    assert done.returncode == 0, done.stderr
+    there = newer.PUBLISHED.snapshot(tmp_path / "hf" / "hub")
+    assert f"0.00 GB in 19 files, into {there}" in done.stderr.splitlines()[0]
+    assert newer.found(there)
+    assert set(hub.sent) == set(V15)
+
+
+@pytest.mark.slow
 def test_a_file_that_is_cut_short_in_the_cache_is_fetched_anew(hub, tmp_path: Path) -> None:
     assert fetched(hub, tmp_path).returncode == 0
     file = snapshot(tmp_path) / files.VOCODER
-    file.resolve().write_bytes(PUBLISHED[files.VOCODER][:1000])
+    file.resolve().write_bytes(V1[files.VOCODER][:1000])
     with pytest.raises(ConfigurationError, match="--download|is not whole"):
         files.found(snapshot(tmp_path))
     hub.sent.clear()
@@ -162,9 +181,9 @@ def test_a_hub_that_does_not_answer_is_an_error_that_says_what_to_do(hub, tmp_pa
 
 
 def test_too_small_a_disk_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
-    plan = download.Plan(tmp_path / "snapshot", {"a": 1 << 60}, {"a": 1 << 60})
+    plan = download.Plan(files.PUBLISHED, tmp_path / "snapshot", {"a": 1 << 60}, {"a": 1 << 60})
     with pytest.raises(StorageError, match="HF_HOME"):
-        download.fetch_weights(plan)
+        download.check_room(plan)
 
 
 def test_a_vocabulary_that_is_another_file_is_not_kept(tmp_path: Path) -> None:

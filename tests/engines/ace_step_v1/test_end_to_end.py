@@ -2,10 +2,8 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from engine_process import OURS, running, until
 
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 
@@ -23,7 +22,6 @@ pytest.importorskip("torch", reason="the engine's packages are not installed")
 pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.slow, pytest.mark.timeout(240)]
 
 APP = "/fal-ai/ace-step"
-OURS = (sys.executable, "-m", "acestep_mcp")
 RATE = 48_000
 FRAME = 4096 / 44_100
 """Seconds that the model counts in."""
@@ -36,21 +34,8 @@ SHORT = {"tags": "drone", "lyrics": "[inst]", "duration": 5, "number_of_steps": 
 @contextmanager
 def serving(environment, *options):
     """An engine of its own process on the processor, and its address."""
-    command = [*OURS, "engine", "--engine", "ace-step-v1", "--device", "cpu", "--port", "0", *options]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
-        try:
-            told = ""
-            for line in process.stderr:
-                told += line
-                if "proxyUrl" in line:
-                    break
-            found = re.search(r"ace-step-v1 engine is served at (\S+) ", told)
-            assert found, told
-            yield found[1]
-        finally:
-            process.kill()
+    with running(environment, "--engine", "ace-step-v1", "--device", "cpu", *options) as engine:
+        yield engine.address
 
 
 def making(environment, endpoint, **values):
@@ -173,23 +158,14 @@ def lines(http, job):
     return http.get(f"{APP}/requests/{job}/status", params={"logs": 1}).json()["logs"]
 
 
-def until(http, job, wanted):
-    """Wait for words in the status stream; the end of the job ends the waiting too."""
-    with http.stream("GET", f"{APP}/requests/{job}/status/stream", params={"logs": 1}) as reply:
-        for line in reply.iter_lines():
-            if wanted in line:
-                return
-    pytest.fail(f"job {job} never said {wanted}")
-
-
 def test_a_cancelled_song_ends_within_one_step_and_the_next_one_is_made(address):
     with httpx.Client(base_url=address, timeout=200) as http:
         long = http.post(APP, json=LONG).json()["request_id"]
-        until(http, long, '"denoising 1/60"')
+        until(http, APP, long, '"denoising 1/60"')
         assert http.put(f"{APP}/requests/{long}/cancel").status_code == 202
         answered = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
         following = http.post(APP, json=SHORT).json()["request_id"]
-        until(http, following, '"COMPLETED"')
+        until(http, APP, following, '"COMPLETED"')
         assert http.get(f"{APP}/requests/{following}").json()["acestep"]["engine"] == "ace-step-v1"
         steps = [line for line in lines(http, long) if line["message"].startswith("denoising")]
         assert len([line for line in steps if line["timestamp"] > answered]) <= 1
@@ -205,7 +181,7 @@ def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(own, t
     ):
         for song in range(5):
             job = http.post(APP, json=SHORT).json()["request_id"]
-            until(http, job, '"COMPLETED"')
+            until(http, APP, job, '"COMPLETED"')
             assert http.get(f"{APP}/requests/{job}").json()["acestep"]["engine"] == "ace-step-v1"
             loads = "loading the model 0/1" in [line["message"] for line in lines(http, job)]
             if song and loads:

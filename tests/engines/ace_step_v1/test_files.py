@@ -58,7 +58,7 @@ def test_another_revision_in_the_cache_is_not_ours(folder: Path, cache: Path) ->
 @pytest.mark.parametrize("flat", [True, False])
 def test_what_the_public_code_downloaded_is_used_as_well(folder: Path, cache: Path, tmp_path: Path, flat: bool) -> None:
     place = tmp_path / "home" / ".cache" / "ace-step" / "checkpoints"
-    there = place if flat else files.snapshot(place)
+    there = place if flat else files.PUBLISHED.snapshot(place)
     shutil.copytree(folder, there)
     assert files.found() == there
 

@@ -24,16 +24,18 @@ _SPARE = 64 << 20
 class Plan:
     """What is to be fetched from the Hub: the bytes of each file, and those that are not there yet."""
 
+    published: files.Published
     folder: Path
     sizes: Mapping[str, int]
     missing: Mapping[str, int]
 
     def told(self) -> str:
+        name = self.published.repository
         if not self.missing:
-            return f"The weights of {files.REPOSITORY} are all there: {self.folder}"
+            return f"The weights of {name} are all there: {self.folder}"
         some = "" if len(self.missing) == len(self.sizes) else f" of {_gigabytes(self.sizes)}"
         what = f"{_gigabytes(self.missing)}{some} in {len(self.missing)} files"
-        return f"Fetching the weights of {files.REPOSITORY} at {files.REVISION[:7]}: {what}, into {self.folder}"
+        return f"Fetching the weights of {name} at {self.published.revision[:7]}: {what}, into {self.folder}"
 
 
 def everything(options: files.Options, fetch: Fetch, say: Say) -> None:
@@ -42,42 +44,46 @@ def everything(options: files.Options, fetch: Fetch, say: Say) -> None:
     Raises ConfigurationError when a host cannot be asked or sends something else, StorageError when the disk is full.
     """
     if options.weights is None:
-        plan = planned()
-        say(plan.told())
-        fetch_weights(plan)
+        files.found(fetched(files.PUBLISHED, say))
     if options.vocabulary is None:
         fetch_vocabulary(options.data_dir, fetch, say)
 
 
-def planned() -> Plan:
+def fetched(published: files.Published, say: Say) -> Path:
+    """The folder of the Hugging Face cache, with all the files in it.
+
+    What is cut short is fetched anew; a broken download goes on where it ended. Shows its progress on stderr. Raises
+    ConfigurationError, StorageError.
+    """
+    from huggingface_hub import snapshot_download
+
+    plan = _planned(published)
+    say(plan.told())
+    if plan.missing:
+        check_room(plan)
+        for name in plan.missing:
+            _discard(plan.folder / name)
+        with _hub_errors():
+            snapshot_download(published.repository, revision=published.revision, allow_patterns=list(published.files))
+    return plan.folder
+
+
+def _planned(published: files.Published) -> Plan:
     """Ask the Hub how large the files of our revision are, and look which of them are missing."""
     from huggingface_hub import HfApi
 
     with _hub_errors():
-        model = HfApi().model_info(files.REPOSITORY, revision=files.REVISION, files_metadata=True)
+        model = HfApi().model_info(published.repository, revision=published.revision, files_metadata=True)
     known = {entry.rfilename: entry.size or 0 for entry in model.siblings or ()}
-    absent = [name for name in files.FILES if name not in known]
+    absent = [name for name in published.files if name not in known]
     if absent:
         raise ConfigurationError(
-            f"The Hub's {files.REPOSITORY} has no {', '.join(absent)}: name a folder with --weights."
+            f"The Hub's {published.repository} has no {', '.join(absent)}: name a folder with --weights."
         )
-    sizes = {name: known[name] for name in files.FILES}
-    folder = files.snapshot()
-    return Plan(folder, sizes, {name: size for name, size in sizes.items() if not _is_whole(folder / name, size)})
-
-
-def fetch_weights(plan: Plan) -> None:
-    """What is cut short is fetched anew; a broken download goes on where it ended. Shows its progress on stderr."""
-    from huggingface_hub import snapshot_download
-
-    if not plan.missing:
-        return
-    _check_room(plan)
-    for name in plan.missing:
-        _discard(plan.folder / name)
-    with _hub_errors():
-        snapshot_download(files.REPOSITORY, revision=files.REVISION, allow_patterns=list(files.FILES))
-    files.found(plan.folder)
+    sizes = {name: known[name] for name in published.files}
+    folder = published.snapshot()
+    missing = {name: size for name, size in sizes.items() if not _is_whole(folder / name, size)}
+    return Plan(published, folder, sizes, missing)
 
 
 def fetch_vocabulary(data_dir: Path, fetch: Fetch, say: Say) -> None:
@@ -114,7 +120,8 @@ def _discard(file: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _check_room(plan: Plan) -> None:
+def check_room(plan: Plan) -> None:
+    """Raises StorageError when the disk has too little room for what is missing."""
     there = next(parent for parent in plan.folder.parents if parent.exists())
     free, needed = shutil.disk_usage(there).free, sum(plan.missing.values()) + _SPARE
     if free < needed:

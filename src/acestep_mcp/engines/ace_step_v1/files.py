@@ -31,6 +31,26 @@ WEIGHTS = (TRANSFORMER, AUTOENCODER, VOCODER, TEXT)
 _TOKENIZER = ("umt5-base/tokenizer.json", "umt5-base/tokenizer_config.json", "umt5-base/special_tokens_map.json")
 FILES = (*WEIGHTS, *(f"{Path(name).parent.name}/config.json" for name in WEIGHTS), *_TOKENIZER)
 
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Files of one commit of a repository on the Hugging Face Hub."""
+
+    repository: str
+    revision: str
+    files: tuple[str, ...]
+
+    def snapshot(self, cache: Path | None = None) -> Path:
+        """Their folder in a cache laid out as Hugging Face's; the user's own if none is given."""
+        if cache is None:
+            from huggingface_hub import constants  # 20 ms
+
+            cache = Path(constants.HF_HUB_CACHE)
+        return cache / f"models--{self.repository.replace('/', '--')}" / "snapshots" / self.revision
+
+
+PUBLISHED = Published(REPOSITORY, REVISION, FILES)
+
 VOCABULARY = "vocab.json"
 VOCABULARY_URL = (
     "https://raw.githubusercontent.com/ace-step/ACE-Step/d612523f50e252c0e138e68ae75b06223f96e934"
@@ -82,8 +102,9 @@ def obstacle(options: Options) -> str | None:
     return f"the LoRA adapter {absent[0]} is not there: correct --lora or ACESTEP_LORA" if absent else None
 
 
-def lacks_packages() -> str | None:
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
+def lacks_packages(packages: tuple[str, ...] = _PACKAGES) -> str | None:
+    """Half a sentence on what is not installed and how it comes here; None is nothing."""
+    missing = [name for name in packages if find_spec(name) is None]
     return f"it needs the Python packages {', '.join(missing)}: {_INSTALL}" if missing else None
 
 
@@ -95,11 +116,11 @@ def found(given: Path | None = None) -> Path:
     folder = given if given is not None else next((place for place in places() if place.is_dir()), None)
     if folder is None:
         raise ConfigurationError(
-            f"the weights of {REPOSITORY} are not on this machine ({snapshot()} is where they would be looked for): "
+            f"the weights of {REPOSITORY} are not on this machine ({PUBLISHED.snapshot()} is where they would be looked for): "
             "`acestep-mcp engine --download` fetches them, or name their folder with --weights or ACESTEP_WEIGHTS."
         )
     for name in FILES:
-        problem = _problem(folder / name)
+        problem = problem_of(folder / name)
         if problem:
             raise ConfigurationError(f"{folder / name} {problem}: {_remedy(given)}.")
     return folder
@@ -113,20 +134,11 @@ def _remedy(given: Path | None) -> str:
 
 def places() -> Iterator[Path]:
     """Where the weights are looked for: the Hugging Face cache, then that of the model's public code."""
-    yield snapshot()
+    yield PUBLISHED.snapshot()
     other = _PUBLIC_CODE_CACHE.expanduser()
-    yield snapshot(other)
+    yield PUBLISHED.snapshot(other)
     if (other / TRANSFORMER).is_file():
         yield other
-
-
-def snapshot(cache: Path | None = None) -> Path:
-    """The folder of our revision in a cache laid out as Hugging Face's; the user's own if none is given."""
-    if cache is None:
-        from huggingface_hub import constants  # 20 ms
-
-        cache = Path(constants.HF_HUB_CACHE)
-    return cache / f"models--{REPOSITORY.replace('/', '--')}" / "snapshots" / REVISION
 
 
 def lyric_vocabulary(options: Options, weights: Path) -> Path:
@@ -145,7 +157,7 @@ def kept_vocabulary(data_dir: Path) -> Path:
     return data_dir / "ace-step-v1" / VOCABULARY
 
 
-def _problem(file: Path) -> str | None:
+def problem_of(file: Path) -> str | None:
     """What is wrong with a file, without reading more than its header."""
     try:
         if file.suffix == ".safetensors":

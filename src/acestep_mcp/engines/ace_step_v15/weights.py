@@ -1,0 +1,94 @@
+"""From the published files to a pipeline in memory."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from acestep_mcp.engines import Source
+from acestep_mcp.engines.ace_step_engine import Song
+from acestep_mcp.engines.ace_step_v1 import placement
+from acestep_mcp.engines.ace_step_v1.files import Options
+from acestep_mcp.engines.ace_step_v15 import files
+from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.requests import Request
+
+_XL = 2560
+"""Width of the 5 B transformer; the 2 B one has 2048."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The pipeline, and which model of the family it holds."""
+
+    pipe: Any
+    device: torch.device
+    model: str
+
+    @property
+    def turbo(self) -> bool:
+        """Made for eight steps without guidance."""
+        return bool(self.pipe.is_turbo)
+
+    @property
+    def covers(self) -> bool:
+        """It can hear a song's structure: the audio tokenizer is published with some models only."""
+        return self.pipe.audio_tokenizer is not None and self.pipe.audio_token_detokenizer is not None
+
+    def play(self, request: Request, source: Source | None) -> Song:
+        """Steps, then the finished song. Raises InvalidRequest for values that do not fit the source."""
+        from acestep_mcp.engines.ace_step_v15.songs import play
+
+        return play(self, request, source)
+
+    def free(self) -> None:
+        """Give all memory back, whoever still holds the modules; they are of no use after it."""
+        self.pipe.remove_all_hooks()
+        for part in self.pipe.components.values():
+            if isinstance(part, nn.Module):
+                nn.Module.to(part, "meta")  # the libraries' own `to` warns of it
+        placement.free(self.device)
+
+
+def load(options: Options) -> Loaded:
+    """Raises ConfigurationError that names what is at fault."""
+    files.refuse_unknown(options)
+    folder = files.found(options.weights)
+    device = placement.device_of(options.device)
+    dtype = placement.dtype_of(options.dtype, device)
+    try:
+        from diffusers import AceStepPipeline
+        from diffusers.utils import logging as diffusers_logging
+        from transformers.utils import logging as transformers_logging
+
+        for quiet in (diffusers_logging, transformers_logging):
+            quiet.disable_progress_bar()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of what diffusers takes from torch
+            pipe: Any = AceStepPipeline.from_pretrained(
+                str(folder), torch_dtype=dtype, local_files_only=True, use_safetensors=True
+            )
+    except (ImportError, OSError, ValueError, TypeError, LookupError, RuntimeError) as exc:
+        told = str(exc).strip().splitlines() or [type(exc).__name__]
+        raise ConfigurationError(
+            f"The model in {folder} cannot be loaded: {told[0]}. Name a folder with a model of ACE-Step 1.5 as diffusers "
+            "keeps it, or leave out --weights and let the published one be fetched."
+        ) from exc
+    pipe.set_progress_bar_config(disable=True)
+    pipe.vae.enable_tiling()
+    if options.offload and device.type != "cpu":
+        pipe.enable_model_cpu_offload(device=device)
+    else:
+        pipe.to(device)
+    return Loaded(pipe, device, _named(pipe))
+
+
+def _named(pipe: Any) -> str:
+    """`ACE-Step-v1.5-XL turbo` and the like, by the transformer's own description."""
+    config = pipe.transformer.config
+    kind = config.get("model_version") or ("turbo" if pipe.is_turbo else "base")
+    return f"ACE-Step-v1.5{'-XL' if config.hidden_size >= _XL else ''} {kind}"

@@ -1,0 +1,282 @@
+"""ACE-Step 1.5 with a small random model: what a request means to the pipeline, and what a song leaves alone."""
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
+
+from acestep_mcp.audio import Sound  # noqa: E402
+from acestep_mcp.engines import Audio, Source  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.files import Options  # noqa: E402
+from acestep_mcp.engines.ace_step_v15 import asking, songs  # noqa: E402
+from acestep_mcp.engines.ace_step_v15.engine import AceStepV15  # noqa: E402
+from acestep_mcp.errors import ConfigurationError, GenerationFailed, InvalidRequest  # noqa: E402
+from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
+
+pytestmark = pytest.mark.xdist_group("torch")
+
+RATE = 48_000
+WORDS = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain"}
+FEW = WORDS | {"number_of_steps": 3}
+EDIT = FEW | {"audio_url": "song.wav", "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def engines(checkpoint15, tmp_path_factory):
+    """An engine of each kind, built once."""
+    built = {}
+
+    def engine(kind="turbo", **options):
+        if (kind, *options) not in built:
+            weights = checkpoint15(kind, **options)
+            built[kind, *options] = AceStepV15(Options(tmp_path_factory.mktemp("data"), weights=weights, device="cpu"))
+        return built[kind, *options]
+
+    yield engine
+    for engine in built.values():
+        engine.close()
+
+
+@pytest.fixture
+def turbo(engines):
+    return engines()
+
+
+def song(seconds, channels=2, rate=RATE):
+    """A chord with 16 bits, its loudness rising and falling."""
+    time = np.arange(round(seconds * rate)) / rate
+    wave = sum(np.sin(2 * math.pi * pitch * time) for pitch in (220, 277.2, 329.6)) * 0.1
+    wave *= 1 + 0.5 * np.sin(2 * math.pi * time / 3)
+    pcm = (wave * 2**15).astype(np.int32)[:, None] << 16
+    return Source(Sound(np.repeat(pcm, channels, axis=1), rate))
+
+
+def played(engine, request, source=None):
+    *steps, audio = engine.generate(request, source)
+    assert isinstance(audio, Audio)
+    return audio, steps
+
+
+def totals(steps):
+    return [step.total for step in steps if step.stage == "denoising"]
+
+
+def test_one_seed_gives_one_song_and_another_seed_another(turbo):
+    request = TextToAudio(**FEW, duration=5, seed=3)
+    first, _ = played(turbo, request)
+    again, _ = played(turbo, request)
+    other, _ = played(turbo, request.model_copy(update={"seed": 4}))
+    assert np.array_equal(first.sound.pcm, again.sound.pcm)
+    assert not np.array_equal(first.sound.pcm, other.sound.pcm)
+    assert (first.sound.sample_rate, first.sound.channels) == (RATE, 2)
+    assert len(first.sound.pcm) == 5 * RATE
+
+
+def test_a_new_song_peaks_at_minus_one_decibel(turbo):
+    audio, _ = played(turbo, TextToAudio(**FEW, duration=5, seed=3))
+    assert np.abs(audio.sound.pcm).max() / 2**31 == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+
+
+def test_turbo_takes_eight_steps_unless_others_are_asked_for_and_twenty_at_most(turbo):
+    assert totals(played(turbo, TextToAudio(**WORDS, duration=5, seed=3))[1]) == [8] * 8
+    assert totals(played(turbo, TextToAudio(**FEW, duration=5, seed=3))[1]) == [3] * 3
+    audio, steps = played(turbo, TextToAudio(**WORDS, number_of_steps=27, duration=5, seed=3))
+    assert totals(steps) == [20] * 20
+    assert audio.notes == ("This model takes at most 20 steps, and 8 are enough.",)
+
+
+def test_base_is_guided_by_its_own_scale_or_the_one_asked_for_and_turbo_says_it_is_not(engines):
+    request = {**FEW, "duration": 5, "seed": 3}
+    plain, scaled, narrow = (
+        played(engines("base"), TextToAudio(**request, **more))[0]
+        for more in ({}, {"guidance_scale": 2}, {"guidance_interval": 0.1})
+    )
+    assert not np.array_equal(plain.sound.pcm, scaled.sound.pcm)
+    assert not np.array_equal(plain.sound.pcm, narrow.sound.pcm)
+    own, _ = played(engines("base"), TextToAudio(**request, guidance_scale=asking.GUIDANCE, guidance_interval=1))
+    assert np.array_equal(plain.sound.pcm, own.sound.pcm)
+    audio, _ = played(engines(), TextToAudio(**request, guidance_scale=2, scheduler="heun"))
+    assert audio.notes == ("This model has no use for guidance_scale, scheduler.",)
+
+
+def test_the_models_say_which_they_are(engines):
+    for kind in ("turbo", "base"):
+        played(engines(kind), TextToAudio(**FEW, duration=5, seed=3))
+        assert engines(kind).model == f"ACE-Step-v1.5 {kind}"
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ("lofi, 80 bpm, C minor", {"bpm": 80, "keyscale": "C minor", "timesignature": None}),
+        ("waltz in 3/4, f sharp Major, 124BPM", {"bpm": 124, "keyscale": "F# major", "timesignature": "3"}),
+        ("sad, E♭-minor, 6/8", {"bpm": None, "keyscale": "Eb minor", "timesignature": "6"}),
+        ("a major hit, 1980s, 5 bpm", {"bpm": None, "keyscale": None, "timesignature": None}),
+    ],
+)
+def test_tempo_key_and_metre_are_read_from_the_tags(tags, said):
+    asked = asking.words(TextToAudio(tags=tags, seed=1))
+    assert {name: asked[name] for name in said} == said
+    assert asked["prompt"] == tags
+
+
+@pytest.mark.parametrize(
+    ("lyrics", "sung", "tongue"),
+    [
+        ("[verse]\nWir gehen durch die Nacht\nund niemand hat uns gesehen", None, "de"),
+        ("[chorus]\n夜の街を歩いてる", None, "ja"),
+        ("[inst]", "[Instrumental]", "unknown"),
+        ("", "[Instrumental]", "unknown"),
+        ("[drop]", "[drop]", "unknown"),
+    ],
+)
+def test_lyrics_come_with_the_language_of_most_lines(lyrics, sung, tongue):
+    asked = asking.words(TextToAudio(tags="pop", lyrics=lyrics, seed=1))
+    assert (asked["lyrics"], asked["vocal_language"]) == (lyrics if sung is None else sung, tongue)
+
+
+def test_an_inpainted_song_is_new_inside_the_window_and_untouched_outside(turbo):
+    source = song(6)
+    audio, steps = played(turbo, AudioInpaint(**EDIT, start_time=2, end_time=4, variance=1), source)
+    assert audio.sound.pcm.shape == source.sound.pcm.shape
+    where = np.flatnonzero((audio.sound.pcm != source.sound.pcm).any(axis=1)) / RATE
+    assert 1.96 <= where[0] < 2.01
+    assert 3.98 < where[-1] < 4
+    assert len(where) > 1.9 * RATE
+    assert totals(steps) == [3] * 3
+
+
+def test_a_small_variance_begins_nearer_to_the_old_stretch(turbo):
+    source = song(6)
+    request = AudioInpaint(**EDIT | {"number_of_steps": 8}, start_time=2, end_time=4)
+
+    def steps(variance):
+        return len(totals(played(turbo, request.model_copy(update={"variance": variance}), source)[1]))
+
+    assert [steps(variance) for variance in (1, 0.5, 0.4, 0.2, 0)] == [8, 8, 4, 1, 1]
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 3), (2.5, 0), (2, 3)])
+def test_an_outpainted_song_has_the_lengths_asked_for_and_the_song_between_them(turbo, before, after):
+    source = song(4)
+    request = AudioOutpaint(**EDIT, extend_before_duration=before, extend_after_duration=after)
+    audio, _ = played(turbo, request, source)
+    assert len(audio.sound.pcm) == (4 + before + after) * RATE
+    first, seam = round(before * RATE), round(0.031 * RATE)
+    kept = audio.sound.pcm[first : first + 4 * RATE]
+    assert np.array_equal(kept[seam:-seam], source.sound.pcm[seam:-seam])
+    for new in (audio.sound.pcm[:first], audio.sound.pcm[first + 4 * RATE :]):
+        assert not len(new) or np.abs(new).max() > 2**16
+
+
+@pytest.mark.parametrize("covers", [False, True])
+@pytest.mark.parametrize("mode", ["lyrics", "remix"])
+def test_a_remade_song_is_as_long_as_the_old_one(engines, mode, covers):
+    source = song(5.3)
+    request = AudioToAudio(**EDIT | {"number_of_steps": 8}, edit_mode=mode, original_tags="pop", original_seed=4)
+    audio, steps = played(engines(covers=True) if covers else engines(), request, source)
+    assert len(audio.sound.pcm) == len(source.sound.pcm)
+    assert audio.notes == ("This model has no use for original_seed.",)
+    # Without the tokenizer that hears structure it begins from the source and some noise: later in the schedule.
+    assert len(totals(steps)) == (8 if covers else {"lyrics": 3, "remix": 6}[mode])
+    again, _ = played(engines(covers=True) if covers else engines(), request, source)
+    assert np.array_equal(audio.sound.pcm, again.sound.pcm)
+
+
+def test_the_schedule_is_the_published_one_and_can_begin_later(turbo):
+    request = TextToAudio(**WORDS, seed=1)
+    played(turbo, TextToAudio(**FEW, duration=5, seed=3))
+    published = [1.0, 0.9545, 0.9, 0.8333, 0.75, 0.6429, 0.5, 0.3]
+    for start, expected in ((1, published), (0.9, published[2:]), (0.65, published[5:]), (0, published[-1:])):
+        assert asking.schedule(turbo._loaded, request, start) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(("channels", "rate"), [(1, 44_100), (2, 22_050), (1, RATE)])
+def test_a_song_comes_back_at_its_own_rate_and_with_its_channels(turbo, channels, rate):
+    source = song(4, channels, rate)
+    audio, _ = played(turbo, AudioInpaint(**EDIT, start_time=1, end_time=2, variance=1), source)
+    assert audio.sound.pcm.shape == source.sound.pcm.shape
+    assert audio.sound.sample_rate == rate
+
+
+def test_a_long_song_is_decoded_in_windows_and_sounds_as_in_one(turbo):
+    played(turbo, TextToAudio(**FEW, duration=5, seed=3))
+    loaded = turbo._loaded
+    latents = torch.randn(1, 800, 8, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        parts = songs._decoded(loaded, latents)
+        steps = []
+        while True:
+            try:
+                steps.append(next(parts))
+            except StopIteration as end:
+                music = end.value
+                break
+        loaded.pipe.vae.disable_tiling()
+        whole = loaded.pipe.vae.decode(latents.transpose(1, 2)).sample[0].T.numpy()
+        loaded.pipe.vae.enable_tiling()
+    assert [step.number for step in steps] == [1, 2, 3]
+    assert music.shape == whole.shape == (800 * 1920, 2)
+    assert np.abs(music - whole).max() < 1e-5 * np.abs(whole).max()
+
+
+def test_a_song_is_stopped_within_a_step_and_the_next_one_is_whole(turbo):
+    running = turbo.generate(TextToAudio(**WORDS, number_of_steps=20, duration=120, seed=3), None)
+    for step in running:
+        if step.stage == "denoising":
+            break
+    counted = []
+    told = turbo._loaded.pipe.transformer.register_forward_hook(lambda *_: counted.append(1))
+    running.close()
+    told.remove()
+    assert len(counted) <= 2
+    audio, _ = played(turbo, TextToAudio(**FEW, duration=5, seed=3))
+    assert audio.sound.pcm.any()
+
+
+def test_numbers_that_run_away_are_an_error_and_no_song(turbo):
+    request = TextToAudio(**FEW, duration=5, seed=3)
+    played(turbo, request)
+    weight = turbo._loaded.pipe.transformer.norm_out.weight
+    with torch.no_grad():
+        weight[0] = torch.nan
+    with pytest.raises(GenerationFailed, match="another seed"):
+        played(turbo, request)
+    turbo.unload()
+
+
+def test_running_out_of_memory_is_a_clear_error_and_the_next_job_works(turbo):
+    with pytest.raises(GenerationFailed, match=r"ran out of memory.*shorter song.*--offload"):
+        played(turbo, TextToAudio(**FEW, duration=5, seed=3).model_copy(update={"duration": 1e13}))
+    audio, steps = played(turbo, TextToAudio(**FEW, duration=5, seed=3))
+    assert audio.sound.pcm.any()
+    assert steps[0].stage == "loading the model"
+
+
+def test_a_window_past_the_song_is_refused_before_any_work(turbo):
+    with pytest.raises(InvalidRequest, match="start_time"):
+        played(turbo, AudioInpaint(**EDIT, start_time=9, end_time=10), song(6))
+
+
+def test_words_longer_than_the_model_reads_are_told_in_notes(turbo):
+    request = TextToAudio(tags="a" * 300, lyrics="la " * 1000, number_of_steps=3, duration=5, seed=3)
+    audio, _ = played(turbo, request)
+    assert [note.split(" and no more")[0] for note in audio.notes] == [
+        "The model reads 256 tokens of tags",
+        "The model reads 2,048 tokens of lyrics",
+    ]
+
+
+def test_a_model_that_is_not_one_is_told_by_its_folder(checkpoint15, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file in checkpoint15().rglob("*"):
+        target = folder / file.relative_to(checkpoint15())
+        target.mkdir(exist_ok=True) if file.is_dir() else target.write_bytes(file.read_bytes())
+    (folder / "transformer" / "config.json").write_text('{"hidden_size": "wide"}', encoding="utf-8")
+    engine = AceStepV15(Options(tmp_path, weights=folder, device="cpu"))
+    with pytest.raises(ConfigurationError, match=r"cannot be loaded: .*leave out --weights"):
+        played(engine, TextToAudio(**FEW, duration=5, seed=3))
+    engine.close()

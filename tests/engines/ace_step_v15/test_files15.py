@@ -1,0 +1,90 @@
+"""Where the files of ACE-Step 1.5 are looked for, and what is said of them. No torch is needed for it."""
+
+import json
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+
+from acestep_mcp.engines.ace_step_v1.files import Options
+from acestep_mcp.engines.ace_step_v15 import files
+from acestep_mcp.errors import ConfigurationError
+
+SHARDS = [name for name in files.PUBLISHED.files if "-of-" in name]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The published files, whole as far as can be seen without reading the numbers."""
+    made = tmp_path / "weights"
+    for name in files.PUBLISHED.files:
+        file = made / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(safetensors(16) if file.suffix == ".safetensors" else b"{}")
+    index = {"weight_map": {f"part.{number}": Path(name).name for number, name in enumerate(SHARDS)}}
+    (made / "transformer" / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps(index))
+    return made
+
+
+def safetensors(size: int) -> bytes:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(size)
+
+
+def test_a_whole_folder_is_found_where_it_was_named(folder):
+    assert files.found(folder) == folder
+
+
+def test_the_hugging_face_cache_is_used_by_itself(folder, tmp_path, monkeypatch):
+    constants = pytest.importorskip("huggingface_hub.constants", reason="the engine's packages are not installed")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(ConfigurationError, match=r"not on this machine.*--engine ace-step-v1\.5 --download"):
+        files.found()
+    there = files.PUBLISHED.snapshot()
+    assert there.parent.parent.name == "models--ACE-Step--acestep-v15-xl-turbo-diffusers"
+    shutil.copytree(folder, there)
+    assert files.found() == there
+
+
+@pytest.mark.parametrize("name", ["model_index.json", "tokenizer/tokenizer_config.json", "vae/config.json", *SHARDS])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ConfigurationError) as caught:
+        files.found(folder)
+    assert f"{folder / name} is missing" in caught.value.message
+
+
+def test_a_shard_that_is_cut_short_is_named(folder):
+    file = folder / SHARDS[1]
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ConfigurationError, match=r"00002-of-00002.* is not whole"):
+        files.found(folder)
+
+
+def test_a_shard_is_looked_for_in_its_own_folder_only(folder):
+    index = folder / "transformer" / "diffusion_pytorch_model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "../../elsewhere.safetensors"}}))
+    with pytest.raises(ConfigurationError) as caught:
+        files.found(folder)
+    assert f"{folder / 'transformer' / 'elsewhere.safetensors'} is missing" in caught.value.message
+
+
+def test_what_the_models_own_index_names_must_be_there_too(folder):
+    index = {"audio_tokenizer": ["ace_step", "AceStepAudioTokenizer"], "audio_token_detokenizer": [None, None]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(ConfigurationError, match=r"audio_tokenizer.config\.json is missing"):
+        files.found(folder)
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ({"quantize": "int8"}, "--quantize"),
+        ({"compiled": True}, "--compile"),
+        ({"loras": ((Path("a"), 1.0),)}, "--lora"),
+    ],
+)
+def test_an_option_of_the_other_engine_is_refused_by_name(tmp_path, option, name):
+    with pytest.raises(ConfigurationError, match=f"has no {name}"):
+        files.refuse_unknown(Options(tmp_path, **option))

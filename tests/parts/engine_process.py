@@ -1,0 +1,57 @@
+"""`acestep-mcp engine` as the process that a person starts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+OURS = (sys.executable, "-m", "acestep_mcp")
+
+
+@dataclass
+class Running:
+    """An engine that answers, its address, and what it has told on stderr up to the last line for people."""
+
+    process: subprocess.Popen[str]
+    address: str
+    told: str
+
+    def stop(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+@contextmanager
+def running(environment: dict[str, str], *arguments: str) -> Iterator[Running]:
+    """An engine on a free port; killed at the end."""
+    with subprocess.Popen(
+        [*OURS, "engine", "--port", "0", *arguments], env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    ) as process:  # fmt: skip
+        try:
+            told = ""
+            for line in process.stderr:
+                told += line
+                if "proxyUrl" in line:
+                    break
+            found = re.search(r"served at (\S+) ", told)
+            assert found, told
+            yield Running(process, found[1], told)
+        finally:
+            process.kill()
+
+
+def until(http: httpx.Client, path: str, job: str, wanted: str) -> None:
+    """Wait for words in the status stream; the end of the job ends the waiting too."""
+    with http.stream("GET", f"{path}/requests/{job}/status/stream", params={"logs": 1}) as reply:
+        for line in reply.iter_lines():
+            if wanted in line:
+                return
+    pytest.fail(f"job {job} never said {wanted}")
