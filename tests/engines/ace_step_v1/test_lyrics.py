@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics, is_instrumental, language
+from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics, language
 from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
 from acestep_mcp.errors import ConfigurationError
 
@@ -91,15 +91,6 @@ def test_numbers_signs_and_spellings_become_words(tongue: str, line: str, said: 
 )  # fmt: skip
 def test_figures_are_read_in_chinese(figures: str, said: str) -> None:
     assert clean(figures, "zh") == said
-
-
-@pytest.mark.parametrize("text", ["", " \n", "[inst]", " [Instrumental]\n"])
-def test_lyrics_can_ask_for_no_vocals(text: str) -> None:
-    assert is_instrumental(text)
-
-
-def test_a_tag_before_words_does_not_make_a_song_instrumental() -> None:
-    assert not is_instrumental("[inst]\nhello")
 
 
 HARD = ("[", "]", '"', "$", "€", "1", ".", ",", "°", "%", "\x00", "\ud834", "é", "\u0301", "İ", "漢", "か", "한", "ك", "ह",

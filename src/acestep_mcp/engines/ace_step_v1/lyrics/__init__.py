@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.engines.ace_step_v1.lyrics import language
-from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean, printable
+from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
 from acestep_mcp.engines.ace_step_v1.lyrics.late import package
 from acestep_mcp.errors import ConfigurationError
 
 START = 261
 LINE_END = 2
 MARKS = {"zh": "zh-cn"}
-
-
-def is_instrumental(text: str) -> bool:
-    """Whether these lyrics ask for no vocals: nothing, `[inst]` or `[instrumental]`."""
-    return printable(text).strip().lower() in {"", "[inst]", "[instrumental]"}
 
 
 class Lyrics:
