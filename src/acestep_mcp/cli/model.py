@@ -82,6 +82,8 @@ def download(model: Model, options: Options) -> int:
     if missing := model.lacks_packages():
         raise ConfigurationError(f"Nothing can be fetched yet: {missing}.")
     model.download(options, _fetch, lambda line: click.echo(line, err=True))
+    if options.weights is not None:
+        click.echo(f"The weights are those you named: {options.weights}. Nothing of them was fetched.", err=True)
     return 0
 
 

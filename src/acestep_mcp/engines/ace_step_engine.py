@@ -63,7 +63,7 @@ class ModelEngine(ABC):
         except AceStepError:
             raise
         except (RuntimeError, MemoryError) as error:
-            if not _is_memory(error):
+            if not is_memory(error):
                 raise
             logger.warning("out of memory: %s", error)
             problem = str(error).splitlines()[0]
@@ -114,7 +114,7 @@ def _next(song: Song) -> Step | Audio:
             return audio
 
 
-def _is_memory(error: BaseException) -> bool:
+def is_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out; torch has a class of its own for that on CUDA alone."""
     return isinstance(error, MemoryError) or any(
         sign in str(error).lower() for sign in ("out of memory", "can't allocate memory", "not enough memory")

@@ -102,8 +102,9 @@ def _v15_lacks_packages() -> str | None:
 
 def _v15_download(options: Options, _: Fetch, say: Say) -> None:
     from acestep_mcp.engines.ace_step_v1.download import fetched
-    from acestep_mcp.engines.ace_step_v15.files import PUBLISHED, found
+    from acestep_mcp.engines.ace_step_v15.files import PUBLISHED, found, refuse_unknown
 
+    refuse_unknown(options)
     if options.weights is None:
         fetched(PUBLISHED, say)
         found()

@@ -62,6 +62,33 @@ def test_a_shard_that_is_cut_short_is_named(folder):
         files.found(folder)
 
 
+@pytest.mark.parametrize("name", ["model_index.json", "transformer/diffusion_pytorch_model.safetensors.index.json"])
+@pytest.mark.parametrize("content", ["<html>", "[]", '{"weight_map'])
+def test_an_index_that_is_none_is_named(folder, name, content):
+    (folder / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        files.found(folder)
+    assert f"{folder / name} is not what its name says" in caught.value.message
+
+
+@pytest.mark.parametrize("content", [{"weight_map": None}, {"weight_map": ["a"]}, {}])
+def test_an_index_without_names_means_the_one_usual_file(folder, content):
+    (folder / "transformer" / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigurationError, match=r"diffusion_pytorch_model\.safetensors is missing"):
+        files.found(folder)
+
+
+def test_a_strange_entry_of_the_index_is_no_part(folder):
+    (folder / "model_index.json").write_text(json.dumps({"audio_tokenizer": 5, "audio_token_detokenizer": []}))
+    assert files.found(folder) == folder
+
+
+def test_what_the_engine_has_not_keeps_it_from_starting_by_itself(folder, tmp_path):
+    pytest.importorskip("torch", reason="the engine's packages are not installed")
+    assert files.obstacle(Options(tmp_path, weights=folder)) is None
+    assert "has no --lora" in files.obstacle(Options(tmp_path, weights=folder, loras=((Path("a"), 1.0),)))
+
+
 def test_a_shard_is_looked_for_in_its_own_folder_only(folder):
     index = folder / "transformer" / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "../../elsewhere.safetensors"}}))

@@ -65,6 +65,7 @@ _PACKAGES = (
     "tokenizers", "num2words", "pypinyin", "cutlet", "unidic_lite", "hangul_romanize", "py3langid",
 )  # fmt: skip
 _PUBLIC_CODE_CACHE = Path("~/.cache/ace-step/checkpoints")
+_READ = ("config.json", "model_index.json")
 _LONGEST_HEADER = 100 << 20
 
 
@@ -162,7 +163,7 @@ def problem_of(file: Path) -> str | None:
     try:
         if file.suffix == ".safetensors":
             return _torn(file)
-        if file.name == "config.json":
+        if file.name in _READ or file.name.endswith(".index.json"):
             read_config(file)
         return None if file.stat().st_size else "is empty"
     except FileNotFoundError:

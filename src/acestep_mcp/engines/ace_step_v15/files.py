@@ -46,6 +46,7 @@ _PACKAGES = (
 )  # fmt: skip
 _MODULES = ("vae", "text_encoder", "transformer", "condition_encoder")
 _OTHERS = ("tokenizer/tokenizer_config.json", "scheduler/scheduler_config.json")
+UPGRADE = "pip install --upgrade 'acestep-mcp[engine]'"
 _DOWNLOAD = f"`acestep-mcp engine --engine {NAME} --download` fetches it"
 
 
@@ -87,29 +88,35 @@ def found(given: Path | None = None) -> Path:
             f"the weights of {PUBLISHED.repository} are not on this machine ({folder} is where they would be looked "
             f"for): {_DOWNLOAD}, or name a folder with --weights or ACESTEP_WEIGHTS."
         )
+    remedy = _DOWNLOAD if given is None else "name a folder with a model of ACE-Step 1.5 as diffusers keeps it"
     for file in _files_of(folder):
         if problem := problem_of(file):
-            remedy = _DOWNLOAD if given is None else "name a folder with a model of ACE-Step 1.5 as diffusers keeps it"
             raise ConfigurationError(f"{file} {problem}: {remedy}.")
     return folder
 
 
 def _files_of(folder: Path) -> Iterator[Path]:
-    """What the model must have, and what else its own index says that it has."""
-    yield folder / "model_index.json"
-    yield from (folder / name for name in _OTHERS)
+    """What the model must have, and what else its own index says that it has; each file before what it names."""
+    yield from (folder / name for name in ("model_index.json", *_OTHERS))
     index = read_config(folder / "model_index.json")
-    optional = [name for name in ("audio_tokenizer", "audio_token_detokenizer") if (index.get(name) or [None])[0]]
+    optional = [name for name in ("audio_tokenizer", "audio_token_detokenizer") if _is_named(index.get(name))]
     for name in (*_MODULES, *optional):
         yield folder / name / "config.json"
         yield from _weights_of(folder / name)
 
 
+def _is_named(entry: Any) -> bool:
+    """An index gives the library and the class of each part, and nothing twice where there is none."""
+    return isinstance(entry, list) and bool(entry) and entry[0] is not None
+
+
 def _weights_of(folder: Path) -> Iterator[Path]:
     """Those that an index names, or one file."""
-    named: dict[str, Any] = {}
+    named: set[str] = set()
     for index in sorted(folder.glob("*.safetensors.index.json")):
-        named |= read_config(index).get("weight_map", {})
+        yield index
+        shards = read_config(index).get("weight_map")
+        # Whatever an index says, nothing outside of the folder is meant.
+        named |= {Path(str(name)).name for name in shards.values()} if isinstance(shards, dict) else set()
     own = "model.safetensors" if folder.name == "text_encoder" else "diffusion_pytorch_model.safetensors"
-    # Whatever an index says, nothing outside of the folder is meant.
-    yield from (folder / name for name in sorted({Path(str(shard)).name for shard in named.values()} or {own}))
+    yield from (folder / name for name in sorted(named or {own}))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from acestep_mcp.engines.ace_step_engine import Song
 from acestep_mcp.engines.ace_step_v1.windows import windows
 from acestep_mcp.engines.ace_step_v15 import asking
 from acestep_mcp.engines.ace_step_v15.asking import Described
-from acestep_mcp.errors import GenerationFailed
+from acestep_mcp.errors import FieldError, GenerationFailed, InvalidRequest
 from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ _COVERS = {"lyrics": 1.0, "remix": 0.6}
 """How closely a model that can hear a song's structure keeps to it."""
 _WHOLLY_NEW = 0.5
 """The variance from which a window is made from nothing but noise."""
+LONGEST = 240
+"""Seconds of new music and its surroundings that are made together, as many as a whole song may have."""
+_LEAST_BESIDE = 15.0
 _PEAK = 10 ** (-1 / 20)
 _FADE = 0.030
 _WINDOW, _NEAR = 384, 64
@@ -48,16 +52,19 @@ _WINDOW, _NEAR = 384, 64
 
 def play(loaded: Loaded, request: Request, source: Source | None) -> Song:
     """Steps, then the finished song. Raises InvalidRequest for values that do not fit the source."""
-    match request, source:
-        case TextToAudio(), None:
-            return _new(loaded, request)
-        case AudioToAudio(), Source():
-            return _remade(loaded, request, source.sound)
-        case AudioInpaint(), Source():
-            return _inpainted(loaded, request, source.sound)
-        case AudioOutpaint(), Source():
-            return _outpainted(loaded, request, source.sound)
-    raise TypeError(f"no song is made of {type(request).__name__} with {type(source).__name__}")
+    try:
+        match request, source:
+            case TextToAudio(), None:
+                return (yield from _new(loaded, request))
+            case AudioToAudio(), Source():
+                return (yield from _remade(loaded, request, source.sound))
+            case AudioInpaint(), Source():
+                return (yield from _inpainted(loaded, request, source.sound))
+            case AudioOutpaint(), Source():
+                return (yield from _outpainted(loaded, request, source.sound))
+        raise TypeError(f"no song is made of {type(request).__name__} with {type(source).__name__}")
+    finally:
+        loaded.pipe.maybe_free_model_hooks()  # whatever ended the song, nothing stays on the device with offload
 
 
 def _new(loaded: Loaded, request: TextToAudio) -> Song:
@@ -81,7 +88,7 @@ def _remade(loaded: Loaded, request: AudioToAudio, source: Sound) -> Song:
         latents = yield from _denoised(loaded, request, noise, asking.schedule(loaded, request), **task)
     else:
         timesteps = asking.schedule(loaded, request, _STARTS[request.edit_mode])
-        begun = yield from _begun(loaded, request, samples, noise, timesteps[0])
+        begun = yield from _begun(loaded, samples, noise, timesteps[0])
         latents = yield from _denoised(loaded, request, begun, timesteps)
     music = yield from _decoded(loaded, latents)
     return _whole(loaded, request, music[: round(source.seconds * _rate(loaded))])
@@ -89,45 +96,73 @@ def _remade(loaded: Loaded, request: AudioToAudio, source: Sound) -> Song:
 
 def _inpainted(loaded: Loaded, request: AudioInpaint, source: Sound) -> Song:
     window = inpaint_window(request, source.seconds)
+    _check_length(window.end - window.start)
     frames = loaded.pipe.latents_per_second
-    samples = _heard(loaded, source)
-    first, last = int(window.start * frames), math.ceil(window.end * frames)
-    start = min(1.0, request.variance / _WHOLLY_NEW)
-    latents = yield from _repainted(loaded, request, samples, range(first, last), start=start)
-    begin = max(0, first - _NEAR)
-    music = yield from _decoded(loaded, latents[:, begin : last + _NEAR])
-    lead = min(_FADE, window.start)
-    new = _cut(loaded, music, window.start - lead - begin / frames, window.end - begin / frames)
-    sound = spliced_in(source, new, window.start, window.end, fade=_FADE, lead=lead)
+    beside = _beside(window.end - window.start)
+    near, origin = _part(source, window.start - beside, window.end + beside)
+    start, end = window.start - origin, window.end - origin
+    first = int(start * frames)
+    new = range(first, max(first + 1, math.ceil(end * frames)))
+    noise = min(1.0, request.variance / _WHOLLY_NEW)
+    latents = yield from _repainted(loaded, request, _heard(loaded, near), new, start=noise)
+    begin = max(0, new.start - _NEAR)
+    music = yield from _decoded(loaded, latents[:, begin : new.stop + _NEAR])
+    lead = min(_FADE, start)
+    made = _cut(loaded, music, start - lead - begin / frames, end - begin / frames)
+    sound = spliced_in(source, made, window.start, window.end, fade=_FADE, lead=lead)
     return Audio(sound, request.tags, request.lyrics, (*window.notes, *asking.notes(loaded, request)))
 
 
 def _outpainted(loaded: Loaded, request: AudioOutpaint, source: Sound) -> Song:
     """Each side by itself: the pipeline paints one stretch at a time."""
     lengths = outpaint_lengths(request, source.seconds)
-    rate, frames = _rate(loaded), loaded.pipe.latents_per_second
     overlap = min(_FADE, source.seconds / 2)
-    heard = _resampled(loaded, source)
-    parts: list[Sound | None] = [None, None]
+    before = after = None
     if lengths.before:
-        quiet = np.zeros((2, round(lengths.before * rate)), np.float32)
-        samples = _filled(loaded, np.concatenate([quiet, heard], axis=1))
-        last = math.ceil(lengths.before * frames)
-        latents = yield from _repainted(loaded, request, samples, range(last))
-        music = yield from _decoded(loaded, latents[:, : last + _NEAR])
-        parts[0] = _cut(loaded, music, 0, lengths.before + overlap)
+        before = yield from _extended(loaded, request, source, lengths.before, overlap, at_end=False)
     if lengths.after:
-        quiet = np.zeros((2, round(lengths.after * rate)), np.float32)
-        samples = _filled(loaded, np.concatenate([heard, quiet], axis=1))
-        first = int(source.seconds * frames)
-        new = range(first, samples.shape[-1] // _hop(loaded))
-        latents = yield from _repainted(loaded, request, samples, new, part=1)
-        begin = max(0, first - _NEAR)
-        music = yield from _decoded(loaded, latents[:, begin:])
-        end = source.seconds - begin / frames
-        parts[1] = _cut(loaded, music, end - overlap, end + lengths.after)
-    sound = spliced_on(source, parts[0], parts[1], fade=_FADE, overlap=overlap)
+        after = yield from _extended(loaded, request, source, lengths.after, overlap, at_end=True)
+    sound = spliced_on(source, before, after, fade=_FADE, overlap=overlap)
     return Audio(sound, request.tags, request.lyrics, asking.notes(loaded, request))
+
+
+def _extended(
+    loaded: Loaded, request: AudioOutpaint, source: Sound, seconds: float, overlap: float, *, at_end: bool
+) -> Generator[Step, None, Sound]:
+    """So many seconds of new music beside a song, and `overlap` seconds of it as the model hears it."""
+    frames = loaded.pipe.latents_per_second
+    quiet = np.zeros((2, round(seconds * _rate(loaded))), np.float32)
+    kept = 2 * _beside(seconds)
+    near, _ = _part(source, source.seconds - kept, source.seconds) if at_end else _part(source, 0, kept)
+    heard = _resampled(loaded, near)
+    samples = _filled(loaded, np.concatenate([heard, quiet] if at_end else [quiet, heard], axis=1))
+    length = samples.shape[-1] // _hop(loaded)
+    first = min(int(near.seconds * frames), length - 1) if at_end else 0
+    new = range(first, length if at_end else math.ceil(seconds * frames))
+    latents = yield from _repainted(loaded, request, samples, new, part=int(at_end))
+    begin = max(0, new.start - _NEAR)
+    music = yield from _decoded(loaded, latents[:, begin : new.stop + _NEAR])
+    edge = (near.seconds - overlap if at_end else 0) - begin / frames
+    return _cut(loaded, music, edge, edge + overlap + seconds)
+
+
+def _check_length(seconds: float) -> None:
+    if seconds > LONGEST:
+        message = (
+            f"the window is {seconds:g} s long and this model makes at most {LONGEST} s anew at once; choose a part"
+        )
+        raise InvalidRequest.of(FieldError("end_time", message, "audio_duration_too_long"))
+
+
+def _beside(seconds: float) -> float:
+    """Seconds of the song on each side that are heard with so many new ones: memory grows with the square of both."""
+    return max(_LEAST_BESIDE, (LONGEST - seconds) / 2)
+
+
+def _part(source: Sound, start: float, end: float) -> tuple[Sound, float]:
+    """What of the song lies between, and the second in which it begins."""
+    first, last = max(0, round(start * source.sample_rate)), max(0, round(end * source.sample_rate))
+    return replace(source, pcm=source.pcm[first:last]), first / source.sample_rate
 
 
 def _repainted(
@@ -138,7 +173,7 @@ def _repainted(
     begun = _noise(loaded, request, samples.shape[-1] // _hop(loaded), part)
     timesteps = asking.schedule(loaded, request, start)
     if timesteps[0] < 1:
-        begun = yield from _begun(loaded, request, samples, begun, timesteps[0])
+        begun = yield from _begun(loaded, samples, begun, timesteps[0])
     # Half a frame more keeps what the pipeline rounds down from falling below the frame.
     edges = {"repainting_start": (new.start + 0.5) / frames, "repainting_end": (new.stop + 0.5) / frames}
     task = {"task_type": "repaint", "src_audio": samples, **edges}
@@ -168,19 +203,24 @@ def _denoised(
         finally:
             stopped.set()
         latents = running.result()
-    if not torch.isfinite(latents).all():
-        raise GenerationFailed(
-            "The model's numbers ran away and there is no song in them. Ask again with a lower guidance_scale, "
-            "or with another seed."
-        )
-    return latents
+    return _finite(latents)
 
 
 def _run(loaded: Loaded, request: Described, task: dict[str, Any]) -> Tensor:
     task |= {"num_inference_steps": len(task["timesteps"]), "output_type": "latent"}
+    said = asking.words(loaded, request) | asking.guidance(loaded, request, task["timesteps"])
     with torch.inference_mode(), _seeded(loaded, request):
-        latents: Tensor = loaded.pipe(**asking.words(request), **asking.guidance(loaded, request), **task).audios
+        latents: Tensor = loaded.pipe(**said, **task).audios
     return latents
+
+
+def _finite(numbers: Tensor) -> Tensor:
+    if not torch.isfinite(numbers).all():
+        raise GenerationFailed(
+            "The model's numbers ran away and there is no song in them. Ask again with another seed or, if you gave a "
+            "guidance_scale, with a lower one; in float16 choose --dtype bfloat16 or float32."
+        )
+    return numbers
 
 
 def _decoded(loaded: Loaded, latents: Tensor) -> Generator[Step, None, Samples]:
@@ -189,21 +229,17 @@ def _decoded(loaded: Loaded, latents: Tensor) -> Generator[Step, None, Samples]:
     parts: list[Tensor] = []
     for piece in pieces:
         sample = loaded.pipe.vae.decode(piece.of(latents.transpose(1, 2))).sample
-        parts.append(piece.own(sample[0].float(), _hop(loaded)).cpu())
+        parts.append(_finite(piece.own(sample[0].float(), _hop(loaded))).cpu())
         yield Step("decoding", len(parts), len(pieces))
-    loaded.pipe.maybe_free_model_hooks()
     music: Samples = torch.cat(parts, dim=-1).T.numpy()
     return music
 
 
-def _begun(
-    loaded: Loaded, request: Request, samples: Tensor, noise: Tensor, share: float
-) -> Generator[Step, None, Tensor]:
+def _begun(loaded: Loaded, samples: Tensor, noise: Tensor, share: float) -> Generator[Step, None, Tensor]:
     """The source on the straight way between itself and noise, where `share` of it is noise."""
     yield Step("listening to the source", 0, 1)
     vae = loaded.pipe.vae
-    with _seeded(loaded, request):
-        heard = vae.encode(samples[None].to(loaded.device, vae.dtype)).latent_dist.sample()
+    heard = vae.encode(samples[None].to(loaded.device, vae.dtype)).latent_dist.mode()
     begun: Tensor = noise * share + heard.transpose(1, 2).float().cpu() * (1 - share)
     return begun
 
@@ -216,7 +252,7 @@ def _noise(loaded: Loaded, request: Request, length: int, part: int = 0) -> Tens
 
 @contextmanager
 def _seeded(loaded: Loaded, request: Request) -> Iterator[None]:
-    """The autoencoder draws from the common generators, which are as they were afterwards."""
+    """The pipeline's autoencoder draws from the common generators, which are as they were afterwards."""
     with torch.random.fork_rng([loaded.device] if loaded.device.type == "cuda" else []):
         torch.manual_seed(request.seed or 0)
         yield
@@ -250,8 +286,9 @@ def _resampled(loaded: Loaded, source: Sound) -> Samples:
 
 
 def _filled(loaded: Loaded, samples: Samples) -> Tensor:
-    """Silence after it up to a whole latent frame."""
-    return torch.from_numpy(np.pad(samples, ((0, 0), (0, -samples.shape[1] % _hop(loaded)))))
+    """Silence after it up to a whole latent frame, one at least."""
+    missing = -samples.shape[1] % _hop(loaded) if samples.size else _hop(loaded)
+    return torch.from_numpy(np.pad(samples, ((0, 0), (0, missing))))
 
 
 def _cut(loaded: Loaded, music: Samples, start: float, end: float) -> Sound:

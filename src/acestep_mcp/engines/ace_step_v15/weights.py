@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from acestep_mcp.engines import Source
-from acestep_mcp.engines.ace_step_engine import Song
+from acestep_mcp.engines.ace_step_engine import Song, is_memory
 from acestep_mcp.engines.ace_step_v1 import placement
 from acestep_mcp.engines.ace_step_v1.files import Options
 from acestep_mcp.engines.ace_step_v15 import files
 from acestep_mcp.errors import ConfigurationError
 from acestep_mcp.requests import Request
 
+_OURS = ("vae", "transformer", "condition_encoder", "audio_tokenizer", "audio_token_detokenizer")
+_REMEDY = (
+    "Name a folder with a model of ACE-Step 1.5 as diffusers keeps it, or leave out --weights and let the published one "
+    "be fetched."
+)
 _XL = 2560
 """Width of the 5 B transformer; the 2 B one has 2048."""
 
@@ -59,25 +66,7 @@ def load(options: Options) -> Loaded:
     files.refuse_unknown(options)
     folder = files.found(options.weights)
     device = placement.device_of(options.device)
-    dtype = placement.dtype_of(options.dtype, device)
-    try:
-        from diffusers import AceStepPipeline
-        from diffusers.utils import logging as diffusers_logging
-        from transformers.utils import logging as transformers_logging
-
-        for quiet in (diffusers_logging, transformers_logging):
-            quiet.disable_progress_bar()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of what diffusers takes from torch
-            pipe: Any = AceStepPipeline.from_pretrained(
-                str(folder), torch_dtype=dtype, local_files_only=True, use_safetensors=True
-            )
-    except (ImportError, OSError, ValueError, TypeError, LookupError, RuntimeError) as exc:
-        told = str(exc).strip().splitlines() or [type(exc).__name__]
-        raise ConfigurationError(
-            f"The model in {folder} cannot be loaded: {told[0]}. Name a folder with a model of ACE-Step 1.5 as diffusers "
-            "keeps it, or leave out --weights and let the published one be fetched."
-        ) from exc
+    pipe = _pipeline(folder, placement.dtype_of(options.dtype, device))
     pipe.set_progress_bar_config(disable=True)
     pipe.vae.enable_tiling()
     if options.offload and device.type != "cpu":
@@ -85,6 +74,49 @@ def load(options: Options) -> Loaded:
     else:
         pipe.to(device)
     return Loaded(pipe, device, _named(pipe))
+
+
+def _pipeline(folder: Path, dtype: torch.dtype) -> Any:
+    """Every module on the processor, with nothing in it that was not read."""
+    try:
+        from diffusers import AceStepPipeline
+        from diffusers.utils import logging as diffusers_logging
+        from transformers import AutoModel
+        from transformers.utils import logging as transformers_logging
+    except ImportError as exc:
+        raise ConfigurationError(f"ACE-Step 1.5 needs newer packages ({exc}): {files.UPGRADE}.") from exc
+    for quiet in (diffusers_logging, transformers_logging):
+        quiet.disable_progress_bar()
+    only = {"local_files_only": True, "use_safetensors": True}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of what diffusers takes from torch
+            text, told = AutoModel.from_pretrained(
+                str(folder / "text_encoder"), dtype=dtype, output_loading_info=True, **only
+            )
+            pipe: Any = AceStepPipeline.from_pretrained(str(folder), text_encoder=text, torch_dtype=dtype, **only)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError) as exc:
+        if is_memory(exc):
+            raise
+        words = str(exc).strip().splitlines() or [type(exc).__name__]
+        raise ConfigurationError(f"The model in {folder} cannot be loaded: {words[0]}. {_REMEDY}") from exc
+    missing = {"text_encoder": set(told["missing_keys"])} | {name: _missing(folder, name, pipe) for name in _OURS}
+    for name, names in missing.items():
+        if names:
+            raise ConfigurationError(f"{folder / name}: the tensor {min(names)} is missing. {_REMEDY}")
+    return pipe
+
+
+def _missing(folder: Path, name: str, pipe: Any) -> set[str]:
+    """What of a module stands in none of its files: what is no parameter is left random without a word."""
+    module = getattr(pipe, name)
+    if module is None:
+        return set()
+    there: set[str] = set()
+    for file in (folder / name).glob("*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            there |= set(opened.keys())
+    return set(module.state_dict()) - there
 
 
 def _named(pipe: Any) -> str:
