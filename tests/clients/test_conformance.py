@@ -11,16 +11,17 @@ import pytest
 
 HERE = Path(__file__).parent
 SUITE = HERE / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-REVISIONS = (pytest.param("2025-11-25", marks=pytest.mark.slow), "2026-07-28")
+REVISIONS = ("2025-11-25", "2026-07-28")
 
 
-@pytest.fixture(params=[pytest.param("real", marks=pytest.mark.slow), "fixtures"])
+@pytest.fixture(params=["real", "fixtures"])
 def server(request: pytest.FixtureRequest, served: Callable[..., str]) -> tuple[str, str]:
     """Our server as it is, and, with more scenarios that can pass, with the suite's own tools, resources and prompts."""
     command = [] if request.param == "real" else [sys.executable, str(HERE / "conformance_server.py")]
     return request.param, served(*command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_only_the_expected_scenarios_fail(
     server: tuple[str, str], revision: str, node: str, environment: dict[str, str], tmp_path: Path

@@ -107,6 +107,7 @@ async def _check_song(client: Client, song, progress: list) -> None:
         assert len(message.content.text) > 200
 
 
+@pytest.mark.slow  # the fast suite asks the tools themselves: tests/server/test_tools.py
 @HANDLES
 async def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(connect: Connect) -> None:
     with anyio.fail_after(50):
@@ -154,6 +155,7 @@ async def test_a_cancelled_call_cancels_its_job(connect: Connect) -> None:
     assert facts["status"] == "CANCELLED"
 
 
+@pytest.mark.slow  # in short: tests/studio/test_processes.py
 @ONE
 async def test_a_song_whose_process_has_gone_is_there_at_the_next_start(
     connect: Connect, transport: str, tmp_path: Path

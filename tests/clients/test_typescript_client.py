@@ -78,6 +78,7 @@ def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(report) -> None
         assert saw["cancelled"][tool]["status"] in {"CANCELLED", "COMPLETED"}
 
 
+@pytest.mark.slow  # the fast suite cancels with the Python one
 @EVERY
 def test_a_cancelled_call_cancels_its_job(report, transport: str, client: tuple[str, str]) -> None:
     """Except over HTTP in the modern era: there a cancel is a closed stream, and that cancels nothing."""

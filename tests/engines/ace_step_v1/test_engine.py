@@ -123,7 +123,7 @@ def test_a_mono_song_comes_back_mono_at_its_own_rate_and_as_long(engine):
     ("before", "after"), [(1.7, 2.5), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((0, 2.5), (1.7, 0)))]
 )
 def test_an_outpainted_song_has_both_lengths_asked_for_and_the_song_between_them(engine, before, after):
-    source = song(6.03)
+    source = song(3.03)
     request = AudioOutpaint(**EDIT, extend_before_duration=before, extend_after_duration=after)
     audio, _ = played(engine, request, source)
     old, begin, seam = len(source.sound.pcm), round(before * RATE), round(0.04 * RATE)

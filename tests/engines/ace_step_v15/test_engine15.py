@@ -138,15 +138,9 @@ def test_an_outpainted_song_has_the_lengths_asked_for_and_the_song_between_them(
         assert not len(new) or np.abs(new).max() > 2**16
 
 
-@pytest.mark.parametrize(
-    ("mode", "covers"),
-    [
-        ("remix", False),
-        ("lyrics", True),
-        pytest.param("lyrics", False, marks=SLOW),
-        pytest.param("remix", True, marks=SLOW),
-    ],
-)
+@pytest.mark.slow  # in short: what the transformer is given, in test_meaning15.py
+@pytest.mark.parametrize("covers", [False, True])
+@pytest.mark.parametrize("mode", ["lyrics", "remix"])
 def test_a_remade_song_is_as_long_as_the_old_one(engines, mode, covers):
     source = song(5.3)
     request = AudioToAudio(**EDIT | {"number_of_steps": 8}, edit_mode=mode, original_tags="pop", original_seed=4)
@@ -169,6 +163,7 @@ def test_a_song_comes_back_at_its_own_rate_and_with_its_channels(turbo, channels
     assert audio.sound.sample_rate == rate
 
 
+@SLOW
 def test_a_long_song_is_decoded_in_windows_and_sounds_as_in_one(turbo):
     played(turbo, TextToAudio(**FEW, duration=5, seed=3))
     loaded = turbo._loaded
