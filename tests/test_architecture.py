@@ -89,11 +89,16 @@ def tree_of(name: str) -> ast.Module:
     return ast.parse(MODULES[name].read_text(encoding="utf-8"))
 
 
-def imported(name: str, *, typed: bool = True) -> Iterator[str]:
+@cache
+def imported(name: str, *, typed: bool = True) -> tuple[str, ...]:
     """Every absolute name a module imports anywhere in it, inside functions too; a module's names as `module.name`.
 
     Without `typed`, the names under `if TYPE_CHECKING` are left out.
     """
+    return tuple(_imported(name, typed=typed))
+
+
+def _imported(name: str, *, typed: bool) -> Iterator[str]:
     for node in (part for top in tree_of(name).body if typed or not _for_types(top) for part in ast.walk(top)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -134,7 +134,7 @@ def test_an_outpainted_song_has_both_lengths_asked_for_and_the_song_between_them
         assert not len(new) or np.abs(new).max() > 2**16
 
 
-@pytest.mark.parametrize("mode", ["lyrics", "remix"])
+@pytest.mark.parametrize("mode", ["lyrics", pytest.param("remix", marks=pytest.mark.slow)])
 def test_a_remade_song_is_as_long_as_the_old_one_and_says_what_it_had_no_use_for(engine, mode):
     source = song(5.5)
     request = AudioToAudio(**EDIT, original_tags="lofi", edit_mode=mode, scheduler="heun")
