@@ -185,7 +185,7 @@ def test_containers_we_do_not_write_become_plain_wav_with_the_same_samples(folde
     assert read_tags(target) == words
 
 
-@pytest.mark.parametrize("source", FORMATS)
+@pytest.mark.parametrize("source", ["wav", *(pytest.param(form, marks=pytest.mark.slow) for form in FORMATS[1:])])
 @pytest.mark.parametrize("target", FORMATS)
 def test_what_a_song_is_turned_into_is_what_it_converts_to_and_it_is_gone(folder, sine, words, source, target):
     old, new, other = folder / f"old.{source}", folder / f"new.{target}", folder / f"other.{target}"

@@ -34,7 +34,7 @@ def started(spawn, era):
     return process
 
 
-@ERAS
+@pytest.mark.parametrize("era", [pytest.param("legacy", marks=pytest.mark.slow), "modern"])
 def test_only_a_wish_cancels_a_host_s_timeout_and_the_end_of_the_pipe_do_not(spawn, era):
     process = spawn("stdio")
     if era == "legacy":

@@ -137,6 +137,7 @@ def test_a_job_survives_a_disk_so_full_that_not_even_its_end_can_be_written(envi
     assert said[1] == {"status": "COMPLETED", "track": True, "error": None}
 
 
+@pytest.mark.slow
 async def test_looking_at_things_takes_no_job_over(maker):
     owner = maker(SONG | {"duration": 20})
     job_id = heard(owner, status="IN_PROGRESS")["job"]

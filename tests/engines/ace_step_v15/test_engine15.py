@@ -199,6 +199,7 @@ def test_a_song_is_stopped_within_a_step_and_the_next_one_is_whole(turbo):
     assert audio.sound.pcm.any()
 
 
+@SLOW
 def test_running_out_of_memory_is_a_clear_error_and_the_next_job_works(turbo):
     with pytest.raises(GenerationFailed, match=r"ran out of memory.*shorter song.*--offload"):
         played(turbo, TextToAudio(**FEW, duration=5, seed=3).model_copy(update={"duration": 1e13}))
@@ -219,7 +220,11 @@ def test_a_length_that_rounds_badly_is_made_too(turbo, seconds):
 
 
 @pytest.mark.parametrize(
-    ("samples", "rate", "extend"), [(1, 192_000, 1), (48, RATE, 1), (4 * RATE, RATE, 1e-5), (2400, RATE, 0.01)]
+    ("samples", "rate", "extend"),
+    [
+        (1, 192_000, 1),
+        *(pytest.param(*other, marks=SLOW) for other in ((48, RATE, 1), (4 * RATE, RATE, 1e-5), (2400, RATE, 0.01))),
+    ],
 )
 def test_edges_of_hardly_any_sound_are_songs_too(turbo, samples, rate, extend):
     source = Source(Sound(song(5).sound.pcm[:samples], rate))
@@ -228,7 +233,7 @@ def test_edges_of_hardly_any_sound_are_songs_too(turbo, samples, rate, extend):
     assert abs(len(audio.sound.pcm) - samples - 2 * round(extend * rate)) <= 2
 
 
-@pytest.mark.parametrize("part", ["transformer", "vae"])
+@pytest.mark.parametrize("part", ["transformer", pytest.param("vae", marks=SLOW)])
 def test_numbers_that_run_away_are_an_error_and_no_song(checkpoint15, tmp_path, part):
     engine = AceStepV15(Options(tmp_path, weights=checkpoint15(), device="cpu"))
     engine._loaded = engine.load()
