@@ -173,6 +173,13 @@ def test_tags_lose_their_end_before_the_numbers_after_them_do(loaded):
     assert audio.notes == ("There are more tags than the model reads: the last ones were not heard.",)
 
 
+def test_any_number_of_tags_is_cut_with_few_looks_at_them(loaded):
+    with Heard(loaded) as heard:
+        said = asking.words(loaded, TextToAudio(tags=",".join(["a"] * 4096), seed=1))
+    assert 1 < said["prompt"].count("a") < 256
+    assert len(heard.texts) < 20
+
+
 def test_lyrics_longer_than_the_model_reads_are_told_in_a_note(loaded):
     _, audio = heard_of(loaded, TextToAudio(tags="pop", lyrics="la " * 1000, duration=5, seed=3))
     assert audio.notes == ("The lyrics are longer than the model reads: their end was not heard.",)

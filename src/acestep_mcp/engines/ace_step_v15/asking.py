@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +81,12 @@ def words(loaded: Loaded, request: Described) -> dict[str, Any]:
         **_numbers(request.tags),
     }
     tags = request.tags.split(",")
-    while len(tags) > 1 and _tokens(loaded, said | {"prompt": ",".join(tags)})[0] > MOST_TEXT:
-        tags.pop()
-    return said | {"prompt": ",".join(tags)}
+
+    def length(count: int) -> int:
+        return _tokens(loaded, said | {"prompt": ",".join(tags[:count])})[0]
+
+    fitting = bisect_right(range(len(tags) + 1), MOST_TEXT, key=length) - 1
+    return said | {"prompt": ",".join(tags[: max(1, fitting)])}
 
 
 def _numbers(tags: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from acestep_mcp.engines.ace_step_v1.windows import windows
 from acestep_mcp.engines.ace_step_v15 import asking
 from acestep_mcp.engines.ace_step_v15.asking import Described
 from acestep_mcp.errors import FieldError, GenerationFailed, InvalidRequest
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio
+from acestep_mcp.requests import LONGEST, AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.ace_step_v15.weights import Loaded
@@ -41,9 +41,8 @@ _COVERS = {"lyrics": 1.0, "remix": 0.6}
 """How closely a model that can hear a song's structure keeps to it."""
 _WHOLLY_NEW = 0.5
 """The variance from which a window is made from nothing but noise."""
-LONGEST = 240
-"""Seconds of new music and its surroundings that are made together, as many as a whole song may have."""
 _LEAST_BESIDE = 15.0
+"""Seconds of the song on each side of new music that are heard at least; together they are as long as a whole song."""
 _PEAK = 10 ** (-1 / 20)
 _FADE = 0.030
 _WINDOW, _NEAR = 384, 64
