@@ -167,10 +167,12 @@ class Hosts:
         async with self._opening:
             client = self._clients.get((name, place))
             if client is None:
-                # In a task of its own: what is opened there is closed there, whichever job came first.
-                client = cast("QueueClient", await self._tasks.start(self._keep_open, name, place))
-                self._clients[name, place] = client
-        return client
+                # In a task of its own: what is opened there is closed there, whichever job came first. Shielded: a
+                # caller that is cancelled meanwhile must not take the client with it that others wait for.
+                with anyio.CancelScope(shield=True):
+                    client = await self._tasks.start(self._keep_open, name, place)
+                    self._clients[name, place] = client
+        return cast("QueueClient", client)
 
     async def local(self) -> LocalEngine:
         from acestep_mcp.engines.offered import OFFERED

@@ -1,6 +1,7 @@
 """The whole corridor in one process: studio, client, queue and the real draft engine."""
 
 import json
+from contextlib import aclosing
 
 import anyio
 import pytest
@@ -185,28 +186,20 @@ async def test_a_song_that_could_not_be_kept_is_kept_later_without_being_made_ag
     assert kept.job.request_id == failed.job.request_id
 
 
-async def test_deleted_tracks_come_back_and_both_are_announced(studio):
+async def test_a_song_its_deletion_and_its_return_are_each_announced_to_one_who_listens_late(studio):
     track = (await finished(studio, await studio.start("text_to_audio", SONG))).track
-    seen, watching = [], anyio.Event()
-
-    async def watch():
-        changes = studio.changes()
-        watching.set()
-        async for change in changes:
-            seen.append((change.id, change.deleted))
-            if len(seen) == 2:
-                return
-
     with anyio.fail_after(10):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watch)
-            await watching.wait()
-            await anyio.wait_all_tasks_blocked()
+        async with aclosing(studio.changes()) as changes:
+            kept = await anext(changes)
             await studio.delete(track.id)
-            while not seen:
-                await anyio.sleep(0.05)
+            deleted = await anext(changes)
             await studio.restore(track.id)
-    assert seen == [(track.id, True), (track.id, False)]
+            restored = await anext(changes)
+    assert [(change.id, change.deleted) for change in (kept, deleted, restored)] == [
+        (track.id, False),
+        (track.id, True),
+        (track.id, False),
+    ]
     with pytest.raises(NotFound):
         await studio.track("nosuchtrack")
 

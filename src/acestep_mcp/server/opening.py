@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskGroup
 
 from acestep_mcp.errors import AceStepError
 
@@ -37,37 +37,35 @@ class Opening:
         self._keepers = keepers
         self._errands = errands
         self._closing = anyio.Event()
-        self._lock = anyio.Lock()
-        self._studio: Studio | None = None
+        self._attempt: _Attempt | None = None
         self._waits: set[anyio.CancelScope] = set()
         self._ending = False
 
     async def __call__(self) -> Studio:
-        """The studio; the first call opens it. Raises what opening raises, and tries again at the next call."""
-        async with self._lock:
-            if self._studio is None:
-                try:
-                    self._studio = await self._keepers.start(self._keep)
-                except ExceptionGroup as group:
-                    raise _own_error(group) from group
-            return self._studio
+        """The studio; the first call opens it. Raises what opening raises, and tries again at the next call.
 
-    async def _keep(self, *, task_status: TaskStatus[Studio]) -> None:
+        Opening belongs to no call: one that is cancelled meanwhile leaves at once, and the others get the studio.
+        """
+        if self._attempt is None:
+            self._attempt = _Attempt()
+            self._keepers.start_soon(self._keep, self._attempt)
+        return await self._attempt.studio()
+
+    async def _keep(self, attempt: _Attempt) -> None:
         # Entered and left in one task, as its task groups need; shielded, so that an end by signal closes it too.
-        is_open = False
         try:
             with anyio.CancelScope(shield=True):
                 async with self._open_studio() as studio, anyio.create_task_group() as companions:
                     companions.start_soon(self._companion, studio)
-                    task_status.started(studio)
-                    is_open = True
+                    attempt.succeed(studio)
                     await self._closing.wait()
                     companions.cancel_scope.cancel()
-        except Exception:  # the top of everything that runs beside the calls
-            self._studio = None
-            if not is_open:
-                raise
-            logger.exception("the studio stopped because of a bug; the next call opens it again")
+        except Exception as error:  # the top of everything that runs beside the calls
+            self._attempt = None
+            if attempt.is_over:
+                logger.exception("the studio stopped because of a bug; the next call opens it again")
+            else:
+                attempt.fail(_own_error(error))
 
     def errand(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do this soon, whatever becomes of the caller; at most 5 s of it."""
@@ -109,15 +107,41 @@ class Opening:
         self._closing.set()
 
 
-def _own_error(group: ExceptionGroup[Exception]) -> Exception:
-    """The error of ours in a group (a task group wraps what leaves it), or the group."""
-    ours = group.subgroup(AceStepError)
-    if ours is None:
-        return group
-    error: Exception = ours
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
+class _Attempt:
+    """One opening of the studio, which any number of calls wait for."""
+
+    def __init__(self) -> None:
+        self._over = anyio.Event()
+        self._studio: Studio | None = None
+        self._error: Exception | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self._over.is_set()
+
+    def succeed(self, studio: Studio) -> None:
+        self._studio = studio
+        self._over.set()
+
+    def fail(self, error: Exception) -> None:
+        self._error = error
+        self._over.set()
+
+    async def studio(self) -> Studio:
+        """Raises the error of a failed opening."""
+        await self._over.wait()
+        if self._studio is None:
+            assert self._error is not None
+            raise self._error
+        return self._studio
+
+
+def _own_error(error: Exception) -> Exception:
+    """Our own error out of a group (a task group wraps what leaves it); anything else as it is."""
+    found: Exception | None = error.subgroup(AceStepError) if isinstance(error, ExceptionGroup) else None
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return found or error
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.server.runner import serve_dual_era_loop
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from acestep_mcp.server.app import AceStepServer, Life, create_server, studio_of
 from acestep_mcp.server.calls import Answers
@@ -28,7 +28,35 @@ Incoming = SessionMessage | Exception
 
 _CLEAN_UP_SECONDS = 10.0
 _LAST_ANSWERS_SECONDS = 1.0
+_AFTER_INPUT_SECONDS = 10.0
+"""How long requests that came before the end of stdin may still work: `cat requests | acestep-mcp` gets its song."""
 _STUCK_SECONDS = 2.0
+
+
+class Unanswered:
+    """The requests of one pipe that have no answer yet, by id."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._changed = anyio.Event()
+        self.input_ended = False
+        """Nothing more comes in; whether somebody still reads the answers is not known."""
+
+    def add(self, message: JSONRPCMessage | None) -> None:
+        """Count a request; a request that its client cancels is owed nothing."""
+        if isinstance(message, JSONRPCRequest):
+            self._ids.add(str(message.id))
+        elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
+            self.remove((message.params or {}).get("requestId"))
+
+    def remove(self, request_id: object) -> None:
+        self._ids.discard(str(request_id))
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    async def none_left(self) -> None:
+        while self._ids:
+            await self._changed.wait()
 
 
 class Outbox:
@@ -37,15 +65,22 @@ class Outbox:
     def __init__(self, stream: Any, answers: Answers) -> None:
         self._stream = stream
         self._answers = answers
+        self.unanswered = Unanswered()
 
     async def send(self, item: SessionMessage) -> None:
         await self._stream.send(item)
         if isinstance(item.message, JSONRPCResponse | JSONRPCError):
-            answer = self._answers.of(item.message.id)
-            if answer is not None:
-                await self._flushed()
-                answer.sent()
-                self._answers.take(item.message.id)
+            await self._answered(item.message.id)
+
+    async def _answered(self, request_id: object) -> None:
+        answer = self._answers.of(request_id)
+        if answer is not None:
+            await self._flushed()
+            # A host that is going away closes stdin first: what is written then may never be read, and the same call
+            # from its next start must find this job instead of paying for a second one.
+            (answer.lost if self.unanswered.input_ended else answer.sent)()
+            self._answers.take(request_id)
+        self.unanswered.remove(request_id)
 
     async def _flushed(self) -> None:
         """The stream has no buffer: its writer waits for more only when this message is written and flushed."""
@@ -103,12 +138,13 @@ async def _end_when_stuck(closed: anyio.Event) -> None:
 async def _serve(server: AceStepServer, answers: Answers, closed: anyio.Event) -> None:
     low = server._lowlevel_server  # noqa: SLF001 - MCPServer has no public way to serve given streams
     async with stdio_server() as (incoming, outgoing):
+        outbox = Outbox(outgoing, answers)
         try:
-            async with low.lifespan(low) as life, _discovered(server, life, incoming, outgoing) as rest:
+            async with low.lifespan(low) as life, _messages(server, life, incoming, outbox) as messages:
                 await serve_dual_era_loop(
                     low,
-                    rest,
-                    Outbox(outgoing, answers),
+                    messages,
+                    outbox,
                     lifespan_state=life,
                     init_options=low.create_initialization_options(),
                 )
@@ -117,13 +153,15 @@ async def _serve(server: AceStepServer, answers: Answers, closed: anyio.Event) -
 
 
 @asynccontextmanager
-async def _discovered(
-    server: AceStepServer, life: Life, incoming: Any, outgoing: Any
+async def _messages(
+    server: AceStepServer, life: Life, incoming: Any, outbox: Outbox
 ) -> AsyncIterator[ObjectReceiveStream[Incoming]]:
-    """The messages without the `server/discover` requests that come first: those are answered here.
+    """The messages for the SDK's loop, which is given them in a way it can bear.
 
-    The SDK fixes a connection's era at its first request, and refuses the `initialize` that some hosts send after a
-    discovery on the same pipe.
+    `server/discover` requests that come first are answered here: the SDK fixes a connection's era at its first
+    request, and refuses the `initialize` that some hosts send after a discovery on the same pipe. The end of the
+    messages comes only when every request has its answer, or after 10 s: the SDK cancels what still runs when its
+    input ends, and `cat requests | acestep-mcp` would get no answer.
     """
     send, receive = anyio.create_memory_object_stream[Incoming]()
 
@@ -132,17 +170,28 @@ async def _discovered(
         async with onward:
             async for item in incoming:
                 message = item.message if isinstance(item, SessionMessage) else None
+                outbox.unanswered.add(message)
                 if leading and isinstance(message, JSONRPCRequest):
                     leading = message.method == "server/discover"
                 if leading and isinstance(message, JSONRPCRequest):
-                    await outgoing.send(await _discovery(server, life, item))
+                    await outbox.send(await _discovery(server, life, item))
                 else:
                     await onward.send(item)
+            await _last_answers(server, outbox.unanswered)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(relay, send)
         yield receive
         tasks.cancel_scope.cancel()
+
+
+async def _last_answers(server: AceStepServer, unanswered: Unanswered) -> None:
+    unanswered.input_ended = True
+    with anyio.move_on_after(_AFTER_INPUT_SECONDS):
+        await unanswered.none_left()
+    server.end_waits()
+    with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
+        await unanswered.none_left()
 
 
 async def _discovery(server: AceStepServer, life: Life, request: SessionMessage) -> SessionMessage:

@@ -66,6 +66,7 @@ class Studio:
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
         self._working = anyio.Event()
+        self._changes_before = 0
         self._sources = Sources(jobs.uploads)
         self._keeping = anyio.CapacityLimiter(2)
         self._beating = anyio.CapacityLimiter(1)  # its own thread: many busy jobs must not make this process look dead
@@ -77,6 +78,7 @@ class Studio:
     async def open(self) -> None:
         """Say that this process lives. Other processes' jobs are taken up only from the first `work` on."""
         await _sync(self._jobs.beat)
+        _, self._changes_before = await _sync(self._tracks.changed_since, -1)
         self._tasks.start_soon(self._live)
 
     def work(self) -> None:
@@ -294,8 +296,8 @@ class Studio:
         return await _sync(self._tracks.rebuild)
 
     async def changes(self) -> AsyncIterator[Track]:
-        """Every track finished, deleted or restored from now on, by this process or another."""
-        _, seen = await _sync(self._tracks.changed_since, -1)
+        """Every track finished, deleted or restored since this studio was opened, by this process or another."""
+        seen = self._changes_before
         while True:
             tracks, seen = await _sync(self._tracks.changed_since, seen)
             for track in tracks:

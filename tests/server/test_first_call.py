@@ -1,0 +1,166 @@
+"""The first call opens the studio. It may be cancelled or left at any moment of that; the next one must still answer."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+import acestep_mcp
+
+MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+BOTH = {"Accept": "application/json, text/event-stream"}
+SECONDS = 20
+
+DELAYS = [pytest.param(ms, id=f"{ms}ms", marks=[] if ms == 20 else pytest.mark.slow) for ms in (0, 20, 50, 100, 300)]
+ERAS = [pytest.param("legacy", marks=pytest.mark.slow), "modern"]
+CODE = ["warm", pytest.param("cold", marks=pytest.mark.slow)]
+
+
+@pytest.fixture
+def code(request, environment, tmp_path):
+    """The environment of a server whose own modules are compiled already ("warm") or have to be at its first call."""
+    if request.param == "cold":
+        copy = tmp_path / "code"
+        shutil.copytree(
+            Path(acestep_mcp.__file__).parent, copy / "acestep_mcp", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        prompts = Path(acestep_mcp.__file__).parents[2] / "prompts"
+        if prompts.is_dir():
+            shutil.copytree(prompts, copy / "acestep_mcp" / "prompts")
+        environment["PYTHONPATH"] = os.pathsep.join([str(copy), environment["PYTHONPATH"]])
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    return environment
+
+
+def call(tool, era, request_id, **arguments):
+    params = {"name": tool, "arguments": arguments, **({"_meta": MODERN} if era == "modern" else {})}
+    return {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+
+
+@pytest.fixture
+def start():
+    """Starts processes; those that still run at the end are killed."""
+    started = []
+
+    def start(*command, **options):
+        started.append(subprocess.Popen([sys.executable, "-m", "acestep_mcp", *command], text=True, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with process:  # closes its pipes
+            process.kill()
+
+
+class Pipe:
+    def __init__(self, start, environment):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.popen = start(**pipes, env=environment)
+
+    def send(self, message):
+        self.popen.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+        self.popen.stdin.flush()
+
+    def answer_to(self, request_id):
+        while line := self.popen.stdout.readline():
+            if (message := json.loads(line)).get("id") == request_id:
+                return message
+        pytest.fail(f"the server ended without an answer to {request_id}")
+
+
+@pytest.mark.parametrize("code", CODE, indirect=True)
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("delay", DELAYS)
+def test_on_a_pipe_a_first_call_that_is_cancelled_leaves_a_server_that_answers_and_ends(start, code, era, delay):
+    server = Pipe(start, code)
+    if era == "legacy":
+        server.send({"id": 0, "method": "initialize", "params": HELLO})
+        server.answer_to(0)
+        server.send({"method": "notifications/initialized"})
+    else:  # a server that is up: the delay counts from the call, not from the start of the process
+        server.send({"id": 0, "method": "tools/list", "params": {"_meta": MODERN}})
+        server.answer_to(0)
+    server.send(call("list_tracks", era, 1))
+    time.sleep(delay / 1000)
+    server.send({"method": "notifications/cancelled", "params": {"requestId": 1, "reason": "stopped by the user"}})
+    server.send(call("list_tracks", era, 2))
+    assert server.answer_to(2)["result"]["structuredContent"]["total"] == 0
+    server.popen.stdin.close()
+    assert server.popen.wait(SECONDS) == 0
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def answer(reply):
+    data = [line.removeprefix("data: ") for line in reply.text.splitlines() if line.startswith("data: {")]
+    return json.loads(data[-1] if data else reply.text)
+
+
+def headers_of(http, era):
+    """What a `tools/call` of list_tracks needs; a legacy client has its session opened first."""
+    if era == "modern":
+        return BOTH | {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "list_tracks"}
+    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+    session = http.post("/mcp", json=hello, headers=BOTH).headers["mcp-session-id"]
+    headers = BOTH | {"MCP-Protocol-Version": "2025-11-25", "Mcp-Session-Id": session}
+    http.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
+    return headers
+
+
+def call_and_leave(port, body, headers, seconds):
+    lines = ["POST /mcp HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: application/json"]
+    lines += [f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers.items())]
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        time.sleep(seconds)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a server can answer")
+@pytest.mark.parametrize("code", CODE, indirect=True)
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("delay", DELAYS)
+def test_over_http_a_first_caller_who_leaves_leaves_a_server_that_answers_and_ends(start, code, era, delay):
+    port = free_port()
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    server = start("serve", "--http", "--port", str(port), **pipes, env=code)
+    while "MCP is served at" not in (line := server.stderr.readline()):
+        assert line, "the server ended before it listened"
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as http:
+        headers = headers_of(http, era)
+        call_and_leave(port, json.dumps(call("list_tracks", era, 1)).encode(), headers, delay / 1000)
+        second = http.post("/mcp", json=call("list_tracks", era, 2), headers=headers)
+        assert answer(second)["result"]["structuredContent"]["total"] == 0
+        server.terminate()
+        server.communicate(timeout=SECONDS)
+
+
+@pytest.mark.parametrize("code", CODE, indirect=True)
+@pytest.mark.parametrize("era", ERAS)
+def test_requests_from_a_file_are_all_answered_and_the_server_ends_with_0(code, era):
+    messages = [call("text_to_audio", era, 1, tags="lofi, piano", duration=5), call("status", era, 2)]
+    if era == "legacy":
+        hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+        messages = [hello, {"jsonrpc": "2.0", "method": "notifications/initialized"}, *messages]
+    done = subprocess.run(
+        [sys.executable, "-m", "acestep_mcp"],
+        input="".join(json.dumps(message) + "\n" for message in messages),
+        capture_output=True, env=code, text=True, timeout=3 * SECONDS, check=False,
+    )  # fmt: skip
+    answers = {message["id"]: message for message in map(json.loads, done.stdout.splitlines()) if "id" in message}
+    assert done.returncode == 0, done.stderr
+    assert answers.keys() == {message["id"] for message in messages if "id" in message}
+    assert answers[2]["result"]["structuredContent"]["backend"] == "draft"
+    song = answers[1]["result"]["structuredContent"]
+    assert song["status"] == "COMPLETED", done.stderr
+    assert Path(song["track"]["file_path"]).is_file()
