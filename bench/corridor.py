@@ -29,12 +29,12 @@ import anyio
 import numpy as np
 import uvicorn
 
+from acestep_mcp.api.requests import Request
 from acestep_mcp.audio import Sound
+from acestep_mcp.engine_server.app import QueueOptions, serving
+from acestep_mcp.engine_server.job_queue import Line
+from acestep_mcp.engine_server.serve import Place, listening
 from acestep_mcp.engines import Audio, Source, Step
-from acestep_mcp.queue.app import QueueOptions, serving
-from acestep_mcp.queue.line import Line
-from acestep_mcp.queue.serve import Place, listening
-from acestep_mcp.requests import Request
 
 RATE = 48000
 

@@ -56,11 +56,11 @@ def median(work: Callable[[], object], runs: int) -> tuple[float, float]:
 
 
 def whole(tags: str) -> None:
-    from acestep_mcp.audio.tags import FileTags
+    from acestep_mcp.api.requests import TextToAudio
+    from acestep_mcp.audio.tags.file_tags import FileTags
     from acestep_mcp.audio.write import write
     from acestep_mcp.engines import Audio
     from acestep_mcp.engines.draft import DraftEngine
-    from acestep_mcp.requests import TextToAudio
 
     request = TextToAudio(tags=tags, lyrics=LYRICS, duration=SECONDS, seed=1)
     *_, audio = DraftEngine().generate(request, None)
@@ -73,18 +73,18 @@ def imports() -> None:
     import subprocess
     import sys
 
-    subprocess.run([sys.executable, "-c", "import acestep_mcp.engines.draft.songs"], check=True)
+    subprocess.run([sys.executable, "-c", "import acestep_mcp.engines.draft.job"], check=True)
 
 
 def phases(tags: str) -> list[tuple[str, Callable[[], object]]]:
     import midirenderer
 
     from acestep_mcp.engines.draft.compose import Brief, compose
-    from acestep_mcp.engines.draft.dice import Dice
     from acestep_mcp.engines.draft.midi import file_bytes
     from acestep_mcp.engines.draft.mix import mastered, silence
     from acestep_mcp.engines.draft.perform import played
     from acestep_mcp.engines.draft.render import _soundfont_bytes
+    from acestep_mcp.engines.draft.seeds import Dice
 
     brief = Brief(tags, LYRICS, SECONDS, Dice(1))
     score = compose(brief)

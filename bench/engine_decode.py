@@ -24,7 +24,7 @@ def codec_of(full):
 
     from acestep_mcp.engines.ace_step_v1 import vocoder
     from acestep_mcp.engines.ace_step_v1.codec import Codec
-    from acestep_mcp.engines.ace_step_v1.names import fill
+    from acestep_mcp.engines.ace_step_v1.parameter_names import fill
     from acestep_mcp.engines.ace_step_v1.parity import parameter
 
     small = json.loads((TESTS / "numbers" / "configs.json").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1] / "tests" / "engines" / "ace_step_v1"
+ROOT = Path(__file__).parents[1]
 CONFIGS = {
     # As published, as far as the facts about it tell; a middle size for the autoencoder, which has 0.157 B there.
     "ace_step_transformer": {"num_layers": 24, "inner_dim": 2560, "ssl_latent_dims": [1024, 768]},
@@ -37,9 +37,9 @@ CONFIGS = {
 
 def make(folder: Path) -> None:
     """A checkpoint whose tensors are written one after the other: it need not fit in memory."""
-    sys.path.insert(0, str(TESTS))
-    import checkpoint
+    sys.path.insert(0, str(ROOT))
     import torch
+    from tests.engines.ace_step_v1 import checkpoint
 
     def shape_alone(_name, shape):
         return torch.empty(shape, device="meta")
@@ -81,7 +81,7 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
     import torch
 
     import acestep_mcp.engines.ace_step_v1.weights as loading
-    from acestep_mcp.engines.ace_step_v1.files import Options
+    from acestep_mcp.engines.ace_step_v1.published import Options
 
     if given.quantize:
         import torchao.quantization  # noqa: F401 - the library's own memory is not the loading's

@@ -26,11 +26,11 @@ import httpx
 import numpy as np
 import uvicorn
 
+from acestep_mcp.api.requests import Request
 from acestep_mcp.audio import Sound
+from acestep_mcp.engine_server.app import QueueOptions, serving
+from acestep_mcp.engine_server.serve import Place, listening
 from acestep_mcp.engines import Audio, Source, Step
-from acestep_mcp.queue.app import QueueOptions, serving
-from acestep_mcp.queue.serve import Place, listening
-from acestep_mcp.requests import Request
 
 SERVES = sys.argv[1:2] == ["serve"]
 JOBS, WATCHERS, ROUNDS, KEPT = (200, 8, 2, 86400) if SERVES else [

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from acestep_mcp.api.endpoints import ENDPOINTS
 from acestep_mcp.cli.make import make
-from acestep_mcp.endpoints import ENDPOINTS
 from acestep_mcp.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from acestep_mcp.errors import InvalidRequest, NotFound
+from acestep_mcp.api.errors import InvalidRequest, NotFound
 from acestep_mcp.inputs import Inputs, Local, Remote
-from acestep_mcp.library import Track
+from acestep_mcp.library.models import Track
 
 
 @pytest.fixture

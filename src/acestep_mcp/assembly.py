@@ -15,19 +15,19 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
-from acestep_mcp.errors import ConfigurationError, StorageError
-from acestep_mcp.patience import Patience
+from acestep_mcp.api.errors import ConfigurationError, StorageError
+from acestep_mcp.net.timeouts import Patience
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio import Studio
 from acestep_mcp.studio.backends import LOCAL, LocalEngine
+from acestep_mcp.studio.studio import Studio
 
 if TYPE_CHECKING:
     from acestep_mcp.client import Host, QueueClient
+    from acestep_mcp.engine_server.launch.find import Local
+    from acestep_mcp.engine_server.options import Fetch, Post, Words, Writer
     from acestep_mcp.engines import Engine
-    from acestep_mcp.engines.ace_step_v1.files import Options
+    from acestep_mcp.engines.ace_step_v1.published import Options
     from acestep_mcp.library.jobs import Jobs
-    from acestep_mcp.local import Local
-    from acestep_mcp.queue.options import Fetch, Post, Words, Writer
 
 _NEAR = Patience(outage=3)
 """For an engine on this machine: one that does not answer is gone, and is started again."""
@@ -76,14 +76,14 @@ def ways_out(*, webhooks: bool) -> tuple[Fetch, Post | None]:
 
     Both go to public hosts only.
     """
-    from acestep_mcp.fetch import download
+    from acestep_mcp.net.download import download
 
     return download, _post if webhooks else None
 
 
 def engine_options(settings: Settings) -> Options:
     """What an engine of this machine loads and where it computes."""
-    from acestep_mcp.engines.ace_step_v1.files import Options
+    from acestep_mcp.engines.ace_step_v1.published import Options
 
     return Options(
         settings.data_dir,
@@ -103,13 +103,13 @@ def writer_of(settings: Settings) -> Writer:
 
     Where the model cannot be asked the rules write after all, and the song's notes say why.
     """
-    from acestep_mcp.queue.options import write_words
+    from acestep_mcp.engine_server.options import write_words
 
     if settings.llm_url is None:
         return write_words
 
     async def write(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
-        from acestep_mcp.engines.writer import write_asking
+        from acestep_mcp.songwriter.writer import write_asking
 
         model = settings.llm_model or "without a name"
         return await write_asking(
@@ -120,8 +120,8 @@ def writer_of(settings: Settings) -> Writer:
 
 
 async def _ask(settings: Settings, messages: list[dict[str, str]], seed: int) -> str:
-    from acestep_mcp import keys
-    from acestep_mcp.fetch.chat import Chat
+    from acestep_mcp.net import keys
+    from acestep_mcp.net.chat import Chat
 
     if settings.llm_url is None or settings.llm_model is None:
         raise ConfigurationError("ACESTEP_LLM_URL is set and ACESTEP_LLM_MODEL is not. Set it to the model's name.")
@@ -130,7 +130,7 @@ async def _ask(settings: Settings, messages: list[dict[str, str]], seed: int) ->
 
 
 async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    from acestep_mcp.fetch import Body, send
+    from acestep_mcp.net.ssrf import Body, send
 
     answer = await send("POST", url, body=Body(body, len(body), headers))
     return answer.status
@@ -175,7 +175,7 @@ class Hosts:
         return cast("QueueClient", client)
 
     async def local(self) -> LocalEngine:
-        from acestep_mcp.engines.offered import OFFERED
+        from acestep_mcp.engines.registry import OFFERED
 
         name = self._settings.local_engine
         running = await self._local(name).find()
@@ -184,7 +184,7 @@ class Hosts:
         return LocalEngine(name, running.address if running else None, obstacle)
 
     def _local(self, name: str) -> Local:
-        from acestep_mcp.local import Idle, Local
+        from acestep_mcp.engine_server.launch.find import Idle, Local
 
         settings = self._settings
         return Local(name, settings.data_dir, Idle(settings.local_idle_unload, settings.local_idle_exit))
@@ -192,7 +192,7 @@ class Hosts:
     async def _local_host(self, queue_url: str) -> Host:
         """Where the local engine answers now; it is started where it does not run."""
         from acestep_mcp.client import Host
-        from acestep_mcp.engines.offered import OFFERED
+        from acestep_mcp.engines.registry import OFFERED
 
         name = queue_url.removeprefix(LOCAL)
         if name not in OFFERED:
@@ -222,13 +222,13 @@ class Hosts:
 
     async def _embedded(self, stack: AsyncExitStack) -> QueueClient:
         """The draft engine behind its own queue, without a socket."""
-        for module in ("acestep_mcp.queue.app", "acestep_mcp.engines.draft", "acestep_mcp.audio.read"):
+        for module in ("acestep_mcp.engine_server.app", "acestep_mcp.engines.draft", "acestep_mcp.audio.read"):
             # In a thread: what comes in meanwhile is answered.
             await anyio.to_thread.run_sync(import_module, module)
         from acestep_mcp.client import Host, QueueClient, in_process
+        from acestep_mcp.engine_server.app import QueueOptions, serving
         from acestep_mcp.engines.draft import DraftEngine
-        from acestep_mcp.fetch import download
-        from acestep_mcp.queue.app import QueueOptions, serving
+        from acestep_mcp.net.download import download
 
         self._draft = engine = DraftEngine(keep_worker=True)
         stack.callback(engine.close)

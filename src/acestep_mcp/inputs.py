@@ -16,9 +16,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from acestep_mcp.edits import LONGEST_SOURCE
-from acestep_mcp.errors import FieldError, InvalidRequest, NotFound
-from acestep_mcp.library import Track
+from acestep_mcp.api.edits import LONGEST_SOURCE
+from acestep_mcp.api.errors import FieldError, InvalidRequest, NotFound
+from acestep_mcp.library.models import Track
 
 ACCEPTED = (
     "a track id or acestep:// uri, the absolute path of an audio file (or a file:// URI) in the music folder or "

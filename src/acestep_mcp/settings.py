@@ -15,7 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.api.errors import ConfigurationError
 
 _FILE = "config.toml"
 _UNSET = re.compile(r"^\s*(\$\{[^}]*\})?\s*$")
@@ -263,7 +263,7 @@ def _finished(settings: Settings, problems: list[str]) -> Settings:
 
 def _with_key_file(settings: Settings, file: Path) -> Settings:
     """The file's key, for one host alone: the engine where the settings name one as the backend, else fal."""
-    from acestep_mcp import keys
+    from acestep_mcp.net import keys
 
     engine = settings.backend == "engine" or (settings.backend == "auto" and settings.engine_url is not None)
     key = SecretStr(keys.read(file))

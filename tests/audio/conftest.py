@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.tags import FileTags
+from acestep_mcp.audio.tags.file_tags import FileTags
 
 Song = Callable[..., Sound]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.preview import mp3_preview
-from acestep_mcp.audio.tags import FileTags
+from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
-from acestep_mcp.errors import InvalidRequest
 
 
 def repeated(sound: Sound, seconds: float) -> Sound:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.read import probe, read
-from acestep_mcp.errors import InvalidRequest
 
 
 def refused(path: Path, **options) -> str:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from acestep_mcp.api.errors import InvalidRequest, StorageError
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.read import probe, read
-from acestep_mcp.audio.tags import FileTags, read_tags
+from acestep_mcp.audio.tags.file_tags import FileTags, read_tags
 from acestep_mcp.audio.write import convert_file, turn_into, write
-from acestep_mcp.errors import InvalidRequest, StorageError
 
 FORMATS = ["wav", "flac", "mp3", "ogg"]
 formats = pytest.mark.parametrize("form", FORMATS)
@@ -133,9 +133,9 @@ def in_a_process(code: str) -> str:
         import os, pathlib, sys
         import numpy as np
         from acestep_mcp.audio import Sound
-        from acestep_mcp.audio.tags import FileTags
+        from acestep_mcp.audio.tags.file_tags import FileTags
         from acestep_mcp.audio.write import convert_file, write
-        from acestep_mcp.errors import StorageError
+        from acestep_mcp.api.errors import StorageError
         sys.stdout.reconfigure(encoding="utf-8")
         pcm = np.random.default_rng(0).integers(-9999, 9999, (96_000, 2), dtype=np.int32) << 16
         sound = Sound(pcm, 48_000, 16)

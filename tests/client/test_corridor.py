@@ -10,11 +10,8 @@ import anyio
 import numpy as np
 import pytest
 import soundfile
-from engine import RATE, Tone, behind_a_port, on_a_port, pcm_of
 
-from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, SubmitOptions, Ticket, in_process
-from acestep_mcp.client import storage as parts
-from acestep_mcp.errors import (
+from acestep_mcp.api.errors import (
     ConfigurationError,
     GenerationFailed,
     InvalidRequest,
@@ -22,9 +19,12 @@ from acestep_mcp.errors import (
     QueueError,
     RequestUnknown,
 )
-from acestep_mcp.patience import Patience
-from acestep_mcp.queue.app import serving
-from acestep_mcp.updates import Completed, InProgress, step_in
+from acestep_mcp.api.updates import Completed, InProgress, step_in
+from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, SubmitOptions, Ticket, in_process
+from acestep_mcp.client import storage as parts
+from acestep_mcp.engine_server.app import serving
+from acestep_mcp.net.timeouts import Patience
+from tests.support.engine import RATE, Tone, behind_a_port, on_a_port, pcm_of
 
 pytestmark = pytest.mark.anyio
 

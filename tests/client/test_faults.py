@@ -10,13 +10,13 @@ import anyio
 import numpy as np
 import pytest
 import soundfile
-from engine import Tone, behind_a_port, pcm_of
-from faults import FAULTS, spoiling
 
+from acestep_mcp.api.errors import AceStepError, QueueError, SubmissionUnknown
+from acestep_mcp.api.updates import Completed, InProgress
 from acestep_mcp.client import Host, QueueClient
-from acestep_mcp.errors import AceStepError, QueueError, SubmissionUnknown
-from acestep_mcp.patience import Patience
-from acestep_mcp.updates import Completed, InProgress
+from acestep_mcp.net.timeouts import Patience
+from tests.support.engine import Tone, behind_a_port, pcm_of
+from tests.support.faults import FAULTS, spoiling
 
 pytestmark = pytest.mark.anyio
 

@@ -6,17 +6,17 @@ import hashlib
 from pathlib import Path
 
 import anyio
-import fal_replies as fal
 import pytest
-from certificates import authority
-from fal_replies import KEY
-from loopback import Reply, Server, listening
 
+from acestep_mcp.api.errors import ConfigurationError, QueueError, StorageError
 from acestep_mcp.client import Host, QueueClient
 from acestep_mcp.client import storage as parts
-from acestep_mcp.errors import ConfigurationError, QueueError, StorageError
-from acestep_mcp.fetch import Reach
-from acestep_mcp.patience import Patience
+from acestep_mcp.net.ssrf import Reach
+from acestep_mcp.net.timeouts import Patience
+from tests.support import fal_replies as fal
+from tests.support.certificates import authority
+from tests.support.fal_replies import KEY
+from tests.support.loopback import Reply, Server, listening
 
 pytestmark = pytest.mark.anyio
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 from itertools import pairwise
 
 import anyio
-import fal_replies as fal
 import pytest
-from fal_replies import APP, ENDPOINT, ID
-from loopback import Reply, Script, Server, listening
 
+from acestep_mcp.api.errors import ConfigurationError, QueueError, RequestUnknown
+from acestep_mcp.api.updates import Completed, InProgress, Queued, Update
 from acestep_mcp.client import Host, QueueClient, Ticket
-from acestep_mcp.errors import ConfigurationError, QueueError, RequestUnknown
-from acestep_mcp.patience import Patience
-from acestep_mcp.updates import Completed, InProgress, Queued, Update
+from acestep_mcp.net.timeouts import Patience
+from tests.support import fal_replies as fal
+from tests.support.fal_replies import APP, ENDPOINT, ID
+from tests.support.loopback import Reply, Script, Server, listening
 
 pytestmark = pytest.mark.anyio
 

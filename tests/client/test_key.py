@@ -6,15 +6,15 @@ import logging
 from dataclasses import asdict
 
 import anyio
-import fal_replies as fal
 import pytest
-from fal_replies import ENDPOINT, ID, KEY
-from loopback import Reply, listening
 from pydantic import SecretStr
 
+from acestep_mcp.api.errors import AceStepError, ConfigurationError
 from acestep_mcp.client import Host, QueueClient, Ticket
-from acestep_mcp.errors import AceStepError, ConfigurationError
-from acestep_mcp.patience import Patience
+from acestep_mcp.net.timeouts import Patience
+from tests.support import fal_replies as fal
+from tests.support.fal_replies import ENDPOINT, ID, KEY
+from tests.support.loopback import Reply, listening
 
 HASTY = Patience(connect=2, answer=0.5, submit=0.5, silence=0.5, outage=0.3, first_wait=0.01, longest_wait=0.05)
 SECRET = KEY.partition(":")[2]

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import anyio
-import fal_replies as fal
 import pytest
-from fal_replies import APP, ENDPOINT, ID
-from loopback import Reply, Script, Server, listening
 
-from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, Ticket
-from acestep_mcp.errors import (
+from acestep_mcp.api.errors import (
     AceStepError,
     ConfigurationError,
     FieldError,
@@ -19,8 +15,12 @@ from acestep_mcp.errors import (
     QueueError,
     RequestUnknown,
 )
-from acestep_mcp.patience import Patience
-from acestep_mcp.requests import Response
+from acestep_mcp.api.requests import Response
+from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, Ticket
+from acestep_mcp.net.timeouts import Patience
+from tests.support import fal_replies as fal
+from tests.support.fal_replies import APP, ENDPOINT, ID
+from tests.support.loopback import Reply, Script, Server, listening
 
 pytestmark = pytest.mark.anyio
 

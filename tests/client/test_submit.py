@@ -7,21 +7,15 @@ import json
 import time
 
 import anyio
-import fal_replies as fal
 import httpx
 import pytest
-from fal_replies import APP, ENDPOINT, ID
-from loopback import Reply, Server, free_port, listening
 
+from acestep_mcp.api.errors import AceStepError, ConfigurationError, InvalidRequest, QueueError, SubmissionUnknown
 from acestep_mcp.client import Host, QueueClient, SubmitOptions, Ticket
-from acestep_mcp.errors import (
-    AceStepError,
-    ConfigurationError,
-    InvalidRequest,
-    QueueError,
-    SubmissionUnknown,
-)
-from acestep_mcp.patience import Patience
+from acestep_mcp.net.timeouts import Patience
+from tests.support import fal_replies as fal
+from tests.support.fal_replies import APP, ENDPOINT, ID
+from tests.support.loopback import Reply, Server, free_port, listening
 
 pytestmark = pytest.mark.anyio
 

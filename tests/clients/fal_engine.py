@@ -15,13 +15,11 @@ from pathlib import Path
 import anyio
 import uvicorn
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "parts"))
-from engine import Tone
-
+from acestep_mcp.api.requests import Request
+from acestep_mcp.engine_server.app import QueueOptions, serving
+from acestep_mcp.engine_server.certificates import identity
 from acestep_mcp.engines import Audio, Source, Step
-from acestep_mcp.queue.app import QueueOptions, serving
-from acestep_mcp.queue.certificates import identity
-from acestep_mcp.requests import Request
+from tests.support.engine import Tone
 
 
 class Paced(Tone):

@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 from fal_client import client as fal
-from strangers import strangers
+
+from tests.clients.strangers import strangers
 
 APP = "fal-ai/ace-step"
 SONG = {"tags": "lofi", "duration": 5, "seed": 7}

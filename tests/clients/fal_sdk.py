@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from strangers import strangers
+from tests.clients.strangers import strangers
 
 MET = strangers()
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from acestep_mcp.endpoints import ENDPOINTS
+from acestep_mcp.api.endpoints import ENDPOINTS
 
 pytestmark = pytest.mark.slow
 

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from acestep_mcp.errors import InvalidRequest, NotFound, SpendLimitReached, StorageError
-from acestep_mcp.library import Job, Progress, Status
+from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached, StorageError
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs, new_id
+from acestep_mcp.library.models import Job, Progress, Status
 
 DEAD_AT_ONCE = -1.0
 

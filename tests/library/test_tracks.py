@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from acestep_mcp.errors import InvalidRequest, NotFound, StorageError
+from acestep_mcp.api.errors import InvalidRequest, NotFound, StorageError
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.tracks import TRASH, Tracks
 

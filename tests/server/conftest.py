@@ -13,10 +13,6 @@ from mcp import Client
 from acestep_mcp.server.app import create_server
 from acestep_mcp.settings import Settings
 
-for part in (Path(__file__).parent, Path(__file__).parents[1] / "parts"):
-    if str(part) not in sys.path:
-        sys.path.insert(0, str(part))
-
 
 class Process:
     """A server in its own process: JSON-RPC on its pipes, and what its studio is told on its stderr."""
@@ -98,7 +94,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def house(settings):
-    from house import House
+    from tests.server.overheard import House
 
     return House(settings)
 

@@ -9,12 +9,9 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "parts")]
-
-from house import House  # noqa: E402
-
-from acestep_mcp.server.app import create_server  # noqa: E402
-from acestep_mcp.settings import Settings  # noqa: E402
+from acestep_mcp.server.app import create_server
+from acestep_mcp.settings import Settings
+from tests.server.overheard import House
 
 
 class Aloud(House):

@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ResourceListChangedNotification
 
-from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.server import files, http
 from acestep_mcp.server.app import create_server
 

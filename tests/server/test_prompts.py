@@ -8,8 +8,8 @@ from mcp.client import Client
 from mcp.server import MCPServer
 from mcp.types import INVALID_PARAMS
 
-from acestep_mcp.endpoints import BY_TOOL
-from acestep_mcp.requests import input_schema
+from acestep_mcp.api.endpoints import BY_TOOL
+from acestep_mcp.api.requests import input_schema
 from acestep_mcp.server.prompts import MOST_COMPLETIONS, complete, get, load, named, parse, wants_tracks
 from acestep_mcp.server.tools import BY_NAME
 

@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 from mcp import Client
 
+from acestep_mcp.api.endpoints import ENDPOINTS
 from acestep_mcp.assembly import open_studio
-from acestep_mcp.endpoints import ENDPOINTS
-from acestep_mcp.library import Job, Status
-from acestep_mcp.server import results, tools
+from acestep_mcp.library.models import Job, Status
+from acestep_mcp.server import render, tools
 from acestep_mcp.server.app import create_server
 from acestep_mcp.settings import load
-from acestep_mcp.studio import Outcome, Studio
+from acestep_mcp.studio.studio import Outcome, Studio
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 WITH_THE_SONG = {"audio", "seed", "tags", "lyrics", "track"}
@@ -136,16 +136,16 @@ def test_every_end_without_a_song_is_an_error_result(status):
     job = Job(
         "j1", "fal-ai/ace-step", {"tags": "lofi"}, status, "fal", 0.0, error={"code": "queue", "message": "Gone."}
     )
-    answer = results.job_result(Outcome(job), lambda track: track.path.as_uri())
+    answer = render.job_result(Outcome(job), lambda track: track.path.as_uri())
     assert answer.is_error
     assert answer.content[0].text.splitlines()[:2] == [f"{status} queue: Gone.", "job_id: j1"]
     assert "next_step: " in answer.content[0].text
-    jsonschema.validate(answer.structured_content, results.JOB_SHAPE)
+    jsonschema.validate(answer.structured_content, render.JOB_SHAPE)
 
 
 def test_a_completed_job_whose_song_was_removed_says_so():
     job = Job("j1", "fal-ai/ace-step", {"tags": "lofi"}, Status.COMPLETED, "fal", 0.0)
-    answer = results.job_result(Outcome(job), lambda track: track.path.as_uri())
+    answer = render.job_result(Outcome(job), lambda track: track.path.as_uri())
     assert "no longer in the music folder" in answer.content[0].text
 
 

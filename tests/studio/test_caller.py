@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from acestep_mcp.assembly import open_studio
-from acestep_mcp.library import Job, Status
+from acestep_mcp.library.models import Job, Status
 from acestep_mcp.settings import load
 
 pytestmark = pytest.mark.anyio

@@ -1,7 +1,7 @@
 import pytest
 
-from acestep_mcp.library import Progress
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint, PromptToAudio, TextToAudio
+from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, PromptToAudio, TextToAudio
+from acestep_mcp.library.models import Progress
 from acestep_mcp.studio.estimate import UNKNOWN_LENGTH, length, seconds_left
 
 HISTORY = [(6.0, 60.0), (12.0, 60.0), (8.0, 80.0)]

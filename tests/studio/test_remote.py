@@ -8,22 +8,22 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
-import fal_replies as fal
 import httpx
 import numpy as np
 import pytest
 import soundfile
-from engine import Tone, on_a_port
-from loopback import Reply, listening
 
+from acestep_mcp.api.errors import SpendLimitReached
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.client import retry
-from acestep_mcp.errors import SpendLimitReached
-from acestep_mcp.library import Job, Status
+from acestep_mcp.engine_server.app import QueueOptions, serving
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs, new_id
-from acestep_mcp.queue.app import QueueOptions, serving
+from acestep_mcp.library.models import Job, Status
 from acestep_mcp.settings import load
+from tests.support import fal_replies as fal
+from tests.support.engine import Tone, on_a_port
+from tests.support.loopback import Reply, listening
 
 pytestmark = pytest.mark.anyio
 

@@ -6,16 +6,16 @@ from contextlib import aclosing
 import anyio
 import pytest
 
+from acestep_mcp.api.endpoints import BY_TOOL
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached
+from acestep_mcp.api.requests import TextToAudio
+from acestep_mcp.api.updates import Log
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.client import SubmitOptions
-from acestep_mcp.endpoints import BY_TOOL
-from acestep_mcp.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached
-from acestep_mcp.library import Progress, Status
-from acestep_mcp.requests import TextToAudio
+from acestep_mcp.library.models import Progress, Status
 from acestep_mcp.settings import load
 from acestep_mcp.studio.backends import choose, costs, writer
 from acestep_mcp.studio.run import progress_after
-from acestep_mcp.updates import Log
 
 pytestmark = pytest.mark.anyio
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}

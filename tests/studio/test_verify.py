@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.tags import FileTags
+from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
-from acestep_mcp.library import Job, Status
+from acestep_mcp.library.models import Job, Status
 from acestep_mcp.studio.verify import unchanged_outside
 
 RATE = 8000

@@ -12,8 +12,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from acestep_mcp.audio import id3, ogg, riff
-from acestep_mcp.errors import FieldError, InvalidRequest
+from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.audio.tags import id3, ogg, riff
 
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
 

@@ -12,9 +12,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.decoder import Forward
-from acestep_mcp.audio.tags import Format
-from acestep_mcp.errors import InvalidRequest
+from acestep_mcp.audio.tags.file_tags import Format
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _VORBIS_RATES = (8000, 192_000)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.decoder import Decoder, opened
 from acestep_mcp.audio.encoder import Shape, encode_as, resampled
 from acestep_mcp.audio.splice import FULL_SCALE
-from acestep_mcp.errors import InvalidRequest
 
 _HEAD_BYTES = 2048
 _SPARE, _SPARE_LOW = 0.97, 0.83

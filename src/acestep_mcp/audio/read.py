@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import Decoder, Properties, opened
-from acestep_mcp.errors import FieldError, InvalidRequest
 
 __all__ = ["Properties", "probe", "read"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acestep_mcp.audio import Sound, riff
+from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import Decoder, opened
 from acestep_mcp.audio.encoder import Shape, encode
-from acestep_mcp.audio.place import cannot_keep, free_name, publish, release, safe_stem, sweep, temporary
 from acestep_mcp.audio.read import probe
-from acestep_mcp.audio.tags import FileTags, Format, retag
-from acestep_mcp.errors import InvalidRequest
+from acestep_mcp.audio.tags import riff
+from acestep_mcp.audio.tags.file_tags import FileTags, Format, retag
+from acestep_mcp.files import cannot_keep, free_name, publish, release, safe_stem, sweep, temporary
 
 __all__ = [
     "CONTENT_TYPES",

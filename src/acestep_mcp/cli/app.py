@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from acestep_mcp import __version__
+from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.cli.doctor import doctor
 from acestep_mcp.cli.engine import engine
 from acestep_mcp.cli.jobs import jobs
@@ -16,7 +17,6 @@ from acestep_mcp.cli.make import make
 from acestep_mcp.cli.output import failure, print_json
 from acestep_mcp.cli.serve import serve
 from acestep_mcp.cli.tracks import tracks
-from acestep_mcp.errors import AceStepError
 
 EPILOG = "Without a command: an MCP server on stdin and stdout, for a host to start."
 

@@ -14,10 +14,10 @@ import click
 from pydantic import SecretStr
 
 from acestep_mcp import __version__
-from acestep_mcp.cli.options import takes_host_options
+from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.cli.output import print_json
+from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.cli.session import with_studio
-from acestep_mcp.errors import AceStepError
 from acestep_mcp.settings import Settings, load
 
 PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer")

@@ -13,15 +13,16 @@ from urllib.parse import urlsplit
 
 import click
 
-from acestep_mcp import __version__, keys
-from acestep_mcp.cli.model import download, model_settings, offer_download, takes_model_options
-from acestep_mcp.engines.offered import OFFERED, V1, Offer
-from acestep_mcp.errors import ConfigurationError, Occupied
+from acestep_mcp import __version__
+from acestep_mcp.api.errors import ConfigurationError, Occupied
+from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
+from acestep_mcp.engines.registry import OFFERED, V1, Offer
+from acestep_mcp.net import keys
 from acestep_mcp.settings import Settings, load
 
 if TYPE_CHECKING:
-    from acestep_mcp.queue.options import QueueOptions
-    from acestep_mcp.queue.serve import Opened
+    from acestep_mcp.engine_server.options import QueueOptions
+    from acestep_mcp.engine_server.serve import Opened
 
     State = Callable[[Opened], AbstractContextManager[None]]
 
@@ -66,7 +67,8 @@ def engine(**given: Any) -> int:
     try:
         return _serve(offer, _options(given, settings, folder), given, settings, folder)
     except Occupied as exc:
-        from acestep_mcp.local import OCCUPIED, read
+        from acestep_mcp.engine_server.launch.find import OCCUPIED
+        from acestep_mcp.engine_server.launch.state import read
 
         if given["detached"]:
             click.echo(f"Error: {exc.message}", err=True)
@@ -82,7 +84,7 @@ def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings:
     from contextlib import closing
 
     from acestep_mcp.assembly import engine_options
-    from acestep_mcp.queue.serve import Place, serve
+    from acestep_mcp.engine_server.serve import Place, serve
 
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
@@ -104,8 +106,8 @@ def _findable(
     """
     import secrets
 
-    from acestep_mcp.local import Running, kept, proof
-    from acestep_mcp.loopback import is_loopback
+    from acestep_mcp.engine_server.launch.state import Running, kept, proof
+    from acestep_mcp.net.loopback import is_loopback
 
     if given["tls_dir"] or given["public_url"] or not is_loopback(given["host"]):
         return options, None
@@ -123,7 +125,7 @@ def _findable(
 
 def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOptions:
     from acestep_mcp.assembly import ways_out, writer_of
-    from acestep_mcp.queue.options import QueueOptions
+    from acestep_mcp.engine_server.options import QueueOptions
 
     fetch, post = ways_out(webhooks=given["allow_webhooks"])
     return QueueOptions(
@@ -168,7 +170,7 @@ def _told(opened: Opened, *, offer: Offer, has_key: bool, state: State | None, d
     """Say how programs are switched to the server, and let those on this machine find it, while it answers."""
     from contextlib import nullcontext, suppress
 
-    from acestep_mcp.cli.switch import lines
+    from acestep_mcp.cli.client_setup import lines
 
     with state(opened) if state else nullcontext():
         told = lines(opened.address, opened.authority, has_key=has_key, engine=offer.name, remark=offer.remark)
@@ -179,8 +181,8 @@ def _told(opened: Opened, *, offer: Offer, has_key: bool, state: State | None, d
 
 
 def _own_folder(data_dir: Path, name: str) -> Path:
-    from acestep_mcp.local import folder_of
-    from acestep_mcp.queue.storage import storage_errors
+    from acestep_mcp.engine_server.file_store import storage_errors
+    from acestep_mcp.engine_server.launch.state import folder_of
 
     folder = folder_of(data_dir, name)
     with storage_errors(folder):

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.cli.options import takes_host_options
 from acestep_mcp.cli.output import job_json, local_time, outcome_json, print_json, stopped, without_track
 from acestep_mcp.cli.progress import shown
+from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.cli.session import follow, with_studio
-from acestep_mcp.library import Job
+from acestep_mcp.library.models import Job
 from acestep_mcp.settings import load
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio import Outcome, Studio
+    from acestep_mcp.studio.studio import Outcome, Studio
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.cli.keep import FORMATS, format_of, place
-from acestep_mcp.cli.options import given, host_options, request_options
+from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
+from acestep_mcp.cli.export import FORMATS, format_of, place
 from acestep_mcp.cli.output import outcome_json, print_json, remarks, stopped, without_track
 from acestep_mcp.cli.progress import shown
+from acestep_mcp.cli.request_options import given, host_options, request_options
 from acestep_mcp.cli.session import follow, with_studio
-from acestep_mcp.endpoints import ENDPOINTS, Endpoint
-from acestep_mcp.library import Job
+from acestep_mcp.library.models import Job
 from acestep_mcp.settings import load
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio import Outcome, Studio
+    from acestep_mcp.studio.studio import Outcome, Studio
 
 OWN = (
     click.Option(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.errors import AceStepError, GenerationFailed, InvalidRequest, JobCancelled
-from acestep_mcp.library import Job, Status, Track
+from acestep_mcp.api.errors import AceStepError, GenerationFailed, InvalidRequest, JobCancelled
+from acestep_mcp.library.models import Job, Status, Track
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio import Outcome
+    from acestep_mcp.studio.studio import Outcome
 
 
 def print_json(answer: dict[str, Any]) -> None:

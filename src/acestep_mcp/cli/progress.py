@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from acestep_mcp.library import Progress
+from acestep_mcp.library.models import Progress
 
 Show = Callable[[Progress], None]
 

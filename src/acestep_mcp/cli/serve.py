@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from acestep_mcp.cli.options import takes_host_options
+from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.settings import load
 
 

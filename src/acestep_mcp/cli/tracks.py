@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acestep_mcp.cli.export import FORMATS, format_of, place, rebuilt
 from acestep_mcp.cli.jobs import Listing, as_json_option
-from acestep_mcp.cli.keep import FORMATS, format_of, place, rebuilt
 from acestep_mcp.cli.output import clock, print_json, track_json
 from acestep_mcp.cli.session import with_studio
-from acestep_mcp.library import Track
+from acestep_mcp.library.models import Track
 from acestep_mcp.settings import load
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio import Page
+    from acestep_mcp.studio.studio import Page
 
 
 @click.group(cls=Listing)

@@ -1,9 +1,9 @@
 """The queue client: the one way we have music made, at fal, at an engine of ours, or in this process."""
 
+from acestep_mcp.client.handle import SubmitOptions, Ticket
 from acestep_mcp.client.host import FAL_QUEUE, FAL_REST, IN_PROCESS, Host, Transport, in_process
 from acestep_mcp.client.queue import QueueClient
 from acestep_mcp.client.replies import NOT_FINISHED
-from acestep_mcp.client.ticket import SubmitOptions, Ticket
 
 __all__ = [
     "FAL_QUEUE",

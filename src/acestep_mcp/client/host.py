@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from acestep_mcp.errors import ConfigurationError, InvalidRequest
-from acestep_mcp.fetch import Answer, origin
-from acestep_mcp.loopback import in_clear
-from acestep_mcp.patience import PATIENT, Patience
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
+from acestep_mcp.net.answers import Answer
+from acestep_mcp.net.loopback import in_clear
+from acestep_mcp.net.ssrf import origin
+from acestep_mcp.net.timeouts import PATIENT, Patience
 
 FAL_QUEUE = "https://queue.fal.run"
 FAL_REST = "https://rest.fal.ai"

@@ -18,6 +18,11 @@ import anyio.to_thread
 import httpx
 
 from acestep_mcp import __version__
+from acestep_mcp.api.endpoints import ENDPOINTS
+from acestep_mcp.api.errors import InvalidRequest, QueueError
+from acestep_mcp.api.requests import Response
+from acestep_mcp.api.updates import Completed, Update
+from acestep_mcp.client.handle import SubmitOptions, Ticket
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.replies import (
     error_of,
@@ -33,13 +38,10 @@ from acestep_mcp.client.replies import (
 )
 from acestep_mcp.client.retry import submitted_once, until_answered
 from acestep_mcp.client.storage import Storage
-from acestep_mcp.client.ticket import SubmitOptions, Ticket
 from acestep_mcp.client.watch import Watch, events
-from acestep_mcp.endpoints import ENDPOINTS
-from acestep_mcp.errors import InvalidRequest, QueueError
-from acestep_mcp.fetch import Answer, Reach, download, http_errors, read_answer, send, trust
-from acestep_mcp.requests import Response
-from acestep_mcp.updates import Completed, Update
+from acestep_mcp.net.answers import Answer, http_errors, read_answer
+from acestep_mcp.net.download import download
+from acestep_mcp.net.ssrf import Reach, send, trust
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from acestep_mcp.client.host import MAX_URL, Host
-from acestep_mcp.client.ticket import Ticket, is_request_id
-from acestep_mcp.errors import (
+from acestep_mcp.api.errors import (
     AceStepError,
     ConfigurationError,
     FieldError,
@@ -22,9 +20,11 @@ from acestep_mcp.errors import (
     RequestUnknown,
     SubmissionUnknown,
 )
-from acestep_mcp.fetch import Answer
-from acestep_mcp.requests import Response
-from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update
+from acestep_mcp.api.requests import Response
+from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
+from acestep_mcp.client.handle import Ticket, is_request_id
+from acestep_mcp.client.host import MAX_URL, Host
+from acestep_mcp.net.answers import Answer
 
 MAX_TEXT = 300
 MAX_LINE = 2000

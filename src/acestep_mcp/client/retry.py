@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from acestep_mcp.api.errors import SubmissionUnknown
 from acestep_mcp.client.replies import complaint
-from acestep_mcp.errors import SubmissionUnknown
-from acestep_mcp.fetch import Answer, NoAnswer
-from acestep_mcp.patience import Patience
+from acestep_mcp.net.answers import Answer, NoAnswer
+from acestep_mcp.net.timeouts import Patience
 
 SUBMITS = 4
 """The first attempt and three more, each after one that surely was not accepted."""

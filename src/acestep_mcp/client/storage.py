@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import anyio.to_thread
 
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError, StorageError
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import until_answered
-from acestep_mcp.errors import AceStepError, InvalidRequest, QueueError, StorageError
-from acestep_mcp.fetch import Answer, Body, Reach, origin, send
+from acestep_mcp.net.answers import Answer
+from acestep_mcp.net.ssrf import Body, Reach, origin, send
 
 WHOLE_UP_TO = 90 * 1000 * 1000
 PART = 10 * 1000 * 1000

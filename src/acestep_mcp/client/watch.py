@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
-from acestep_mcp.fetch import NoAnswer
-from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update
+from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
+from acestep_mcp.net.answers import NoAnswer
 
 MAX_EVENT = 4 << 20
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from acestep_mcp.requests import Request
+from acestep_mcp.api.requests import Request
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound

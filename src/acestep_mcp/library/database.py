@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from acestep_mcp.errors import StorageError
+from acestep_mcp.api.errors import StorageError
 
 SCHEMA_VERSION = 1
 

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
-from acestep_mcp.errors import InvalidRequest, NotFound, SpendLimitReached
-from acestep_mcp.library import Job, Progress, Status
+from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached
 from acestep_mcp.library.database import Database
+from acestep_mcp.library.models import Job, Progress, Status
 from acestep_mcp.library.uploads import Uploads
 
 ASKED_AGAIN_SECONDS = 600

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from acestep_mcp.errors import InvalidRequest, NotFound, StorageError
-from acestep_mcp.library import Track
+from acestep_mcp.api.errors import InvalidRequest, NotFound, StorageError
 from acestep_mcp.library.database import Database
+from acestep_mcp.library.models import Track
 
 SIDECAR_VERSION = 1
 TRASH = ".trash"

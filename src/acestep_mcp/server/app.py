@@ -36,19 +36,19 @@ from mcp.types import Prompt as PromptEntry
 from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
-from acestep_mcp.errors import AceStepError, InvalidRequest
-from acestep_mcp.library import Track
-from acestep_mcp.requests import parse
-from acestep_mcp.server import resources, results
-from acestep_mcp.server.calls import Answers, Calls
-from acestep_mcp.server.notices import Notices
-from acestep_mcp.server.opening import Opening, OpenStudio, opening
+from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.api.requests import parse
+from acestep_mcp.library.models import Track
+from acestep_mcp.server import render, resources
+from acestep_mcp.server.delivery import Answers, Calls
+from acestep_mcp.server.lazy_studio import Opening, OpenStudio, opening
+from acestep_mcp.server.notifications import Notices
 from acestep_mcp.server.tools import BY_NAME, Room, Tool, entries
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from acestep_mcp.server.prompts import PromptFile
-    from acestep_mcp.studio import Studio
+    from acestep_mcp.studio.studio import Studio
 
 logger = logging.getLogger(__name__)
 
@@ -136,10 +136,10 @@ class AceStepServer(MCPServer[Life]):
         try:
             return await self._answer(tool, arguments, context)
         except AceStepError as error:
-            return results.error_result(error, self._studio_settings.problems)
+            return render.error_result(error, self._studio_settings.problems)
         except Exception:  # the top of every call: a bug's text may hold secrets and goes to the log alone
             logger.exception("tool %s failed", name)
-            return results.bug_result(name, self._studio_settings.problems)
+            return render.bug_result(name, self._studio_settings.problems)
 
     async def _answer(self, tool: Tool, arguments: dict[str, Any], context: Context[Life, Any]) -> CallToolResult:
         request = context.request_context

@@ -14,12 +14,12 @@ import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from acestep_mcp.errors import AceStepError, InvalidRequest, NotFound, StorageError
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, StorageError
 from acestep_mcp.inputs import KEPT_SECONDS
 
 if TYPE_CHECKING:
     from acestep_mcp.audio.decoder import Properties
-    from acestep_mcp.library import Track
+    from acestep_mcp.library.models import Track
     from acestep_mcp.server.app import AceStepServer
     from acestep_mcp.settings import Settings
 

@@ -22,11 +22,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acestep_mcp import __version__
-from acestep_mcp.errors import ConfigurationError
-from acestep_mcp.loopback import is_loopback
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.net.loopback import is_loopback
 from acestep_mcp.server import files
 from acestep_mcp.server.app import AceStepServer, create_server, studio_of
-from acestep_mcp.server.calls import ANSWER, Answer
+from acestep_mcp.server.delivery import ANSWER, Answer
 from acestep_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)

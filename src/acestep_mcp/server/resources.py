@@ -18,12 +18,12 @@ from mcp.types import (
     ResourceTemplate,
 )
 
-from acestep_mcp.errors import AceStepError, InvalidRequest, NotFound
-from acestep_mcp.library import Track
-from acestep_mcp.server import results
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound
+from acestep_mcp.library.models import Track
+from acestep_mcp.server import render
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio import Studio
+    from acestep_mcp.studio.studio import Studio
 
 PAGE = 50
 """Tracks on a page of `resources/list`; each is two resources."""
@@ -105,7 +105,7 @@ async def read(studio: Studio, uri: str) -> ReadResourceContents:
         if uri == _TRACKS:
             return await _tracks(studio)
         if uri == _JOBS:
-            return _json([results.job_row(job) for job in await studio.jobs(COMPLETIONS)])
+            return _json([render.job_row(job) for job in await studio.jobs(COMPLETIONS)])
         return await _track(studio, uri)
     except NotFound as error:
         raise ResourceNotFoundError(error.message) from error
@@ -115,7 +115,7 @@ async def read(studio: Studio, uri: str) -> ReadResourceContents:
 
 async def _tracks(studio: Studio) -> ReadResourceContents:
     found = await studio.tracks(limit=COMPLETIONS)
-    return _json({"total": found.total, "tracks": [results.track_row(track) for track in found.tracks]})
+    return _json({"total": found.total, "tracks": [render.track_row(track) for track in found.tracks]})
 
 
 async def _track(studio: Studio, uri: str) -> ReadResourceContents:

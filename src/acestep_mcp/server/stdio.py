@@ -21,7 +21,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from acestep_mcp.server.app import AceStepServer, Life, create_server, studio_of
-from acestep_mcp.server.calls import Answers
+from acestep_mcp.server.delivery import Answers
 from acestep_mcp.settings import Settings
 
 Incoming = SessionMessage | Exception

@@ -13,17 +13,17 @@ from mcp.types import CallToolResult, ToolAnnotations
 from mcp.types import Tool as ToolEntry
 from pydantic import BaseModel, ConfigDict, Field
 
-from acestep_mcp import requests
-from acestep_mcp.endpoints import ENDPOINTS, Endpoint
-from acestep_mcp.errors import AceStepError
-from acestep_mcp.library import Progress
-from acestep_mcp.server import results
-from acestep_mcp.server.calls import Call, Calls
-from acestep_mcp.server.opening import Opening
+from acestep_mcp.api import requests
+from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
+from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.library.models import Progress
+from acestep_mcp.server import render
+from acestep_mcp.server.delivery import Call, Calls
+from acestep_mcp.server.lazy_studio import Opening
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio import Studio
+    from acestep_mcp.studio.studio import Studio
 
 HEARTBEAT_SECONDS = 4.0
 _CREEP = 0.01
@@ -44,7 +44,7 @@ class Room:
     calls: Calls
     call: Call
     settings: Settings
-    url: results.TrackUrl
+    url: render.TrackUrl
     report: Report
     idempotency_key: str | None = None
 
@@ -137,7 +137,7 @@ async def _wait(
             await progress.tell(step)
     room.call.told_job = job_id
     outcome = await studio.outcome(job_id)
-    return results.job_result(outcome, room.url, attached=attached, logs=logs)
+    return render.job_result(outcome, room.url, attached=attached, logs=logs)
 
 
 class JobQuery(BaseModel):
@@ -151,7 +151,7 @@ async def _get_job(room: Room, query: JobQuery) -> CallToolResult:
     if not query.job_id:
         studio = await room.door()
         studio.work()
-        return results.jobs_result(await studio.jobs(query.limit))
+        return render.jobs_result(await studio.jobs(query.limit))
     async with progressing(room) as progress:
         studio = await room.door()
         await studio.outcome(query.job_id)  # an unknown id is an error at once, not after the wait
@@ -166,7 +166,7 @@ class JobName(BaseModel):
 
 async def _cancel_job(room: Room, name: JobName) -> CallToolResult:
     outcome = await (await room.door()).cancel(name.job_id)
-    return results.cancelled_result(outcome, room.url)
+    return render.cancelled_result(outcome, room.url)
 
 
 class TrackQuery(BaseModel):
@@ -181,7 +181,7 @@ async def _list_tracks(room: Room, query: TrackQuery) -> CallToolResult:
     studio = await room.door()
     studio.work()
     page = await studio.tracks(query.query, limit=query.limit, cursor=query.cursor or None)
-    return results.tracks_result(page.tracks, page.total, page.next_cursor)
+    return render.tracks_result(page.tracks, page.total, page.next_cursor)
 
 
 class TrackName(BaseModel):
@@ -191,7 +191,7 @@ class TrackName(BaseModel):
 
 
 async def _get_track(room: Room, name: TrackName) -> CallToolResult:
-    return results.song_result(await (await room.door()).track(name.track_id), room.url)
+    return render.song_result(await (await room.door()).track(name.track_id), room.url)
 
 
 class Deletion(BaseModel):
@@ -204,7 +204,7 @@ class Deletion(BaseModel):
 async def _delete_track(room: Room, deletion: Deletion) -> CallToolResult:
     studio = await room.door()
     act = studio.restore if deletion.restore else studio.delete
-    return results.deleted_result(await act(deletion.track_id))
+    return render.deleted_result(await act(deletion.track_id))
 
 
 class Nothing(BaseModel):
@@ -219,7 +219,7 @@ async def _status(room: Room, _: Nothing) -> CallToolResult:
         # The tool that tells what is wrong must answer when everything else cannot.
         problems.insert(0, f"{error.code}: {error.message}")
         facts = {"music_dir": str(room.settings.music_dir), "data_dir": str(room.settings.data_dir)}
-    return results.status_result({"problems": problems, **facts})
+    return render.status_result({"problems": problems, **facts})
 
 
 def _hints(*, read_only: bool, destructive: bool, idempotent: bool, open_world: bool) -> ToolAnnotations:
@@ -248,7 +248,7 @@ def _generating(endpoint: Endpoint) -> Tool:
     edits = "audio_url" in endpoint.request.model_fields
     description = endpoint.description + _ADVICE.get(endpoint.tool, "") + _SLOW + (_UPLOADS if edits else "")
     return Tool(
-        endpoint.tool, endpoint.title, description, endpoint.request, results.JOB_SHAPE, _MAKES, _making(endpoint)
+        endpoint.tool, endpoint.title, description, endpoint.request, render.JOB_SHAPE, _MAKES, _making(endpoint)
     )
 
 
@@ -259,17 +259,17 @@ TOOLS = (
         "Follow a job",
         "Wait for a job and get its song, or how far it is, with its last log lines.",
         JobQuery,
-        results.JOBS_SHAPE,
+        render.JOBS_SHAPE,
         _COLLECTS,
         _get_job,
     ),
-    Tool("cancel_job", "Cancel a job", "Stop a job for good.", JobName, results.CANCEL_SHAPE, _ENDS, _cancel_job),
+    Tool("cancel_job", "Cancel a job", "Stop a job for good.", JobName, render.CANCEL_SHAPE, _ENDS, _cancel_job),
     Tool(
         "list_tracks",
         "List songs",
         "The kept songs, newest first.",
         TrackQuery,
-        results.TRACKS_SHAPE,
+        render.TRACKS_SHAPE,
         _READS,
         _list_tracks,
     ),
@@ -278,7 +278,7 @@ TOOLS = (
         "Look up a song",
         "A song's file, tags, lyrics, seed and full request: what an edit or a remake needs.",
         TrackName,
-        results.SONG_SHAPE,
+        render.SONG_SHAPE,
         _READS,
         _get_track,
     ),
@@ -287,7 +287,7 @@ TOOLS = (
         "Delete or restore a song",
         "Move a song to the trash folder, or bring it back.",
         Deletion,
-        results.DELETION_SHAPE,
+        render.DELETION_SHAPE,
         _MOVES,
         _delete_track,
     ),
@@ -297,7 +297,7 @@ TOOLS = (
         "Which engine makes the music and why (draft is a sketch, not ACE-Step), whether it answers, folders, spend, "
         "and what is wrong with the settings.",
         Nothing,
-        results.STATUS_SHAPE,
+        render.STATUS_SHAPE,
         _ASKS,
         _status,
     ),

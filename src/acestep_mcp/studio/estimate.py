@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from acestep_mcp.library import Progress
-from acestep_mcp.requests import LONGEST, AudioOutpaint, PromptToAudio, Request, TextToAudio
+from acestep_mcp.api.requests import LONGEST, AudioOutpaint, PromptToAudio, Request, TextToAudio
+from acestep_mcp.library.models import Progress
 
 UNKNOWN_LENGTH = float(LONGEST)
 """Seconds reserved for a song whose length only its host will know: the longest it can be."""

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from pathlib import Path
 
-from acestep_mcp.library import Track
+from acestep_mcp.library.models import Track
 
 KEPT = 50
 

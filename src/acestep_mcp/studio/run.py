@@ -13,8 +13,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
-from acestep_mcp.errors import (
+from acestep_mcp.api.errors import (
     AceStepError,
     GenerationFailed,
     InvalidRequest,
@@ -24,14 +23,15 @@ from acestep_mcp.errors import (
     StorageError,
     SubmissionUnknown,
 )
-from acestep_mcp.library import Job, Progress, Status, Track
+from acestep_mcp.api.requests import Response
+from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update, step_in
+from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
 from acestep_mcp.library.jobs import LOG_LINES, Jobs
+from acestep_mcp.library.models import Job, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
-from acestep_mcp.requests import Response
 from acestep_mcp.studio.backends import LOCAL, Backends
-from acestep_mcp.studio.keep import keep, part_of
+from acestep_mcp.studio.finish import keep, part_of
 from acestep_mcp.studio.sources import Sources
-from acestep_mcp.updates import Completed, InProgress, Log, Queued, Update, step_in
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.to_thread
 
+from acestep_mcp.api.errors import StorageError
 from acestep_mcp.client import QueueClient
-from acestep_mcp.errors import StorageError
 from acestep_mcp.library.uploads import Uploads
 
 

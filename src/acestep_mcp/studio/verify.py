@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acestep_mcp.edits import inpaint_window
-from acestep_mcp.endpoints import BY_ID
-from acestep_mcp.errors import InvalidRequest
-from acestep_mcp.library import Job
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint
+from acestep_mcp.api.edits import inpaint_window
+from acestep_mcp.api.endpoints import BY_ID
+from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint
+from acestep_mcp.library.models import Job
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
 from acestep_mcp.engines.ace_step_v1 import transformer, vocoder
-from acestep_mcp.engines.ace_step_v1.model import Denoiser
-from acestep_mcp.engines.ace_step_v1.names import places
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
+from acestep_mcp.engines.ace_step_v1.parameter_names import places
 from acestep_mcp.engines.ace_step_v1.parity import parameter
 
 CONFIGS = Path(__file__).parent / "numbers" / "configs.json"

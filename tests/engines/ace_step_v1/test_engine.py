@@ -7,14 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
+from acestep_mcp.api.errors import GenerationFailed, InvalidRequest  # noqa: E402
+from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
 from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Source  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import stretches  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import long_form  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.engine import AceStepV1  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.files import Options  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.published import Options  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.sampling import frames  # noqa: E402
-from acestep_mcp.errors import GenerationFailed, InvalidRequest  # noqa: E402
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -188,8 +188,8 @@ def test_unloading_frees_the_model_and_the_next_song_loads_it_again(engine):
 @pytest.fixture
 def small_stretches(monkeypatch):
     """A model that holds 20 s at once, with 3 s of finished music beside each stretch."""
-    monkeypatch.setattr(stretches, "LONGEST", frames(20))
-    monkeypatch.setattr(stretches, "_BESIDE", frames(3))
+    monkeypatch.setattr(long_form, "LONGEST", frames(20))
+    monkeypatch.setattr(long_form, "_BESIDE", frames(3))
 
 
 @pytest.mark.slow

@@ -10,10 +10,10 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 
 from safetensors.torch import save_file  # noqa: E402
 
-from acestep_mcp.engines.ace_step_v1 import lora, names, transformer  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.model import Denoiser  # noqa: E402
+from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import lora, parameter_names, transformer  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.parity import parameter  # noqa: E402
-from acestep_mcp.errors import ConfigurationError  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -42,7 +42,7 @@ def denoiser() -> Denoiser:
 
 def made(read) -> Denoiser:
     module = Denoiser(CONFIG)
-    names.fill(module, read)
+    parameter_names.fill(module, read)
     return module
 
 

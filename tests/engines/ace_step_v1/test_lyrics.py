@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics, language
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics
 from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
-from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.engines.model import language
 
 PACKAGES = ("tokenizers", "num2words", "pypinyin", "cutlet", "unidic_lite", "hangul_romanize", "py3langid")
 MISSING = [name for name in PACKAGES if importlib.util.find_spec(name) is None]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acestep_mcp.engines.ace_step_v1.lyrics.language import LANGUAGES, choose
+from acestep_mcp.engines.model.language import LANGUAGES, choose
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("py3langid") is None, reason="acestep-mcp[engine] is not installed: no py3langid"

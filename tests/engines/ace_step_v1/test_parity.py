@@ -100,8 +100,8 @@ def test_a_folder_without_numbers_is_a_clear_error(tmp_path):
 
 def test_another_size_of_the_same_configs_is_taken():
     """Weights of another width, from the same names, in the model's own shapes."""
-    from acestep_mcp.engines.ace_step_v1.model import Denoiser
-    from acestep_mcp.engines.ace_step_v1.names import fill
+    from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
+    from acestep_mcp.engines.ace_step_v1.parameter_names import fill
     from acestep_mcp.engines.ace_step_v1.transformer import Config
 
     config = Config(

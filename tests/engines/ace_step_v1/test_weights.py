@@ -14,12 +14,11 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from acestep_mcp.engines.ace_step_v1 import files, names, placement, weights  # noqa: E402
+from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import parameter_names, published, weights  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.parity import parameter  # noqa: E402
-from acestep_mcp.errors import ConfigurationError  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from checkpoint import make_checkpoint  # noqa: E402
+from acestep_mcp.engines.model import placement  # noqa: E402
+from tests.engines.ace_step_v1.checkpoint import make_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -41,8 +40,8 @@ def _linked(source: str, target: str) -> None:
     Path(target).hardlink_to(source)
 
 
-def options(folder: Path, **given) -> files.Options:
-    return files.Options(folder, folder, **{"device": "cpu", **given})
+def options(folder: Path, **given) -> published.Options:
+    return published.Options(folder, folder, **{"device": "cpu", **given})
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +65,7 @@ def test_every_parameter_has_the_value_that_its_name_has_in_the_file(loaded: wei
         read = dict(module.state_dict())
         before = {name: value.clone() for name, value in read.items()}
         assert before
-        names.fill(module, parameter)  # the tests' files hold for each name what this makes of it
+        parameter_names.fill(module, parameter)  # the tests' files hold for each name what this makes of it
         for name, value in module.state_dict().items():
             assert torch.equal(before[name], value), name
 
@@ -80,7 +79,7 @@ def test_nothing_is_left_without_a_value(loaded: weights.Loaded) -> None:
 def test_what_inference_never_computes_is_never_read(folder: Path, loaded: weights.Loaded) -> None:
     unused = ("projectors.", ".add_q_proj.", ".add_k_proj.", ".add_v_proj.", ".to_add_out.")
     used = 0
-    for name in files.WEIGHTS:
+    for name in published.WEIGHTS:
         with safe_open(folder / name, framework="pt") as opened:
             for key in opened.keys():  # noqa: SIM118 - it is no mapping
                 if not any(part in key for part in unused):
@@ -105,25 +104,25 @@ def test_another_dtype_is_the_same_values_rounded(folder: Path, loaded: weights.
 
 
 def test_the_text_encoder_s_embedding_may_bear_its_other_name(other: Path, loaded: weights.Loaded) -> None:
-    resaved(other / files.TEXT, lambda t: t.update({"encoder.embed_tokens.weight": t.pop("shared.weight")}))
+    resaved(other / published.TEXT, lambda t: t.update({"encoder.embed_tokens.weight": t.pop("shared.weight")}))
     encoder = weights.load(options(other)).text.encoder
     assert encoder.shared is encoder.encoder.embed_tokens
     assert torch.equal(encoder.shared.weight, loaded.text.encoder.shared.weight)
 
 
 def test_a_missing_tensor_is_named_with_its_file(other: Path) -> None:
-    resaved(other / files.VOCODER, lambda t: t.pop("head.conv_pre.weight_g"))
+    resaved(other / published.VOCODER, lambda t: t.pop("head.conv_pre.weight_g"))
     with pytest.raises(ConfigurationError, match=r"music_vocoder.diffusion_pytorch_model.*head\.conv_pre\.weight_g"):
         weights.load(options(other))
 
 
 def test_a_tensor_of_another_shape_is_named_with_both_shapes(other: Path) -> None:
-    resaved(other / files.TRANSFORMER, lambda t: t.update({"lyric_proj.weight": torch.zeros(64, 63)}))
+    resaved(other / published.TRANSFORMER, lambda t: t.update({"lyric_proj.weight": torch.zeros(64, 63)}))
     with pytest.raises(ConfigurationError, match=r"lyric_proj\.weight has the shape \(64, 63\).*\(64, 64\)"):
         weights.load(options(other))
 
 
-@pytest.mark.parametrize("name", [files.AUTOENCODER, files.TEXT])
+@pytest.mark.parametrize("name", [published.AUTOENCODER, published.TEXT])
 def test_a_config_that_a_library_refuses_is_named(other: Path, name: str) -> None:
     config = (other / name).with_name("config.json")
     told = json.loads(config.read_text(encoding="utf-8"))
@@ -198,7 +197,7 @@ def test_what_cannot_be_had_is_said_by_name(folder: Path, given: dict, said: str
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no holes there unless asked for")
 def test_unused_parameters_larger_than_memory_do_not_matter(other: Path) -> None:
     """The unused part of the file is a hole of 12 GB: reading it would show in the peak."""
-    file = other / files.TRANSFORMER
+    file = other / published.TRANSFORMER
     raw = file.read_bytes()
     length = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + length])
@@ -211,9 +210,9 @@ def test_unused_parameters_larger_than_memory_do_not_matter(other: Path) -> None
         new.truncate(8 + len(told) + end)
     code = (
         "import resource, sys, pathlib\n"
-        "from acestep_mcp.engines.ace_step_v1 import files, weights\n"
+        "from acestep_mcp.engines.ace_step_v1 import published, weights\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "weights.load(files.Options(folder, folder, device='cpu'))\n"
+        "weights.load(published.Options(folder, folder, device='cpu'))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     done = subprocess.run(

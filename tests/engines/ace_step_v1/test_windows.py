@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 
 from acestep_mcp.engines.ace_step_v1 import vocoder  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.names import fill  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.parameter_names import fill  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.parity import parameter  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.spectrum import resample  # noqa: E402
 

@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +8,8 @@ import pytest
 def checkpoint15(tmp_path_factory) -> Callable[..., Path]:
     """Gives the folder of a small random model: `kind` is turbo or base, `covers` with the audio tokenizer."""
     pytest.importorskip("torch", reason="the engine's packages are not installed")
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        from checkpoint15 import make_checkpoint
-    finally:
-        sys.path.pop(0)
+    from tests.engines.ace_step_v15.checkpoint15 import make_checkpoint
+
     made: dict[tuple[str, bool], Path] = {}
 
     def checkpoint(kind: str = "turbo", *, covers: bool = False) -> Path:

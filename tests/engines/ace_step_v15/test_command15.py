@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 import soundfile
-from engine_process import OURS, running, until
+
+from tests.support.engine_process import OURS, running, until
 
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 

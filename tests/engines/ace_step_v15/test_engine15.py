@@ -11,13 +11,13 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
+from acestep_mcp.api.errors import ConfigurationError, GenerationFailed, InvalidRequest  # noqa: E402
+from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
 from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Source  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.files import Options  # noqa: E402
-from acestep_mcp.engines.ace_step_v15 import asking, songs  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.published import Options  # noqa: E402
+from acestep_mcp.engines.ace_step_v15 import conditioning, tasks  # noqa: E402
 from acestep_mcp.engines.ace_step_v15.engine import AceStepV15  # noqa: E402
-from acestep_mcp.errors import ConfigurationError, GenerationFailed, InvalidRequest  # noqa: E402
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -100,7 +100,7 @@ def test_base_is_guided_by_its_own_scale_or_the_one_asked_for_and_turbo_says_it_
     )
     assert not np.array_equal(plain.sound.pcm, scaled.sound.pcm)
     assert not np.array_equal(plain.sound.pcm, narrow.sound.pcm)
-    own, _ = played(engines("base"), TextToAudio(**request, guidance_scale=asking.GUIDANCE, guidance_interval=1))
+    own, _ = played(engines("base"), TextToAudio(**request, guidance_scale=conditioning.GUIDANCE, guidance_interval=1))
     assert np.array_equal(plain.sound.pcm, own.sound.pcm)
     audio, _ = played(engines(), TextToAudio(**request, guidance_scale=2, scheduler="heun"))
     assert audio.notes == ("This model has no use for guidance_scale, scheduler.",)
@@ -169,7 +169,7 @@ def test_a_long_song_is_decoded_in_windows_and_sounds_as_in_one(turbo):
     loaded = turbo._loaded
     latents = torch.randn(1, 500, 8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        parts = songs._decoded(loaded, latents)
+        parts = tasks._decoded(loaded, latents)
         steps = []
         while True:
             try:

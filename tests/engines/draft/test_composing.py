@@ -9,10 +9,10 @@ import pretty_midi
 import pytest
 
 from acestep_mcp.engines.draft.compose import Brief, compose, sketch
-from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.midi import file_bytes
 from acestep_mcp.engines.draft.score import Part, Score
+from acestep_mcp.engines.draft.seeds import Dice
 from acestep_mcp.engines.draft.syllables import syllables
 
 LYRICS = """[verse]

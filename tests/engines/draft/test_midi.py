@@ -5,10 +5,10 @@ import pretty_midi
 import pytest
 
 from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.instruments import PROGRAMS
 from acestep_mcp.engines.draft.midi import file_bytes
 from acestep_mcp.engines.draft.score import Note, Part
+from acestep_mcp.engines.draft.seeds import Dice
 
 
 def test_another_program_reads_back_every_part_as_it_was_written():

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from acestep_mcp.api.errors import GenerationFailed, InvalidRequest
+from acestep_mcp.api.requests import AudioInpaint, TextToAudio
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import measure
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.draft import DraftEngine
-from acestep_mcp.errors import GenerationFailed, InvalidRequest
-from acestep_mcp.requests import AudioInpaint, TextToAudio
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 
@@ -111,7 +111,7 @@ def until_rendering(events: Iterator[Step | Audio]) -> None:
 PARENT = """
 import sys
 from acestep_mcp.engines.draft import DraftEngine
-from acestep_mcp.requests import TextToAudio
+from acestep_mcp.api.requests import TextToAudio
 for step in DraftEngine().generate(TextToAudio(tags="pop", duration=240, seed=1), None):
     print(step.stage, flush=True)
 """
@@ -143,7 +143,7 @@ def test_a_worker_ends_when_its_commands_end_though_somebody_still_listens():
         "source": None,
     }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-P", "-m", "acestep_mcp.engines.draft.worker"]
+    command = [sys.executable, "-P", "-m", "acestep_mcp.engines.draft.worker_main"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None

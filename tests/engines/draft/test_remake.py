@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import loudness, loudness_curve, measure
 from acestep_mcp.audio.splice import conform, to_float
 from acestep_mcp.engines import Audio, Source
 from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.dice import Dice
-from acestep_mcp.engines.draft.plans import former
+from acestep_mcp.engines.draft.job import Job, song
 from acestep_mcp.engines.draft.render import Renderer, available
-from acestep_mcp.engines.draft.songs import Job, song
-from acestep_mcp.errors import InvalidRequest
+from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.source_plan import former
 
 TAGS = "pop, piano, 100 bpm"
 LYRICS = "[verse]\nWalking through the night\nEverything is right\n[chorus]\nStay with me\nUnder the light"

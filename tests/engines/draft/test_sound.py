@@ -8,8 +8,8 @@ import pytest
 from acestep_mcp.audio.measure import loudness, measure
 from acestep_mcp.audio.splice import to_float
 from acestep_mcp.engines import Audio, Step
+from acestep_mcp.engines.draft.job import Job, song
 from acestep_mcp.engines.draft.render import RATE, available
-from acestep_mcp.engines.draft.songs import Job, song
 
 LYRICS = "[verse]\nQuiet is the morning\nSlowly comes the light\n[chorus]\nNow the day is burning\nEverything is bright"
 

@@ -4,9 +4,9 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import measure
 from acestep_mcp.engines import Audio
 from acestep_mcp.engines.draft import DraftEngine
+from acestep_mcp.engines.draft.job import Job, song
 from acestep_mcp.engines.draft.render import RATE, available, play
 from acestep_mcp.engines.draft.score import Note, Part
-from acestep_mcp.engines.draft.songs import Job, song
 
 A4, MIDDLE_C = 69, 60
 

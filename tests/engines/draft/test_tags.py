@@ -2,7 +2,7 @@ import pytest
 
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.harmony import Key
-from acestep_mcp.engines.draft.tags import style
+from acestep_mcp.engines.draft.style import style
 
 
 @pytest.mark.parametrize(

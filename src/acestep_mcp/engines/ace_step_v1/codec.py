@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acestep_mcp.engines.ace_step_v1 import windows
 from acestep_mcp.engines.ace_step_v1.spectrum import HOP, RATE, log_mel, resample
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder
-from acestep_mcp.engines.ace_step_v1.windows import CONTEXT
+from acestep_mcp.engines.model import windows
+from acestep_mcp.engines.model.windows import CONTEXT
 
 OUTPUT_RATE = 48_000
 MELS_PER_FRAME = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acestep_mcp.engines.ace_step_engine import ModelEngine
+from acestep_mcp.engines.model.engine import ModelEngine
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.ace_step_v1.weights import Loaded

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser, Said
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance, Projected, projected
-from acestep_mcp.engines.ace_step_v1.model import Denoiser, Said
 from acestep_mcp.engines.ace_step_v1.sampling import Noise, Plan, Run, noised, predict
 from acestep_mcp.engines.ace_step_v1.schedule import sigmas
 

@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from acestep_mcp.engines.ace_step_v1.model import Denoiser
-from acestep_mcp.engines.ace_step_v1.names import places
-from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
+from acestep_mcp.engines.ace_step_v1.parameter_names import places
 
 _PREFIX = re.compile(r"^(base_model\.model\.|transformer\.|ace_step_transformer\.)+(?=.)")
 _KEY = re.compile(r"^(?P<target>.+?)\.(?P<part>lora_A|lora_B|lora\.down|lora\.up|alpha)(\.default(_0)?)?(\.weight)?$")

@@ -24,12 +24,12 @@ from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1 import transformer, vocoder
 from acestep_mcp.engines.ace_step_v1.codec import Codec
-from acestep_mcp.engines.ace_step_v1.files import kept_vocabulary
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser, Said, Weaken
 from acestep_mcp.engines.ace_step_v1.flow import Flow
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance, Projected, cfg, cfg_star, double_condition
 from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics
-from acestep_mcp.engines.ace_step_v1.model import Denoiser, Said, Weaken
-from acestep_mcp.engines.ace_step_v1.names import fill
+from acestep_mcp.engines.ace_step_v1.parameter_names import fill
+from acestep_mcp.engines.ace_step_v1.published import kept_vocabulary
 from acestep_mcp.engines.ace_step_v1.sampling import Plan, Run, Sampler, frames, noise_of
 from acestep_mcp.engines.ace_step_v1.schedule import sigmas
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE, log_mel, resample

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser, Said, Weaken
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance, Projected, cfg, cfg_star, double_condition
-from acestep_mcp.engines.ace_step_v1.model import Denoiser, Said, Weaken
 from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, shifted, sigmas, stepper
 from acestep_mcp.engines.ace_step_v1.transformer import Context
 

@@ -13,17 +13,18 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.requests import Request
 from acestep_mcp.engines import Source
-from acestep_mcp.engines.ace_step_engine import Song
-from acestep_mcp.engines.ace_step_v1 import files, lora, placement, transformer, vocoder
+from acestep_mcp.engines.ace_step_v1 import lora, published, transformer, vocoder
 from acestep_mcp.engines.ace_step_v1.codec import Codec
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics
-from acestep_mcp.engines.ace_step_v1.model import Denoiser
-from acestep_mcp.engines.ace_step_v1.names import fill
-from acestep_mcp.engines.ace_step_v1.placement import Part, Parts
+from acestep_mcp.engines.ace_step_v1.parameter_names import fill
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
-from acestep_mcp.errors import ConfigurationError
-from acestep_mcp.requests import Request
+from acestep_mcp.engines.model import placement
+from acestep_mcp.engines.model.engine import Song
+from acestep_mcp.engines.model.placement import Part, Parts
 
 Module = TypeVar("Module", bound=nn.Module)
 _AT_ONCE = 256 << 20
@@ -49,7 +50,7 @@ class Loaded:
 
     def play(self, request: Request, source: Source | None) -> Song:
         """Steps, then the finished song. Raises InvalidRequest for values that do not fit the source."""
-        from acestep_mcp.engines.ace_step_v1.songs import play
+        from acestep_mcp.engines.ace_step_v1.tasks import play
 
         return play(self, request, source)
 
@@ -58,10 +59,10 @@ class Loaded:
         self.parts.free()
 
 
-def load(options: files.Options) -> Loaded:
+def load(options: published.Options) -> Loaded:
     """Raises ConfigurationError that names the file, the tensor or the package at fault."""
-    folder = files.found(options.weights)
-    lyrics = Lyrics(files.lyric_vocabulary(options, folder))
+    folder = published.found(options.weights)
+    lyrics = Lyrics(published.lyric_vocabulary(options, folder))
     device = placement.device_of(options.device)
     dtype = placement.dtype_of(options.dtype, device)
     # What is quantised or offloaded is made in main memory first: the device never holds it whole in bfloat16.
@@ -94,24 +95,24 @@ class _Source:
         self.bytes_read = 0
 
     def denoiser(self) -> Denoiser:
-        config = transformer.Config.read(self._config(files.TRANSFORMER))
-        return self._filled(files.TRANSFORMER, lambda: Denoiser(config))
+        config = transformer.Config.read(self._config(published.TRANSFORMER))
+        return self._filled(published.TRANSFORMER, lambda: Denoiser(config))
 
     def codec(self) -> Codec:
         from diffusers import AutoencoderDC
 
-        told = self._config(files.AUTOENCODER)
+        told = self._config(published.AUTOENCODER)
         config = {name: value for name, value in told.items() if not name.startswith("_")}
-        autoencoder: Any = self._filled(files.AUTOENCODER, lambda: AutoencoderDC(**config))
-        voice = vocoder.Config.read(self._config(files.VOCODER))
-        return Codec(autoencoder, self._filled(files.VOCODER, lambda: vocoder.Vocoder(voice)))
+        autoencoder: Any = self._filled(published.AUTOENCODER, lambda: AutoencoderDC(**config))
+        voice = vocoder.Config.read(self._config(published.VOCODER))
+        return Codec(autoencoder, self._filled(published.VOCODER, lambda: vocoder.Vocoder(voice)))
 
     def text(self) -> TextEncoder:
         from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 
-        config = self._config(files.TEXT)
-        encoder: Any = self._filled(files.TEXT, lambda: UMT5EncoderModel(UMT5Config(**config)))
-        folder = self.folder / Path(files.TEXT).parent
+        config = self._config(published.TEXT)
+        encoder: Any = self._filled(published.TEXT, lambda: UMT5EncoderModel(UMT5Config(**config)))
+        folder = self.folder / Path(published.TEXT).parent
         with _blamed(folder / "tokenizer.json"):
             tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         return TextEncoder(encoder, tokenizer)
@@ -119,7 +120,7 @@ class _Source:
     def _config(self, weights: str) -> dict[str, Any]:
         file = (self.folder / weights).with_name("config.json")
         with _blamed(file):
-            return files.read_config(file)
+            return published.read_config(file)
 
     def _filled(self, weights: str, build: Callable[[], Module]) -> Module:
         """A module that never had other parameters than the published ones, ready for inference."""

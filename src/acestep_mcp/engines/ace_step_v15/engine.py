@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acestep_mcp.engines.ace_step_engine import ModelEngine
-from acestep_mcp.engines.ace_step_v15.files import NAME
+from acestep_mcp.engines.ace_step_v15.published import NAME
+from acestep_mcp.engines.model.engine import ModelEngine
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.ace_step_v15.weights import Loaded

@@ -11,13 +11,13 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.requests import Request
 from acestep_mcp.engines import Source
-from acestep_mcp.engines.ace_step_engine import Song, is_memory
-from acestep_mcp.engines.ace_step_v1 import placement
-from acestep_mcp.engines.ace_step_v1.files import Options
-from acestep_mcp.engines.ace_step_v15 import files
-from acestep_mcp.errors import ConfigurationError
-from acestep_mcp.requests import Request
+from acestep_mcp.engines.ace_step_v1.published import Options
+from acestep_mcp.engines.ace_step_v15 import published
+from acestep_mcp.engines.model import placement
+from acestep_mcp.engines.model.engine import Song, is_memory
 
 _OURS = ("vae", "transformer", "condition_encoder", "audio_tokenizer", "audio_token_detokenizer")
 _REMEDY = (
@@ -48,7 +48,7 @@ class Loaded:
 
     def play(self, request: Request, source: Source | None) -> Song:
         """Steps, then the finished song. Raises InvalidRequest for values that do not fit the source."""
-        from acestep_mcp.engines.ace_step_v15.songs import play
+        from acestep_mcp.engines.ace_step_v15.tasks import play
 
         return play(self, request, source)
 
@@ -63,8 +63,8 @@ class Loaded:
 
 def load(options: Options) -> Loaded:
     """Raises ConfigurationError that names what is at fault."""
-    files.refuse_unknown(options)
-    folder = files.found(options.weights)
+    published.refuse_unknown(options)
+    folder = published.found(options.weights)
     device = placement.device_of(options.device)
     pipe = _pipeline(folder, placement.dtype_of(options.dtype, device))
     pipe.set_progress_bar_config(disable=True)
@@ -84,7 +84,7 @@ def _pipeline(folder: Path, dtype: torch.dtype) -> Any:
         from transformers import AutoModel
         from transformers.utils import logging as transformers_logging
     except ImportError as exc:
-        raise ConfigurationError(f"ACE-Step 1.5 needs newer packages ({exc}): {files.UPGRADE}.") from exc
+        raise ConfigurationError(f"ACE-Step 1.5 needs newer packages ({exc}): {published.UPGRADE}.") from exc
     for quiet in (diffusers_logging, transformers_logging):
         quiet.disable_progress_bar()
     only = {"local_files_only": True, "use_safetensors": True}

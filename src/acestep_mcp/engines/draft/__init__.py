@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from acestep_mcp.engines.draft.process import Workers, events
 from acestep_mcp.engines.draft.render import Renderer, available
 from acestep_mcp.engines.draft.score import VERSION
+from acestep_mcp.engines.draft.worker_process import Workers, events
 
 if TYPE_CHECKING:
+    from acestep_mcp.api.requests import Request
     from acestep_mcp.engines import Audio, Source, Step
-    from acestep_mcp.requests import Request
 
 _MODELS: dict[Renderer, str] = {"soundfont": "midi+TimGM6mb", "numpy": "midi+numpy"}
 

@@ -12,7 +12,7 @@ from acestep_mcp.engines.draft.melody import Tone
 from acestep_mcp.engines.draft.patterns import PATTERNS
 from acestep_mcp.engines.draft.players import Stroke, bass, beat_drums, comp
 from acestep_mcp.engines.draft.song import Song, Span
-from acestep_mcp.engines.draft.tags import accompanists, bass_instrument
+from acestep_mcp.engines.draft.style import accompanists, bass_instrument
 
 _BASS_LOW = 29  # F1: what small speakers still hint at
 _CRASH, _KICK = 49, 36

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from acestep_mcp.engines.draft.band import Seat, band
-from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.form import Part as FormPart
 from acestep_mcp.engines.draft.form import form, form_plan
 from acestep_mcp.engines.draft.frame import Frame, new_frame
 from acestep_mcp.engines.draft.levels import controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, Stretch
+from acestep_mcp.engines.draft.seeds import Dice
 from acestep_mcp.engines.draft.song import Song, outline
-from acestep_mcp.engines.draft.tags import Style, style
+from acestep_mcp.engines.draft.style import Style, style
 
 _DANCE = frozenset({"deep house", "techno", "trance", "edm", "dubstep", "drum and bass"})
 

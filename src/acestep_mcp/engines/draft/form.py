@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from acestep_mcp.requests import is_instrumental
+from acestep_mcp.api.requests import is_instrumental
 
 _MARK = re.compile(
     r"^\s*(?:\[(?P<square>[^\]]+)\]|\((?P<round>[^)]+)\)|(?P<plain>[A-Za-z -]{4,12}(?:\s*\d+)?)\s*:)\s*$"

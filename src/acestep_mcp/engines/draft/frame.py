@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.harmony import NAMES, SCALES, Key
-from acestep_mcp.engines.draft.tags import Style
+from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.style import Style
 
 METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes in a bar
 _SHORT_HOLD, _LONG_HOLD = 1.4, 3.4  # seconds the last chord rings

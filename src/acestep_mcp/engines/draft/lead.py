@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from acestep_mcp.engines.draft.instruments import PROGRAMS, RANGES, VOICE_RANGE
 from acestep_mcp.engines.draft.melody import Ground, Phrase, Tone, improvised, sing
 from acestep_mcp.engines.draft.song import Song, Span
+from acestep_mcp.engines.draft.style import soloist
 from acestep_mcp.engines.draft.syllables import syllables
-from acestep_mcp.engines.draft.tags import soloist
 
 _FORMS = ("ABAB", "AABA", "ABAC", "AAAB")
 _DENSITY = {

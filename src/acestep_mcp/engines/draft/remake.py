@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acestep_mcp.api.edits import inpaint_window, outpaint_lengths
+from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, is_instrumental
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import follow_curve, level, loudness, loudness_curve
 from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float
-from acestep_mcp.edits import inpaint_window, outpaint_lengths
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.form import Part, form, lead_up, sung_lines, window_form, with_words
 from acestep_mcp.engines.draft.frame import Frame, continued
 from acestep_mcp.engines.draft.mix import CEILING_DBFS, TARGET_LUFS, faded_out, silence
 from acestep_mcp.engines.draft.perform import played
-from acestep_mcp.engines.draft.plans import Former, former, plan_of
 from acestep_mcp.engines.draft.render import RATE, Renderer
 from acestep_mcp.engines.draft.score import VERSION, Score
-from acestep_mcp.engines.draft.tags import style
-from acestep_mcp.errors import FieldError, InvalidRequest
-from acestep_mcp.requests import AudioInpaint, AudioOutpaint, AudioToAudio, is_instrumental
+from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.source_plan import Former, former, plan_of
+from acestep_mcp.engines.draft.style import style
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from acestep_mcp.edits import Window
+    from acestep_mcp.api.edits import Window
 
 _FADE = 0.030
 _PRE_ROLL = 4.0  # seconds of music before a window, so that what rings into it rings

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from acestep_mcp.engines.draft.dice import Dice
 from acestep_mcp.engines.draft.form import Part as FormPart
 from acestep_mcp.engines.draft.frame import Frame
 from acestep_mcp.engines.draft.harmony import Chord, chord
-from acestep_mcp.engines.draft.tags import Style
+from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.style import Style
 
 _SAME_AS = {"intro": "verse", "outro": "chorus", "solo": "verse", "drop": "chorus", "build": "verse", "break": "bridge"}
 

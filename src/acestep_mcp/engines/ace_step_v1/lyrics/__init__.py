@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acestep_mcp.engines.ace_step_v1.lyrics import language
+from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
 from acestep_mcp.engines.ace_step_v1.lyrics.late import package
-from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.engines.model import language
 
 START = 261
 LINE_END = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from acestep_mcp.errors import ConfigurationError
+from acestep_mcp.api.errors import ConfigurationError
 
 
 def package(name: str) -> Any:

@@ -1,0 +1,138 @@
+"""What an edit means on the source's own clock: windows, lengths and limits, the same for every host and engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.api.requests import LONGEST, AudioInpaint, AudioOutpaint, AudioToAudio, Request
+
+LONGEST_REMIX = float(LONGEST)
+LONGEST_SOURCE = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch to make anew, in seconds of the source; 0 <= start < end <= its length."""
+
+    start: float
+    end: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Seconds of new music before and after the source; at least one is above 0."""
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a request does to its source: `span` for the record, in seconds of the source, and what had to be noted."""
+
+    span: dict[str, float | str]
+    notes: tuple[str, ...] = ()
+
+
+def edit_of(request: Request, seconds: float) -> Edit:
+    """All that can be known before the work. Raises InvalidRequest when the request cannot edit a song of `seconds`."""
+    check_source(request, seconds)
+    match request:
+        case AudioInpaint():
+            window = inpaint_window(request, seconds)
+            return Edit({"start": window.start, "end": window.end, "variance": request.variance}, window.notes)
+        case AudioOutpaint():
+            lengths = outpaint_lengths(request, seconds)
+            return Edit({"before": lengths.before, "after": lengths.after})
+        case AudioToAudio():
+            return Edit({"edit_mode": request.edit_mode})
+    return Edit({})
+
+
+def longest_source(request: Request) -> float:
+    """Seconds of a source that the request's endpoint takes at most."""
+    return LONGEST_REMIX if isinstance(request, AudioToAudio) else LONGEST_SOURCE
+
+
+def check_source(request: Request, seconds: float) -> None:
+    """Raises InvalidRequest for a source that is empty or longer than the request's endpoint takes."""
+    most = longest_source(request)
+    if seconds <= 0:
+        raise InvalidRequest.of(FieldError("audio_url", "the song is empty; give one that has sound", "audio_empty"))
+    if seconds > most:
+        message = f"the song is {_s(seconds)} long and at most {_s(most)} can be edited here; give a shorter one"
+        raise InvalidRequest.of(FieldError("audio_url", message, "audio_duration_too_long"))
+
+
+def inpaint_window(request: AudioInpaint, seconds: float) -> Window:
+    """Where the window lies in a song of `seconds`; an edge outside the song is moved to its edge, and noted.
+
+    Raises InvalidRequest when it begins at or past the song's end, or nothing of it is left.
+    """
+    start = _position(request.start_time, request.start_time_relative_to, seconds)
+    end = _position(request.end_time, request.end_time_relative_to, seconds)
+    if start >= seconds:
+        message = (
+            f"{_given(request.start_time, request.start_time_relative_to)} is at or past the end of the song, "
+            f"which is {_s(seconds)} long; choose an earlier start_time"
+        )
+        raise InvalidRequest.of(FieldError("start_time", message, value=request.start_time))
+    clamped = Window(max(0.0, start), min(end, seconds), tuple(_clamp_notes(request, start, end, seconds)))
+    if clamped.end <= clamped.start:
+        raise InvalidRequest.of(_empty(request, start, end, seconds))
+    return clamped
+
+
+def outpaint_lengths(request: AudioOutpaint, seconds: float) -> Lengths:
+    """Raises InvalidRequest when both lengths are 0."""
+    before, after = request.extend_before_duration, request.extend_after_duration
+    if before <= 0 and after <= 0:
+        raise InvalidRequest.of(
+            *(
+                FieldError(name, f"is 0, so nothing would be added to the song of {_s(seconds)}; give seconds", value=0)
+                for name in ("extend_before_duration", "extend_after_duration")
+            )
+        )
+    return Lengths(before, after)
+
+
+def minimum_guidance(request: Request) -> tuple[float, tuple[str, ...]]:
+    """The floor of guidance under decay, never above `guidance_scale`, and a note where it had to be lowered."""
+    floor, scale = request.minimum_guidance_scale, request.guidance_scale
+    if request.guidance_interval_decay <= 0 or floor <= scale:
+        return floor, ()
+    return scale, (f"minimum_guidance_scale {floor:g} was lowered to guidance_scale {scale:g}.",)
+
+
+def _position(value: float, origin: str, seconds: float) -> float:
+    return seconds - value if origin == "end" else value
+
+
+def _clamp_notes(request: AudioInpaint, start: float, end: float, seconds: float) -> list[str]:
+    notes = []
+    if start < 0:
+        given = _given(request.start_time, request.start_time_relative_to)
+        notes.append(f"start_time: {given} is before the song of {_s(seconds)}; the window begins at 0 s.")
+    if end > seconds:
+        given = _given(request.end_time, request.end_time_relative_to)
+        notes.append(f"end_time: {given} is past the end; the window ends with the song at {_s(seconds)}.")
+    return notes
+
+
+def _empty(request: AudioInpaint, start: float, end: float, seconds: float) -> FieldError:
+    message = (
+        f"{_given(request.end_time, request.end_time_relative_to)} is at {_s(end)}, not after the start at {_s(start)} "
+        f"(start_time {_given(request.start_time, request.start_time_relative_to)}), so the window is empty; "
+        f"choose times between 0 and {_s(seconds)}, the length of the song"
+    )
+    return FieldError("end_time", message, value=request.end_time)
+
+
+def _given(value: float, origin: str) -> str:
+    return f"{value:g} s from the end" if origin == "end" else f"{value:g} s"
+
+
+def _s(seconds: float) -> str:
+    return f"{round(seconds, 2):g} s"

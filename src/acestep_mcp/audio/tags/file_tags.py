@@ -1,0 +1,157 @@
+"""Title, tags, lyrics, seed and comment in the file's own tags, where players look for them.
+
+| field    | ID3v2.4 (MP3, and WAV's `id3 ` chunk) | LIST INFO (WAV) | Vorbis comment (FLAC, Ogg) |
+|----------|---------------------------------------|-----------------|----------------------------|
+| title    | TIT2                                  | INAM            | TITLE                      |
+| tags     | TCON                                  | IGNR            | GENRE                      |
+| lyrics   | USLT                                  |                 | LYRICS                     |
+| comment  | COMM                                  | ICMT            | COMMENT                    |
+| software | TSSE                                  | ISFT            | ENCODER                    |
+| seed     | TXXX SEED                             |                 | SEED                       |
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from acestep_mcp.api.errors import InvalidRequest, StorageError
+from acestep_mcp.audio.tags import flac, id3, ogg, riff
+from acestep_mcp.files import publish, temporary
+
+Format = Literal["wav", "flac", "mp3", "ogg"]
+
+_LONGEST_FIELD = 1024 * 1024
+_NOT_ALLOWED = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class FileTags:
+    """What a song's file says of itself; empty where it says nothing. A field longer than 1 Mi characters is cut."""
+
+    title: str = ""
+    tags: str = ""
+    lyrics: str = ""
+    seed: int | None = None
+    comment: str = ""
+    software: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """The fields that say something, as the formats can hold them: no NUL, no half of a surrogate pair."""
+        texts = {
+            "title": self.title,
+            "tags": self.tags,
+            "lyrics": self.lyrics,
+            "comment": self.comment,
+            "software": self.software,
+            "seed": "" if self.seed is None else str(self.seed),
+        }
+        return {key: _NOT_ALLOWED.sub("", text)[:_LONGEST_FIELD] for key, text in texts.items() if text}
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str]) -> FileTags:
+        seed = fields.get("seed", "")
+        number = int(seed) if re.fullmatch(r"[0-9]{1,20}", seed) else None
+        return cls(
+            title=fields.get("title", ""),
+            tags=fields.get("tags", ""),
+            lyrics=fields.get("lyrics", ""),
+            seed=number,
+            comment=fields.get("comment", ""),
+            software=fields.get("software", ""),
+        )
+
+
+def read_tags(path: Path) -> FileTags:
+    """The file's tags, by its content and not its name; empty for none, broken ones and other formats.
+
+    Raises StorageError when the file cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            return FileTags.of(_decode(file))
+    except (InvalidRequest, ValueError, IndexError, struct.error):
+        return FileTags()
+    except OSError as exc:
+        raise StorageError(f"Cannot read {path.name}: {exc.strerror or exc}. Check that it exists.") from exc
+
+
+def write_tags(path: Path, format: Format, tags: FileTags) -> None:  # noqa: A002
+    """Replace the file's tags, atomically; its samples and other programs' fields stay.
+
+    Raises InvalidRequest when the file is not of that format, StorageError when it cannot be written.
+    """
+    with temporary(path) as temp:
+        with path.open("rb") as source, temp.open("wb") as target:
+            retag(source, target, format, tags)
+        publish(temp, path)
+
+
+def retag(source: BinaryIO, target: BinaryIO, form: Format, tags: FileTags, *, fresh: bool = False) -> None:
+    """Copy a song of that format into `target` with these tags.
+
+    `fresh` says that our encoder has just written the source: an Ogg stream's random number is then replaced by one
+    made from the tags, so that equal songs are equal files. Raises InvalidRequest for a broken or foreign source.
+    """
+    fields = tags.fields()
+    match form:
+        case "wav":
+            riff.retag(source, target, fields)
+        case "flac":
+            flac.retag(source, target, fields)
+        case "ogg":
+            serial = zlib.crc32(repr(fields).encode()) if fresh else None
+            ogg.retag(source, target, fields, serial=serial)
+        case "mp3":
+            _retag_mp3(source, target, fields)
+
+
+def _retag_mp3(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None:
+    """One ID3v2 tag instead of what was there; an ID3v1 tag at the end goes, its artist, album and year move."""
+    first, start = _leading_tag(source)
+    kept = id3.foreign(first)
+    old = id3.old_frames(_tail(source))
+    names = {b"TIT2", *(frame.name for frame in kept)}
+    target.write(id3.encode(fields, [*kept, *(frame for frame in old if frame.name not in names)]))
+    source.seek(start)
+    shutil.copyfileobj(source, target)
+    if old:
+        target.truncate(target.tell() - id3.OLD_LENGTH)
+
+
+def _tail(file: BinaryIO) -> bytes:
+    file.seek(max(0, file.seek(0, 2) - id3.OLD_LENGTH))
+    return file.read()
+
+
+def _leading_tag(file: BinaryIO) -> tuple[bytes, int]:
+    """The first ID3v2 tag of a file, and where its audio begins (some files have several tags)."""
+    first, position = b"", 0
+    while True:
+        file.seek(position)
+        length = id3.tag_length(file.read(id3.HEADER))
+        if not length:
+            return first, position
+        if not first:
+            file.seek(position)
+            first = file.read(min(length, id3.LARGEST))
+        position += length
+
+
+def _decode(file: BinaryIO) -> dict[str, str]:
+    magic = file.read(4)
+    if magic == b"RIFF":
+        return riff.decode(file)
+    if magic == b"OggS":
+        return ogg.decode(file)
+    tag, start = _leading_tag(file)
+    file.seek(start)
+    if file.read(4) == b"fLaC":
+        return flac.decode(file)
+    return id3.decode(tag) or id3.decode(id3.encode({}, id3.old_frames(_tail(file))))

@@ -1,0 +1,71 @@
+"""How programs are switched to an engine server: the lines to copy."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+def lines(
+    address: str,
+    authority: Path | None,
+    *,
+    has_key: bool,
+    engine: str = "draft",
+    remark: str = "a sketch, not ACE-Step",
+) -> list[str]:
+    """What people need to know when the server at `address` has started. The key itself is never in it."""
+    told = [f"The {engine} engine is served at {address} ({remark}). Ctrl-C ends it; its jobs are kept."]
+    if has_key:
+        told += ["Callers need its key: ACESTEP_ENGINE_KEY for acestep-mcp, FAL_KEY or credentials for fal's clients."]
+        told += _open_letter(address)
+    else:
+        told += ["It needs no key. fal's Python client insists on having one: any will do."]
+    trust = [_set("SSL_CERT_FILE", str(authority))] if authority else []
+    return [
+        *told,
+        *_block("acestep-mcp:", [_set("ACESTEP_ENGINE_URL", address), *trust]),
+        *_block("fal's Python client:", _python(address, trust)),
+        *_block("fal's JavaScript client:", _javascript(address, authority)),
+    ]
+
+
+def _open_letter(address: str) -> list[str]:
+    from acestep_mcp.net.loopback import is_loopback
+
+    parts = urlsplit(address)
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return []
+    words = "Over plain http the key and the songs can be read on the way: start the engine with --tls-dir"
+    return [f"{words}, or, where the network is yours, set ACESTEP_INSECURE=1 for acestep-mcp."]
+
+
+def _block(title: str, body: list[str]) -> list[str]:
+    return ["", title, *(f"  {line}" for line in body)]
+
+
+def _python(address: str, trust: list[str]) -> list[str]:
+    """The client speaks nothing but TLS to hosts from its environment; in the program plain http can be said."""
+    scheme, _, place = address.partition("://")
+    if scheme == "https":
+        hosts = [_set("FAL_QUEUE_RUN_HOST", place), _set("FAL_RUN_HOST", f"{place}/run"), *trust]
+        return [*hosts, "and in the program, for uploads:", *_uploads(address)]
+    formats = f'fal.QUEUE_URL_FORMAT, fal.RUN_URL_FORMAT = "{address}/", "{address}/run/"'
+    return [*_uploads(address), formats]
+
+
+def _uploads(address: str) -> list[str]:
+    return ["import fal_client.client as fal", f'fal.REST_URL = fal.CDN_URL = "{address}"']
+
+
+def _javascript(address: str, authority: Path | None) -> list[str]:
+    trust = [_set("NODE_EXTRA_CA_CERTS", str(authority))] if authority else []
+    return [*trust, f'fal.config({{ proxyUrl: {{ url: "{address}/api/fal/proxy", when: "always" }} }})']
+
+
+def _set(name: str, value: str) -> str:
+    if sys.platform == "win32":
+        return f'$env:{name} = "{value}"'
+    return f"export {name}={shlex.quote(value)}"

@@ -1,0 +1,71 @@
+"""Copies of songs outside the music folder, and the list's rebuilding."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from acestep_mcp.api.errors import StorageError
+from acestep_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio.write import Format
+
+FORMATS = ("wav", "flac", "mp3", "ogg")
+
+
+def format_of(out: Path | None, form: str | None) -> str | None:
+    """The format asked for by name or by the file's ending. UsageError when they disagree or the ending is unknown.
+
+    Also refuses a file that exists: asked before anything is made or paid for.
+    """
+    if out is None or out.is_dir():
+        return form
+    if out.exists():
+        raise click.UsageError(f"{out} exists already. Choose another name; nothing was made.")
+    ending = out.suffix[1:].lower()
+    if ending not in FORMATS:
+        raise click.UsageError(f"{out.name} must end in one of {', '.join(f'.{known}' for known in FORMATS)}.")
+    if form and form != ending:
+        raise click.UsageError(f"--format {form} and a file ending in .{ending} disagree. Give one of them.")
+    return ending
+
+
+def place(kept: Path, out: Path, form: str | None) -> Path:
+    """Copy a kept song to `out` (a file, or a folder to put it into), whole or not at all; the absolute path of it."""
+    from acestep_mcp.files import cannot_keep, publish, temporary
+
+    target = (out / f"{kept.stem}.{form or kept.suffix[1:]}" if out.is_dir() else out).absolute()
+    if target.exists():
+        raise StorageError(f"{target} exists already and was left alone. The song itself is at {kept}.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise cannot_keep(target, exc) from exc
+    if kept.suffix.lower() != target.suffix.lower():
+        _convert(kept, target)
+        return target
+    with temporary(target) as part:
+        shutil.copyfile(kept, part)
+        publish(part, target)
+    return target
+
+
+def _convert(kept: Path, target: Path) -> None:
+    from acestep_mcp.audio.tags.file_tags import read_tags
+    from acestep_mcp.audio.write import convert_file
+
+    convert_file(kept, target, format=cast("Format", target.suffix[1:].lower()), tags=read_tags(kept))
+
+
+def rebuilt(settings: Settings) -> int:
+    """How many songs the list has after reading every sidecar again."""
+    from acestep_mcp.library.database import Database
+    from acestep_mcp.library.tracks import Tracks
+
+    with closing(Database(settings.database)) as database:
+        return Tracks(database, settings.music_dir).rebuild()

@@ -1,0 +1,105 @@
+"""Command-line options derived from the fields of a request: types, choices, bounds and words stand there once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+import click
+from pydantic.fields import FieldInfo
+
+from acestep_mcp.api.requests import Request, input_schema
+
+
+def _absolute(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
+    return file and file.absolute()  # not resolved: a pipe has no other name
+
+
+def host_options() -> list[click.Option]:
+    """What may have to be said of the host that songs are made at; each is a setting of the same name."""
+    return [
+        click.Option(
+            ["--key-file"],
+            type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+            callback=_absolute,
+            help="A file with the key of the host in use: the engine's where one is named, else fal's. "
+            "Goes before FAL_KEY and ACESTEP_ENGINE_KEY.",
+        ),
+        click.Option(
+            ["--insecure"],
+            is_flag=True,
+            default=None,
+            help="Let the key go over plain http to another machine: on a network that is yours.",
+        ),
+    ]
+
+
+def takes_host_options(command: click.Command) -> click.Command:
+    """Give a command those options; it passes them on to the settings as they are."""
+    command.params.extend(host_options())
+    return command
+
+
+def request_options(request: type[Request]) -> list[click.Option]:
+    """One option a field, required ones first, then the endpoint's own, then the shared ones."""
+    names = input_schema(request)["properties"]
+    return [_option(name, request.model_fields[name]) for name in names]
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Only what was said on the command line: an absent field keeps the API's default, or the host's."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _option(name: str, field: FieldInfo) -> click.Option:
+    flag = f"--{name.replace('_', '-')}"
+    kind = _plain(field.annotation)
+    return click.Option(
+        [f"{flag}/--no-{flag[2:]}" if kind is bool else flag, name],
+        type=_Words() if name.endswith("lyrics") else _click_type(kind, field),
+        required=field.is_required(),
+        help=_help(name, field),
+    )
+
+
+def _plain(annotation: Any) -> Any:
+    """The type itself where None is only the sign of absence."""
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(annotation) else annotation
+
+
+def _click_type(kind: Any, field: FieldInfo) -> Any:
+    if get_origin(kind) is Literal:
+        return click.Choice([str(choice) for choice in get_args(kind)])
+    bounds = {side: getattr(mark, side) for mark in field.metadata for side in ("ge", "le") if hasattr(mark, side)}
+    if kind is int:
+        return click.IntRange(bounds.get("ge"), bounds.get("le"))
+    if kind is float:
+        return click.FloatRange(bounds.get("ge"), bounds.get("le"))
+    return {str: click.STRING, bool: click.BOOL}[kind]
+
+
+def _help(name: str, field: FieldInfo) -> str:
+    words = field.description or ""
+    if name.endswith("lyrics"):
+        words += r" @FILE reads them from a file, @- from stdin; \n is a line's end."
+    if not field.is_required() and field.default not in (None, ""):
+        words += f" [default: {str(field.default).lower() if isinstance(field.default, bool) else field.default}]"
+    return words
+
+
+class _Words(click.ParamType[str]):
+    r"""Lyrics as typed (`\n` ends a line, for shells without multi-line words), from `@FILE`, or from `@-`."""
+
+    name = "text|@file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if not text.startswith("@"):
+            return text.replace("\\n", "\n")
+        try:
+            return sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as exc:
+            self.fail(f"{text[1:]} cannot be read as UTF-8 text: {exc}", param, ctx)

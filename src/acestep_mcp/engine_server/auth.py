@@ -1,0 +1,127 @@
+"""Who may come in: the Host header, the Origin, the key. Also takes the final slash off every path."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import time
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.wire import request_error
+
+TOKEN_LIFE = 3600
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+KEYS_PATH = "/.well-known/jwks.json"
+_PUBLIC_PATHS = frozenset({"/", "/health", "/openapi.json", KEYS_PATH})
+
+
+class Guard:
+    """Stands before every route.
+
+    A web page that a browser on this machine shows must not reach us: neither under a name that now points here
+    (DNS rebinding: 421), nor as a foreign origin (403).
+    """
+
+    def __init__(self, app: ASGIApp, options: QueueOptions) -> None:
+        self._app = app
+        self._key = options.key
+        self._any_host = "*" in options.allowed_hosts
+        self._own_authority = _authority(options.public_url or "")
+        own = _host_name(self._own_authority)
+        self._hosts = {*_LOOPBACK_NAMES, *(host.lower() for host in options.allowed_hosts), own} - {""}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+            if refusal := self._refusal(scope["method"], scope["path"], Headers(scope=scope)):
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
+        if not self._is_own_host(headers.get("host", "")):
+            return request_error(
+                421, "This server does not answer to that Host name. Use its address, or allow the name at its start."
+            )
+        public = method in {"GET", "HEAD"} and (path.startswith("/files/") or path in _PUBLIC_PATHS)
+        if not public and self._is_foreign(headers):
+            return request_error(403, "Requests from pages of another origin are refused.")
+        if public or path.startswith("/put/") or self._has_key(path, headers.get("authorization", "")):
+            return None
+        return _unauthorized(has_header="authorization" in headers)
+
+    def _is_own_host(self, host: str) -> bool:
+        name = _host_name(host)
+        # An address in digits cannot be made to point here by somebody else's name server.
+        return bool(name) and (self._any_host or name in self._hosts or _is_ip(name))
+
+    def _is_foreign(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is None:
+            return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+        return _authority(origin) not in {headers.get("host", "").lower(), self._own_authority} - {""}
+
+    def _has_key(self, path: str, authorization: str) -> bool:
+        if self._key is None:
+            return True
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() not in {"key", "bearer"}:
+            return False
+        given = given.strip()
+        return _same(given, self._key) or (path.startswith("/files/") and is_token(self._key, given))
+
+
+def new_token(key: str | None, expires: int) -> str:
+    """A token that lets its bearer upload until `expires` (seconds since the epoch), and nothing else."""
+    return f"{expires}.{_signature(key, expires)}"
+
+
+def is_token(key: str | None, token: str) -> bool:
+    """Whether `new_token` made it and it has not expired."""
+    expires, _, signature = token.partition(".")
+    if not (expires.isascii() and expires.isdigit() and len(expires) < 16):
+        return False
+    return _same(signature, _signature(key, int(expires))) and time.time() < int(expires)
+
+
+def _signature(key: str | None, expires: int) -> str:
+    return hmac.new(f"upload {key or ''}".encode(), str(expires).encode(), hashlib.sha256).hexdigest()
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _unauthorized(*, has_header: bool) -> Response:
+    if has_header:
+        return request_error(401, "This key is not the engine server's. Give the key it was started with.")
+    return request_error(401, "Authorization header is required: 'Key' and the key the server was started with.")
+
+
+def _authority(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, lower case, without port and brackets; empty when it is not a host at all."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

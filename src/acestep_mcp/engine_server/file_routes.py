@@ -1,0 +1,193 @@
+"""Files in and out: both official clients' ways to upload, and the download of whatever is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, Response
+
+from acestep_mcp.engine_server.auth import TOKEN_LIFE, new_token
+from acestep_mcp.engine_server.bodies import read_object, save, too_large
+from acestep_mcp.engine_server.file_store import Storage, content_type_of, join, suffix_of
+from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.wire import Json, base_of
+
+MAX_PARTS = 10_000
+
+
+class _File(FileResponse):
+    chunk_size = 1 << 20  # each chunk is a way to another thread and back
+
+
+@dataclass(slots=True)
+class Upload:
+    """An upload on its way to the file `name`. `secret` is in its address; `parts` are (etag, size) by number."""
+
+    name: str
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    parts: dict[int, tuple[str, int]] = field(default_factory=dict)
+    touched: float = field(default_factory=time.time)
+
+    def size_without(self, number: int) -> int:
+        """Bytes of all parts that have arrived but this one."""
+        return sum(size for part, (_, size) in self.parts.items() if part != number)
+
+
+class Uploads:
+    """One method for each address. Uploads that are not finished do not survive the process."""
+
+    def __init__(self, storage: Storage, options: QueueOptions) -> None:
+        self._storage = storage
+        self._options = options
+        self._open: dict[str, Upload] = {}
+
+    async def token(self, http: HttpRequest) -> Response:
+        """Python's client asks for a token first; a time without an offset would break its second upload."""
+        expires = int(time.time()) + TOKEN_LIFE
+        return Json(
+            {
+                "token": new_token(self._options.key, expires),
+                "token_type": "Bearer",
+                "base_url": self._base(http),
+                "expires_at": datetime.fromtimestamp(expires, UTC).isoformat(),
+            }
+        )
+
+    async def whole(self, http: HttpRequest) -> Response:
+        """Python's client: the bytes in one POST."""
+        upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
+        await self._receive_whole(http, upload)
+        return Json({"access_url": self._file_url(http, upload)})
+
+    async def begin_multipart(self, http: HttpRequest) -> Response:
+        """Python's client, large files: the parts go to an address below the file's own."""
+        upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
+        return Json({"access_url": self._file_url(http, upload), "uploadId": upload.secret})
+
+    async def initiate(self, http: HttpRequest) -> Response:
+        """JavaScript's client, both sizes. The upload carries no key, so its address is the secret."""
+        wish = await read_object(http, self._options.max_body)
+        upload = self._new(str(wish.get("file_name", "")), str(wish.get("content_type", "")))
+        address = f"{self._base(http)}/put/{upload.secret}"
+        return Json({"upload_url": address, "file_url": self._file_url(http, upload)})
+
+    async def put(self, http: HttpRequest) -> Response:
+        upload = self._find(http)
+        await self._receive_whole(http, upload)
+        return Json({"file_url": self._file_url(http, upload)})
+
+    async def put_part(self, http: HttpRequest) -> Response:
+        """One part. One client wants its etag as a header, the other in the body."""
+        upload = self._find(http)
+        number = int(http.path_params["number"])
+        if not 1 <= number <= MAX_PARTS:
+            raise HTTPException(400, f"Part numbers go from 1 to {MAX_PARTS} (got {number}).")
+        arriving = self._storage.parts(upload.secret) / f"{number}-{secrets.token_hex(4)}"
+        with _whole_or_absent(arriving):
+            size = await save(http, arriving, self._options.max_upload - upload.size_without(number))
+            etag = f'"{await anyio.to_thread.run_sync(_digest, arriving)}"'
+            if size + upload.size_without(number) > self._options.max_upload:  # others have arrived meanwhile
+                too_large(self._options.max_upload)
+            arriving.replace(arriving.with_name(str(number)))
+        upload.parts[number] = (etag, size)
+        return Json({"partNumber": number, "etag": etag}, headers={"etag": etag})
+
+    async def complete(self, http: HttpRequest) -> Response:
+        """Join the parts by their numbers, in whatever order they are listed, and check each etag."""
+        upload = self._find(http)
+        body = await read_object(http, self._options.max_body)
+        numbers = sorted(_checked(part, upload) for part in _listed(body))
+        folder = self._storage.parts(upload.secret)
+        await anyio.to_thread.run_sync(self._assemble, [folder / str(number) for number in numbers], upload)
+        self._open.pop(upload.secret, None)
+        return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})
+
+    async def download(self, http: HttpRequest) -> Response:
+        """A kept file, whole or in ranges, for whoever knows its name."""
+        name = http.path_params["name"]
+        path = self._storage.find(name)
+        if path is None:
+            raise HTTPException(404, "There is no such file (any more).")
+        headers = {
+            "x-content-type-options": "nosniff",
+            "content-security-policy": "sandbox; default-src 'none'",
+            "cache-control": "private, max-age=3600, immutable",
+        }
+        return _File(path, headers=headers, media_type=content_type_of(name), stat_result=path.stat())
+
+    def forget(self, before: float) -> None:
+        """Drop uploads that nothing was sent to since this time."""
+        for upload in [upload for upload in self._open.values() if upload.touched < before]:
+            del self._open[upload.secret]
+
+    def _new(self, file_name: str, content_type: str) -> Upload:
+        upload = Upload(self._storage.new_name(suffix_of(file_name, content_type)))
+        self._open[upload.secret] = upload
+        return upload
+
+    def _find(self, http: HttpRequest) -> Upload:
+        upload = self._open.get(http.path_params["upload"])
+        if upload is None or http.path_params.get("name", upload.name) != upload.name:
+            raise HTTPException(404, "There is no such upload (any more). Begin it again.")
+        upload.touched = time.time()
+        return upload
+
+    async def _receive_whole(self, http: HttpRequest, upload: Upload) -> None:
+        path = self._storage.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
+        with _whole_or_absent(path):
+            await save(http, path, self._options.max_upload)
+            self._storage.keep(path, upload.name)
+
+    def _assemble(self, parts: list[Path], upload: Upload) -> None:
+        target = self._storage.parts(upload.secret) / "joined"
+        join(parts, target)
+        self._storage.keep(target, upload.name)
+        self._storage.clear_parts(upload.secret)
+
+    def _base(self, http: HttpRequest) -> str:
+        return base_of(http, self._options.public_url)
+
+    def _file_url(self, http: HttpRequest, upload: Upload) -> str:
+        return f"{self._base(http)}/files/{upload.name}"
+
+
+@contextmanager
+def _whole_or_absent(path: Path) -> Iterator[None]:
+    """What a broken or refused upload leaves behind is removed."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _listed(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    parts = body.get("parts")
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
+        raise HTTPException(400, 'The parts are missing: send {"parts": [{"partNumber": 1, "etag": "..."}]}.')
+    return parts
+
+
+def _checked(part: Mapping[str, Any], upload: Upload) -> int:
+    number, etag = part.get("partNumber"), part.get("etag")
+    if not isinstance(number, int) or number not in upload.parts:
+        raise HTTPException(400, f"Part {number!r} has not arrived. Send it again, then complete.")
+    if etag != upload.parts[number][0]:
+        raise HTTPException(400, f"Part {number} is not the one that was announced. Send it again, then complete.")
+    return number
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,173 @@
+"""Files of the engine server: uploads, inputs of jobs, results. Plain and synchronous inside."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from acestep_mcp.api.errors import StorageError
+
+_NAME = re.compile(r"[0-9A-Za-z_-]{32}\.[a-z0-9]{1,8}")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+_TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+}
+
+
+class Storage:
+    """Three folders under one: `files` (served to whoever knows a name), `jobs` (one folder for each job that is not
+    done) and `parts` (uploads on their way). A file is in `files` whole or not at all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files, self._jobs, self._parts = (folder / name for name in ("files", "jobs", "parts"))
+        with storage_errors(folder):
+            for path in (self._files, self._jobs, self._parts):
+                path.mkdir(parents=True, exist_ok=True)
+
+    def find(self, name: str) -> Path | None:
+        """The kept file of this name, None when there is none (any string may be asked for)."""
+        path = self._files / name if _NAME.fullmatch(name) else None
+        return path if path and path.is_file() else None
+
+    def new_name(self, suffix: str) -> str:
+        """A name with 192 random bits; `suffix` is `.wav` and the like."""
+        return secrets.token_urlsafe(24) + (suffix if _SUFFIX.fullmatch(suffix) else ".bin")
+
+    def keep(self, path: Path, name: str) -> None:
+        """Move a finished file to `files` under a name from `new_name`, replacing an earlier one."""
+        with storage_errors(self._files):
+            path.replace(self._files / name)
+
+    def lend(self, name: str, target: Path) -> bool:
+        """Give a kept file a second name that outlives the first; False when there is no such file."""
+        path = self.find(name)
+        if not path:
+            return False
+        with storage_errors(target.parent):
+            try:
+                os.link(path, target)
+            except OSError:  # a file system without links
+                shutil.copyfile(path, target)
+        return True
+
+    def job(self, job_id: str) -> Path:
+        """The folder of a job, made when it is not there."""
+        return _made(self._jobs / job_id)
+
+    def parts(self, upload: str) -> Path:
+        """The folder of an upload, made when it is not there."""
+        return _made(self._parts / upload)
+
+    def clear(self, job_id: str) -> None:
+        """Remove a job's folder; its result is in `files` by now."""
+        shutil.rmtree(self._jobs / job_id, ignore_errors=True)
+
+    def clear_parts(self, upload: str) -> None:
+        shutil.rmtree(self._parts / upload, ignore_errors=True)
+
+    def forget(self, names: list[str]) -> None:
+        """Remove kept files, those that are there."""
+        for name in names:
+            if _NAME.fullmatch(name):
+                with suppress(OSError):  # somebody still reads it: it goes with the leftovers
+                    (self._files / name).unlink(missing_ok=True)
+
+    def sweep(self, before: float, *, files: set[str], jobs: set[str]) -> None:
+        """Remove what was last changed before this time and is not named: uploads, and leftovers of a killed server."""
+        for path in _older(self._files, before):
+            if path.name not in files:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+        for path in _older(self._jobs, before):
+            if path.name not in jobs:
+                shutil.rmtree(path, ignore_errors=True)
+        for path in _older(self._parts, before):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove everything, and the folder itself when nothing else is in it."""
+        for path in (self._files, self._jobs, self._parts):
+            shutil.rmtree(path, ignore_errors=True)
+        if self._folder.is_dir() and not any(self._folder.iterdir()):
+            self._folder.rmdir()
+
+
+def join(parts: list[Path], target: Path) -> None:
+    """Write the parts, in this order, into one file."""
+    with storage_errors(target.parent), target.open("wb") as out:
+        for part in parts:
+            with part.open("rb") as piece:
+                shutil.copyfileobj(piece, out, 2**20)
+
+
+def keep_secret(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all; folders are made, an earlier file replaced."""
+    with storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arriving = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
+        try:
+            with open(arriving, "xb", opener=_private) as file:  # Path.open knows no opener
+                file.write(content)
+            arriving.replace(path)
+        finally:
+            arriving.unlink(missing_ok=True)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
+def suffix_of(file_name: str, content_type: str = "") -> str:
+    """`.wav` and the like, from a file's name or else its type; harmless whatever a client sends."""
+    suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
+    if _SUFFIX.fullmatch(suffix):
+        return suffix
+    plain = content_type.split(";", maxsplit=1)[0].strip().lower()
+    return next((known for known, name in _TYPES.items() if name == plain.replace("audio/x-", "audio/")), ".bin")
+
+
+def content_type_of(name: str) -> str:
+    """Only sound is ever served as what it is: anything else could be a page that runs in our origin."""
+    return _TYPES.get(Path(name).suffix, "application/octet-stream")
+
+
+@contextmanager
+def storage_errors(folder: Path) -> Iterator[None]:
+    """What the system says of files leaves here as a StorageError, its cause kept."""
+    try:
+        yield
+    except OSError as exc:
+        raise StorageError(
+            f"The engine server could not write in {folder}: {exc.strerror or exc}. "
+            "Free some space there, or give it another data folder."
+        ) from exc
+
+
+def _made(path: Path) -> Path:
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _older(folder: Path, before: float) -> list[Path]:
+    """What is gone before it was looked at needs no removing: jobs and uploads end while this goes round."""
+    found = []
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    found.append(path)
+    return found

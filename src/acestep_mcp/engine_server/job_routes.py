@@ -1,0 +1,230 @@
+"""The queue's own addresses: submit, status, stream, result, cancel, and the direct run."""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
+
+from acestep_mcp.api.endpoints import BY_ID, Endpoint
+from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.api.requests import Request
+from acestep_mcp.engine_server import wire
+from acestep_mcp.engine_server.bodies import read_object
+from acestep_mcp.engine_server.file_store import Storage
+from acestep_mcp.engine_server.job_queue import Line
+from acestep_mcp.engine_server.jobs import APPS, Job, Terms
+from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.sources import MAX_ADDRESS, Sources
+from acestep_mcp.engine_server.webhooks import Webhooks
+
+logger = logging.getLogger(__name__)
+
+_STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+class Tickets:
+    """One method for each address; each gets the HTTP request and gives the reply."""
+
+    def __init__(
+        self, line: Line, sources: Sources, storage: Storage, webhooks: Webhooks | None, options: QueueOptions
+    ) -> None:
+        self._line = line
+        self._webhooks = webhooks
+        self._sources = sources
+        self._storage = storage
+        self._options = options
+
+    async def submit(self, http: HttpRequest) -> Response:
+        """Accept a request, or refuse it now: 422 comes at the submit here and not, as at fal, with the result."""
+        job = await self._accept(http, direct=False)
+        ticket = self._state(http, job, logs=False)
+        return wire.about(job, {**ticket, "logs": None, "metrics": {}})
+
+    async def status(self, http: HttpRequest) -> Response:
+        job = self._find(http)
+        if job is None:
+            return wire.not_found()
+        body = self._state(http, job, logs=wire.wants_logs(http))
+        return wire.about(job, body, wire.state_code(job))
+
+    async def stream(self, http: HttpRequest) -> Response:
+        job = self._find(http)
+        if job is None:
+            return wire.not_found()
+        return _events(job, self._states(http, job))
+
+    async def result(self, http: HttpRequest) -> Response:
+        job = self._find(http)
+        if job is None:
+            return wire.not_found()
+        return self._result(http, job)
+
+    async def cancel(self, http: HttpRequest) -> Response:
+        job = self._find(http)
+        if job is None:
+            return wire.not_found()
+        if self._line.cancel(job):
+            return wire.about(job, {"status": "CANCELLATION_REQUESTED"}, 202)
+        return wire.about(job, {"status": "ALREADY_COMPLETED"}, 400)
+
+    async def run(self, http: HttpRequest) -> Response:
+        """Answer with the result itself. A caller who hangs up cancels: nobody else can fetch it."""
+        job = await self._accept(http, direct=True)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._cancel_when_gone, http, job)
+            await job.end()
+            group.cancel_scope.cancel()
+        return self._result(http, job)
+
+    async def run_stream(self, http: HttpRequest) -> Response:
+        """The states while it runs, then the result, as events. A caller who hangs up cancels."""
+        job = await self._accept(http, direct=True)
+        return _events(job, self._direct_states(http, job))
+
+    async def _accept(self, http: HttpRequest, *, direct: bool) -> Job:
+        endpoint = _endpoint(http.path_params["endpoint"])
+        terms, longest = self._terms(http, direct=direct), _longest(http)
+        request = endpoint.request.parse_wire(await self._body(http))
+        if request.seed is None:
+            # Drawn now and kept, so that a run repeated after a restart makes the same song.
+            request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
+        job = Job(endpoint.id, request, terms)
+        try:
+            job.request = await self._taken(http, job)
+            self._line.add(job, longest=longest)
+            if self._webhooks and job.terms.webhook:
+                self._webhooks.watch(job)
+        except AceStepError:
+            self._storage.clear(job.id)
+            raise
+        return job
+
+    async def _body(self, http: HttpRequest) -> dict[str, Any]:
+        """One client can be told to submit by GET: the fields are then in the query, and a null is the word."""
+        if http.method == "GET":
+            given = http.query_params.items()
+            return {name: value for name, value in given if value != "null" and not name.startswith("fal_")}
+        return await read_object(http, self._options.max_body)
+
+    async def _taken(self, http: HttpRequest, job: Job) -> Request:
+        url = getattr(job.request, "audio_url", None)
+        if url is None:
+            return job.request
+        base = wire.base_of(http, self._options.public_url)
+        return job.request.model_copy(update={"audio_url": await self._sources.take(url, job.id, base)})
+
+    def _terms(self, http: HttpRequest, *, direct: bool) -> Terms:
+        low = "low" in {http.headers.get("x-fal-queue-priority"), http.query_params.get("priority")}
+        retry = http.headers.get("x-fal-no-retry", "").lower() not in {"1", "true", "yes"}
+        seconds = _number(http.headers.get("x-fal-request-timeout"), "X-Fal-Request-Timeout")
+        return Terms(
+            priority=int(low),
+            start_by=None if seconds is None else time.time() + seconds,
+            retry=retry,
+            direct=direct,
+            webhook=self._webhook(http),
+            base=wire.base_of(http, self._options.public_url),
+        )
+
+    def _webhook(self, http: HttpRequest) -> str | None:
+        url = http.query_params.get("fal_webhook")
+        if url is None:
+            return None
+        if self._webhooks is None:
+            raise HTTPException(400, "This server sends no webhooks. Leave fal_webhook out and poll the status.")
+        if not url.startswith(("http://", "https://")) or len(url) > MAX_ADDRESS:
+            raise HTTPException(400, f"fal_webhook must be an http(s) address of at most {MAX_ADDRESS} characters.")
+        return url
+
+    def _find(self, http: HttpRequest) -> Job | None:
+        """The job of this id; the long form of the address, with the submit's sub-path, is understood too."""
+        job = self._line.find(http.path_params["request_id"])
+        known = job is not None and http.path_params["app"] in {job.app, job.endpoint}
+        return job if known else None
+
+    def _state(self, http: HttpRequest, job: Job, *, logs: bool, since: int = 0) -> dict[str, Any]:
+        base = wire.base_of(http, self._options.public_url)
+        return wire.state_of(job, base, self._line.position(job), job.lines[since:] if logs else None)
+
+    def _result(self, http: HttpRequest, job: Job) -> Response:
+        if job.answer is None:
+            return wire.about(job, {"detail": "Request is still in progress"}, 400)
+        return wire.replay(job, job.answer, wire.base_of(http, self._options.public_url))
+
+    async def _states(self, http: HttpRequest, job: Job) -> AsyncIterator[str]:
+        """An event for each change until the end; log lines only once, since one client adds them up itself."""
+        logs, seen = wire.wants_logs(http), 0
+        last: dict[str, Any] = {}
+        while True:
+            changed = job.changed
+            state = self._state(http, job, logs=logs, since=seen)
+            seen = len(job.lines)
+            if state != last:
+                yield f"data: {wire.dumps(state)}\n\n"
+                last = state | ({"logs": []} if state.get("logs") else {})
+            if job.ended:
+                return
+            while not await _within(self._options.ping, changed):
+                yield ": ping\n\n"
+
+    async def _direct_states(self, http: HttpRequest, job: Job) -> AsyncIterator[str]:
+        try:
+            async for event in self._states(http, job):
+                if not job.ended:
+                    yield event
+            yield f"data: {bytes(self._result(http, job).body).decode()}\n\n"
+        finally:
+            self._line.cancel(job)
+
+    async def _cancel_when_gone(self, http: HttpRequest, job: Job) -> None:
+        while (await http.receive())["type"] != "http.disconnect":
+            pass
+        self._line.cancel(job)
+
+
+def _events(job: Job, events: AsyncIterator[str]) -> Response:
+    headers = {**_STREAM_HEADERS, **wire.job_header(job)}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+async def _within(seconds: float, event: anyio.Event) -> bool:
+    """Wait for the event; False when it has not come in time."""
+    with anyio.move_on_after(seconds):
+        await event.wait()
+    return event.is_set()
+
+
+def _endpoint(path: str) -> Endpoint:
+    endpoint = BY_ID.get(path)
+    if endpoint is None:
+        known = ", ".join(BY_ID)
+        hint = "" if any(path.startswith(app) for app in APPS) else f" Applications here: {', '.join(sorted(APPS))}."
+        raise HTTPException(404, f"There is no endpoint {path[:100]!r}.{hint} The endpoints are: {known}.")
+    return endpoint
+
+
+def _longest(http: HttpRequest) -> int | None:
+    number = _number(http.query_params.get("fal_max_queue_length"), "fal_max_queue_length")
+    return None if number is None else int(number)
+
+
+def _number(text: str | None, name: str) -> float | None:
+    """A number that was given; a promise that cannot be read cannot be kept, so nonsense is refused (400)."""
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise HTTPException(400, f"{name} must be a number, 0 or more (got {text[:40]!r}).")
+    return value

@@ -1,0 +1,141 @@
+"""Jobs on disk: one SQLite table, one short transaction per change."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from acestep_mcp.api.endpoints import BY_ID
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied, StorageError
+from acestep_mcp.engine_server.jobs import Answer, Job, State, Terms
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 1
+_COLUMNS = (
+    "id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told",
+    "ended_at", "answer", "logs",
+)  # fmt: skip
+
+
+class Records:
+    """The durable side of the line. Used from one thread; every call is well under a millisecond.
+
+    The file is held exclusively while open, so that no two servers run the same jobs; the system lets go of it when
+    the process ends in any way. Raises Occupied when another server holds it, StorageError when it cannot
+    be read or written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        with self._errors():
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1)
+            try:
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def save(self, job: Job) -> None:
+        """Write the job as it is now, whole."""
+        marks = ", ".join("?" * len(_COLUMNS))
+        with self._errors():
+            self._db.execute(f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))
+
+    def forget(self, job_id: str) -> None:
+        with self._errors():
+            self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
+
+    def all(self) -> list[Job]:
+        """Every job in the order it was submitted; one that this version cannot read is left out, and stays on disk."""
+        with self._errors():
+            rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM job ORDER BY sequence").fetchall()
+        return [job for row in rows if (job := _job(dict(zip(_COLUMNS, row, strict=True))))]
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _open(self) -> None:
+        # Exclusive locking also spares WAL its shared-memory file, which network folders cannot offer.
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # Survives the death of the process; a power cut may lose the last moments, never the file.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if found > _VERSION:
+            raise ConfigurationError(
+                f"The job database {self._path} was written by a newer version of acestep-mcp. "
+                "Update acestep-mcp, or give another data folder."
+            )
+        self._db.execute("BEGIN EXCLUSIVE")
+        self._db.execute(f"CREATE TABLE IF NOT EXISTS job ({', '.join(_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID")
+        self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as exc:
+            if "locked" in str(exc):
+                raise Occupied(
+                    f"Another engine server is using the job database {self._path}. "
+                    "Stop that one, or give this one another data folder."
+                ) from exc
+            raise self._broken(exc) from exc
+        except (sqlite3.Error, OSError) as exc:
+            raise self._broken(exc) from exc
+
+    def _broken(self, exc: Exception) -> StorageError:
+        return StorageError(
+            f"The job database {self._path or 'in memory'} cannot be used: {exc}. "
+            "Check the folder's free space and permissions."
+        )
+
+
+def _row(job: Job) -> tuple[Any, ...]:
+    return (
+        job.id,
+        job.endpoint,
+        json.dumps(job.request.wire()),
+        json.dumps(asdict(job.terms)),
+        job.created_at,
+        job.sequence,
+        job.state.value,
+        job.attempts,
+        int(job.cancelled),
+        int(job.told),
+        job.ended_at,
+        json.dumps(asdict(job.answer)) if job.answer else None,
+        json.dumps(job.lines) if job.ended else "[]",
+    )
+
+
+def _job(row: dict[str, Any]) -> Job | None:
+    try:
+        return Job(
+            endpoint=row["endpoint"],
+            request=BY_ID[row["endpoint"]].request.parse(json.loads(row["request"])),
+            terms=Terms(**json.loads(row["terms"])),
+            id=row["id"],
+            created_at=row["created_at"],
+            sequence=row["sequence"],
+            state=State(row["state"]),
+            attempts=row["attempts"],
+            cancelled=bool(row["cancelled"]),
+            told=bool(row["told"]),
+            ended_at=row["ended_at"],
+            answer=Answer(**json.loads(row["answer"])) if row["answer"] else None,
+            logs=json.loads(row["logs"]),
+        )
+    except (InvalidRequest, KeyError, ValueError, TypeError) as exc:
+        logger.warning("job %s cannot be read and is left alone: %s", row["id"], exc)
+        return None

@@ -1,0 +1,145 @@
+"""A job: one accepted request on its way to an answer."""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+import anyio
+
+from acestep_mcp.api.endpoints import BY_ID
+from acestep_mcp.api.requests import Request
+
+MAX_LOGS = 2000
+
+
+class State(StrEnum):
+    """The wire's three words. There is no failed and no cancelled: how a job ended is in its answer."""
+
+    QUEUED = "IN_QUEUE"
+    RUNNING = "IN_PROGRESS"
+    ENDED = "COMPLETED"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the result address replays: status, body and headers.
+
+    Addresses in `body` begin with `/` and get the reader's own base; `file` is the kept file they name. `error` and
+    `error_type` are the short form for the status reply; `seconds` is the time the engine took.
+    """
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+    file: str | None = None
+    error: str | None = None
+    error_type: str | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def refused(cls, status: int, detail: str, error_type: str, **headers: str) -> Answer:
+        """An answer in the wire's shape for request errors: a text, a type, and the type again as a header."""
+        body = {"detail": detail, "error_type": error_type}
+        return cls(status, body, {"X-Fal-Error-Type": error_type, **headers}, error=detail, error_type=error_type)
+
+
+CANCELLED = Answer.refused(499, "Request cancelled by the client.", "client_cancelled")
+LOST = Answer.refused(503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected")
+TOO_LATE = Answer.refused(
+    504,
+    "The request did not start within the time that X-Fal-Request-Timeout allows. Submit it again with a longer one.",
+    "request_timeout",
+    **{"X-Fal-Request-Timeout-Type": "user"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a job is to be run.
+
+    Lower `priority` goes first. After `start_by` (seconds since the epoch) it is not started any more. Without
+    `retry` a run that the server did not survive is not repeated; a `direct` job has a caller waiting on its
+    connection and ends with it. `webhook` is told of the end, with addresses that begin with `base`.
+    """
+
+    priority: int = 0
+    start_by: float | None = None
+    retry: bool = True
+    direct: bool = False
+    webhook: str | None = None
+    base: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Changed only on the event loop's thread, and only by the line that holds it.
+
+    `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` are
+    the lines while they may grow; once they are `packed` it is empty, and `lines` has them.
+    """
+
+    endpoint: str
+    request: Request
+    terms: Terms = Terms()
+    id: str = field(default_factory=lambda: str(uuid4()))
+    created_at: float = field(default_factory=time.time)
+    sequence: int = 0
+    state: State = State.QUEUED
+    attempts: int = 0
+    cancelled: bool = False
+    told: bool = False
+    ended_at: float | None = None
+    answer: Answer | None = None
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    packed: bytes | None = None
+    changed: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    @property
+    def app(self) -> str:
+        """The short id (owner and alias) that the job's own addresses are built from."""
+        return app_of(self.endpoint)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What the waiting line is sorted by."""
+        return (self.terms.priority, self.sequence)
+
+    @property
+    def ended(self) -> bool:
+        return self.state is State.ENDED
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The whole log so far."""
+        return self.logs if self.packed is None else json.loads(zlib.decompress(self.packed))
+
+    def pack(self) -> None:
+        """Make the log of an ended job small: it is seldom read again, and kept as long as the answer."""
+        if self.ended and self.packed is None:
+            self.packed = zlib.compress(json.dumps(self.logs).encode())
+            self.logs = []
+
+    async def end(self) -> None:
+        """Wait until it has ended."""
+        while not self.ended:
+            await self.changed.wait()
+
+    def notify(self) -> None:
+        """Wake everybody who watches this job."""
+        event, self.changed = self.changed, anyio.Event()
+        event.set()
+
+
+def app_of(endpoint: str) -> str:
+    """`fal-ai/ace-step/audio-inpaint` belongs to the app `fal-ai/ace-step`: sub-paths are for submitting only."""
+    return "/".join(endpoint.split("/")[:2])
+
+
+APPS = frozenset(app_of(endpoint) for endpoint in BY_ID)

@@ -1,0 +1,1 @@
+"""The engine server of this machine: how others find it, and how it is started when there is none."""

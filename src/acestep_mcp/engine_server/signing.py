@@ -1,0 +1,61 @@
+"""Signatures under webhooks, made the way fal makes them, so that its clients' checks accept ours."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.engine_server.file_store import keep_secret, storage_errors
+
+USER = "engine"
+"""Stands where fal names its customer: an engine server has one."""
+_KEY_BYTES = 32
+
+
+class Signer:
+    """An Ed25519 key that lies in a file only its owner may read, made when it is not there.
+
+    Raises ConfigurationError without the cryptography package or with an unreadable key, StorageError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        except ImportError as exc:
+            raise ConfigurationError(
+                "Webhooks are signed with the cryptography package, which is not installed. "
+                "Install it (pip install 'acestep-mcp[engine]'), or start the server without webhooks."
+            ) from exc
+        secret = _secret(path)
+        if len(secret) != _KEY_BYTES:
+            raise ConfigurationError(f"{path} is not a webhook key. Remove it; a new one is then made.")
+        self._key = Ed25519PrivateKey.from_private_bytes(secret)
+
+    def headers(self, request_id: str, body: bytes) -> dict[str, str]:
+        """The four headers of a delivery made now: request, user and time, each on a line, then the body's digest."""
+        now = str(int(time.time()))
+        message = "\n".join((request_id, USER, now, hashlib.sha256(body).hexdigest()))
+        return {
+            "X-Fal-Webhook-Request-Id": request_id,
+            "X-Fal-Webhook-User-Id": USER,
+            "X-Fal-Webhook-Timestamp": now,
+            "X-Fal-Webhook-Signature": self._key.sign(message.encode()).hex(),
+        }
+
+    def key_set(self) -> dict[str, Any]:
+        """The public key as receivers fetch it (JWKS)."""
+        public = base64.urlsafe_b64encode(self._key.public_key().public_bytes_raw()).rstrip(b"=").decode()
+        return {"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "x": public}]}
+
+
+def _secret(path: Path) -> bytes:
+    """The key in the file, which is there whole or not at all."""
+    with storage_errors(path.parent):
+        if not path.exists():
+            keep_secret(path, os.urandom(_KEY_BYTES))
+        return path.read_bytes()

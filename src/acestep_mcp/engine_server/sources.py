@@ -1,0 +1,96 @@
+"""From `audio_url` to a decoded song: taken at the submit where that is quick, read when the job runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import anyio
+import anyio.to_thread
+
+from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest
+from acestep_mcp.audio.read import read
+from acestep_mcp.audio.tags.file_tags import read_tags
+from acestep_mcp.engine_server.file_store import Storage, storage_errors
+from acestep_mcp.engine_server.options import Fetch
+from acestep_mcp.engines import Source
+
+TAKEN = "job:source"
+"""Stands in a job's request for an address whose bytes lie in the job's folder already."""
+FETCH_SECONDS = 300
+MAX_ADDRESS = 8192
+
+
+class Sources:
+    """Files that requests bring along. `fetch` None: http(s) addresses of other servers are refused."""
+
+    def __init__(self, storage: Storage, fetch: Fetch | None) -> None:
+        self._storage = storage
+        self._fetch = fetch
+
+    async def take(self, url: str, job_id: str, base: str) -> str:
+        """Check an address and keep its bytes for the job if that needs no download; returns what to remember.
+
+        `base` is this server's own address. Raises InvalidRequest for an address that cannot be used, StorageError.
+        """
+        scheme = url[:8].partition(":")[0].lower()
+        if scheme == "data":
+            await anyio.to_thread.run_sync(self._take_data, url, job_id)
+            return TAKEN
+        if url.startswith(f"{base}/files/"):
+            return await anyio.to_thread.run_sync(self._take_own, url, job_id, base)
+        if scheme not in {"http", "https"} or len(url) > MAX_ADDRESS:
+            raise _refused(url, "must be an http(s) or data: address")
+        if self._fetch is None:
+            raise _refused(url, "this server downloads nothing; upload the file to it first or send a data: address")
+        return url
+
+    async def load(self, url: str, job_id: str, *, longest: float) -> Source:
+        """The decoded song, of at most `longest` seconds. Raises InvalidRequest when it cannot be had or is no sound."""
+        path = self._storage.job(job_id) / "source"
+        if url != TAKEN:
+            await self._download(url, path)
+        # Reading stops nothing and leaves nothing behind, so a cancelled job need not wait for it.
+        return await anyio.to_thread.run_sync(partial(_decoded, path, longest), abandon_on_cancel=True)
+
+    async def _download(self, url: str, path: Path) -> None:
+        assert self._fetch is not None
+        try:
+            with anyio.fail_after(FETCH_SECONDS):
+                await self._fetch(url, path)
+        except TimeoutError as exc:
+            raise _refused(url, f"could not be downloaded within {FETCH_SECONDS} s") from exc
+        except AceStepError as exc:
+            raise _refused(url, f"could not be downloaded: {exc.message}") from exc
+
+    def _take_data(self, url: str, job_id: str) -> None:
+        head, _, data = url.partition(",")
+        try:
+            content = base64.b64decode(data, validate=True) if _is_base64(head) else unquote_to_bytes(data)
+        except (binascii.Error, ValueError) as exc:
+            raise _refused(url, f"is not a readable data: address: {exc}") from exc
+        path = self._storage.job(job_id) / "source"
+        with storage_errors(path.parent):
+            path.write_bytes(content)
+
+    def _take_own(self, url: str, job_id: str, base: str) -> str:
+        name = url.removeprefix(f"{base}/files/").partition("?")[0].rstrip("/")
+        if not self._storage.lend(name, self._storage.job(job_id) / "source"):
+            raise _refused(url, "this server has no such file (any more); upload it again")
+        return TAKEN
+
+
+def _decoded(path: Path, longest: float) -> Source:
+    return Source(read(path, max_seconds=longest), read_tags(path).comment)
+
+
+def _is_base64(head: str) -> bool:
+    return head.rstrip().lower().endswith(";base64")
+
+
+def _refused(url: str, message: str) -> InvalidRequest:
+    shown = url if len(url) <= 100 else url[:97] + "..."
+    return InvalidRequest.of(FieldError("audio_url", message, "file_download_error", shown))

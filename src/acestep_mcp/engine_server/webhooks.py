@@ -1,0 +1,88 @@
+"""Word to an address that a submit named, when its job has ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import anyio
+
+from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.engine_server.job_queue import Line
+from acestep_mcp.engine_server.jobs import Job
+from acestep_mcp.engine_server.options import Post
+from acestep_mcp.engine_server.signing import Signer
+from acestep_mcp.engine_server.wire import dumps, replay
+
+logger = logging.getLogger(__name__)
+
+DELAYS: tuple[float, ...] = (1, 5, 15, 60, 300, 600, 1200, 1800, 3000)
+"""Seconds before each further attempt: ten attempts in about two hours."""
+ATTEMPT_SECONDS = 15
+
+
+class Webhooks:
+    """Delivers each job's end once; what is still to be told at a stop is told by the next server."""
+
+    def __init__(self, line: Line, post: Post, signer: Signer) -> None:
+        self._line = line
+        self._post = post
+        self.signer = signer
+        self._send, self._receive = anyio.create_memory_object_stream[Job](float("inf"))
+
+    def watch(self, job: Job) -> None:
+        """See to it that the job's end is told."""
+        self._send.send_nowait(job)
+
+    async def run(self) -> None:
+        """Work for ever."""
+        async with self._send, self._receive, anyio.create_task_group() as group:
+            async for job in self._receive:
+                group.start_soon(self._tell, job)
+
+    async def _tell(self, job: Job) -> None:
+        await job.end()
+        for delay in (0, *DELAYS):
+            await anyio.sleep(delay)
+            if await self._attempt(job):
+                break
+        else:
+            logger.warning("the webhook of job %s was given up after %d attempts", job.id, len(DELAYS) + 1)
+        self._line.mark_told(job)
+
+    async def _attempt(self, job: Job) -> bool:
+        """One delivery; True when there is to be no other. A redirect or a refused address will not get better."""
+        body = _body(job)
+        headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
+        try:
+            with anyio.fail_after(ATTEMPT_SECONDS):
+                status = await self._post(job.terms.webhook or "", body, headers)
+        except InvalidRequest as exc:
+            logger.warning("the webhook of job %s is not sent: %s", job.id, exc.message)
+            return True
+        except (AceStepError, TimeoutError) as exc:
+            logger.info("the webhook of job %s did not arrive: %s", job.id, exc)
+            return False
+        return 200 <= status < 400
+
+
+def restored(jobs: Iterable[Job]) -> list[Job]:
+    """Those whose end an earlier server owes word of."""
+    return [job for job in jobs if job.terms.webhook and not job.told]
+
+
+def _body(job: Job) -> bytes:
+    """The delivery as fal writes it."""
+    assert job.answer is not None
+    answer = job.answer
+    payload = bytes(replay(job, answer, job.terms.base).body).decode()
+    head = {"request_id": job.id, "gateway_request_id": job.id}
+    head |= (
+        {"status": "OK"}
+        if answer.status == 200
+        else {
+            "status": "ERROR",
+            "error": f"Invalid status code: {answer.status}",
+        }
+    )
+    return f'{dumps(head)[:-1]},"payload":{payload}}}'.encode()

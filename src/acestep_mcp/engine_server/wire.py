@@ -1,0 +1,139 @@
+"""How things are written on fal's wire: replies, states, errors, addresses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+
+from acestep_mcp.api.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest, QueueError
+from acestep_mcp.engine_server.jobs import Answer, Job, State
+
+MAX_SHOWN = 1000
+"""Characters of a rejected value that are sent back."""
+
+
+class Json(JSONResponse):
+    """JSON in plain ASCII: one official client's stream decoder splits longer characters."""
+
+    def render(self, content: Any) -> bytes:
+        return dumps(content).encode("ascii")
+
+
+def dumps(content: Any) -> str:
+    """Compact ASCII JSON on one line."""
+    return json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def about(job: Job, body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Json:
+    """A reply about a job: every one names it in a header."""
+    return Json(body, status, {**(headers or {}), **job_header(job)})
+
+
+def job_header(job: Job) -> dict[str, str]:
+    return {"x-fal-request-id": job.id}
+
+
+def request_error(status: int, detail: str, error_type: str | None = None, **headers: str) -> Json:
+    """The wire's shape for everything that is not about a field."""
+    body = {"detail": detail} | ({"error_type": error_type} if error_type else {})
+    return Json(body, status, ({"X-Fal-Error-Type": error_type} if error_type else {}) | headers)
+
+
+def not_found() -> Json:
+    """What fal says of a request it does not know."""
+    return Json({"status": "NOT_FOUND"}, 404)
+
+
+def addresses(job: Job, base: str) -> dict[str, str]:
+    """The job's id and its three addresses: always the short form, without the submit's sub-path."""
+    url = f"{base}/{job.app}/requests/{job.id}"
+    return {"request_id": job.id, "response_url": url, "status_url": f"{url}/status", "cancel_url": f"{url}/cancel"}
+
+
+def state_of(job: Job, base: str, position: int, logs: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    """The status body. Clients break on a missing `queue_position`, `logs` or `metrics`: each state has its keys."""
+    body: dict[str, Any] = {"status": job.state.value, **addresses(job, base)}
+    if job.state is State.QUEUED:
+        return body | {"queue_position": position}
+    body["logs"] = logs
+    if job.answer:
+        answer = job.answer
+        body["metrics"] = {} if answer.seconds is None else {"inference_time": answer.seconds}
+        body |= {"error": answer.error, "error_type": answer.error_type} if answer.error else {}
+    return body
+
+
+def state_code(job: Job) -> int:
+    """202 until it has ended: one official client looks at nothing else."""
+    return 200 if job.ended else 202
+
+
+def replay(job: Job, answer: Answer, base: str) -> Json:
+    """The answer as the result address gives it, its own addresses made absolute."""
+    body = dict(answer.body)
+    if "audio" in body:
+        body["audio"] = body["audio"] | {"url": base + body["audio"]["url"]}
+    return about(job, body, answer.status, answer.headers)
+
+
+def answer_to(error: AceStepError) -> Answer:
+    """An error of ours as an answer: 422 with its fields, or the status it carries, or 500."""
+    match error:
+        case InvalidRequest():
+            detail = detail_of(error)
+            return Answer(422, {"detail": detail}, error=error.message, error_type=detail[0]["type"])
+        case GenerationFailed():
+            return Answer.refused(500, error.message, error.error_type or "runner_server_error")
+        case QueueError():
+            return Answer.refused(error.status or 500, error.message, error.error_type or "internal_error")
+    return Answer.refused(500, error.message, "internal_error")
+
+
+def detail_of(error: InvalidRequest) -> list[dict[str, Any]]:
+    """The `detail` list as fal has it. A large or unwritable value is left out."""
+    fields = error.fields or (FieldError("", error.message),)
+    return [_entry(field, named=bool(error.fields)) for field in fields]
+
+
+def base_of(http: HttpRequest, public_url: str | None) -> str:
+    """The server's own address as this caller knows it (the Host header was checked before), without a final slash."""
+    return public_url.rstrip("/") if public_url else f"{http.url.scheme}://{http.headers['host']}"
+
+
+def wants_logs(http: HttpRequest) -> bool:
+    """Two clients say `logs=1`, one says `logs=true`."""
+    return http.query_params.get("logs", "").lower() in {"1", "true"}
+
+
+async def failed(_: HttpRequest, exc: Exception) -> Response:
+    """Any error that leaves a route, as a reply."""
+    match exc:
+        case HTTPException():
+            return Json({"detail": exc.detail}, exc.status_code, exc.headers)
+        case QueueError(status=int(status)) if not isinstance(exc, GenerationFailed):
+            return request_error(status, exc.message, exc.error_type)
+        case ClientDisconnect():
+            return request_error(499, "The caller went away before its request had arrived.", "client_disconnected")
+        case AceStepError():
+            answer = answer_to(exc)
+            return Json(answer.body, answer.status, answer.headers)
+    return request_error(500, "The engine server made a mistake; its log has the details.", "internal_error")
+
+
+def _entry(field: FieldError, *, named: bool) -> dict[str, Any]:
+    entry = field.detail() | {"url": f"https://docs.fal.ai/errors/#{field.type}"}
+    if not named:
+        entry["loc"] = ["body"]
+    try:
+        shown = len(dumps(entry["input"])) <= MAX_SHOWN
+    except ValueError:  # an infinite number
+        shown = False
+    if not shown or field.value is None:
+        del entry["input"]
+    return entry

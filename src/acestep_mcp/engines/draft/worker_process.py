@@ -1,0 +1,229 @@
+"""The worker process seen from outside: start it, feed it, listen to it, and end it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+from acestep_mcp.api.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest
+from acestep_mcp.audio import Sound
+from acestep_mcp.engines import Audio, Section, Source, Step
+
+if TYPE_CHECKING:
+    from acestep_mcp.api.requests import Request
+    from acestep_mcp.engines.draft.render import Renderer
+
+# -P: a module in the folder we happen to be started in must not shadow one of ours.
+_COMMAND = ("-P", "-m", "acestep_mcp.engines.draft.worker_main")
+_HEARTBEAT = 0.2
+# Seconds after which a kept worker is not relied on: it ends by itself after IDLE_SECONDS, perhaps just now.
+_STILL_THERE = 20.0
+_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+_BLOCK = 1 << 20
+
+
+class Workers:
+    """Starts worker processes. With `keep`, one that has finished its song waits for the next: loading costs most.
+
+    A kept worker ends by itself after half a minute without work, with `close`, or with our own process.
+    """
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._keep = keep
+        self._idle: list[tuple[float, Worker]] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> Worker:
+        with self._lock:
+            while self._idle:
+                since, worker = self._idle.pop()
+                if worker.is_alive() and time.monotonic() - since < _STILL_THERE:
+                    return worker
+                worker.end()
+        return Worker()
+
+    def give_back(self, worker: Worker) -> None:
+        """A worker that has said all it had to say of its song."""
+        with self._lock:
+            if self._keep and not self._idle and worker.is_alive():
+                self._idle.append((time.monotonic(), worker))
+                return
+        worker.end()
+
+    def rest(self) -> None:
+        """End the kept worker."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop()[1].end()
+
+    def close(self) -> None:
+        with self._lock:
+            self._keep = False
+        self.rest()
+
+
+def events(workers: Workers, request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
+    """What the worker says, as it says it; its last step again whenever it is silent for 0.2 s."""
+    event: Step | Audio | AceStepError = Step("starting", 0, 1)
+    worker = workers.take()
+    try:
+        worker.ask(_job(request, source, renderer), source)
+        while isinstance(event, Step):
+            yield event
+            message = worker.hear(_HEARTBEAT)
+            if message is worker.GONE and worker.songs > 1 and event.stage == "starting":
+                worker.end()  # it ended while it waited, and was not seen to
+                worker = Worker()
+                worker.ask(_job(request, source, renderer), source)
+                continue
+            if message is worker.GONE:
+                reason = f"The draft engine's worker stopped before the song was done: {worker.last_words()}"
+                raise GenerationFailed(reason)
+            event = _event(message) if message else event
+    finally:
+        if isinstance(event, Step):  # it is wanted no more, or is gone
+            worker.end()
+        else:
+            workers.give_back(worker)
+    if isinstance(event, AceStepError):
+        raise event
+    yield event
+
+
+class Worker:
+    """One process, its two pipes, and its log."""
+
+    GONE: ClassVar[dict[str, Any]] = {}
+    """Heard last: the process has ended."""
+
+    def __init__(self) -> None:
+        self.songs = 0
+        # One thread for linear algebra: the same sums in the same order, and one core left to the server.
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        self._process = subprocess.Popen(
+            [sys.executable, *_COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+            creationflags=_NO_WINDOW,
+        )
+        self._heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._feeder: threading.Thread | None = None
+        self._listener.start()
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None and self._heard.empty()
+
+    def ask(self, job: bytes, source: Source | None) -> None:
+        """Send a job; in a thread, since a large source fills the pipe before the worker has loaded."""
+        assert self._process.stdin is not None
+        self.songs += 1
+        self._feeder = threading.Thread(target=_feed, args=(self._process.stdin, job, source), daemon=True)
+        self._feeder.start()
+
+    def hear(self, seconds: float) -> dict[str, Any] | None:
+        """The next message, GONE at the end, or None when nothing was said for so long."""
+        try:
+            return self._heard.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def last_words(self) -> str:
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        return lines[-1] if lines else "it gave no reason; try again"
+
+    def end(self) -> None:
+        """Kill it, whatever it does; nothing of it is left."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.kill()
+        self._process.wait()
+        for thread in (self._listener, self._feeder):
+            if thread is not None:
+                thread.join()
+        with contextlib.suppress(OSError):  # what was not yet written has no reader any more
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._log.close()
+
+    def _listen(self) -> None:
+        """Put each message in the queue, samples included, and GONE at the end of the stream."""
+        answers = self._process.stdout
+        assert answers is not None
+        for line in answers:
+            if not line.endswith(b"\n"):
+                break
+            message = json.loads(line)
+            if "song" in message:
+                size = 4 * message["song"]["frames"] * message["song"]["channels"]
+                message["samples"] = answers.read(size)
+                if len(message["samples"]) < size:
+                    break
+            self._heard.put(message)
+        self._heard.put(self.GONE)
+
+
+def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
+    shape = None
+    if source is not None:
+        sound = source.sound
+        shape = {
+            "frames": len(sound.pcm),
+            "channels": sound.channels,
+            "sample_rate": sound.sample_rate,
+            "bits": sound.bits,
+            "comment": source.comment,
+        }
+    job = {"endpoint": type(request).__name__, "request": request.wire(), "renderer": renderer, "source": shape}
+    return json.dumps(job).encode("ascii") + b"\n"
+
+
+def _feed(commands: IO[bytes], job: bytes, source: Source | None) -> None:
+    """Write the job and the source, and leave the pipe open; a worker that is gone is noticed by the listener."""
+    with contextlib.suppress(OSError, ValueError):
+        commands.write(job)
+        if source is not None:
+            import numpy as np
+
+            pcm = np.ascontiguousarray(source.sound.pcm, dtype="<i4").data.cast("B")
+            for start in range(0, len(pcm), _BLOCK):
+                commands.write(pcm[start : start + _BLOCK])
+        commands.flush()
+
+
+def _event(message: dict[str, Any]) -> Step | Audio | AceStepError:
+    match message:
+        case {"step": [stage, number, total]}:
+            return Step(stage, number, total)
+        case {"song": song, "samples": samples}:
+            return _audio(song, samples)
+        case {"invalid": invalid}:
+            return InvalidRequest(invalid["message"], tuple(FieldError(**field) for field in invalid["fields"]))
+    return GenerationFailed(message["failed"])
+
+
+def _audio(song: dict[str, Any], samples: bytes) -> Audio:
+    import numpy as np
+
+    pcm = np.frombuffer(samples, dtype="<i4").reshape(song["frames"], song["channels"])
+    return Audio(
+        sound=Sound(pcm, song["sample_rate"], song["bits"]),
+        tags=song["tags"],
+        lyrics=song["lyrics"],
+        notes=tuple(song["notes"]),
+        sections=tuple(Section(*section) for section in song["sections"]),
+        plan=song["plan"],
+    )

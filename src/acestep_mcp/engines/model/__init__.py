@@ -1,0 +1,1 @@
+"""What the model engines share. Importing it is light: torch comes with the first song."""

@@ -1,0 +1,126 @@
+"""Files from other machines: streamed to disk, whole or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from acestep_mcp.api.errors import QueueError, StorageError
+from acestep_mcp.net.answers import Answer, NoAnswer, http_errors
+from acestep_mcp.net.ssrf import PUBLIC, Reach, host_of, opened
+from acestep_mcp.net.timeouts import PATIENT, Patience
+
+MAX_FILE = 1 << 30
+BLOCK = 1 << 20
+TRIES = 6
+
+
+async def download(
+    url: str, path: Path, *, size: int | None = None, max_bytes: int = MAX_FILE, reach: Reach = PUBLIC,
+    patience: Patience = PATIENT,
+) -> int:  # fmt: skip
+    """Stream a file to `path` (overwritten; the caller renames it) and return its size in bytes.
+
+    A broken or short download is begun anew, at most five times more. `size` is checked when given.
+    Raises InvalidRequest for an address that may not be asked, QueueError, StorageError.
+    """
+    waits = patience.waits()
+    for left in reversed(range(TRIES)):
+        try:
+            with http_errors(f"Downloading from {host_of(url)}"), anyio.fail_after(patience.transfer):
+                return await _downloaded(url, path, _Wanted(size, max_bytes), reach, patience)
+        except NoAnswer:
+            if not left:
+                raise
+        except _Refused as exc:
+            pause = exc.answer.pause or 0
+            if not left or not exc.answer.is_transient or pause > patience.longest_retry_after:
+                raise
+            await anyio.sleep(pause)
+        await anyio.sleep(next(waits))
+    raise AssertionError("the last attempt returns or raises")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    size: int | None
+    max_bytes: int
+
+
+class _Refused(QueueError):
+    """A download was answered with an error."""
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        super().__init__(message, status=answer.status)
+        self.answer = answer
+
+
+async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, patience: Patience) -> int:
+    host = host_of(url)
+    async with opened("GET", url, reach=reach, patience=patience) as response:
+        if response.status_code != httpx.codes.OK:
+            answer = Answer(response.status_code, dict(response.headers), b"")
+            then = "Try again in a minute." if answer.is_transient else "It may have expired, or never been public."
+            raise _Refused(f"{host} answered {answer.status} instead of the file. {then}", answer)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise QueueError(f"{host} sent the file in an encoding that was not asked for.")
+        stated = response.headers.get("content-length", "")
+        if stated.isdigit() and int(stated) > wanted.max_bytes:
+            raise QueueError(f"The file is {stated} bytes; at most {wanted.max_bytes} are taken.")
+        written = await _written(response, path, wanted.max_bytes)
+    if wanted.size is not None and written != wanted.size:
+        await anyio.to_thread.run_sync(_removed, path)
+        raise NoAnswer(f"The file of {host} has {written} bytes and should have {wanted.size}.", sent=True)
+    return written
+
+
+async def _written(response: httpx.Response, path: Path, max_bytes: int) -> int:
+    """Write the body to disk a block at a time, off the event loop. A broken one leaves no file."""
+    written, whole = 0, False
+    with _disk_errors(path):
+        file = await anyio.to_thread.run_sync(_created, path)
+    try:
+        async for block in response.aiter_raw(BLOCK):
+            written += len(block)
+            if written > max_bytes:
+                raise QueueError(f"The file is larger than {max_bytes} bytes, and no more are taken.")
+            with _disk_errors(path):
+                await anyio.to_thread.run_sync(file.write, block)
+        whole = True
+    finally:
+        with anyio.CancelScope(shield=True), _disk_errors(path):
+            await anyio.to_thread.run_sync(_closed, file, None if whole else path)
+    return written
+
+
+def _created(path: Path) -> BinaryIO:
+    return path.open("wb")
+
+
+def _closed(file: BinaryIO, torn: Path | None) -> None:
+    try:
+        file.close()  # writes what is still buffered, so a full disk may show only here
+    finally:
+        if torn:
+            _removed(torn)
+
+
+def _removed(path: Path) -> None:
+    if path.is_file():  # never a device
+        path.unlink()
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        words = f"{path} could not be written ({exc.strerror}). Free some space or choose another folder."
+        raise StorageError(words) from exc

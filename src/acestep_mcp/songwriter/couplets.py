@@ -1,0 +1,140 @@
+"""The couplets one song draws from: its subject's, its mood's, and hooks that name the subject."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from random import Random
+
+from acestep_mcp.songwriter.brief import Wish
+from acestep_mcp.songwriter.songbook import Couplet, Songbook, songbook
+from acestep_mcp.songwriter.subjects import Subject
+
+_THEMES = {
+    "sad": ("goodbye", "rain", "time"), "happy": ("summer", "friendship", "dance"), "calm": ("night", "nature", "morning"),
+    "fierce": ("hope", "city", "road"), "dark": ("night", "city", "rain"), "tender": ("love", "home", "dream"),
+    "any": ("road", "night", "love", "hope", "home", "summer"),
+}  # fmt: skip
+
+GLUE = "\ue000"
+"""Stands for the spaces of a name put into a couplet, so that no line is parted inside it."""
+
+
+@dataclass(slots=True)
+class Material:
+    """Couplets in the order they are to be sung; whoever sings one takes it out. `splits`: a line may be halved."""
+
+    verses: list[Couplet]
+    hooks: list[Couplet]
+    plain: list[Couplet]
+    splits: bool
+
+
+def gather(wish: Wish, tone: str, chance: Random, *, rapped: bool) -> Material:
+    """Collect what this song can use. With no subject named, one that suits the feeling is drawn."""
+    book = songbook(wish.tongue.lyrics)
+    draw = _Draw(book, chance)
+    themes = tuple(theme for theme in wish.themes if theme in book.themes)
+    themes = themes or (() if _own(wish).name else (chance.choice(_THEMES[tone]),))
+    subject = _named(wish, book, themes)
+    plain = draw.of("hook plain", f"hook plain {tone}")
+    if subject.name and subject.person:
+        plain += draw.of("hook person", name=subject.person)[:1]
+    hooks = _hooks(subject, tone, draw)
+    return Material(
+        _verses(subject, themes, tone, draw, rapped=rapped), hooks, plain, bool(book.mark("halves")) and not rapped
+    )
+
+
+class _Draw:
+    """A book whose couplets come out shuffled, with a name put in."""
+
+    def __init__(self, book: Songbook, chance: Random) -> None:
+        self.book = book
+        self.chance = chance
+
+    def of(self, *sections: str, name: str = "") -> list[Couplet]:
+        """Shuffled couplets; those that would say a word of the name twice ("the night tonight") are left out."""
+        words = re.findall(r"[^\W\d_]{4,}", name.lower())
+        couplets = self.shuffled(self.book.of(*sections))
+        fresh = [couplet for couplet in couplets if not any(word in " ".join(couplet).lower() for word in words)]
+        return [_filled(couplet, name) for couplet in fresh or couplets]
+
+    def theme(self, theme: str) -> list[Couplet]:
+        return self.shuffled(self.book.themes[theme].couplets)
+
+    def shuffled(self, couplets: tuple[Couplet, ...]) -> list[Couplet]:
+        return self.chance.sample(couplets, len(couplets))
+
+
+def _own(wish: Wish) -> Subject:
+    """The user's own words, where they are in the language sung."""
+    return wish.subject if wish.tongue.prompt == wish.tongue.lyrics else Subject()
+
+
+def _named(wish: Wish, book: Songbook, themes: tuple[str, ...]) -> Subject:
+    own = _own(wish)
+    if own.name or own.person:
+        return own
+    name = book.themes[themes[0]].name if themes else ""
+    return Subject(name, "thing" if name else "")
+
+
+def _verses(subject: Subject, themes: tuple[str, ...], tone: str, draw: _Draw, *, rapped: bool) -> list[Couplet]:
+    """Two couplets on the subject, by turns of its two strongest themes, to one of the mood."""
+    by_theme = [draw.theme(theme) for theme in themes[:2]]
+    theme = list(_dealt(by_theme[0], by_theme[1], 1)) if len(by_theme) > 1 else [*chain(*by_theme)]
+    own = list(_dealt(theme, _slots(subject, draw), 2)) if theme else _slots(subject, draw)
+    mood = draw.of("lines rapped") if rapped else []
+    mood += draw.of(f"lines {tone}") + draw.of("lines any")
+    return list(_dealt(own, mood, 2))
+
+
+def _slots(subject: Subject, draw: _Draw) -> list[Couplet]:
+    """Couplets that name the subject, or speak to the person."""
+    whom = subject.person or (subject.name if subject.kind == "person" else "")
+    spoken = draw.of("slots person", name=whom)[:3] if whom else []
+    if not subject.name:
+        return spoken
+    sections = ("slots any",) if subject.kind == "clause" else ("slots any", "slots")
+    named = draw.of(*sections, name=subject.name)
+    return list(_dealt(named[: 2 if len(subject.name.split()) > 4 else None], spoken, 1))
+
+
+def _hooks(subject: Subject, tone: str, draw: _Draw) -> list[Couplet]:
+    """Hooks, one that rhymes on the subject or names the person among the first."""
+    name = subject.name
+    whom = subject.person or (name if subject.kind == "person" else "")
+    to_person = draw.of("hook person", name=whom) if whom else []
+    if not name:
+        return to_person
+    toned = draw.of(f"hook {tone}", name=name) if subject.kind != "clause" else []
+    general = draw.of("hook any", *(("hook thing",) if subject.kind == "thing" else ()), name=name)
+    best = [*_rhymed(name, draw), *toned, *general[:2], *([] if subject.person else to_person[:2])]
+    return [*draw.chance.sample(best, len(best)), *general[2:]]
+
+
+def _rhymed(name: str, draw: _Draw) -> list[Couplet]:
+    """A couplet that rhymes on the subject's last word, where the book has a rhyme for it."""
+    answers = draw.book.answers(name.rsplit(maxsplit=1)[-1].lower())
+    openings = sorted(draw.book.tables.get("openings", {}).values())
+    if not answers or not openings:
+        return []
+    return [_filled((draw.chance.choice(openings), draw.chance.choice(answers)), name)]
+
+
+def _filled(couplet: Couplet, name: str) -> Couplet:
+    whole = name.replace(" ", GLUE)
+    return couplet[0].replace("{s}", whole), couplet[1].replace("{s}", whole)
+
+
+def _dealt(many: list[Couplet], few: list[Couplet], each: int) -> Iterator[Couplet]:
+    """`each` of the first list, one of the second, and so on; the longer one's rest comes last."""
+    at = 0
+    for index in range(0, len(many), each):
+        yield from many[index : index + each]
+        yield from few[at : at + 1]
+        at += 1
+    yield from few[at:]

@@ -1,0 +1,226 @@
+"""What a song is about and for whom, taken from a prompt in words that can be sung."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from acestep_mcp.songwriter.lexicon import listed
+from acestep_mcp.songwriter.songbook import UNSPACED, Songbook
+
+_LONGEST = 7  # words a line can carry of the user's own
+_END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
+_STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
+_ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
+_KIN = (
+    "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
+    "parents|daughter|son|sister|brother|baby|child|children|kids|kid|twins|wife|husband|partner|fiancee|fiance|girlfriend|"
+    "boyfriend|friend|friends|best friend|teacher|boss|team|neighbour|neighbor|colleague|aunt|uncle|cousin|niece|nephew|"
+    "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
+)
+_FOR_KIN = re.compile(
+    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{_KIN})(?!\w)(?-i: [A-Z][\w'-]+)?)"
+)
+_NAME = r"[^\W\d_a-z][\w'-]*"
+_FOR_NAME = re.compile(
+    rf"\b(?:[Ff]or|[Dd]edicated to|[Ii]n memory of|[Ii]n honou?r of)\s+({_NAME}(?:(?:,? and|,| &)? {_NAME}){{0,3}})"
+)
+_PERSON = re.compile(
+    rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:[\w'-]+\s+){{0,2}}(?:{_KIN}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
+)
+_CLAUSE = re.compile(r"(?i)^(?:how|why|what|when|where|who|whether|if)\b")
+_SPEAKER = re.compile(
+    r"(?i)^(?:i|we|you|he|she|they|it|i'm|i've|we're|you're|he's|she's|they're|there's|everyone|nobody)\s+\S"
+)
+_VERB = re.compile(
+    r"(?i)\s(?:is|are|was|were|has|had|have|am|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
+    r"comes|left|leaves|lost|loses|found|finds|got|gets|made|makes|took|takes|said|says|steals|stole|loves|hates|wants|"
+    r"dies|falls|fell|runs|ran|eats|meets|met|learns|becomes|became|keeps|lives|dreams of|misses|saves|wins|won)\s"
+)
+FILLERS = listed(
+    "birthday a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
+    "singing lyrics lyric words create make generate write compose produce give get me us i i'd i'm i'll we you your my please "
+    "pls thanks thank can could would should will want wants need needs like love to something some any thing one with and or but "
+    "in on of for at by from as is are be it its it's this that these those style styled styles sound sounds sounding feel feels "
+    "feeling vibe vibes mood genre kind type sort beat beats bpm tempo key major minor very really super quite so more less bit "
+    "little nice good great cool best beautiful amazing awesome short long minute minutes min second seconds sec hour let's "
+    "let new full about around using featuring feat while no not without have has also just maybe perhaps anything whatever "
+    "random test hello hi hey prompt string title called titled named tags language english ending intro outro slow fast up mix "
+    "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
+    "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
+)
+_BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
+_NOUN_FREE = listed(
+    "love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
+)
+_NOT_GERUNDS = listed("wedding morning evening king ring wing spring building painting thing string")
+_ASKING = listed("want need would could should can will like wish am require have sounds feels is")
+_DETERMINERS = listed("a an the my your our his her their this that some every all no one two three four five many few")
+_DANGLING = listed(
+    "a an the of and or to in with for at on by my your his her their our from that very so is are was it i"
+)
+_SYMBOLS = re.compile(r"[^\w\s'\u2019,&-]|_")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`name` fits a line after "about" (kind thing, person or clause, "" if there is none); `person` is whom it is for."""
+
+    name: str = ""
+    kind: str = ""
+    person: str = ""
+
+
+def find_subject(text: str, book: Songbook, is_style: Callable[[str], bool]) -> tuple[Subject, str]:
+    """The subject a prompt names, and the text without it, where the style is."""
+    style, name = text, ""
+    about = book.mark("about")
+    match = re.search(_about(about, book.language), text) if about else None
+    if match:
+        phrase = _until_style(match[1], is_style)
+        name, style = phrase, f"{text[: match.start()]}|{text[match.start(1) + len(phrase) :]}"
+        if book.mark("keeps"):
+            name = re.sub(r"\s+", " ", text[match.start() : match.start(1)].lower() + phrase)
+    if book.language != "en":
+        return Subject(_short(name, book.language), "thing" if name else ""), style
+    person, style = _person(style) if not match else _person_beside(phrase, style)
+    cleaned = _short(_without_person(name, person), "en")
+    return Subject(cleaned, _kind(cleaned), person), style
+
+
+def left_over(rest: str, book: Songbook) -> Subject:
+    """A subject nobody announced ("rainy night in Paris, jazz"): the longest short run of words that is not style."""
+    runs = [
+        words
+        for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest)
+        if len(words := _trimmed(_SYMBOLS.sub(" ", run).split())) <= _LONGEST
+    ]
+    known = [words for words in runs if themes(" ".join(words), book)]
+    if themes(rest, book) and not known:
+        return Subject()
+    best = max(known or runs, key=len, default=[])
+    if not best or all(len(word) < 2 or word.isdigit() for word in best):
+        return Subject()
+    name = _with_article(best)
+    return Subject(name, _kind(name))
+
+
+def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
+    """The book's themes that a text touches, the strongest first; words in `weight` count three times."""
+    spaced = book.language not in (*UNSPACED, "ko")
+    scores = {
+        name: _hits(text.lower(), theme.keys, spaced=spaced) + 3 * _hits(weight.lower(), theme.keys, spaced=spaced)
+        for name, theme in book.themes.items()
+    }
+    return tuple(sorted((name for name in scores if scores[name]), key=lambda name: -scores[name]))
+
+
+def _hits(text: str, keys: tuple[str, ...], *, spaced: bool) -> int:
+    words = re.findall(r"[\w'-]+", text)
+    return sum(words.count(key) if spaced and key.isalpha() else text.count(key) for key in keys)
+
+
+def _about(words: str, language: str) -> str:
+    """A pattern whose first group is the subject. A book's own group says where it ends, too."""
+    if "(?P<" in words:
+        return words
+    if language == "en":
+        return rf"(?is)(?<!\w)(?:{words})\s+(?!\d+ (?:min|sec))(.{{1,200}}?){_END}"
+    return rf"(?is)(?<!\w)(?:{words})(?:(?<=')|\s+)(.{{1,120}}?){_END}"
+
+
+def _until_style(phrase: str, is_style: Callable[[str], bool]) -> str:
+    """The phrase up to where it turns to the music: "the sea | in trip hop style"."""
+    for match in re.finditer(rf"(?i)\s+(?:{_STOPS}|con|mit|avec|com|\u043d\u0430|\u0441|\u0432|en|em|im)\s+", phrase):
+        following = re.split(rf"(?i)\s+(?:{_STOPS})\s+", phrase[match.end() :])[0]
+        if is_style(following):
+            return phrase[: match.start()]
+    return phrase
+
+
+def _person(text: str) -> tuple[str, str]:
+    match = _FOR_KIN.search(text) or _FOR_NAME.search(text)
+    if not match:
+        return "", text
+    return " ".join(match[1].split()), f"{text[: match.start()]} | {text[match.end() :]}"
+
+
+def _person_beside(phrase: str, style: str) -> tuple[str, str]:
+    person, _ = _person(f" {phrase}")
+    return (person, style) if person else _person(style)
+
+
+def _without_person(name: str, person: str) -> str:
+    if not person:
+        return name
+    return re.split(rf"(?i)\s*(?:for|dedicated to|in memory of|in honou?r of|to)\s+{re.escape(person)}", name)[0]
+
+
+def _short(name: str, language: str) -> str:
+    """At most seven words, cut where the thought allows it, without loose ends, emoji or quotation marks."""
+    plain = " ".join(_SYMBOLS.sub(" ", name).split()).strip("-,& '")
+    if language in (*UNSPACED, "ko"):
+        return plain[:12]
+    words = plain.split()
+    if len(words) > _LONGEST:
+        head = _ASIDE.split(f"{plain} ")[0].split()
+        words = (head if len(head) > 1 or not _CLAUSE.match(plain) else words)[:_LONGEST]
+    while words and words[-1].lower().strip(",") in _DANGLING and len(words) > 1:
+        words.pop()
+    words = [word[:30] for word in words]
+    if words and words[0].lower() in {"a", "an", "the", "my", "our", "your", "his", "her", "their", "how"}:
+        words[0] = words[0].lower()
+    return _as_clause(" ".join(words).strip(",")) if language == "en" else " ".join(words)
+
+
+def _as_clause(name: str) -> str:
+    """A whole sentence becomes "how ...", which can follow "about"."""
+    if _CLAUSE.match(name) or not (_SPEAKER.match(name) or _VERB.search(f"{name} ")):
+        return name
+    if _SPEAKER.match(name) or not _ASIDE.search(f" {name} "):
+        first, _, others = name.partition(" ")
+        first = first if first.split("'")[0] == "I" or not first.istitle() else first.lower()
+        return f"how {'I' + first[1:] if first[:1] == 'i' and first[1:2] in ('', chr(39)) else first} {others}"
+    return name
+
+
+def _kind(name: str) -> str:
+    if not name:
+        return ""
+    if _CLAUSE.match(name):
+        return "clause"
+    return "person" if _PERSON.match(name) else "thing"
+
+
+def _trimmed(words: list[str]) -> list[str]:
+    """The words without what only asks for a song; a whole sentence that asks for none stays whole."""
+    if _SPEAKER.match(" ".join(words)) and len(words) > 2 and words[1].lower() not in _ASKING:
+        return words
+    own = {"my", "your", "i", "we", "you", "the", "a", "an", "her", "his"}
+    start, end = 0, len(words)
+    while start < end and words[start].lower() in FILLERS:
+        start += 1
+    while end > start and words[end - 1].lower() in FILLERS:
+        end -= 1
+    if 0 < start < end and words[start - 1].lower() in own:
+        start -= 1
+    return words[start:end]
+
+
+def _with_article(words: list[str]) -> str:
+    """A bare noun gets an article where English wants one: "the bicycle", "a rainy night", but "Paris", "dogs"."""
+    name = " ".join(words)
+    if words[0].lower() == "where":
+        return f"how {' '.join(words[1:])}"
+    if _SPEAKER.match(name) or _VERB.search(f" {name} "):
+        return _as_clause(name)
+    phrase = re.split(r"\s(?:in|on|at|of|under|over|by|near|from|with|to|for|into|through|without)\s", name)[0].split()
+    head = phrase[-1]
+    plain = head.islower() and head.isascii() and phrase[0].islower() and phrase[0] not in _DETERMINERS
+    gerund = words[0].endswith("ing") and words[0] not in _NOT_GERUNDS
+    if not plain or gerund or (_BARE.search(head) and head not in _NOT_GERUNDS) or head in _NOUN_FREE:
+        return name
+    if len(words) == 1:
+        return f"the {name}"
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

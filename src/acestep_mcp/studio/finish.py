@@ -1,0 +1,192 @@
+"""From a finished request to a track: downloaded, checked, tagged, measured, kept whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acestep_mcp import __version__
+from acestep_mcp.api.errors import InvalidRequest, QueueError, StorageError
+from acestep_mcp.api.requests import Response
+from acestep_mcp.library.models import Job, Track
+from acestep_mcp.library.names import stems, title_of
+from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
+from acestep_mcp.studio.verify import unchanged_outside
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio import Sound
+    from acestep_mcp.audio.tags.file_tags import FileTags
+    from acestep_mcp.library.jobs import Jobs
+
+_LOSSY = ("mp3", "ogg")
+
+
+def ensure_writable(folder: Path) -> None:
+    """Make the folder and try it, before anything is submitted or paid. Raises StorageError."""
+    probe = folder / ".acestep-writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink(missing_ok=True)
+    except OSError as exc:
+        raise StorageError(
+            f"The music folder {folder} cannot be written: {exc.strerror or exc}. Make it writable, or set "
+            "ACESTEP_MUSIC_DIR to another folder. Nothing was submitted."
+        ) from exc
+
+
+def part_of(tracks: Tracks, job_id: str) -> Path:
+    """Where a job's download lies until it is a track: in the music folder, so that a rename finishes it."""
+    return tracks.folder / f".{job_id}.download.part"
+
+
+def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
+    """Turn a finished download into the job's track. Doing it again after a crash gives the same one track.
+
+    Raises StorageError (the song still lies at its host), QueueError when the file is not the audio it should be.
+    """
+    from acestep_mcp.audio.read import read
+    from acestep_mcp.audio.write import turn_into
+
+    _clear(job, downloaded)
+    name = _name(job, response, tracks, jobs)
+    finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
+    with _audio_from_host():
+        turn_into(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
+        # Decoded only where something is to be heard in it: an engine of ours has said what it measured.
+        sound = None if _is_measured(job, response) else read(finished)
+    return tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
+
+
+def _clear(job: Job, downloaded: Path) -> None:
+    """Remove what an earlier, killed attempt to keep this job left behind."""
+    for leftover in downloaded.parent.glob(f".*{job.id}*.part*"):
+        if leftover != downloaded:
+            leftover.unlink(missing_ok=True)
+
+
+def _name(job: Job, response: Response, tracks: Tracks, jobs: Jobs) -> str:
+    date = _created(job).strftime("%Y-%m-%d")
+    candidates = (f"{stem}.{job.options['format']}" for stem in stems(date, _title(job, response), response.seed))
+    return jobs.reserve_name(job.id, (candidate for candidate in candidates if tracks.is_free(candidate)))
+
+
+def _tags(job: Job, response: Response, downloaded: Path) -> FileTags:
+    """The file's own tags. The comment an engine wrote (its plan, for later edits) stays."""
+    from acestep_mcp.audio.tags.file_tags import FileTags, read_tags
+
+    ours = json.dumps({"acestep": {**_engine(job, response), "seed": response.seed}})
+    return FileTags(
+        title=_title(job, response),
+        tags=response.tags,
+        lyrics=response.lyrics,
+        seed=response.seed,
+        comment=read_tags(downloaded).comment or ours,
+        software=f"acestep-mcp {__version__}",
+    )
+
+
+def _sidecar(job: Job, response: Response, finished: Path, sound: Sound | None, name: str) -> dict[str, Any]:
+    made_by = response.acestep or {}
+    audio = _audio(finished)
+    return {
+        "schema": SIDECAR_VERSION,
+        "id": job.id,
+        "title": _title(job, response),
+        "file_name": name,
+        "endpoint": job.endpoint,
+        "request": job.request,
+        "seed": response.seed,
+        "tags": response.tags,
+        "lyrics": response.lyrics,
+        **_engine(job, response),
+        "notes": [*job.notes, *made_by.get("notes", ())],
+        "sections": made_by.get("sections", []),
+        "writer": made_by.get("writer"),
+        "queue": job.queue_url,
+        "request_id": job.request_id,
+        "parent": job.parent,
+        "edit": job.options.get("edit"),
+        "audio": audio,
+        "checks": _checks(job, made_by.get("measured"), sound),
+        "cost": cost_of(job, audio["duration"]),
+        "elapsed": job.elapsed,
+        "created_at": _created(job).isoformat(timespec="milliseconds"),
+    }
+
+
+def _audio(finished: Path) -> dict[str, Any]:
+    from acestep_mcp.audio.read import probe
+
+    properties = probe(finished)
+    return {
+        "duration": round(properties.seconds, 6),
+        "sample_rate": properties.sample_rate,
+        "channels": properties.channels,
+        "bits": properties.bits,
+        "format": properties.format,
+        "content_type": properties.content_type,
+        "size": finished.stat().st_size,
+        "sha256": _sha256(finished),
+    }
+
+
+def _is_measured(job: Job, response: Response) -> bool:
+    """Whether these very samples were measured by the engine of ours that made them, and nothing is to be compared."""
+    from acestep_mcp.audio.measure import facts_in
+
+    told = facts_in((response.acestep or {}).get("measured"))
+    return bool(told) and job.backend != "fal" and job.options["format"] not in _LOSSY and "source" not in job.options
+
+
+def _checks(job: Job, measured: Any, sound: Sound | None) -> dict[str, Any]:
+    """Loudness, peak, clipping and, for an edit, whether the rest of the song is what it was."""
+    from acestep_mcp.audio.measure import measure
+
+    if sound is None:
+        return dict(measured)
+    unchanged = None if job.options["format"] in _LOSSY else unchanged_outside(job, sound)
+    return {**measure(sound).facts(), **({} if unchanged is None else {"unchanged_outside": unchanged})}
+
+
+def _title(job: Job, response: Response) -> str:
+    return title_of(response.tags, str(job.request.get("prompt", "")))
+
+
+def _created(job: Job) -> dt.datetime:
+    return dt.datetime.fromtimestamp(job.created_at).astimezone()
+
+
+def cost_of(job: Job, seconds: float) -> float:
+    """Dollars for the seconds that were made; the job carries the price it was estimated with."""
+    return round(float(job.options.get("price", 0.0)) * seconds, 6)
+
+
+def _engine(job: Job, response: Response) -> dict[str, Any]:
+    made_by = response.acestep or {}
+    return {
+        "engine": made_by.get("engine", job.backend),
+        "model": made_by.get("model", "ACE-Step" if job.backend == "fal" else None),
+        "version": made_by.get("version"),
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _audio_from_host() -> Iterator[None]:
+    """Bad audio from a host is the host's mistake, not the caller's."""
+    try:
+        yield
+    except InvalidRequest as exc:
+        raise QueueError(
+            f"The host answered with a file that is not usable audio: {exc.message} Try again, perhaps with another seed."
+        ) from exc

@@ -1,0 +1,1 @@
+"""Pages for people: the builder with its content security policy, and the assets."""

@@ -1,0 +1,146 @@
+"""The published API, as it was published."""
+
+import json
+
+import pytest
+
+from acestep_mcp.api.endpoints import BY_ID, ENDPOINTS, named
+from acestep_mcp.api.errors import InvalidRequest, NotFound
+from acestep_mcp.api.requests import AudioInpaint, PromptToAudio, TextToAudio, input_schema, is_instrumental
+
+SHARED = {
+    "number_of_steps": (27, 3, 60),
+    "seed": (None, 0, 2**32 - 1),
+    "scheduler": ("euler", None, None),
+    "guidance_type": ("apg", None, None),
+    "granularity_scale": (10, -100, 100),
+    "guidance_interval": (0.5, 0, 1),
+    "guidance_interval_decay": (0, 0, 1),
+    "guidance_scale": (15, 0, 200),
+    "minimum_guidance_scale": (3, 0, 200),
+    "tag_guidance_scale": (5, 0, 10),
+    "lyric_guidance_scale": (1.5, 0, 10),
+}
+OWN = {
+    "fal-ai/ace-step": ({"tags"}, {"lyrics": "", "duration": 60}),
+    "fal-ai/ace-step/prompt-to-audio": ({"prompt"}, {"instrumental": False, "duration": 60}),
+    "fal-ai/ace-step/audio-to-audio": (
+        {"audio_url", "original_tags", "tags"},
+        {"edit_mode": "remix", "original_lyrics": "", "lyrics": "", "original_seed": None},
+    ),
+    "fal-ai/ace-step/audio-inpaint": (
+        {"audio_url", "tags"},
+        {
+            "start_time_relative_to": "start",
+            "start_time": 0,
+            "end_time_relative_to": "start",
+            "end_time": 30,
+            "lyrics": "",
+            "variance": 0.5,
+        },
+    ),
+    "fal-ai/ace-step/audio-outpaint": (
+        {"audio_url", "tags"},
+        {"extend_before_duration": 0, "extend_after_duration": 30, "lyrics": ""},
+    ),
+}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.tool)
+def test_an_endpoint_has_exactly_the_published_arguments(endpoint):
+    required, optional = OWN[endpoint.id]
+    schema = input_schema(endpoint.request)
+    assert set(schema["properties"]) == required | set(optional) | set(SHARED)
+    assert set(schema["required"]) == required
+    defaults = {name: field.get("default") for name, field in schema["properties"].items() if name not in required}
+    assert defaults == {**optional, **{name: default for name, (default, _, _) in SHARED.items()}}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.tool)
+def test_a_schema_has_no_null_no_anyof_and_no_title_and_describes_every_field(endpoint):
+    schema = input_schema(endpoint.request)
+    text = json.dumps(schema)
+    assert "anyOf" not in text
+    assert "null" not in text
+    assert '"title"' not in text
+    assert all(field["description"] for field in schema["properties"].values())
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [(n, lo, hi) for n, (_, lo, hi) in SHARED.items() if hi is not None])
+def test_a_bound_lets_its_edge_in_and_nothing_beyond_it(name, low, high):
+    for value in (low, high):
+        assert TextToAudio.parse({"tags": "x", name: value})
+    for value in (low - 1, high + 1):
+        with pytest.raises(InvalidRequest, match=name):
+            TextToAudio.parse({"tags": "x", name: value})
+
+
+def test_a_null_for_an_optional_field_means_absent_everywhere():
+    nulls = dict.fromkeys(set(TextToAudio.model_fields) - {"tags"})
+    assert TextToAudio.parse({"tags": "x", **nulls}).wire() == {"tags": "x"}
+    assert TextToAudio.parse_wire({"tags": "x", **nulls}).wire() == {"tags": "x"}
+
+
+def test_a_null_for_a_required_field_is_an_error_that_names_it():
+    with pytest.raises(InvalidRequest, match="tags: is required"):
+        TextToAudio.parse({"tags": None})
+
+
+def test_an_unknown_argument_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(InvalidRequest, match="duraton: is not an argument; .*duration"):
+        TextToAudio.parse({"tags": "x", "duraton": 30})
+
+
+def test_an_unknown_field_on_the_wire_is_dropped_with_a_log_line(caplog):
+    with caplog.at_level("INFO"):
+        assert TextToAudio.parse_wire({"tags": "x", "duraton": 30}).wire() == {"tags": "x"}
+    assert "duraton" in caplog.text
+
+
+def test_an_error_names_every_wrong_field_with_its_value():
+    with pytest.raises(InvalidRequest) as caught:
+        AudioInpaint.parse({"audio_url": "a", "tags": "b", "variance": 2, "end_time": -1})
+    assert {field.field for field in caught.value.fields} == {"variance", "end_time"}
+    assert "(got 2)" in caught.value.message
+    assert "(got -1)" in caught.value.message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_duration_that_is_no_number_is_an_error(value):
+    with pytest.raises(InvalidRequest, match="duration"):
+        PromptToAudio.parse({"prompt": "x", "duration": value})
+
+
+def test_the_body_on_the_wire_holds_what_was_given_and_nothing_else():
+    given = {"tags": "x", "seed": 5, "duration": 12.5}
+    assert TextToAudio.parse(given).wire() == given
+
+
+@pytest.mark.parametrize("lyrics", ["", "  ", "[inst]", "[Instrumental]", " [INST]\n"])
+def test_these_lyrics_mean_no_vocals(lyrics):
+    assert is_instrumental(lyrics)
+
+
+def test_sung_lyrics_are_not_taken_for_instrumental():
+    assert not is_instrumental("[inst]\nla la")
+
+
+def test_an_endpoint_is_found_by_id_tool_and_command_and_a_wrong_name_lists_all_five():
+    for endpoint in ENDPOINTS:
+        assert named(endpoint.id) is named(endpoint.tool) is named(endpoint.command) is endpoint
+    with pytest.raises(NotFound) as caught:
+        named("text-to-music")
+    assert all(endpoint_id in caught.value.message for endpoint_id in BY_ID)
+
+
+def test_half_a_character_is_an_error_that_names_its_field():
+    with pytest.raises(InvalidRequest, match="lyrics: .*surrogate"):
+        TextToAudio.parse({"tags": "x", "lyrics": "la \ud83c la"})
+
+
+def test_true_is_neither_a_seed_nor_a_duration_but_it_is_instrumental():
+    for name in ("seed", "duration", "prompt"):
+        with pytest.raises(InvalidRequest, match=f"{name}: .*true or false"):
+            PromptToAudio.parse({"prompt": "x", name: True})
+    assert PromptToAudio.parse({"prompt": "x", "instrumental": True}).instrumental

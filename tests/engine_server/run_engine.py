@@ -1,0 +1,42 @@
+"""An engine server of its own process, for tests that kill it: FOLDER; prints its address."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import anyio
+import uvicorn
+
+from acestep_mcp.engine_server.app import QueueOptions, serving
+from tests.engine_server.sine import Sine
+
+
+class Counted(Sine):
+    """Notes each run in a file, and plays on as soon as a file named `release` is there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def generate(self, request, source):
+        with (self._folder / "runs").open("a", encoding="utf-8") as file:
+            file.write(f"{request.tags} {request.seed}\n")
+        for part in super().generate(request, source):
+            if (self._folder / "release").exists():
+                self.release.set()
+            yield part
+
+
+async def main(folder: Path) -> None:
+    options = QueueOptions(database=folder / "jobs.sqlite3")
+    async with serving(Counted(folder), folder=folder / "files", options=options) as app:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
+            sys.stdout.flush()
+            config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+            await uvicorn.Server(config).serve([listener])
+
+
+anyio.run(main, Path(sys.argv[1]))

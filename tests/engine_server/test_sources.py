@@ -1,0 +1,127 @@
+"""What may stand in audio_url, and what the engine then gets."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from acestep_mcp.api.errors import InvalidRequest
+
+pytestmark = pytest.mark.anyio
+
+OUTPAINT = "/audio-outpaint"
+
+
+def data_url(content: bytes) -> str:
+    return "data:audio/wav;base64," + base64.b64encode(content).decode()
+
+
+async def test_a_data_address_reaches_the_engine_as_sound(embedded, wav):
+    async with embedded() as desk:
+        result = await desk.end(await desk.submit(OUTPAINT, {"audio_url": data_url(wav), "duration": None}))
+    assert result.status_code == 200
+    sound = desk.engine.sources[0].sound
+    assert (sound.seconds, sound.sample_rate, sound.channels) == (5, 8000, 1)
+
+
+async def test_a_result_of_this_server_can_be_edited_and_brings_its_plan(embedded):
+    async with embedded() as desk:
+        first = (await desk.end(await desk.submit())).json()
+        result = await desk.end(await desk.submit(OUTPAINT, {"audio_url": first["audio"]["url"], "duration": None}))
+    assert result.status_code == 200
+    comment = desk.engine.sources[1].comment
+    assert '"plan":{"pitch":42}' in comment
+    assert '"engine":"sine"' in comment
+
+
+async def test_a_file_taken_for_a_waiting_job_outlives_its_address(embedded, wav, tmp_path):
+    async with embedded() as desk:
+        await desk.submit(body={"tags": "hold"})
+        await desk.running()
+        url = (await desk.http.post("/files/upload", content=wav)).json()["access_url"]
+        ticket = await desk.submit(OUTPAINT, {"audio_url": url, "duration": None})
+        (tmp_path / "queue" / "files" / url.rsplit("/", 1)[1]).unlink()
+        desk.engine.release.set()
+        result = await desk.end(ticket)
+    assert result.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.wav",
+        "file:///etc/passwd",
+        "job:source",
+        "/etc/passwd",
+        "http://localhost/files/../../etc/passwd",
+        "http://localhost/files/" + "a" * 32 + ".wav",
+        "data:audio/wav;base64,$$$",
+        "http://[",
+        "x" * 20_000,
+    ],
+)
+async def test_an_address_that_cannot_be_used_is_refused_at_the_submit(embedded, url, tmp_path):
+    async with embedded() as desk:
+        reply = await desk.http.post(f"/fal-ai/ace-step{OUTPAINT}", json={"audio_url": url, "tags": "x"})
+        left = list((tmp_path / "queue" / "jobs").iterdir())
+    assert reply.status_code == 422
+    entry = reply.json()["detail"][0]
+    assert (entry["loc"], entry["type"]) == (["body", "audio_url"], "file_download_error")
+    assert left == []
+
+
+async def test_what_is_no_sound_is_refused_with_the_result(embedded):
+    async with embedded() as desk:
+        url = data_url(b"this is not a song")
+        result = await desk.end(await desk.submit(OUTPAINT, {"audio_url": url, "duration": None}))
+    assert result.status_code == 422
+    assert result.json()["detail"][0]["loc"] == ["body", "audio_url"]
+    assert desk.engine.sources == []
+
+
+async def test_an_https_source_is_downloaded_when_the_job_runs_and_not_before(embedded, wav):
+    asked: list[str] = []
+
+    async def fetch(url: str, path: Path) -> None:
+        asked.append(url)
+        path.write_bytes(wav)
+
+    async with embedded(fetch=fetch) as desk:
+        await desk.submit(body={"tags": "hold"})
+        await desk.running()
+        ticket = await desk.submit(OUTPAINT, {"audio_url": "https://example.com/a.wav", "duration": None})
+        before = list(asked)
+        desk.engine.release.set()
+        result = await desk.end(ticket)
+    assert before == []
+    assert asked == ["https://example.com/a.wav"]
+    assert result.status_code == 200
+    assert desk.engine.sources[1].sound.seconds == 5
+
+
+async def test_a_download_that_fails_names_the_field(embedded):
+    async def fetch(url: str, path: Path) -> None:
+        raise InvalidRequest("the host is private")
+
+    async with embedded(fetch=fetch) as desk:
+        result = await desk.end(await desk.submit(OUTPAINT, {"audio_url": "https://10.0.0.1/a.wav", "duration": None}))
+    assert result.status_code == 422
+    assert result.json()["detail"][0]["type"] == "file_download_error"
+    assert "private" in result.json()["detail"][0]["msg"]
+
+
+async def test_a_remix_source_over_240_seconds_is_refused(embedded):
+    long = io.BytesIO()
+    soundfile.write(long, np.zeros(241 * 8000, np.int16), 8000, format="FLAC")
+    async with embedded() as desk:
+        body = {"audio_url": data_url(long.getvalue()), "original_tags": "x", "duration": None}
+        remix = await desk.end(await desk.submit("/audio-to-audio", body))
+        outpaint = await desk.end(await desk.submit(OUTPAINT, {"audio_url": body["audio_url"], "duration": None}))
+    assert remix.status_code == 422
+    assert remix.json()["detail"][0]["type"] == "audio_duration_too_long"
+    assert outpaint.status_code == 200

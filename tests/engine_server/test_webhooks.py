@@ -1,0 +1,144 @@
+"""Word of a job's end, signed, to a receiver of its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import stat
+import sys
+import time
+from collections.abc import Mapping
+
+import anyio
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from acestep_mcp.api.errors import InvalidRequest, QueueError
+from acestep_mcp.engine_server import webhooks
+
+pytestmark = pytest.mark.anyio
+
+SUBMIT = "/fal-ai/ace-step?fal_webhook=https%3A%2F%2Fh.example%2Fcb%3Fa%3D1%26b%3D2"
+
+
+class Receiver:
+    """What stands for the way out: notes deliveries, and answers with the statuses it was given, then 200."""
+
+    def __init__(self, *answers: int | Exception) -> None:
+        self.answers = list(answers)
+        self.calls: list[tuple[str, bytes, Mapping[str, str]]] = []
+        self.done = anyio.Event()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        self.calls.append((url, body, headers))
+        answer = self.answers.pop(0) if self.answers else 200
+        if not self.answers:
+            self.done.set()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def called(self) -> None:
+        with anyio.fail_after(5):
+            await self.done.wait()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(webhooks, "DELAYS", (0.01, 0.01, 0.01))
+
+
+def verify(body: bytes, headers: Mapping[str, str], keys: dict) -> None:
+    """As fal's documentation tells receivers to."""
+    names = ("Request-Id", "User-Id", "Timestamp")
+    signed = [headers[f"X-Fal-Webhook-{name}"] for name in names] + [hashlib.sha256(body).hexdigest()]
+    assert abs(time.time() - int(signed[2])) < 300
+    x = keys["keys"][0]["x"]
+    public = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
+    public.verify(bytes.fromhex(headers["X-Fal-Webhook-Signature"]), "\n".join(signed).encode())
+
+
+async def test_a_good_end_is_told_once_and_its_signature_holds(embedded):
+    receiver = Receiver()
+    async with embedded(post=receiver.post, key="k") as desk:
+        submit = await desk.http.post(
+            SUBMIT, json={"tags": "ローファイ", "duration": 5, "seed": 4}, headers={"authorization": "Key k"}
+        )
+        await receiver.called()
+        keys = (await desk.http.get("/.well-known/jwks.json")).json()
+    ((url, body, headers),) = receiver.calls
+    told = json.loads(body)
+    assert url == "https://h.example/cb?a=1&b=2"
+    assert set(told) == {"request_id", "gateway_request_id", "status", "payload"}
+    assert (told["request_id"], told["status"]) == (submit.json()["request_id"], "OK")
+    assert told["payload"]["seed"] == 4
+    assert told["payload"]["audio"]["url"].startswith("http://localhost/files/")
+    verify(body, headers, keys)
+    with pytest.raises(InvalidSignature):
+        verify(body + b" ", headers, keys)
+
+
+async def test_a_bad_end_is_told_with_its_error(embedded):
+    receiver = Receiver()
+    async with embedded(post=receiver.post) as desk:
+        await desk.http.post(SUBMIT, json={"tags": "refuse", "duration": 5})
+        await receiver.called()
+    told = json.loads(receiver.calls[0][1])
+    assert (told["status"], told["error"]) == ("ERROR", "Invalid status code: 422")
+    assert told["payload"]["detail"][0]["loc"] == ["body", "start_time"]
+
+
+async def test_word_that_does_not_arrive_is_sent_again(embedded):
+    receiver = Receiver(500, QueueError("no answer"), 404, 200)
+    async with embedded(post=receiver.post) as desk:
+        await desk.http.post(SUBMIT, json={"tags": "x", "duration": 5})
+        await receiver.called()
+    assert len(receiver.calls) == 4
+    assert len({body for _, body, _ in receiver.calls}) == 1
+
+
+@pytest.mark.parametrize("answer", [302, InvalidRequest("that address is private")])
+async def test_a_redirect_or_a_private_address_ends_it(embedded, answer, tmp_path):
+    receiver = Receiver(answer)
+    database = tmp_path / "jobs.sqlite3"
+    async with embedded(post=receiver.post, database=database) as desk:
+        ticket = (await desk.http.post(SUBMIT, json={"tags": "x", "duration": 5})).json()
+        await receiver.called()
+        await desk.end(ticket)
+    later = Receiver()
+    async with embedded(post=later.post, database=database) as desk:
+        await desk.end(await desk.submit())
+    assert len(receiver.calls) == 1
+    assert later.calls == []
+
+
+async def test_what_a_stopped_server_owed_is_told_by_the_next_with_the_same_key(embedded, tmp_path):
+    database = tmp_path / "jobs.sqlite3"
+    failing = Receiver(*[QueueError("down")] * 2)
+    async with embedded(post=failing.post, database=database) as desk:
+        desk.engine.release.set()
+        ticket = (await desk.http.post(SUBMIT, json={"tags": "hold", "duration": 5})).json()
+        await failing.called()
+        keys = (await desk.http.get("/.well-known/jwks.json")).json()
+        failing.answers = [QueueError("down")] * 99
+    receiver = Receiver()
+    async with embedded(post=receiver.post, database=database):
+        await receiver.called()
+    ((_, body, headers),) = receiver.calls
+    assert json.loads(body)["request_id"] == ticket["request_id"]
+    verify(body, headers, keys)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+async def test_only_the_owner_can_read_the_signing_key(embedded, tmp_path):
+    async with embedded(post=Receiver().post, database=tmp_path / "jobs.sqlite3"):
+        assert stat.S_IMODE((tmp_path / "webhook-key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("url", ["ftp://h.example", "javascript:1", "", "http://" + "x" * 9000])
+async def test_a_webhook_address_that_cannot_be_one_is_refused(embedded, url):
+    async with embedded(post=Receiver().post) as desk:
+        reply = await desk.http.post("/fal-ai/ace-step", params={"fal_webhook": url}, json={"tags": "x"})
+    assert reply.status_code == 400

@@ -1,0 +1,227 @@
+"""Songs from the ACE-Step engine as people get them: an engine's process, the command line, and files in a folder."""
+
+import json
+import os
+import signal
+import subprocess
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import sleep
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+from tests.support.engine_process import OURS, running, until
+
+pytest.importorskip("torch", reason="the engine's packages are not installed")
+
+# The first song of a process waits for its imports, which a machine with much else to do takes half a minute for.
+# A short form of this file, without processes, is test_engine.py.
+pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.slow, pytest.mark.timeout(240)]
+
+APP = "/fal-ai/ace-step"
+RATE = 48_000
+FRAME = 4096 / 44_100
+"""Seconds that the model counts in."""
+SEAM = 0.03
+WORDS = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain", "number-of-steps": 4}
+LONG = {"tags": "drone", "lyrics": "[inst]", "duration": 240, "number_of_steps": 60, "seed": 1}
+SHORT = {"tags": "drone", "lyrics": "[inst]", "duration": 5, "number_of_steps": 3, "seed": 1}
+
+
+@contextmanager
+def serving(environment, *options):
+    """An engine of its own process on the processor, and its address."""
+    with running(environment, "--engine", "ace-step-v1", "--device", "cpu", *options) as engine:
+        yield engine.address
+
+
+def making(environment, endpoint, **values):
+    words = [word for name, value in values.items() for word in (f"--{name}", str(value))]
+    return subprocess.Popen(
+        [*OURS, "make", endpoint, *words, "--json"], env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    )  # fmt: skip
+
+
+def told_by(process):
+    """What a `make` printed, and what its sidecar and its notes must say in any case."""
+    out, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    told = json.loads(out)
+    made_by = {name: told["acestep"][name] for name in ("engine", "model", "version")}
+    assert made_by == {"engine": "ace-step-v1", "model": "ACE-Step-v1-3.5B", "version": "1"}
+    assert "sketch" not in said
+    file = Path(told["track"]["file_path"])
+    sidecar = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    assert (sidecar["engine"], sidecar["model"]) == ("ace-step-v1", "ACE-Step-v1-3.5B")
+    return told
+
+
+def made(environment, endpoint, **values):
+    told = told_by(making(environment, endpoint, **values))
+    return Path(told["track"]["file_path"]), told
+
+
+def heard(file):
+    samples, rate = soundfile.read(file, dtype="int32", always_2d=True)
+    assert rate == RATE
+    return samples
+
+
+def loud(samples):
+    """Whether each half second has sound in it."""
+    parts = np.abs(samples[: len(samples) // (RATE // 2) * (RATE // 2)].astype(np.int64)).reshape(-1, RATE)
+    return bool((parts.max(axis=1) > 2**16).all())
+
+
+@pytest.fixture(scope="module")
+def own(environment_in, tmp_path_factory, checkpoint):
+    """The environment of a machine that has the model's files."""
+    environment = environment_in(tmp_path_factory.mktemp("end-to-end"))
+    return environment | {"ACESTEP_WEIGHTS": str(checkpoint), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def address(own):
+    with serving(own) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def to_engine(own, address):
+    return own | {"ACESTEP_ENGINE_URL": address}
+
+
+@pytest.fixture(scope="module")
+def song(to_engine):
+    """Six seconds, made by the first `make`."""
+    return made(to_engine, "text-to-audio", **WORDS, duration=6, seed=3)[0]
+
+
+def test_one_seed_gives_the_same_file_to_the_byte_and_another_seed_another(to_engine, song):
+    samples = heard(song)
+    assert samples.shape[1] == 2
+    assert 6 - FRAME < len(samples) / RATE <= 6
+    assert loud(samples)
+    again, _ = made(to_engine, "text-to-audio", **WORDS, duration=6, seed=3)
+    assert again != song
+    assert again.read_bytes() == song.read_bytes()
+    other, _ = made(to_engine, "text-to-audio", **WORDS, duration=6, seed=4)
+    assert not np.array_equal(heard(other), samples)
+
+
+def test_a_sentence_becomes_tags_lyrics_and_a_song(to_engine):
+    file, told = made(
+        to_engine, "prompt-to-audio", **{"prompt": "a sad piano waltz", "duration": 5, "number-of-steps": 3, "seed": 5}
+    )
+    assert "piano" in told["tags"]
+    assert told["lyrics"]
+    assert 5 - FRAME < len(heard(file)) / RATE <= 5
+    assert loud(heard(file))
+
+
+@pytest.mark.parametrize("mode", ["lyrics", "remix"])
+def test_a_remade_song_is_as_long_as_its_source_and_another_one(to_engine, song, mode):
+    values = WORDS | {"tags": "metal", "original-tags": "lofi, piano", "edit-mode": mode, "audio-url": song}
+    file, told = made(to_engine, "audio-to-audio", **values, seed=6)
+    assert len(heard(file)) == len(heard(song))
+    assert not np.array_equal(heard(file), heard(song))
+    assert told["track"]["parent"], "the song it was made from"
+
+
+def test_an_inpainted_song_is_new_in_its_window_and_the_source_to_the_sample_elsewhere(to_engine, song):
+    values = WORDS | {"audio-url": song, "start-time": 2, "end-time": 4, "variance": 1}
+    file, _ = made(to_engine, "audio-inpaint", **values, seed=7)
+    before, after = heard(song), heard(file)
+    assert before.shape == after.shape
+    differs = np.flatnonzero((before != after).any(axis=1)) / RATE
+    assert 2 - SEAM <= differs[0] < 2 + SEAM
+    assert 4 - SEAM < differs[-1] < 4
+    assert len(differs) > RATE, "more than half of the two seconds"
+
+
+def test_an_outpainted_song_is_longer_on_both_sides_and_the_source_between_its_seams(to_engine, song):
+    values = WORDS | {"audio-url": song, "extend-before-duration": 2, "extend-after-duration": 3}
+    file, _ = made(to_engine, "audio-outpaint", **values, seed=8)
+    old, new, seam = heard(song), heard(file), round(SEAM * RATE)
+    assert len(new) == len(old) + 5 * RATE
+    kept = new[2 * RATE : 2 * RATE + len(old)]
+    assert np.array_equal(kept[seam:-seam], old[seam:-seam])
+    assert loud(new[: 2 * RATE])
+    assert loud(new[-3 * RATE :])
+
+
+def lines(http, job):
+    return http.get(f"{APP}/requests/{job}/status", params={"logs": 1}).json()["logs"]
+
+
+def test_a_cancelled_song_ends_within_one_step_and_the_next_one_is_made(address):
+    with httpx.Client(base_url=address, timeout=200) as http:
+        long = http.post(APP, json=LONG).json()["request_id"]
+        until(http, APP, long, '"denoising 1/60"')
+        assert http.put(f"{APP}/requests/{long}/cancel").status_code == 202
+        answered = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+        following = http.post(APP, json=SHORT).json()["request_id"]
+        until(http, APP, following, '"COMPLETED"')
+        assert http.get(f"{APP}/requests/{following}").json()["acestep"]["engine"] == "ace-step-v1"
+        steps = [line for line in lines(http, long) if line["message"].startswith("denoising")]
+        assert len([line for line in steps if line["timestamp"] > answered]) <= 1
+        assert steps[-1]["message"] != "denoising 60/60"
+        assert http.get(f"{APP}/requests/{long}").status_code >= 400
+        assert "loading the model 0/1" not in [line["message"] for line in lines(http, following)]
+
+
+def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(own, tmp_path):
+    with (
+        serving(own, "--idle-unload", "0.2", "--data-dir", str(tmp_path / "idle")) as address,
+        httpx.Client(base_url=address, timeout=200) as http,
+    ):
+        for song in range(5):
+            job = http.post(APP, json=SHORT).json()["request_id"]
+            until(http, APP, job, '"COMPLETED"')
+            assert http.get(f"{APP}/requests/{job}").json()["acestep"]["engine"] == "ace-step-v1"
+            loads = "loading the model 0/1" in [line["message"] for line in lines(http, job)]
+            if song and loads:
+                return
+            sleep(1)
+    pytest.fail("the model was never freed")
+
+
+@contextmanager
+def ended_after(folder):
+    """Whatever engine was started by itself below a folder ends with the test."""
+    try:
+        yield
+    finally:
+        for file in folder.rglob("engine.json"):
+            os.kill(json.loads(file.read_text(encoding="utf-8"))["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+@pytest.mark.anyio
+async def test_with_the_weights_there_one_engine_starts_by_itself_and_serves_every_program(
+    environment, checkpoint, tmp_path
+):
+    from mcp import Client
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
+    weights = {"ACESTEP_WEIGHTS": str(checkpoint), "ACESTEP_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    environment |= weights | {"ACESTEP_WAIT_SECONDS": "200"}
+    with ended_after(tmp_path):
+        asked = environment | {"ACESTEP_BACKEND": "engine"}
+        both = [making(asked, "text-to-audio", **WORDS, duration=5, seed=seed) for seed in (1, 2)]
+        assert {told_by(process)["job"]["backend"] for process in both} == {"engine"}
+        server = StdioServerParameters(command=OURS[0], args=list(OURS[1:]), env=environment)
+        async with Client(stdio_client(server)) as client:
+            status = (await client.call_tool("status", {})).structured_content
+            answer = await client.call_tool("text_to_audio", {"tags": "lofi", "duration": 5, "number_of_steps": 3})
+        assert status["backend"] == "engine"
+        assert "neither an engine's address nor a fal key is set, and the local engine ace-step-v1" in status["why"]
+        made = answer.structured_content
+        assert (made["status"], made["engine"]) == ("COMPLETED", "ace-step-v1"), answer.content[0].text
+        assert len(list(tmp_path.rglob("engine.json"))) == 1
+        log = next(tmp_path.rglob("engine.log")).read_text(encoding="utf-8")
+    assert log.count("is served at") == 1
