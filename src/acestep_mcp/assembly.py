@@ -160,7 +160,7 @@ class Hosts:
             finally:
                 hosts.close()
                 with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(jobs.leave)
+                    await anyio.to_thread.run_sync(jobs.leases.leave)
 
     async def client(self, name: str, queue_url: str) -> QueueClient:
         place = await self._local_host(queue_url) if queue_url.startswith(LOCAL) else queue_url
@@ -256,8 +256,8 @@ class Hosts:
 
 def _own_folder(parent: Path, jobs: Jobs) -> Path:
     """The part of the folder that is this process's own; what processes that are dead left there is removed."""
-    living = jobs.living()
-    folder = parent / jobs.process
+    living = jobs.leases.living()
+    folder = parent / jobs.leases.process
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for other in parent.iterdir():

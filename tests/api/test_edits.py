@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from acestep_mcp.api.edits import check_source, inpaint_window, minimum_guidance, outpaint_lengths
+from acestep_mcp.api.edits import inpaint_window, minimum_guidance, outpaint_lengths
+from acestep_mcp.api.endpoints import BY_REQUEST
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio
 
@@ -101,12 +102,16 @@ def test_inpaint_and_outpaint_take_a_source_of_600_seconds_at_most(request_: Any
     _checked(request_, seconds, fits)
 
 
+def edit_of(request: Any, seconds: float):
+    return BY_REQUEST[type(request)].edit(request, seconds)
+
+
 def _checked(request: Any, seconds: float, fits: bool):
     if fits:
-        check_source(request, seconds)
+        edit_of(request, seconds)
         return
     with pytest.raises(InvalidRequest) as caught:
-        check_source(request, seconds)
+        edit_of(request, seconds)
     assert caught.value.fields[0].field == "audio_url"
 
 
@@ -121,7 +126,6 @@ def test_the_floor_of_guidance_is_lowered_only_under_decay(decay: float, scale: 
 
 
 def test_a_check_before_the_work_refuses_what_the_work_would_refuse():
-    from acestep_mcp.api.edits import edit_of
     from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint
 
     with pytest.raises(InvalidRequest, match="start_time"):
@@ -131,7 +135,6 @@ def test_a_check_before_the_work_refuses_what_the_work_would_refuse():
 
 
 def test_an_edit_is_recorded_in_seconds_of_the_source():
-    from acestep_mcp.api.edits import edit_of
     from acestep_mcp.api.requests import AudioInpaint
 
     edit = edit_of(AudioInpaint(audio_url="a", tags="b", start_time=8, start_time_relative_to="end"), 12)

@@ -6,7 +6,8 @@ import pytest
 
 from acestep_mcp.api.endpoints import BY_ID, ENDPOINTS, named
 from acestep_mcp.api.errors import InvalidRequest, NotFound
-from acestep_mcp.api.requests import AudioInpaint, PromptToAudio, TextToAudio, input_schema, is_instrumental
+from acestep_mcp.api.requests import AudioInpaint, PromptToAudio, TextToAudio, is_instrumental
+from acestep_mcp.api.schemas import input_schema
 
 SHARED = {
     "number_of_steps": (27, 3, 60),

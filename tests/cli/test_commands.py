@@ -12,14 +12,17 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 import soundfile
 
 from acestep_mcp.api.endpoints import ENDPOINTS
+from acestep_mcp.api.schemas import output_schema
 from acestep_mcp.cli import main
 from acestep_mcp.cli.make import make
 from acestep_mcp.cli.request_options import request_options
 from acestep_mcp.client import retry
+from acestep_mcp.studio.views import JobView
 
 SONG = ("make", "text-to-audio", "--tags", "piano, calm", "--duration", "5", "--seed", "7")
 
@@ -102,14 +105,14 @@ def test_make_says_each_change_on_a_line_and_ends_with_the_path_of_a_song(comman
     assert all(line != following for line, following in itertools.pairwise(said))
 
 
-def test_json_is_one_object_with_the_response_the_track_and_the_job(here) -> None:
+def test_json_is_the_same_object_that_the_tool_answers(here) -> None:
     answer = told(here(*SONG, "--json"))
-    assert {"audio", "seed", "tags", "lyrics", "track", "job"} <= answer.keys()
+    jsonschema.validate(answer, output_schema(JobView))
+    assert {"audio", "seed", "tags", "lyrics", "track", "checks"} <= answer.keys()
     assert (answer["seed"], answer["tags"], answer["lyrics"]) == (7, "piano, calm", "[inst]")
     assert Path(answer["track"]["file_path"]).as_uri() == answer["audio"]["url"]
     assert answer["track"]["size"] == Path(answer["track"]["file_path"]).stat().st_size
-    assert answer["job"]["status"] == "COMPLETED"
-    assert answer["job"]["track_id"] == answer["track"]["id"]
+    assert answer["status"] == "COMPLETED"
 
 
 def test_a_song_for_a_prompt_says_what_was_written_for_it_and_that_it_is_a_draft(here) -> None:
@@ -221,8 +224,8 @@ def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, 
     assert process.returncode == 130, err
     assert "Traceback" not in err
     [job] = told(here("jobs", "--json"))["jobs"]
-    assert f"acestep-mcp jobs wait {job['id']}" in json.loads(out)["error"]["message"]
-    done = here("jobs", "wait", job["id"])
+    assert f"acestep-mcp jobs wait {job['job_id']}" in json.loads(out)["error"]["message"]
+    done = here("jobs", "wait", job["job_id"])
     assert done.returncode == 0, done.stderr
     assert soundfile.info(done.stdout.strip()).duration == pytest.approx(30, abs=0.5)
 
@@ -254,10 +257,10 @@ def test_the_list_is_rebuilt_from_the_sidecars_without_the_database(here, tmp_pa
 
 
 def test_jobs_are_listed_shown_and_an_unknown_one_is_an_error(here) -> None:
-    job = told(here(*SONG, "--json"))["job"]
-    assert job["id"] in here("jobs").stdout
-    assert told(here("jobs", "show", job["id"], "--json"))["request"]["tags"] == "piano, calm"
-    assert told(here("jobs", "cancel", job["id"], "--json"))["job"]["status"] == "COMPLETED"
+    job = told(here(*SONG, "--json"))
+    assert job["job_id"] in here("jobs").stdout
+    assert told(here("jobs", "show", job["job_id"], "--json"))["request"]["tags"] == "piano, calm"
+    assert told(here("jobs", "cancel", job["job_id"], "--json"))["status"] == "COMPLETED"
     unknown = here("jobs", "wait", "nobody")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "nobody" in unknown.stderr

@@ -54,8 +54,8 @@ def test_a_song_made_through_an_engine_with_a_key(engine, environment, tmp_path,
     made = command(environment | ours, *song, "--key-file", str(tmp_path / "key"))
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
-    assert told["job"]["backend"] == "engine"
-    assert told["acestep"]["engine"] == "draft"
+    assert told["backend"] == "engine"
+    assert told["engine"] == "draft"
     assert Path(told["track"]["file_path"]).stat().st_size == told["track"]["size"]
 
     assert main(["engine", "--port", "0"]) == 1

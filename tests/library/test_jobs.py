@@ -1,15 +1,27 @@
 """Jobs as several processes see them: each `Jobs` below is one process on the same file."""
 
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
 from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached, StorageError
+from acestep_mcp.api.requests import PromptToAudio, TextToAudio
+from acestep_mcp.api.responses import EngineReport, File, Response
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs, new_id
-from acestep_mcp.library.models import Job, Progress, Status
+from acestep_mcp.library.models import Job, JobError, JobOptions, Progress, Status
+from acestep_mcp.studio.build_views import job_list
 
 DEAD_AT_ONCE = -1.0
+RESPONSE = Response(
+    audio=File(url="https://files.example/a.wav", file_size=3),
+    seed=4,
+    tags="lofi",
+    lyrics="[inst]",
+    acestep=EngineReport(engine="draft", notes=("a",)),
+)
 
 
 @pytest.fixture
@@ -22,7 +34,7 @@ def process(tmp_path):
         opened.append(database)
         jobs = Jobs(database, lease=lease)
         if beat:
-            jobs.beat()
+            jobs.leases.beat()
         return jobs
 
     yield start
@@ -34,7 +46,7 @@ def a_job(**changes):
     values = {
         "id": new_id(),
         "endpoint": "fal-ai/ace-step",
-        "request": {"tags": "lofi"},
+        "request": TextToAudio(tags="lofi"),
         "status": Status.NEW,
         "backend": "draft",
         "created_at": time.time(),
@@ -43,7 +55,9 @@ def a_job(**changes):
 
 
 def test_a_job_is_read_back_as_it_was_written_by_any_process(process):
-    job = a_job(request={"tags": "桜", "seed": 4}, notes=("a",), options={"format": "flac"}, estimated_cost=0.5)
+    job = a_job(
+        request=TextToAudio(tags="桜", seed=4), notes=("a",), options=JobOptions(format="flac"), estimated_cost=0.5
+    )
     process().add(job)
     assert process().get(job.id) == job
 
@@ -54,14 +68,18 @@ def test_every_field_can_be_changed_and_read_back(process):
     assert jobs.update(
         job.id,
         status=Status.IN_PROGRESS,
-        ticket={"request_id": "r1"},
-        progress={"fraction": 0.5, "stage": "rendering", "step": 1, "total": 2},
-        logs=["a", "b"],
+        handle={"request_id": "r1"},
+        request_id="r1",
+        progress=Progress(0.5, "rendering", 1, 2),
+        logs=("a", "b"),
+        result=RESPONSE,
         started_at=5.0,
     )
     now = jobs.get(job.id)
     assert (now.status, now.request_id, now.logs, now.started_at) == (Status.IN_PROGRESS, "r1", ("a", "b"), 5.0)
     assert now.progress == Progress(0.5, "rendering", 1, 2)
+    assert now.handle == {"request_id": "r1"}
+    assert now.result == RESPONSE
 
 
 def test_an_unknown_job_is_an_error_that_names_the_recent_ones(process):
@@ -82,18 +100,18 @@ def test_a_job_of_a_dead_process_is_taken_over_by_exactly_one(process):
     job = owner.add(a_job())
     first, second = process(lease=DEAD_AT_ONCE), process(lease=DEAD_AT_ONCE)
     assert [taken.id for taken in first.adopt()] == [job.id]
-    assert not owner.mine(job.id)
+    assert not owner.is_owned(job.id)
     assert not owner.update(job.id, status=Status.COMPLETED)
     assert first.get(job.id).status is Status.NEW
     assert first.update(job.id, status=Status.IN_QUEUE)
-    second.lease = 15.0
+    second.leases.seconds = 15.0
     assert second.adopt() == []
 
 
 def test_a_process_that_left_in_good_order_hands_its_jobs_on_at_once(process):
     owner, other = process(), process()
     job = owner.add(a_job())
-    owner.leave()
+    owner.leases.leave()
     assert [taken.id for taken in other.adopt()] == [job.id]
 
 
@@ -175,17 +193,19 @@ def test_a_song_that_ended_long_ago_is_joined_when_its_call_was_cut_a_moment_ago
 
 def test_another_format_is_another_call(process):
     jobs = process()
-    first = jobs.add(a_job(options={"format": "wav"}))
+    first = jobs.add(a_job(options=JobOptions(format="wav")))
     jobs.answer(first.id, "cut")
-    assert not jobs.add(a_job(options={"format": "flac"})).attached
+    assert not jobs.add(a_job(options=JobOptions(format="flac"))).attached
 
 
 def test_other_arguments_are_another_song(process):
     jobs = process()
     first = jobs.add(a_job())
     jobs.answer(first.id, "cut")
-    assert not jobs.add(a_job(request={"tags": "lofi", "seed": 1})).attached
-    assert not jobs.add(a_job(endpoint="fal-ai/ace-step/prompt-to-audio")).attached
+    assert not jobs.add(a_job(request=TextToAudio(tags="lofi", seed=1))).attached
+    assert not jobs.add(
+        a_job(endpoint="fal-ai/ace-step/prompt-to-audio", request=PromptToAudio(prompt="lofi"))
+    ).attached
 
 
 def test_an_idempotency_key_gives_the_same_job_for_any_length_of_time(process):
@@ -199,7 +219,7 @@ def test_an_idempotency_key_with_other_arguments_is_an_error(process):
     jobs = process()
     jobs.add(a_job(), idempotency_key="k")
     with pytest.raises(InvalidRequest, match="other arguments"):
-        jobs.add(a_job(request={"tags": "rock"}), idempotency_key="k")
+        jobs.add(a_job(request=TextToAudio(tags="rock")), idempotency_key="k")
 
 
 def test_an_idempotency_key_of_a_failed_job_may_be_tried_again(process):
@@ -264,8 +284,8 @@ def test_an_orderly_end_does_not_use_a_draft_up_but_a_paid_attempt_stays_counted
     for job in (draft, paid):
         assert jobs.attempt(job.id) == 1
         jobs.give_back(job.id)
-    assert jobs.ticket(draft.id) == (None, 0)
-    assert jobs.ticket(paid.id) == (None, 1)
+    assert jobs.get(draft.id).attempts == 0
+    assert jobs.get(paid.id).attempts == 1
 
 
 def test_a_wish_to_cancel_reaches_the_owner_whoever_made_it(process):
@@ -279,10 +299,10 @@ def test_a_wish_to_cancel_reaches_the_owner_whoever_made_it(process):
 def test_only_a_failed_job_that_is_collectable_can_be_opened_again(process):
     jobs, other = process(), process()
     kept, lost = jobs.add(a_job()), jobs.add(a_job())
-    jobs.update(kept.id, status=Status.FAILED, error={"code": "storage", "message": "full", "collectable": True})
-    jobs.update(lost.id, status=Status.FAILED, error={"code": "queue", "message": "x", "collectable": False})
+    jobs.update(kept.id, status=Status.FAILED, error=JobError("storage", "full", collectable=True))
+    jobs.update(lost.id, status=Status.FAILED, error=JobError("queue", "x"))
     assert other.revive(kept.id)
-    assert other.mine(kept.id)
+    assert other.is_owned(kept.id)
     assert other.get(kept.id).error is None
     assert not other.revive(lost.id)
     assert not other.revive(kept.id), "it is open already"
@@ -301,3 +321,52 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path):
     database.close()
     with pytest.raises(StorageError, match="newer"):
         Database(tmp_path / "acestep.sqlite3")
+
+
+VERSION_1 = """
+CREATE TABLE processes (id TEXT PRIMARY KEY, heartbeat REAL NOT NULL);
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, endpoint TEXT NOT NULL, request TEXT NOT NULL,
+    status TEXT NOT NULL, backend TEXT NOT NULL, created_at REAL NOT NULL, started_at REAL, ended_at REAL,
+    queue_url TEXT NOT NULL DEFAULT '', ticket TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+    progress TEXT NOT NULL DEFAULT '{}', logs TEXT NOT NULL DEFAULT '[]', result TEXT, track_id TEXT, file_name TEXT,
+    file_stem TEXT, parent TEXT, error TEXT, estimated_cost REAL NOT NULL DEFAULT 0, cost REAL,
+    notes TEXT NOT NULL DEFAULT '[]', options TEXT NOT NULL DEFAULT '{}', fingerprint TEXT NOT NULL,
+    idempotency_key TEXT UNIQUE, answer TEXT NOT NULL DEFAULT 'open', cut_at REAL, caller TEXT,
+    cancel_requested INTEGER NOT NULL DEFAULT 0, owner TEXT
+);
+INSERT INTO jobs (id, endpoint, request, status, backend, created_at, ticket, result, options, fingerprint) VALUES (
+    'old', 'fal-ai/ace-step', '{"tags": "lofi", "duration": 5}', 'COMPLETED', 'fal', 1.5,
+    '{"request_id": "r-1", "status_url": "https://queue.fal.run/x"}',
+    '{"audio": {"url": "https://files.example/a.wav"}, "seed": 7, "tags": "lofi", "lyrics": "", "acestep": {"engine": 5}}',
+    '{"format": "mp3", "price": 0.0002, "seconds": 5.0, "source": "/a.wav", "of another version": 1}', 'f'
+);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_database_of_the_first_version_opens_with_its_jobs_and_a_backup_beside_it(tmp_path):
+    path = tmp_path / "acestep.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(VERSION_1)
+    with closing(Database(path)) as database:
+        job = Jobs(database).get("old")
+    assert (job.request, job.request_id, job.status) == (TextToAudio(tags="lofi", duration=5), "r-1", Status.COMPLETED)
+    assert job.options == JobOptions(format="mp3", price=0.0002, seconds=5.0, source="/a.wav")
+    assert (job.result.seed, job.result.report) == (7, EngineReport())
+    with closing(sqlite3.connect(path.with_name("acestep.sqlite3.v1.backup"))) as backup:
+        assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+        assert backup.execute("SELECT id FROM jobs").fetchall() == [("old",)]
+    with closing(Database(path)) as again:
+        assert Jobs(again).get("old") == job
+
+
+def test_a_job_whose_request_cannot_be_read_hides_no_other(process):
+    jobs = process()
+    odd, good = jobs.add(a_job()), jobs.add(a_job())
+    with jobs._database.writing() as db:
+        db.execute('UPDATE jobs SET request = \'{"duration": "x"}\' WHERE id = ?', (odd.id,))
+    assert [job.id for job in jobs.newest(5)] == [good.id, odd.id]
+    assert [(row.job_id, row.about) for row in job_list(jobs.newest(5)).jobs] == [(good.id, "lofi"), (odd.id, "")]
+    with pytest.raises(InvalidRequest, match="duration"):
+        _ = jobs.get(odd.id).request

@@ -282,7 +282,7 @@ async def test_clients_of_both_eras_are_told_when_a_song_is_deleted(shared):
 
 
 async def test_a_closed_session_is_forgotten(house, settings):
-    """Guards the one private thing of the SDK that `Notices` uses."""
+    """Guards the private part of the SDK that `ChangeNotifier` uses."""
     server = create_server(house, settings, transport="http")
     app = http.http_app(server, settings, host="127.0.0.1")
     transport = httpx2.ASGITransport(app)
@@ -290,11 +290,11 @@ async def test_a_closed_session_is_forgotten(house, settings):
         server.session_manager.run(),
         httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
     ):
-        [life] = server._lives
+        [state] = server._states
         headers = BOTH | {"Mcp-Session-Id": await session(Reached(None, client))}
         with anyio.fail_after(5):
-            while not life.notices.sessions:
+            while not state.notifier.sessions:
                 await anyio.sleep(0)
             await client.delete("/mcp", headers=headers)
-            while life.notices.sessions:
+            while state.notifier.sessions:
                 await anyio.sleep(0)

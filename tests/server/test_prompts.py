@@ -9,9 +9,9 @@ from mcp.server import MCPServer
 from mcp.types import INVALID_PARAMS
 
 from acestep_mcp.api.endpoints import BY_TOOL
-from acestep_mcp.api.requests import input_schema
+from acestep_mcp.api.schemas import input_schema
 from acestep_mcp.server.prompts import MOST_COMPLETIONS, complete, get, load, named, parse, wants_tracks
-from acestep_mcp.server.tools import BY_NAME
+from acestep_mcp.server.tools.table import BY_NAME
 
 PROMPTS = {prompt.name: prompt for prompt in load()}
 NAMES = ["choose-tags", "extend-a-track", "plan-an-album", "remix-a-track", "repair-a-section", "write-a-song"]

@@ -14,6 +14,7 @@ from acestep_mcp.assembly import open_studio
 from acestep_mcp.settings import load
 from tests.support.chat import SONG, Model
 from tests.support.loopback import Reply, free_port, listening
+from tests.support.requests import request
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +25,7 @@ WISH = {"prompt": "a sad song about the sea, trip hop", "duration": 20, "seed": 
 async def song(**settings):
     """The sidecar of a song for the wish, and what the job says."""
     async with open_studio(load(**{"llm_model": "small-model"} | settings)) as studio:
-        job = await studio.start("prompt_to_audio", WISH)
+        job = await studio.start(request("prompt_to_audio", WISH))
         with anyio.fail_after(30):
             async for _ in studio.watch(job.id, 30):
                 pass

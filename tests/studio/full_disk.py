@@ -9,6 +9,7 @@ import anyio
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.settings import load
 from acestep_mcp.studio.studio import run
+from tests.support.requests import request
 
 
 def say(**words):
@@ -19,7 +20,7 @@ async def main() -> None:
     run.FIRST_PAUSE = 0.2
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with open_studio(load()) as studio:
-        job = await studio.start("text_to_audio", {"tags": "lofi", "duration": 60})
+        job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 60}))
         async for progress in studio.watch(job.id, 50):
             if progress.stage == "keeping the song":
                 break

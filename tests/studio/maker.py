@@ -2,11 +2,13 @@
 
 import json
 import sys
+from dataclasses import asdict
 
 import anyio
 
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.settings import load
+from tests.support.requests import request
 
 
 def say(**words):
@@ -18,7 +20,7 @@ async def main(arguments: dict) -> None:
         say(ready=True)
         if not arguments:
             await anyio.sleep_forever()
-        job = await studio.start("text_to_audio", arguments)
+        job = await studio.start(request("text_to_audio", arguments))
         say(job=job.id, attached=job.attached, status=job.status)
         said = None
         async for progress in studio.watch(job.id, 50):
@@ -27,7 +29,12 @@ async def main(arguments: dict) -> None:
                 said = (status, progress.stage)
                 say(job=job.id, status=status, stage=progress.stage)
         outcome = await studio.outcome(job.id)
-        say(job=job.id, status=outcome.job.status, track=outcome.track and outcome.track.id, error=outcome.job.error)
+        say(
+            job=job.id,
+            status=outcome.job.status,
+            track=outcome.track and outcome.track.id,
+            error=outcome.job.error and asdict(outcome.job.error),
+        )
 
 
 anyio.run(main, json.loads(sys.argv[1]))

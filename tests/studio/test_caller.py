@@ -3,6 +3,7 @@
 import anyio
 import pytest
 
+from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.library.models import Job, Status
 from acestep_mcp.settings import load
@@ -24,15 +25,14 @@ async def test_on_a_paid_host_only_what_saves_money_is_cancelled(monkeypatch, se
     async with open_studio(load()) as studio:
         # A job of fal's that another, living process runs: nothing here is sent anywhere.
         other = type(studio._jobs)(studio._jobs._database)
-        other.beat()
+        other.leases.beat()
         paid = Job(
             "paidpaidpaidpaid",
             "fal-ai/ace-step",
-            {"tags": "lofi"},
+            TextToAudio(tags="lofi"),
             status,
             "fal",
             created_at=0,
-            options={"format": "wav"},
         )
         other.add(paid)
         with anyio.move_on_after(2):  # it would wait for the end, which nobody brings about here

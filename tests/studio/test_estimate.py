@@ -1,8 +1,9 @@
 import pytest
 
+from acestep_mcp.api.endpoints import BY_REQUEST, UNKNOWN_LENGTH
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, PromptToAudio, TextToAudio
 from acestep_mcp.library.models import Progress
-from acestep_mcp.studio.estimate import UNKNOWN_LENGTH, length, seconds_left
+from acestep_mcp.studio.estimate import seconds_left
 
 HISTORY = [(6.0, 60.0), (12.0, 60.0), (8.0, 80.0)]
 
@@ -40,4 +41,4 @@ def test_while_it_waits_in_the_queue_nothing_is_guessed():
     ],
 )
 def test_an_edit_counts_at_the_whole_results_length(request_, source, seconds):
-    assert length(request_, source) == seconds
+    assert BY_REQUEST[type(request_)].seconds(request_, source) == seconds

@@ -6,6 +6,7 @@ import pytest
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.library.models import Status
 from acestep_mcp.settings import load
+from tests.support.requests import request
 
 pytestmark = pytest.mark.anyio
 
@@ -14,16 +15,16 @@ async def make_all(studio, requests):
     """Every outcome, in the order of the requests, which all run at once."""
     outcomes = {}
 
-    async def make(number, request):
-        job = await studio.start("text_to_audio", request)
+    async def make(number, arguments):
+        job = await studio.start(request("text_to_audio", arguments))
         async for _ in studio.watch(job.id, 300):
             pass
         outcomes[number] = await studio.outcome(job.id)
 
     with anyio.fail_after(300):
         async with anyio.create_task_group() as tasks:
-            for number, request in enumerate(requests):
-                tasks.start_soon(make, number, request)
+            for number, arguments in enumerate(requests):
+                tasks.start_soon(make, number, arguments)
     return [outcomes[number] for number in range(len(requests))]
 
 

@@ -11,6 +11,7 @@ import pytest
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.library.models import Status
 from acestep_mcp.settings import load
+from tests.support.requests import request
 
 pytestmark = pytest.mark.anyio
 MAKER = Path(__file__).with_name("maker.py")
@@ -75,7 +76,7 @@ async def test_a_process_killed_at_any_moment_leaves_a_job_that_the_next_one_fin
         outcome = await ended(studio, job_id)
         assert outcome.job.status is Status.COMPLETED
         assert outcome.track.path.is_file()
-        assert [track.id for track in (await studio.tracks()).tracks] == [job_id]
+        assert [track.id for track in (await studio.catalogue.page()).tracks] == [job_id]
     files = [path.name for path in load().music_dir.iterdir()]
     assert sorted(Path(name).suffix for name in files) == [".json", ".wav"], "no torn file is left"
 
@@ -90,7 +91,7 @@ async def test_three_processes_share_a_folder_and_a_killed_owners_song_is_found_
         assert heard(process, status="COMPLETED", error=None)["track"]
     async with open_studio(load(), lease=DEAD_AFTER) as studio:
         assert (await ended(studio, job_id)).job.status is Status.COMPLETED
-        assert len((await studio.tracks()).tracks) == 3
+        assert len((await studio.catalogue.page()).tracks) == 3
     assert len(songs(load().music_dir)) == 3
 
 
@@ -112,7 +113,7 @@ async def test_a_job_that_is_asked_for_again_after_a_crash_is_made_once(maker):
     first.wait(10)
     async with open_studio(load(), lease=DEAD_AFTER) as studio:
         with anyio.fail_after(20):
-            while not (again := await studio.start("text_to_audio", SONG | {"duration": 30})).attached:
+            while not (again := await studio.start(request("text_to_audio", SONG | {"duration": 30}))).attached:
                 await studio.cancel(again.id)  # the lease of the dead process has not run out yet
                 await anyio.sleep(0.5)
         assert again.id == job_id
@@ -145,7 +146,7 @@ async def test_looking_at_things_takes_no_job_over(maker):
     owner.wait(10)
     async with open_studio(load(), lease=DEAD_AFTER) as studio:
         await studio.status()
-        await studio.tracks()
+        await studio.catalogue.page()
         await studio.jobs()
         await anyio.sleep(2 * DEAD_AFTER + 1.5)  # nothing to wait for: this shows that nothing happens
         assert (await studio.outcome(job_id)).job.status is Status.IN_PROGRESS
@@ -157,7 +158,7 @@ async def test_looking_at_things_takes_no_job_over(maker):
 @pytest.mark.slow
 async def test_a_draft_that_was_stopped_in_good_order_again_and_again_is_made_in_the_end():
     async with open_studio(load()) as studio:
-        job = await studio.start("text_to_audio", SONG | {"duration": 60})
+        job = await studio.start(request("text_to_audio", SONG | {"duration": 60}))
     for _ in range(4):
         async with open_studio(load()) as studio:
             async for _ in studio.watch(job.id, 20):

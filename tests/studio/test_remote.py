@@ -19,11 +19,12 @@ from acestep_mcp.client import retry
 from acestep_mcp.engine_server.app import QueueOptions, serving
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs, new_id
-from acestep_mcp.library.models import Job, Status
+from acestep_mcp.library.models import Job, JobOptions, Status
 from acestep_mcp.settings import load
 from tests.support import fal_replies as fal
 from tests.support.engine import Tone, on_a_port
 from tests.support.loopback import Reply, listening
+from tests.support.requests import request
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +61,7 @@ async def an_engine(folder, **options):
 
 async def submitted(studio, song):
     """The job as soon as the host has accepted it."""
-    job = await studio.start("text_to_audio", song)
+    job = await studio.start(request("text_to_audio", song))
     with anyio.fail_after(20):
         while job.request_id is None:
             await anyio.sleep(0.01)
@@ -92,14 +93,15 @@ async def test_a_source_goes_up_once_while_its_address_lives_and_again_when_its_
         settings = load(backend="engine", engine_url=url)
         async with open_studio(settings) as studio:
             jobs = [
-                await studio.start("audio_inpaint", edit | {"audio_url": str(path), "seed": seed})
+                await studio.start(request("audio_inpaint", edit | {"audio_url": str(path), "seed": seed}))
                 for seed, path in enumerate((source, source, copy))
             ]
             outcomes = [await ended(studio, job.id) for job in jobs]
         async with open_studio(settings) as later:
             outcomes.append(
                 await ended(
-                    later, (await later.start("audio_inpaint", edit | {"audio_url": str(source), "seed": 3})).id
+                    later,
+                    (await later.start(request("audio_inpaint", edit | {"audio_url": str(source), "seed": 3}))).id,
                 )
             )
             assert recorder.count("POST", "/storage/upload/initiate") == 1
@@ -107,10 +109,13 @@ async def test_a_source_goes_up_once_while_its_address_lives_and_again_when_its_
                 file.unlink()
             outcomes.append(
                 await ended(
-                    later, (await later.start("audio_inpaint", edit | {"audio_url": str(source), "seed": 4})).id
+                    later,
+                    (await later.start(request("audio_inpaint", edit | {"audio_url": str(source), "seed": 4}))).id,
                 )
             )
-            other = await later.start("audio_inpaint", edit | {"audio_url": str(a_source(tmp_path / "music", 2))})
+            other = await later.start(
+                request("audio_inpaint", edit | {"audio_url": str(a_source(tmp_path / "music", 2))})
+            )
             outcomes.append(await ended(later, other.id))
     assert [outcome.job.status for outcome in outcomes] == [Status.COMPLETED] * 6, outcomes
     assert recorder.count("POST", "/storage/upload/initiate") == 3, "gone once, and other bytes once"
@@ -128,7 +133,7 @@ async def test_todays_key_goes_to_todays_engine_and_not_where_an_old_job_was_sen
             job = await submitted(studio, SONG | {"tags": "hold"})
         asked.seen.clear()
         async with open_studio(load(backend="engine", engine_url=f"{new}/", engine_key=KEY)) as studio:
-            second = await studio.start("text_to_audio", SONG)
+            second = await studio.start(request("text_to_audio", SONG))
             assert (await ended(studio, second.id)).job.status is Status.COMPLETED
             assert (await studio.cancel(job.id)).job.status is Status.CANCELLED
     assert asked.count("PUT", "/cancel") == 1
@@ -141,9 +146,9 @@ async def test_an_old_engine_that_wants_a_key_is_named_and_its_song_stays_collec
             job = await submitted(studio, SONG | {"tags": "hold"})
         async with open_studio(load(backend="engine", engine_url="http://127.0.0.1:1", engine_key=KEY)) as studio:
             lost = (await ended(studio, job.id)).job
-    assert old in lost.error["message"]
-    assert "ACESTEP_ENGINE_URL" in lost.error["message"]
-    assert lost.error["collectable"]
+    assert old in lost.error.message
+    assert "ACESTEP_ENGINE_URL" in lost.error.message
+    assert lost.error.collectable
 
 
 async def test_a_submit_cut_after_it_was_sent_is_unknown_stays_counted_and_is_never_sent_again():
@@ -153,14 +158,14 @@ async def test_a_submit_cut_after_it_was_sent_is_unknown_stays_counted_and_is_ne
     async with listening(script) as server:
         settings = load(backend="engine", engine_url=server.url)
         async with open_studio(settings) as studio:
-            job = await studio.start("text_to_audio", SONG)
+            job = await studio.start(request("text_to_audio", SONG))
             first = (await ended(studio, job.id)).job
         async with open_studio(settings) as studio:
             again = (await ended(studio, job.id)).job
     assert (first.status, again.status) == (Status.UNKNOWN, Status.UNKNOWN)
     assert len(server.requests("POST")) == 1
-    assert "may have been accepted" in first.error["message"]
-    assert "not sent again" in first.error["message"]
+    assert "may have been accepted" in first.error.message
+    assert "not sent again" in first.error.message
     assert first.cost is None, "its estimate stays counted"
 
 
@@ -170,13 +175,13 @@ async def test_a_program_that_died_while_submitting_leaves_an_unknown_job(tmp_pa
         async with open_studio(settings) as studio:
             job = replace(a_job(), backend="engine", queue_url=url)
             dead = Jobs(studio._jobs._database)
-            dead.beat()
+            dead.leases.beat()
             dead.add(job)
             dead.attempt(job.id)
-            dead.leave()
+            dead.leases.leave()
             outcome = await ended(studio, job.id)
     assert outcome.job.status is Status.UNKNOWN
-    assert "may have been accepted" in outcome.job.error["message"]
+    assert "may have been accepted" in outcome.job.error.message
     assert recorder.count("POST", "") == 0
 
 
@@ -204,12 +209,12 @@ async def test_an_engine_that_does_not_answer_is_an_error_and_no_other_backend(m
     async with behind_nothing() as url:
         settings = load(backend="auto", engine_url=url, fal_key="a:b")
         async with open_studio(settings) as studio:
-            told = await studio.status()
-            job = (await ended(studio, (await studio.start("text_to_audio", SONG)).id)).job
+            told = (await studio.status()).facts()
+            job = (await ended(studio, (await studio.start(request("text_to_audio", SONG))).id)).job
     assert (told["backend"], told["reachable"]) == ("engine", False)
     assert url in told["trouble"] or "could be made" in told["trouble"]
     assert (job.status, job.backend, job.queue_url) == (Status.FAILED, "engine", url)
-    assert "no connection could be made" in job.error["message"]
+    assert "no connection could be made" in job.error.message
 
 
 @asynccontextmanager
@@ -221,8 +226,14 @@ async def behind_nothing():
 
 
 def a_job(**changes):
-    values = {"id": new_id(), "endpoint": "fal-ai/ace-step", "request": SONG, "status": Status.NEW, "backend": "fal"}
-    return Job(**values, created_at=0, options={"format": "wav", "seconds": 5.0, "price": 0.0002}, **changes)
+    values = {
+        "id": new_id(),
+        "endpoint": "fal-ai/ace-step",
+        "request": request("text_to_audio", SONG),
+        "status": Status.NEW,
+        "backend": "fal",
+    }
+    return Job(**values, created_at=0, options=JobOptions(format="wav", seconds=5.0, price=0.0002), **changes)
 
 
 def test_however_many_ask_at_once_the_days_limit_is_never_passed(tmp_path):
@@ -235,7 +246,7 @@ def test_however_many_ask_at_once_the_days_limit_is_never_passed(tmp_path):
     def buy():
         database = Database(path)
         jobs = Jobs(database)
-        jobs.beat()  # a dead caller's song would be taken for this one
+        jobs.leases.beat()  # a dead caller's song would be taken for this one
         begin.wait(10)
         for _ in range(5):
             job = replace(a_job(), created_at=time.time(), estimated_cost=0.01)

@@ -6,7 +6,6 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from acestep_mcp.api.endpoints import BY_TOOL
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached
 from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.api.updates import Log
@@ -16,6 +15,7 @@ from acestep_mcp.library.models import Progress, Status
 from acestep_mcp.settings import load
 from acestep_mcp.studio.backends import choose, costs, writer
 from acestep_mcp.studio.run import progress_after
+from tests.support.requests import request
 
 pytestmark = pytest.mark.anyio
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
@@ -43,7 +43,7 @@ async def until(studio, job, status):
 
 
 async def test_a_song_is_kept_with_everything_it_takes_to_make_it_again(studio):
-    outcome = await finished(studio, await studio.start("text_to_audio", SONG))
+    outcome = await finished(studio, await studio.start(request("text_to_audio", SONG)))
     track = outcome.track
     assert outcome.job.status is Status.COMPLETED
     assert outcome.job.request_id
@@ -59,7 +59,7 @@ async def test_a_song_is_kept_with_everything_it_takes_to_make_it_again(studio):
 
 
 async def test_progress_grows_and_ends_at_one(studio):
-    job = await studio.start("text_to_audio", SONG)
+    job = await studio.start(request("text_to_audio", SONG))
     with anyio.fail_after(40):
         seen = [progress async for progress in studio.watch(job.id, 40)]
     fractions = [progress.fraction for progress in seen]
@@ -69,7 +69,7 @@ async def test_progress_grows_and_ends_at_one(studio):
 
 
 async def test_a_wait_of_no_time_gives_the_job_back_at_once(studio):
-    job = await studio.start("text_to_audio", SONG)
+    job = await studio.start(request("text_to_audio", SONG))
     with anyio.fail_after(2):
         assert [p async for p in studio.watch(job.id, 0)]
     assert not (await studio.outcome(job.id)).job.status.is_terminal
@@ -90,7 +90,7 @@ async def test_a_wait_of_no_time_gives_the_job_back_at_once(studio):
 )
 async def test_arguments_that_cannot_work_leave_no_job_behind(studio, tool, arguments, said):
     with pytest.raises(InvalidRequest, match=said):
-        await studio.start(tool, arguments)
+        await studio.start(request(tool, arguments))
     assert await studio.jobs() == []
 
 
@@ -98,12 +98,12 @@ async def test_wrong_settings_stop_the_making_and_are_told(monkeypatch):
     monkeypatch.setenv("ACESTEP_FORMAT", "mp4")
     async with open_studio(load()) as studio:
         with pytest.raises(ConfigurationError, match="ACESTEP_FORMAT"):
-            await studio.start("text_to_audio", SONG)
-        assert "ACESTEP_FORMAT" in (await studio.status())["problems"][0]
+            await studio.start(request("text_to_audio", SONG))
+        assert "ACESTEP_FORMAT" in (await studio.status()).problems[0]
 
 
 async def test_a_running_job_is_cancelled_within_a_second_and_leaves_no_file(studio):
-    job = await studio.start("text_to_audio", SONG | {"duration": 240})
+    job = await studio.start(request("text_to_audio", SONG | {"duration": 240}))
     await until(studio, job, Status.IN_PROGRESS)
     with anyio.fail_after(1):
         outcome = await studio.cancel(job.id)
@@ -112,9 +112,9 @@ async def test_a_running_job_is_cancelled_within_a_second_and_leaves_no_file(stu
 
 
 async def test_a_queued_job_is_cancelled_before_it_runs(studio):
-    running = await studio.start("text_to_audio", SONG | {"duration": 240})
+    running = await studio.start(request("text_to_audio", SONG | {"duration": 240}))
     await until(studio, running, Status.IN_PROGRESS)
-    queued = await studio.start("text_to_audio", SONG)
+    queued = await studio.start(request("text_to_audio", SONG))
     await until(studio, queued, Status.IN_QUEUE)
     outcome = await studio.cancel(queued.id)
     assert (outcome.job.status, outcome.job.started_at) == (Status.CANCELLED, None)
@@ -122,7 +122,7 @@ async def test_a_queued_job_is_cancelled_before_it_runs(studio):
 
 
 async def test_cancelling_a_finished_job_gives_its_song(studio):
-    done = await finished(studio, await studio.start("text_to_audio", SONG))
+    done = await finished(studio, await studio.start(request("text_to_audio", SONG)))
     assert await studio.cancel(done.job.id) == done
 
 
@@ -130,7 +130,7 @@ async def test_cancelling_a_finished_job_gives_its_song(studio):
 async def test_a_cancelled_caller_cancels_the_draft_unless_told_never_to(monkeypatch, setting, status):
     monkeypatch.setenv("ACESTEP_CANCEL", setting)
     async with open_studio(load()) as studio:
-        job = await studio.start("text_to_audio", SONG | {"duration": 240})
+        job = await studio.start(request("text_to_audio", SONG | {"duration": 240}))
         await until(studio, job, Status.IN_PROGRESS)
         await studio.caller_cancelled(job.id)
         assert (await studio.outcome(job.id)).job.status is status
@@ -138,19 +138,21 @@ async def test_a_cancelled_caller_cancels_the_draft_unless_told_never_to(monkeyp
 
 
 async def test_a_call_that_was_cut_and_comes_again_gets_the_first_song(studio):
-    first = await studio.start("text_to_audio", SONG)
+    first = await studio.start(request("text_to_audio", SONG))
     await studio.cut(first.id)
-    again = await studio.start("text_to_audio", SONG)
+    again = await studio.start(request("text_to_audio", SONG))
     assert (again.id, again.attached) == (first.id, True)
     assert (await finished(studio, again)).track.id == first.id
     await studio.delivered(first.id)
-    assert (await studio.start("text_to_audio", SONG)).id != first.id
+    assert (await studio.start(request("text_to_audio", SONG))).id != first.id
 
 
 async def test_an_edit_knows_its_parent_and_what_was_edited(studio):
-    song = (await finished(studio, await studio.start("text_to_audio", SONG))).track
+    song = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
     for name in (song.id, song.uri, str(song.path), song.path.name, song.path.as_uri()):
-        job = await studio.start("audio_inpaint", {"audio_url": name, "tags": "lofi", "start_time": 1, "end_time": 2})
+        job = await studio.start(
+            request("audio_inpaint", {"audio_url": name, "tags": "lofi", "start_time": 1, "end_time": 2})
+        )
         assert job.parent == song.id
     outcome = await finished(studio, job)
     assert outcome.track.sidecar["parent"] == song.id
@@ -161,10 +163,10 @@ async def test_an_edit_knows_its_parent_and_what_was_edited(studio):
 async def test_a_data_uri_is_a_source_and_does_not_fill_the_record(studio):
     import base64
 
-    song = (await finished(studio, await studio.start("text_to_audio", SONG))).track
+    song = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
     uri = "data:audio/wav;base64," + base64.b64encode(song.path.read_bytes()).decode()
-    job = await studio.start("audio_outpaint", {"audio_url": uri, "tags": "lofi", "extend_after_duration": 5})
-    assert len(json.dumps(job.request)) < 1000
+    job = await studio.start(request("audio_outpaint", {"audio_url": uri, "tags": "lofi", "extend_after_duration": 5}))
+    assert len(json.dumps(job.request.wire())) < 1000
     track = (await finished(studio, job)).track
     assert track.duration == pytest.approx(10, abs=0.001)
     assert track.sidecar["checks"]["unchanged_outside"] is True
@@ -172,13 +174,13 @@ async def test_a_data_uri_is_a_source_and_does_not_fill_the_record(studio):
 
 async def test_a_song_that_could_not_be_kept_is_kept_later_without_being_made_again(studio):
     music = studio.settings.music_dir
-    job = await studio.start("text_to_audio", SONG | {"duration": 60})
+    job = await studio.start(request("text_to_audio", SONG | {"duration": 60}))
     await until(studio, job, Status.IN_PROGRESS)
     music.rename(music.with_name("elsewhere"))
     music.write_text("a file stands where the folder was", encoding="utf-8")
     failed = await finished(studio, job)
-    assert (failed.job.status, failed.job.error["code"]) == (Status.FAILED, "storage")
-    assert "ACESTEP_MUSIC_DIR" in failed.job.error["message"]
+    assert (failed.job.status, failed.job.error.code) == (Status.FAILED, "storage")
+    assert "ACESTEP_MUSIC_DIR" in failed.job.error.message
     music.unlink()
     music.mkdir()
     kept = await finished(studio, job)
@@ -187,13 +189,13 @@ async def test_a_song_that_could_not_be_kept_is_kept_later_without_being_made_ag
 
 
 async def test_a_song_its_deletion_and_its_return_are_each_announced_to_one_who_listens_late(studio):
-    track = (await finished(studio, await studio.start("text_to_audio", SONG))).track
+    track = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
     with anyio.fail_after(10):
-        async with aclosing(studio.changes()) as changes:
+        async with aclosing(studio.catalogue.changes()) as changes:
             kept = await anext(changes)
-            await studio.delete(track.id)
+            await studio.catalogue.delete(track.id)
             deleted = await anext(changes)
-            await studio.restore(track.id)
+            await studio.catalogue.restore(track.id)
             restored = await anext(changes)
     assert [(change.id, change.deleted) for change in (kept, deleted, restored)] == [
         (track.id, False),
@@ -201,7 +203,7 @@ async def test_a_song_its_deletion_and_its_return_are_each_announced_to_one_who_
         (track.id, False),
     ]
     with pytest.raises(NotFound):
-        await studio.track("nosuchtrack")
+        await studio.catalogue.get("nosuchtrack")
 
 
 async def test_nothing_is_paid_when_the_limit_is_zero(monkeypatch):
@@ -209,7 +211,7 @@ async def test_nothing_is_paid_when_the_limit_is_zero(monkeypatch):
     monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "0")
     async with open_studio(load()) as studio:
         with pytest.raises(SpendLimitReached, match=r"\$0.0010"):
-            await studio.start("text_to_audio", SONG)
+            await studio.start(request("text_to_audio", SONG))
         assert await studio.jobs() == []
 
 
@@ -248,7 +250,7 @@ def test_what_a_default_minute_costs_is_told_with_who_says_so(price, backend, ra
 async def test_status_tells_what_is_spent_today_and_what_may_be(monkeypatch):
     monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "2")
     async with open_studio(load()) as studio:
-        told = await studio.status()
+        told = (await studio.status()).facts()
     assert (told["backend"], told["spent_today_usd"], told["max_spend_usd"]) == ("draft", 0, 2)
     assert told["cost"] == costs(studio.settings, "draft")
     assert told["writer"] == "the rules"
@@ -270,7 +272,7 @@ def test_a_backend_that_cannot_be_had_is_an_error_and_not_another_backend(monkey
 async def test_an_error_in_an_open_studio_comes_out_as_itself():
     with pytest.raises(NotFound):
         async with open_studio(load()) as studio:
-            await studio.track("nosuchtrack")
+            await studio.catalogue.get("nosuchtrack")
 
 
 async def test_a_paid_song_says_its_host_and_price_before_it_is_submitted_and_carries_the_hosts_options(monkeypatch):
@@ -279,24 +281,24 @@ async def test_a_paid_song_says_its_host_and_price_before_it_is_submitted_and_ca
     monkeypatch.setenv("ACESTEP_OBJECT_LIFETIME", "3600")
     settings = load()
     async with open_studio(settings) as studio:
-        endpoint, request = BY_TOOL["text_to_audio"], TextToAudio(tags="x", duration=60)
-        paid = await studio._job(endpoint, request, choose(settings), "wav")
-        free = await studio._job(endpoint, request, choose(load(backend="draft")), "wav")
+        song = TextToAudio(tags="x", duration=60)
+        paid = studio._new_job(song, choose(settings))
+        free = studio._new_job(song, choose(load(backend="draft")))
     assert paid.progress.describe() == "fal, about $0.0120"
     assert paid.estimated_cost == 0.012
-    assert SubmitOptions(**paid.options["submit"]) == SubmitOptions(priority="low", object_lifecycle=3600)
+    assert SubmitOptions(**paid.options.submit) == SubmitOptions(priority="low", object_lifecycle=3600)
     assert free.progress.describe() == "working"
-    assert "submit" not in free.options
+    assert free.options.submit == {}
 
 
 async def test_a_preview_is_made_once_and_kept(studio):
-    track = (await finished(studio, await studio.start("text_to_audio", SONG))).track
-    first = await studio.preview(track, 60_000)
+    track = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
+    first = await studio.catalogue.preview(track, 60_000)
     assert 10_000 < len(first) <= 60_000
     [kept] = (studio.settings.data_dir / "previews").iterdir()
     assert kept.read_bytes() == first
     track.path.unlink()
-    assert await studio.preview(track, 60_000) == first, "the song itself is not read again"
+    assert await studio.catalogue.preview(track, 60_000) == first, "the song itself is not read again"
 
 
 def test_progress_never_falls_from_one_stage_to_the_next():

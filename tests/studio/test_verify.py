@@ -3,10 +3,11 @@ import time
 import numpy as np
 import pytest
 
+from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
-from acestep_mcp.library.models import Job, Status
+from acestep_mcp.library.models import Job, JobOptions, Status
 from acestep_mcp.studio.verify import unchanged_outside
 
 RATE = 8000
@@ -23,10 +24,9 @@ def source(tmp_path):
 def job(tmp_path):
     def job(endpoint, **request):
         request = {"audio_url": "x", "tags": "y"} | request
-        options = {"source": str(tmp_path / "source.wav")}
-        return Job(
-            "j", f"fal-ai/ace-step/{endpoint}", request, Status.IN_PROGRESS, "draft", time.time(), options=options
-        )
+        options = JobOptions(source=str(tmp_path / "source.wav"))
+        row = BY_ID[f"fal-ai/ace-step/{endpoint}"]
+        return Job("j", row.id, row.request.parse(request), Status.IN_PROGRESS, "draft", time.time(), options=options)
 
     return job
 

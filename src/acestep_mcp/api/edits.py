@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.requests import LONGEST, AudioInpaint, AudioOutpaint, AudioToAudio, Request
 
 LONGEST_REMIX = float(LONGEST)
 LONGEST_SOURCE = 600.0
+SEAM = 0.06
+"""Seconds beside an edge of the new music that may differ from the source: two crossfades of 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The stretch to make anew, in seconds of the source; 0 <= start < end <= its length."""
+class EditWindow:
+    """The part to regenerate, in seconds of the source; 0 <= start < end <= its length."""
 
     start: float
     end: float
@@ -29,44 +31,61 @@ class Lengths:
 
 
 @dataclass(frozen=True, slots=True)
+class UnchangedSpan:
+    """Seconds `start` to `end` of the source stand unchanged in the result, `shift` seconds later."""
+
+    start: float
+    end: float
+    shift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
-    """What a request does to its source: `span` for the record, in seconds of the source, and what had to be noted."""
+    """What a request does to its source.
 
-    span: dict[str, float | str]
+    `span` is for the record, in seconds of the source. `unchanged` are the parts that must be the source's own samples;
+    with `same_length` the result is as long as the source.
+    """
+
+    span: dict[str, float | str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unchanged: tuple[UnchangedSpan, ...] = ()
+    same_length: bool = False
 
 
-def edit_of(request: Request, seconds: float) -> Edit:
-    """All that can be known before the work. Raises InvalidRequest when the request cannot edit a song of `seconds`."""
-    check_source(request, seconds)
-    match request:
-        case AudioInpaint():
-            window = inpaint_window(request, seconds)
-            return Edit({"start": window.start, "end": window.end, "variance": request.variance}, window.notes)
-        case AudioOutpaint():
-            lengths = outpaint_lengths(request, seconds)
-            return Edit({"before": lengths.before, "after": lengths.after})
-        case AudioToAudio():
-            return Edit({"edit_mode": request.edit_mode})
-    return Edit({})
+def inpaint(request: AudioInpaint, seconds: float) -> Edit:
+    """The edit of a source of `seconds`. Raises InvalidRequest when the window is outside of it or empty."""
+    window = inpaint_window(request, seconds)
+    return Edit(
+        {"start": window.start, "end": window.end, "variance": request.variance},
+        window.notes,
+        (UnchangedSpan(0, max(0.0, window.start - SEAM)), UnchangedSpan(min(window.end + SEAM, seconds), seconds)),
+        same_length=True,
+    )
 
 
-def longest_source(request: Request) -> float:
-    """Seconds of a source that the request's endpoint takes at most."""
-    return LONGEST_REMIX if isinstance(request, AudioToAudio) else LONGEST_SOURCE
+def outpaint(request: AudioOutpaint, seconds: float) -> Edit:
+    """The edit of a source of `seconds`. Raises InvalidRequest when nothing would be added."""
+    lengths = outpaint_lengths(request, seconds)
+    kept = UnchangedSpan(SEAM, seconds - SEAM, lengths.before)
+    return Edit({"before": lengths.before, "after": lengths.after}, unchanged=(kept,))
 
 
-def check_source(request: Request, seconds: float) -> None:
-    """Raises InvalidRequest for a source that is empty or longer than the request's endpoint takes."""
-    most = longest_source(request)
+def remake(request: AudioToAudio, seconds: float) -> Edit:  # noqa: ARG001 - one signature for all
+    """A remix or new lyrics change every sample."""
+    return Edit({"edit_mode": request.edit_mode})
+
+
+def check_source_length(seconds: float, longest: float) -> None:
+    """Raises InvalidRequest for a source that is empty or longer than `longest` seconds."""
     if seconds <= 0:
         raise InvalidRequest.of(FieldError("audio_url", "the song is empty; give one that has sound", "audio_empty"))
-    if seconds > most:
-        message = f"the song is {_s(seconds)} long and at most {_s(most)} can be edited here; give a shorter one"
+    if seconds > longest:
+        message = f"the song is {_s(seconds)} long and at most {_s(longest)} can be edited here; give a shorter one"
         raise InvalidRequest.of(FieldError("audio_url", message, "audio_duration_too_long"))
 
 
-def inpaint_window(request: AudioInpaint, seconds: float) -> Window:
+def inpaint_window(request: AudioInpaint, seconds: float) -> EditWindow:
     """Where the window lies in a song of `seconds`; an edge outside the song is moved to its edge, and noted.
 
     Raises InvalidRequest when it begins at or past the song's end, or nothing of it is left.
@@ -79,7 +98,7 @@ def inpaint_window(request: AudioInpaint, seconds: float) -> Window:
             f"which is {_s(seconds)} long; choose an earlier start_time"
         )
         raise InvalidRequest.of(FieldError("start_time", message, value=request.start_time))
-    clamped = Window(max(0.0, start), min(end, seconds), tuple(_clamp_notes(request, start, end, seconds)))
+    clamped = EditWindow(max(0.0, start), min(end, seconds), tuple(_clamp_notes(request, start, end, seconds)))
     if clamped.end <= clamped.start:
         raise InvalidRequest.of(_empty(request, start, end, seconds))
     return clamped

@@ -1,4 +1,4 @@
-"""The five requests, their response and File: the published API, typed, each number written once.
+"""The requests of the five endpoints: the published API, typed, each number written once.
 
 Field names, types, enums, defaults and required marks are fal's published ones. Bounds marked 3P come from a
 third-party reading of fal's schema; they are hard for our own engines, and on fal the host's answer is the last word.
@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.api.parsing import parse
 
 logger = logging.getLogger(__name__)
-
-Model = TypeVar("Model", bound=BaseModel)
 
 INSTRUMENTAL = "[inst]"
 LONGEST = 240
@@ -51,7 +47,7 @@ Seconds = Annotated[float, Field(ge=0, le=240)]  # 3P
 
 
 class Request(BaseModel):
-    """What the five endpoints share. A null for an optional field means absent; unknown fields are an error."""
+    """What all endpoints share. A null for an optional field means absent; unknown fields are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -137,10 +133,15 @@ class PromptToAudio(Request):
     duration: Duration = 60
 
 
-class AudioToAudio(Request):
-    """Make a new version of a song: another style, or other words."""
+class EditRequest(Request):
+    """What the endpoints that edit a song share."""
 
     audio_url: AudioUrl
+
+
+class AudioToAudio(EditRequest):
+    """Make a new version of a song: another style, or other words."""
+
     edit_mode: Literal["lyrics", "remix"] = Field(
         "remix", description="remix: new style and melody. lyrics: keep the music, change a few words."
     )
@@ -151,10 +152,9 @@ class AudioToAudio(Request):
     original_seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The source's seed, if known.")
 
 
-class AudioInpaint(Request):
-    """Make one stretch of a song anew and leave the rest as it is."""
+class AudioInpaint(EditRequest):
+    """Regenerate one window of a song and leave the rest unchanged."""
 
-    audio_url: AudioUrl
     start_time_relative_to: TimeOrigin = Field("start", description="end: start_time counts back from the end.")
     start_time: Seconds = Field(0, description="Where the new stretch begins, in seconds.")
     end_time_relative_to: TimeOrigin = Field("start", description="end: end_time counts back from the end.")
@@ -164,95 +164,21 @@ class AudioInpaint(Request):
     variance: float = Field(0.5, ge=0, le=1, description="0.2 a touch-up, 0.5 a new take, near 1 something else.")  # 3P
 
 
-class AudioOutpaint(Request):
-    """Extend a song before its beginning, after its end, or both; the song itself stays as it is."""
+class AudioOutpaint(EditRequest):
+    """Extend a song before its beginning, after its end, or both; the song itself is unchanged."""
 
-    audio_url: AudioUrl
     extend_before_duration: Seconds = Field(0, description="Seconds of new music before the song.")
     extend_after_duration: Seconds = Field(30, description="Seconds of new music after it.")
     tags: Tags
     lyrics: Lyrics = ""
 
 
-class File(BaseModel):
-    """A file on the wire. Only `url` is sure to be there."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    url: str
-    content_type: str | None = None
-    file_name: str | None = None
-    file_size: int | None = None
-    file_data: str | None = None
-
-
-class Response(BaseModel):
-    """What every endpoint answers. `acestep` is our own queue's addition; fal never sends it."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    audio: File
-    seed: int
-    tags: str
-    lyrics: str
-    acestep: dict[str, Any] | None = None
+EngineRequest = TextToAudio | AudioToAudio | AudioInpaint | AudioOutpaint
+"""What an engine plays. A match over it ends in `assert_never`."""
+ApiRequest = EngineRequest | PromptToAudio
+"""What can be asked for: one class for each endpoint. PromptToAudio is turned into TextToAudio before an engine gets it."""
 
 
 def is_instrumental(lyrics: str) -> bool:
     """True when the lyrics ask for no vocals: empty, `[inst]` or `[instrumental]`."""
     return lyrics.strip().lower() in {"", "[inst]", "[instrumental]"}
-
-
-class PlainSchema(GenerateJsonSchema):
-    """JSON Schema that every host can read: no `anyOf` with null, no null defaults, no titles."""
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the library's signature
-        return False
-
-
-def input_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a flat argument model; required fields first, then its own, then the shared ones."""
-    schema = model.model_json_schema(schema_generator=PlainSchema)
-    required = schema.get("required", [])
-    shared = Request.model_fields if issubclass(model, Request) else {}
-    names = sorted(schema.get("properties", {}), key=lambda name: (name not in required, name in shared))
-    return {
-        "type": "object",
-        "properties": {name: schema["properties"][name] for name in names},
-        **({"required": required} if required else {}),
-        "additionalProperties": False,
-    }
-
-
-def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
-    """Check arguments against any model that forbids extras; a null means absent.
-
-    Raises InvalidRequest naming every wrong field, its value and its bounds.
-    """
-    try:
-        return model.model_validate({key: value for key, value in arguments.items() if value is not None})
-    except ValidationError as exc:
-        raise InvalidRequest.of(*(_field_error(model, error) for error in exc.errors(include_url=False))) from exc
-
-
-def _field_error(model: type[BaseModel], error: Any) -> FieldError:
-    """One pydantic complaint as ours; a value is shown only short, and never an address's content."""
-    name = ".".join(str(part) for part in error["loc"]) or "arguments"
-    value = error.get("input")
-    match error["type"]:
-        case "missing":
-            return FieldError(name, "is required", "missing")
-        case "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            return FieldError(name, f"is not an argument; the arguments are {known}", "extra_forbidden", value)
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return FieldError(name, f"{error['msg'][:1].lower()}{error['msg'][1:]} (got {shown})", error["type"], value)

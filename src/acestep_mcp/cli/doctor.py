@@ -50,10 +50,10 @@ def doctor(as_json: bool, **host: Any) -> int:
 def _backend(settings: Settings) -> tuple[dict[str, Any], list[str]]:
     """What the studio says of itself, and why it could not be opened."""
     try:
-        told = with_studio(lambda studio: studio.status(), settings)
+        status = with_studio(lambda studio: studio.status(), settings)
     except AceStepError as exc:
         return {}, [exc.message]
-    return told, [*told.get("problems", ()), *([told["trouble"]] if told.get("trouble") else [])]
+    return status.facts(), [*status.problems, *([status.trouble] if status.trouble else [])]
 
 
 def _folder(name: str, path: Path) -> dict[str, Any]:

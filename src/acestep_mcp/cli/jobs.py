@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.cli.output import job_json, local_time, outcome_json, print_json, stopped, without_track
+from acestep_mcp.cli.output import local_time, print_json, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.cli.session import follow, with_studio
-from acestep_mcp.library.models import Job
+from acestep_mcp.library.models import Job, Outcome
 from acestep_mcp.settings import load
+from acestep_mcp.studio.build_views import about, job_list, job_view
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio.studio import Outcome, Studio
+    from acestep_mcp.studio.studio import Studio
+
+_SHOWN_ELSEWHERE = ("audio", "seed", "tags", "lyrics", "track", "checks", "next_step", "logs")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -40,10 +43,10 @@ def list_jobs(limit: int, as_json: bool) -> None:
     """The newest jobs first."""
     found: list[Job] = with_studio(lambda studio: studio.jobs(limit), load())
     if as_json:
-        print_json({"jobs": [job_json(job) for job in found]})
+        print_json(job_list(found).facts())
         return
     for job in found:
-        click.echo(f"{job.id}  {local_time(job.created_at)}  {job.status:<11}  {_words(job)}")
+        click.echo(f"{job.id}  {local_time(job.created_at)}  {job.status:<11}  {_summary(job)}")
     if not found:
         click.echo("No jobs yet. Make a song: acestep-mcp make --help", err=True)
 
@@ -54,12 +57,14 @@ def list_jobs(limit: int, as_json: bool) -> None:
 def show(job_id: str, as_json: bool) -> None:
     """One job, its request and its last log lines."""
     outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load())
+    view, request = job_view(outcome), outcome.job.request.wire()
     if as_json:
-        print_json(outcome_json(outcome) | {"request": outcome.job.request, "logs": list(outcome.job.logs)})
+        print_json(view.facts() | {"request": request, "logs": list(outcome.job.logs)})
         return
-    for key, value in job_json(outcome.job).items():
-        click.echo(f"{key:<11} {value}")
-    for key, value in outcome.job.request.items():
+    for key, value in view.facts().items():
+        if key not in _SHOWN_ELSEWHERE:
+            click.echo(f"{key:<11} {value}")
+    for key, value in request.items():
         click.echo(f"  {key}: {value}")
     for line in outcome.job.logs[-10:]:
         click.echo(f"  | {line}")
@@ -87,9 +92,9 @@ def wait(job_id: str, as_json: bool, **host: Any) -> int:
     except KeyboardInterrupt:
         return stopped(seen[-1] if seen else None, as_json=as_json)
     if outcome.track is None:
-        return without_track(outcome.job, as_json=as_json)
+        return without_track(outcome, as_json=as_json)
     if as_json:
-        print_json(outcome_json(outcome))
+        print_json(job_view(outcome).facts())
     else:
         click.echo(str(outcome.track.path))
     return 0
@@ -103,17 +108,20 @@ def cancel(job_id: str, as_json: bool, **host: Any) -> int:
     """Cancel a job, wherever it runs; exit code 1 while it has not ended."""
     outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load(**host))
     if as_json:
-        print_json({"job": job_json(outcome.job)})
+        print_json(job_view(outcome).facts())
     else:
         click.echo(f"Job {job_id}: {outcome.job.status}")
     if not outcome.job.status.is_terminal:
-        click.echo("The wish is recorded; whoever runs the job has not answered yet. Look again in a minute.", err=True)
+        click.echo(
+            "Cancellation requested; the process running this job has not confirmed it yet. Look again in a minute.",
+            err=True,
+        )
     return 0 if outcome.job.status.is_terminal else 1
 
 
-def _words(job: Job) -> str:
-    """The few words of a request that tell it from another, or how far it is, or why it failed."""
+def _summary(job: Job) -> str:
+    """Its prompt or tags and how far it is, or why it failed."""
     if job.error:
-        return str(job.error.get("message", ""))
-    about = str(job.request.get("tags") or job.request.get("prompt") or job.endpoint)
-    return about if job.status.is_terminal else f"{about} ({job.progress.describe()})"
+        return job.error.message
+    subject = about(job) or job.endpoint
+    return subject if job.status.is_terminal else f"{subject} ({job.progress.describe()})"

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
+from acestep_mcp.api.requests import ApiRequest
 from acestep_mcp.cli.export import FORMATS, format_of, place
-from acestep_mcp.cli.output import outcome_json, print_json, remarks, stopped, without_track
+from acestep_mcp.cli.output import made_by, print_json, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.request_options import given, host_options, request_options
 from acestep_mcp.cli.session import follow, with_studio
-from acestep_mcp.library.models import Job
+from acestep_mcp.library.models import Job, Outcome
 from acestep_mcp.settings import load
+from acestep_mcp.studio.build_views import job_view
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio.studio import Outcome, Studio
+    from acestep_mcp.studio.studio import Studio
 
 OWN = (
     click.Option(
@@ -34,15 +36,14 @@ OWN = (
 class _Call:
     """One `make`: what was asked, and the job as soon as there is one (Ctrl-C speaks of it)."""
 
-    tool: str
-    arguments: dict[str, Any]
+    request: ApiRequest
     out: Path | None
     format: str | None
     as_json: bool
     job: Job | None = field(default=None, init=False)
 
     async def make(self, studio: Studio) -> Outcome:
-        self.job = await studio.start(self.tool, self.arguments)
+        self.job = await studio.start(self.request)
         if self.job.attached:
             click.echo(f"The same request is already there as job {self.job.id}; waiting for that one.", err=True)
         with shown() as show:
@@ -55,9 +56,9 @@ class _Call:
     def _hand_over(self, outcome: Outcome, kept: Path) -> None:
         path = place(kept, self.out, self.format) if self.out else kept
         if self.as_json:
-            print_json(outcome_json(outcome) | ({"out": str(path)} if self.out else {}))
+            print_json(job_view(outcome).facts() | ({"out": str(path)} if self.out else {}))
         else:
-            for line in remarks(outcome.job):
+            for line in made_by(outcome.job):
                 click.echo(line, err=True)
             click.echo(str(path))
 
@@ -67,22 +68,22 @@ def make() -> None:
     """Make a song: one command for each of the five endpoints."""
 
 
-def _run(tool: str, values: dict[str, Any]) -> int:
+def _run(endpoint: Endpoint, values: dict[str, Any]) -> int:
     out, form, as_json = values.pop("out"), values.pop("format"), values.pop("as_json")
     form, host = format_of(out, form), {name: values.pop(name) for name in ("key_file", "insecure")}
-    call = _Call(tool, given(values), out, form, as_json)
+    call = _Call(endpoint.request.parse(given(values)), out, form, as_json)
     try:
         outcome: Outcome = with_studio(call.make, load(format=form, **host))
     except KeyboardInterrupt:
         return stopped(call.job, as_json=as_json)
-    return 0 if outcome.track else without_track(outcome.job, as_json=as_json)
+    return 0 if outcome.track else without_track(outcome, as_json=as_json)
 
 
 def _command(endpoint: Endpoint) -> click.Command:
     return click.Command(
         endpoint.command,
         params=[*request_options(endpoint.request), *OWN],
-        callback=lambda **values: _run(endpoint.tool, values),
+        callback=lambda **values: _run(endpoint, values),
         help=endpoint.description,
         short_help=endpoint.title,
     )

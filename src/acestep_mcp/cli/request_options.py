@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from acestep_mcp.api.requests import Request, input_schema
+from acestep_mcp.api.requests import Request
+from acestep_mcp.api.schemas import input_schema
 
 
 def _absolute(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acestep_mcp.api.errors import AceStepError
-from acestep_mcp.library.models import Progress
+from acestep_mcp.library.models import Outcome, Progress
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from acestep_mcp.studio.studio import Outcome, Studio
+    from acestep_mcp.studio.studio import Studio
 
 T = TypeVar("T")
 

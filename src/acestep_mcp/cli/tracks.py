@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from acestep_mcp.cli.export import FORMATS, format_of, place, rebuilt
 from acestep_mcp.cli.jobs import Listing, as_json_option
-from acestep_mcp.cli.output import clock, print_json, track_json
+from acestep_mcp.cli.output import clock, print_json
 from acestep_mcp.cli.session import with_studio
-from acestep_mcp.library.models import Track
+from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.settings import load
-
-if TYPE_CHECKING:
-    from acestep_mcp.studio.studio import Page
+from acestep_mcp.studio.build_views import deletion_view, track_list, track_row, track_view
 
 
 @click.group(cls=Listing)
@@ -30,10 +27,10 @@ def tracks() -> None:
 @as_json_option
 def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json: bool) -> None:
     """Songs whose title, tags, lyrics, prompt or id hold every one of WORDS, newest first."""
-    page: Page = with_studio(lambda studio: studio.tracks(" ".join(words), limit=limit, cursor=cursor), load())
+    query = " ".join(words)
+    page: TrackPage = with_studio(lambda studio: studio.catalogue.page(query, limit=limit, cursor=cursor), load())
     if as_json:
-        found = [track_json(track) for track in page.tracks]
-        print_json({"tracks": found, "total": page.total, "next_cursor": page.next_cursor})
+        print_json(track_list(page).facts())
         return
     for track in page.tracks:
         click.echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}")
@@ -48,12 +45,13 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
 @as_json_option
 def show(name: str, as_json: bool) -> None:
     """One song with all that is known of it. NAME is an id, an acestep:// address or a file name."""
-    track: Track = with_studio(lambda studio: studio.track(name), load())
+    track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
     if as_json:
-        print_json({"track": track_json(track), "sidecar": track.sidecar})
+        print_json(track_view(track).facts() | {"sidecar": track.sidecar})
         return
-    for key, value in track_json(track).items():
-        click.echo(f"{key:<12} {value}")
+    for key, value in track_row(track).facts().items():
+        if key != "tags":
+            click.echo(f"{key:<12} {value}")
     for key in ("seed", "tags", "lyrics"):
         click.echo(f"{key:<12} {track.sidecar.get(key, '')}")
 
@@ -66,10 +64,10 @@ def show(name: str, as_json: bool) -> None:
 def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
     """Copy a song to FILE (or into the folder FILE), converted where the format differs."""
     form = format_of(file, form)
-    track: Track = with_studio(lambda studio: studio.track(name), load())
+    track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
     path = place(track.path, file, form)
     if as_json:
-        print_json({"track": track_json(track), "out": str(path)})
+        print_json(track_view(track).facts() | {"out": str(path)})
         return
     click.echo(str(path))
 
@@ -79,9 +77,9 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
 @as_json_option
 def delete(name: str, as_json: bool) -> None:
     """Move a song to the trash folder; `restore` brings it back."""
-    track: Track = with_studio(lambda studio: studio.delete(name), load())
+    track: Track = with_studio(lambda studio: studio.catalogue.delete(name), load())
     if as_json:
-        print_json({"track": track_json(track)})
+        print_json(deletion_view(track).facts())
         return
     click.echo(f"Moved to the trash. To bring it back: acestep-mcp tracks restore {track.id}")
 
@@ -91,9 +89,9 @@ def delete(name: str, as_json: bool) -> None:
 @as_json_option
 def restore(name: str, as_json: bool) -> None:
     """Bring a deleted song back."""
-    track: Track = with_studio(lambda studio: studio.restore(name), load())
+    track: Track = with_studio(lambda studio: studio.catalogue.restore(name), load())
     if as_json:
-        print_json({"track": track_json(track)})
+        print_json(deletion_view(track).facts())
         return
     click.echo(str(track.path))
 

@@ -20,7 +20,7 @@ import httpx
 from acestep_mcp import __version__
 from acestep_mcp.api.endpoints import ENDPOINTS
 from acestep_mcp.api.errors import InvalidRequest, QueueError
-from acestep_mcp.api.requests import Response
+from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, Update
 from acestep_mcp.client.handle import SubmitOptions, Ticket
 from acestep_mcp.client.host import Host

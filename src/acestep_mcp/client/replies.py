@@ -20,7 +20,7 @@ from acestep_mcp.api.errors import (
     RequestUnknown,
     SubmissionUnknown,
 )
-from acestep_mcp.api.requests import Response
+from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
 from acestep_mcp.client.handle import Ticket, is_request_id
 from acestep_mcp.client.host import MAX_URL, Host

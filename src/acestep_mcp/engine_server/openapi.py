@@ -8,7 +8,8 @@ from pydantic.json_schema import models_json_schema
 
 import acestep_mcp
 from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
-from acestep_mcp.api.requests import File, PlainSchema, Response, input_schema
+from acestep_mcp.api.responses import File, Response
+from acestep_mcp.api.schemas import PlainSchema, input_schema
 from acestep_mcp.engine_server.jobs import APPS
 
 _REF = "#/components/schemas/"

@@ -11,9 +11,9 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from acestep_mcp.api.edits import longest_source
+from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import AceStepError, GenerationFailed
-from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, PromptToAudio, Request, TextToAudio
+from acestep_mcp.api.requests import EditRequest, PromptToAudio, Request, TextToAudio
 from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import Storage
 from acestep_mcp.engine_server.job_queue import Line
@@ -96,11 +96,11 @@ class Worker:
         return TextToAudio.parse({**shared, "tags": words.tags, "lyrics": words.lyrics}), words
 
     async def _source(self, job: Job, request: Request) -> Source | None:
-        if not isinstance(request, AudioToAudio | AudioInpaint | AudioOutpaint):
+        rules = BY_ID[job.endpoint].source
+        if rules is None or not isinstance(request, EditRequest):
             return None
         self._line.log(job, "reading the source")
-        longest = longest_source(request)
-        return await self._sources.load(request.audio_url, job.id, longest=longest)
+        return await self._sources.load(request.audio_url, job.id, longest=rules.longest)
 
     def _play(self, job: Job, request: Request, source: Source | None) -> Audio:
         """In the thread: let the engine work, telling each new step, until it gives the song."""

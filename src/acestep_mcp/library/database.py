@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from acestep_mcp.api.errors import StorageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS processes (id TEXT PRIMARY KEY, heartbeat REAL NOT NULL);
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     ended_at REAL,
     queue_url TEXT NOT NULL DEFAULT '',
     ticket TEXT,
+    request_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     progress TEXT NOT NULL DEFAULT '{}',
     logs TEXT NOT NULL DEFAULT '[]',
@@ -69,6 +70,26 @@ CREATE INDEX IF NOT EXISTS tracks_newest ON tracks (folder, deleted, created_at 
 """
 
 
+_MIGRATIONS = {
+    1: """
+ALTER TABLE jobs ADD COLUMN request_id TEXT;
+UPDATE jobs SET request_id = json_extract(ticket, '$.request_id') WHERE ticket IS NOT NULL
+""",
+}
+"""From each version to the next. Columns are only added: a server of the older version may have the file open."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a new or older database to this schema, within the transaction that is open."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for step in range(version, SCHEMA_VERSION) if version else ():
+        for statement in _MIGRATIONS[step].split(";"):
+            connection.execute(statement)
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
 class Database:
     """A connection shared by the threads of one process; every method of its users is one short transaction."""
 
@@ -89,20 +110,34 @@ class Database:
 
     def _prepare(self) -> None:
         self._connection.row_factory = sqlite3.Row
-        with self.writing() as connection:
+        with self.reading() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise StorageError(
-                    f"The database {self.path} was written by a newer acestep-mcp. Update this one, "
-                    "or set ACESTEP_DATA_DIR to another folder."
-                )
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if version > SCHEMA_VERSION:
+            raise StorageError(
+                f"The database {self.path} was written by a newer acestep-mcp. Update this one, "
+                "or set ACESTEP_DATA_DIR to another folder."
+            )
+        if 0 < version < SCHEMA_VERSION:
+            self._back_up(version)
+        with self.writing() as connection:
+            migrate(connection)
         # After the first transaction: switching the journal needs the file to itself, and is kept in the file.
         with self._translated(), self._lock:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _back_up(self, version: int) -> None:
+        """Copy a database of an older schema to a file beside it, once, before it is changed."""
+        backup = self.path.with_name(f"{self.path.name}.v{version}.backup")
+        if backup.exists():
+            return
+        partial = backup.with_name(f".{backup.name}.part")
+        try:
+            with self._translated(), self._lock, closing(sqlite3.connect(partial)) as target:
+                self._connection.backup(target)
+            partial.replace(backup)
+        except OSError as exc:
+            raise self._unusable(exc) from exc
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

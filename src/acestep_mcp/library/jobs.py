@@ -2,75 +2,52 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Collection, Iterable
+from dataclasses import fields
 from pathlib import PurePath
 from typing import Any
 
 from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached
 from acestep_mcp.library.database import Database
-from acestep_mcp.library.models import Job, Progress, Status
+from acestep_mcp.library.job_rows import columns_of, fingerprint_of, job_of
+from acestep_mcp.library.leases import Leases
+from acestep_mcp.library.models import Job, Status
 from acestep_mcp.library.uploads import Uploads
 
 ASKED_AGAIN_SECONDS = 600
 LOG_LINES = 50
 _OPEN = (Status.NEW, Status.IN_QUEUE, Status.IN_PROGRESS)
 _OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
-_JSON = frozenset({"request", "ticket", "progress", "logs", "result", "error", "notes", "options"})
 
 
 class Jobs:
-    """The job table as one process sees it.
-
-    `lease` is how many seconds after its last heartbeat a process counts as dead. All times are wall-clock
-    seconds: processes that share the file share a machine.
-    """
+    """The job table as one process sees it; `lease` is how many seconds without a heartbeat make a process dead."""
 
     def __init__(self, database: Database, *, lease: float = 15.0) -> None:
         self._database = database
-        self.lease = lease
-        self.process = secrets.token_hex(8)
+        self.leases = Leases(database, lease)
+        self._process = self.leases.process
         self.uploads = Uploads(database)
 
-    # -- leases
-
-    def beat(self) -> None:
-        """Say that this process is alive; forget processes that died long ago."""
-        now = time.time()
-        with self._database.writing() as db:
-            db.execute(
-                "INSERT INTO processes VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET heartbeat = excluded.heartbeat",
-                (self.process, now),
-            )
-            db.execute("DELETE FROM processes WHERE heartbeat < ?", (now - 3600,))
-
-    def leave(self) -> None:
-        """End in good order: what it owned can be taken over at once."""
-        with self._database.writing() as db:
-            db.execute("DELETE FROM processes WHERE id = ?", (self.process,))
-
-    def living(self) -> set[str]:
-        """The processes that are alive, this one among them."""
-        with self._database.reading() as db:
-            rows = db.execute("SELECT id FROM processes WHERE heartbeat >= ?", (time.time() - self.lease,)).fetchall()
-        return {self.process, *(row["id"] for row in rows)}
+    # -- ownership
 
     def adopt(self, running: Collection[str] = ()) -> list[Job]:
-        """Take over every open job whose owner is dead; also our own that are not `running` any more."""
+        """Take over every open job whose owner is dead; also our own that are not `running`."""
+        orphans = (
+            f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner = ? OR owner IS NULL OR owner NOT IN "
+            "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number"
+        )
+        values = (self._process, self.leases.oldest_alive)
+        with self._database.reading() as db:
+            if all(row["id"] in running for row in db.execute(orphans, values)):
+                return []
         with self._database.writing() as db:
-            rows = db.execute(
-                f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner = ? OR owner IS NULL OR owner NOT IN "
-                "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number",
-                (self.process, time.time() - self.lease),
-            ).fetchall()
-            rows = [row for row in rows if row["id"] not in running]
-            db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self.process, row["id"]) for row in rows])
-        return [_job(row) for row in rows]
+            rows = [row for row in db.execute(orphans, values).fetchall() if row["id"] not in running]
+            db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self._process, row["id"]) for row in rows])
+        return [job_of(row) for row in rows]
 
     def revive(self, job_id: str) -> bool:
         """Open a job again that was accepted but could not be fetched or kept; False for any other job."""
@@ -78,15 +55,15 @@ class Jobs:
             cursor = db.execute(
                 "UPDATE jobs SET status = 'IN_PROGRESS', ended_at = NULL, error = NULL, owner = ? WHERE id = ? "
                 "AND status = 'FAILED' AND json_extract(error, '$.collectable')",
-                (self.process, job_id),
+                (self._process, job_id),
             )
             return cursor.rowcount == 1
 
-    def mine(self, job_id: str) -> bool:
-        """True while this process still holds the job's lease; asked before anything that cannot be undone."""
+    def is_owned(self, job_id: str) -> bool:
+        """True while this process still owns the job; checked before anything that cannot be undone."""
         with self._database.reading() as db:
             row = db.execute("SELECT owner FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return bool(row) and row["owner"] == self.process
+        return bool(row) and row["owner"] == self._process
 
     # -- making
 
@@ -101,16 +78,16 @@ class Jobs:
         with self._database.writing() as db:
             earlier = self._repeated(db, fingerprint, idempotency_key)
             if earlier is not None:
-                db.execute("UPDATE jobs SET answer = 'open', caller = ? WHERE id = ?", (self.process, earlier["id"]))
-                return _job(earlier, attached=True)
+                db.execute("UPDATE jobs SET answer = 'open', caller = ? WHERE id = ?", (self._process, earlier["id"]))
+                return job_of(earlier, attached=True)
             if spend_limit is not None and job.estimated_cost > 0:
                 _check_spend(db, job.estimated_cost, spend_limit)
             values = {
-                **_columns(asdict(job)),
+                **columns_of({field.name: getattr(job, field.name) for field in fields(job)}),
                 "fingerprint": fingerprint,
                 "idempotency_key": idempotency_key,
-                "caller": self.process,
-                "owner": self.process,
+                "caller": self._process,
+                "owner": self._process,
             }
             db.execute(
                 f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", [*values.values()]
@@ -140,7 +117,7 @@ class Jobs:
                 "AND (answer = 'cut' OR (answer = 'open' AND coalesce(heartbeat, 0) < ?)) "
                 f"AND (status IN {_OPEN_SQL} OR max(created_at, coalesce(ended_at, 0), "
                 "coalesce(CASE answer WHEN 'cut' THEN cut_at ELSE heartbeat END, 0)) > ?) ORDER BY number DESC LIMIT 1",
-                (fingerprint, now - self.lease, now - ASKED_AGAIN_SECONDS),
+                (fingerprint, self.leases.oldest_alive, now - ASKED_AGAIN_SECONDS),
             ).fetchone()
         )
 
@@ -152,13 +129,13 @@ class Jobs:
     # -- changing
 
     def update(self, job_id: str, **changes: Any) -> bool:
-        """Change an open job that this process owns; False (and no change) when the lease or the job has ended."""
-        values = _columns(changes)
+        """Change fields of an open job that this process owns; False (and no change) when it owns it no longer or it ended."""
+        values = columns_of(changes)
         assignments = ", ".join(f"{name} = ?" for name in values)
         with self._database.writing() as db:
             cursor = db.execute(
                 f"UPDATE jobs SET {assignments} WHERE id = ? AND owner = ? AND status IN {_OPEN_SQL}",
-                [*values.values(), job_id, self.process],
+                [*values.values(), job_id, self._process],
             )
             return cursor.rowcount == 1
 
@@ -166,8 +143,8 @@ class Jobs:
         """Count one more submit of an owned job, before it is sent; answers which one this is."""
         with self._database.writing() as db:
             db.execute(
-                "UPDATE jobs SET attempts = attempts + 1, ticket = NULL WHERE id = ? AND owner = ?",
-                (job_id, self.process),
+                "UPDATE jobs SET attempts = attempts + 1, ticket = NULL, request_id = NULL WHERE id = ? AND owner = ?",
+                (job_id, self._process),
             )
             row = db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return int(row["attempts"])
@@ -178,7 +155,7 @@ class Jobs:
             db.execute(
                 "UPDATE jobs SET attempts = max(0, attempts - 1) WHERE id = ? AND owner = ? AND backend = 'draft' "
                 f"AND status IN {_OPEN_SQL}",
-                (job_id, self.process),
+                (job_id, self._process),
             )
 
     def reserve_name(self, job_id: str, names: Iterable[str]) -> str:
@@ -215,7 +192,7 @@ class Jobs:
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT id FROM jobs WHERE cancel_requested = 1 AND owner = ? AND status IN {_OPEN_SQL}",
-                (self.process,),
+                (self._process,),
             ).fetchall()
         return [row["id"] for row in rows]
 
@@ -230,18 +207,12 @@ class Jobs:
             raise NotFound(
                 f"There is no job {job_id!r}. Recent jobs: {recent}. Call get_job without an id to list them."
             )
-        return _job(row)
-
-    def ticket(self, job_id: str) -> tuple[dict[str, Any] | None, int]:
-        """What the queue gave at the submit (None: not submitted, or not known), and how many submits there were."""
-        with self._database.reading() as db:
-            row = db.execute("SELECT ticket, attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return (json.loads(row["ticket"]) if row["ticket"] else None), int(row["attempts"])
+        return job_of(row)
 
     def newest(self, limit: int) -> list[Job]:
         with self._database.reading() as db:
             rows = db.execute("SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
-        return [_job(row) for row in rows]
+        return [job_of(row) for row in rows]
 
     def rates(self, backend: str, endpoint: str) -> list[tuple[float, float]]:
         """(seconds of run time, seconds of audio) of the newest finished jobs, for estimates."""
@@ -258,12 +229,6 @@ class Jobs:
         """Dollars spent or reserved since local midnight."""
         with self._database.reading() as db:
             return _spent(db)
-
-
-def fingerprint_of(job: Job) -> str:
-    """The same for calls with the same arguments, in whatever order they came, and the same wanted file."""
-    text = json.dumps([job.endpoint, job.request, job.options.get("format")], sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def new_id() -> str:
@@ -291,42 +256,5 @@ def _check_spend(db: sqlite3.Connection, cost: float, limit: float) -> None:
         )
 
 
-def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Job fields as column values; fields that no column holds are left out."""
-    kept = {name: value for name, value in values.items() if name not in ("attached", "request_id")}
-    return {
-        name: json.dumps(value, ensure_ascii=False) if name in _JSON and value is not None else value
-        for name, value in kept.items()
-    }
-
-
 def _row(row: Any) -> sqlite3.Row | None:
     return row if isinstance(row, sqlite3.Row) else None
-
-
-def _job(row: sqlite3.Row, *, attached: bool = False) -> Job:
-    loaded: dict[str, Any] = {name: json.loads(row[name]) if row[name] else None for name in _JSON}
-    ticket = loaded["ticket"] or {}
-    return Job(
-        id=row["id"],
-        endpoint=row["endpoint"],
-        request=loaded["request"],
-        status=Status(row["status"]),
-        backend=row["backend"],
-        created_at=row["created_at"],
-        queue_url=row["queue_url"],
-        request_id=ticket.get("request_id"),
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        progress=Progress(**loaded["progress"]),
-        logs=tuple(loaded["logs"]),
-        result=loaded["result"],
-        track_id=row["track_id"],
-        parent=row["parent"],
-        error=loaded["error"],
-        estimated_cost=row["estimated_cost"],
-        cost=row["cost"],
-        notes=tuple(loaded["notes"]),
-        options=loaded["options"],
-        attached=attached,
-    )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from acestep_mcp.api.requests import ApiRequest
+from acestep_mcp.api.responses import Response
 
 
 class Status(StrEnum):
@@ -52,34 +56,90 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job ended badly. A `collectable` one was accepted by its host and can still be fetched."""
+
+    code: str
+    message: str
+    collectable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What was decided when the job was created.
+
+    `format` is the ending of the file, `price` dollars per second, `seconds` the expected length. An edit of a local
+    file has its path in `source`, with its `content_type`, and in `edit` the span in seconds of the source. `submit`
+    holds what is sent beside the request (`client.SubmitOptions`).
+    """
+
+    format: str = "wav"
+    price: float = 0.0
+    seconds: float = 0.0
+    source: str | None = None
+    content_type: str = "application/octet-stream"
+    edit: dict[str, float | str] | None = None
+    submit: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> JobOptions:
+        """From a database column; what another version wrote there and this one does not know is left out."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in names})
+
+
+@dataclass(frozen=True)
 class Job:
     """One request on its way to a track: our durable record, on disk before anything is submitted.
 
-    Times are seconds since the epoch. `request` is the body as given (before uploads), `error` is
-    {code, message, collectable} of a job that ended badly, `attached` tells that a call was joined to this older job.
+    Times are seconds since the epoch. `request` is as given (before uploads), `handle` what the queue returned for it,
+    `attempts` how often it was submitted. `attached` means that a call joined this older job.
+
+    A job that comes from the database decodes each JSON column when the field is first used.
     """
 
     id: str
     endpoint: str
-    request: dict[str, Any]
+    request: ApiRequest
     status: Status
     backend: str
     created_at: float
     queue_url: str = ""
     request_id: str | None = None
+    handle: dict[str, Any] | None = field(default_factory=lambda: None)
+    attempts: int = 0
     started_at: float | None = None
     ended_at: float | None = None
-    progress: Progress = Progress()
-    logs: tuple[str, ...] = ()
-    result: dict[str, Any] | None = None
+    progress: Progress = field(default_factory=Progress)
+    logs: tuple[str, ...] = field(default_factory=tuple)
+    result: Response | None = field(default_factory=lambda: None)
     track_id: str | None = None
     parent: str | None = None
-    error: dict[str, Any] | None = None
+    error: JobError | None = field(default_factory=lambda: None)
     estimated_cost: float = 0.0
     cost: float | None = None
-    notes: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = field(default_factory=tuple)
+    options: JobOptions = field(default_factory=JobOptions)
     attached: bool = False
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Only reached for a field that is not set: one that `stored` left to be decoded.
+            decode = self.__dict__.get("_undecoded", {}).get(name)
+            if decode is None:
+                raise AttributeError(name)
+            value = decode()
+            object.__setattr__(self, name, value)
+            return value
+
+    @classmethod
+    def stored(cls, plain: Mapping[str, Any], undecoded: Mapping[str, Callable[[], Any]]) -> Job:
+        """A job from a database row: `plain` fields as they are, the others as functions that decode them."""
+        job = object.__new__(cls)
+        for name, value in (*plain.items(), ("_undecoded", undecoded)):
+            object.__setattr__(job, name, value)
+        return job
 
     @property
     def elapsed(self) -> float | None:
@@ -123,3 +183,20 @@ class Track:
     @property
     def content_type(self) -> str:
         return str(self.sidecar["audio"]["content_type"])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A job and, once it is COMPLETED, its track."""
+
+    job: Job
+    track: Track | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPage:
+    """A page of tracks, newest first; `next_cursor` is None on the last one. `total` counts all that match."""
+
+    tracks: tuple[Track, ...]
+    next_cursor: str | None
+    total: int

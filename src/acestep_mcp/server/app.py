@@ -1,11 +1,11 @@
-"""The MCP server: an `MCPServer` whose tools are rows, whose resources are the library, and which opens late."""
+"""The MCP server: tools from a table, the kept tracks as resources, and a studio that is opened at the first call."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -37,13 +37,14 @@ from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
-from acestep_mcp.api.requests import parse
+from acestep_mcp.api.parsing import parse
 from acestep_mcp.library.models import Track
-from acestep_mcp.server import render, resources
-from acestep_mcp.server.delivery import Answers, Calls
-from acestep_mcp.server.lazy_studio import Opening, OpenStudio, opening
-from acestep_mcp.server.notifications import Notices
-from acestep_mcp.server.tools import BY_NAME, Room, Tool, entries
+from acestep_mcp.server import render, resources, sdk
+from acestep_mcp.server.delivery import Calls, Deliveries
+from acestep_mcp.server.lazy_studio import LazyStudio, OpenStudio, lazy_studio
+from acestep_mcp.server.notifications import ChangeNotifier
+from acestep_mcp.server.tools.context import ToolContext
+from acestep_mcp.server.tools.table import BY_NAME, Tool, entries
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,19 +65,19 @@ IDEMPOTENCY_KEY = "acestep/idempotencyKey"
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class ServerState:
     """What one running server holds, from its start to its end."""
 
-    door: Opening
+    studio: LazyStudio
     calls: Calls
-    notices: Notices
+    notifier: ChangeNotifier
 
 
-RequestContext = ServerRequestContext[Life, Any]
+RequestContext = ServerRequestContext[ServerState, Any]
 
 
-class AceStepServer(MCPServer[Life]):
-    """See `create_server`. `answers` is set by a transport that can tell when an answer has left."""
+class AceStepServer(MCPServer[ServerState]):
+    """See `create_server`. `deliveries` is set by a transport that can observe when an answer is sent."""
 
     def __init__(self, open_studio: OpenStudio, settings: Settings, transport: Transport) -> None:
         self._open_studio = open_studio
@@ -84,8 +85,8 @@ class AceStepServer(MCPServer[Life]):
         self._transport = transport
         bus = InMemorySubscriptionBus()
         self._bus = bus
-        self._lives: list[Life] = []
-        self.answers: Answers | None = None
+        self._states: list[ServerState] = []
+        self.deliveries: Deliveries | None = None
         super().__init__(
             "acestep-mcp",
             title="ACE-Step",
@@ -94,39 +95,38 @@ class AceStepServer(MCPServer[Life]):
             log_level=settings.log_level,
             lifespan=_lifespan,
             subscriptions=bus,
-            middleware=[_watch_over],
+            middleware=[_middleware],
         )
-        # MCPServer has no public way to page resources or to complete with a request at hand.
-        add = self._lowlevel_server.add_request_handler
+        add = sdk.lowlevel(self).add_request_handler
         add("resources/list", PaginatedRequestParams, self._list_resources)
         add("completion/complete", CompleteRequestParams, self._complete)
 
     def end_waits(self) -> None:
         """The process is about to end: calls that wait answer with their job's handle now."""
-        for life in self._lives:
-            life.door.end_waits()
+        for state in self._states:
+            state.studio.end_waits()
 
-    @property
-    def door(self) -> Opening:
-        """The way to the studio for routes beside MCP; there is one while the server runs over HTTP."""
-        return self._lives[0].door
+    async def open_studio(self) -> Studio:
+        """The studio for routes beside MCP, while the server runs."""
+        return await self._states[0].studio()
 
     @asynccontextmanager
-    async def life(self) -> AsyncIterator[Life]:
-        notices = Notices(self._bus)
-        async with opening(self._open_studio, notices.follow) as door:
-            life = Life(door, Calls(door, self.answers), notices)
-            self._lives.append(life)
+    async def running(self) -> AsyncIterator[ServerState]:
+        """The state of the server while it runs."""
+        notifier = ChangeNotifier(self._bus)
+        async with lazy_studio(self._open_studio, notifier.follow) as studio:
+            state = ServerState(studio, Calls(studio, self.deliveries), notifier)
+            self._states.append(state)
             try:
-                yield life
+                yield state
             finally:
-                self._lives.remove(life)
+                self._states.remove(state)
 
     async def list_tools(self) -> list[ToolEntry]:
         return list(entries())
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Life, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[ServerState, Any] | None = None
     ) -> CallToolResult:
         if context is None:
             raise ToolError("A tool of this server is called within a request.")
@@ -141,22 +141,24 @@ class AceStepServer(MCPServer[Life]):
             logger.exception("tool %s failed", name)
             return render.bug_result(name, self._studio_settings.problems)
 
-    async def _answer(self, tool: Tool, arguments: dict[str, Any], context: Context[Life, Any]) -> CallToolResult:
+    async def _answer(
+        self, tool: Tool, arguments: dict[str, Any], context: Context[ServerState, Any]
+    ) -> CallToolResult:
         request = context.request_context
-        life = request.lifespan_context
+        state = request.lifespan_context
         key = (request.meta or {}).get(IDEMPOTENCY_KEY)
         if key is not None and not isinstance(key, str):
             raise InvalidRequest(f"_meta[{IDEMPOTENCY_KEY!r}] must be a string.")
-        room = Room(
-            door=life.door,
-            calls=life.calls,
-            call=life.calls.of(request),
+        called = ToolContext(
+            studio=state.studio,
+            calls=state.calls,
+            call=state.calls.of(request),
             settings=self._studio_settings,
             url=self._track_url(request),
             report=context.report_progress,
             idempotency_key=key,
         )
-        return await tool.handler(room, parse(tool.arguments, arguments))
+        return await tool.handler(called, parse(tool.arguments, arguments))
 
     def _track_url(self, request: RequestContext) -> Callable[[Track], str]:
         http = request.request
@@ -173,7 +175,7 @@ class AceStepServer(MCPServer[Life]):
         return list(resources.TEMPLATES)
 
     async def read_resource(
-        self, uri: Any, context: Context[Life, Any] | None = None
+        self, uri: Any, context: Context[ServerState, Any] | None = None
     ) -> Iterable[ReadResourceContents]:
         if context is None:
             raise ToolError("A resource of this server is read within a request.")
@@ -196,7 +198,7 @@ class AceStepServer(MCPServer[Life]):
         self,
         name: str,
         arguments: dict[str, Any] | None = None,
-        context: Context[Life, Any] | None = None,  # noqa: ARG002 - the SDK's signature
+        context: Context[ServerState, Any] | None = None,  # noqa: ARG002 - the SDK's signature
     ) -> GetPromptResult:
         from acestep_mcp.server.prompts import get
 
@@ -222,36 +224,36 @@ class AceStepServer(MCPServer[Life]):
 async def _studio(ctx: RequestContext) -> Any:
     """The open studio, for what is not a tool: our errors become protocol errors."""
     try:
-        return await ctx.lifespan_context.door()
+        return await ctx.lifespan_context.studio()
     except AceStepError as error:
         raise MCPError(-32603, f"{error.code}: {error.message}") from error
 
 
 @asynccontextmanager
-async def _lifespan(server: MCPServer[Life]) -> AsyncIterator[Life]:
+async def _lifespan(server: MCPServer[ServerState]) -> AsyncIterator[ServerState]:
     assert isinstance(server, AceStepServer)
-    async with server.life() as life:
-        yield life
+    async with server.running() as state:
+        yield state
 
 
-async def _watch_over(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
-    """Middleware: what only the envelope of a message tells."""
+async def _middleware(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+    """What only the envelope of a message says: calls and their ends, and legacy clients that want change notices."""
     if ctx.request_id is not None and ctx.method == "tools/call":
-        return await _watch_call(ctx, call_next)
+        return await _follow_call(ctx, call_next)
     result = await call_next(ctx)
     if ctx.method == "initialize" and isinstance(result, dict):
         # Legacy servers advertise listChanged only through an option that no transport of MCPServer passes on.
         result["capabilities"]["resources"]["listChanged"] = True
     elif ctx.method == "notifications/initialized":
-        ctx.lifespan_context.notices.join(ctx)
+        ctx.lifespan_context.notifier.join(ctx)
     elif ctx.method == "notifications/cancelled":
         ctx.lifespan_context.calls.cancel(ctx)
     return result
 
 
-async def _watch_call(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+async def _follow_call(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
     calls = ctx.lifespan_context.calls
-    call, answer = calls.begin(ctx)
+    call, delivery = calls.begin(ctx)
     try:
         result = await call_next(ctx)
     except anyio.get_cancelled_exc_class():
@@ -260,7 +262,7 @@ async def _watch_call(ctx: RequestContext, call_next: CallNext) -> HandlerResult
     except MCPError:
         calls.end(ctx)
         raise
-    calls.answered(ctx, call, answer)
+    calls.answered(ctx, call, delivery)
     return result
 
 
@@ -268,21 +270,7 @@ def log_to_stderr(level: str) -> None:
     """Plain lines on stderr. Before `MCPServer` is built: it would install a handler that draws boxes."""
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if level != "DEBUG":
-        logging.getLogger("httpx").setLevel("WARNING")  # it tells of every poll
-
-
-@contextmanager
-def _without_rich() -> Iterator[None]:
-    """`MCPServer` imports rich for a log handler that it then does not install: 35 ms of every start."""
-    name = "rich.console"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment] # the import system's own mark of what cannot be imported
-    try:
-        yield
-    finally:
-        del sys.modules[name]
+        logging.getLogger("httpx").setLevel("WARNING")  # it logs every poll
 
 
 def studio_of(settings: Settings) -> OpenStudio:
@@ -304,5 +292,5 @@ def create_server(open_studio: OpenStudio, settings: Settings, *, transport: Tra
     `transport` decides only what the address of a kept file looks like.
     """
     log_to_stderr(settings.log_level)
-    with _without_rich():
+    with sdk.without_rich():
         return AceStepServer(open_studio, settings, transport)

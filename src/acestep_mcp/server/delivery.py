@@ -1,10 +1,10 @@
-"""The tool calls in flight: which job each made, whether its answer went out, and whether its caller cancelled it.
+"""The tool calls in flight: which job each made, whether its answer was delivered, and whether its caller cancelled it.
 
-What tells the ends of a call apart (SDK 2.3):
+How the ends of a call differ (SDK 2.3):
 
 * `notifications/cancelled` reaches the middleware on stdio (both eras) and on HTTP with a session. It comes *after*
-  the handler was cancelled, so a cut call stays known for a while. A reason that speaks of a time-out is the host's
-  own clock, not a person's wish.
+  the handler was cancelled, so a cut call is remembered for a while. A reason that mentions a time-out is the host's
+  own timer, not a person's request.
 * Everything else that cuts a call (end of stdin, a dropped connection, a closed stream of the modern HTTP era, a
   signal) comes without a notification and is not a cancel.
 * With an HTTP session a dropped connection does not even cut the handler; only `http.py` sees that its answer is lost.
@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp.server.context import ServerRequestContext
 
-from acestep_mcp.server.lazy_studio import Opening
+from acestep_mcp.server.lazy_studio import LazyStudio
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
 
 SESSION_HEADER = "mcp-session-id"
-ANSWER = "acestep.answer"
-"""The key in an ASGI scope under which `http.py` keeps the `Answer` of a request."""
+DELIVERY = "acestep.delivery"
+"""The key in an ASGI scope under which `http.py` keeps the `Delivery` of a request."""
 
 _TIMED_OUT = re.compile(r"time[sd]?[\s_-]*out|-32001", re.IGNORECASE)
 _REMEMBERED_SECONDS = 60.0
@@ -36,67 +36,68 @@ _REMEMBERED_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Call:
-    """One `tools/call`. `job_id` is the job it made or joined, `told_job` the one that its answer tells of."""
+    """One `tools/call`. `job_id` is the job it made or joined, `answered_job` the one that its answer is about."""
 
     job_id: str | None = None
-    told_job: str | None = None
+    answered_job: str | None = None
     cancelled: bool = False
     lost: bool = False
     cut_at: float | None = None
 
 
-class Answer:
-    """The way of one answer out of the process. A transport that can see it calls `sent` or `lost`, once."""
+class Delivery:
+    """The delivery of one answer. A transport that can observe it calls `sent` or `lost`, once."""
 
     def __init__(self) -> None:
         self._call: Call | None = None
         self._calls: Calls | None = None
         self._over = anyio.Event()
         self.is_ready = False
-        """The handler has returned; what leaves from now on may be the answer."""
+        """The handler has returned; what is sent from now on may be the answer."""
 
     def belongs_to(self, call: Call, calls: Calls) -> None:
+        """Report the outcome to this call."""
         self._call, self._calls = call, calls
         if self._over.is_set():
             calls.lost(call)
 
     async def owed(self) -> bool:
-        """Wait until it has left or is lost; False at once for a request that is no call and is owed nothing."""
+        """Wait until it is sent or lost; False at once for a request that is no tool call."""
         if self._call is None:
             return False
         await self._over.wait()
         return True
 
     def sent(self) -> None:
-        """Something left; it was the answer if the handler had returned."""
+        """Something was sent; it was the answer if the handler had returned."""
         if self.is_ready:
             self._end(lambda calls, call: calls.sent(call))
 
     def lost(self) -> None:
         self._end(lambda calls, call: calls.lost(call))
 
-    def _end(self, tell: Callable[[Calls, Call], None]) -> None:
+    def _end(self, report: Callable[[Calls, Call], None]) -> None:
         if not self._over.is_set() and self._call is not None and self._calls is not None:
-            tell(self._calls, self._call)
+            report(self._calls, self._call)
         self._over.set()
 
 
-class Answers:
-    """The answers of one pipe by request id."""
+class Deliveries:
+    """The expected answers of one pipe by request id."""
 
     def __init__(self) -> None:
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, Delivery] = {}
         self._taken = anyio.Event()
 
-    def open(self, request_id: object) -> Answer:
-        answer = self._answers[str(request_id)] = Answer()
-        return answer
+    def open(self, request_id: object) -> Delivery:
+        delivery = self._answers[str(request_id)] = Delivery()
+        return delivery
 
-    def of(self, request_id: object) -> Answer | None:
+    def of(self, request_id: object) -> Delivery | None:
         return self._answers.get(str(request_id))
 
     def take(self, request_id: object) -> None:
-        """It has left, or never will."""
+        """It was sent, or never will be."""
         self._answers.pop(str(request_id), None)
         taken, self._taken = self._taken, anyio.Event()
         taken.set()
@@ -110,59 +111,59 @@ class Answers:
 class Calls:
     """Every call of one server that is running, or was cut a moment ago."""
 
-    def __init__(self, door: Opening, answers: Answers | None) -> None:
-        self._door = door
-        self._answers = answers
+    def __init__(self, studio: LazyStudio, deliveries: Deliveries | None) -> None:
+        self._studio = studio
+        self._deliveries = deliveries
         self._calls: dict[Hashable, Call] = {}
 
-    def begin(self, ctx: ServerRequestContext[Any, Any]) -> tuple[Call, Answer | None]:
-        """The new call, and its answer where the transport can see it leave."""
+    def begin(self, ctx: ServerRequestContext[Any, Any]) -> tuple[Call, Delivery | None]:
+        """The new call, and its delivery where the transport can observe it."""
         self._forget_old()
         call = self._calls[_key(ctx, ctx.request_id)] = Call()
-        answer: Answer | None = None
+        delivery: Delivery | None = None
         if ctx.request is not None:
-            answer = ctx.request.scope.get(ANSWER)
-        elif self._answers is not None:
-            answer = self._answers.open(ctx.request_id)
-        if answer is not None:
-            answer.belongs_to(call, self)
-        return call, answer
+            delivery = ctx.request.scope.get(DELIVERY)
+        elif self._deliveries is not None:
+            delivery = self._deliveries.open(ctx.request_id)
+        if delivery is not None:
+            delivery.belongs_to(call, self)
+        return call, delivery
 
     def of(self, ctx: ServerRequestContext[Any, Any]) -> Call:
         """The call this request is; a new one when it did not come through `begin`."""
         return self._calls.get(_key(ctx, ctx.request_id)) or Call()
 
-    def answered(self, ctx: ServerRequestContext[Any, Any], call: Call, answer: Answer | None) -> None:
-        """The handler has its answer: once that is out, it counts as delivered."""
+    def answered(self, ctx: ServerRequestContext[Any, Any], call: Call, delivery: Delivery | None) -> None:
+        """The handler has returned its answer; once that is sent, it counts as delivered."""
         self.end(ctx)
-        if answer is not None:
-            answer.is_ready = True
+        if delivery is not None:
+            delivery.is_ready = True
         else:
             self.sent(call)  # in memory the return is the delivery
 
     def cut(self, ctx: ServerRequestContext[Any, Any], call: Call) -> None:
-        """The handler was cancelled; nobody has said yet why."""
+        """The handler was cancelled; the reason is not known yet."""
         call.cut_at = time.monotonic()
-        if self._answers is not None:
-            self._answers.take(ctx.request_id)
+        if self._deliveries is not None:
+            self._deliveries.take(ctx.request_id)
         if ctx.request is not None and SESSION_HEADER not in ctx.request.headers:
             self.end(ctx)  # the modern HTTP era has no cancel notification to wait for
         self.lost(call)
 
     def sent(self, call: Call) -> None:
-        if call.told_job is not None:
-            self._tell(lambda studio, job_id: studio.delivered(job_id), call.told_job)
+        if call.answered_job is not None:
+            self._notify(lambda studio, job_id: studio.delivered(job_id), call.answered_job)
 
     def lost(self, call: Call) -> None:
-        """Its caller will not get an answer: the same call again is attached to the same job."""
+        """Its caller will not get an answer; the same call again joins the same job."""
         is_news = not call.lost
         call.lost = True
         if is_news and call.job_id is not None:
-            self._tell(lambda studio, job_id: studio.cut(job_id), call.job_id)
+            self._notify(lambda studio, job_id: studio.cut(job_id), call.job_id)
 
     def made(self, call: Call, job_id: str) -> None:
-        """The call has its job now; what happened to the call before that is told now."""
-        call.job_id = call.told_job = job_id
+        """The call has its job now; what happened to the call before is passed on now."""
+        call.job_id = call.answered_job = job_id
         if call.lost:
             call.lost = False
             self.lost(call)
@@ -181,13 +182,13 @@ class Calls:
         """Pass an explicit cancel on, once the job is known and unless another call waits for the same job."""
         others = (c for c in self._calls.values() if c is not call and c.cut_at is None and not c.cancelled)
         if call.job_id is not None and not any(other.job_id == call.job_id for other in others):
-            self._tell(lambda studio, job_id: studio.caller_cancelled(job_id), call.job_id)
+            self._notify(lambda studio, job_id: studio.caller_cancelled(job_id), call.job_id)
 
-    def _tell(self, what: Callable[[Studio, str], Awaitable[None]], job_id: str) -> None:
-        async def tell() -> None:
-            await what(await self._door(), job_id)
+    def _notify(self, what: Callable[[Studio, str], Awaitable[None]], job_id: str) -> None:
+        async def notify() -> None:
+            await what(await self._studio(), job_id)
 
-        self._door.errand(tell)
+        self._studio.run_soon(notify)
 
     def end(self, ctx: ServerRequestContext[Any, Any]) -> None:
         self._calls.pop(_key(ctx, ctx.request_id), None)

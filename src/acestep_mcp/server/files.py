@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,8 +21,8 @@ from acestep_mcp.inputs import KEPT_SECONDS
 if TYPE_CHECKING:
     from acestep_mcp.audio.decoder import Properties
     from acestep_mcp.library.models import Track
-    from acestep_mcp.server.app import AceStepServer
     from acestep_mcp.settings import Settings
+    from acestep_mcp.studio.studio import Studio
 
 UPLOAD_BYTES = 256 * 2**20
 """Ten minutes of 24-bit stereo at 48 kHz are 165 MiB."""
@@ -49,10 +50,10 @@ def download_url(request: Request, track: Track, settings: Settings) -> str:
     return f"{address}?key={key_of(track.id, settings.bearer)}" if settings.bearer else address
 
 
-async def download(server: AceStepServer, request: Request) -> Response:
+async def download(studio: Callable[[], Awaitable[Studio]], request: Request) -> Response:
     """The file itself; ranges and conditions are the framework's."""
     try:
-        track = await (await server.door()).track(request.path_params["id"])
+        track = await (await studio()).catalogue.get(request.path_params["id"])
     except AceStepError as error:
         return refusal(error)
     if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():

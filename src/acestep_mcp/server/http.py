@@ -26,7 +26,7 @@ from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.net.loopback import is_loopback
 from acestep_mcp.server import files
 from acestep_mcp.server.app import AceStepServer, create_server, studio_of
-from acestep_mcp.server.delivery import ANSWER, Answer
+from acestep_mcp.server.delivery import DELIVERY, Delivery
 from acestep_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def run_server(
     server: AceStepServer, settings: Settings, *, host: str, port: int, allowed_hosts: Sequence[str] = ()
 ) -> int:
     """As `run`, for a server that was built before."""
-    app, deliveries = _guarded(server, settings, host=host, allowed_hosts=allowed_hosts)
+    app, deliveries = _build(server, settings, host=host, allowed_hosts=allowed_hosts)
     config = uvicorn.Config(
         app,
         host=host,
@@ -72,7 +72,7 @@ def run_server(
 class _Uvicorn(uvicorn.Server):
     """Before a signal closes the connections, calls that wait for a job answer with its handle."""
 
-    def __init__(self, config: uvicorn.Config, server: AceStepServer, deliveries: Deliveries) -> None:
+    def __init__(self, config: uvicorn.Config, server: AceStepServer, deliveries: DeliveryMiddleware) -> None:
         super().__init__(config)
         self._server = server
         self._deliveries = deliveries
@@ -103,12 +103,12 @@ class _Uvicorn(uvicorn.Server):
 
 def http_app(server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str] = ()) -> ASGIApp:
     """The whole ASGI app. Raises ConfigurationError for a host off loopback without a token."""
-    return _guarded(server, settings, host=host, allowed_hosts=allowed_hosts)[0]
+    return _build(server, settings, host=host, allowed_hosts=allowed_hosts)[0]
 
 
-def _guarded(
+def _build(
     server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str]
-) -> tuple[ASGIApp, Deliveries]:
+) -> tuple[ASGIApp, DeliveryMiddleware]:
     token = settings.bearer or ""
     if not token and not is_loopback(host):
         raise ConfigurationError(
@@ -116,12 +116,14 @@ def _guarded(
             "Set ACESTEP_TOKEN (or --token), or serve on 127.0.0.1."
         )
     security = _security(host, allowed_hosts)
-    server.custom_route("/tracks/{id}/{file_name}", methods=["GET", "HEAD"])(partial(files.download, server))
+    server.custom_route("/tracks/{id}/{file_name}", methods=["GET", "HEAD"])(
+        partial(files.download, server.open_studio)
+    )
     server.custom_route("/uploads", methods=["POST"])(partial(files.upload, settings))
     server.custom_route("/health", methods=["GET"])(_health)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
-    deliveries = Deliveries(app)
-    return Guard(deliveries, security, token), deliveries
+    deliveries = DeliveryMiddleware(app)
+    return HttpGuard(deliveries, security, token), deliveries
 
 
 async def _health(_: Request) -> Response:
@@ -147,7 +149,7 @@ def _own_names(host: str) -> list[str]:
     return [name, f"{name}.local", *(f"[{a}]" if ":" in a else a for a in sorted(addresses))]
 
 
-class Guard:
+class HttpGuard:
     """Nothing behind it is reached by a wrong name, from a foreign page, or without the token.
 
     A download address that carries its own key needs no token.
@@ -188,47 +190,47 @@ class Guard:
         return hmac.compare_digest(given.encode(), files.key_of(parts[2], self._token).encode())
 
 
-class Deliveries:
-    """Sees answers leave: a result that was written while its caller was still there is delivered, else it is lost."""
+class DeliveryMiddleware:
+    """A result that was written while its caller was still connected is delivered, else it is lost."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._open: dict[Answer, anyio.Event] = {}
+        self._open: dict[Delivery, anyio.Event] = {}
 
     async def all_out(self) -> None:
         """Wait until the calls that run now have their answers, each to its last byte."""
-        for answer, ended in tuple(self._open.items()):
-            if await answer.owed():
+        for delivery, ended in tuple(self._open.items()):
+            if await delivery.owed():
                 await ended.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        answer = scope[ANSWER] = Answer()
-        self._open[answer] = ended = anyio.Event()
+        delivery = scope[DELIVERY] = Delivery()
+        self._open[delivery] = ended = anyio.Event()
         try:
-            await self._app(scope, *_watched(answer, receive, send))
+            await self._app(scope, *_watched(delivery, receive, send))
         finally:
-            del self._open[answer]
+            del self._open[delivery]
             ended.set()
-            answer.lost()
+            delivery.lost()
 
 
 def _watched(
-    answer: Answer, receive: Receive, send: Send
+    delivery: Delivery, receive: Receive, send: Send
 ) -> tuple[Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]]:
     async def watched_receive() -> Message:
         message = await receive()
         if message["type"] == "http.disconnect":
-            answer.lost()
+            delivery.lost()
         return message
 
     async def watched_send(message: Message) -> None:
         await send(message)
         # Progress that was under way when the handler returned may still come first; inside its JSON strings
         # a quote is escaped, so these bytes are only ever the key of a response.
-        if answer.is_ready and b'"result":' in message.get("body", b""):
-            answer.sent()
+        if delivery.is_ready and b'"result":' in message.get("body", b""):
+            delivery.sent()
 
     return watched_receive, watched_send

@@ -1,7 +1,7 @@
 """The studio of one server, opened at the first call that needs it and closed at the end.
 
-Hosts start a server just to look at its tools, sometimes twice: until a call needs the studio there is no database,
-no folder and no heavy import.
+Hosts start a server just to list its tools, sometimes twice: until a call needs the studio there is no database, no
+folder and no heavy import.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
 
 OpenStudio = Callable[[], "AbstractAsyncContextManager[Studio]"]
-Companion = Callable[["Studio"], Coroutine[Any, Any, None]]
+BesideStudio = Callable[["Studio"], Coroutine[Any, Any, None]]
+"""Runs for as long as the studio is open."""
 
 logger = logging.getLogger(__name__)
 
-_ERRAND_SECONDS = 5.0
+_RUN_SOON_SECONDS = 5.0
 
 
-class Opening:
-    """Calling it gives the open studio. Errands are short and survive the call that asked for them."""
+class LazyStudio:
+    """Calling it gives the open studio. It also runs the work of the server that outlives a call."""
 
-    def __init__(self, open_studio: OpenStudio, companion: Companion, keepers: TaskGroup, errands: TaskGroup) -> None:
+    def __init__(self, open_studio: OpenStudio, beside: BesideStudio, tasks: TaskGroup, short_tasks: TaskGroup) -> None:
         self._open_studio = open_studio
-        self._companion = companion
-        self._keepers = keepers
-        self._errands = errands
+        self._beside = beside
+        self._tasks = tasks
+        self._short_tasks = short_tasks
         self._closing = anyio.Event()
         self._attempt: _Attempt | None = None
         self._waits: set[anyio.CancelScope] = set()
@@ -44,22 +45,22 @@ class Opening:
     async def __call__(self) -> Studio:
         """The studio; the first call opens it. Raises what opening raises, and tries again at the next call.
 
-        Opening belongs to no call: one that is cancelled meanwhile leaves at once, and the others get the studio.
+        Opening belongs to no call: a call that is cancelled meanwhile returns at once, and the others get the studio.
         """
         if self._attempt is None:
             self._attempt = _Attempt()
-            self._keepers.start_soon(self._keep, self._attempt)
+            self._tasks.start_soon(self._keep_open, self._attempt)
         return await self._attempt.studio()
 
-    async def _keep(self, attempt: _Attempt) -> None:
+    async def _keep_open(self, attempt: _Attempt) -> None:
         # Entered and left in one task, as its task groups need; shielded, so that an end by signal closes it too.
         try:
             with anyio.CancelScope(shield=True):
-                async with self._open_studio() as studio, anyio.create_task_group() as companions:
-                    companions.start_soon(self._companion, studio)
+                async with self._open_studio() as studio, anyio.create_task_group() as beside:
+                    beside.start_soon(self._beside, studio)
                     attempt.succeed(studio)
                     await self._closing.wait()
-                    companions.cancel_scope.cancel()
+                    beside.cancel_scope.cancel()
         except Exception as error:  # the top of everything that runs beside the calls
             self._attempt = None
             if attempt.is_over:
@@ -67,23 +68,23 @@ class Opening:
             else:
                 attempt.fail(_own_error(error))
 
-    def errand(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Do this soon, whatever becomes of the caller; at most 5 s of it."""
-        self._errands.start_soon(self._run, work)
+    def run_soon(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Run this even if the call that asked for it ends; for at most 5 s."""
+        self._short_tasks.start_soon(self._run, work)
 
     @staticmethod
     async def _run(work: Callable[[], Awaitable[object]]) -> None:
-        with anyio.move_on_after(_ERRAND_SECONDS, shield=True):
+        with anyio.move_on_after(_RUN_SOON_SECONDS, shield=True):
             try:
                 await work()
             except AceStepError as error:
-                logger.warning("what became of a call could not be recorded: %s", error.message)
+                logger.warning("the end of a call could not be recorded: %s", error.message)
 
-    def companion(
+    def start_beside(
         self, work: Callable[[anyio.CancelScope], Coroutine[Any, Any, None]], scope: anyio.CancelScope
     ) -> None:
-        """Do this beside a call until its scope is cancelled."""
-        self._keepers.start_soon(work, scope)
+        """Run this beside a call until its scope is cancelled."""
+        self._tasks.start_soon(work, scope)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -145,14 +146,14 @@ def _own_error(error: Exception) -> Exception:
 
 
 @asynccontextmanager
-async def opening(open_studio: OpenStudio, companion: Companion) -> AsyncIterator[Opening]:
-    """The opening for the life of one server. At the end: errands are finished, then the studio is closed."""
-    async with anyio.create_task_group() as keepers:
-        door: Opening | None = None
+async def lazy_studio(open_studio: OpenStudio, beside: BesideStudio) -> AsyncIterator[LazyStudio]:
+    """The studio of one running server. At the end: short tasks are finished, then the studio is closed."""
+    async with anyio.create_task_group() as tasks:
+        lazy: LazyStudio | None = None
         try:
-            async with anyio.create_task_group() as errands:
-                door = Opening(open_studio, companion, keepers, errands)
-                yield door
+            async with anyio.create_task_group() as short_tasks:
+                lazy = LazyStudio(open_studio, beside, tasks, short_tasks)
+                yield lazy
         finally:
-            if door is not None:
-                door.close()
+            if lazy is not None:
+                lazy.close()

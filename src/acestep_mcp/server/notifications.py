@@ -1,4 +1,4 @@
-"""Change notices: a track was finished, deleted or restored. Two protocol eras, two pipes."""
+"""Notifications that a track was finished, deleted or restored, for clients of both protocol eras."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from mcp.server.session import ServerSession
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
 
 from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.server import sdk
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
 
 logger = logging.getLogger(__name__)
 
-_AGAIN_SECONDS = 5.0
+_RETRY_SECONDS = 5.0
 
 
-class Notices:
-    """Tells modern listeners through the bus, and each legacy connection through its own channel."""
+class ChangeNotifier:
+    """Notifies modern listeners through the bus, and each legacy connection through its own channel."""
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
-        self.sessions: dict[int, ServerSession] = {}
+        self.sessions: dict[object, ServerSession] = {}
 
     def join(self, ctx: ServerRequestContext[Any, Any]) -> None:
         """Remember a legacy connection until it closes."""
-        session = ctx.session
-        connection = session._connection  # noqa: SLF001 - the only thing that knows when a connection ends
-        self.sessions[id(connection)] = session
-        connection.exit_stack.callback(self.sessions.pop, id(connection), None)
+        key = object()
+        self.sessions[key] = ctx.session
+        sdk.on_connection_end(ctx.session, lambda: self.sessions.pop(key, None))
 
     async def follow(self, studio: Studio) -> None:
-        """Send notices for every change until cancelled."""
+        """Notify of every change until cancelled."""
         while True:
             try:
                 await self._follow(studio)
             except AceStepError as error:
-                logger.warning("changes cannot be told for now: %s", error.message)
-                await anyio.sleep(_AGAIN_SECONDS)
+                logger.warning("changes cannot be announced at the moment: %s", error.message)
+                await anyio.sleep(_RETRY_SECONDS)
 
     async def _follow(self, studio: Studio) -> None:
-        async for track in studio.changes():
+        async for track in studio.catalogue.changes():
             await self._bus.publish(ResourcesListChanged())
             await self._bus.publish(ResourceUpdated(uri=track.uri))
             for session in tuple(self.sessions.values()):

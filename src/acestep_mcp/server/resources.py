@@ -20,7 +20,7 @@ from mcp.types import (
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound
 from acestep_mcp.library.models import Track
-from acestep_mcp.server import render
+from acestep_mcp.studio.build_views import job_list, track_list
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
@@ -61,7 +61,7 @@ _LISTS = (
 async def page(studio: Studio, cursor: str | None) -> ListResourcesResult:
     """A page of `resources/list`, newest tracks first. A cursor that is not ours is INVALID_PARAMS."""
     try:
-        found = await studio.tracks(limit=PAGE, cursor=cursor)
+        found = await studio.catalogue.page(limit=PAGE, cursor=cursor)
     except InvalidRequest as error:
         raise MCPError(INVALID_PARAMS, error.message) from error
     entries = [entry for track in found.tracks for entry in (_audio_entry(track), _sidecar_entry(track))]
@@ -105,7 +105,7 @@ async def read(studio: Studio, uri: str) -> ReadResourceContents:
         if uri == _TRACKS:
             return await _tracks(studio)
         if uri == _JOBS:
-            return _json([render.job_row(job) for job in await studio.jobs(COMPLETIONS)])
+            return _json(job_list(await studio.jobs(COMPLETIONS)).facts()["jobs"])
         return await _track(studio, uri)
     except NotFound as error:
         raise ResourceNotFoundError(error.message) from error
@@ -114,15 +114,15 @@ async def read(studio: Studio, uri: str) -> ReadResourceContents:
 
 
 async def _tracks(studio: Studio) -> ReadResourceContents:
-    found = await studio.tracks(limit=COMPLETIONS)
-    return _json({"total": found.total, "tracks": [render.track_row(track) for track in found.tracks]})
+    facts = track_list(await studio.catalogue.page(limit=COMPLETIONS)).facts()
+    return _json({"total": facts["total"], "tracks": facts["tracks"]})
 
 
 async def _track(studio: Studio, uri: str) -> ReadResourceContents:
     match = _TRACK.fullmatch(uri)
     if match is None:
         raise NotFound(f"There is no resource {uri!r}. resources/list names what there is.")
-    track = await studio.track(match["id"])
+    track = await studio.catalogue.get(match["id"])
     if track.deleted:
         raise NotFound(f"Track {track.id} was deleted. delete_track with restore=true brings it back.")
     return await _audio(studio, track) if match["audio"] else _json(track.sidecar)
@@ -132,7 +132,7 @@ async def _audio(studio: Studio, track: Track) -> ReadResourceContents:
     if track.size <= INLINE_BYTES:
         content, content_type = await _file(track), track.content_type
     else:
-        content = await studio.preview(track, INLINE_BYTES)
+        content = await studio.catalogue.preview(track, INLINE_BYTES)
         content_type = _PREVIEW_TYPE
     return ReadResourceContents(content=content, mime_type=content_type, meta=_audio_meta(track))
 
@@ -150,12 +150,12 @@ def _json(value: Any) -> ReadResourceContents:
 
 async def recent_ids(studio: Studio) -> list[str]:
     """The ids of the newest tracks."""
-    return [track.id for track in (await studio.tracks(limit=COMPLETIONS)).tracks]
+    return [track.id for track in (await studio.catalogue.page(limit=COMPLETIONS)).tracks]
 
 
 async def complete_id(studio: Studio, start: str) -> list[str]:
     """Ids of tracks that begin with these letters, newest first; a title's words find one too."""
     ids = [found for found in await recent_ids(studio) if found.startswith(start)]
     if not ids and start.strip():
-        ids = [track.id for track in (await studio.tracks(start, limit=COMPLETIONS)).tracks]
+        ids = [track.id for track in (await studio.catalogue.page(start, limit=COMPLETIONS)).tracks]
     return ids

@@ -1,7 +1,7 @@
 """The server on stdin and stdout.
 
-Beyond what the SDK does: it ends cleanly on SIGTERM and SIGINT, it bears a client that asks `server/discover` and then
-goes on with `initialize`, and it knows when an answer has left the process. No end of it cancels a job.
+Beyond what the SDK does: it ends cleanly on SIGTERM and SIGINT, it accepts a client that sends `server/discover` and then
+`initialize`, and it knows when an answer has left the process. No end of it cancels a job.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
-from acestep_mcp.server.app import AceStepServer, Life, create_server, studio_of
-from acestep_mcp.server.delivery import Answers
+from acestep_mcp.server import sdk
+from acestep_mcp.server.app import AceStepServer, ServerState, create_server, studio_of
+from acestep_mcp.server.delivery import Deliveries
 from acestep_mcp.settings import Settings
 
 Incoming = SessionMessage | Exception
@@ -60,11 +61,11 @@ class Unanswered:
 
 
 class Outbox:
-    """The write stream, and word of each expected answer once it was flushed."""
+    """The write stream; each expected answer is reported once it was flushed."""
 
-    def __init__(self, stream: Any, answers: Answers) -> None:
+    def __init__(self, stream: Any, deliveries: Deliveries) -> None:
         self._stream = stream
-        self._answers = answers
+        self._deliveries = deliveries
         self.unanswered = Unanswered()
 
     async def send(self, item: SessionMessage) -> None:
@@ -73,19 +74,14 @@ class Outbox:
             await self._answered(item.message.id)
 
     async def _answered(self, request_id: object) -> None:
-        answer = self._answers.of(request_id)
-        if answer is not None:
-            await self._flushed()
+        delivery = self._deliveries.of(request_id)
+        if delivery is not None:
+            await sdk.flushed(self._stream)
             # A host that is going away closes stdin first: what is written then may never be read, and the same call
             # from its next start must find this job instead of paying for a second one.
-            (answer.lost if self.unanswered.input_ended else answer.sent)()
-            self._answers.take(request_id)
+            (delivery.lost if self.unanswered.input_ended else delivery.sent)()
+            self._deliveries.take(request_id)
         self.unanswered.remove(request_id)
-
-    async def _flushed(self) -> None:
-        """The stream has no buffer: its writer waits for more only when this message is written and flushed."""
-        while not self._stream._inner.statistics().tasks_waiting_receive:  # noqa: ASYNC110, SLF001 - nothing tells it
-            await anyio.sleep(0.001)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -100,26 +96,26 @@ class Outbox:
 async def serve(server: AceStepServer) -> None:
     """Serve one client until stdin ends or a signal comes; after a signal the process ends with 128 + its number."""
     serving, closed = anyio.CancelScope(), anyio.Event()
-    server.answers = answers = Answers()
+    server.deliveries = deliveries = Deliveries()
     async with anyio.create_task_group() as tasks:
         if sys.platform != "win32":  # the proactor loop takes no signal handlers; hosts end the process there
-            tasks.start_soon(_end_on_signal, server, answers, serving, closed)
+            tasks.start_soon(_end_on_signal, server, deliveries, serving, closed)
         tasks.start_soon(_end_when_stuck, closed)
         with serving:
-            await _serve(server, answers, closed)
+            await _serve(server, deliveries, closed)
         if serving.cancel_called:
             await anyio.sleep_forever()  # the watcher ends the process
         tasks.cancel_scope.cancel()
 
 
 async def _end_on_signal(
-    server: AceStepServer, answers: Answers, serving: anyio.CancelScope, closed: anyio.Event
+    server: AceStepServer, deliveries: Deliveries, serving: anyio.CancelScope, closed: anyio.Event
 ) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             server.end_waits()
             with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
-                await answers.all_taken()
+                await deliveries.all_taken()
             serving.cancel()
             with anyio.move_on_after(_CLEAN_UP_SECONDS):
                 await closed.wait()
@@ -135,17 +131,17 @@ async def _end_when_stuck(closed: anyio.Event) -> None:
     os._exit(0)
 
 
-async def _serve(server: AceStepServer, answers: Answers, closed: anyio.Event) -> None:
-    low = server._lowlevel_server  # noqa: SLF001 - MCPServer has no public way to serve given streams
+async def _serve(server: AceStepServer, deliveries: Deliveries, closed: anyio.Event) -> None:
+    low = sdk.lowlevel(server)
     async with stdio_server() as (incoming, outgoing):
-        outbox = Outbox(outgoing, answers)
+        outbox = Outbox(outgoing, deliveries)
         try:
-            async with low.lifespan(low) as life, _messages(server, life, incoming, outbox) as messages:
+            async with low.lifespan(low) as state, _messages(server, state, incoming, outbox) as messages:
                 await serve_dual_era_loop(
                     low,
                     messages,
                     outbox,
-                    lifespan_state=life,
+                    lifespan_state=state,
                     init_options=low.create_initialization_options(),
                 )
         finally:
@@ -154,9 +150,9 @@ async def _serve(server: AceStepServer, answers: Answers, closed: anyio.Event) -
 
 @asynccontextmanager
 async def _messages(
-    server: AceStepServer, life: Life, incoming: Any, outbox: Outbox
+    server: AceStepServer, state: ServerState, incoming: Any, outbox: Outbox
 ) -> AsyncIterator[ObjectReceiveStream[Incoming]]:
-    """The messages for the SDK's loop, which is given them in a way it can bear.
+    """The messages for the SDK's loop.
 
     `server/discover` requests that come first are answered here: the SDK fixes a connection's era at its first
     request, and refuses the `initialize` that some hosts send after a discovery on the same pipe. The end of the
@@ -174,7 +170,7 @@ async def _messages(
                 if leading and isinstance(message, JSONRPCRequest):
                     leading = message.method == "server/discover"
                 if leading and isinstance(message, JSONRPCRequest):
-                    await outbox.send(await _discovery(server, life, item))
+                    await outbox.send(await _discovery(server, state, item))
                 else:
                     await onward.send(item)
             await _last_answers(server, outbox.unanswered)
@@ -194,13 +190,13 @@ async def _last_answers(server: AceStepServer, unanswered: Unanswered) -> None:
         await unanswered.none_left()
 
 
-async def _discovery(server: AceStepServer, life: Life, request: SessionMessage) -> SessionMessage:
+async def _discovery(server: AceStepServer, state: ServerState, request: SessionMessage) -> SessionMessage:
     """The SDK's own answer, from a loop that serves this one request."""
     to_loop, incoming = anyio.create_memory_object_stream[Incoming](1)
     outgoing, from_loop = anyio.create_memory_object_stream[SessionMessage](1)
-    low = server._lowlevel_server  # noqa: SLF001 - as above
+    low = sdk.lowlevel(server)
     async with anyio.create_task_group() as tasks, from_loop:
-        tasks.start_soon(_loop, low, incoming, outgoing, life)
+        tasks.start_soon(_loop, low, incoming, outgoing, state)
         await to_loop.send(request)
         async for item in from_loop:
             if isinstance(item.message, JSONRPCResponse | JSONRPCError):
@@ -209,8 +205,8 @@ async def _discovery(server: AceStepServer, life: Life, request: SessionMessage)
     return item
 
 
-async def _loop(low: Any, incoming: Any, outgoing: Any, life: Life) -> None:
-    await serve_dual_era_loop(low, incoming, outgoing, lifespan_state=life)
+async def _loop(low: Any, incoming: Any, outgoing: Any, state: ServerState) -> None:
+    await serve_dual_era_loop(low, incoming, outgoing, lifespan_state=state)
 
 
 def run(settings: Settings) -> int:

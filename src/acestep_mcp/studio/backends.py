@@ -68,6 +68,11 @@ class Backends(Protocol):
         ...
 
 
+async def choose_backend(settings: Settings, backends: Backends) -> Choice:
+    """The backend that the settings ask for. Raises ConfigurationError when it cannot be used."""
+    return choose(settings, await backends.local() if may_be_local(settings) else None)
+
+
 def may_be_local(settings: Settings) -> bool:
     """Whether `choose` needs to know of a local engine."""
     if settings.engine_url is not None:

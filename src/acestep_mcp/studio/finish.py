@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import InvalidRequest, QueueError, StorageError
-from acestep_mcp.api.requests import Response
+from acestep_mcp.api.responses import Response
 from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import stems, title_of
 from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
@@ -21,6 +21,7 @@ from acestep_mcp.studio.verify import unchanged_outside
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
     from acestep_mcp.audio.tags.file_tags import FileTags
+    from acestep_mcp.audio.write import Format
     from acestep_mcp.library.jobs import Jobs
 
 _LOSSY = ("mp3", "ogg")
@@ -57,7 +58,9 @@ def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: J
     name = _name(job, response, tracks, jobs)
     finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
     with _audio_from_host():
-        turn_into(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
+        turn_into(
+            downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, downloaded)
+        )
         # Decoded only where something is to be heard in it: an engine of ours has said what it measured.
         sound = None if _is_measured(job, response) else read(finished)
     return tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
@@ -72,7 +75,7 @@ def _clear(job: Job, downloaded: Path) -> None:
 
 def _name(job: Job, response: Response, tracks: Tracks, jobs: Jobs) -> str:
     date = _created(job).strftime("%Y-%m-%d")
-    candidates = (f"{stem}.{job.options['format']}" for stem in stems(date, _title(job, response), response.seed))
+    candidates = (f"{stem}.{job.options.format}" for stem in stems(date, _title(job, response), response.seed))
     return jobs.reserve_name(job.id, (candidate for candidate in candidates if tracks.is_free(candidate)))
 
 
@@ -92,7 +95,7 @@ def _tags(job: Job, response: Response, downloaded: Path) -> FileTags:
 
 
 def _sidecar(job: Job, response: Response, finished: Path, sound: Sound | None, name: str) -> dict[str, Any]:
-    made_by = response.acestep or {}
+    made_by = response.report
     audio = _audio(finished)
     return {
         "schema": SIDECAR_VERSION,
@@ -100,20 +103,20 @@ def _sidecar(job: Job, response: Response, finished: Path, sound: Sound | None, 
         "title": _title(job, response),
         "file_name": name,
         "endpoint": job.endpoint,
-        "request": job.request,
+        "request": job.request.wire(),
         "seed": response.seed,
         "tags": response.tags,
         "lyrics": response.lyrics,
         **_engine(job, response),
-        "notes": [*job.notes, *made_by.get("notes", ())],
-        "sections": made_by.get("sections", []),
-        "writer": made_by.get("writer"),
+        "notes": [*job.notes, *made_by.notes],
+        "sections": list(made_by.sections),
+        "writer": made_by.writer,
         "queue": job.queue_url,
         "request_id": job.request_id,
         "parent": job.parent,
-        "edit": job.options.get("edit"),
+        "edit": job.options.edit,
         "audio": audio,
-        "checks": _checks(job, made_by.get("measured"), sound),
+        "checks": _checks(job, made_by.measured, sound),
         "cost": cost_of(job, audio["duration"]),
         "elapsed": job.elapsed,
         "created_at": _created(job).isoformat(timespec="milliseconds"),
@@ -140,8 +143,8 @@ def _is_measured(job: Job, response: Response) -> bool:
     """Whether these very samples were measured by the engine of ours that made them, and nothing is to be compared."""
     from acestep_mcp.audio.measure import facts_in
 
-    told = facts_in((response.acestep or {}).get("measured"))
-    return bool(told) and job.backend != "fal" and job.options["format"] not in _LOSSY and "source" not in job.options
+    told = facts_in(response.report.measured)
+    return bool(told) and job.backend != "fal" and job.options.format not in _LOSSY and job.options.source is None
 
 
 def _checks(job: Job, measured: Any, sound: Sound | None) -> dict[str, Any]:
@@ -150,12 +153,12 @@ def _checks(job: Job, measured: Any, sound: Sound | None) -> dict[str, Any]:
 
     if sound is None:
         return dict(measured)
-    unchanged = None if job.options["format"] in _LOSSY else unchanged_outside(job, sound)
+    unchanged = None if job.options.format in _LOSSY else unchanged_outside(job, sound)
     return {**measure(sound).facts(), **({} if unchanged is None else {"unchanged_outside": unchanged})}
 
 
 def _title(job: Job, response: Response) -> str:
-    return title_of(response.tags, str(job.request.get("prompt", "")))
+    return title_of(response.tags, getattr(job.request, "prompt", ""))
 
 
 def _created(job: Job) -> dt.datetime:
@@ -164,15 +167,15 @@ def _created(job: Job) -> dt.datetime:
 
 def cost_of(job: Job, seconds: float) -> float:
     """Dollars for the seconds that were made; the job carries the price it was estimated with."""
-    return round(float(job.options.get("price", 0.0)) * seconds, 6)
+    return round(job.options.price * seconds, 6)
 
 
 def _engine(job: Job, response: Response) -> dict[str, Any]:
-    made_by = response.acestep or {}
+    made_by = response.report
     return {
-        "engine": made_by.get("engine", job.backend),
-        "model": made_by.get("model", "ACE-Step" if job.backend == "fal" else None),
-        "version": made_by.get("version"),
+        "engine": made_by.engine or job.backend,
+        "model": made_by.model or ("ACE-Step" if job.backend == "fal" else None),
+        "version": made_by.version,
     }
 
 

@@ -1,11 +1,12 @@
-"""One job's way: from NEW on disk to a track, in the process that holds its lease."""
+"""One job from NEW on disk to a track, in the process that owns it."""
 
 from __future__ import annotations
 
 import logging
 import time
 from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,15 @@ from acestep_mcp.api.errors import (
     StorageError,
     SubmissionUnknown,
 )
-from acestep_mcp.api.requests import Response
-from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update, step_in
+from acestep_mcp.api.responses import Response
+from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
 from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
 from acestep_mcp.library.jobs import LOG_LINES, Jobs
-from acestep_mcp.library.models import Job, Progress, Status, Track
+from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
 from acestep_mcp.studio.finish import keep, part_of
+from acestep_mcp.studio.progress import progress_after
 from acestep_mcp.studio.sources import Sources
 
 logger = logging.getLogger(__name__)
@@ -42,20 +44,20 @@ GIVE_UP_AFTER = 24 * 3600.0
 """Seconds after which a host that does not answer is no longer asked by itself; get_job still asks."""
 
 _SETTLED = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, JobCancelled)
-_KEEPING = Progress(0.98, "keeping the song")
+_FINISHING = Progress(0.98, "keeping the song")
 _COLLECT = (
-    "The song was accepted and is not lost: mend this (ACESTEP_MUSIC_DIR chooses another folder), then call get_job "
-    "with this job's id, and it is fetched and kept without being made or paid again."
+    "The song was accepted and is not lost: fix this (ACESTEP_MUSIC_DIR chooses another folder), then call get_job "
+    "with this job's id. The song is then fetched and kept without being made or paid again."
 )
-_OUR_MISTAKE = "A mistake in acestep-mcp ended this job; the log has the details. Please report it."
+_BUG = "A bug in acestep-mcp ended this job; the log has the details. Please report it."
 
 
 class LeaseLost(Exception):
-    """Another process took the job over (this one was stopped for long); nothing may be changed any more."""
+    """Another process took the job over (this one was suspended for long); this one may not change it."""
 
 
 class Run:
-    """Runs one job. `cancel` may be set by anybody in this process; `pulse` is called at every change."""
+    """Runs one job. Setting `cancel` cancels it; `changed` is set, and replaced, at every change of `job`."""
 
     def __init__(
         self,
@@ -64,16 +66,18 @@ class Run:
         tracks: Tracks,
         backends: Backends,
         sources: Sources,
-        keeping: anyio.CapacityLimiter,
+        finishing: anyio.CapacityLimiter,
     ) -> None:
-        self._job = job
+        self.job = job
         self._jobs = jobs
         self._tracks = tracks
         self._backends = backends
         self._sources = sources
-        self._keeping = keeping
+        self._finishing = finishing
         self._unwritten: dict[str, Any] = {}
-        """Goes to the disk with the next change: the last word of a job is followed by its result at once."""
+        """Written with the next change: the last update of a job is followed by its result at once."""
+        self.rates: list[tuple[float, float]] | None = None
+        """Run times of earlier jobs, read once for the estimates of this one."""
         self.cancel = anyio.Event()
         self.changed = anyio.Event()
 
@@ -81,14 +85,14 @@ class Run:
         try:
             await self._to_the_end()
         except LeaseLost:
-            logger.warning("job %s goes on in another process", self._job.id)
+            logger.warning("job %s goes on in another process", self.job.id)
         except StorageError as exc:
             # Not even its end could be written. The studio takes it up again as long as it is open.
-            logger.error("job %s (request %s): %s", self._job.id, self._job.request_id, exc.message)  # noqa: TRY400
+            logger.error("job %s (request %s): %s", self.job.id, self.job.request_id, exc.message)  # noqa: TRY400
             await anyio.sleep(FIRST_PAUSE)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await self._sync(self._jobs.give_back, self._job.id)
+                await self._sync(self._jobs.give_back, self.job.id)
             raise
         finally:
             self._pulse()
@@ -102,13 +106,13 @@ class Run:
             except AceStepError as exc:
                 if not self._is_waiting(exc):
                     return await self._end(exc)
-                logger.warning("job %s: %s Asking again in %d s.", self._job.id, exc.message, pause)
-                await self._change(progress=asdict(replace(self._job.progress, stage="the host does not answer")))
+                logger.warning("job %s: %s Asking again in %d s.", self.job.id, exc.message, pause)
+                await self._change(progress=replace(self.job.progress, stage="the host does not answer"))
             except LeaseLost:
                 raise
             except Exception:
-                logger.exception("job %s ended by a mistake of ours", self._job.id)
-                return await self._end(AceStepError(_OUR_MISTAKE))
+                logger.exception("job %s ended by a bug", self.job.id)
+                return await self._end(AceStepError(_BUG))
             with anyio.move_on_after(pause):
                 await self.cancel.wait()
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -116,50 +120,50 @@ class Run:
     def _is_waiting(self, error: AceStepError) -> bool:
         """The request was accepted and its fate is not known: nothing may be given up, only asked again."""
         is_known = not isinstance(error, QueueError) or isinstance(error, _SETTLED)
-        is_young = time.time() - self._job.created_at < GIVE_UP_AFTER
-        return not is_known and self._job.request_id is not None and is_young and not self.cancel.is_set()
+        is_young = time.time() - self.job.created_at < GIVE_UP_AFTER
+        return not is_known and self.job.request_id is not None and is_young and not self.cancel.is_set()
 
     async def _advance(self) -> None:
         """Take the job up wherever it stands."""
-        client = await self._backends.client(self._job.backend, self._job.queue_url)
+        client = await self._backends.client(self.job.backend, self.job.queue_url)
         while True:
             result = self._result(client) or await self._generate(client)
             try:
-                return await self._keep(client, Response.model_validate(result))
+                return await self._finish(client, result)
             except QueueError as exc:
-                if self._job.backend != "draft" or exc.status not in (404, 410):
+                if self.job.backend != "draft" or exc.status not in (404, 410):
                     raise
-                # The audio went with the process that drew it; the same seed makes the same song again.
-                await self._change(result=None, ticket=None, request={**self._job.request, "seed": result["seed"]})
+                # The audio went with the process that rendered it; the same seed makes the same song again.
+                request = self.job.request.model_copy(update={"seed": result.seed})
+                await self._change(result=None, handle=None, request_id=None, request=request)
 
-    def _result(self, client: QueueClient) -> dict[str, Any] | None:
-        """The answer that is on disk, unless it names a file by an address that the local engine has no more."""
-        result = self._job.result
-        if result and self._job.queue_url.startswith(LOCAL) and not client.host.is_queue_url(result["audio"]["url"]):
+    def _result(self, client: QueueClient) -> Response | None:
+        """The stored result, unless its file has an address that the local engine no longer has."""
+        result = self.job.result
+        if result and self.job.queue_url.startswith(LOCAL) and not client.host.is_queue_url(result.audio.url):
             return None
         return result
 
-    async def _generate(self, client: QueueClient) -> dict[str, Any]:
+    async def _generate(self, client: QueueClient) -> Response:
         """Submit (unless that was done) and follow to the result, which is on disk when this returns."""
         while True:
-            saved, attempts = await self._sync(self._jobs.ticket, self._job.id)
-            ticket = Ticket.from_dict(saved) if saved else await self._submit(client, attempts)
+            handle = Ticket.from_dict(self.job.handle) if self.job.handle else await self._submit(client)
             try:
-                response = await self._follow(client, ticket)
+                result = await self._follow(client, handle)
             except RequestUnknown:
-                if self._job.backend != "draft":
+                if self.job.backend != "draft":
                     raise
                 # The process that held this queue is gone; its draft cost nothing and can be made again.
-                await self._change(ticket=None, status=Status.NEW, progress={})
+                await self._change(handle=None, request_id=None, status=Status.NEW, progress=Progress())
                 continue
-            result = response.model_dump(mode="json", exclude_none=True)
-            await self._change(result=result, progress=asdict(_KEEPING))
+            await self._change(result=result, progress=_FINISHING)
             return result
 
-    async def _submit(self, client: QueueClient, attempts: int) -> Ticket:
+    async def _submit(self, client: QueueClient) -> Ticket:
         if self.cancel.is_set():
             raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or paid.")
-        if attempts and self._job.backend != "draft":
+        attempts = self.job.attempts
+        if attempts and self.job.backend != "draft":
             raise SubmissionUnknown(
                 "The program ended while this request was being submitted: it may have been accepted and billed. "
                 "It is not sent again by itself. Look at the host's dashboard, and make the song again if it is not there."
@@ -169,42 +173,42 @@ class Run:
         body = await self._body(client)
         # A purchase is not left half done: even an orderly end of the program waits for the host's answer.
         with anyio.CancelScope(shield=True):
-            await self._sync(self._jobs.attempt, self._job.id)
-            ticket = await client.submit(self._job.endpoint, body, SubmitOptions(**self._job.options.get("submit", {})))
-            logger.info("job %s is request %s at %s", self._job.id, ticket.request_id, self._job.queue_url)
-            await self._remember(ticket)
-        return ticket
+            self.job = replace(self.job, attempts=await self._sync(self._jobs.attempt, self.job.id))
+            handle = await client.submit(self.job.endpoint, body, SubmitOptions(**self.job.options.submit))
+            logger.info("job %s is request %s at %s", self.job.id, handle.request_id, self.job.queue_url)
+            await self._store(handle)
+        return handle
 
-    async def _remember(self, ticket: Ticket) -> None:
-        """Write the ticket down, however long the disk stays full: without it the song is paid and lost."""
+    async def _store(self, handle: Ticket) -> None:
+        """Write the handle to the disk, however long that stays full: without it the song is paid and lost."""
         while True:
             try:
-                return await self._change(ticket=ticket.to_dict(), status=Status.IN_QUEUE)
+                return await self._change(handle=handle.to_dict(), request_id=handle.request_id, status=Status.IN_QUEUE)
             except StorageError as exc:
-                logger.error("request %s cannot be written down: %s", ticket.request_id, exc.message)  # noqa: TRY400
+                logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
                 await anyio.sleep(FIRST_PAUSE)
 
     async def _body(self, client: QueueClient) -> dict[str, Any]:
         """The request as it goes over the wire: a local source is uploaded first."""
-        body = dict(self._job.request)
-        source = self._job.options.get("source")
+        body = self.job.request.wire()
+        source = self.job.options.source
         if source is None:
             return body
         path = Path(source)
         if not await anyio.Path(path).is_file():
             raise StorageError(f"The source {path} is gone. Put it back, or start again with another audio_url.")
-        await self._change(progress=asdict(Progress(0.0, "uploading the source")))
-        body["audio_url"] = await self._sources.address(client, path, self._job.options["content_type"])
+        await self._change(progress=Progress(0.0, "uploading the source"))
+        body["audio_url"] = await self._sources.address(client, path, self.job.options.content_type)
         return body
 
-    async def _follow(self, client: QueueClient, ticket: Ticket) -> Response:
+    async def _follow(self, client: QueueClient, handle: Ticket) -> Response:
         failure: AceStepError | LeaseLost | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._cancel_when_asked, client, ticket)
+            tasks.start_soon(self._cancel_when_asked, client, handle)
             # What keeping needs is loaded while the engine works: about a second of the first song.
             tasks.start_soon(self._sync, import_module, "acestep_mcp.audio.measure")
             try:
-                async with aclosing(client.follow(self._job.endpoint, ticket)) as updates:
+                async with aclosing(client.follow(self.job.endpoint, handle)) as updates:
                     async for update in updates:
                         await self._note(update)
             except (AceStepError, LeaseLost) as exc:
@@ -212,15 +216,15 @@ class Run:
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
-        return await client.result(self._job.endpoint, ticket)
+        return await client.result(self.job.endpoint, handle)
 
-    async def _cancel_when_asked(self, client: QueueClient, ticket: Ticket) -> None:
+    async def _cancel_when_asked(self, client: QueueClient, handle: Ticket) -> None:
         await self.cancel.wait()
         while True:
             try:
-                await client.cancel(self._job.endpoint, ticket)
+                await client.cancel(self.job.endpoint, handle)
             except QueueError as exc:
-                logger.warning("cancel of job %s was not taken: %s", self._job.id, exc.message)
+                logger.warning("cancel of job %s was not taken: %s", self.job.id, exc.message)
                 await anyio.sleep(FIRST_PAUSE)
             else:
                 return
@@ -229,8 +233,8 @@ class Run:
         """Put what the queue said on disk, when it differs from what stands there."""
         match update:
             case Queued(position):
-                if self._job.progress.queue_position != position:
-                    await self._change(status=Status.IN_QUEUE, progress=asdict(Progress(queue_position=position)))
+                if self.job.progress.queue_position != position:
+                    await self._change(status=Status.IN_QUEUE, progress=Progress(queue_position=position))
             case InProgress(logs):
                 if changes := self._running(logs):
                     await self._change(**changes)
@@ -240,36 +244,36 @@ class Run:
 
     def _running(self, logs: tuple[Log, ...]) -> dict[str, Any]:
         """What these lines change of a job that runs."""
-        job = self._job
+        job = self.job
         changes: dict[str, Any] = {}
         if job.status is not Status.IN_PROGRESS:
             changes |= {"status": Status.IN_PROGRESS, "started_at": job.started_at or time.time()}
         if logs:
-            changes["logs"] = [*job.logs, *(log.message[:500] for log in logs)][-LOG_LINES:]
+            changes["logs"] = (*job.logs, *(log.message[:500] for log in logs))[-LOG_LINES:]
         progress = progress_after(logs, job.progress)
         if progress != job.progress:
-            changes["progress"] = asdict(progress)
+            changes["progress"] = progress
         return changes
 
-    async def _keep(self, client: QueueClient, response: Response) -> None:
-        """Download and keep; a failure here loses nothing, the next call tries again."""
-        if self._job.progress != _KEEPING:
-            await self._change(progress=asdict(_KEEPING))
-        part = part_of(self._tracks, self._job.id)
-        async with self._keeping:
+    async def _finish(self, client: QueueClient, response: Response) -> None:
+        """Download and store the track; a failure here loses nothing, the next call tries again."""
+        if self.job.progress != _FINISHING:
+            await self._change(progress=_FINISHING)
+        part = part_of(self._tracks, self.job.id)
+        async with self._finishing:
             await client.download(response.audio.url, part, size=response.audio.file_size)
-            job = replace(self._job, ended_at=time.time())
+            job = replace(self.job, ended_at=time.time())
             track = await self._sync(self._kept, job, response, part)
         await self._change(
             status=Status.COMPLETED,
             ended_at=job.ended_at,
             track_id=track.id,
             cost=track.sidecar["cost"],
-            progress=asdict(Progress(1.0, "done")),
+            progress=Progress(1.0, "done"),
         )
 
     def _kept(self, job: Job, response: Response, part: Path) -> Track:
-        if not self._jobs.mine(job.id):
+        if not self._jobs.is_owned(job.id):
             raise LeaseLost
         return keep(job, response, part, self._tracks, self._jobs)
 
@@ -280,30 +284,24 @@ class Run:
             status = Status.CANCELLED
         elif isinstance(error, SubmissionUnknown):
             status = Status.UNKNOWN
-        collectable = self._job.request_id is not None and not isinstance(error, _SETTLED)
+        collectable = self.job.request_id is not None and not isinstance(error, _SETTLED)
         changes: dict[str, Any] = {"status": status, "ended_at": time.time()}
         if collectable:
             message += f" {_COLLECT}"
         elif status is not Status.UNKNOWN:
             changes["cost"] = 0.0
-        await self._quietly(**changes, error={"code": error.code, "message": message, "collectable": collectable})
-
-    async def _quietly(self, **changes: Any) -> None:
         try:
-            await self._change(**changes)
+            await self._change(**changes, error=JobError(error.code, message, collectable))
         except LeaseLost:
             return
 
     async def _change(self, **changes: Any) -> None:
+        """Change the job on disk, then here. Raises LeaseLost when another process owns it."""
         changes, self._unwritten = self._unwritten | changes, {}
-        self._job = await self._sync(self._changed, changes)
-        self._pulse()
-
-    def _changed(self, changes: dict[str, Any]) -> Job:
-        """In a thread: the job as it stands on disk afterwards."""
-        if not self._jobs.update(self._job.id, **changes):
+        if not await self._sync(partial(self._jobs.update, self.job.id, **changes)):
             raise LeaseLost
-        return self._jobs.get(self._job.id)
+        self.job = replace(self.job, **changes)
+        self._pulse()
 
     def _pulse(self) -> None:
         self.changed.set()
@@ -312,18 +310,3 @@ class Run:
     @staticmethod
     async def _sync(function: Any, *args: Any) -> Any:
         return await anyio.to_thread.run_sync(function, *args)
-
-
-def progress_after(logs: tuple[Log, ...], before: Progress) -> Progress:
-    """What the newest log lines say of where the work stands.
-
-    Every stage counts from its own beginning, but the whole never goes back; a stage of one step says nothing of it.
-    """
-    for log in reversed(logs):
-        found = step_in(log.message)
-        if found:
-            step, total = found
-            stage = log.message.split(str(step))[0].strip(" :-[(") or before.stage or "generating"
-            share = min(0.97, step / total) if total > 1 else 0.0
-            return Progress(max(before.fraction, share), stage[:60], step, total)
-    return replace(before, queue_position=None, stage=before.stage or "starting")

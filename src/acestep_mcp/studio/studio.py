@@ -1,58 +1,42 @@
-"""The use cases: make, wait, cancel, list, remake. Knows no MCP and no HTTP."""
+"""Making songs: start a job, follow it, cancel it."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from acestep_mcp import __version__
-from acestep_mcp.api.edits import edit_of, minimum_guidance
-from acestep_mcp.api.endpoints import BY_TOOL, Endpoint
-from acestep_mcp.api.errors import AceStepError, ConfigurationError, NotFound, StorageError
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.edits import minimum_guidance
+from acestep_mcp.api.endpoints import BY_REQUEST
+from acestep_mcp.api.errors import ConfigurationError, NotFound, StorageError
+from acestep_mcp.api.requests import ApiRequest, EditRequest
 from acestep_mcp.files import sweep
 from acestep_mcp.inputs import Inputs, Local, Remote
 from acestep_mcp.library.jobs import Jobs, new_id
-from acestep_mcp.library.models import Job, Progress, Status, Track
+from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose, costs, may_be_local, price, submit_options, writer
-from acestep_mcp.studio.estimate import length, seconds_left
+from acestep_mcp.studio.backends import Backends, Choice, choose_backend, price, submit_options
+from acestep_mcp.studio.catalogue import Catalogue
+from acestep_mcp.studio.estimate import seconds_left
 from acestep_mcp.studio.finish import ensure_writable
-from acestep_mcp.studio.previews import preview
 from acestep_mcp.studio.run import Run
 from acestep_mcp.studio.sources import Sources
+from acestep_mcp.studio.status import status_of
+from acestep_mcp.studio.views import StatusView
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_SAY_SOMETHING = 4.0
-_LOOK_AGAIN = 0.5
-_HEARTBEAT = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A job and, once it is COMPLETED, its track."""
-
-    job: Job
-    track: Track | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of tracks, newest first; `next_cursor` is None on the last one. `total` counts all that match."""
-
-    tracks: tuple[Track, ...]
-    next_cursor: str | None
-    total: int
+_REPORT_SECONDS = 4.0
+_POLL_SECONDS = 0.5
+_HEARTBEAT_SECONDS = 1.0
 
 
 class Studio:
@@ -66,23 +50,24 @@ class Studio:
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
         self._working = anyio.Event()
-        self._changes_before = 0
         self._sources = Sources(jobs.uploads)
-        self._keeping = anyio.CapacityLimiter(2)
-        self._beating = anyio.CapacityLimiter(1)  # its own thread: many busy jobs must not make this process look dead
+        self._finishing = anyio.CapacityLimiter(2)
+        # Its own thread: many busy jobs must not make this process look dead.
+        self._heartbeat = anyio.CapacityLimiter(1)
+        self.catalogue = Catalogue(tracks, settings.data_dir / "previews")
         folders = (settings.music_dir, *settings.allowed_dirs)
         self._inputs = Inputs(folders, settings.data_dir / "uploads", tracks.get)
 
-    # -- the life of this process among others
+    # -- this process among others
 
     async def open(self) -> None:
-        """Say that this process lives. Other processes' jobs are taken up only from the first `work` on."""
-        await _sync(self._jobs.beat)
-        _, self._changes_before = await _sync(self._tracks.changed_since, -1)
-        self._tasks.start_soon(self._live)
+        """Record this process's heartbeat from now on. Jobs of dead processes are taken over only after `work`."""
+        await _sync(self._jobs.leases.beat)
+        await self.catalogue.open()
+        self._tasks.start_soon(self._run_rounds)
 
     def work(self) -> None:
-        """From now on take up open jobs whose process is dead: this one stays long enough to finish them."""
+        """From now on take over open jobs of dead processes: this process stays long enough to finish them."""
         if not self._working.is_set():
             self._working.set()
             self._tasks.start_soon(_sync, self._tidy)
@@ -91,28 +76,35 @@ class Studio:
         sweep(self.settings.music_dir)
         self._inputs.prune(self._jobs.sources())
 
-    async def _live(self) -> None:
+    async def _run_rounds(self) -> None:
         while True:
             try:
-                await self._look_around()
+                await self._round()
             except StorageError as exc:
                 logger.warning("%s", exc.message)
-            with anyio.move_on_after(_HEARTBEAT):
-                # The first wish to work is heard at once.
+            with anyio.move_on_after(_HEARTBEAT_SECONDS):
+                # The first call of `work` is answered at once.
                 await (anyio.sleep_forever() if self._working.is_set() else self._working.wait())
 
-    async def _look_around(self) -> None:
-        await anyio.to_thread.run_sync(self._jobs.beat, limiter=self._beating)
-        if self._working.is_set():
-            for job in await _sync(self._jobs.adopt, frozenset(self._runs)):
-                self._go(job)
-        for job_id in await _sync(self._jobs.to_cancel):
+    async def _round(self) -> None:
+        running = frozenset(self._runs) if self._working.is_set() else None
+        adopted, to_cancel = await anyio.to_thread.run_sync(self._look, running, limiter=self._heartbeat)
+        for job in adopted:
+            self._go(job)
+        for job_id in to_cancel:
             if job_id in self._runs:
                 self._runs[job_id].cancel.set()
 
+    def _look(self, running: frozenset[str] | None) -> tuple[list[Job], list[str]]:
+        """In one thread hop: the heartbeat, jobs to take over, and jobs somebody wants cancelled."""
+        self._jobs.leases.beat()
+        adopted = [] if running is None else self._jobs.adopt(running)
+        return adopted, self._jobs.to_cancel()
+
     def _go(self, job: Job) -> None:
         if job.id not in self._runs:
-            self._runs[job.id] = run = Run(job, self._jobs, self._tracks, self._backends, self._sources, self._keeping)
+            run = Run(job, self._jobs, self._tracks, self._backends, self._sources, self._finishing)
+            self._runs[job.id] = run
             self._tasks.start_soon(self._run, job.id, run)
 
     async def _run(self, job_id: str, run: Run) -> None:
@@ -123,70 +115,66 @@ class Studio:
 
     # -- making
 
-    async def start(
-        self, tool: str, arguments: Mapping[str, Any], *, idempotency_key: str | None = None, format_: str | None = None
-    ) -> Job:
-        """Check the arguments, put a job on disk and set it going.
+    async def start(self, request: ApiRequest, *, idempotency_key: str | None = None) -> Job:
+        """Put a job for the request on disk and run it.
 
-        The same arguments again within 10 minutes of an answer that was never delivered (see `delivered`) give the
-        first job back, with `attached` True; so does the same idempotency key at any time.
+        The same request again within 10 minutes of an answer that was never delivered (see `delivered`) returns the
+        first job, with `attached` True; so does the same idempotency key at any time.
         Raises InvalidRequest, NotFound (for a source), ConfigurationError, StorageError, SpendLimitReached.
         """
         self.work()
-        self._check_settings()
-        endpoint = BY_TOOL[tool]
-        request = endpoint.request.parse(arguments)
-        choice = await self._choice()
-        await _sync(ensure_writable, self.settings.music_dir)
-        job = await self._job(endpoint, request, choice, format_ or self.settings.format)
-        limit = self.settings.max_spend_usd
-        job = await _sync(lambda: self._jobs.add(job, idempotency_key=idempotency_key, spend_limit=limit))
+        if self.settings.problems:
+            raise ConfigurationError(
+                f"The settings are wrong, and nothing was made: {' '.join(self.settings.problems)} "
+                "Fix them and start the server again."
+            )
+        choice = await choose_backend(self.settings, self._backends)
+        job = await _sync(self._added, request, choice, idempotency_key)
         if not job.attached:
             self._go(job)
         return job
 
-    async def _choice(self) -> Choice:
-        return choose(self.settings, await self._backends.local() if may_be_local(self.settings) else None)
+    def _added(self, request: ApiRequest, choice: Choice, idempotency_key: str | None) -> Job:
+        """In a thread: the job on disk, or the earlier one that this call repeats."""
+        ensure_writable(self.settings.music_dir)
+        job = self._new_job(request, choice)
+        limit = self.settings.max_spend_usd
+        return self._jobs.add(job, idempotency_key=idempotency_key, spend_limit=limit)
 
-    def _check_settings(self) -> None:
-        if self.settings.problems:
-            raise ConfigurationError(
-                f"The settings are wrong, and nothing was made: {' '.join(self.settings.problems)} "
-                "Mend them and start the server again."
-            )
-
-    async def _job(self, endpoint: Endpoint, request: Request, choice: Choice, format_: str) -> Job:
-        body = request.wire()
-        options: dict[str, Any] = {"format": format_, "price": price(self.settings, choice.name)}
-        if choice.name != "draft":
-            options["submit"] = submit_options(self.settings)
-        source: Local | Remote | None = None
-        if "audio_url" in body:
-            source = await _sync(self._inputs.resolve, body["audio_url"])
+    def _new_job(self, request: ApiRequest, choice: Choice) -> Job:
+        endpoint = BY_REQUEST[type(request)]
+        rate = price(self.settings, choice.name)
+        submit = submit_options(self.settings) if choice.name != "draft" else {}
+        options = JobOptions(format=self.settings.format, price=rate, submit=submit)
         notes = minimum_guidance(request)[1]
-        if isinstance(source, Local):
-            edit = edit_of(request, source.seconds)
+        source: Local | Remote | None = None
+        if isinstance(request, EditRequest):
+            source = self._inputs.resolve(request.audio_url)
+        if isinstance(source, Local) and isinstance(request, EditRequest):
+            edit = endpoint.edit(request, source.seconds)
             notes += edit.notes
-            options |= {"source": str(source.path), "content_type": source.content_type, "edit": edit.span}
-            if body["audio_url"].lstrip()[:5].lower() == "data:":
-                body["audio_url"] = source.path.as_uri()
-        options["seconds"] = length(request, source.seconds if isinstance(source, Local) else None)
-        cost = round(options["price"] * options["seconds"], 6)
+            options = replace(
+                options, source=str(source.path), content_type=source.content_type, edit=edit.span or None
+            )
+            if request.audio_url.lstrip()[:5].lower() == "data:":
+                request = request.model_copy(update={"audio_url": source.path.as_uri()})
+        seconds = endpoint.seconds(request, source.seconds if isinstance(source, Local) else None)
+        cost = round(rate * seconds, 6)
         return Job(
             id=new_id(),
             endpoint=endpoint.id,
-            request=body,
+            request=request,
             status=Status.NEW,
             backend=choice.name,
             created_at=time.time(),
             queue_url=choice.queue_url,
             parent=source.parent if isinstance(source, Local) else None,
             estimated_cost=cost,
-            # The first thing that anybody who watches is told, before anything is submitted.
+            # The first progress that is reported, before anything is submitted.
             progress=Progress(stage=f"{choice.name}, about ${cost:.4f}" if cost else ""),
             # Our own engines note these themselves.
             notes=notes if choice.name == "fal" else (),
-            options=options,
+            options=replace(options, seconds=seconds),
         )
 
     async def watch(self, job_id: str, seconds: float) -> AsyncIterator[Progress]:
@@ -195,29 +183,35 @@ class Studio:
         A job whose song exists but could not be kept is tried again first.
         """
         self.work()
-        if await _sync(self._jobs.revive, job_id):
+        if job_id not in self._runs and await _sync(self._jobs.revive, job_id):
             self._go(await _sync(self._jobs.get, job_id))
         deadline = anyio.current_time() + seconds
-        said: Progress | None = None
-        said_at = 0.0
+        reported: Progress | None = None
+        reported_at = 0.0
         while True:
             run = self._runs.get(job_id)
             changed = run.changed if run else anyio.Event()
-            job = await _sync(self._jobs.get, job_id)
-            if job.progress != said or anyio.current_time() - said_at >= _SAY_SOMETHING:
-                said, said_at = job.progress, anyio.current_time()
+            job = run.job if run else await _sync(self._jobs.get, job_id)
+            if job.progress != reported or anyio.current_time() - reported_at >= _REPORT_SECONDS:
+                reported, reported_at = job.progress, anyio.current_time()
                 yield await self._with_estimate(job)
             left = deadline - anyio.current_time()
             if job.status.is_terminal or left <= 0:
                 return
-            with anyio.move_on_after(min(left, _SAY_SOMETHING if run else _LOOK_AGAIN)):
+            with anyio.move_on_after(min(left, _REPORT_SECONDS if run else _POLL_SECONDS)):
                 await changed.wait()
 
     async def _with_estimate(self, job: Job) -> Progress:
-        if job.started_at is None or job.status.is_terminal:
+        if job.started_at is None or job.status.is_terminal or job.progress.queue_position is not None:
             return job.progress
-        rates = await _sync(self._jobs.rates, job.backend, job.endpoint)
-        left = seconds_left(job.progress, time.time() - job.started_at, float(job.options.get("seconds", 0)), rates)
+        run = self._runs.get(job.id)
+        if run is None or run.rates is None:
+            rates = await _sync(self._jobs.rates, job.backend, job.endpoint)
+            if run is not None:
+                run.rates = rates
+        else:
+            rates = run.rates
+        left = seconds_left(job.progress, time.time() - job.started_at, job.options.seconds, rates)
         return replace(job.progress, eta=left)
 
     async def outcome(self, job_id: str) -> Outcome:
@@ -268,76 +262,9 @@ class Studio:
         """The newest jobs first."""
         return await _sync(self._jobs.newest, limit)
 
-    # -- tracks
-
-    async def tracks(self, query: str = "", *, limit: int = 20, cursor: str | None = None) -> Page:
-        """Tracks whose title, tags, lyrics, prompt or id contain every word of `query`, newest first."""
-        found, more, total = await _sync(self._tracks.find, query, limit, cursor)
-        return Page(tuple(found), more, total)
-
-    async def track(self, name: str) -> Track:
-        """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""
-        return await _sync(self._tracks.get, name)
-
-    async def preview(self, track: Track, max_bytes: int) -> bytes:
-        """The whole song as an MP3 of at most so many bytes."""
-        return await _sync(preview, track, self.settings.data_dir / "previews", max_bytes)
-
-    async def delete(self, track_id: str) -> Track:
-        """Move the file and its sidecar to the trash folder."""
-        return await _sync(self._tracks.delete, track_id)
-
-    async def restore(self, track_id: str) -> Track:
-        """Bring a deleted track back."""
-        return await _sync(self._tracks.restore, track_id)
-
-    async def rebuild(self) -> int:
-        """Read every sidecar again; answers how many tracks there are."""
-        return await _sync(self._tracks.rebuild)
-
-    async def changes(self) -> AsyncIterator[Track]:
-        """Every track finished, deleted or restored since this studio was opened, by this process or another."""
-        seen = self._changes_before
-        while True:
-            tracks, seen = await _sync(self._tracks.changed_since, seen)
-            for track in tracks:
-                yield track
-            await anyio.sleep(_HEARTBEAT)
-
-    # -- the state of things
-
-    async def _reached(self, choice: Choice) -> dict[str, Any]:
-        client = await self._backends.client(choice.name, choice.queue_url)
-        trouble = await client.reachable()
-        state = {"reachable": trouble is None, **({"trouble": trouble} if trouble else {})}
-        return {**state, "engine": self._backends.describe(choice.name)}
-
-    async def status(self) -> dict[str, Any]:
-        """backend, why, cost, writer, reachable, engine {name, model, version}, folders, version, spend, settings problems.
-
-        A local engine that does not run is not started for this; nothing is told of `reachable` and `engine` then.
-        """
-        state: dict[str, Any] = {
-            "version": __version__,
-            "music_dir": str(self.settings.music_dir),
-            "data_dir": str(self.settings.data_dir),
-            "spent_today_usd": round(await _sync(self._jobs.spent_today), 6),
-            "max_spend_usd": self.settings.max_spend_usd,
-            "problems": list(self.settings.problems),
-        }
-        try:
-            choice = await self._choice()
-            state |= {"backend": choice.name, "why": choice.why, "queue_url": choice.queue_url}
-            state |= {"cost": costs(self.settings, choice.name), "writer": writer(self.settings, choice.name)}
-            if not choice.starts:
-                state |= await self._reached(choice)
-        except AceStepError as exc:
-            state |= {"reachable": False, "trouble": exc.message}
-        try:
-            await _sync(ensure_writable, self.settings.music_dir)
-        except AceStepError as exc:
-            state["problems"].append(exc.message)
-        return state
+    async def status(self) -> StatusView:
+        """The state of the set-up."""
+        return await status_of(self.settings, self._jobs, self._backends)
 
 
 async def _sync(function: Callable[..., T], *args: Any) -> T:

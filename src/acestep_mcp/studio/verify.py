@@ -5,47 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acestep_mcp.api.edits import inpaint_window
+from acestep_mcp.api.edits import UnchangedSpan
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import InvalidRequest
-from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint
 from acestep_mcp.library.models import Job
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
 
-SEAM = 0.06
-"""Seconds beside an edge that may differ: two crossfades of 30 ms."""
-
 
 def unchanged_outside(job: Job, result: Sound) -> bool | None:
-    """Whether every sample outside the span and its seams is the source's; None where that cannot be compared.
+    """Whether every sample outside the edited span and its seams is the source's; None where that cannot be compared.
 
-    It cannot when the source is not at hand, when rate or channels differ, or for a remix, which changes everything.
+    It cannot when the source is missing, when rate or channels differ, or for a remix, which changes everything.
     """
-    request = BY_ID[job.endpoint].request.parse(job.request)
-    if not isinstance(request, AudioInpaint | AudioOutpaint) or "source" not in job.options:
+    if job.options.source is None:
         return None
-    source = _read(Path(job.options["source"]))
+    source = _read(Path(job.options.source))
     if source is None or (source.sample_rate, source.channels) != (result.sample_rate, result.channels):
         return None
-    rate = result.sample_rate
-    if isinstance(request, AudioOutpaint):
-        begin = round(request.extend_before_duration * rate)
-        seam = round(SEAM * rate)
-        return _same(source, result, seam, len(source.pcm) - seam, begin)
-    window = inpaint_window(request, source.seconds)
-    first, last = round((window.start - SEAM) * rate), round((window.end + SEAM) * rate)
-    return (
-        len(result.pcm) == len(source.pcm)
-        and _same(source, result, 0, max(0, first), 0)
-        and _same(source, result, min(last, len(source.pcm)), len(source.pcm), 0)
-    )
+    edit = BY_ID[job.endpoint].edit(job.request, source.seconds)
+    if not edit.unchanged:
+        return None
+    if edit.same_length and len(result.pcm) != len(source.pcm):
+        return False
+    return all(_is_same(span, source, result) for span in edit.unchanged)
 
 
-def _same(source: Sound, result: Sound, start: int, end: int, shift: int) -> bool:
+def _is_same(span: UnchangedSpan, source: Sound, result: Sound) -> bool:
     import numpy as np
 
+    start, end, shift = (round(seconds * source.sample_rate) for seconds in (span.start, span.end, span.shift))
     return bool(np.array_equal(source.pcm[start:end], result.pcm[start + shift : end + shift]))
 
 

@@ -29,6 +29,7 @@ from acestep_mcp.engines.registry import OFFERED
 from acestep_mcp.library.models import Status
 from acestep_mcp.settings import Settings, load
 from acestep_mcp.studio.backends import LocalEngine, choose, may_be_local
+from tests.support.requests import request
 
 pytestmark = pytest.mark.anyio
 MAKER = Path(__file__).parents[2] / "studio" / "maker.py"
@@ -293,7 +294,7 @@ async def test_two_mcp_servers_of_two_hosts_start_one_engine_that_outlives_them(
 async def test_a_song_outlives_its_engine(local, tmp_path) -> None:
     with anyio.fail_after(55):
         async with open_studio(load()) as studio:
-            job = await studio.start("text_to_audio", SONG | {"duration": 60, "seed": 3})
+            job = await studio.start(request("text_to_audio", SONG | {"duration": 60, "seed": 3}))
             async for _ in studio.watch(job.id, 50):
                 if (await studio.outcome(job.id)).job.status is Status.IN_PROGRESS:
                     break
@@ -314,7 +315,7 @@ async def test_a_song_that_could_not_be_kept_is_fetched_from_the_engines_next_li
     music = tmp_path / "music"
     with anyio.fail_after(55):
         async with open_studio(load()) as studio:
-            job = await studio.start("text_to_audio", SONG | {"seed": 4})
+            job = await studio.start(request("text_to_audio", SONG | {"seed": 4}))
             music.rename(tmp_path / "away")
             music.write_text("no folder", encoding="utf-8")
             async for _ in studio.watch(job.id, 50):
@@ -391,7 +392,7 @@ async def test_an_engine_started_by_hand_is_found_and_its_owners_key_is_written_
                     told = await studio.status()
                     assert "the local engine draft runs at" in told["why"]
                     assert told["reachable"]
-                    job = await studio.start("text_to_audio", SONG)
+                    job = await studio.start(request("text_to_audio", SONG))
                     async for _ in studio.watch(job.id, 40):
                         pass
                     assert (await studio.outcome(job.id)).job.status is Status.COMPLETED

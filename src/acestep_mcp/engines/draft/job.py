@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from acestep_mcp.api import requests
-from acestep_mcp.api.edits import check_source, minimum_guidance
+from acestep_mcp.api.edits import minimum_guidance
+from acestep_mcp.api.endpoints import BY_REQUEST
 from acestep_mcp.api.errors import GenerationFailed
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
 from acestep_mcp.engines import Audio, Section, Source, Step
@@ -45,7 +46,7 @@ def _events(request: Request, source: Source | None, renderer: Renderer) -> Iter
         return _new_song(request, renderer)
     if source is None:
         raise GenerationFailed(f"{type(request).__name__} came without the song it edits; report this.")
-    check_source(request, source.sound.seconds)
+    BY_REQUEST[type(request)].edit(request, source.sound.seconds)
     match request:
         case AudioInpaint():
             return remake.inpainted(request, source, renderer)

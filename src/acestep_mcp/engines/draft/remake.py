@@ -30,7 +30,7 @@ from acestep_mcp.engines.draft.style import style
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from acestep_mcp.api.edits import Window
+    from acestep_mcp.api.edits import EditWindow
 
 _FADE = 0.030
 _PRE_ROLL = 4.0  # seconds of music before a window, so that what rings into it rings
@@ -168,7 +168,7 @@ def _dice(old: Former, seed: int, variance: float) -> Dice:
     return Dice(seed) if old.seed is None else Dice(old.seed, seed, variance)
 
 
-def _bars(frame: Frame, window: Window) -> tuple[int, int]:
+def _bars(frame: Frame, window: EditWindow) -> tuple[int, int]:
     """The whole bars that lie inside the window, at least the one in its middle."""
     first = math.ceil((window.start - frame.phase) / frame.bar - 0.1)
     last = math.floor((window.end - frame.phase) / frame.bar + 0.1)
@@ -248,7 +248,7 @@ def _sections(score: Score) -> tuple[Section, ...]:
     return tuple(found)
 
 
-def _surroundings(sound: Sound, window: Window) -> float:
+def _surroundings(sound: Sound, window: EditWindow) -> float:
     """The LUFS a window should have: what it had, unless that is far from the music beside it."""
     rate = sound.sample_rate
     first, last = round(window.start * rate), round(window.end * rate)

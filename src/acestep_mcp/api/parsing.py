@@ -1,0 +1,53 @@
+"""Arguments from a model, a person or the wire become a checked value, or an error that names every wrong field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
+from pydantic_core import PydanticUseDefault
+
+from acestep_mcp.api.errors import FieldError, InvalidRequest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
+    """Check arguments against any model that forbids extras; a null means absent.
+
+    Raises InvalidRequest naming every wrong field, its value and its bounds.
+    """
+    try:
+        return model.model_validate({key: value for key, value in arguments.items() if value is not None})
+    except ValidationError as exc:
+        raise InvalidRequest.of(*(_field_error(model, error) for error in exc.errors(include_url=False))) from exc
+
+
+def _field_error(model: type[BaseModel], error: Any) -> FieldError:
+    """One pydantic complaint as ours; a value is shown only short, and never an address's content."""
+    name = ".".join(str(part) for part in error["loc"]) or "arguments"
+    value = error.get("input")
+    match error["type"]:
+        case "missing":
+            return FieldError(name, "is required", "missing")
+        case "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            return FieldError(name, f"is not an argument; the arguments are {known}", "extra_forbidden", value)
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return FieldError(name, f"{error['msg'][:1].lower()}{error['msg'][1:]} (got {shown})", error["type"], value)
+
+
+class Lenient(BaseModel):
+    """A model of what others wrote: a field of the wrong type counts as absent, and takes its default."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _odd_is_absent(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise PydanticUseDefault from None

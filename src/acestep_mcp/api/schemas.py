@@ -1,0 +1,64 @@
+"""JSON Schemas that every MCP host can read, made from our models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from acestep_mcp.api.requests import Request
+
+
+class PlainSchema(GenerateJsonSchema):
+    """JSON Schema that every host can read: no `anyOf` with null, no null defaults, no titles."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the library's signature
+        return False
+
+
+def input_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a flat argument model; required fields first, then its own, then the shared ones."""
+    schema = model.model_json_schema(schema_generator=PlainSchema)
+    required = schema.get("required", [])
+    shared = Request.model_fields if issubclass(model, Request) else {}
+    names = sorted(schema.get("properties", {}), key=lambda name: (name not in required, name in shared))
+    return {
+        "type": "object",
+        "properties": {name: schema["properties"][name] for name in names},
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
+
+
+def output_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of an answer, without defaults; nested models are inlined, since some hosts follow no `$ref`."""
+    schema = model.model_json_schema(schema_generator=PlainSchema)
+    inlined: dict[str, Any] = _inlined(schema, schema.pop("$defs", {}))
+    return inlined
+
+
+def _inlined(schema: Any, models: dict[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(part, models) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _inlined(models[name] | {key: value for key, value in schema.items() if key != "$ref"}, models)
+    return {key: _inlined(value, models) for key, value in schema.items() if not _is_noise(key, value, schema)}
+
+
+def _is_noise(key: str, value: Any, schema: dict[str, Any]) -> bool:
+    """Defaults, the names of classes, and their docstrings, which are for the readers of the code."""
+    is_docstring = key == "description" and "properties" in schema
+    return key == "default" or (key == "title" and isinstance(value, str)) or is_docstring

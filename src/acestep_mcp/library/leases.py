@@ -1,0 +1,53 @@
+"""Which processes are alive: each records a heartbeat, and jobs of dead ones are taken over."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from acestep_mcp.library.database import Database
+
+_FORGOTTEN_SECONDS = 3600
+
+
+class Leases:
+    """The heartbeats of the processes that use one database; `process` is this one's id.
+
+    `seconds` without a heartbeat make a process count as dead. Times are wall-clock seconds: processes that share the
+    file share a machine.
+    """
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database = database
+        self.seconds = seconds
+        self.process = secrets.token_hex(8)
+        self._recorded_at = 0.0
+
+    @property
+    def oldest_alive(self) -> float:
+        """A heartbeat before this time belongs to a dead process."""
+        return time.time() - self.seconds
+
+    def beat(self) -> None:
+        """Record a heartbeat, at most five times a lease; rows of processes that died long ago are removed."""
+        now = time.time()
+        if 0 <= now - self._recorded_at < self.seconds / 5:
+            return
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT INTO processes VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET heartbeat = excluded.heartbeat",
+                (self.process, now),
+            )
+            db.execute("DELETE FROM processes WHERE heartbeat < ?", (now - _FORGOTTEN_SECONDS,))
+        self._recorded_at = now
+
+    def leave(self) -> None:
+        """An orderly end: the jobs of this process can be taken over at once."""
+        with self._database.writing() as db:
+            db.execute("DELETE FROM processes WHERE id = ?", (self.process,))
+
+    def living(self) -> set[str]:
+        """The processes that are alive, this one included."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT id FROM processes WHERE heartbeat >= ?", (self.oldest_alive,)).fetchall()
+        return {self.process, *(row["id"] for row in rows)}

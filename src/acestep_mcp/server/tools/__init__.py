@@ -1,0 +1,1 @@
+"""The MCP tools: `table` lists them, the other modules hold what they do."""

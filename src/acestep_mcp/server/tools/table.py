@@ -1,0 +1,130 @@
+"""The tools as rows: name, title, description, arguments, answer, hints, handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from mcp.types import Tool as ToolEntry
+from mcp.types import ToolAnnotations
+from pydantic import BaseModel
+
+from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
+from acestep_mcp.api.schemas import input_schema, output_schema
+from acestep_mcp.server.tools.context import Handler
+from acestep_mcp.server.tools.jobs import JobName, JobQuery, cancel_job, get_job
+from acestep_mcp.server.tools.making import make
+from acestep_mcp.server.tools.status import NoArguments, status
+from acestep_mcp.server.tools.tracks import Deletion, TrackName, TrackQuery, delete_track, get_track, list_tracks
+from acestep_mcp.studio.views import DeletionView, JobOrList, JobView, StatusView, TrackList, TrackView, View
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One row. `arguments` is a model that forbids extras, `answer` the view that the structured content holds."""
+
+    name: str
+    title: str
+    description: str
+    arguments: type[BaseModel]
+    answer: type[View]
+    hints: ToolAnnotations
+    handler: Handler
+
+    def entry(self) -> ToolEntry:
+        """Its entry in `tools/list`."""
+        return ToolEntry(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            input_schema=input_schema(self.arguments),
+            output_schema=output_schema(self.answer),
+            annotations=self.hints,
+        )
+
+
+def _hints(*, read_only: bool, destructive: bool, idempotent: bool, open_world: bool) -> ToolAnnotations:
+    return ToolAnnotations(
+        read_only_hint=read_only, destructive_hint=destructive, idempotent_hint=idempotent, open_world_hint=open_world
+    )
+
+
+_MAKES = _hints(read_only=False, destructive=False, idempotent=False, open_world=True)
+_READS = _hints(read_only=True, destructive=False, idempotent=True, open_world=False)
+_ASKS = _hints(read_only=True, destructive=False, idempotent=True, open_world=True)
+# A poll may fetch and keep a song that could not be kept before: it is not read-only.
+_COLLECTS = _hints(read_only=False, destructive=False, idempotent=True, open_world=True)
+_ENDS = _hints(read_only=False, destructive=True, idempotent=True, open_world=True)
+_MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=False)
+
+_SLOW = " Answers with the song, or after a while with a job_id for get_job. Engine draft makes a sketch, not ACE-Step."
+_ADVICE = {
+    "text_to_audio": " Write tags and lyrics yourself: they decide the song.",
+    "audio_to_audio": " get_track knows the original tags and lyrics.",
+}
+_UPLOADS = " On fal the source is uploaded: public to whoever has its address."
+
+
+def _generating(endpoint: Endpoint) -> Tool:
+    uploads = _UPLOADS if endpoint.source else ""
+    description = endpoint.description + _ADVICE.get(endpoint.tool, "") + _SLOW + uploads
+    return Tool(endpoint.tool, endpoint.title, description, endpoint.request, JobView, _MAKES, make)
+
+
+TOOLS = (
+    *(_generating(endpoint) for endpoint in ENDPOINTS),
+    Tool(
+        "get_job",
+        "Follow a job",
+        "Wait for a job and get its song, or how far it is, with its last log lines.",
+        JobQuery,
+        JobOrList,
+        _COLLECTS,
+        get_job,
+    ),
+    Tool("cancel_job", "Cancel a job", "Stop a job for good.", JobName, JobView, _ENDS, cancel_job),
+    Tool(
+        "list_tracks",
+        "List songs",
+        "The kept songs, newest first.",
+        TrackQuery,
+        TrackList,
+        _READS,
+        list_tracks,
+    ),
+    Tool(
+        "get_track",
+        "Look up a song",
+        "A song's file, tags, lyrics, seed and full request: what an edit or a remake needs.",
+        TrackName,
+        TrackView,
+        _READS,
+        get_track,
+    ),
+    Tool(
+        "delete_track",
+        "Delete or restore a song",
+        "Move a song to the trash folder, or bring it back.",
+        Deletion,
+        DeletionView,
+        _MOVES,
+        delete_track,
+    ),
+    Tool(
+        "status",
+        "Show the set-up",
+        "Which engine makes the music and why (draft is a sketch, not ACE-Step), whether it answers, folders, spend, "
+        "and what is wrong with the settings.",
+        NoArguments,
+        StatusView,
+        _ASKS,
+        status,
+    ),
+)
+BY_NAME = {tool.name: tool for tool in TOOLS}
+
+
+@cache
+def entries() -> tuple[ToolEntry, ...]:
+    """The answer to `tools/list`, in the order of the rows."""
+    return tuple(tool.entry() for tool in TOOLS)

@@ -1,0 +1,49 @@
+"""The tools for kept songs: list, look up, delete and restore."""
+
+from __future__ import annotations
+
+from mcp.types import CallToolResult
+from pydantic import BaseModel, ConfigDict, Field
+
+from acestep_mcp.server import render
+from acestep_mcp.server.tools.context import ToolContext
+
+
+class TrackQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    query: str = Field("", description="Words that must all occur in title, tags, lyrics, prompt or id.")
+    limit: int = Field(20, ge=1, le=100)
+    cursor: str = Field("", description="next_cursor of the page before.")
+
+
+async def list_tracks(context: ToolContext, query: TrackQuery) -> CallToolResult:
+    studio = await context.studio()
+    studio.work()
+    return render.tracks_result(
+        await studio.catalogue.page(query.query, limit=query.limit, cursor=query.cursor or None)
+    )
+
+
+class TrackName(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    track_id: str = Field(description="Id, acestep:// uri or file name.")
+
+
+async def get_track(context: ToolContext, name: TrackName) -> CallToolResult:
+    studio = await context.studio()
+    return render.track_result(await studio.catalogue.get(name.track_id), context.url)
+
+
+class Deletion(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    track_id: str
+    restore: bool = Field(default=False, description="True: bring it back from the trash.")
+
+
+async def delete_track(context: ToolContext, deletion: Deletion) -> CallToolResult:
+    catalogue = (await context.studio()).catalogue
+    change = catalogue.restore if deletion.restore else catalogue.delete
+    return render.deletion_result(await change(deletion.track_id))

@@ -1,0 +1,199 @@
+"""Jobs and tracks as views."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from acestep_mcp.api.endpoints import BY_ID
+from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.library.models import Job, Outcome, Status, Track, TrackPage
+from acestep_mcp.studio.views import (
+    AudioView,
+    Checks,
+    DeletionView,
+    JobList,
+    JobRow,
+    JobView,
+    JobWithLogs,
+    TrackFile,
+    TrackList,
+    TrackRow,
+    TrackView,
+)
+
+TrackUrl = Callable[[Track], str]
+"""The address of a kept file for the reader: `file://` on this machine, a download address over HTTP."""
+
+_LAST_LOGS = 10
+_ENDED_BADLY = {
+    Status.FAILED: "Change the arguments as the message says, or try once more.",
+    Status.CANCELLED: "Nothing is running; call the tool again if the song is still wanted.",
+    Status.UNKNOWN: "Ask the user to look at the host's dashboard; start it again only if the song is not there.",
+}
+
+
+def file_url(track: Track) -> str:
+    """The address of a kept file on this machine."""
+    return track.path.as_uri()
+
+
+def job_view(outcome: Outcome, url: TrackUrl = file_url) -> JobView:
+    """The job as it is now."""
+    return JobView(**_job_facts(outcome, url))
+
+
+def job_with_logs(outcome: Outcome, url: TrackUrl = file_url) -> JobWithLogs:
+    """The job as it is now, with its last log lines."""
+    logs = [] if outcome.job.status is Status.COMPLETED else outcome.job.logs[-_LAST_LOGS:]
+    return JobWithLogs(**_job_facts(outcome, url), logs=list(logs) or None)
+
+
+def _job_facts(outcome: Outcome, url: TrackUrl) -> dict[str, Any]:
+    job, track = outcome.job, outcome.track
+    song: dict[str, Any] = {}
+    if job.status is Status.COMPLETED and track is not None:
+        song = _song(job, track, url)
+    return {
+        "status": job.status,
+        "job_id": job.id,
+        "request_id": job.request_id,
+        "next_step": next_step(outcome),
+        "progress": None if job.status.is_terminal else job.progress.describe(),
+        **song,
+        "backend": job.backend,
+        "engine": _engine(job, track),
+        "notes": _notes(job),
+        "cost": job.cost if job.cost is not None else job.estimated_cost,
+        "elapsed": _elapsed(job),
+    }
+
+
+def _song(job: Job, track: Track, url: TrackUrl) -> dict[str, Any]:
+    response = job.result
+    known = {name: track.sidecar.get(name) for name in ("seed", "tags", "lyrics")}
+    if response is not None:
+        known = {"seed": response.seed, "tags": response.tags, "lyrics": response.lyrics}
+    checks = track.sidecar.get("checks")
+    return {
+        "audio": _audio(job, track, url),
+        **known,
+        "track": track_file(track),
+        "checks": Checks(**checks) if isinstance(checks, dict) else None,
+    }
+
+
+def _audio(job: Job, track: Track, url: TrackUrl) -> AudioView:
+    """The host's own file as it gave it; the embedded engine's address leads nowhere outside its process."""
+    if job.result is not None and job.backend != "draft":
+        return AudioView(**job.result.audio.model_dump(exclude_none=True))
+    return AudioView(url=url(track), content_type=track.content_type, file_name=track.path.name, file_size=track.size)
+
+
+def _engine(job: Job, track: Track | None) -> str:
+    reported = job.result.report.engine if job.result else None
+    recorded = track.sidecar.get("engine") if track is not None else None
+    if isinstance(recorded, Mapping):
+        recorded = recorded.get("name")
+    return str(reported or recorded or job.backend)
+
+
+def _notes(job: Job) -> list[str] | None:
+    notes = list(dict.fromkeys([*job.notes, *(job.result.report.notes if job.result else ())]))
+    if job.attached:
+        notes.insert(0, "Joined to the job of an earlier, identical call; nothing was started twice.")
+    return notes or None
+
+
+def _elapsed(job: Job) -> float:
+    elapsed = job.elapsed if job.elapsed is not None else time.time() - job.created_at
+    return round(max(0.0, elapsed), 1)
+
+
+def next_step(outcome: Outcome) -> str:
+    """The one thing to do now."""
+    job = outcome.job
+    if not job.status.is_terminal:
+        return f'call get_job with job_id="{job.id}" and wait for it; do not start the song again'
+    if outcome.track is not None and outcome.track.deleted:
+        return f'the song is in the trash; delete_track with track_id="{outcome.track.id}", restore=true brings it back'
+    if job.status is Status.COMPLETED and outcome.track is not None:
+        return "done; give the user the file_path, or audio.url to one on another machine"
+    return _ENDED_BADLY.get(job.status, "call list_tracks to see the songs that are kept")
+
+
+def job_list(jobs: Iterable[Job]) -> JobList:
+    return JobList(jobs=[_job_row(job) for job in jobs])
+
+
+def _job_row(job: Job) -> JobRow:
+    endpoint = BY_ID.get(job.endpoint)
+    return JobRow(
+        job_id=job.id,
+        status=job.status,
+        tool=endpoint.tool if endpoint else job.endpoint,
+        created_at=datetime.fromtimestamp(job.created_at, UTC).isoformat(timespec="seconds"),
+        about=about(job)[:80],
+        track=job.track_id,
+    )
+
+
+def about(job: Job) -> str:
+    """The prompt or tags of its request; empty for a request that this version cannot read."""
+    try:
+        request = job.request
+    except AceStepError:
+        return ""
+    return str(getattr(request, "prompt", "") or getattr(request, "tags", ""))
+
+
+def track_file(track: Track) -> TrackFile:
+    return TrackFile(**_file_facts(track))
+
+
+def track_row(track: Track) -> TrackRow:
+    tags = str(track.sidecar.get("tags") or "")
+    return TrackRow(**_file_facts(track), title=track.title, tags=tags[:120], created_at=track.created_at)
+
+
+def track_list(page: TrackPage) -> TrackList:
+    return TrackList(tracks=[track_row(track) for track in page.tracks], total=page.total, next_cursor=page.next_cursor)
+
+
+def track_view(track: Track, url: TrackUrl = file_url) -> TrackView:
+    """Everything kept about one track."""
+    names = ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes")
+    known = {name: track.sidecar.get(name) for name in names}
+    return TrackView(
+        track=track_file(track),
+        title=track.title,
+        url=url(track),
+        **known,
+        created_at=track.created_at,
+        deleted=track.deleted,
+    )
+
+
+def deletion_view(track: Track) -> DeletionView:
+    """A track that was just deleted, or restored."""
+    step = "nothing; the track is back"
+    if track.deleted:
+        step = f'it lies in the trash folder; delete_track with track_id="{track.id}", restore=true undoes it'
+    return DeletionView(track=track_file(track), title=track.title, deleted=track.deleted, next_step=step)
+
+
+def _file_facts(track: Track) -> dict[str, Any]:
+    audio = track.sidecar.get("audio", {})
+    parent = track.sidecar.get("parent")
+    return {
+        "id": track.id,
+        "uri": track.uri,
+        "file_path": str(track.path),
+        "duration": track.duration,
+        "sample_rate": audio.get("sample_rate"),
+        "channels": audio.get("channels"),
+        "size": track.size,
+        "parent": parent.get("id") if isinstance(parent, Mapping) else parent,
+    }

@@ -1,0 +1,62 @@
+"""The kept songs: find, preview, delete, restore, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from acestep_mcp.library.models import Track, TrackPage
+from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.studio.previews import preview
+
+_POLL_SECONDS = 1.0
+
+
+class Catalogue:
+    """The tracks of one music folder, for the threads of an event loop. `previews` is where MP3 previews are kept."""
+
+    def __init__(self, tracks: Tracks, previews: Path) -> None:
+        self._tracks = tracks
+        self._previews = previews
+        self._first_change = 0
+
+    async def open(self) -> None:
+        """From now on every change is announced by `changes`, however late it is called."""
+        _, self._first_change = await anyio.to_thread.run_sync(self._tracks.changed_since, -1)
+
+    async def page(self, query: str = "", *, limit: int = 20, cursor: str | None = None) -> TrackPage:
+        """Tracks whose title, tags, lyrics, prompt or id contain every word of `query`, newest first."""
+        found, more, total = await anyio.to_thread.run_sync(self._tracks.find, query, limit, cursor)
+        return TrackPage(tuple(found), more, total)
+
+    async def get(self, name: str) -> Track:
+        """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""
+        return await anyio.to_thread.run_sync(self._tracks.get, name)
+
+    async def preview(self, track: Track, max_bytes: int) -> bytes:
+        """The whole song as an MP3 of at most `max_bytes`."""
+        return await anyio.to_thread.run_sync(preview, track, self._previews, max_bytes)
+
+    async def delete(self, track_id: str) -> Track:
+        """Move the file and its sidecar to the trash folder."""
+        return await anyio.to_thread.run_sync(self._tracks.delete, track_id)
+
+    async def restore(self, track_id: str) -> Track:
+        """Bring a deleted track back."""
+        return await anyio.to_thread.run_sync(self._tracks.restore, track_id)
+
+    async def rebuild(self) -> int:
+        """Read every sidecar again; the number of tracks."""
+        return await anyio.to_thread.run_sync(self._tracks.rebuild)
+
+    async def changes(self) -> AsyncIterator[Track]:
+        """Every track finished, deleted or restored since `open`, by this process or another."""
+        seen = self._first_change
+        while True:
+            tracks, seen = await anyio.to_thread.run_sync(self._tracks.changed_since, seen)
+            for track in tracks:
+                yield track
+            await anyio.sleep(_POLL_SECONDS)

@@ -1,0 +1,47 @@
+"""The state of the set-up: which engine would be used and why, whether it answers, folders, spend, problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+
+from acestep_mcp import __version__
+from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.library.jobs import Jobs
+from acestep_mcp.settings import Settings
+from acestep_mcp.studio.backends import Backends, Choice, choose_backend, costs, writer
+from acestep_mcp.studio.finish import ensure_writable
+from acestep_mcp.studio.views import StatusView
+
+
+async def status_of(settings: Settings, jobs: Jobs, backends: Backends) -> StatusView:
+    """A local engine that does not run is not started for this; `reachable` and `engine` are then absent."""
+    problems = list(settings.problems)
+    try:
+        choice = await choose_backend(settings, backends)
+        backend: dict[str, Any] = {"backend": choice.name, "why": choice.why, "queue_url": choice.queue_url}
+        backend |= {"cost": costs(settings, choice.name), "writer": writer(settings, choice.name)}
+        if not choice.starts:
+            backend |= await _reached(choice, backends)
+    except AceStepError as exc:
+        backend = {"reachable": False, "trouble": exc.message}
+    try:
+        await anyio.to_thread.run_sync(ensure_writable, settings.music_dir)
+    except AceStepError as exc:
+        problems.append(exc.message)
+    return StatusView(
+        problems=problems,
+        version=__version__,
+        music_dir=str(settings.music_dir),
+        data_dir=str(settings.data_dir),
+        spent_today_usd=round(await anyio.to_thread.run_sync(jobs.spent_today), 6),
+        max_spend_usd=settings.max_spend_usd,
+        **backend,
+    )
+
+
+async def _reached(choice: Choice, backends: Backends) -> dict[str, Any]:
+    client = await backends.client(choice.name, choice.queue_url)
+    trouble = await client.reachable()
+    return {"reachable": trouble is None, "trouble": trouble, "engine": backends.describe(choice.name)}

@@ -1,0 +1,182 @@
+"""What is shown of jobs, tracks and the set-up. Built here once; MCP answers and their schemas, the command line's tables
+and `--json`, and pages are derived from it.
+
+A field that does not apply is absent. Text from sidecars and hosts that has the wrong type is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, WithJsonSchema
+
+from acestep_mcp.api.parsing import Lenient
+from acestep_mcp.library.models import Status
+
+
+class View(Lenient):
+    """A view is also its JSON: `facts` leaves out what is absent."""
+
+    def facts(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+JobStatus = Annotated[Status, WithJsonSchema({"type": "string", "enum": [str(status) for status in Status]})]
+
+
+class AudioView(View):
+    """The file as its host gave it, or as it is kept here."""
+
+    url: str | None = None
+    content_type: str | None = None
+    file_name: str | None = None
+    file_size: int | None = None
+
+
+class TrackFile(View):
+    """The `track` object of every answer."""
+
+    id: str | None = None
+    uri: str | None = None
+    file_path: str | None = None
+    duration: float | None = Field(default=None, description="Seconds.")
+    sample_rate: int | None = None
+    channels: int | None = None
+    size: int | None = None
+    parent: str | None = Field(default=None, description="Track it was made from.")
+
+
+class Checks(View):
+    """What was measured of the kept file."""
+
+    lufs: float | None = None
+    peak_dbfs: float | None = None
+    clipped_samples: int | None = None
+    silent: bool | None = None
+    unchanged_outside: bool | None = Field(default=None, description="All samples outside the edit are the source's.")
+
+
+class JobFacts(View):
+    """Everything about one job, flat. `audio`, `seed`, `tags`, `lyrics` and `track` are there exactly when COMPLETED."""
+
+    status: JobStatus | None = None
+    job_id: str | None = None
+    request_id: str | None = None
+    next_step: str | None = None
+    progress: str | None = None
+    audio: AudioView | None = None
+    seed: int | None = None
+    tags: str | None = None
+    lyrics: str | None = None
+    track: TrackFile | None = None
+    backend: str | None = None
+    engine: str | None = None
+    notes: list[str] | None = None
+    checks: Checks | None = None
+    cost: float | None = Field(default=None, description="US dollars.")
+    elapsed: float | None = Field(default=None, description="Seconds.")
+
+
+class JobView(JobFacts):
+    """One job."""
+
+    status: JobStatus
+    job_id: str
+
+
+class JobRow(View):
+    """A job in a list."""
+
+    job_id: str
+    status: JobStatus
+    tool: str | None = None
+    created_at: str | None = None
+    about: str | None = Field(default=None, description="The beginning of its prompt or tags.")
+    track: str | None = Field(default=None, description="Track id.")
+
+
+class JobList(View):
+    jobs: list[JobRow] | None = None
+
+
+class JobWithLogs(JobView):
+    """One job, with the last lines its engine wrote while it is not COMPLETED."""
+
+    logs: list[str] | None = None
+
+
+class JobOrList(JobFacts, JobList):
+    """Either one job or the newest jobs."""
+
+    logs: list[str] | None = None
+
+
+class TrackRow(TrackFile):
+    """A track in a list."""
+
+    title: str | None = None
+    tags: str | None = None
+    created_at: str | None = None
+
+
+class TrackList(View):
+    tracks: list[TrackRow] = Field(default_factory=list)
+    total: int = Field(default=0, description="How many match in all.")
+    next_cursor: str | None = None
+
+
+class TrackView(View):
+    """Everything kept about one track; what an edit needs (tags, lyrics, seed) is what it was made with."""
+
+    track: TrackFile
+    title: str | None = None
+    url: str | None = None
+    seed: int | None = None
+    tags: str | None = None
+    lyrics: str | None = None
+    endpoint: str | None = None
+    request: dict[str, Any] | None = Field(default=None, description="The full request as sent.")
+    engine: str | None = None
+    checks: Checks | None = None
+    notes: list[str] | None = None
+    created_at: str | None = None
+    deleted: bool = Field(default=False, description="It lies in the trash.")
+
+
+class DeletionView(View):
+    track: TrackFile
+    title: str | None = None
+    deleted: bool = False
+    next_step: str | None = None
+
+
+class CostView(View):
+    per_second_usd: float
+    default_song_seconds: float
+    default_song_usd: float
+    basis: str
+
+
+class EngineView(View):
+    name: str | None = None
+    model: str | None = None
+    version: str | None = None
+
+
+class StatusView(View):
+    """Which engine would be used and why, whether it answers, folders, spend, and what is wrong with the settings."""
+
+    problems: list[str] = Field(default_factory=list)
+    version: str | None = None
+    backend: str | None = None
+    why: str | None = Field(default=None, description="Why this backend.")
+    queue_url: str | None = None
+    reachable: bool | None = None
+    trouble: str | None = Field(default=None, description="Why it cannot be used.")
+    engine: EngineView | None = None
+    cost: CostView | None = None
+    writer: str | None = Field(default=None, description="What writes tags and lyrics for prompts.")
+    music_dir: str | None = None
+    data_dir: str | None = None
+    spent_today_usd: float | None = None
+    max_spend_usd: float | None = None
