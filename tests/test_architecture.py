@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -128,6 +129,32 @@ def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
 
 def test_few_modules_lie_at_the_root() -> None:
     assert {name for name, path in MODULES.items() if path.parent == ROOT} == ROOT_MODULES
+
+
+PAGE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def drawn_tree() -> set[str]:
+    """The folders (with `/` at the end) and files that the page's tree names, from the root of the repository."""
+    paths, above = set(), []
+    for line in re.search(r"```\n(.*?)\n```", PAGE, re.DOTALL)[1].splitlines():
+        indent, name = re.match(r"( *)(\S+) ", line + " ").groups()
+        above = [*above[: len(indent) // 2], name]
+        paths.add("".join(above))
+    return paths
+
+
+def test_the_tree_on_the_architecture_page_names_only_what_exists() -> None:
+    repository = Path(__file__).parents[1]
+    for path in drawn_tree():
+        assert (repository / path).is_dir() if path.endswith("/") else (repository / path).is_file(), path
+
+
+def test_the_tree_on_the_architecture_page_names_every_package_and_every_module_at_the_root() -> None:
+    packages = {path.parent.relative_to(ROOT).as_posix() + "/" for path in ROOT.rglob("__init__.py")} - {"./"}
+    modules_at_the_root = {f"{name}.py" for name in ROOT_MODULES if not name.startswith("__")}
+    expected = {f"src/acestep_mcp/{name}" for name in packages | modules_at_the_root}
+    assert expected - drawn_tree() == set()
 
 
 @pytest.mark.parametrize("package", ONLY_IN)

@@ -12,7 +12,9 @@ from acestep_mcp.cli.make import make
 from acestep_mcp.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+NOW = [REPOSITORY / "README.md", REPOSITORY / "bench" / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [*NOW, REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))]
+SOURCE = REPOSITORY / "src" / "acestep_mcp"
 
 
 def rows(page: str) -> dict[str, str]:
@@ -57,6 +59,14 @@ def test_the_readmes_song_is_a_command_that_exists() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     for command in re.findall(r"acestep-mcp make ([\w-]+)", text):
         assert command in make.commands
+
+
+def test_files_that_a_page_names_exist() -> None:
+    """Decisions are not rewritten: they may name what has moved."""
+    for page in NOW:
+        for path in re.findall(r"\b[\w-]+(?:/[\w.-]+)+\.(?:py|js|md)\b", page.read_text(encoding="utf-8")):
+            folders = (REPOSITORY, SOURCE, page.parent)
+            assert any((folder / path).is_file() for folder in folders), f"{page.name}: {path}"
 
 
 def test_links_between_pages_lead_somewhere() -> None:
