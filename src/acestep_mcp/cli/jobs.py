@@ -1,4 +1,4 @@
-"""`acestep-mcp jobs`: what was asked for, what goes on, and what went wrong."""
+"""`acestep-mcp jobs`: list, show, wait for and cancel jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one
 
 
 class Listing(click.Group):
-    """A group whose name alone, or with options only, means its `list`."""
+    """A group that runs its `list` command when no command is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
@@ -34,16 +34,16 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to list.")
 @as_json_option
 def list_jobs(limit: int, as_json: bool) -> None:
-    """The newest jobs first."""
+    """List jobs, newest first."""
     found: list[Job] = with_studio(lambda studio: studio.jobs(limit), load())
     if as_json:
         print_json({"jobs": [job_json(job) for job in found]})
         return
     for job in found:
-        click.echo(f"{job.id}  {local_time(job.created_at)}  {job.status:<11}  {_words(job)}")
+        click.echo(f"{job.id}  {local_time(job.created_at)}  {job.status:<11}  {_summary(job)}")
     if not found:
         click.echo("No jobs yet. Make a song: acestep-mcp make --help", err=True)
 
@@ -52,7 +52,7 @@ def list_jobs(limit: int, as_json: bool) -> None:
 @click.argument("job_id")
 @as_json_option
 def show(job_id: str, as_json: bool) -> None:
-    """One job, its request and its last log lines."""
+    """Show a job with its request and its last log lines."""
     outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load())
     if as_json:
         print_json(outcome_json(outcome) | {"request": outcome.job.request, "logs": list(outcome.job.logs)})
@@ -72,7 +72,10 @@ def show(job_id: str, as_json: bool) -> None:
 @click.argument("job_id")
 @as_json_option
 def wait(job_id: str, as_json: bool, **host: Any) -> int:
-    """Wait for a job and print the song's path; a job whose program has gone is taken up and finished here."""
+    """Wait for a job and print the song's path.
+
+    If the program that ran the job has ended, the job is finished here.
+    """
 
     async def use(studio: Studio) -> Outcome:
         seen.append((await studio.outcome(job_id)).job)
@@ -100,19 +103,26 @@ def wait(job_id: str, as_json: bool, **host: Any) -> int:
 @click.argument("job_id")
 @as_json_option
 def cancel(job_id: str, as_json: bool, **host: Any) -> int:
-    """Cancel a job, wherever it runs; exit code 1 while it has not ended."""
+    """Cancel a job, wherever it runs.
+
+    Exits with 1 if the job has not ended yet.
+    """
     outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load(**host))
     if as_json:
         print_json({"job": job_json(outcome.job)})
     else:
         click.echo(f"Job {job_id}: {outcome.job.status}")
     if not outcome.job.status.is_terminal:
-        click.echo("The wish is recorded; whoever runs the job has not answered yet. Look again in a minute.", err=True)
+        click.echo(
+            "Cancellation requested; the process running this job has not confirmed it yet. "
+            f"Check in a minute: acestep-mcp jobs show {job_id}",
+            err=True,
+        )
     return 0 if outcome.job.status.is_terminal else 1
 
 
-def _words(job: Job) -> str:
-    """The few words of a request that tell it from another, or how far it is, or why it failed."""
+def _summary(job: Job) -> str:
+    """What identifies a request in a list: its tags or prompt, with its progress; or why it failed."""
     if job.error:
         return str(job.error.get("message", ""))
     about = str(job.request.get("tags") or job.request.get("prompt") or job.endpoint)
