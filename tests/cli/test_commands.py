@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,7 +155,9 @@ def test_lyrics_come_from_a_file_and_from_one_line(here, tmp_path: Path) -> None
     assert lyrics.type.convert(r"[verse]\nrain", lyrics, None) == "[verse]\nrain"
     missing = here(*SONG, "--lyrics", "@nowhere.txt")
     assert missing.returncode == 2
-    assert "nowhere.txt" in missing.stderr
+    assert "nowhere.txt cannot be read" in missing.stderr
+    (tmp_path / "latin.txt").write_bytes("[verse]\nété".encode("latin-1"))
+    assert "latin.txt is not UTF-8 text" in here(*SONG, "--lyrics", "@latin.txt").stderr
 
 
 def test_out_copies_the_song_and_its_ending_chooses_the_format(here, tmp_path: Path) -> None:
@@ -257,6 +260,9 @@ def test_jobs_are_listed_shown_and_an_unknown_one_is_an_error(here) -> None:
     job = json_of(here(*SONG, "--json"))["job"]
     assert job["id"] in here("jobs").stdout
     assert json_of(here("jobs", "show", job["id"], "--json"))["request"]["tags"] == "piano, calm"
+    printed = here("jobs", "show", job["id"]).stdout
+    assert "\n  tags: piano, calm\n" in printed
+    assert f"created_at  {time.strftime('%Y-')}" in printed
     assert json_of(here("jobs", "cancel", job["id"], "--json"))["job"]["status"] == "COMPLETED"
     unknown = here("jobs", "wait", "unknown")
     assert (unknown.returncode, unknown.stdout) == (1, "")

@@ -58,9 +58,10 @@ def show(job_id: str, as_json: bool) -> None:
         print_json(outcome_json(outcome) | {"request": outcome.job.request, "logs": list(outcome.job.logs)})
         return
     for key, value in job_json(outcome.job).items():
-        click.echo(f"{key:<11} {value}")
+        click.echo(f"{key:<11} {_plain(key, value)}")
     for key, value in outcome.job.request.items():
-        click.echo(f"  {key}: {value}")
+        lines = str(value).splitlines() or [""]
+        click.echo(f"  {key}: {lines[0]}" if len(lines) == 1 else "\n    ".join([f"  {key}:", *lines]))
     for line in outcome.job.logs[-10:]:
         click.echo(f"  | {line}")
     if outcome.track:
@@ -119,6 +120,20 @@ def cancel(job_id: str, as_json: bool, **host: Any) -> int:
             err=True,
         )
     return 0 if outcome.job.status.is_terminal else 1
+
+
+def _plain(key: str, value: Any) -> Any:
+    """A field of a job as people read it."""
+    match key:
+        case "created_at":
+            return local_time(value)
+        case "elapsed":
+            return f"{value:.1f} s"
+        case "error":
+            return value.get("message", value)
+        case "notes":
+            return " ".join(value)
+    return value
 
 
 def _summary(job: Job) -> str:

@@ -101,5 +101,7 @@ class _Lyrics(click.ParamType[str]):
             return text.replace("\\n", "\n")
         try:
             return sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as exc:
-            self.fail(f"{text[1:]} cannot be read as UTF-8 text: {exc}", param, ctx)
+        except OSError as exc:
+            self.fail(f"{text[1:]} cannot be read: {exc.strerror or exc}.", param, ctx)
+        except UnicodeDecodeError:
+            self.fail(f"{text[1:]} is not UTF-8 text. Save it as UTF-8.", param, ctx)

@@ -56,7 +56,7 @@ def show(name: str, as_json: bool) -> None:
         print_json({"track": track_json(track), "sidecar": track.sidecar})
         return
     for key, value in track_json(track).items():
-        click.echo(f"{key:<12} {value}")
+        click.echo(f"{key:<12} {'-' if value is None else value}")
     for key in ("seed", "tags", "lyrics"):
         click.echo(f"{key:<12} {track.sidecar.get(key, '')}")
 
