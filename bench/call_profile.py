@@ -76,7 +76,7 @@ def innermost() -> str:
         _, found, place = frame.f_code.co_filename.rpartition("acestep_mcp" + os.sep)
         # A context manager's own BEGIN or COMMIT belongs to the block that uses it.
         entered = frame.f_back is not None and frame.f_back.f_code.co_filename.endswith("contextlib.py")
-        # A helper that only passes a function on to a thread is named by its caller.
+        # A function that only passes another one to a thread is named by its caller.
         forwards = (
             frame.f_code.co_argcount == 1 and frame.f_code.co_flags & 0x04 and "to_thread" in frame.f_code.co_names
         )
