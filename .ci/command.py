@@ -9,5 +9,5 @@ found = re.findall(
     rf"<!-- command: {re.escape(name)} -->\n```sh\n(.*?)\n```", readme.read_text(encoding="utf-8"), re.DOTALL
 )
 if len(found) != 1:
-    sys.exit(f"{readme} has {len(found)} commands called {name}; there must be one")
+    sys.exit(f"{readme} has {len(found)} commands called {name}; there must be exactly one")
 sys.stdout.write(found[0] + "\n")

@@ -1,4 +1,4 @@
-"""Check an installed wheel: the song it made is there, it is the wheel that made it, and its prompts came with it."""
+"""Check an installed wheel: its song exists, the wheel made it and not the sources, and the prompts are included."""
 
 import json
 import sys

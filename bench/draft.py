@@ -1,11 +1,11 @@
-"""How long a minute of draft music takes on one core: from the request to the file, and where the time goes.
+"""How long a minute of draft music takes on one core, from the request to the file, and where the time goes.
 
     python bench/draft.py [--runs 5] [--tags "lofi, hiphop, chill"]
 
-Medians; on the clock, and of processor time (the honest figure on a machine that is not idle).
+Medians of wall-clock and processor time; on a machine that is not idle, processor time is more reliable.
 
-The floor is the renderer alone: one call of midirenderer over the same notes in one file. Everything else (a process,
-imports, composing, steps, mixing, levelling, writing) is what the engine adds to it.
+The floor is the renderer alone: one call of midirenderer with the same notes in one file. Everything else (a process,
+imports, composing, steps, mixing, levelling, writing) is what the engine adds.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ def main() -> None:
     chosen = arguments.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    rows = [("whole: process, song, file", lambda: whole(chosen.tags)), ("imports", imports), *phases(chosen.tags)]
+    rows = [("total: process, song, file", lambda: whole(chosen.tags)), ("imports", imports), *phases(chosen.tags)]
     results = {name: median(work, chosen.runs) for name, work in rows}
     floor = results["floor: midirenderer alone"]
     for name, (clock, processor) in results.items():
-        print(f"{name:32} {clock:6.2f} s   {processor:6.2f} s of processor   {processor / floor[1]:5.2f} x floor")
+        print(f"{name:32} {clock:6.2f} s   {processor:6.2f} s of processor time   {processor / floor[1]:5.2f} x floor")
 
 
 def median(work: Callable[[], object], runs: int) -> tuple[float, float]:
-    """Seconds on the clock and of processor, this process's and its children's."""
+    """Wall-clock and processor seconds of this process and its children."""
     clocks, processors = [], []
     for _ in range(runs):
         before, start = os.times(), time.perf_counter()

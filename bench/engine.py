@@ -1,13 +1,14 @@
-"""One guided step of the ACE-Step engine beside its bare matrix products.
+"""One guided step of the ACE-Step engine against its bare matrix products.
 
     python bench/engine.py [PAIRS] [--layers 6] [--width 1280] [--seconds 60] [--threads 2]
 
-Three predictions (everything, the weakened one, tags alone) run as one batch of 60 s of audio in float32 on the CPU.
-The floor does the same matrix products on tensors of the same shapes and nothing else; cross-attention's keys and
-values are cached in both and not counted. Both take turns; the figure is the median of the pairs' ratios.
+Three predictions (fully conditioned, weakened, tags only) run as one batch of 60 s of audio in float32 on the CPU.
+The floor computes the same matrix products on tensors of the same shapes and nothing else; cross-attention's keys and
+values are cached in both and not measured. The two alternate; the result is the median of the pairs' ratios.
 
-The floor does all of its products three times. Ours does those before the first cross-attention once, since the three
-predictions differ in nothing until then: with --layers 24, as published, that is a quarter of what it is with 6.
+The floor computes every product three times. The engine computes those before the first cross-attention once, because
+the three predictions are identical up to there. With --layers 24, as published, this saves a quarter of what it saves
+with 6.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from acestep_mcp.engines.ace_step_v1.transformer import Config, Transformer
 
 PREDICTIONS = 3
 CONDITION = 300
-"""Tokens of the condition: a speaker, some tags, a page of lyrics."""
+"""Condition tokens: a speaker, some tags, a page of lyrics."""
 
 
 def model_of(given):

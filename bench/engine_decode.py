@@ -1,9 +1,9 @@
-"""Peak memory of decoding a long song beside that of a short one, and the seam beside a decode at once.
+"""Peak memory of decoding a long song against that of a short one.
 
     python bench/engine_decode.py [--full] [--lengths 60 240]
 
-Each length is decoded in a process of its own, on the CPU in float32, with random weights: the sizes of the tests, or
-the published sizes with --full. Memory is the process's peak resident set, with what was there before decoding told.
+Each length is decoded in its own process, on the CPU in float32, with random weights: the small sizes of the tests, or
+the published sizes with --full. Memory is the process's peak resident set; its value before decoding is printed too.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Loading ACE-Step v1 at full size with random weights: seconds, and peak memory against the parameters' bytes.
+"""Load time and peak memory of ACE-Step v1 at full size with random weights, against the size of its parameters.
 
     python bench/engine_memory.py FOLDER [--device cpu] [--dtype bfloat16] [--offload] [--quantize int8]
 
-FOLDER is filled once with 8.3 GB in the published layout; the loading is done in a process of its own.
+FOLDER is filled once with 8.3 GB in the published layout; the model is loaded in its own process.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = {
-    # As published, as far as the facts about it tell; a middle size for the autoencoder, which has 0.157 B there.
+    # The published sizes where they are known; a medium size for the autoencoder, which has 0.157 B as published.
     "ace_step_transformer": {"num_layers": 24, "inner_dim": 2560, "ssl_latent_dims": [1024, 768]},
     "music_vocoder": {},
     "music_dcae_f8c8": {
@@ -36,7 +36,7 @@ CONFIGS = {
 
 
 def make(folder: Path) -> None:
-    """A checkpoint whose tensors are written one after the other: it need not fit in memory."""
+    """Write the checkpoint tensor by tensor, so that it need not fit in memory."""
     sys.path.insert(0, str(ROOT))
     import torch
     from tests.engines.ace_step_v1 import checkpoint
@@ -84,7 +84,7 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
     from acestep_mcp.engines.ace_step_v1.published import Options
 
     if given.quantize:
-        import torchao.quantization  # noqa: F401 - the library's own memory is not the loading's
+        import torchao.quantization  # noqa: F401 - its memory is not part of loading
 
     import diffusers  # noqa: F401
     from transformers import UMT5EncoderModel  # noqa: F401
@@ -98,11 +98,11 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
     modules = (loaded.denoiser, loaded.codec.autoencoder, loaded.codec.vocoder, loaded.text.encoder)
     kept = sum(value.numel() * value.element_size() for module in modules for value in module.parameters())
     lines = {
-        "parameters that are loaded": f"{kept / 2**30:.2f} GiB as plain tensors",
-        "read from the files": f"{loaded.bytes_read / 2**30:.2f} GiB of {sum(f.stat().st_size for f in folder.rglob('*.safetensors')) / 2**30:.2f}",
+        "parameters loaded": f"{kept / 2**30:.2f} GiB as plain tensors",
+        "read from disk": f"{loaded.bytes_read / 2**30:.2f} GiB of {sum(f.stat().st_size for f in folder.rglob('*.safetensors')) / 2**30:.2f}",
         "seconds": f"{seconds:.1f}",
-        "memory of the process, more than after the imports": f"peak {(peak.bytes - before) / 2**30:.2f} GiB, "
-        f"afterwards {(resident() - before) / 2**30:.2f} GiB",
+        "process memory, less what it had after the imports": f"peak {(peak.bytes - before) / 2**30:.2f} GiB, "
+        f"after loading {(resident() - before) / 2**30:.2f} GiB",
     }
     if loaded.device.type == "cuda":
         lines["device, after loading"] = f"{torch.cuda.memory_allocated() / 2**30:.2f} GiB"
@@ -118,7 +118,7 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
 
 
 class Peak:
-    """The largest resident memory while the block lasts, looked at every 5 ms."""
+    """The largest resident memory during the block, sampled every 5 ms."""
 
     def __enter__(self):
         self.bytes, self._over = 0, threading.Event()

@@ -1,9 +1,9 @@
-"""Sixty-four songs asked for at once through one stdio server: do all finish, and what does the server keep?
+"""Sixty-four songs requested at once from one stdio server: whether all finish, and how its memory grows.
 
     python bench/many.py [COUNT]
 
-Prints seconds in all, the server's resident memory before, at its peak and after, and after a second round: what
-grows from round to round is a leak. Linux only (it reads /proc).
+Prints the total time and the server's resident memory before, at its peak and after, for two rounds: growth from round
+to round is a leak. Linux only (it reads /proc).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def memory(pid: int) -> tuple[float, float]:
 
 
 def server() -> int:
-    """The process id of our child that serves."""
+    """The process id of the server, a child of this process."""
     for task in Path(f"/proc/{os.getpid()}/task").iterdir():
         for child in (task / "children").read_text(encoding="utf-8").split():
             if b"acestep_mcp" in Path(f"/proc/{child}/cmdline").read_bytes():
@@ -57,7 +57,7 @@ async def main() -> None:
         parameters = StdioServerParameters(command=sys.executable, args=["-m", "acestep_mcp"], env=environment)
         async with Client(parameters) as client:
             songs: list[dict[str, object]] = []
-            await make(client, 10**6, songs)  # everything is loaded from here on
+            await make(client, 10**6, songs)  # loads everything
             pid = server()
             print(f"before: {memory(pid)[0]:.0f} MiB")
             for round_ in (1, 2):

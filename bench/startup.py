@@ -1,6 +1,8 @@
-"""Spawn to `tools/list` answered: this server against a bare `MCPServer` with one tool, alternately, medians.
+"""Time from spawn to the answer to `tools/list`: this server against a bare `MCPServer` with one tool.
 
-python bench/startup.py [RUNS]
+    python bench/startup.py [RUNS]
+
+The two alternate; the results are medians.
 """
 
 import json
@@ -17,7 +19,7 @@ from mcp.server import MCPServer
 server = MCPServer("x")
 @server.tool()
 async def echo(text: str) -> str:
-    "Say it again."
+    "Repeat the text."
     return text
 server.run()
 """
@@ -31,7 +33,7 @@ MESSAGES = (
 
 
 def seconds(code, folder):
-    """From spawning this interpreter with the code to the answer to `tools/list`: on the clock, and of processor."""
+    """Wall-clock and processor seconds from spawning the interpreter with this code to the answer to `tools/list`."""
     env = {**os.environ, "ACESTEP_MUSIC_DIR": folder, "ACESTEP_DATA_DIR": folder}
     started = time.perf_counter()
     server = subprocess.Popen(
@@ -61,9 +63,9 @@ def main(runs):
         bare = statistics.median(bare[number] for bare, _ in pairs)
         ours = statistics.median(ours[number] for _, ours in pairs)
         print(f"{clock}: bare {bare:.3f} s, acestep-mcp {ours:.3f} s, ratio {ours / bare:.3f}")
-    print(f"medians of {runs} runs each, alternating; processor time includes the end of the process")
+    print(f"medians of {runs} runs each, alternating; processor time includes the process's exit")
     if touched:
-        sys.exit(f"starting touched the folders: {touched}")
+        sys.exit(f"starting wrote to the folders: {touched}")
 
 
 if __name__ == "__main__":

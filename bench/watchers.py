@@ -1,13 +1,13 @@
-"""200 jobs queued at once at an engine server, 8 watchers each by the status stream: do all finish, what is kept?
+"""200 jobs queued at once at an engine server, with 8 status streams each: whether all finish, and its memory.
 
     python bench/watchers.py [JOBS] [WATCHERS] [ROUNDS] [KEPT]
 
-The server is a process of its own: the queue as `acestep-mcp engine` serves it, with its database, around an engine
-that makes half a second of a tone in no time, so that the queue and not the music is measured. Every watcher reads
-its job's whole stream; each must see it completed, and every result is fetched. Prints seconds and the server's
-resident memory before, at its peak and after each of ROUNDS rounds (2). Answers and logs are kept for KEPT seconds (a
-day, the default): then memory grows by what is kept. With about a round kept, what grows after two is a leak. Linux
-only (it reads /proc).
+The server runs in its own process: the queue as `acestep-mcp engine` serves it, with its database, around an engine
+that makes half a second of a tone instantly, so that the queue is measured and not the music. Every watcher reads its
+job's whole stream and must see it complete, and every result is fetched. Prints the time and the server's resident
+memory before, at its peak and after each of ROUNDS rounds (2). Results and logs are kept for KEPT seconds (a day by
+default), so memory grows by what is kept. With KEPT about the length of a round, growth after the second is a leak.
+Linux only (it reads /proc).
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ async def watch(http: httpx.AsyncClient, job: str, seen: list[str]) -> None:
         async for line in reply.aiter_lines():
             last = line if line.startswith("data:") else last
     if '"status":"COMPLETED"' not in last or '"error"' in last:
-        raise RuntimeError(f"a watcher of {job} saw last: {last}")
+        raise RuntimeError(f"a watcher of {job} ended with {last}")
     seen.append(job)
 
 
 async def finish_all(http: httpx.AsyncClient, first_seed: int) -> tuple[int, int]:
-    """One round; (jobs with the right result, watchers who saw their job's end)."""
+    """One round; (jobs with the correct result, watchers that saw the end)."""
     jobs: dict[str, int] = {}
     seen: list[str] = []
 
@@ -117,7 +117,7 @@ async def main() -> None:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
     with tempfile.TemporaryDirectory() as folder, server(folder) as (pid, url):
         async with httpx.AsyncClient(base_url=url, limits=limits, timeout=300, trust_env=False) as http:
-            job = await submit(http, 0)  # everything is loaded from here on
+            job = await submit(http, 0)  # loads everything
             await watch(http, job, [])
             print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; before: {memory(pid)[0]:.0f} MiB")
             for round_ in range(1, ROUNDS + 1):
@@ -126,7 +126,7 @@ async def main() -> None:
                 seconds = time.perf_counter() - begun
                 now, most = memory(pid)
                 print(
-                    f"round {round_}: {right} of {JOBS} jobs right, {seen} of {JOBS * WATCHERS} watchers saw the end, "
+                    f"round {round_}: {right} of {JOBS} results correct, {seen} of {JOBS * WATCHERS} watchers saw the end, "
                     f"in {seconds:.1f} s; now {now:.0f}, peak {most:.0f} MiB"
                 )
 

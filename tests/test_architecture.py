@@ -1,10 +1,11 @@
-"""The house rules of the imports: what may know what, what starting costs, and that importing does nothing."""
+"""The rules of docs/architecture.md: who may import what, what a start loads, and that importing does nothing."""
 
 from __future__ import annotations
 
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from acestep_mcp.api.endpoints import ENDPOINTS
 ROOT = Path(acestep_mcp.__file__).parent
 ROOT_MODULES = {"__init__", "__main__", "assembly", "settings", "inputs", "files"}
 
-# Which packages each may import; itself it may always. `assembly` is where they are put together.
+# The packages that each package may import, besides itself. `assembly` puts them together.
 GROUND = {"api", "net", "audio", "files"}
 MAY_IMPORT = {
     "api": set(),
@@ -44,7 +45,7 @@ MAY_IMPORT = {
     "__init__": set(),
 }
 
-# A command of its own, run with `python -m`: it may know what the commands know.
+# A command run with `python -m`: it may import what the other commands may.
 COMMANDS = {"engines.ace_step_v1.parity": {"settings"}}
 
 # Which of our modules may import a third-party package.
@@ -69,7 +70,7 @@ HEAVY = {
 
 
 def modules() -> dict[str, Path]:
-    """Every module by its name below the package: `server.tools`, `server` for its `__init__`."""
+    """Every module by its name within the package: `server.tools`, and `server` for its `__init__`."""
     found = {}
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -87,7 +88,7 @@ def tree_of(name: str) -> ast.Module:
 
 @cache
 def imported(name: str, *, typed: bool = True) -> tuple[str, ...]:
-    """Every absolute name a module imports anywhere in it, inside functions too; a module's names as `module.name`.
+    """Every absolute name that a module imports, inside functions too; names from a module as `module.name`.
 
     Without `typed`, the names under `if TYPE_CHECKING` are left out.
     """
@@ -108,7 +109,7 @@ def _for_types(node: ast.stmt) -> bool:
 
 
 def ours(name: str, *, typed: bool = True) -> Iterator[str]:
-    """The modules of ours that a module imports, each by its longest name that is one."""
+    """The modules of this package that a module imports, each by its longest name that is a module."""
     for full in imported(name, typed=typed):
         if full.split(".")[0] == "acestep_mcp":
             parts = full.split(".")[1:]
@@ -121,13 +122,39 @@ def ours(name: str, *, typed: bool = True) -> Iterator[str]:
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
     package = name.split(".", maxsplit=1)[0]
-    assert package in MAY_IMPORT, f"{package} is new: say in MAY_IMPORT what it may import"
+    assert package in MAY_IMPORT, f"{package} is new: add to MAY_IMPORT what it may import"
     imports = {other.split(".")[0] for other in ours(name)} - {package}
     assert imports <= MAY_IMPORT[package] | COMMANDS.get(name, set())
 
 
 def test_few_modules_lie_at_the_root() -> None:
     assert {name for name, path in MODULES.items() if path.parent == ROOT} == ROOT_MODULES
+
+
+PAGE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def drawn_tree() -> set[str]:
+    """The folders (with `/` at the end) and files that the page's tree names, from the root of the repository."""
+    paths, above = set(), []
+    for line in re.search(r"```\n(.*?)\n```", PAGE, re.DOTALL)[1].splitlines():
+        indent, name = re.match(r"( *)(\S+) ", line + " ").groups()
+        above = [*above[: len(indent) // 2], name]
+        paths.add("".join(above))
+    return paths
+
+
+def test_the_tree_on_the_architecture_page_names_only_what_exists() -> None:
+    repository = Path(__file__).parents[1]
+    for path in drawn_tree():
+        assert (repository / path).is_dir() if path.endswith("/") else (repository / path).is_file(), path
+
+
+def test_the_tree_on_the_architecture_page_names_every_package_and_every_module_at_the_root() -> None:
+    packages = {path.parent.relative_to(ROOT).as_posix() + "/" for path in ROOT.rglob("__init__.py")} - {"./"}
+    modules_at_the_root = {f"{name}.py" for name in ROOT_MODULES if not name.startswith("__")}
+    expected = {f"src/acestep_mcp/{name}" for name in packages | modules_at_the_root}
+    assert expected - drawn_tree() == set()
 
 
 @pytest.mark.parametrize("package", ONLY_IN)
@@ -142,7 +169,7 @@ def test_starlette_in_the_server_is_only_for_http() -> None:
 
 
 def test_there_is_no_import_cycle() -> None:
-    """Late imports count too; a name that only the type checker sees does not."""
+    """Late imports count too; imports for the type checker do not."""
     graph = {name: {other for other in ours(name, typed=False) if other != name} for name in MODULES}
     try:
         TopologicalSorter(graph).prepare()
@@ -256,7 +283,7 @@ HELLO = [
 
 
 def loaded_by(command: list[str], environment: dict[str, str], log: Path) -> tuple[set[str], list[str]]:
-    """What a real process had imported when it answered `tools/list`, as the interpreter itself tells, and the tools."""
+    """What a real process had imported when it answered `tools/list`, reported by the interpreter, and the tools."""
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-X", "importtime", *command],
@@ -284,7 +311,7 @@ def _tools(process: subprocess.Popen[bytes]) -> dict:
 
 @pytest.mark.slow
 def test_serving_over_stdio_loads_nothing_that_only_a_call_needs(environment: dict[str, str], tmp_path: Path) -> None:
-    """As the interpreter itself tells; `tests/server/test_startup.py` looks at a server from inside, and is quick."""
+    """As reported by the interpreter; `tests/server/test_startup.py` checks the same from inside, and is fast."""
     bare, _ = loaded_by(["-c", BARE], environment, tmp_path / "bare.log")
     loaded, tools = loaded_by(["-m", "acestep_mcp"], environment, tmp_path / "ours.log")
     assert len(tools) == 11

@@ -12,11 +12,13 @@ from acestep_mcp.cli.make import make
 from acestep_mcp.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+NOW = [REPOSITORY / "README.md", REPOSITORY / "bench" / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [*NOW, REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))]
+SOURCE = REPOSITORY / "src" / "acestep_mcp"
 
 
 def rows(page: str) -> dict[str, str]:
-    """First and second column of the tables of a page, back ticks stripped."""
+    """The first two columns of a page's tables, without the first one's backticks."""
     text = (REPOSITORY / page).read_text(encoding="utf-8")
     return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE))
 
@@ -30,16 +32,16 @@ def test_the_settings_page_lists_exactly_the_settings() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, f in Settings.model_fields.items() if not f.default_factory])
-def test_the_settings_page_tells_the_default(name: str) -> None:
+def test_the_settings_page_gives_the_default(name: str) -> None:
     default = Settings.model_fields[name].default
-    told = rows("docs/settings.md")[environment_name(name)]
+    shown = rows("docs/settings.md")[environment_name(name)]
     if default in (None, ()):
-        assert not told.startswith("`")
+        assert not shown.startswith("`")
     else:
-        assert told == f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        assert shown == f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
-def test_the_readme_names_only_settings_that_exist() -> None:
+def test_pages_name_only_settings_that_exist() -> None:
     known = {environment_name(name) for name in Settings.model_fields}
     for page in PAGES:
         named = set(re.findall(r"\b(?:ACESTEP_[A-Z_]+|FAL_KEY\w*)\b", page.read_text(encoding="utf-8")))
@@ -59,7 +61,15 @@ def test_the_readmes_song_is_a_command_that_exists() -> None:
         assert command in make.commands
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_files_that_a_page_names_exist() -> None:
+    """Decisions are not rewritten: they may name what has moved."""
+    for page in NOW:
+        for path in re.findall(r"\b[\w-]+(?:/[\w.-]+)+\.(?:py|js|md)\b", page.read_text(encoding="utf-8")):
+            folders = (REPOSITORY, SOURCE, page.parent)
+            assert any((folder / path).is_file() for folder in folders), f"{page.name}: {path}"
+
+
+def test_links_between_pages_have_a_target() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

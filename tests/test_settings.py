@@ -14,7 +14,7 @@ def config_file(monkeypatch, tmp_path):
     return tmp_path / "configuration" / "config.toml"
 
 
-def test_what_is_not_set_has_a_default_and_no_problem():
+def test_an_unset_setting_has_its_default_and_no_problem():
     settings = load()
     assert settings.problems == ()
     assert settings.wait_seconds == 25
@@ -31,7 +31,7 @@ def test_an_empty_or_unfilled_value_means_unset(monkeypatch, unset):
     assert settings.allowed_dirs == ()
 
 
-def test_a_wrong_value_is_told_and_the_default_stands(monkeypatch):
+def test_an_invalid_value_is_a_problem_and_the_default_is_used(monkeypatch):
     monkeypatch.setenv("ACESTEP_WAIT_SECONDS", "soon")
     monkeypatch.setenv("ACESTEP_CANCEL", "perhaps")
     monkeypatch.setenv("ACESTEP_FORMAT", "flac")
@@ -49,7 +49,7 @@ def test_a_relative_music_folder_is_a_problem_and_is_not_used(monkeypatch):
     assert "must be an absolute path" in settings.problems[0]
 
 
-def test_the_environment_goes_before_the_file_and_the_command_line_before_both(monkeypatch, config_file):
+def test_the_environment_overrides_the_file_and_the_command_line_overrides_both(monkeypatch, config_file):
     config_file.write_text('format = "mp3"\nwait_seconds = 3\nlog_level = "DEBUG"\n', encoding="utf-8")
     monkeypatch.setenv("ACESTEP_WAIT_SECONDS", "4")
     monkeypatch.setenv("ACESTEP_FORMAT", "ogg")
@@ -57,21 +57,21 @@ def test_the_environment_goes_before_the_file_and_the_command_line_before_both(m
     assert (settings.format, settings.wait_seconds, settings.log_level) == ("flac", 4, "DEBUG")
 
 
-def test_a_broken_file_is_told_and_ignored(config_file):
+def test_a_broken_file_is_a_problem_and_is_ignored(config_file):
     config_file.write_text("format = [", encoding="utf-8")
     settings = load()
     assert settings.format == "wav"
     assert str(config_file) in settings.problems[0]
 
 
-def test_a_wrong_value_in_the_file_does_not_hide_the_right_ones(config_file):
+def test_an_invalid_value_in_the_file_does_not_hide_the_valid_ones(config_file):
     config_file.write_text('format = "mp4"\nwait_seconds = 3\n', encoding="utf-8")
     settings = load()
     assert (settings.format, settings.wait_seconds) == ("wav", 3)
     assert len(settings.problems) == 1
 
 
-def test_a_key_is_stripped_and_its_halves_are_joined(monkeypatch):
+def test_a_key_is_stripped_and_its_two_parts_are_joined(monkeypatch):
     monkeypatch.setenv("FAL_KEY", " id:secret\n")
     assert load().key == "id:secret"
     monkeypatch.delenv("FAL_KEY")
@@ -80,7 +80,7 @@ def test_a_key_is_stripped_and_its_halves_are_joined(monkeypatch):
     assert load().key == "a:b"
 
 
-def test_a_secret_is_in_no_text_that_settings_make(monkeypatch):
+def test_no_text_made_from_settings_contains_a_secret(monkeypatch):
     monkeypatch.setenv("FAL_KEY", "hunter2:hunter2")
     monkeypatch.setenv("ACESTEP_TOKEN", "hunter2")
     monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "hunter2")
@@ -88,7 +88,7 @@ def test_a_secret_is_in_no_text_that_settings_make(monkeypatch):
     assert "hunter2" not in repr(settings) + str(settings) + str(settings.problems) + settings.model_dump_json()
 
 
-def test_allowed_folders_are_separated_like_the_path(monkeypatch, tmp_path):
+def test_allowed_folders_are_separated_like_path(monkeypatch, tmp_path):
     monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", os.pathsep.join([str(tmp_path / "a"), "", str(tmp_path / "b")]))
     assert load().allowed_dirs == (tmp_path / "a", tmp_path / "b")
 
@@ -100,7 +100,7 @@ def test_a_relative_allowed_folder_is_a_problem_and_none_is_read(monkeypatch, tm
     assert "ACESTEP_ALLOWED_DIRS" in settings.problems[0]
 
 
-def test_a_home_folder_sign_is_expanded(monkeypatch):
+def test_a_tilde_is_expanded(monkeypatch):
     monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", "~/samples")
     monkeypatch.setenv("ACESTEP_MUSIC_DIR", "~/songs")
     settings = load()
@@ -118,7 +118,7 @@ def test_a_home_folder_sign_is_expanded(monkeypatch):
         ({"ACESTEP_ENGINE_URL": "http://127.0.0.1:1", "ACESTEP_BACKEND": "fal"}, "from:file", "e"),
     ],
 )
-def test_a_key_file_holds_the_key_of_the_one_host_in_use(monkeypatch, tmp_path, given, fal, engine):
+def test_a_key_file_holds_the_key_of_the_host_in_use_only(monkeypatch, tmp_path, given, fal, engine):
     (tmp_path / "key").write_text("\ufeff from:file\n", encoding="utf-8")
     keys = {"FAL_KEY": "f:f", "ACESTEP_ENGINE_KEY": "e", "ACESTEP_KEY_FILE": str(tmp_path / "key")}
     for name, value in (keys | given).items():
@@ -130,7 +130,7 @@ def test_a_key_file_holds_the_key_of_the_one_host_in_use(monkeypatch, tmp_path, 
 
 
 @pytest.mark.parametrize("content", [None, b"", b"two words", b"hunter2\nhunter2", b"hunter2\xff", b"h" * 3000])
-def test_a_key_file_without_a_key_is_a_problem_that_does_not_tell_what_is_in_it(tmp_path, content):
+def test_a_key_file_without_a_key_is_a_problem_that_does_not_show_its_content(tmp_path, content):
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
@@ -141,17 +141,17 @@ def test_a_key_file_without_a_key_is_a_problem_that_does_not_tell_what_is_in_it(
     assert "hunter2" not in problem + repr(settings)
 
 
-def test_adapters_are_files_with_or_without_a_weight(monkeypatch, tmp_path):
-    plain, weighed = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    monkeypatch.setenv("ACESTEP_LORA", f"{plain};{weighed}:0.7")
-    assert load().lora == ((plain, 1.0), (weighed, 0.7))
-    assert load(lora=(f"{weighed}:-1",)).lora == ((weighed, -1.0),)
+def test_lora_adapters_are_files_with_or_without_a_weight(monkeypatch, tmp_path):
+    plain, weighted = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    monkeypatch.setenv("ACESTEP_LORA", f"{plain};{weighted}:0.7")
+    assert load().lora == ((plain, 1.0), (weighted, 0.7))
+    assert load(lora=(f"{weighted}:-1",)).lora == ((weighted, -1.0),)
     monkeypatch.setenv("ACESTEP_LORA", "a.safetensors")
     assert load().lora == ()
     assert "must be an absolute path" in load().problems[0]
 
 
-def test_a_device_that_pytorch_never_has_is_a_problem(monkeypatch):
+def test_an_unknown_device_is_a_problem(monkeypatch):
     monkeypatch.setenv("ACESTEP_DEVICE", "gpu")
     settings = load()
     assert settings.device == "auto"

@@ -1,4 +1,4 @@
-"""Every setting, one class, the only reader of the environment."""
+"""Every setting in one class, the only reader of the environment."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """Read from `ACESTEP_*` (and `FAL_KEY`), then `config.toml`, then these defaults.
 
-    An empty string or a literal `${user_config.x}` that a host failed to fill means unset. Wrong values never stop
-    the program: they are listed in `problems` and the default stands.
+    An empty string, or a literal `${user_config.x}` that a host failed to replace, means unset. Invalid values never stop
+    the program: they are listed in `problems`, and the default is used.
     """
 
     model_config = SettingsConfigDict(
@@ -51,13 +51,13 @@ class Settings(BaseSettings):
     )
 
     music_dir: Path = Field(default_factory=_default_music_dir)
-    """Where finished songs are kept."""
+    """Folder for finished songs."""
     data_dir: Path = Field(default_factory=_default_data_dir)
-    """Where the job database lies."""
+    """Folder of the job database."""
     allowed_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
-    """More folders that `audio_url` may read from, separated like PATH."""
+    """Further folders that `audio_url` may read from, separated like PATH."""
     format: Literal["wav", "flac", "mp3", "ogg"] = "wav"
-    """Format of the kept files."""
+    """Format of the songs' files."""
 
     backend: Literal["auto", "fal", "engine", "draft"] = "auto"
     fal_key: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY", "fal_key"))
@@ -66,54 +66,54 @@ class Settings(BaseSettings):
     engine_url: str | None = None
     engine_key: SecretStr | None = None
     key_file: Path | None = None
-    """Holds the key of the host in use, and goes before the keys above: see `_with_key_file`."""
+    """File with the key of the host in use, which overrides the keys above: see `_with_key_file`."""
     local_engine: Literal["ace-step-v1", "ace-step-v1.5", "draft"] = "ace-step-v1"
-    """The engine that is started on this machine where no address is set."""
+    """The engine used and started on this machine when no address is set."""
     local_idle_unload: float = Field(300, gt=0, allow_inf_nan=False)
-    """Seconds without a song after which that engine frees its model."""
+    """Seconds without a song after which that engine frees its model's memory."""
     local_idle_exit: float = Field(1800, ge=1, allow_inf_nan=False)
-    """Seconds without a request after which it ends."""
+    """Seconds without a request after which that engine exits."""
     weights: Path | None = None
-    """The folder with the published weights of the model in use; none looks in the caches of Hugging Face. Like the seven
-    below it is for a model on this machine; the vocabulary, quantize, compile and lora are for ace-step-v1 alone."""
+    """Folder with the model's published weights; by default they are looked up in the Hugging Face cache. This and the
+    next seven are for a model on this machine; lyric_vocab, quantize, compile and lora only for ace-step-v1."""
     lyric_vocab: Path | None = None
-    """The `vocab.json` of v1; none looks beside the weights and in the data folder."""
+    """The `vocab.json` of ace-step-v1; by default it is looked up beside the weights and in the data folder."""
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$")
     dtype: Literal["bfloat16", "float16", "float32"] | None = None
     offload: bool = False
-    """Keep on the device only the part of the model that computes."""
+    """Keep only the active part of the model on the device."""
     quantize: Literal["int8"] | None = None
     compile: bool = False
-    """Let torch compile the model: the first song is slow, the next ones are faster."""
+    """Compile the model with torch: the first song is slow, later ones are faster."""
     lora: Annotated[tuple[tuple[Path, float], ...], NoDecode] = ()
-    """Adapters, each `FILE` or `FILE:WEIGHT`, separated by `;`."""
+    """LoRA adapters, each `FILE` or `FILE:WEIGHT`, separated by `;`."""
     insecure: bool = False
-    """Allow a key to travel over plain http off loopback."""
+    """Allow a key to be sent over plain http to another machine."""
 
     wait_seconds: float = Field(25, ge=0, le=3600)
-    """How long a tool call waits before it hands back the job."""
+    """Seconds a tool call waits for the song before it returns the job instead."""
     cancel: Literal["auto", "always", "never"] = "auto"
-    """Whether a cancelled call cancels its job."""
+    """Whether cancelling a call cancels its job."""
     max_spend_usd: float = Field(5, ge=0)
-    """Paid work allowed a day; 0 means never pay."""
+    """Dollars that may be spent per day; 0 never pays."""
     price_per_second_usd: float | None = Field(None, ge=0)
-    """Overrides the price the estimates use."""
+    """Dollars per second of audio, for the estimates; overrides the host's known price."""
 
     priority: Literal["normal", "low"] | None = None
-    """The queue's priority; fal's options, like the five below."""
+    """The job's priority in the queue. This and the next five are fal's own options."""
     runner_hint: str | None = Field(None, pattern=r"^[\x20-\x7e]{1,256}$")
-    """Prefer the runner that served this hint before."""
+    """Prefer a runner that has served this hint before."""
     start_timeout: float | None = Field(None, gt=1, allow_inf_nan=False)
-    """Seconds within which a runner must have started."""
+    """Seconds within which a runner must start the job."""
     object_lifetime: int | None = Field(None, gt=0)
-    """Seconds that the host keeps the song's file."""
+    """Seconds for which the host keeps the song's file."""
     no_store: bool = False
-    """The host keeps neither the request nor its answer."""
+    """Ask the host to store neither the request nor the result."""
     webhook_url: str | None = Field(None, pattern=r"^https://")
-    """Told by the host when a song is done."""
+    """Address that the host calls when a song is done."""
 
     llm_url: str | None = Field(None, pattern=r"^https?://")
-    """Base address of an OpenAI-compatible chat endpoint that writes tags and lyrics for prompts, on our own engines."""
+    """Base address of an OpenAI-compatible chat endpoint that writes tags and lyrics for prompts; not used with fal."""
     llm_model: str | None = Field(None, max_length=200)
     llm_key: SecretStr | None = None
 
@@ -126,12 +126,12 @@ class Settings(BaseSettings):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the settings that were given, one sentence each."""
+        """What is wrong with the given settings, one sentence each."""
         return self._problems
 
     @property
     def bearer(self) -> str | None:
-        """The token of `serve --http`, white space stripped."""
+        """The token of `serve --http`, without surrounding white space."""
         return (self.token.get_secret_value().strip() or None) if self.token else None
 
     @property
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
 
     @property
     def key(self) -> str | None:
-        """The fal key as it goes into the Authorization header, white space stripped."""
+        """The fal key for the Authorization header, without surrounding white space."""
         if self.fal_key:
             return self.fal_key.get_secret_value().strip() or None
         if self.fal_key_id and self.fal_key_secret:
@@ -179,11 +179,11 @@ class Settings(BaseSettings):
         sources = [env_settings]
         if _FILE not in cls._rejected:
             sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_config_file()))
-        return init_settings, *(_Given(settings_cls, source, cls._rejected) for source in sources)
+        return init_settings, *(_Filtered(settings_cls, source, cls._rejected) for source in sources)
 
 
 def _adapter(given: str) -> tuple[Path, float]:
-    """`FILE` or `FILE:WEIGHT`; the colon after a drive's letter is the file's own."""
+    """Parse `FILE` or `FILE:WEIGHT`; the colon of a drive letter belongs to the file."""
     file, colon, weight = given.strip().rpartition(":")
     if colon and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", weight):
         return _absolute(Path(file)), float(weight)
@@ -191,7 +191,7 @@ def _adapter(given: str) -> tuple[Path, float]:
 
 
 def _absolute(path: Path) -> Path:
-    """`~` expanded. Relative to what a relative path would be meant, no host says."""
+    """The path with `~` expanded. Relative paths are refused: a host's working folder is unknown."""
     try:
         path = path.expanduser()
     except RuntimeError as exc:
@@ -201,8 +201,8 @@ def _absolute(path: Path) -> Path:
     return path
 
 
-class _Given(PydanticBaseSettingsSource):
-    """Another source without the values that mean unset, and without those found wrong before."""
+class _Filtered(PydanticBaseSettingsSource):
+    """A settings source without values that mean unset or that were rejected before."""
 
     def __init__(
         self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource, rejected: frozenset[str]
@@ -220,16 +220,16 @@ class _Given(PydanticBaseSettingsSource):
 
 
 def _problem(error: Any) -> str:
-    """One wrong setting in a sentence, without its value: it may be a secret."""
+    """One invalid setting in a sentence. Its value is left out because it may be a secret."""
     name = str(error["loc"][0])
     shown = name if name.isupper() else f"ACESTEP_{name.upper()}"
-    return f"{shown} is not usable and is ignored: {error['msg'].removeprefix('Value error, ')}."
+    return f"{shown} is invalid and is ignored: {error['msg'].removeprefix('Value error, ')}."
 
 
 def load(**given: Any) -> Settings:
-    """The settings as they are; wrong ones are replaced by their defaults and told in `problems`.
+    """Read the settings; invalid ones are replaced by their defaults and listed in `problems`.
 
-    `given` (from the command line) goes before the environment and the file.
+    `given` (from the command line) overrides the environment and the file.
     """
     problems: list[str] = []
     rejected: frozenset[str] = frozenset()
@@ -239,30 +239,30 @@ def load(**given: Any) -> Settings:
             settings = reading(**{k: v for k, v in given.items() if v is not None and k not in rejected})
         except ValidationError as exc:
             names = {str(error["loc"][0]).lower() for error in exc.errors()}
-            if names <= rejected:  # a default of ours is wrong: no reading can mend that
+            if names <= rejected:  # one of the defaults is invalid: reading again would not help
                 raise
             problems += [_problem(error) for error in exc.errors(include_url=False)]
             rejected |= names
         except (OSError, ValueError) as exc:
-            problems.append(f"{_config_file()} cannot be read and is ignored: {exc}. Mend it or move it away.")
+            problems.append(f"{_config_file()} cannot be read and is ignored: {exc}. Fix it or move it away.")
             rejected |= {_FILE}
         else:
             return _finished(settings, problems)
 
 
 def _finished(settings: Settings, problems: list[str]) -> Settings:
-    """The settings with the key from the key file and with what was found wrong."""
+    """The settings with the key from the key file and with their problems."""
     if settings.key_file is not None:
         try:
             settings = _with_key_file(settings, settings.key_file)
         except ConfigurationError as exc:
-            problems.append(f"{exc.message} Until then no key is taken from it.")
-    settings._problems = tuple(problems)  # noqa: SLF001 - frozen for everybody else
+            problems.append(f"{exc.message} Until then, no key is read from it.")
+    settings._problems = tuple(problems)  # noqa: SLF001 - frozen after this
     return settings
 
 
 def _with_key_file(settings: Settings, file: Path) -> Settings:
-    """The file's key, for one host alone: the engine where the settings name one as the backend, else fal."""
+    """Use the file's key for one host only: the engine if the settings choose one, otherwise fal."""
     from acestep_mcp.net import keys
 
     engine = settings.backend == "engine" or (settings.backend == "auto" and settings.engine_url is not None)

@@ -1,4 +1,4 @@
-"""The command line, mostly as the real process a person starts."""
+"""The command line, partly as a real process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ SONG = ("make", "text-to-audio", "--tags", "piano, calm", "--duration", "5", "--
 
 @pytest.fixture
 def command(environment: dict[str, str], tmp_path: Path):
-    """Run `acestep-mcp ...` to its end as a process of its own."""
+    """Run `acestep-mcp ...` to its end as a separate process."""
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -43,7 +44,7 @@ def command(environment: dict[str, str], tmp_path: Path):
 
 @dataclass
 class Done:
-    """How a command ended, in the words of `subprocess`."""
+    """How a command ended, with the attributes of `subprocess.CompletedProcess`."""
 
     returncode: int
     stdout: str
@@ -52,7 +53,7 @@ class Done:
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """The same in this process, where a process of its own would show nothing more."""
+    """The same in this process, for tests that a separate process would not make stronger."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, **more: str) -> Done:
@@ -65,7 +66,7 @@ def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
     return run
 
 
-def told(done: Done | subprocess.CompletedProcess[str]) -> dict:
+def json_of(done: Done | subprocess.CompletedProcess[str]) -> dict:
     """The one JSON object on stdout."""
     assert done.stdout.startswith("{"), done.stderr
     return json.loads(done.stdout)
@@ -92,21 +93,21 @@ def test_an_option_has_the_bounds_of_its_field(endpoint) -> None:
         assert list(getattr(option.type, "choices", [])) == schema.get("enum", [])
 
 
-def test_make_says_each_change_on_a_line_and_ends_with_the_path_of_a_song(command, tmp_path: Path) -> None:
+def test_make_prints_each_change_on_a_line_and_ends_with_the_songs_path(command, tmp_path: Path) -> None:
     done = command(*SONG)
     assert done.returncode == 0, done.stderr
     song = Path(done.stdout.splitlines()[-1])
     assert song.parent == tmp_path / "music"
     assert soundfile.info(song).duration == pytest.approx(5, abs=0.1)
     assert song.with_suffix(".json").is_file()
-    said = done.stderr.splitlines()
-    assert len(said) > 1
+    lines = done.stderr.splitlines()
+    assert len(lines) > 1
     assert "\x1b" not in done.stderr
-    assert all(line != following for line, following in itertools.pairwise(said))
+    assert all(line != following for line, following in itertools.pairwise(lines))
 
 
 def test_json_is_the_same_object_that_the_tool_answers(here) -> None:
-    answer = told(here(*SONG, "--json"))
+    answer = json_of(here(*SONG, "--json"))
     jsonschema.validate(answer, output_schema(JobView))
     assert {"audio", "seed", "tags", "lyrics", "track", "checks"} <= answer.keys()
     assert (answer["seed"], answer["tags"], answer["lyrics"]) == (7, "piano, calm", "[inst]")
@@ -115,7 +116,7 @@ def test_json_is_the_same_object_that_the_tool_answers(here) -> None:
     assert answer["status"] == "COMPLETED"
 
 
-def test_a_song_for_a_prompt_says_what_was_written_for_it_and_that_it_is_a_draft(here) -> None:
+def test_a_song_for_a_prompt_shows_its_tags_and_lyrics_and_that_it_is_a_draft(here) -> None:
     done = here("make", "prompt-to-audio", "--prompt", "a calm night, female voice", "--duration", "10")
     assert Path(done.stdout.strip()).is_file()
     assert "not ACE-Step" in done.stderr
@@ -152,15 +153,17 @@ def _read(terminal: int) -> bytes:
 def test_lyrics_come_from_a_file_and_from_one_line(here, tmp_path: Path) -> None:
     words = "[verse]\n朝の光\nمطر على النافذة"
     (tmp_path / "words.txt").write_text(words, encoding="utf-8")
-    assert told(here(*SONG, "--lyrics", "@words.txt", "--json"))["lyrics"].split() == words.split()
+    assert json_of(here(*SONG, "--lyrics", "@words.txt", "--json"))["lyrics"].split() == words.split()
     [lyrics] = [option for option in make.commands["text-to-audio"].params if option.name == "lyrics"]
     assert lyrics.type.convert(r"[verse]\nrain", lyrics, None) == "[verse]\nrain"
     missing = here(*SONG, "--lyrics", "@nowhere.txt")
     assert missing.returncode == 2
-    assert "nowhere.txt" in missing.stderr
+    assert "nowhere.txt cannot be read" in missing.stderr
+    (tmp_path / "latin.txt").write_bytes("[verse]\nété".encode("latin-1"))
+    assert "latin.txt is not UTF-8 text" in here(*SONG, "--lyrics", "@latin.txt").stderr
 
 
-def test_out_copies_the_song_and_its_ending_gives_the_format(here, tmp_path: Path) -> None:
+def test_out_copies_the_song_and_its_ending_chooses_the_format(here, tmp_path: Path) -> None:
     done = here(*SONG, "--out", "there/song.flac")
     assert (done.returncode, done.stdout.strip()) == (0, str(tmp_path / "there" / "song.flac")), done.stderr
     assert soundfile.info(tmp_path / "there" / "song.flac").format == "FLAC"
@@ -179,7 +182,7 @@ def test_out_copies_the_song_and_its_ending_gives_the_format(here, tmp_path: Pat
         (("--nonsense", "1"), "--nonsense"),
     ],
 )
-def test_a_wrong_command_line_is_exit_code_2_and_makes_nothing(here, tmp_path: Path, arguments, word) -> None:
+def test_a_usage_error_is_exit_code_2_and_makes_nothing(here, tmp_path: Path, arguments, word) -> None:
     (tmp_path / "there.wav").write_bytes(b"mine")
     done = here(*SONG, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -188,10 +191,10 @@ def test_a_wrong_command_line_is_exit_code_2_and_makes_nothing(here, tmp_path: P
     assert not (tmp_path / "data").exists()
 
 
-def test_a_wrong_command_line_is_one_json_object_too(here) -> None:
+def test_a_usage_error_is_one_json_object_too(here) -> None:
     done = here(*SONG, "--duration", "2", "--json")
     assert done.returncode == 2
-    assert told(done)["error"]["code"] == "usage"
+    assert json_of(done)["error"]["code"] == "usage"
 
 
 def test_a_failure_is_a_paragraph_and_exit_code_1(here) -> None:
@@ -202,10 +205,10 @@ def test_a_failure_is_a_paragraph_and_exit_code_1(here) -> None:
     assert "Traceback" not in done.stderr
     answer = here(*edit, "--json")
     assert answer.returncode == 1
-    assert "no such song.wav" in told(answer)["error"]["message"]
+    assert "no such song.wav" in json_of(answer)["error"]["message"]
 
 
-def test_a_setting_that_cannot_be_used_is_told_by_make(here) -> None:
+def test_make_names_an_invalid_setting(here) -> None:
     done = here(*SONG, ACESTEP_WAIT_SECONDS="soon")
     assert done.returncode == 1
     assert "ACESTEP_WAIT_SECONDS" in done.stderr
@@ -223,7 +226,7 @@ def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, 
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    [job] = told(here("jobs", "--json"))["jobs"]
+    [job] = json_of(here("jobs", "--json"))["jobs"]
     assert f"acestep-mcp jobs wait {job['job_id']}" in json.loads(out)["error"]["message"]
     done = here("jobs", "wait", job["job_id"])
     assert done.returncode == 0, done.stderr
@@ -231,16 +234,16 @@ def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, 
 
 
 def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Path) -> None:
-    made = told(here(*SONG, "--json"))["track"]
+    made = json_of(here(*SONG, "--json"))["track"]
     assert made["id"] in here("tracks").stdout
-    assert told(here("tracks", "list", "piano", "--json"))["total"] == 1
-    assert told(here("tracks", "list", "trombone", "--json"))["tracks"] == []
+    assert json_of(here("tracks", "list", "piano", "--json"))["total"] == 1
+    assert json_of(here("tracks", "list", "trombone", "--json"))["tracks"] == []
     here(*SONG, "--duration", "6")
     page = here("tracks", "--limit", "1")
     assert made["id"] not in page.stdout
     cursor = page.stderr.split('--cursor "')[1].split('"')[0]
-    assert [track["id"] for track in told(here("tracks", "--cursor", cursor, "--json"))["tracks"]] == [made["id"]]
-    assert told(here("tracks", "show", made["uri"], "--json"))["track"] == made
+    assert [track["id"] for track in json_of(here("tracks", "--cursor", cursor, "--json"))["tracks"]] == [made["id"]]
+    assert json_of(here("tracks", "show", made["uri"], "--json"))["track"] == made
     exported = here("tracks", "export", made["id"], "song.mp3")
     assert exported.stdout.strip() == str(tmp_path / "song.mp3"), exported.stderr
     assert soundfile.info(tmp_path / "song.mp3").duration == pytest.approx(5, abs=0.2)
@@ -251,34 +254,37 @@ def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Pa
 
 
 def test_the_list_is_rebuilt_from_the_sidecars_without_the_database(here, tmp_path: Path) -> None:
-    made = told(here(*SONG, "--json"))["track"]
-    assert told(here("tracks", "rebuild", "--json", ACESTEP_DATA_DIR=str(tmp_path / "other"))) == {"tracks": 1}
-    assert told(here("tracks", "show", made["id"], "--json"))["track"]["id"] == made["id"]
+    made = json_of(here(*SONG, "--json"))["track"]
+    assert json_of(here("tracks", "rebuild", "--json", ACESTEP_DATA_DIR=str(tmp_path / "other"))) == {"tracks": 1}
+    assert json_of(here("tracks", "show", made["id"], "--json"))["track"]["id"] == made["id"]
 
 
 def test_jobs_are_listed_shown_and_an_unknown_one_is_an_error(here) -> None:
-    job = told(here(*SONG, "--json"))
+    job = json_of(here(*SONG, "--json"))
     assert job["job_id"] in here("jobs").stdout
-    assert told(here("jobs", "show", job["job_id"], "--json"))["request"]["tags"] == "piano, calm"
-    assert told(here("jobs", "cancel", job["job_id"], "--json"))["status"] == "COMPLETED"
-    unknown = here("jobs", "wait", "nobody")
+    assert json_of(here("jobs", "show", job["job_id"], "--json"))["request"]["tags"] == "piano, calm"
+    printed = here("jobs", "show", job["job_id"]).stdout
+    assert "\n  tags: piano, calm\n" in printed
+    assert f"created_at  {time.strftime('%Y-')}" in printed
+    assert json_of(here("jobs", "cancel", job["job_id"], "--json"))["status"] == "COMPLETED"
+    unknown = here("jobs", "wait", "unknown")
     assert (unknown.returncode, unknown.stdout) == (1, "")
-    assert "nobody" in unknown.stderr
+    assert "unknown" in unknown.stderr
 
 
-def test_doctor_finds_nothing_wrong_here(here) -> None:
+def test_doctor_finds_no_problems(here) -> None:
     done = here("doctor", "--json")
-    answer = told(done)
+    answer = json_of(done)
     assert (done.returncode, answer["problems"]) == (0, [])
     assert answer["backend"]["backend"] == "draft"
     assert {folder["name"] for folder in answer["folders"]} == {"music_dir", "data_dir"}
-    told_to_people = here("doctor").stdout
-    assert "No problems found." in told_to_people
+    printed = here("doctor").stdout
+    assert "No problems found." in printed
     for name in ("why", "cost", "spent_today_usd", "max_spend_usd"):
-        assert f"\n  {name} " in told_to_people
+        assert f"\n  {name} " in printed
 
 
-def test_doctor_tells_a_wrong_setting_and_no_secret(here) -> None:
+def test_doctor_names_an_invalid_setting_and_shows_no_secret(here) -> None:
     secret = "key-of-mine:very-secret"
     done = here("doctor", ACESTEP_WAIT_SECONDS="soon", FAL_KEY=secret, ACESTEP_MAX_SPEND_USD="0")
     assert done.returncode == 1
@@ -287,7 +293,7 @@ def test_doctor_tells_a_wrong_setting_and_no_secret(here) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
-def test_doctor_tells_a_folder_that_cannot_be_written_to(here, tmp_path: Path) -> None:
+def test_doctor_names_a_folder_that_is_not_writable(here, tmp_path: Path) -> None:
     (tmp_path / "music").mkdir(mode=0o500)
     done = here("doctor")
     assert done.returncode == 1
@@ -295,7 +301,7 @@ def test_doctor_tells_a_folder_that_cannot_be_written_to(here, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_letters_that_a_code_page_lacks_stop_nothing(command) -> None:
+def test_characters_missing_from_the_code_page_raise_no_error(command) -> None:
     page = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
     made = command(*SONG, "--lyrics", r"[verse]\n朝の光", "--json", **page)
     assert made.returncode == 0, made.stderr
@@ -304,30 +310,30 @@ def test_letters_that_a_code_page_lacks_stop_nothing(command) -> None:
 
 
 @pytest.mark.parametrize("given", [SONG, ("serve",), ("jobs", "wait", "x"), ("jobs", "cancel", "x"), ("doctor",)])
-def test_a_key_file_that_is_not_there_is_a_wrong_command_line(here, given) -> None:
+def test_a_missing_key_file_is_a_usage_error(here, given) -> None:
     done = here(*given, "--key-file", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert "nowhere" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")
-def test_a_key_comes_through_a_pipe_and_a_fal_key_makes_fal_the_backend(here, tmp_path: Path) -> None:
+def test_a_key_can_be_read_from_a_pipe_and_a_fal_key_makes_fal_the_backend(here, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    giver = threading.Thread(target=(tmp_path / "pipe").write_text, args=("hunter2:hunter2\n",))
-    giver.start()
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("hunter2:hunter2\n",))
+    writer.start()
     done = here("make", "text-to-audio", "--tags", "x", "--key-file", "pipe", ACESTEP_MAX_SPEND_USD="0")
-    giver.join(5)
+    writer.join(5)
     assert done.returncode == 1
     assert "$0.0120" in done.stderr, "only fal has a price"
     assert "hunter2" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("given", [SONG, ("serve",), ("jobs", "wait", "x"), ("jobs", "cancel", "x"), ("doctor",)])
-def test_a_command_that_may_send_a_key_can_be_told_that_the_network_is_ones_own(here, given) -> None:
+def test_every_command_that_may_send_a_key_has_the_option_insecure(here, given) -> None:
     assert "--insecure" in here(*given, "--help").stdout
 
 
-def test_a_key_goes_in_clear_to_another_machine_only_where_that_was_said(here, monkeypatch) -> None:
+def test_a_key_is_sent_unencrypted_to_another_machine_only_with_insecure(here, monkeypatch) -> None:
     monkeypatch.setattr(retry, "SUBMITS", 1)
     engine = {"ACESTEP_ENGINE_URL": "http://gpu-box.invalid:9", "ACESTEP_ENGINE_KEY": "a-long-secret"}
     refused = here(*SONG, **engine)
@@ -339,13 +345,13 @@ def test_a_key_goes_in_clear_to_another_machine_only_where_that_was_said(here, m
     assert "could not be resolved" in tried.stderr
 
 
-def test_serving_others_without_a_token_is_refused(here) -> None:
+def test_serving_other_machines_without_a_token_is_refused(here) -> None:
     done = here("serve", "--http", "--host", "0.0.0.0", "--port", "0")
     assert (done.returncode, done.stdout) == (1, "")
     assert "ACESTEP_TOKEN" in done.stderr
 
 
-def test_the_version_is_the_packages(here) -> None:
+def test_the_version_is_that_of_the_package(here) -> None:
     from acestep_mcp import __version__
 
     assert here("--version").stdout == f"acestep-mcp {__version__}\n"

@@ -1,4 +1,4 @@
-"""`acestep-mcp engine` as the real process a person starts: what it tells, whom it lets in, and what outlives it."""
+"""`acestep-mcp engine` as a real process: what it prints, which callers it accepts, and what survives a restart."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def test_a_song_made_through_an_engine_with_a_key(engine, environment, tmp_path,
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to catch")
 @pytest.mark.slow
-def test_jobs_outlive_every_end_of_the_engine_and_are_done_by_the_next(engine) -> None:
+def test_jobs_survive_every_end_of_the_engine_and_are_finished_by_the_next(engine) -> None:
     first = engine()
     with httpx.Client(base_url=first.address, timeout=20) as http:
         jobs = [http.post(APP, json=BODY | {"duration": 45, "seed": seed}).json()["request_id"] for seed in (1, 2)]
-        with http.stream("GET", f"{APP}/requests/{jobs[1]}/status/stream"):  # somebody who still follows
+        with http.stream("GET", f"{APP}/requests/{jobs[1]}/status/stream"):  # a caller that is still connected
             until(http, APP, jobs[0], '"IN_PROGRESS"')
             assert first.stop(signal.SIGTERM) == 143
     assert "Traceback" not in first.process.stderr.read()
@@ -93,7 +93,7 @@ def test_jobs_outlive_every_end_of_the_engine_and_are_done_by_the_next(engine) -
             assert (result.status_code, result.json()["seed"]) == (200, seed)
 
 
-def test_tls_is_trusted_by_whoever_trusts_its_authority_and_by_nobody_else(engine, tmp_path) -> None:
+def test_tls_is_trusted_only_by_clients_that_trust_its_authority(engine, tmp_path) -> None:
     running = engine("--tls-dir", str(tmp_path / "tls"), "--allow-webhooks", "--key", KEY)
     authority = tmp_path / "tls" / "acestep-ca.pem"
     port = running.address.rpartition(":")[2]
@@ -130,7 +130,7 @@ def test_tls_is_trusted_by_whoever_trusts_its_authority_and_by_nobody_else(engin
         (("--tls-dir", "tls", "--allowed-host", "müsli.example"), "No certificate"),
     ],
 )
-def test_an_engine_that_would_be_wrong_does_not_start(arguments, words, capsys, tmp_path, monkeypatch) -> None:
+def test_an_engine_with_invalid_options_does_not_start(arguments, words, capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["engine", "--port", "0", *arguments]) == 1
     told = capsys.readouterr()
@@ -139,7 +139,7 @@ def test_an_engine_that_would_be_wrong_does_not_start(arguments, words, capsys, 
     assert list(tmp_path.rglob("*.sqlite3")) == []
 
 
-def test_off_loopback_a_name_of_this_machine_is_let_in_and_another_is_not(engine) -> None:
+def test_requests_for_this_machines_names_are_accepted_and_for_others_refused(engine) -> None:
     running = engine("--host", "0.0.0.0", "--allowed-host", "music.example", ACESTEP_ENGINE_KEY=KEY)
     port = running.address.rpartition(":")[2]
     names = (socket.gethostname(), "music.example", "192.0.2.1", "evil.example")
@@ -150,7 +150,7 @@ def test_off_loopback_a_name_of_this_machine_is_let_in_and_another_is_not(engine
 
 
 @pytest.mark.parametrize("text", ["\ufeffshort\n", pytest.param("short", marks=pytest.mark.slow)])
-def test_a_key_file_may_end_with_a_line_or_begin_with_a_mark(engine, tmp_path, text: str) -> None:
+def test_a_key_file_may_end_with_a_newline_or_begin_with_a_bom(engine, tmp_path, text: str) -> None:
     file = tmp_path / "key"
     file.write_text(text, encoding="utf-8")
     running = engine("--key-file", str(file), ACESTEP_ENGINE_KEY="another")
@@ -164,20 +164,20 @@ def test_a_key_file_may_end_with_a_line_or_begin_with_a_mark(engine, tmp_path, t
         assert running.stop(signal.SIGINT) == 130
 
 
-def test_fals_clients_are_told_what_works_with_plain_http_and_what_with_tls(tmp_path) -> None:
+def test_the_lines_for_fals_clients_fit_plain_http_and_tls(tmp_path) -> None:
     plain = "\n".join(lines("http://box:8765", None, has_key=False))
-    assert "FAL_RUN_HOST" not in plain  # it always speaks TLS
+    assert "FAL_RUN_HOST" not in plain  # it always uses TLS
     assert 'fal.RUN_URL_FORMAT = "http://box:8765/", "http://box:8765/run/"' in plain
     assert "can be read on the way" in "\n".join(lines("http://box:8765", None, has_key=True))
     assert "can be read on the way" not in "\n".join(lines("http://[::1]:8765", None, has_key=True))
     proxied = "\n".join(lines("https://music.example.org/songs", None, has_key=True))
     assert "FAL_RUN_HOST" in proxied
     assert "music.example.org/songs/run" in proxied
-    assert "SSL_CERT_FILE" not in proxied  # its certificate is one that everybody trusts
+    assert "SSL_CERT_FILE" not in proxied  # the proxy has a publicly trusted certificate
 
 
 @pytest.mark.anyio
-async def test_webhooks_leave_only_where_they_are_allowed_and_only_for_public_hosts() -> None:
+async def test_webhooks_are_sent_only_when_allowed_and_only_to_public_hosts() -> None:
     assert ways_out(webhooks=False)[1] is None
     _, post = ways_out(webhooks=True)
     for address in ("http://127.0.0.1:1/", "https://127.0.0.1:1/", "https://localhost:1/"):

@@ -1,4 +1,4 @@
-"""The command `acestep-mcp`: an MCP server on stdio by default, and a studio for people."""
+"""The command `acestep-mcp`: an MCP server on stdio by default, and commands for people."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 _TERMINAL_HINT = """\
 This is an MCP server: a host such as Claude Desktop starts it and speaks JSON-RPC over stdin and stdout.
-To make a song yourself: acestep-mcp make --help. To check the set-up: acestep-mcp doctor. Ctrl-D ends.
+To make a song yourself: acestep-mcp make --help. To check the set-up: acestep-mcp doctor. Ctrl-D stops the server.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the process's exit code.
 
-    Without arguments (or with `serve` alone) it is the stdio server, reached before anything else is imported: a
-    host that starts it waits for nothing that only people need.
+    Without arguments, or with `serve` alone, it is the stdio server. The modules of the other commands are not imported
+    then, so that a host does not wait for them.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in ([], ["serve"]):

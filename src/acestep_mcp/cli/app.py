@@ -1,4 +1,4 @@
-"""The commands, and the one place where an error becomes words, JSON and an exit code."""
+"""The commands, and the one place where an error becomes a message, JSON and an exit code."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from acestep_mcp.cli.output import failure, print_json
 from acestep_mcp.cli.serve import serve
 from acestep_mcp.cli.tracks import tracks
 
-EPILOG = "Without a command: an MCP server on stdin and stdout, for a host to start."
+EPILOG = "Without a command, acestep-mcp is an MCP server on stdin and stdout, to be started by a host."
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="acestep-mcp", message="%(prog)s %(version)s")
 def commands() -> None:
-    """Make music from tags and lyrics, and keep it: a studio, and an MCP server for language models."""
+    """Make music from tags and lyrics: a command line, and an MCP server for language models."""
 
 
 for command in (serve, make, tracks, jobs, doctor, engine):
@@ -32,15 +32,15 @@ for command in (serve, make, tracks, jobs, doctor, engine):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """0: done. 1: it did not work. 2: the command line is wrong. 130: stopped by Ctrl-C."""
-    _any_letter_prints()
+    """0: done. 1: failed. 2: the command line is wrong. 130: stopped by Ctrl-C."""
+    _replace_unprintable()
     as_json = "--json" in arguments
     try:
         code = commands.main(list(arguments), prog_name="acestep-mcp", standalone_mode=False)
     except click.UsageError as exc:
-        return _say(exc, "usage", 2, as_json=as_json)
+        return _usage_error(exc, "usage", 2, as_json=as_json)
     except click.ClickException as exc:
-        return _say(exc, "error", exc.exit_code, as_json=as_json)
+        return _usage_error(exc, "error", exc.exit_code, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         return 130
@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _say(exc: click.ClickException, code: str, exit_code: int, *, as_json: bool) -> int:
+def _usage_error(exc: click.ClickException, code: str, exit_code: int, *, as_json: bool) -> int:
     if as_json:
         print_json({"error": {"code": code, "message": exc.format_message()}})
     else:
@@ -61,8 +61,8 @@ def _say(exc: click.ClickException, code: str, exit_code: int, *, as_json: bool)
     return exit_code
 
 
-def _any_letter_prints() -> None:
-    """A Japanese title on a Western code page prints as question marks rather than as a traceback."""
+def _replace_unprintable() -> None:
+    """A Japanese title on a Western code page prints as question marks instead of raising an error."""
     streams: tuple[Any, ...] = (sys.stdout, sys.stderr)
     for stream in streams:
         if hasattr(stream, "reconfigure"):

@@ -1,4 +1,4 @@
-"""`acestep-mcp doctor`: what is set, what is wrong with it, and what would be used."""
+"""`acestep-mcp doctor`: the settings, what is wrong with them, and which engine would be used."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _LOW_DISK = 500 * 2**20
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool, **host: Any) -> int:
-    """Say what is set, what is wrong and what would be used. Exit code 1 when something needs mending."""
+    """Check the set-up: settings, folders, engine. Exits with 1 if there is a problem."""
     settings = load(**host)
     backend, failed = _backend(settings)
     folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]
     problems = [*settings.problems, *failed]
-    problems += [trouble for folder in folders for trouble in folder["problems"] if folder["path"] not in str(problems)]
-    told = {
+    problems += [problem for folder in folders for problem in folder["problems"] if folder["path"] not in str(problems)]
+    report = {
         "version": __version__,
         "problems": list(dict.fromkeys(problems)),
         "backend": backend,
@@ -43,12 +43,12 @@ def doctor(as_json: bool, **host: Any) -> int:
         "settings": _settings(settings),
         "versions": _versions(),
     }
-    print_json(told) if as_json else _print(told)
+    print_json(report) if as_json else _print(report)
     return 1 if problems else 0
 
 
 def _backend(settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """What the studio says of itself, and why it could not be opened."""
+    """The studio's status, and the problems it reports; no status when it cannot be opened."""
     try:
         status = with_studio(lambda studio: studio.status(), settings)
     except AceStepError as exc:
@@ -57,35 +57,35 @@ def _backend(settings: Settings) -> tuple[dict[str, Any], list[str]]:
 
 
 def _folder(name: str, path: Path) -> dict[str, Any]:
-    """A folder that is not there yet is judged by the nearest one above it."""
+    """A folder that does not exist yet is checked by its nearest existing parent."""
     there = next((folder for folder in (path, *path.parents) if folder.is_dir()), path)
     free = shutil.disk_usage(there).free if there.is_dir() else 0
     problems = []
     if path.exists() and not path.is_dir():
-        problems.append(f"{path} is no folder. Move it away or set ACESTEP_{name.upper()} to another place.")
+        problems.append(f"{path} is not a folder. Move it away or set ACESTEP_{name.upper()} to another folder.")
     elif not os.access(there, os.W_OK | os.X_OK):
-        problems.append(
-            f"{path} cannot be written to. Mend its rights or set ACESTEP_{name.upper()} to another folder."
-        )
+        problems.append(f"{path} is not writable. Fix its permissions or set ACESTEP_{name.upper()} to another folder.")
     elif free < _LOW_DISK:
-        problems.append(f"{path} has only {free // 2**20} MiB of free space; a song takes up to 46 MiB.")
+        problems.append(
+            f"{path} has only {free // 2**20} MiB of free space; a song takes up to 46 MiB. Free some space."
+        )
     return {"name": name, "path": str(path), "exists": path.is_dir(), "free_bytes": free, "problems": problems}
 
 
 def _sound() -> str:
-    """Which player the draft engine has on this machine."""
+    """What plays the draft engine's music on this machine."""
     if find_spec("midirenderer"):
         return "midirenderer with a General MIDI SoundFont"
     return "the built-in synthesiser (midirenderer has no package for this platform)"
 
 
 def _settings(settings: Settings) -> dict[str, Any]:
-    """Every setting; of a secret only whether it is there."""
-    told: dict[str, Any] = {}
+    """Every setting; of a secret only whether it is set."""
+    shown: dict[str, Any] = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        told[name] = "set" if isinstance(value, SecretStr) else _plain(value)
-    return told
+        shown[name] = "set" if isinstance(value, SecretStr) else _plain(value)
+    return shown
 
 
 def _plain(value: Any) -> Any:
@@ -95,31 +95,31 @@ def _plain(value: Any) -> Any:
 
 
 def _versions() -> dict[str, str]:
-    told = {"python": platform.python_version(), "platform": platform.platform()}
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
     for name in PACKAGES:
         try:
-            told[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            told[name] = "not installed"
-    return told
+            versions[name] = "not installed"
+    return versions
 
 
-def _print(told: dict[str, Any]) -> None:
-    click.echo(f"acestep-mcp {told['version']}")
-    for key, value in told["backend"].items():
+def _print(report: dict[str, Any]) -> None:
+    click.echo(f"acestep-mcp {report['version']}")
+    for key, value in report["backend"].items():
         if key not in ("version", "problems", "trouble", "music_dir", "data_dir"):
             click.echo(f"  {key:<22} {_line(value)}")
     click.echo("Folders")
-    for folder in told["folders"]:
-        state = "there" if folder["exists"] else "made at the first song"
+    for folder in report["folders"]:
+        state = "exists" if folder["exists"] else "created with the first song"
         click.echo(f"  {folder['name']:<22} {folder['path']} ({state}, {folder['free_bytes'] / 2**30:.1f} GiB free)")
-    click.echo(f"Sound\n  {'player':<22} {told['sound']}")
+    click.echo(f"Sound\n  {'player':<22} {report['sound']}")
     for title in ("settings", "versions"):
         click.echo(title.capitalize())
-        for key, value in told[title].items():
+        for key, value in report[title].items():
             click.echo(f"  {key:<22} {_line(value)}")
-    click.echo("Problems" if told["problems"] else "No problems found.")
-    for problem in told["problems"]:
+    click.echo("Problems" if report["problems"] else "No problems found.")
+    for problem in report["problems"]:
         click.echo(f"  - {problem}")
 
 

@@ -1,4 +1,4 @@
-"""`acestep-mcp jobs`: what was asked for, what goes on, and what went wrong."""
+"""`acestep-mcp jobs`: list, show, wait for and cancel jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one
 
 
 class Listing(click.Group):
-    """A group whose name alone, or with options only, means its `list`."""
+    """A group that runs its `list` command when no command is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
@@ -37,10 +37,10 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to list.")
 @as_json_option
 def list_jobs(limit: int, as_json: bool) -> None:
-    """The newest jobs first."""
+    """List jobs, newest first."""
     found: list[Job] = with_studio(lambda studio: studio.jobs(limit), load())
     if as_json:
         print_json(job_list(found).facts())
@@ -55,17 +55,20 @@ def list_jobs(limit: int, as_json: bool) -> None:
 @click.argument("job_id")
 @as_json_option
 def show(job_id: str, as_json: bool) -> None:
-    """One job, its request and its last log lines."""
+    """Show a job with its request and its last log lines."""
     outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load())
     view, request = job_view(outcome), outcome.job.request.wire()
     if as_json:
         print_json(view.facts() | {"request": request, "logs": list(outcome.job.logs)})
         return
-    for key, value in view.facts().items():
+    for key, value in {"created_at": local_time(outcome.job.created_at), **view.facts()}.items():
         if key not in _SHOWN_ELSEWHERE:
-            click.echo(f"{key:<11} {value}")
+            click.echo(f"{key:<11} {_plain(key, value)}")
+    if outcome.job.error:
+        click.echo(f"{'error':<11} {outcome.job.error.message}")
     for key, value in request.items():
-        click.echo(f"  {key}: {value}")
+        lines = str(value).splitlines() or [""]
+        click.echo(f"  {key}: {lines[0]}" if len(lines) == 1 else "\n    ".join([f"  {key}:", *lines]))
     for line in outcome.job.logs[-10:]:
         click.echo(f"  | {line}")
     if outcome.track:
@@ -77,7 +80,10 @@ def show(job_id: str, as_json: bool) -> None:
 @click.argument("job_id")
 @as_json_option
 def wait(job_id: str, as_json: bool, **host: Any) -> int:
-    """Wait for a job and print the song's path; a job whose program has gone is taken up and finished here."""
+    """Wait for a job and print the song's path.
+
+    If the program that ran the job has ended, the job is finished here.
+    """
 
     async def use(studio: Studio) -> Outcome:
         seen.append((await studio.outcome(job_id)).job)
@@ -105,7 +111,10 @@ def wait(job_id: str, as_json: bool, **host: Any) -> int:
 @click.argument("job_id")
 @as_json_option
 def cancel(job_id: str, as_json: bool, **host: Any) -> int:
-    """Cancel a job, wherever it runs; exit code 1 while it has not ended."""
+    """Cancel a job, wherever it runs.
+
+    Exits with 1 if the job has not ended yet.
+    """
     outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load(**host))
     if as_json:
         print_json(job_view(outcome).facts())
@@ -113,14 +122,22 @@ def cancel(job_id: str, as_json: bool, **host: Any) -> int:
         click.echo(f"Job {job_id}: {outcome.job.status}")
     if not outcome.job.status.is_terminal:
         click.echo(
-            "Cancellation requested; the process running this job has not confirmed it yet. Look again in a minute.",
+            "Cancellation requested; the process running this job has not confirmed it yet. "
+            f"Check in a minute: acestep-mcp jobs show {job_id}",
             err=True,
         )
     return 0 if outcome.job.status.is_terminal else 1
 
 
+def _plain(key: str, value: Any) -> Any:
+    """A field of a job as people read it."""
+    if key == "elapsed":
+        return f"{value:.1f} s"
+    return " ".join(value) if isinstance(value, list) else value
+
+
 def _summary(job: Job) -> str:
-    """Its prompt or tags and how far it is, or why it failed."""
+    """What identifies a job in a list: its prompt or tags, with its progress; or why it failed."""
     if job.error:
         return job.error.message
     subject = about(job) or job.endpoint

@@ -1,4 +1,4 @@
-"""`acestep-mcp make ENDPOINT`: a song from the command line."""
+"""`acestep-mcp make ENDPOINT`: make a song."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 OWN = (
     click.Option(
-        ["--out"], type=click.Path(path_type=Path), help="Also copy the song here; the ending gives the format."
+        ["--out"],
+        type=click.Path(path_type=Path),
+        help="Also copy the song here; the file's ending chooses the format.",
     ),
-    click.Option(["--format"], type=click.Choice(FORMATS), help="Format of the kept file."),
+    click.Option(["--format"], type=click.Choice(FORMATS), help="Format of the song's file. [default: ACESTEP_FORMAT]"),
     *host_options(),
     click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object instead of the path."),
 )
@@ -34,7 +36,7 @@ OWN = (
 
 @dataclass
 class _Call:
-    """One `make`: what was asked, and the job as soon as there is one (Ctrl-C speaks of it)."""
+    """One `make` command, and its job as soon as there is one (for the message after Ctrl-C)."""
 
     request: ApiRequest
     out: Path | None
@@ -45,15 +47,15 @@ class _Call:
     async def make(self, studio: Studio) -> Outcome:
         self.job = await studio.start(self.request)
         if self.job.attached:
-            click.echo(f"The same request is already there as job {self.job.id}; waiting for that one.", err=True)
+            click.echo(f"The same request already has job {self.job.id}; waiting for that one.", err=True)
         with shown() as show:
             outcome = await follow(studio, self.job.id, show)
         if outcome.track:
-            self._hand_over(outcome, outcome.track.path)
+            self._print(outcome, outcome.track.path)
         await studio.delivered(self.job.id)
         return outcome
 
-    def _hand_over(self, outcome: Outcome, kept: Path) -> None:
+    def _print(self, outcome: Outcome, kept: Path) -> None:
         path = place(kept, self.out, self.format) if self.out else kept
         if self.as_json:
             print_json(job_view(outcome).facts() | ({"out": str(path)} if self.out else {}))
@@ -65,7 +67,7 @@ class _Call:
 
 @click.group()
 def make() -> None:
-    """Make a song: one command for each of the five endpoints."""
+    """Make a song. Each of the five endpoints has its own command."""
 
 
 def _run(endpoint: Endpoint, values: dict[str, Any]) -> int:

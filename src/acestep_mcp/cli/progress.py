@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar where somebody watches, a line at each change where nobody does."""
+"""Progress on stderr: a bar on a terminal, elsewhere one line per change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Show = Callable[[Progress], None]
 
 @contextlib.contextmanager
 def shown() -> Iterator[Show]:
-    """A function to hand each progress to; it draws a bar on a terminal and writes lines elsewhere."""
+    """Gives a function that shows each progress: as a bar on a terminal, as lines elsewhere."""
     if sys.stderr.isatty():
         with _bar() as show:
             yield show

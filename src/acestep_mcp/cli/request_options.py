@@ -1,4 +1,4 @@
-"""Command-line options derived from the fields of a request: types, choices, bounds and words stand there once."""
+"""Command-line options derived from the fields of a request: types, choices, bounds and descriptions."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from acestep_mcp.api.schemas import input_schema
 
 
 def _absolute(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
-    return file and file.absolute()  # not resolved: a pipe has no other name
+    return file and file.absolute()  # not resolved: that would break a pipe such as /dev/fd/63
 
 
 def host_options() -> list[click.Option]:
-    """What may have to be said of the host that songs are made at; each is a setting of the same name."""
+    """Options for the host that makes the songs; each sets the setting of the same name."""
     return [
         click.Option(
             ["--key-file"],
             type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
             callback=_absolute,
-            help="A file with the key of the host in use: the engine's where one is named, else fal's. "
-            "Goes before FAL_KEY and ACESTEP_ENGINE_KEY.",
+            help="File with the key of the host in use: your engine's if you use one, otherwise fal's. "
+            "Overrides FAL_KEY and ACESTEP_ENGINE_KEY.",
         ),
         click.Option(
             ["--insecure"],
             is_flag=True,
             default=None,
-            help="Let the key go over plain http to another machine: on a network that is yours.",
+            help="Allow the key to be sent over plain http to another machine. Only on a network you trust.",
         ),
     ]
 
 
 def takes_host_options(command: click.Command) -> click.Command:
-    """Give a command those options; it passes them on to the settings as they are."""
+    """Add those options to a command, which passes them on to the settings."""
     command.params.extend(host_options())
     return command
 
 
 def request_options(request: type[Request]) -> list[click.Option]:
-    """One option a field, required ones first, then the endpoint's own, then the shared ones."""
+    """One option for each field: required ones first, then the endpoint's own, then the shared ones."""
     names = input_schema(request)["properties"]
     return [_option(name, request.model_fields[name]) for name in names]
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
-    """Only what was said on the command line: an absent field keeps the API's default, or the host's."""
+    """Only what was given on the command line; an absent field keeps the API's default, or the host's."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -59,14 +59,14 @@ def _option(name: str, field: FieldInfo) -> click.Option:
     kind = _plain(field.annotation)
     return click.Option(
         [f"{flag}/--no-{flag[2:]}" if kind is bool else flag, name],
-        type=_Words() if name.endswith("lyrics") else _click_type(kind, field),
+        type=_Lyrics() if name.endswith("lyrics") else _click_type(kind, field),
         required=field.is_required(),
         help=_help(name, field),
     )
 
 
 def _plain(annotation: Any) -> Any:
-    """The type itself where None is only the sign of absence."""
+    """The type without None, which only means that the field is absent."""
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
     return kinds[0] if NoneType in get_args(annotation) else annotation
 
@@ -83,16 +83,16 @@ def _click_type(kind: Any, field: FieldInfo) -> Any:
 
 
 def _help(name: str, field: FieldInfo) -> str:
-    words = field.description or ""
+    text = field.description or ""
     if name.endswith("lyrics"):
-        words += r" @FILE reads them from a file, @- from stdin; \n is a line's end."
+        text += r" @FILE reads them from a file, @- from stdin; \n is a line break."
     if not field.is_required() and field.default not in (None, ""):
-        words += f" [default: {str(field.default).lower() if isinstance(field.default, bool) else field.default}]"
-    return words
+        text += f" [default: {str(field.default).lower() if isinstance(field.default, bool) else field.default}]"
+    return text
 
 
-class _Words(click.ParamType[str]):
-    r"""Lyrics as typed (`\n` ends a line, for shells without multi-line words), from `@FILE`, or from `@-`."""
+class _Lyrics(click.ParamType[str]):
+    r"""Lyrics as typed (with `\n` for a line break, for shells without multi-line arguments), from `@FILE`, or from `@-`."""
 
     name = "text|@file"
 
@@ -102,5 +102,7 @@ class _Words(click.ParamType[str]):
             return text.replace("\\n", "\n")
         try:
             return sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as exc:
-            self.fail(f"{text[1:]} cannot be read as UTF-8 text: {exc}", param, ctx)
+        except OSError as exc:
+            self.fail(f"{text[1:]} cannot be read: {exc.strerror or exc}.", param, ctx)
+        except UnicodeDecodeError:
+            self.fail(f"{text[1:]} is not UTF-8 text. Save it as UTF-8.", param, ctx)

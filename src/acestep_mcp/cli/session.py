@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def with_studio(use: Callable[[Studio], Awaitable[T]], settings: Settings) -> T:
-    """Open the studio, use it, close it; returns what `use` returns and raises what it raises."""
+    """Run `use` with an open studio; returns what it returns and raises what it raises."""
     import anyio
 
     answer: T = anyio.run(_inside, use, settings)
@@ -40,7 +40,7 @@ async def _inside(use: Callable[[Studio], Awaitable[Any]], settings: Settings) -
 
 
 async def follow(studio: Studio, job_id: str, show: Callable[[Progress], None]) -> Outcome:
-    """Watch a job to its end, however long that takes."""
+    """Watch a job until it ends, however long that takes."""
     while True:
         async for progress in studio.watch(job_id, 3600):
             show(progress)

@@ -1,4 +1,4 @@
-"""`acestep-mcp tracks`: the songs that are kept."""
+"""`acestep-mcp tracks`: list, show, export, delete and restore songs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ def tracks() -> None:
 
 @tracks.command("list")
 @click.argument("words", nargs=-1)
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--cursor", help="Go on where the last page ended.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to list.")
+@click.option("--cursor", help="Continue after the last page; the end of that page shows the value.")
 @as_json_option
 def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json: bool) -> None:
-    """Songs whose title, tags, lyrics, prompt or id hold every one of WORDS, newest first."""
+    """List songs, newest first.
+
+    With WORDS, only songs with all of them in the title, tags, lyrics, prompt or id.
+    """
     query = " ".join(words)
     page: TrackPage = with_studio(lambda studio: studio.catalogue.page(query, limit=limit, cursor=cursor), load())
     if as_json:
@@ -35,7 +38,7 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
     for track in page.tracks:
         click.echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}")
     if page.next_cursor:
-        click.echo(f'{page.total} in all; go on with --cursor "{page.next_cursor}"', err=True)
+        click.echo(f'{page.total} in all; for the next page: --cursor "{page.next_cursor}"', err=True)
     elif not page.tracks:
         click.echo("No songs found." if words else "No songs yet. Make one: acestep-mcp make --help", err=True)
 
@@ -44,7 +47,7 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
 @click.argument("name")
 @as_json_option
 def show(name: str, as_json: bool) -> None:
-    """One song with all that is known of it. NAME is an id, an acestep:// address or a file name."""
+    """Show a song with its tags, lyrics and seed. NAME is an id, an acestep:// URI or a file name."""
     track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
     if as_json:
         print_json(track_view(track).facts() | {"sidecar": track.sidecar})
@@ -59,10 +62,15 @@ def show(name: str, as_json: bool) -> None:
 @tracks.command()
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Convert; FILE's ending says it too.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="Format to convert to. [default: from the ending of FILE]"
+)
 @as_json_option
 def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
-    """Copy a song to FILE (or into the folder FILE), converted where the format differs."""
+    """Copy a song to FILE, converted if needed.
+
+    If FILE is a folder, the song keeps its name there.
+    """
     form = format_of(file, form)
     track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
     path = place(track.path, file, form)
@@ -76,19 +84,19 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
 @click.argument("name")
 @as_json_option
 def delete(name: str, as_json: bool) -> None:
-    """Move a song to the trash folder; `restore` brings it back."""
+    """Move a song to the trash; `restore` brings it back."""
     track: Track = with_studio(lambda studio: studio.catalogue.delete(name), load())
     if as_json:
         print_json(deletion_view(track).facts())
         return
-    click.echo(f"Moved to the trash. To bring it back: acestep-mcp tracks restore {track.id}")
+    click.echo(f"Moved to the trash. To restore it: acestep-mcp tracks restore {track.id}")
 
 
 @tracks.command()
 @click.argument("name")
 @as_json_option
 def restore(name: str, as_json: bool) -> None:
-    """Bring a deleted song back."""
+    """Restore a deleted song."""
     track: Track = with_studio(lambda studio: studio.catalogue.restore(name), load())
     if as_json:
         print_json(deletion_view(track).facts())
@@ -99,7 +107,7 @@ def restore(name: str, as_json: bool) -> None:
 @tracks.command()
 @as_json_option
 def rebuild(as_json: bool) -> None:
-    """Read every song's own record again and rebuild the list from them."""
+    """Rebuild the list of songs from their .json files."""
     count = rebuilt(load())
     if as_json:
         print_json({"tracks": count})

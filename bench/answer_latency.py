@@ -1,16 +1,16 @@
-"""From "completed at the engine server" to "tool result sent", and what watching one job costs meanwhile.
+"""Time from "completed at the engine server" to "tool result sent", and the cost of watching one job.
 
-    python bench/corridor.py [SONGS] [SECONDS] [WATCHED]
+    python bench/answer_latency.py [SONGS] [SECONDS] [WATCHED]
 
-Two processes as users have them: an engine server on loopback (the queue as `acestep-mcp engine` serves it, with its
+Two processes, as users run them: an engine server on loopback (the queue as `acestep-mcp engine` serves it, with its
 database, around an engine that takes 0.3 s for SECONDS (5) of stereo noise at 48 kHz), and `acestep-mcp` over stdio,
-pointed at it. SONGS (41) tools are called one after the other. The first time is taken in the engine server when the
-job has become COMPLETED, the second when the answer's line has been read from the MCP server's pipe; both processes
-share one monotonic clock. The parts between: the end by the status stream, the result, the download, and the keeping
-(tags written, decoded, measured, indexed).
+configured to use it. SONGS (41) tools are called one after the other. The clock starts in the engine server when the
+job becomes COMPLETED, and stops when the answer has been read from the MCP server's pipe; both processes share one
+monotonic clock. Between the two: the status stream's last event, the result, the download, and saving the song (tags
+written, decoded, measured, indexed).
 
-Then one job runs for WATCHED (20) seconds without a word from its engine, and the processor time of both processes is
-counted. Linux only (it reads /proc).
+Then one job runs for WATCHED (20) seconds with no messages from its engine, and the processor time of both processes
+is measured. Linux only (it reads /proc).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ RATE = 48000
 
 
 class Noise:
-    """Noise at -20 dB. A job whose tags begin with "wait" takes as many seconds as they say."""
+    """Noise at -20 dB. A job with the tags "wait N" takes N seconds."""
 
     name, model, version, device = "noise", "noise-1", "1", None
 
@@ -50,9 +50,9 @@ class Noise:
 
     def generate(self, request: Request, _: Source | None) -> Iterator[Step | Audio]:
         yield Step("rendering", 0, 27)
-        word, _, seconds = request.tags.partition(" ")
-        # Every job runs long enough to be watched: else its submit would be counted too.
-        time.sleep(float(seconds) if word == "wait" else 0.3)
+        first, _, seconds = request.tags.partition(" ")
+        # Long enough to be watched; otherwise submitting would be measured too.
+        time.sleep(float(seconds) if first == "wait" else 0.3)
         yield Step("rendering", 27, 27)
         yield Audio(Sound(self._pcm, RATE), request.tags, "[inst]")
 
@@ -66,11 +66,11 @@ class Noise:
 async def serve(folder: Path, seconds: float) -> None:
     finish = Line.finish
 
-    def finish_and_tell(line, job, answer):
+    def finish_and_report(line, job, answer):
         finish(line, job, answer)
         print(json.dumps({"ended": time.monotonic()}), flush=True)
 
-    Line.finish = finish_and_tell
+    Line.finish = finish_and_report
     options = QueueOptions(database=folder / "jobs.sqlite3")
     async with serving(Noise(seconds), folder=folder / "files", options=options) as app:
         with listening(Place("127.0.0.1", 0, folder)) as listener:
@@ -80,7 +80,7 @@ async def serve(folder: Path, seconds: float) -> None:
 
 
 class Pipe:
-    """A process that speaks JSON lines."""
+    """A process that exchanges JSON lines."""
 
     def __init__(self, *command: str, **environment: str) -> None:
         self.process = subprocess.Popen(
@@ -93,16 +93,16 @@ class Pipe:
             encoding="utf-8",
         )
 
-    def say(self, **words) -> None:
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **words}) + "\n")
+    def send(self, **message) -> None:
+        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
         self.process.stdin.flush()
 
-    def hear(self, **wanted):
+    def receive(self, **wanted):
         for line in self.process.stdout:
-            words = json.loads(line)
-            if wanted.items() <= words.items():
-                return words, time.monotonic()
-        raise RuntimeError(f"it ended without saying {wanted}")
+            message = json.loads(line)
+            if wanted.items() <= message.items():
+                return message, time.monotonic()
+        raise RuntimeError(f"the process ended without sending {wanted}")
 
     def cpu(self) -> float:
         """Processor seconds so far."""
@@ -112,17 +112,17 @@ class Pipe:
 
 def opened(server: Pipe) -> None:
     client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
-    server.say(id=0, method="initialize", params=client)
-    server.hear(id=0)
-    server.say(method="notifications/initialized")
+    server.send(id=0, method="initialize", params=client)
+    server.receive(id=0)
+    server.send(method="notifications/initialized")
 
 
 def make(server: Pipe, engine: Pipe, number: int) -> tuple[float, str]:
-    """Seconds from the job's end to its answer, and what the answer says."""
+    """Seconds from the job's end to its answer, and the job's status."""
     arguments = {"tags": "noise", "duration": 5, "seed": number}
-    server.say(id=number, method="tools/call", params={"name": "text_to_audio", "arguments": arguments})
+    server.send(id=number, method="tools/call", params={"name": "text_to_audio", "arguments": arguments})
     ended = next(json.loads(line)["ended"] for line in engine.process.stdout)
-    answer, answered = server.hear(id=number)
+    answer, answered = server.receive(id=number)
     status = answer["result"]["structuredContent"]["status"]
     if status != "COMPLETED":
         raise RuntimeError(f"song {number} is {status}")
@@ -130,9 +130,9 @@ def make(server: Pipe, engine: Pipe, number: int) -> tuple[float, str]:
 
 
 def watched(server: Pipe, engine: Pipe, seconds: int) -> tuple[float, float]:
-    """The share of a core that the MCP server and the engine server take while one job runs."""
+    """The share of a core that the MCP server and the engine server use while one job runs."""
     arguments = {"tags": f"wait {seconds + 4}", "duration": 5}
-    server.say(id=10**6, method="tools/call", params={"name": "text_to_audio", "arguments": arguments})
+    server.send(id=10**6, method="tools/call", params={"name": "text_to_audio", "arguments": arguments})
     time.sleep(2)
     before = [pipe.cpu() for pipe in (server, engine)]
     time.sleep(seconds)
@@ -148,17 +148,17 @@ def main(songs: int, seconds: float, watching: int) -> None:
         server = Pipe("-m", "acestep_mcp", ACESTEP_ENGINE_URL=url, **places)
         try:
             opened(server)
-            make(server, engine, 1)  # everything is loaded from here on
+            make(server, engine, 1)  # loads everything
             times = sorted(make(server, engine, 2 + number)[0] * 1000 for number in range(songs))
             middle, late = statistics.median(times), times[round(0.9 * (songs - 1))]
             print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
             print(
-                f"{songs} songs of {seconds:g} s: median {middle:.1f} ms, 9 in 10 within {late:.1f}, first {times[0]:.1f}"
+                f"{songs} songs of {seconds:g} s: median {middle:.1f} ms, 90th percentile {late:.1f}, fastest {times[0]:.1f}"
             )
             if watching:
                 ours, theirs = watched(server, engine, watching)
                 print(
-                    f"watching one job for {watching} s: {ours:.2%} of a core here, {theirs:.2%} in the engine server"
+                    f"watching one job for {watching} s: {ours:.2%} of a core in acestep-mcp, {theirs:.2%} in the engine server"
                 )
         finally:
             for pipe in (server, engine):
