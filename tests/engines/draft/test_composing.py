@@ -8,11 +8,11 @@ from itertools import pairwise
 import pretty_midi
 import pytest
 
-from acestep_mcp.engines.draft.compose import Brief, compose, sketch
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose, sketch
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.midi import file_bytes
 from acestep_mcp.engines.draft.score import Part, Score
-from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.syllables import syllables
 
 LYRICS = """[verse]
@@ -33,7 +33,7 @@ Under silver light
 
 
 def song(tags: str, lyrics: str = "", seconds: float = 40, seed: int = 7) -> Score:
-    return compose(Brief(tags, lyrics, seconds, Dice(seed)))
+    return compose(ComposeRequest(tags, lyrics, seconds, Seeds(seed)))
 
 
 def read_back(score: Score) -> pretty_midi.PrettyMIDI:
@@ -117,12 +117,12 @@ def test_the_voice_sings_one_note_at_a_time_in_a_singers_range_and_breathes():
 
 @pytest.mark.parametrize("genre", ["pop", "rock", "bossa nova", "cinematic", "country"])
 def test_notes_of_the_tune_on_strong_beats_belong_to_the_chord(genre: str):
-    brief = Brief(genre, LYRICS, 60, Dice(3))
-    outline, score = sketch(brief), compose(brief)
-    frame = outline.frame
+    request = ComposeRequest(genre, LYRICS, 60, Seeds(3))
+    outline, score = sketch(request), compose(request)
+    grid = outline.grid
     strong = fitting = 0
     for note in voice(score).notes:
-        beat = (note.start - frame.phase) / frame.beat
+        beat = (note.start - grid.phase) / grid.beat_seconds
         if abs(beat / 2 - round(beat / 2)) * 2 < 0.15:
             strong += 1
             chord = outline.chords[min(len(outline.chords) - 1, round(beat))]

@@ -12,11 +12,11 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import loudness, loudness_curve, measure
 from acestep_mcp.audio.splice import conform, to_float
 from acestep_mcp.engines import Audio, Source
-from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.job import Job, song
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.job import DraftJob, run_job
 from acestep_mcp.engines.draft.render import Renderer, available
-from acestep_mcp.engines.draft.seeds import Dice
-from acestep_mcp.engines.draft.source_plan import former
+from acestep_mcp.engines.draft.seeds import Seeds
+from acestep_mcp.engines.draft.source_plan import read_source_plan
 
 TAGS = "pop, piano, 100 bpm"
 LYRICS = "[verse]\nWalking through the night\nEverything is right\n[chorus]\nStay with me\nUnder the light"
@@ -24,7 +24,7 @@ SHAPES = [(8_000, 1, 16), (22_050, 2, 16), (44_100, 1, 24), (48_000, 2, 16), (96
 
 
 def made(endpoint: str, request: dict[str, Any], source: Source | None = None, renderer: Renderer = "numpy") -> Audio:
-    *_, audio = song(Job(endpoint, request, renderer, source))
+    *_, audio = run_job(DraftJob(endpoint, request, renderer, source))
     assert isinstance(audio, Audio)
     return audio
 
@@ -93,12 +93,12 @@ def test_no_variance_and_the_same_words_play_the_window_as_it_was_on_the_very_be
 
 
 def test_low_variance_stays_nearer_to_the_song_than_high_variance():
-    old = compose(Brief(TAGS, LYRICS, 40, Dice(3)))
+    old = compose(ComposeRequest(TAGS, LYRICS, 40, Seeds(3)))
 
     def kept(variance: float) -> float:
         shares = []
         for fresh in range(8):
-            new = compose(Brief(TAGS, LYRICS, 40, Dice(3, fresh, variance), None))
+            new = compose(ComposeRequest(TAGS, LYRICS, 40, Seeds(3, fresh, variance), None))
             shares.append(len(_events(old) & _events(new)) / len(_events(old)))
         return float(np.mean(shares))
 
@@ -132,11 +132,11 @@ def test_an_outpaint_keeps_every_sample_of_the_song_and_its_tempo():
 def test_an_extended_song_can_be_edited_again_on_the_same_beat():
     request = {"audio_url": "a", "tags": TAGS, "extend_before_duration": 3, "extend_after_duration": 6.5, "seed": 5}
     longer = made("AudioOutpaint", request, source())
-    known = former(Source(longer.sound, json.dumps({"acestep": {"plan": longer.plan}})))
+    known = read_source_plan(Source(longer.sound, json.dumps({"acestep": {"plan": longer.plan}})))
     assert known.notes == ()
-    first_beat = (known.frame.phase - 3.0) / known.frame.beat
+    first_beat = (known.grid.phase - 3.0) / known.grid.beat_seconds
     assert abs(first_beat - round(first_beat)) < 0.01
-    assert sum(part.bars for part in known.form) == known.frame.bars
+    assert sum(part.bars for part in known.form) == known.grid.bars
 
 
 def remix(src: Source, **fields: Any) -> Audio:
@@ -194,9 +194,9 @@ RUBBISH: list[Any] = [
 
 @pytest.mark.parametrize("comment", RUBBISH)
 def test_a_comment_that_is_no_plan_is_ignored_and_estimates_are_noted(comment: str):
-    known = former(source(SHAPES[0], comment))
+    known = read_source_plan(source(SHAPES[0], comment))
     assert any("estimated" in note for note in known.notes)
-    assert 60 <= known.frame.tempo <= 200
+    assert 60 <= known.grid.tempo <= 200
 
 
 @pytest.mark.parametrize("value", [0, -5, 1e9, "fast", None, True, [], float("nan")])
@@ -204,9 +204,9 @@ def test_a_comment_that_is_no_plan_is_ignored_and_estimates_are_noted(comment: s
 def test_a_plan_with_one_wrong_value_does_no_harm(name: str, value: Any):
     plan = json.loads(json.dumps(original().plan))
     plan["frame"][name] = value
-    known = former(source(SHAPES[0], json.dumps({"acestep": {"plan": plan}})))
-    score = compose(Brief(TAGS, "", known.frame.seconds, Dice(1), known.frame, known.form))
-    assert sum(part.bars for part in known.form) == known.frame.bars
+    known = read_source_plan(source(SHAPES[0], json.dumps({"acestep": {"plan": plan}})))
+    score = compose(ComposeRequest(TAGS, "", known.grid.seconds, Seeds(1), known.grid, known.form))
+    assert sum(part.bars for part in known.form) == known.grid.bars
     assert all(part.notes for part in score.parts)
 
 

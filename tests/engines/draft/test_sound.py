@@ -8,15 +8,16 @@ import pytest
 from acestep_mcp.audio.measure import loudness, measure
 from acestep_mcp.audio.splice import to_float
 from acestep_mcp.engines import Audio, Step
-from acestep_mcp.engines.draft.job import Job, song
-from acestep_mcp.engines.draft.render import RATE, available
+from acestep_mcp.engines.draft.job import DraftJob, run_job
+from acestep_mcp.engines.draft.render import available
+from acestep_mcp.engines.draft.score import RATE
 
 LYRICS = "[verse]\nQuiet is the morning\nSlowly comes the light\n[chorus]\nNow the day is burning\nEverything is bright"
 
 
 def made(tags: str, seconds: float, lyrics: str = "") -> Audio:
-    *steps, audio = song(
-        Job("TextToAudio", {"tags": tags, "lyrics": lyrics, "duration": seconds, "seed": 2}, available())
+    *steps, audio = run_job(
+        DraftJob("TextToAudio", {"tags": tags, "lyrics": lyrics, "duration": seconds, "seed": 2}, available())
     )
     assert all(isinstance(step, Step) for step in steps)
     assert isinstance(audio, Audio)
@@ -76,7 +77,7 @@ def test_fields_that_steer_a_diffusion_model_are_said_to_have_no_effect():
         "scheduler": "heun",
         "guidance_scale": 15,
     }
-    *_, audio = song(Job("TextToAudio", request, available()))
+    *_, audio = run_job(DraftJob("TextToAudio", request, available()))
     assert isinstance(audio, Audio)
     (note,) = audio.notes
     assert "number_of_steps, scheduler" in note

@@ -37,4 +37,4 @@ def test_other_scripts_get_about_a_syllable_for_two_letters(line: str):
 
 def test_the_first_syllable_of_a_word_opens_it_and_a_comma_is_a_pause():
     found = syllables("Hello, world")
-    assert [(one.opens, one.pause) for one in found] == [(True, False), (False, True), (True, False)]
+    assert [(one.starts_word, one.pause) for one in found] == [(True, False), (False, True), (True, False)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from acestep_mcp.engines.draft.render import Renderer, available
 from acestep_mcp.engines.draft.score import VERSION
-from acestep_mcp.engines.draft.worker_process import Workers, events
+from acestep_mcp.engines.draft.worker_process import WorkerPool, generate_in_worker
 
 if TYPE_CHECKING:
     from acestep_mcp.api.requests import Request
@@ -32,7 +32,7 @@ class DraftEngine:
 
     def __init__(self, renderer: Renderer | None = None, *, keep_worker: bool = False) -> None:
         self._renderer: Renderer = renderer or available()
-        self._workers = Workers(keep=keep_worker)
+        self._pool = WorkerPool(keep=keep_worker)
 
     @property
     def model(self) -> str:
@@ -43,12 +43,12 @@ class DraftEngine:
 
         Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
         """
-        return events(self._workers, request, source, self._renderer)
+        return generate_in_worker(self._pool, request, source, self._renderer)
 
     def unload(self) -> None:
         """End a kept worker; the next song starts another."""
-        self._workers.rest()
+        self._pool.end_idle()
 
     def close(self) -> None:
         """End a kept worker."""
-        self._workers.close()
+        self._pool.close()

@@ -76,7 +76,7 @@ _GROOVES: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class DrumHit:
     """`beat` from the beginning of the bar, `pitch` the General MIDI drum."""
 
     beat: float
@@ -90,18 +90,18 @@ def groove(name: str, steps: int, rng: random.Random) -> dict[str, str]:
     for row in _GROOVES[name].split(";"):
         if row.strip():
             piece, pattern = rng.choice(row.split("|")).split()
-            chosen[piece] = fitted(pattern, steps)
+            chosen[piece] = fit_steps(pattern, steps)
     return chosen
 
 
-def fitted(pattern: str, steps: int) -> str:
+def fit_steps(pattern: str, steps: int) -> str:
     """A row cut to a shorter bar, or lengthened by its last beats."""
     while len(pattern) < steps:
         pattern += pattern[-4:]
     return pattern[:steps]
 
 
-def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[Hit]:
+def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[DrumHit]:
     """One bar of the groove: light where the song is quiet, without ghost notes where it is calm."""
     for piece, pattern in rows.items():
         if intensity < 0.3 and piece not in _LIGHT:
@@ -112,10 +112,10 @@ def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[
             if mark == "o" and rng.random() < 0.25:
                 continue
             level = _LEVELS[mark] * (0.78 + 0.28 * intensity)
-            yield Hit(step / 4, PIECES[piece], round(level))
+            yield DrumHit(step / 4, PIECES[piece], round(level))
 
 
-def fill(beats: float, length: float, rng: random.Random) -> Iterator[Hit]:
+def fill(beats: float, length: float, rng: random.Random) -> Iterator[DrumHit]:
     """A run over snare and toms that fills the last `length` of a bar of `beats`, growing louder."""
     runs = ("SSYYMMFF", "SSSSMMFF", "S.SSM.FF", "YYMMLLFF", "S.S.SSSS", "K.SSK.SF")
     pieces = rng.choice(runs)
@@ -124,12 +124,12 @@ def fill(beats: float, length: float, rng: random.Random) -> Iterator[Hit]:
         piece = pieces[number * len(pieces) // count]
         if piece != ".":
             velocity = 66 + round(40 * (number + 1) / count)
-            yield Hit(beats - length + number / 4, PIECES[piece], velocity)
+            yield DrumHit(beats - length + number / 4, PIECES[piece], velocity)
 
 
-def roll(beats: float, progress: float) -> Iterator[Hit]:
+def roll(beats: float, progress: float) -> Iterator[DrumHit]:
     """A bar of a build-up: a snare roll that grows denser and louder; `progress` from 0 to 1 over the build."""
     gap = 0.5 if progress < 0.5 else 0.25
     for number in range(round(beats / gap)):
         velocity = round(48 + 48 * (progress + 0.5 * number * gap / beats))
-        yield Hit(number * gap, PIECES["S"], min(110, velocity))
+        yield DrumHit(number * gap, PIECES["S"], min(110, velocity))

@@ -103,7 +103,9 @@ def voicing(tones: Sequence[int], previous: Sequence[int], low: int, high: int) 
     middle = (low + high) / 2
     best: tuple[float, tuple[int, ...]] | None = None
     for pitches in _voicings(tones, low, high):
-        cost = _movement(pitches, previous) + 0.6 * abs(sum(pitches) / len(pitches) - middle) + 0.3 * _mud(pitches)
+        cost = (
+            _movement(pitches, previous) + 0.6 * abs(sum(pitches) / len(pitches) - middle) + 0.3 * _low_seconds(pitches)
+        )
         if best is None or (cost, pitches) < best:
             best = (cost, pitches)
     return best[1] if best else tuple(nearest(tone, middle) for tone in tones)
@@ -125,7 +127,7 @@ def _movement(pitches: Sequence[int], previous: Sequence[int]) -> float:
     return float(sum(min(abs(pitch - old) for old in previous) for pitch in pitches))
 
 
-def _mud(pitches: Sequence[int]) -> float:
+def _low_seconds(pitches: Sequence[int]) -> float:
     """How much the chord grinds: seconds low down are heard as noise."""
     pairs = itertools.pairwise(pitches)
     return float(sum((3 if lower < 60 else 1) for lower, upper in pairs if upper - lower <= 2))

@@ -12,18 +12,17 @@ from acestep_mcp.api.errors import GenerationFailed
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
-from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.mix import mastered, silence
-from acestep_mcp.engines.draft.perform import played
-from acestep_mcp.engines.draft.render import Renderer
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.mix import master, silence
+from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import VERSION
-from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.seeds import Seeds
 
-_SILENT_FIELDS = frozenset(Request.model_fields) - {"seed"}
+_DIFFUSION_FIELDS = frozenset(Request.model_fields) - {"seed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class DraftJob:
     """What goes down the pipe to the worker: `endpoint` is the request's class name, `request` its fields."""
 
     endpoint: str
@@ -32,10 +31,10 @@ class Job:
     source: Source | None = None
 
 
-def song(job: Job) -> Iterator[Step | Audio]:
+def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     """Compose, play and level what the job asks for. Raises InvalidRequest for values the source cannot fit."""
     request = getattr(requests, job.endpoint).parse(job.request)
-    notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored(request))
+    notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored_fields_note(request))
     for event in _events(request, job.source, job.renderer):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
@@ -48,23 +47,23 @@ def _events(request: Request, source: Source | None, renderer: Renderer) -> Iter
     check_source(request, source.sound.seconds)
     match request:
         case AudioInpaint():
-            return remake.inpainted(request, source, renderer)
+            return remake.inpaint_song(request, source, renderer)
         case AudioOutpaint():
-            return remake.outpainted(request, source, renderer)
+            return remake.outpaint_song(request, source, renderer)
         case AudioToAudio(edit_mode="lyrics"):
-            return remake.reworded(request, source, renderer)
+            return remake.replace_lyrics(request, source, renderer)
         case AudioToAudio():
-            return remake.remixed(request, source, renderer)
+            return remake.remix_song(request, source, renderer)
     raise GenerationFailed(f"The draft engine has no {type(request).__name__}; report this.")
 
 
 def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:
     yield Step("composing", 0, 1)
-    score = compose(Brief(request.tags, request.lyrics, request.duration, Dice(request.seed or 0)))
+    score = compose(ComposeRequest(request.tags, request.lyrics, request.duration, Seeds(request.seed or 0)))
     music = silence(score.seconds)
-    yield from played(score.parts, renderer, music)
+    yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
-    sound = mastered(music, score.ending)
+    sound = master(music, score.ending)
     sections = tuple(Section(stretch.name, stretch.start, stretch.end) for stretch in score.sections)
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
     plan = {**score.plan, "made_by": [VERSION, renderer]}
@@ -77,11 +76,11 @@ def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:
     return ()
 
 
-def _ignored(request: Request) -> tuple[str, ...]:
+def _ignored_fields_note(request: Request) -> tuple[str, ...]:
     """The fields that were given and steer a diffusion model only."""
     given = sorted(
         name
-        for name in request.model_fields_set & _SILENT_FIELDS
+        for name in request.model_fields_set & _DIFFUSION_FIELDS
         if getattr(request, name) != type(request).model_fields[name].default
     )
     return (f"The draft engine is no diffusion model; without effect: {', '.join(given)}.",) if given else ()

@@ -20,7 +20,7 @@ _LIFT = {"chorus": 3.5, "drop": 4.0, "pre": 1.5, "bridge": 2.0, "solo": 2.0, "ou
 
 
 @dataclass(frozen=True, slots=True)
-class Tone:
+class MelodyNote:
     """A note of a tune in beats from the song's beginning; `accent` 0 to 1."""
 
     beat: float
@@ -39,42 +39,42 @@ class Phrase:
     beat: float
     length: float
     kind: str
-    answers: bool
+    cadence: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class MelodyContext:
     """What a tune stands on: the key, the chord at every beat, the singer's range, beats in a bar."""
 
     key: Key
     chords: Sequence[Chord]
     low: int
     high: int
-    beats: int
+    beats_per_bar: int
 
     def chord(self, beat: float) -> Chord:
         return self.chords[min(len(self.chords) - 1, max(0, int(beat + 0.01)))]
 
 
-def sing(
-    line: Sequence[Syllable], phrase: Phrase, ground: Ground, rng: random.Random, spread: float = 1.0
-) -> list[Tone]:
+def melody(
+    line: Sequence[Syllable], phrase: Phrase, context: MelodyContext, rng: random.Random, spread: float = 1.0
+) -> list[MelodyNote]:
     """A note for each syllable. `rng` decides rhythm and contour: the same stream, the same motif."""
     if not line:
         return []
     onsets = rhythm(line, phrase.length, rng)
     contour = _CONTOURS[rng.choice(sorted(_CONTOURS))]
     tune = random.Random(rng.random())
-    tones: list[Tone] = []
-    middle = (ground.low + ground.high) / 2 + _LIFT.get(phrase.kind, 0.0)
+    tones: list[MelodyNote] = []
+    middle = (context.low + context.high) / 2 + _LIFT.get(phrase.kind, 0.0)
     previous = middle + tune.uniform(-2, 2)
     for number, (onset, length) in enumerate(onsets):
         last = number == len(onsets) - 1
-        wanted = middle - 3 + 7 * spread * _at(contour, number / max(1, len(onsets) - 1))
+        wanted = middle - 3 + 7 * spread * _interpolate(contour, number / max(1, len(onsets) - 1))
         beat = phrase.beat + onset
-        weight = 3.0 if last else _weight(beat, ground.beats) + (1.0 if length >= 1 else 0.0)
-        pitch = _pitch(ground, beat, (previous, wanted, weight), tune, rest=last and phrase.answers)
-        tones.append(Tone(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
+        weight = 3.0 if last else _metric_weight(beat, context.beats_per_bar) + (1.0 if length >= 1 else 0.0)
+        pitch = _pitch(context, beat, (previous, wanted, weight), tune, rest=last and phrase.cadence)
+        tones.append(MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
         previous = pitch
     return tones
 
@@ -87,7 +87,7 @@ def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[
     lead_in = rng.choice((0.0, 0.0, grid, 2 * grid)) if count * grid <= room - 2 * grid else 0.0
     spare = int((room - lead_in) / grid + 0.001) - count
     units = [1] * count
-    _stretch(units, line, spare, rng)
+    _lengthen(units, line, spare, rng)
     onset, placed = lead_in, []
     for number, unit in enumerate(units):
         sounding = unit * grid * (0.8 if line[number].pause else 0.97)
@@ -98,9 +98,9 @@ def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[
     return placed
 
 
-def _stretch(units: list[int], line: Sequence[Syllable], spare: int, rng: random.Random) -> None:
+def _lengthen(units: list[int], line: Sequence[Syllable], spare: int, rng: random.Random) -> None:
     """Give the free steps away: to ends of words first, so that words stay together, and a part to the last note."""
-    ends = [number for number in range(len(line) - 1) if line[number + 1].opens] or list(range(len(line)))
+    ends = [number for number in range(len(line) - 1) if line[number + 1].starts_word] or list(range(len(line)))
     units[-1] += spare // 3
     for number in (number for number in ends if line[number].pause):
         if spare > len(line) // 2:
@@ -110,19 +110,19 @@ def _stretch(units: list[int], line: Sequence[Syllable], spare: int, rng: random
         units[rng.choice(ends)] += 1
 
 
-def improvised(phrase: Phrase, density: float, rng: random.Random) -> list[Syllable]:
+def improvised_syllables(phrase: Phrase, density: float, rng: random.Random) -> list[Syllable]:
     """A phrase for an instrument: as many notes as `density` (notes a beat) asks for, in groups."""
     count = max(2, round(phrase.length * density * rng.uniform(0.7, 1.1)))
-    return [Syllable(opens=number == 0 or rng.random() < 0.45) for number in range(count)]
+    return [Syllable(starts_word=number == 0 or rng.random() < 0.45) for number in range(count)]
 
 
-def _at(contour: Sequence[float], share: float) -> float:
+def _interpolate(contour: Sequence[float], share: float) -> float:
     place = share * (len(contour) - 1)
     left = min(int(place), len(contour) - 2)
     return contour[left] + (contour[left + 1] - contour[left]) * (place - left)
 
 
-def _weight(beat: float, beats: int) -> float:
+def _metric_weight(beat: float, beats: int) -> float:
     """How much a note in this place is heard as standing on the chord."""
     place = beat % beats
     if abs(place) < 0.01:
@@ -132,23 +132,25 @@ def _weight(beat: float, beats: int) -> float:
     return 1.0 if abs(place - round(place)) < 0.01 else 0.3
 
 
-def _pitch(ground: Ground, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool) -> int:
+def _pitch(
+    context: MelodyContext, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool
+) -> int:
     """The pitch that best follows chord, scale, contour and the note before; `line` is (previous, wanted, weight)."""
     previous, wanted, weight = line
-    chord = ground.chord(beat)
+    chord = context.chord(beat)
     best = (float("inf"), round(previous))
-    for pitch in range(ground.low, ground.high + 1):
-        if pitch % 12 not in ground.key.pitch_classes and pitch % 12 not in chord.tones:
+    for pitch in range(context.low, context.high + 1):
+        if pitch % 12 not in context.key.pitch_classes and pitch % 12 not in chord.tones:
             continue
-        cost = 0.35 * abs(pitch - wanted) + _leap(abs(pitch - previous)) + rng.uniform(0, 1.6)
-        cost += weight * _strangeness(pitch, chord, ground.key)
+        cost = 0.35 * abs(pitch - wanted) + _leap_cost(abs(pitch - previous)) + rng.uniform(0, 1.6)
+        cost += weight * _dissonance(pitch, chord, context.key)
         if rest:
-            cost += {0: 0.0, 4: 0.6, 3: 0.6}.get((pitch - ground.key.tonic) % 12, 2.5)
+            cost += {0: 0.0, 4: 0.6, 3: 0.6}.get((pitch - context.key.tonic) % 12, 2.5)
         best = min(best, (cost, pitch))
     return best[1]
 
 
-def _leap(distance: float) -> float:
+def _leap_cost(distance: float) -> float:
     if distance < 0.5:
         return 0.9
     if distance <= 2.5:
@@ -156,7 +158,7 @@ def _leap(distance: float) -> float:
     return 0.5 * (distance - 2) if distance <= 7.5 else 2.5 + 1.2 * (distance - 7)
 
 
-def _strangeness(pitch: int, chord: Chord, key: Key) -> float:
+def _dissonance(pitch: int, chord: Chord, key: Key) -> float:
     """0 for a chord tone, more for other notes of the scale, most a semitone above a chord tone."""
     if pitch % 12 in chord.tones:
         return 0.0 if pitch % 12 in chord.tones[:3] else 0.3

@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from acestep_mcp.engines.draft.score import Note, Part
+from acestep_mcp.engines import Step
+from acestep_mcp.engines.draft.score import RATE, Note, Part
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RATE = 48_000
 Renderer = Literal["soundfont", "numpy"]
 
 # A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.2 to 0.8 s of it.
@@ -29,7 +29,7 @@ _SOUNDFONT = "TimGM6mb.sf2"
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class AudioChunk:
     """The notes that start in one stretch of time, moved to begin at 0; `start` in seconds."""
 
     start: float
@@ -42,7 +42,7 @@ def available() -> Renderer:
     return "soundfont" if found else "numpy"
 
 
-def chunks(parts: Sequence[Part], start: float, end: float) -> list[Chunk]:
+def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
     """The notes that begin between `start` and `end`, cut into calls of a few bars each. Empty ones are left out."""
     length = max(_SHORTEST_CHUNK, min(_CHUNK, (end - start) / 4))
     found = []
@@ -51,11 +51,11 @@ def chunks(parts: Sequence[Part], start: float, end: float) -> list[Chunk]:
         held = tuple(_within(part, first, min(end, first + length)) for part in parts)
         held = tuple(part for part in held if part.notes)
         if held:
-            found.append(Chunk(first, held))
+            found.append(AudioChunk(first, held))
     return found
 
 
-def play(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
+def render_parts(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
     """The parts as float32 [frames, 2] at 48 kHz, with the tail of the last note. Never clips."""
     seconds = max(note.end for part in parts for note in part.notes) + _TAIL
     if renderer == "numpy":
@@ -65,16 +65,20 @@ def play(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
     return _soundfont(parts, seconds)
 
 
-def perform(work: Sequence[Chunk], renderer: Renderer, out: NDArray[np.float32], start: float = 0.0) -> Iterator[int]:
-    """Add the chunks to `out` ([frames, 2] at 48 kHz, beginning at `start` seconds); yields how many are done."""
+def render(parts: Sequence[Part], renderer: Renderer, out: NDArray[np.float32], start: float = 0.0) -> Iterator[Step]:
+    """Add the notes that start within `out` ([frames, 2] at 48 kHz, starting at `start` seconds) to it.
+
+    Yields a step before each call of the renderer and one at the end.
+    """
+    work = split(parts, start, start + len(out) / RATE)
     for number, chunk in enumerate(work):
-        yield number
-        sound = play(chunk.parts, renderer)
+        yield Step("rendering", number, len(work))
+        sound = render_parts(chunk.parts, renderer)
         first = round((chunk.start - start) * RATE)
         skipped = max(0, -first)
-        room = out[max(0, first) : max(0, first + len(sound))]
-        room += sound[skipped : skipped + len(room)]
-    yield len(work)
+        target = out[max(0, first) : max(0, first + len(sound))]
+        target += sound[skipped : skipped + len(target)]
+    yield Step("rendering", len(work), max(1, len(work)))
 
 
 def _within(part: Part, start: float, end: float) -> Part:

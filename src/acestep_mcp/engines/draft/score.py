@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from acestep_mcp.engines.draft.form import Part as FormPart
+from acestep_mcp.engines.draft.form import FormSection
+
+RATE = 48_000
+"""Sample rate of everything the draft engine renders, in Hz."""
 
 # Goes up when the same request and seed give other notes than before.
 VERSION = "1"
@@ -40,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ScoreSection:
     """A section as the composer sees it: `kind` without its number, in seconds."""
 
     name: str
@@ -55,7 +58,7 @@ class Score:
 
     parts: tuple[Part, ...]
     seconds: float
-    sections: tuple[Stretch, ...] = ()
+    sections: tuple[ScoreSection, ...] = ()
     ending: str = "ring"
-    form: tuple[FormPart, ...] = ()
+    form: tuple[FormSection, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)

@@ -57,15 +57,15 @@ class Style:
     rap: bool = False
 
 
-def style(tags: str) -> Style:
+def parse_style(tags: str) -> Style:
     """The style that comma-separated tags, or a plain description, ask for. Never fails: any text is a style."""
     text, without = _split_refusals(tags)
     words = f" {re.sub(r'[_;/|.!?()]+(?![48])', ' ', text.lower())} "
     instruments = _instruments(words)
     main, second = _genres(words, instruments)
-    if "guitar" in " ".join(main.layers) and not _has(words, "acoustic guitar"):
+    if "guitar" in " ".join(main.layers) and not _mentions(words, "acoustic guitar"):
         instruments = tuple(name for name in instruments if name != NAMES["guitar"])
-    moods = tuple(mood for mood in MOODS if _has(words, mood.words))
+    moods = tuple(mood for mood in MOODS if _mentions(words, mood.words))
     found = Style(
         genre=main,
         second=second,
@@ -76,7 +76,7 @@ def style(tags: str) -> Style:
         instruments=instruments,
         drums=not re.search(r"drum|percussion|beat", without) and "a cappella" not in words and "beatless" not in words,
         register=_register(words),
-        rap=bool(_has(words, "rap|rapper|spoken word|melodic rap|freestyle")),
+        rap=bool(_mentions(words, "rap|rapper|spoken word|melodic rap|freestyle")),
     )
     return replace(found, bpm=_bpm(text), key=_key(text), metre=_metre(words))
 
@@ -86,7 +86,7 @@ def _split_refusals(tags: str) -> tuple[str, str]:
     return _WITHOUT.sub(" ", tags), without
 
 
-def _has(text: str, alternatives: str) -> bool:
+def _mentions(text: str, alternatives: str) -> bool:
     return _pattern(alternatives).search(text) is not None
 
 
@@ -102,16 +102,16 @@ def _genres(words: str, instruments: tuple[str, ...]) -> tuple[Genre, Genre | No
     for number, genre in enumerate(GENRES):
         hit = _pattern(genre.words).search(words)
         if hit:
-            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer(words, hit[0]))
+            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer_keywords(words, hit[0]))
             if not inside:
                 found.append((genre.name in _BROAD, hit.start(), number, genre))
     ranked = [genre for *_, genre in sorted(found, key=lambda entry: entry[:3])]
     if not ranked:
-        return _guess(words, instruments), None
+        return _guess_genre(words, instruments), None
     return ranked[0], ranked[1] if len(ranked) > 1 else None
 
 
-def _longer(words: str, short: str) -> list[tuple[int, int]]:
+def _longer_keywords(words: str, short: str) -> list[tuple[int, int]]:
     """Where longer genre words contain this one, such as `deep house` the `house`."""
     spans: list[tuple[int, int]] = []
     for genre in GENRES:
@@ -121,12 +121,12 @@ def _longer(words: str, short: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _guess(words: str, instruments: tuple[str, ...]) -> Genre:
+def _guess_genre(words: str, instruments: tuple[str, ...]) -> Genre:
     named = {genre.name: genre for genre in GENRES}
     for instrument in instruments:
         if instrument in _BY_INSTRUMENT:
             return named[_BY_INSTRUMENT[instrument]]
-    if _has(words, "aggressive|energetic|party|workout"):
+    if _mentions(words, "aggressive|energetic|party|workout"):
         return named["edm"]
     plain = " ".join(words.split())
     return named[_FALLBACKS[zlib.crc32(plain.encode()) % len(_FALLBACKS)] if plain else "pop"]
@@ -150,7 +150,7 @@ def _tempo(words: str, main: Genre, second: Genre | None, moods: tuple[Mood, ...
     factor = 1.0
     for mood in moods:
         factor *= mood.tempo
-    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _has(words, word)]
+    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _mentions(words, word)]
     factor = max(0.75, min(1.25, factor))
     if named:
         factor *= max(named)[1]
@@ -185,11 +185,13 @@ def _scales(main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple
 
 def _register(words: str) -> int:
     """Semitones by which the singing voice moves; a woman's voice is the plain case."""
-    if _has(words, "bass voice|deep voice|deep male|baritone"):
+    if _mentions(words, "bass voice|deep voice|deep male|baritone"):
         return -12
-    if _has(words, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _has(words, "female|duet"):
+    if _mentions(words, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _mentions(
+        words, "female|duet"
+    ):
         return -9
-    return 3 if _has(words, "child|kid voice|high voice|soprano|chipmunk") else 0
+    return 3 if _mentions(words, "child|kid voice|high voice|soprano|chipmunk") else 0
 
 
 def _bpm(tags: str) -> float | None:
@@ -213,7 +215,7 @@ def _metre(words: str) -> str | None:
     found = _METRE.search(words)
     if found:
         return {"3/4": "3/4", "6/8": "6/8", "3/8": "6/8", "6/4": "3/4"}.get(found["metre"], "4/4")
-    return "3/4" if _has(words, "waltz|vals|three four") else None
+    return "3/4" if _mentions(words, "waltz|vals|three four") else None
 
 
 def soloist(style: Style) -> str | None:

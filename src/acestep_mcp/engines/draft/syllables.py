@@ -30,7 +30,7 @@ _KNOWN = {
 class Syllable:
     """`opens` is true for a word's first syllable; `pause` true where punctuation follows it."""
 
-    opens: bool
+    starts_word: bool
     pause: bool = False
 
 

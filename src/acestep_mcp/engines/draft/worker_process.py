@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 _COMMAND = ("-P", "-m", "acestep_mcp.engines.draft.worker_main")
 _HEARTBEAT = 0.2
 # Seconds after which a kept worker is not relied on: it ends by itself after IDLE_SECONDS, perhaps just now.
-_STILL_THERE = 20.0
+_IDLE_LIMIT = 20.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _BLOCK = 1 << 20
 
 
-class Workers:
+class WorkerPool:
     """Starts worker processes. With `keep`, one that has finished its song waits for the next: loading costs most.
 
     A kept worker ends by itself after half a minute without work, with `close`, or with our own process.
@@ -39,19 +39,19 @@ class Workers:
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
-        self._idle: list[tuple[float, Worker]] = []
+        self._idle: list[tuple[float, WorkerProcess]] = []
         self._lock = threading.Lock()
 
-    def take(self) -> Worker:
+    def acquire(self) -> WorkerProcess:
         with self._lock:
             while self._idle:
                 since, worker = self._idle.pop()
-                if worker.is_alive() and time.monotonic() - since < _STILL_THERE:
+                if worker.is_alive() and time.monotonic() - since < _IDLE_LIMIT:
                     return worker
                 worker.end()
-        return Worker()
+        return WorkerProcess()
 
-    def give_back(self, worker: Worker) -> None:
+    def release(self, worker: WorkerProcess) -> None:
         """A worker that has said all it had to say of its song."""
         with self._lock:
             if self._keep and not self._idle and worker.is_alive():
@@ -59,7 +59,7 @@ class Workers:
                 return
         worker.end()
 
-    def rest(self) -> None:
+    def end_idle(self) -> None:
         """End the kept worker."""
         with self._lock:
             while self._idle:
@@ -68,45 +68,47 @@ class Workers:
     def close(self) -> None:
         with self._lock:
             self._keep = False
-        self.rest()
+        self.end_idle()
 
 
-def events(workers: Workers, request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
+def generate_in_worker(
+    pool: WorkerPool, request: Request, source: Source | None, renderer: Renderer
+) -> Iterator[Step | Audio]:
     """What the worker says, as it says it; its last step again whenever it is silent for 0.2 s."""
     event: Step | Audio | AceStepError = Step("starting", 0, 1)
-    worker = workers.take()
+    worker = pool.acquire()
     try:
-        worker.ask(_job(request, source, renderer), source)
+        worker.send(_job(request, source, renderer), source)
         while isinstance(event, Step):
             yield event
-            message = worker.hear(_HEARTBEAT)
-            if message is worker.GONE and worker.songs > 1 and event.stage == "starting":
+            message = worker.receive(_HEARTBEAT)
+            if message is worker.EXITED and worker.jobs_sent > 1 and event.stage == "starting":
                 worker.end()  # it ended while it waited, and was not seen to
-                worker = Worker()
-                worker.ask(_job(request, source, renderer), source)
+                worker = WorkerProcess()
+                worker.send(_job(request, source, renderer), source)
                 continue
-            if message is worker.GONE:
-                reason = f"The draft engine's worker stopped before the song was done: {worker.last_words()}"
+            if message is worker.EXITED:
+                reason = f"The draft engine's worker stopped before the song was done: {worker.last_log_line()}"
                 raise GenerationFailed(reason)
             event = _event(message) if message else event
     finally:
         if isinstance(event, Step):  # it is wanted no more, or is gone
             worker.end()
         else:
-            workers.give_back(worker)
+            pool.release(worker)
     if isinstance(event, AceStepError):
         raise event
     yield event
 
 
-class Worker:
+class WorkerProcess:
     """One process, its two pipes, and its log."""
 
-    GONE: ClassVar[dict[str, Any]] = {}
+    EXITED: ClassVar[dict[str, Any]] = {}
     """Heard last: the process has ended."""
 
     def __init__(self) -> None:
-        self.songs = 0
+        self.jobs_sent = 0
         # One thread for linear algebra: the same sums in the same order, and one core left to the server.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
@@ -118,29 +120,29 @@ class Worker:
             env=environment,
             creationflags=_NO_WINDOW,
         )
-        self._heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._feeder: threading.Thread | None = None
-        self._listener.start()
+        self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read_messages, daemon=True)
+        self._writer: threading.Thread | None = None
+        self._reader.start()
 
     def is_alive(self) -> bool:
-        return self._process.poll() is None and self._heard.empty()
+        return self._process.poll() is None and self._messages.empty()
 
-    def ask(self, job: bytes, source: Source | None) -> None:
+    def send(self, job: bytes, source: Source | None) -> None:
         """Send a job; in a thread, since a large source fills the pipe before the worker has loaded."""
         assert self._process.stdin is not None
-        self.songs += 1
-        self._feeder = threading.Thread(target=_feed, args=(self._process.stdin, job, source), daemon=True)
-        self._feeder.start()
+        self.jobs_sent += 1
+        self._writer = threading.Thread(target=_write_job, args=(self._process.stdin, job, source), daemon=True)
+        self._writer.start()
 
-    def hear(self, seconds: float) -> dict[str, Any] | None:
+    def receive(self, seconds: float) -> dict[str, Any] | None:
         """The next message, GONE at the end, or None when nothing was said for so long."""
         try:
-            return self._heard.get(timeout=seconds)
+            return self._messages.get(timeout=seconds)
         except queue.Empty:
             return None
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1] if lines else "it gave no reason; try again"
@@ -151,7 +153,7 @@ class Worker:
         assert self._process.stdout is not None
         self._process.kill()
         self._process.wait()
-        for thread in (self._listener, self._feeder):
+        for thread in (self._reader, self._writer):
             if thread is not None:
                 thread.join()
         with contextlib.suppress(OSError):  # what was not yet written has no reader any more
@@ -159,7 +161,7 @@ class Worker:
         self._process.stdout.close()
         self._log.close()
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         """Put each message in the queue, samples included, and GONE at the end of the stream."""
         answers = self._process.stdout
         assert answers is not None
@@ -172,8 +174,8 @@ class Worker:
                 message["samples"] = answers.read(size)
                 if len(message["samples"]) < size:
                     break
-            self._heard.put(message)
-        self._heard.put(self.GONE)
+            self._messages.put(message)
+        self._messages.put(self.EXITED)
 
 
 def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
@@ -191,7 +193,7 @@ def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
     return json.dumps(job).encode("ascii") + b"\n"
 
 
-def _feed(commands: IO[bytes], job: bytes, source: Source | None) -> None:
+def _write_job(commands: IO[bytes], job: bytes, source: Source | None) -> None:
     """Write the job and the source, and leave the pipe open; a worker that is gone is noticed by the listener."""
     with contextlib.suppress(OSError, ValueError):
         commands.write(job)
