@@ -11,10 +11,11 @@ import pytest
 
 from acestep_mcp.api.errors import GenerationFailed, QueueError
 from acestep_mcp.api.requests import INSTRUMENTAL, TextToAudio
-from acestep_mcp.songwriter.brief import Wish, read
-from acestep_mcp.songwriter.llm import messages, understood
+from acestep_mcp.songwriter.brief import Brief, read_brief
+from acestep_mcp.songwriter.llm import chat_messages, parse_answer
+from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.structure import sung_lines
-from acestep_mcp.songwriter.writer import Words, write, write_asking
+from acestep_mcp.songwriter.writer import write_by_rules, write_with_model
 
 LYRICS = "[verse]\nSalt on the window\nSalt on my skin\n\n[chorus]\nThe ocean comes in"
 SONG = {"tags": "trip hop, sad, female voice, 84 bpm", "lyrics": LYRICS}
@@ -22,7 +23,7 @@ SEA = "a sad song about the sea, trip hop"
 
 
 def said(answer: object, prompt: str = SEA, duration: float = 60) -> tuple[str, str, tuple[str, ...]]:
-    return understood(answer if isinstance(answer, str) else json.dumps(answer), read(prompt), duration)
+    return parse_answer(answer if isinstance(answer, str) else json.dumps(answer), read_brief(prompt), duration)
 
 
 def lyrics(text: object, prompt: str = SEA, duration: float = 60) -> str:
@@ -86,7 +87,7 @@ def test_a_tempo_and_a_key_that_the_wish_names_are_kept():
     tags = said(SONG, prompt)[0]
     assert "92 bpm" in tags
     assert "84 bpm" not in tags
-    assert read(prompt).key.casefold() in tags.casefold()
+    assert read_brief(prompt).key.casefold() in tags.casefold()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_a_wish_without_singing_has_none_whatever_the_model_says():
 def test_lyrics_that_the_wish_gives_stay_as_they_are():
     prompt = "folk.\nLyrics:\n[verse]\nMy own words\nLeft alone"
     assert lyrics("[verse]\nOthers", prompt) == "[verse]\nMy own words\nLeft alone"
-    assert "there already" in messages(prompt, read(prompt), 60)[1]["content"]
+    assert "there already" in chat_messages(prompt, read_brief(prompt), 60)[1]["content"]
 
 
 def test_a_line_in_quotation_marks_is_sung_even_when_the_model_forgets_it():
@@ -169,16 +170,16 @@ def test_a_line_in_quotation_marks_is_sung_even_when_the_model_forgets_it():
 
 
 def test_the_question_says_how_many_lines_fit_and_stays_short():
-    [system, user] = messages("x" * 100_000, read(SEA), 60)
+    [system, user] = chat_messages("x" * 100_000, read_brief(SEA), 60)
     assert "7 to 12 sung lines, or 15 to 18 rapped ones" in user["content"]
     assert len(user["content"]) < 9000
     assert '"tags"' in system["content"]
-    assert "Nobody sings" in messages("x", read("an instrumental, no vocals"), 60)[1]["content"]
+    assert "Nobody sings" in chat_messages("x", read_brief("an instrumental, no vocals"), 60)[1]["content"]
 
 
-def written(ask, prompt: str = SEA, *, instrumental: bool = False) -> Words:
-    async def run() -> Words:
-        return await write_asking(ask, "small-model", prompt, instrumental=instrumental, duration=60, seed=7)
+def written(ask, prompt: str = SEA, *, instrumental: bool = False) -> SongText:
+    async def run() -> SongText:
+        return await write_with_model(ask, "small-model", prompt, instrumental=instrumental, duration=60, seed=7)
 
     return anyio.run(run)
 
@@ -188,7 +189,7 @@ def test_the_words_name_the_model_that_wrote_them():
         assert (asked[1]["content"].endswith(SEA), seed) == (True, 7)
         return JSON
 
-    assert written(ask) == Words(SONG["tags"], LYRICS, "small-model")
+    assert written(ask) == SongText(SONG["tags"], LYRICS, "small-model")
     assert written(lambda *_: ask(*_), instrumental=True, prompt=SEA).lyrics == INSTRUMENTAL
 
 
@@ -199,7 +200,7 @@ def test_where_the_model_fails_the_rules_write_and_a_note_says_why():
     async def silly(asked: list[dict[str, str]], seed: int) -> str:
         return "no"
 
-    ruled = write(SEA, instrumental=False, duration=60, seed=7)
+    ruled = write_by_rules(SEA, instrumental=False, duration=60, seed=7)
     for ask, why in ((down, "Nobody is there. Start it."), (silly, "JSON object")):
         told = written(ask)
         assert (told.tags, told.lyrics, told.writer) == (ruled.tags, ruled.lyrics, "rules")
@@ -210,5 +211,5 @@ def test_where_the_model_fails_the_rules_write_and_a_note_says_why():
 
 def test_reading_an_answer_needs_no_wish_of_a_certain_kind():
     for prompt in ("", " ", "海", "x" * 9000, '"""', "lyrics:", "[inst]"):
-        assert isinstance(read(prompt), Wish)
+        assert isinstance(read_brief(prompt), Brief)
         assert said(SONG, prompt)[0]

@@ -8,11 +8,12 @@ import sys
 import pytest
 
 from acestep_mcp.songwriter import lexicon
-from acestep_mcp.songwriter.brief import read
-from acestep_mcp.songwriter.lyrics import halves
+from acestep_mcp.songwriter.brief import read_brief
+from acestep_mcp.songwriter.lyrics import split_line
+from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.songbook import LANGUAGES, parse, songbook
 from acestep_mcp.songwriter.structure import pace, sung_lines
-from acestep_mcp.songwriter.writer import Words, write
+from acestep_mcp.songwriter.writer import write_by_rules
 
 SEA = "a sad song about the sea for my grandmother, 90s trip hop, female voice"
 MARK = re.compile(r"\[(verse|chorus|bridge|outro|pre-chorus)\]")
@@ -35,8 +36,8 @@ SUBJECT_SUNG = {
 }  # fmt: skip
 
 
-def song(prompt: str, *, instrumental: bool = False, duration: float = 60, seed: int = 7) -> Words:
-    return write(prompt, instrumental=instrumental, duration=duration, seed=seed)
+def song(prompt: str, *, instrumental: bool = False, duration: float = 60, seed: int = 7) -> SongText:
+    return write_by_rules(prompt, instrumental=instrumental, duration=duration, seed=seed)
 
 
 def tags(prompt: str, **options) -> list[str]:
@@ -88,7 +89,7 @@ def test_each_language_has_lines_enough_for_any_length(language, duration):
 def test_a_prompt_is_answered_in_its_own_language(language):
     words = song(IN_TEN_LANGUAGES[language])
     assert SUBJECT_SUNG[language] in words.lyrics
-    assert read(IN_TEN_LANGUAGES[language]).tongue.lyrics == language
+    assert read_brief(IN_TEN_LANGUAGES[language]).language.lyrics == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -145,8 +146,8 @@ def test_the_subject_and_the_person_are_both_sung():
     ],
 )
 def test_the_subject_is_what_the_song_is_about(prompt, subject, person):
-    wish = read(prompt)
-    assert (wish.subject.name, wish.subject.person) == (subject, person)
+    brief = read_brief(prompt)
+    assert (brief.subject.name, brief.subject.person) == (subject, person)
 
 
 def test_the_prompt_itself_is_never_sung():
@@ -157,15 +158,15 @@ def test_the_prompt_itself_is_never_sung():
 
 
 def test_the_same_seed_gives_the_same_words_in_every_process():
-    code = "import sys; from acestep_mcp.songwriter.writer import write; print(ascii(write(sys.argv[1], instrumental=False, duration=90, seed=5)))"
-    answers = set()
+    code = "import sys; from acestep_mcp.songwriter.writer import write_by_rules; print(ascii(write_by_rules(sys.argv[1], instrumental=False, duration=90, seed=5)))"
+    rhymes_for = set()
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        answers.add(
+        rhymes_for.add(
             subprocess.run([sys.executable, "-c", code, SEA], env=environment, capture_output=True, check=True).stdout
         )
-    assert len(answers) == 1
-    assert answers.pop().decode().strip() == ascii(song(SEA, duration=90, seed=5))
+    assert len(rhymes_for) == 1
+    assert rhymes_for.pop().decode().strip() == ascii(song(SEA, duration=90, seed=5))
 
 
 def test_other_seeds_give_other_words():
@@ -409,7 +410,7 @@ def test_every_book_holds_what_the_writer_asks_of_it(language):
 def test_every_foreign_style_word_means_something():
     for language in LANGUAGES[1:]:
         for word, english in songbook(language).tables["words"].items():
-            assert read(english).found.by_kind or english in {"no", "without"}, (language, word)
+            assert read_brief(english).terms.by_kind or english in {"no", "without"}, (language, word)
 
 
 def test_a_book_with_a_broken_couplet_is_refused():
@@ -418,14 +419,14 @@ def test_a_book_with_a_broken_couplet_is_refused():
 
 
 def test_a_long_line_is_parted_where_a_singer_breathes():
-    assert halves("There's salt on the window and salt on my skin") == (
+    assert split_line("There's salt on the window and salt on my skin") == (
         "There's salt on the window",
         "and salt on my skin",
     )
     book = songbook("en")
     for theme in book.themes.values():
         for line in (line for couplet in theme.couplets for line in couplet):
-            first, second = halves(line)
+            first, second = split_line(line)
             assert min(len(first.split()), len(second.split())) >= 2
             assert first.split()[-1] not in {"a", "the", "of", "and", "my"}
 
@@ -440,7 +441,7 @@ def test_a_theme_draws_its_own_lines():
 def test_every_genre_is_found_by_each_of_its_names():
     for genre in lexicon.GENRES:
         for name in genre.names:
-            assert genre in read(f"{name}").genres, name
+            assert genre in read_brief(f"{name}").genres, name
 
 
 def test_every_length_of_every_pace_has_a_form():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Genre:
+class GenreEntry:
     """A style and its company. `tempo` is its usual range in bpm; `names` are all the ways people write it."""
 
     name: str
@@ -21,49 +21,49 @@ class Genre:
 
 
 @dataclass(frozen=True, slots=True)
-class Mood:
+class MoodEntry:
     """A feeling. `pull` moves the tempo inside the genre's range (-1 slowest to 1 fastest)."""
 
     name: str
     names: tuple[str, ...]
-    company: tuple[str, ...]
+    related: tuple[str, ...]
     energy: str
     pull: float
     tone: str
 
 
-def listed(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """The words of a text that are parted by spaces."""
     return frozenset(text.split())
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _genre(row: str) -> Genre:
+def _genre(row: str) -> GenreEntry:
     """A row is `names | tempo | styles | instruments | production | mood | flags`."""
     names, tempo, styles, instruments, production, mood, flags = (cell.strip() for cell in row.split("|"))
     low, high = (int(number) for number in tempo.split("-"))
-    every = _words(names)
-    return Genre(
+    every = _split(names)
+    return GenreEntry(
         every[0],
         every,
         (low, high),
-        _words(styles),
-        _words(instruments),
-        _words(production),
+        _split(styles),
+        _split(instruments),
+        _split(production),
         mood,
         rapped="rapped" in flags,
         sung="unsung" not in flags,
     )
 
 
-def _mood(row: str) -> Mood:
+def _mood(row: str) -> MoodEntry:
     """A row is `names | company | energy | pull | tone`."""
-    names, company, energy, pull, tone = (cell.strip() for cell in row.split("|"))
-    every = _words(names)
-    return Mood(every[0], every, _words(company), energy, float(pull), tone)
+    names, related, energy, pull, tone = (cell.strip() for cell in row.split("|"))
+    every = _split(names)
+    return MoodEntry(every[0], every, _split(related), energy, float(pull), tone)
 
 
 def _rows(table: str) -> tuple[str, ...]:
@@ -163,7 +163,7 @@ dramatic, tense, suspenseful, theatrical | intense, dynamic | building energy | 
     )
 )
 
-INSTRUMENTS = _words(
+INSTRUMENTS = _split(
     "piano, grand piano, upright piano, electric piano, rhodes, rhodes piano, wurlitzer, organ, hammond organ, "
     "church organ, pipe organ, harpsichord, clavinet, celesta, music box, accordion, bandoneon, harmonica, melodica, "
     "guitar, guitars, acoustic guitar, acoustic guitars, electric guitar, electric guitars, nylon guitar, classical guitar, "
@@ -183,7 +183,7 @@ INSTRUMENTS = _words(
 )
 
 # Words that may stand before an instrument and belong to it: "crisp snare", "broken accordion".
-SHADES = _words(
+ADJECTIVES = _split(
     "warm, soft, gentle, dirty, distorted, overdriven, clean, muted, bright, deep, fat, crisp, dusty, live, heavy, slow, "
     "fast, plucked, fingerpicked, strummed, jangly, broken, vintage, old, lonely, solo, lush, sparse, minimal, big, huge, "
     "tight, funky, fuzzy, fuzz, punchy, mellow, detuned, analog, acoustic, electric, orchestral, delicate, simple, "
@@ -194,7 +194,7 @@ SHADES = _words(
 # What a singer can be, by what people write; the first name is the tag.
 VOICES = tuple(
     map(
-        _words,
+        _split,
         _rows("""
 duet, male and female vocals, male and female voices, female and male vocals, man and woman
 female voice, female voices, female vocal, female vocals, female vocalist, female singer, woman's voice, woman singer, girl singer, woman singing, sung by a woman, female lead, women's voices, female
@@ -223,7 +223,7 @@ rap, rapping, rapped
     )
 )
 
-PRODUCTION = _words(
+PRODUCTION = _split(
     "modern, minimal, vintage, retro, polished, raw, lo-fi production, vinyl crackle, tape hiss, reverb, big reverb, "
     "wide stereo, live recording, live performance, unplugged, analog, distorted, sidechain, bass boosted, 8d audio, "
     "atmospheric, spacious, intimate, clean mix, radio ready, high quality, a cappella, acapella, mono, tape "
@@ -252,7 +252,7 @@ TEMPO_WORDS = {
 }
 
 # "no drums" means none of these either.
-FAMILIES = {
+RELATED_TERMS = {
     "drums": ("drum", "drums", "breakbeat", "snare", "kick", "hi-hats", "hi-hat", "percussion", "beat", "congas", "claps",
               "four on the floor", "boom bap", "double-kick", "cajon", "surdo", "pandeiro", "bodhran", "stomps", "palmas"),
     "percussion": ("drum", "drums", "snare", "percussion", "congas", "claps", "cajon", "surdo", "pandeiro", "bodhran"),
@@ -269,7 +269,7 @@ FAMILIES = {
     "autotune": ("autotune", "autotuned"),
 }  # fmt: skip
 
-KIN = {
+SYNONYMS = {
     "drum": "drums", "drumming": "drums", "beat": "drums", "beats": "drums", "guitars": "guitar", "synths": "synth",
     "synthesizer": "synth", "synthesizers": "synth", "sax": "saxophone", "violins": "violin", "pianos": "piano",
     "electric guitars": "electric guitar", "acoustic guitars": "acoustic guitar", "string": "strings", "keys": "keyboards",

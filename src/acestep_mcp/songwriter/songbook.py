@@ -38,10 +38,10 @@ class Songbook:
     def of(self, *sections: str) -> tuple[Couplet, ...]:
         return tuple(couplet for section in sections for couplet in self.couplets.get(section, ()))
 
-    def mark(self, name: str) -> str:
-        return self.tables.get("marks", {}).get(name, "")
+    def setting(self, name: str) -> str:
+        return self.tables.get("settings", {}).get(name, "")
 
-    def answers(self, word: str) -> Couplet | None:
+    def rhymes_for(self, word: str) -> Couplet | None:
         """Two ways to go on from a line that ends in `word`, if the book knows rhymes for it."""
         for words, lines in self.tables.get("rhyme", {}).items():
             if word in [one.strip() for one in words.split(",")]:
@@ -72,16 +72,16 @@ def parse(language: str, text: str) -> Songbook:
             tables.setdefault(section, {})[key.strip()] = value.strip()
         else:
             couplets.setdefault(section, []).append(_couplet(line))
-    shelves = {name: tuple(lines) for name, lines in couplets.items()}
-    return Songbook(language, tables, shelves, _themes(tables, shelves))
+    by_section = {name: tuple(lines) for name, lines in couplets.items()}
+    return Songbook(language, tables, by_section, _themes(tables, by_section))
 
 
-def _themes(tables: Mapping[str, Mapping[str, str]], shelves: Mapping[str, tuple[Couplet, ...]]) -> dict[str, Theme]:
+def _themes(tables: Mapping[str, Mapping[str, str]], by_section: Mapping[str, tuple[Couplet, ...]]) -> dict[str, Theme]:
     themes = {}
     for section, table in tables.items():
         if section.startswith("theme "):
             keys = tuple(key.strip() for key in table["keys"].split(","))
-            themes[section.removeprefix("theme ")] = Theme(table["name"], keys, shelves.get(section, ()))
+            themes[section.removeprefix("theme ")] = Theme(table["name"], keys, by_section.get(section, ()))
     return themes
 
 

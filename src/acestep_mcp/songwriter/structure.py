@@ -7,17 +7,17 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-Section = tuple[str, list[str]]
+LyricSection = tuple[str, list[str]]
 
 _NAMES = {"V": "verse", "P": "pre-chorus", "C": "chorus", "B": "bridge", "O": "outro"}
-_SUNG = (
+_SUNG_FORMS = (
     "C1", "C2", "V2 C2", "C4", "V4 C2", "V4 C4", "V4 C4 O2", "V4 P2 C4", "V4 C4 B2 O2", "V4 P2 C4 O2", "V4 C4 B2 C4",
     "V4 C4 V4 C4", "V4 C4 V4 C4 O2", "V4 P2 C4 V4 C4", "V4 P2 C4 V4 P2 C4", "V4 C4 V4 C4 B2 O2", "V4 C4 V4 C4 B2 C4",
     "V4 C4 V4 C4 B4 C4", "V4 C4 V4 C4 B4 C4 O2", "V4 P2 C4 V4 P2 C4 B4 C4", "V8 C4 V4 C4 B4 C4",
     "V4 P2 C4 V4 P2 C4 B4 C4 O2", "V8 C4 V8 C4 B4 C4", "V8 C4 V8 C4 B4 C4 O2", "V8 P2 C4 V8 P2 C4 B4 C4",
     "V8 C4 V8 C4 B4 C4 V4 C4", "V8 P2 C4 V8 P2 C4 B4 C4 V4 C4", "V8 C4 V8 C4 V8 C4 B4 C4 O4",
 )  # fmt: skip
-_RAPPED = (
+_RAPPED_FORMS = (
     "V1", "V2", "V4", "V4 C2", "V4 C4", "V8", "V8 C2", "V8 C4", "V8 C4 O2", "V8 C4 V4", "V8 C4 V4 O2", "V8 C4 V8",
     "V8 C4 V8 O2", "V8 C4 V8 C4", "V12 C4 V8 C4", "V12 C4 V12 C4", "V12 C4 V12 C4 B4", "V16 C4 V16 C4",
     "V16 C4 V16 C4 B4", "V16 C4 V16 C4 B4 C4", "V16 C4 V12 C4 V12 C4", "V16 C4 V16 C4 V12 C4", "V16 C4 V16 C4 V16 C4",
@@ -29,14 +29,14 @@ _RAPPED = (
 class Pace:
     """Seconds a line takes: as wished, and at the quickest and slowest that still sounds right."""
 
-    wished: float
-    quickest: float
+    usual: float
+    fastest: float
     slowest: float
     rapped: bool
 
     def lines(self, duration: float) -> tuple[int, int]:
         """How few and how many lines suit a length, at least one."""
-        most = max(1, math.floor(duration / self.quickest))
+        most = max(1, math.floor(duration / self.fastest))
         return min(most, math.ceil(duration / self.slowest)), most
 
 
@@ -47,14 +47,17 @@ def pace(bpm: int, *, rapped: bool) -> Pace:
     return Pace(7.4 if bpm < 80 else 6.6 if bpm < 126 else 6.0, 5.0, 9.0, rapped=False)
 
 
-def form(tempo: Pace, duration: float, chance: Random) -> list[tuple[str, int]]:
+def choose_form(tempo: Pace, duration: float, chance: Random) -> list[tuple[str, int]]:
     """Section letters and their lines, as near to the wished pace as a form comes; near ties are drawn."""
     fewest, most = tempo.lines(duration)
-    sizes = {form: sum(map(int, re.findall(r"\d+", form))) for form in (_RAPPED if tempo.rapped else _SUNG)}
-    fitting = {form: size for form, size in sizes.items() if fewest <= size <= most} or sizes
-    wished = min(max(duration / tempo.wished, fewest), most)
-    nearest = min(abs(size - wished) for size in fitting.values())
-    drawn = chance.choice([form for form, size in fitting.items() if abs(size - wished) <= nearest + 0.5])
+    sizes = {
+        choose_form: sum(map(int, re.findall(r"\d+", choose_form)))
+        for choose_form in (_RAPPED_FORMS if tempo.rapped else _SUNG_FORMS)
+    }
+    fitting = {choose_form: size for choose_form, size in sizes.items() if fewest <= size <= most} or sizes
+    usual = min(max(duration / tempo.usual, fewest), most)
+    nearest = min(abs(size - usual) for size in fitting.values())
+    drawn = chance.choice([choose_form for choose_form, size in fitting.items() if abs(size - usual) <= nearest + 0.5])
     return [(part[0], int(part[1:])) for part in drawn.split()]
 
 
@@ -62,16 +65,16 @@ def section_name(letter: str) -> str:
     return _NAMES[letter]
 
 
-def arranged(given: str) -> str:
+def mark_sections(given: str) -> str:
     """Lyrics as the user gave them; without section marks, a stanza that comes back is the chorus."""
     if re.search(r"(?m)^[ \t]*\[[^\]\n]+\]", given):
         return given.strip()
     text = given if "\n" in given else re.sub(r"\s+/\s+", "\n", given)
     stanzas = [stanza.strip("\n") for stanza in re.split(r"\n[ \t]*\n", text.strip()) if stanza.strip()]
-    return printed([("chorus" if stanzas.count(one) > 1 else "verse", one.split("\n")) for one in stanzas])
+    return format_sections([("chorus" if stanzas.count(one) > 1 else "verse", one.split("\n")) for one in stanzas])
 
 
-def printed(song: list[Section]) -> str:
+def format_sections(song: list[LyricSection]) -> str:
     return "\n\n".join("\n".join([f"[{name}]", *lines]) for name, lines in song)
 
 
