@@ -36,7 +36,7 @@ def test_a_form_fills_its_bars_and_loses_no_line(bars: int, lyrics: str):
     assert [line for section in sections for line in section.lines] == sung_lines(lyrics)
 
 
-def test_stanzas_without_marks_are_verses_and_what_comes_again_is_the_chorus():
+def test_stanzas_without_marks_are_verses_and_a_repeated_one_is_the_chorus():
     lyrics = "a\nb\n\nc\nd\n\ne\nf\n\nc\nd"
     assert [section.kind for section in make_form(lyrics, 40, 2.0) if section.lines] == [
         "verse",
@@ -46,12 +46,12 @@ def test_stanzas_without_marks_are_verses_and_what_comes_again_is_the_chorus():
     ]
 
 
-def test_nobody_sings_in_an_instrumental():
+def test_an_instrumental_has_no_sung_lines():
     for lyrics in ("", "[inst]", "[instrumental]"):
         assert not any(section.lines for section in make_form(lyrics, 30, 2.0))
 
 
-def test_other_words_keep_the_sections():
+def test_other_lyrics_keep_the_sections():
     sections = make_form(LYRICS, 30, 2.0)
     same = with_lyrics(sections, LYRICS.replace("four", "vier"))
     other = with_lyrics(sections, "[verse]\nnew\nwords\nhere")
@@ -63,7 +63,7 @@ def test_other_words_keep_the_sections():
     assert [line for section in other for line in section.lines] == ["new", "words", "here"]
 
 
-def test_words_for_a_window_are_sung_in_the_window():
+def test_lyrics_for_a_window_are_sung_in_the_window():
     sections = make_form(LYRICS, 30, 2.0)
     for lyrics in ("new line\nanother", "[chorus]\nnew line\nanother"):
         changed = window_form(sections, (6, 14), lyrics, 2.0)
@@ -75,7 +75,7 @@ def test_words_for_a_window_are_sung_in_the_window():
         assert [line for section in changed for line in section.lines] == ["new line", "another"]
 
 
-def test_a_form_comes_back_from_its_plan():
+def test_a_form_survives_its_plan():
     sections = make_form(LYRICS, 30, 2.0)
     assert form_from_plan(form_to_plan(sections), 30) == sections
 
@@ -93,5 +93,5 @@ def test_a_form_comes_back_from_its_plan():
         [["a", "verse", 30, 0.5, [1], 0]],
     ],
 )
-def test_rubbish_is_no_form(plan: object):
+def test_an_invalid_plan_gives_no_form(plan: object):
     assert form_from_plan(plan, 30) is None

@@ -11,7 +11,7 @@ from acestep_mcp.engines.draft.score import Note, Part
 from acestep_mcp.engines.draft.seeds import Seeds
 
 
-def test_another_program_reads_back_every_part_as_it_was_written():
+def test_another_library_reads_back_every_part_as_written():
     parts = compose(ComposeRequest("pop, rhodes", "[verse]\nHello there", 30, Seeds(5))).parts
     read = pretty_midi.PrettyMIDI(io.BytesIO(file_bytes(parts, 32)))
     assert [(one.name, one.program, one.is_drum) for one in read.instruments] == [

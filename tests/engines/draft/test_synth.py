@@ -35,7 +35,7 @@ def test_the_fallback_pans_and_ends_its_notes():
     assert np.abs(sound[int(0.8 * RATE) :]).max() < 1e-4
 
 
-def test_a_song_by_the_fallback_says_so_and_is_levelled_like_any():
+def test_a_song_from_the_fallback_says_so_and_has_the_usual_level():
     request = {"tags": "rock, drums, flute", "duration": 8, "seed": 3}
     *_, audio = run_job(DraftJob("TextToAudio", request, "numpy"))
     assert isinstance(audio, Audio)
@@ -46,11 +46,11 @@ def test_a_song_by_the_fallback_says_so_and_is_levelled_like_any():
     assert len(audio.sound.pcm) == 8 * RATE
 
 
-def test_the_engine_can_be_told_to_use_the_fallback():
+def test_the_engine_can_use_the_fallback_by_choice():
     assert DraftEngine("numpy").model == "midi+numpy"
 
 
-def test_the_fallback_is_the_same_every_time():
+def test_the_fallback_is_deterministic():
     part = Part("strings", 48, (Note(0, 1, A4, 100),))
     first, again = (render_parts((part, Part("kit", 0, (Note(0, 1, 38, 100),), drums=True)), "numpy") for _ in range(2))
     assert np.array_equal(first, again)

@@ -19,7 +19,7 @@ from acestep_mcp.engines.draft.style import parse_style
         ("trip down memory lane with banjo", "country"),
     ],
 )
-def test_tags_name_a_genre(tags: str, genre: str):
+def test_tags_select_a_genre(tags: str, genre: str):
     assert parse_style(tags).genre.name == genre
 
 
@@ -48,11 +48,11 @@ def test_keys_are_read(tags: str, key: Key | None):
 @pytest.mark.parametrize(
     ("tags", "bpm"), [("110 bpm", 110), ("bpm: 95.5", 95.5), ("90BPM soul", 90), ("80s pop", None)]
 )
-def test_a_named_tempo_is_taken(tags: str, bpm: float | None):
+def test_a_named_tempo_is_used(tags: str, bpm: float | None):
     assert parse_style(tags).bpm == bpm
 
 
-def test_tempo_words_move_the_tempo():
+def test_tempo_words_change_the_tempo():
     slow, plain, fast = (parse_style(tags).tempo for tags in ("rock, slow", "rock", "rock, fast"))
     assert slow[1] < plain[1] < fast[1]
     assert slow[0] < plain[0] < fast[0]
@@ -72,7 +72,7 @@ def test_sad_is_minor_and_happy_is_major():
     assert not any(Key(0, scale).minor for scale in parse_style("happy pop").scales)
 
 
-def test_drums_can_be_refused():
+def test_drums_can_be_excluded():
     assert not parse_style("rock, no drums").drums
     assert parse_style("rock").drums
 
@@ -82,11 +82,11 @@ def test_a_man_sings_lower_than_a_woman():
 
 
 @pytest.mark.parametrize("tags", ["", ",,,", "zxcvb qwerty", "日本語", "x" * 5000, "[]()*+?\\"])
-def test_any_text_is_a_style(tags: str):
+def test_any_text_gives_a_style(tags: str):
     assert parse_style(tags).genre in GENRES
 
 
-def test_words_nobody_knows_still_steer():
+def test_unknown_words_still_choose_a_genre():
     names = {
         parse_style(tags).genre.name for tags in ("purple monkey", "dishwasher", "flimflam", "gobbledygook", "quux")
     }

@@ -1,4 +1,4 @@
-"""Who plays: the seats of the band, their instruments, their place in the mix, and what each one plays."""
+"""The band: which instruments play, their place in the mix, and the notes of each."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from acestep_mcp.engines.draft.players import BeatNote, bass_line, comp, drum_tr
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.style import accompanists, bass_instrument
 
-_BASS_LOW = 29  # F1: what small speakers still hint at
+_BASS_LOW = 29  # F1: about the lowest note that small speakers reproduce
 _CRASH, _KICK = 49, 36
-_MOST_LAYERS = 8  # a MIDI file has fifteen channels for all that is no drum
+_MOST_LAYERS = 8  # a MIDI file has fifteen channels that are not drums
 
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """One player. `weight` is its place in the mix (see levels.py), `final_notes` what it plays when the song comes
-    to rest; `looseness` scales the genre's.
+    """One instrument and its notes.
+
+    `weight` is its loudness in the mix (see `mix.volume_controller`), `final_notes` are held at the end of the song,
+    `looseness` scales the genre's timing spread.
     """
 
     name: str
@@ -39,14 +41,14 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A chord instrument: the name of its pattern and its instrument."""
+    """A chord instrument: pattern name (in PATTERNS) and instrument name (in PROGRAMS)."""
 
     pattern: str
     instrument: str
 
 
 def band(song: Song) -> Iterator[Player]:
-    """Every seat with all it plays: drums, bass, chords, then the tune."""
+    """Every player with its notes: drums, bass, chords, then the melody."""
     yield from _rhythm_section(song)
     reverb = song.style.reverb
     layers = arrangement(song)
@@ -68,7 +70,7 @@ def band(song: Song) -> Iterator[Player]:
 
 
 def arrangement(song: Song) -> list[Layer]:
-    """The genre's layers with the instruments that the tags name, or that chance picks."""
+    """The genre's layers, with the instruments that the tags name or else randomly chosen ones."""
     style = song.style
     layers = [_layer(song, row) for row in style.genre.layers]
     if style.second is not None:
@@ -92,7 +94,7 @@ def _layer(song: Song, row: str) -> Layer:
 
 
 def _plays_in(song: Song, span: Span, number: int, count: int) -> bool:
-    """The first layers play nearly always, the last ones where the song is full; each section varies a little."""
+    """The first layers play nearly always, the last ones only in full sections; each kind of section varies a little."""
     full = song.fullness(span.section) + song.seeds.stream(f"layers/{span.section.kind}", 0.8).uniform(-0.08, 0.08)
     return number < max(1, round(0.5 + count * full))
 
@@ -126,13 +128,13 @@ def _has_beat(song: Song) -> bool:
 
 
 def _final_chord(song: Song, low: int, high: int) -> tuple[BeatNote, ...]:
-    """The home chord, ringing."""
+    """The tonic chord, held at the end."""
     home = chord("i" if song.grid.key.minor else "I", song.grid.key)
     return tuple(BeatNote(0, 1, pitch, 72) for pitch in voicing(home.tones, (), low, high))
 
 
 def _melody_players(song: Song) -> Iterator[Player]:
-    """The singer, an instrument softly with the singer, and the instrument alone."""
+    """The voice, an instrument that doubles it softly, and the lead instrument for passages without lyrics."""
     found = lead(song)
     share = 1.0 if _has_beat(song) else 0.85
     reverb = min(127, song.style.reverb + 20)
@@ -151,10 +153,10 @@ def _melody_players(song: Song) -> Iterator[Player]:
 
 def _beat_notes(song: Song, tones: tuple[MelodyNote, ...]) -> tuple[BeatNote, ...]:
     spans = song.spans
-    notes, place = [], 0
+    notes, index = [], 0
     for tone in tones:
-        while place + 1 < len(spans) and tone.beat >= spans[place].end:
-            place += 1
-        loud = 66 + 30 * song.fullness(spans[place].section)
+        while index + 1 < len(spans) and tone.beat >= spans[index].end:
+            index += 1
+        loud = 66 + 30 * song.fullness(spans[index].section)
         notes.append(BeatNote(tone.beat, tone.length, tone.pitch, loud + 12 * (tone.accent - 0.5)))
     return tuple(notes)

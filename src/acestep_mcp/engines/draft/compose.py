@@ -1,4 +1,4 @@
-"""From tags, lyrics, length and seed to a score. The same brief gives the same score in every process."""
+"""Composes a score from tags, lyrics, length and seed. The same request gives the same score in every process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _DANCE_GENRES = frozenset({"deep house", "techno", "trance", "edm", "dubstep", "
 
 @dataclass(frozen=True, slots=True)
 class ComposeRequest:
-    """What is to be composed. A frame and a form that are given are kept; `dice` decide the rest."""
+    """What to compose. A given `grid` or `form` is used as is; `seeds` decide the rest.
+
+    `new_lines` are lyric lines that always get a new melody from the edit seed.
+    """
 
     tags: str
     lyrics: str
@@ -32,7 +35,7 @@ class ComposeRequest:
 
 
 def compose(request: ComposeRequest) -> Score:
-    """The whole song."""
+    """Compose the whole song."""
     song = sketch(request)
     parts = tuple(_part(song, player) for player in band(song))
     sections = tuple(_score_sections(song))
@@ -47,16 +50,16 @@ def compose(request: ComposeRequest) -> Score:
 
 
 def sketch(request: ComposeRequest) -> Song:
-    """Style, grid, sections and chords, before anybody plays."""
-    wanted = parse_style(request.tags)
-    grid = request.grid or new_grid(wanted, request.seconds, request.seeds)
-    dance = wanted.genre.name in _DANCE_GENRES
-    parts = request.form or make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=wanted.rap, dance=dance)
-    return replace(outline(wanted, grid, parts, request.seeds), new_lines=request.new_lines)
+    """Style, grid, sections and chords, without any notes yet."""
+    style = parse_style(request.tags)
+    grid = request.grid or new_grid(style, request.seconds, request.seeds)
+    dance = style.genre.name in _DANCE_GENRES
+    sections = request.form or make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance)
+    return replace(outline(style, grid, sections, request.seeds), new_lines=request.new_lines)
 
 
 def _part(song: Song, player: Player) -> Part:
-    """A seat's strokes as notes in seconds, swung and played by a human hand; then the last chord."""
+    """A player's notes in seconds, with swing and humanised timing, and its final notes."""
     timing = song.seeds.stream(f"touch/{player.name}", 10.0)
     notes = list(_humanise(song, player, timing))
     notes.extend(_last_chord(song, player))
@@ -86,14 +89,14 @@ def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Not
             yield Note(round(start, 5), round(end, 5), note.pitch, max(1, min(127, velocity)))
 
 
-def swing(beat: float, wanted: Style) -> float:
-    """The beat with its second half (or that of each half beat) played late."""
-    unit, share = wanted.genre.swing_unit, wanted.genre.swing
+def swing(beat: float, style: Style) -> float:
+    """The swung position of `beat`: the second half of each swing unit is played late."""
+    unit, share = style.genre.swing_unit, style.genre.swing
     if share == 0.5:
         return beat
-    whole, place = divmod(beat, unit)
-    place /= unit
-    warped = 2 * place * share if place < 0.5 else share + (2 * place - 1) * (1 - share)
+    whole, position = divmod(beat, unit)
+    position /= unit
+    warped = 2 * position * share if position < 0.5 else share + (2 * position - 1) * (1 - share)
     return (whole + warped) * unit
 
 

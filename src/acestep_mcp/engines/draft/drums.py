@@ -1,6 +1,6 @@
 """Grooves, fills and builds, as data on a grid of sixteenth notes.
 
-A row is a piece's letter and its steps: `X` accented, `x` plain, `o` soft (a ghost note), `.` nothing.
+A row is a drum's letter (see PIECES) and its steps: `X` accented, `x` plain, `o` soft (a ghost note), `.` nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ PIECES = {
     "M": 47, "Y": 50, "Z": 49, "A": 69, "2": 35,
 }  # fmt: skip
 _LEVELS = {"X": 104, "x": 84, "o": 50}
-_LIGHT = frozenset("HVATDtRwbglcdhPaB")  # what plays where a song is quiet
-_GHOSTS = 0.45  # below this intensity no soft strokes
+_LIGHT = frozenset("HVATDtRwbglcdhPaB")  # the drums that play in quiet sections
+_GHOSTS = 0.45  # no ghost notes below this intensity
 
 _GROOVES: dict[str, str] = {
     "none": "",
@@ -77,7 +77,7 @@ _GROOVES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DrumHit:
-    """`beat` from the beginning of the bar, `pitch` the General MIDI drum."""
+    """`beat` is counted from the start of the bar, `pitch` is the General MIDI drum."""
 
     beat: float
     pitch: int
@@ -85,7 +85,7 @@ class DrumHit:
 
 
 def groove(name: str, steps: int, rng: random.Random) -> dict[str, str]:
-    """One way to play the groove, its alternatives chosen: piece letters and `steps` steps each."""
+    """The groove with one alternative chosen for each drum: rows of `steps` steps by drum letter."""
     chosen: dict[str, str] = {}
     for row in _GROOVES[name].split(";"):
         if row.strip():
@@ -95,14 +95,14 @@ def groove(name: str, steps: int, rng: random.Random) -> dict[str, str]:
 
 
 def fit_steps(pattern: str, steps: int) -> str:
-    """A row cut to a shorter bar, or lengthened by its last beats."""
+    """The row cut to `steps` steps, or lengthened by repeating its last beat."""
     while len(pattern) < steps:
         pattern += pattern[-4:]
     return pattern[:steps]
 
 
 def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[DrumHit]:
-    """One bar of the groove: light where the song is quiet, without ghost notes where it is calm."""
+    """One bar of the groove; quiet bars have fewer drums and no ghost notes."""
     for piece, pattern in rows.items():
         if intensity < 0.3 and piece not in _LIGHT:
             continue
@@ -116,7 +116,7 @@ def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[
 
 
 def fill(beats: float, length: float, rng: random.Random) -> Iterator[DrumHit]:
-    """A run over snare and toms that fills the last `length` of a bar of `beats`, growing louder."""
+    """A crescendo over snare and toms in the last `length` beats of a bar of `beats`."""
     runs = ("SSYYMMFF", "SSSSMMFF", "S.SSM.FF", "YYMMLLFF", "S.S.SSSS", "K.SSK.SF")
     pieces = rng.choice(runs)
     count = round(length * 4)
@@ -128,7 +128,7 @@ def fill(beats: float, length: float, rng: random.Random) -> Iterator[DrumHit]:
 
 
 def roll(beats: float, progress: float) -> Iterator[DrumHit]:
-    """A bar of a build-up: a snare roll that grows denser and louder; `progress` from 0 to 1 over the build."""
+    """One bar of a build-up: a snare roll that gets denser and louder as `progress` goes from 0 to 1."""
     gap = 0.5 if progress < 0.5 else 0.25
     for number in range(round(beats / gap)):
         velocity = round(48 + 48 * (progress + 0.5 * number * gap / beats))

@@ -1,4 +1,4 @@
-"""The sections of a song: from the marks in its lyrics, or a form of their own where nobody sings."""
+"""The sections of a song: from the section marks in its lyrics, or a standard form for instrumentals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INTENSITY = {
     "intro": 0.32, "verse": 0.55, "pre": 0.68, "chorus": 0.9, "bridge": 0.48, "solo": 0.75, "build": 0.6, "drop": 1.0,
     "break": 0.3, "outro": 0.38,
 }  # fmt: skip
-_SUNG_LINE = 5.0  # seconds a sung line takes in the examples of the model's authors; 3 where it is rapped
+_SUNG_LINE = 5.0  # seconds per line in the ACE-Step authors' examples
 _RAPPED_LINE = 3.0
 _SONG_FORM = ("intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro")
 _DANCE_FORM = ("intro", "build", "drop", "break", "build", "drop", "outro")
@@ -30,9 +30,9 @@ _DANCE_FORM = ("intro", "build", "drop", "break", "build", "drop", "outro")
 
 @dataclass(frozen=True, slots=True)
 class FormSection:
-    """`bars` long, `lines` are sung in it, `intensity` from 0 (a whisper) to 1 (all there is).
+    """A section of `bars` bars with its sung `lines`; `intensity` goes from 0 (very quiet) to 1 (everything plays).
 
-    `into` counts the bars of its section that lie before this part of it.
+    When a section is cut, `offset_bars` is how many of its bars come before this piece.
     """
 
     name: str
@@ -46,7 +46,7 @@ class FormSection:
 def make_form(
     lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False
 ) -> tuple[FormSection, ...]:
-    """Sections that fill exactly `bars` bars."""
+    """Lay out sections that fill exactly `bars` bars of `bar_seconds` seconds."""
     if is_instrumental(lyrics) or not (marked := _parse_sections(lyrics)):
         sections = _instrumental(bars, _DANCE_FORM if dance else _SONG_FORM)
     elif not any(section.lines for section in marked):
@@ -57,7 +57,7 @@ def make_form(
 
 
 def intro_form(bars: int) -> tuple[FormSection, ...]:
-    """A beginning for a song that follows: quiet first, then fuller."""
+    """An intro to put before an existing song: quiet first, then fuller."""
     first = max(1, bars // 2)
     sections = [FormSection("intro", "intro", first, (), 0.4)]
     if bars > first:
@@ -66,12 +66,12 @@ def intro_form(bars: int) -> tuple[FormSection, ...]:
 
 
 def sung_lines(lyrics: str) -> list[str]:
-    """Every line somebody sings."""
+    """Every sung line of the lyrics."""
     return [] if is_instrumental(lyrics) else [line for section in _parse_sections(lyrics) for line in section.lines]
 
 
 def with_lyrics(sections: Sequence[FormSection], lyrics: str) -> tuple[FormSection, ...]:
-    """The same sections with other words: section by section where the marks agree, else in order."""
+    """The same sections with other lyrics: section by section if the kinds agree, else line by line in order."""
     new = [section for section in ([] if is_instrumental(lyrics) else _parse_sections(lyrics)) if section.lines]
     old = [number for number, section in enumerate(sections) if section.lines] or _singable(sections)
     if [section.kind for section in new] != [sections[number].kind for number in old]:
@@ -83,10 +83,10 @@ def with_lyrics(sections: Sequence[FormSection], lyrics: str) -> tuple[FormSecti
 def window_form(
     sections: Sequence[FormSection], window: tuple[int, int], lyrics: str, bar_seconds: float
 ) -> tuple[FormSection, ...]:
-    """The sections with other words between two bars, `window`.
+    """The sections with new lyrics in the bars `window` (first, last + 1).
 
-    Words for as many lines as the whole song has are the whole song's; others are sung inside the window alone,
-    in sections of their own where they carry marks.
+    Lyrics with as many lines as the whole song are taken as the whole song's. Others are sung inside the window only,
+    in their own sections if they have section marks.
     """
     first, last = window
     lines = sung_lines(lyrics)
@@ -102,7 +102,7 @@ def window_form(
 
 
 def _between(sections: Sequence[FormSection], first: int, last: int) -> list[FormSection]:
-    """What lies between two bars, without its words."""
+    """The sections between two bars, without their lines."""
     found, bar = [], 0
     for section in sections:
         begin, end = max(first, bar), min(last, bar + section.bars)
@@ -113,7 +113,7 @@ def _between(sections: Sequence[FormSection], first: int, last: int) -> list[For
 
 
 def form_to_plan(sections: Sequence[FormSection]) -> list[list[Any]]:
-    """The sections as JSON."""
+    """The sections as JSON values."""
     return [
         [
             section.name,
@@ -128,7 +128,7 @@ def form_to_plan(sections: Sequence[FormSection]) -> list[list[Any]]:
 
 
 def form_from_plan(plan: Any, bars: int) -> tuple[FormSection, ...] | None:
-    """The sections of a plan; None where it does not hold sections that fill `bars` bars."""
+    """The sections stored in a plan, or None if they are invalid or do not fill `bars` bars."""
     if not isinstance(plan, list):
         return None
     sections = []
@@ -154,7 +154,7 @@ def _singable(sections: Sequence[FormSection]) -> list[int]:
 
 
 def _distribute(lines: list[str], sections: Sequence[FormSection]) -> list[FormSection]:
-    """All lines over the sections, by their length."""
+    """Spread all lines over the sections in proportion to their length."""
     total, distributed, done, bars = sum(section.bars for section in sections), [], 0, 0
     for section in sections:
         bars += section.bars
@@ -165,7 +165,7 @@ def _distribute(lines: list[str], sections: Sequence[FormSection]) -> list[FormS
 
 
 def _parse_sections(lyrics: str) -> list[FormSection]:
-    """The lyrics cut at their marks, or at blank lines where there are none."""
+    """The lyrics cut at their section marks, or at blank lines if there are no marks. Bars are not set yet."""
     sections: list[FormSection] = []
     for line in lyrics.splitlines():
         mark = _parse_mark(line)
@@ -200,7 +200,7 @@ def _stanzas(lyrics: str) -> list[FormSection]:
 
 
 def _fit_lines(marked: Sequence[FormSection], bars: int, bar_seconds: float, line_seconds: float) -> list[FormSection]:
-    """Each line takes the power of two of bars nearest to its usual length that lets all of them fit."""
+    """Give each line the number of bars (a power of two) nearest to its usual length with which all lines fit."""
     for per_line in sorted((4.0, 2.0, 1.0, 0.5), key=lambda share: _ratio(share * bar_seconds, line_seconds)):
         sized = [replace(section, bars=_section_bars(section, per_line)) for section in marked]
         if sum(section.bars for section in sized) <= bars:
@@ -218,7 +218,7 @@ def _section_bars(section: FormSection, per_line: float) -> int:
 
 
 def _share_bars(marked: Sequence[FormSection], bars: int) -> list[FormSection]:
-    """All sections squeezed or stretched into the bars, by their lines; the last ones are left out if need be."""
+    """Share the bars out by number of lines. Without enough bars, the last sections are merged into one."""
     limit = max(1, bars)
     sung = [section for section in marked if section.lines] or list(marked)
     chosen = list(marked) if len(marked) <= limit else sung[:limit]
@@ -234,7 +234,7 @@ def _share_bars(marked: Sequence[FormSection], bars: int) -> list[FormSection]:
 
 
 def _fill_bars(sections: list[FormSection], bars: int) -> list[FormSection]:
-    """Bars nobody sings in: an intro, an outro, then solos between the sections, then a longer intro."""
+    """Fill the bars left over: with an intro, an outro, then solos between the sections, then a longer intro."""
     left = bars - sum(section.bars for section in sections)
     unit = 4 if bars >= 12 else 2
     edges = (sections[0].kind != "intro") + (sections[-1].kind != "outro")
@@ -250,7 +250,7 @@ def _fill_bars(sections: list[FormSection], bars: int) -> list[FormSection]:
 
 
 def _add_solos(sections: list[FormSection], left: int, unit: int) -> list[FormSection]:
-    """Instrumental stretches where a singer would rest: after a chorus if there is one, the last one first."""
+    """Add solos where a singer would rest: after the choruses if there are any, starting with the last."""
     gaps = [n for n in range(1, len(sections)) if sections[n - 1].lines and sections[n].kind not in {"pre", "solo"}]
     gaps = [n for n in gaps if sections[n - 1].kind == "chorus" and sections[n].lines] or gaps[-2:] or [len(sections)]
     shares = [0] * len(gaps)
@@ -266,7 +266,7 @@ def _add_solos(sections: list[FormSection], left: int, unit: int) -> list[FormSe
 
 
 def _merge_solos(sections: list[FormSection]) -> list[FormSection]:
-    """Two solos in a row are one."""
+    """Merge consecutive solos."""
     joined: list[FormSection] = []
     for section in sections:
         if joined and section.kind == joined[-1].kind == "solo":
@@ -286,18 +286,18 @@ def _instrumental(bars: int, shape: Sequence[str]) -> list[FormSection]:
 
 
 def _kinds(shape: Sequence[str], count: int) -> list[str]:
-    """The form cut to `count` sections: the beginning and the end stay, its middle is shortened or repeated."""
+    """The form with `count` sections: first and last stay, the middle is shortened or repeated."""
     middle = list(shape[1:-1])
     while len(middle) < count - 2:
         middle += shape[1:-1]
     middle = middle[: count - 2]
     if count > 3:
-        middle[-1] = shape[-2]  # what comes before the end is the song's peak
+        middle[-1] = shape[-2]  # the section before the last is the peak
     return [shape[0], *middle, shape[-1]]
 
 
 def _with_intensities(sections: Sequence[FormSection]) -> list[FormSection]:
-    """Intensities: later verses fuller than the first, the last chorus the fullest."""
+    """Set intensities: later verses are fuller than the first, the last chorus is the fullest."""
     seen: dict[str, int] = {}
     lasts = {section.kind: number for number, section in enumerate(sections)}
     changed = []
@@ -311,7 +311,7 @@ def _with_intensities(sections: Sequence[FormSection]) -> list[FormSection]:
 
 
 def _with_numbered_names(sections: Sequence[FormSection]) -> tuple[FormSection, ...]:
-    """Names of their own for sections that come more than once: `verse 1`, `verse 2`."""
+    """Number the names of sections that occur more than once: `verse 1`, `verse 2`."""
     names = [section.name for section in sections]
     numbered = []
     for number, section in enumerate(sections):

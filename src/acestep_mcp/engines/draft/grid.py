@@ -1,4 +1,4 @@
-"""The grid a song is laid on: tempo, metre, key, where the first beat falls and how the end slows down."""
+"""The time grid of a song: tempo, metre, bars, the first beat, and how the end slows down; and its key."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from acestep_mcp.engines.draft.harmony import NAMES, SCALES, Key
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.style import Style
 
-METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes in a bar
+METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes per bar
 _SHORT_HOLD, _LONG_HOLD = 1.4, 3.4  # seconds the last chord rings
-_FIT = 0.05  # how far the tempo may give way so that the song ends where it should
+_FIT = 0.05  # how far a free tempo may be lowered so that the song ends on time
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """`tempo` in quarter notes a minute; bar 0 begins at `phase` seconds; the body is `bars` bars long.
+    """`tempo` is in quarter notes per minute; bar 0 starts at `phase` seconds; the body has `bars` bars.
 
-    The last bar takes `slowing` seconds more than the others; what follows the body, until `seconds`, is the end of
-    the song: a held chord, or, with `ending` "fade", more of the same under a fade.
+    The last bar takes `slowing` seconds more than the others. From the end of the body to `seconds` the last chord is
+    held; with `ending` "fade" the music goes on under a fade.
     """
 
     tempo: float
@@ -39,21 +39,21 @@ class Grid:
 
     @property
     def beat_seconds(self) -> float:
-        """Seconds of a quarter note."""
+        """Seconds per quarter note."""
         return 60 / self.tempo
 
     @property
     def beats_per_bar(self) -> int:
-        """Quarter notes in a bar."""
+        """Quarter notes per bar."""
         return METRES[self.metre]
 
     @property
     def bar_seconds(self) -> float:
-        """Seconds of a bar."""
+        """Seconds per bar."""
         return self.beat_seconds * self.beats_per_bar
 
     def time_at(self, beat: float) -> float:
-        """The time of a beat, counted in quarter notes from bar 0."""
+        """The time in seconds of `beat`, counted in quarter notes from bar 0."""
         time = self.phase + beat * self.beat_seconds
         if not self.slowing:
             return time
@@ -66,7 +66,7 @@ class Grid:
 
     @classmethod
     def from_plan(cls, plan: Any) -> Grid | None:
-        """The frame a plan holds, or None where it holds none that can be used."""
+        """The grid stored in a plan, or None if it is missing or invalid."""
         if not isinstance(plan, dict) or set(plan) != set(cls.__dataclass_fields__):
             return None
         try:
@@ -91,7 +91,7 @@ _PLANNED: dict[str, Any] = {
 
 
 def new_grid(style: Style, seconds: float, seeds: Seeds) -> Grid:
-    """Tempo, metre and key by the tags and by chance, and bars so that the song ends after exactly `seconds`."""
+    """Tempo, metre and key from the tags or at random, and bars so that the song ends after exactly `seconds`."""
     key = style.key or _key(style, seeds)
     metre = style.metre or {3: "3/4"}.get(style.genre.meter, "4/4")
     tempo = style.bpm or seeds.stream(f"tempo/{style.genre.name}").uniform(*style.tempo)
@@ -106,7 +106,7 @@ def new_grid(style: Style, seconds: float, seeds: Seeds) -> Grid:
 
 
 def _fitted(tempo: float, beats: int, seconds: float, *, free: bool) -> tuple[float, int]:
-    """Whole bars that leave room for the last chord; a `free` tempo gives way a little if that would ring too long."""
+    """Whole bars that leave time for the last chord; a `free` tempo is lowered a little if that would ring too long."""
     hold = min(_SHORT_HOLD, 0.25 * seconds)
     bars = max(1, int((seconds - hold) * tempo / 60 / beats))
     if free and seconds - bars * beats * 60 / tempo > _LONG_HOLD:
@@ -115,7 +115,7 @@ def _fitted(tempo: float, beats: int, seconds: float, *, free: bool) -> tuple[fl
 
 
 def continue_grid(old: Grid, seconds: float, ending: str) -> Grid:
-    """The same grid from the end of `old` on, for `seconds` more; bar 0 is the one that is under way there."""
+    """The same grid from the end of `old` on, for `seconds` more. Bar 0 is the bar in progress there."""
     phase = -((old.seconds - old.phase) % old.bar_seconds)
     if old.bar_seconds + phase < 0.01:
         phase = 0.0

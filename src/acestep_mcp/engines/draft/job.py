@@ -1,4 +1,4 @@
-"""One job of the draft engine, done in this process: request and source in, steps and the song out."""
+"""Runs one job of the draft engine in this process: request and source in, steps and the song out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DIFFUSION_FIELDS = frozenset(Request.model_fields) - {"seed"}
 
 @dataclass(frozen=True, slots=True)
 class DraftJob:
-    """What goes down the pipe to the worker: `endpoint` is the request's class name, `request` its fields."""
+    """What the worker gets: `endpoint` is the request's class name, `request` its fields as sent over the wire."""
 
     endpoint: str
     request: dict[str, Any]
@@ -32,7 +32,7 @@ class DraftJob:
 
 
 def run_job(job: DraftJob) -> Iterator[Step | Audio]:
-    """Compose, play and level what the job asks for. Raises InvalidRequest for values the source cannot fit."""
+    """Compose, render and level. Raises InvalidRequest for values that do not fit the source."""
     request = getattr(requests, job.endpoint).parse(job.request)
     notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored_fields_note(request))
     for event in _events(request, job.source, job.renderer):
@@ -43,7 +43,7 @@ def _events(request: Request, source: Source | None, renderer: Renderer) -> Iter
     if isinstance(request, TextToAudio):
         return _new_song(request, renderer)
     if source is None:
-        raise GenerationFailed(f"{type(request).__name__} came without the song it edits; report this.")
+        raise GenerationFailed(f"{type(request).__name__} came without the song to edit; report this.")
     check_source(request, source.sound.seconds)
     match request:
         case AudioInpaint():
@@ -54,7 +54,7 @@ def _events(request: Request, source: Source | None, renderer: Renderer) -> Iter
             return remake.replace_lyrics(request, source, renderer)
         case AudioToAudio():
             return remake.remix_song(request, source, renderer)
-    raise GenerationFailed(f"The draft engine has no {type(request).__name__}; report this.")
+    raise GenerationFailed(f"The draft engine does not support {type(request).__name__}; report this.")
 
 
 def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:
@@ -64,7 +64,7 @@ def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio
     yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
     sound = master(music, score.ending)
-    sections = tuple(Section(stretch.name, stretch.start, stretch.end) for stretch in score.sections)
+    sections = tuple(Section(section.name, section.start, section.end) for section in score.sections)
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
     plan = {**score.plan, "made_by": [VERSION, renderer]}
     yield Audio(sound, request.tags, lyrics, (), sections, plan)
@@ -72,15 +72,17 @@ def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio
 
 def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:
     if renderer == "numpy":
-        return ("Played by a plain synthesiser: the SoundFont renderer has no build for this machine.",)
+        return ("Rendered by a plain synthesiser: the SoundFont renderer is not available on this machine.",)
     return ()
 
 
 def _ignored_fields_note(request: Request) -> tuple[str, ...]:
-    """The fields that were given and steer a diffusion model only."""
+    """A note that lists the given fields that only affect a diffusion model."""
     given = sorted(
         name
         for name in request.model_fields_set & _DIFFUSION_FIELDS
         if getattr(request, name) != type(request).model_fields[name].default
     )
-    return (f"The draft engine is no diffusion model; without effect: {', '.join(given)}.",) if given else ()
+    if not given:
+        return ()
+    return (f"The draft engine is not a diffusion model; these fields had no effect: {', '.join(given)}.",)

@@ -1,4 +1,4 @@
-"""Who carries the tune where: a singer where there are words, an instrument where there are none."""
+"""The melody of a song: sung where a section has lyrics, played by an instrument elsewhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DENSITY = {
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """The tune: what is sung and what is played."""
+    """The melody; `voice` and `instrument` are General MIDI programs."""
 
     sung: tuple[MelodyNote, ...]
     played: tuple[MelodyNote, ...]
@@ -35,7 +35,7 @@ class Lead:
 
 
 def lead(song: Song) -> Lead:
-    """The whole song's tune."""
+    """Compose the melody of the whole song."""
     style = song.style
     instrument = PROGRAMS[soloist(style) or song.seeds.stream("lead", 0.4).choice(style.genre.leads.split("|"))]
     voice = PROGRAMS[style.genre.voice]
@@ -95,7 +95,7 @@ def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[Melody
 
 
 def _rests(song: Song, span: Span, number: int) -> bool:
-    """An intro lets the band begin alone; quiet music leaves room."""
+    """Whether a phrase is left out: long intros start without the lead, quiet music has more rests."""
     if span.section.kind in {"intro", "outro"}:
         return number == 0 and span.section.bars > 2
     return song.seeds.stream(f"rest/{span.section.kind}/{number}", 3.0).random() < 0.3 - 0.3 * song.style.drive

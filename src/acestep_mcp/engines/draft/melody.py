@@ -1,4 +1,4 @@
-"""Tunes: one note a syllable over the chords, phrases that breathe, motifs that come back."""
+"""Melodies: one note per syllable over the chords, with pauses between phrases and recurring motifs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIFT = {"chorus": 3.5, "drop": 4.0, "pre": 1.5, "bridge": 2.0, "solo": 2.0, "ou
 
 @dataclass(frozen=True, slots=True)
 class MelodyNote:
-    """A note of a tune in beats from the song's beginning; `accent` 0 to 1."""
+    """A melody note in beats from the start of the song; `accent` is 0 to 1."""
 
     beat: float
     length: float
@@ -31,9 +31,9 @@ class MelodyNote:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Where a line is sung: `beat` and `length` in quarter notes, the section's `kind`, its place in the section.
+    """Where a line is sung: `beat` and `length` in quarter notes, and the `kind` of its section.
 
-    `answers` is true where the phrase comes to rest.
+    `cadence` is true if the phrase comes to rest.
     """
 
     beat: float
@@ -44,7 +44,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class MelodyContext:
-    """What a tune stands on: the key, the chord at every beat, the singer's range, beats in a bar."""
+    """What a melody has to fit: the key, one chord per beat, the range in MIDI pitches, the metre."""
 
     key: Key
     chords: Sequence[Chord]
@@ -59,7 +59,7 @@ class MelodyContext:
 def melody(
     line: Sequence[Syllable], phrase: Phrase, context: MelodyContext, rng: random.Random, spread: float = 1.0
 ) -> list[MelodyNote]:
-    """A note for each syllable. `rng` decides rhythm and contour: the same stream, the same motif."""
+    """One note per syllable. `rng` decides rhythm and contour, so the same stream gives the same motif."""
     if not line:
         return []
     onsets = rhythm(line, phrase.length, rng)
@@ -80,7 +80,7 @@ def melody(
 
 
 def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[tuple[float, float]]:
-    """(onset, length) of each syllable in a phrase of `length` beats, its end left free to breathe."""
+    """(onset, length) in beats of each syllable in a phrase of `length` beats; the end stays free for a breath."""
     count = len(line)
     room = length - min(2.0, 0.2 * length)
     grid = next((step for step in (1.0, 0.5, 0.25) if count * step <= room), room / count)
@@ -99,7 +99,7 @@ def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[
 
 
 def _lengthen(units: list[int], line: Sequence[Syllable], spare: int, rng: random.Random) -> None:
-    """Give the free steps away: to ends of words first, so that words stay together, and a part to the last note."""
+    """Distribute the spare steps: a third to the last note, the rest to word ends, so that words stay together."""
     ends = [number for number in range(len(line) - 1) if line[number + 1].starts_word] or list(range(len(line)))
     units[-1] += spare // 3
     for number in (number for number in ends if line[number].pause):
@@ -111,31 +111,31 @@ def _lengthen(units: list[int], line: Sequence[Syllable], spare: int, rng: rando
 
 
 def improvised_syllables(phrase: Phrase, density: float, rng: random.Random) -> list[Syllable]:
-    """A phrase for an instrument: as many notes as `density` (notes a beat) asks for, in groups."""
+    """Made-up syllables for an instrument: about `density` notes per beat, in groups."""
     count = max(2, round(phrase.length * density * rng.uniform(0.7, 1.1)))
     return [Syllable(starts_word=number == 0 or rng.random() < 0.45) for number in range(count)]
 
 
 def _interpolate(contour: Sequence[float], share: float) -> float:
-    place = share * (len(contour) - 1)
-    left = min(int(place), len(contour) - 2)
-    return contour[left] + (contour[left + 1] - contour[left]) * (place - left)
+    position = share * (len(contour) - 1)
+    left = min(int(position), len(contour) - 2)
+    return contour[left] + (contour[left + 1] - contour[left]) * (position - left)
 
 
 def _metric_weight(beat: float, beats: int) -> float:
-    """How much a note in this place is heard as standing on the chord."""
-    place = beat % beats
-    if abs(place) < 0.01:
+    """How important it is, by metric position, that a note fits the chord."""
+    position = beat % beats
+    if abs(position) < 0.01:
         return 2.0
-    if abs(place - beats / 2) < 0.01:
+    if abs(position - beats / 2) < 0.01:
         return 1.5
-    return 1.0 if abs(place - round(place)) < 0.01 else 0.3
+    return 1.0 if abs(position - round(position)) < 0.01 else 0.3
 
 
 def _pitch(
     context: MelodyContext, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool
 ) -> int:
-    """The pitch that best follows chord, scale, contour and the note before; `line` is (previous, wanted, weight)."""
+    """The pitch that best fits chord, scale, contour and previous note; `line` is (previous, wanted, weight)."""
     previous, wanted, weight = line
     chord = context.chord(beat)
     best = (float("inf"), round(previous))

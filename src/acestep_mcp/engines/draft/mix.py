@@ -1,4 +1,4 @@
-"""From what the renderer played to a finished song: fades, levels, sixteen bits."""
+"""Mixing and mastering: instrument volumes, fades, loudness, 16-bit samples."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TARGET_LUFS, CEILING_DBFS = -16.0, -1.0
 _FADE_SHARE, _LONGEST_FADE = 0.15, 8.0
 _LAST_MOMENT = 0.5
 
-# LUFS of a short tune at velocity 90 and volume 100, by General MIDI program, as measured.
-# Warm pad (89) is taken 5 dB louder: its attack is longer than the tune's notes.
+# Measured LUFS of a short melody at velocity 90 and volume 100, by General MIDI program.
+# Warm pad (89) is entered 5 dB louder: its attack is longer than the notes that were measured.
 _LOUDNESS = (
     -34.5, -35.1, -32.2, -33.9, -27.9, -33.3, -34.1, -31.1, -33.1, -38.8, -30.6, -26.8, -35.8, -41.6, -28.3, -34.5,
     -30.4, -32.6, -32.2, -31.6, -28.5, -30.1, -29.0, -32.2, -30.4, -33.8, -30.6, -35.7, -33.5, -30.7, -27.7, -28.3,
@@ -29,22 +29,22 @@ _LOUDNESS = (
     -34.0, -36.5, -34.0, -39.0, -31.0, -38.5, -31.5, -62.9, -38.2, -47.0, -28.5, -32.8, -32.1, -53.4, -47.7, -35.5,
 )  # fmt: skip
 _KITS = {0: -33.8, 8: -29.7, 16: -32.7, 24: -31.7, 25: -33.6, 32: -33.8, 40: -37.0, 48: -34.2}
-_USUAL = -34.0  # where weight 80 lies: the final level is made up for in float
+_USUAL = -34.0  # LUFS of weight 80; mastering makes up for the level
 
 
 def silence(seconds: float) -> NDArray[np.float32]:
-    """Room for `seconds` of music at 48 kHz."""
+    """Zeros for `seconds` of stereo at 48 kHz, float32 [frames, 2]."""
     return np.zeros((round(seconds * RATE), 2), np.float32)
 
 
 def master(music: NDArray[np.float32], ending: str) -> Sound:
-    """The song at -16 LUFS and under -1 dBFS, faded out as its ending wants it. Changes `music`."""
+    """The song at -16 LUFS and at most -1 dBFS, faded out according to `ending`. Modifies `music`."""
     fade_out(music, ending)
     return from_float(level(music, RATE, TARGET_LUFS, CEILING_DBFS), RATE, 16)
 
 
 def fade_out(music: NDArray[np.float32], ending: str) -> None:
-    """A long fade where the music goes on, else the last half second, so that no tail is cut."""
+    """Fade in place: long for the ending "fade", else over the last half second so that no tail is cut off."""
     seconds = len(music) / RATE
     length = min(_LONGEST_FADE, _FADE_SHARE * seconds) if ending == "fade" else min(_LAST_MOMENT, 0.1 * seconds)
     count = round(length * RATE)
@@ -53,11 +53,11 @@ def fade_out(music: NDArray[np.float32], ending: str) -> None:
 
 
 def program_loudness(program: int, *, drums: bool = False) -> float:
-    """LUFS of the instrument, or of the drum kit, at volume 100."""
+    """LUFS of the General MIDI program, or drum kit, at volume 100."""
     return _KITS.get(program, _KITS[0]) if drums else _LOUDNESS[program]
 
 
 def volume_controller(program: int, weight: float, *, drums: bool = False) -> int:
-    """The volume controller (1-127) that puts a part at `weight`; 80 is a chord instrument, twice as much is +12 dB."""
+    """The MIDI volume (1-127) for a part of `weight`; 80 is a chord instrument, doubling it is +12 dB."""
     wanted = _USUAL + 40 * math.log10(weight / 80) - program_loudness(program, drums=drums)
     return max(1, min(127, round(100 * 10 ** (wanted / 40))))

@@ -1,4 +1,4 @@
-"""What accompanies: chords, arpeggios, basses and drums, each from a pattern, in beats."""
+"""The accompaniment: chords, arpeggios, basses and drums, each from a pattern, in beats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BUILDERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class BeatNote:
-    """A note in beats from the song's beginning; `late` is added in seconds (a strummed chord's inner notes)."""
+    """A note in beats from the start of the song."""
 
     beat: float
     length: float
@@ -34,12 +34,12 @@ cached_voicing = lru_cache(maxsize=4096)(voicing)
 
 
 def upper_tones(chord: Chord) -> tuple[int, ...]:
-    """The tones a chord instrument plays: of four or more the root is left to the bass."""
+    """The tones a chord instrument plays: the root of a chord of four or more is left to the bass."""
     return chord.tones if len(chord.tones) < 4 else chord.tones[1:]
 
 
 def tonic_voicing(song: Song, pattern: Pattern) -> tuple[int, ...]:
-    """The home chord as this player would hold it: every section moves from there."""
+    """The tonic chord in the pattern's range: the voicing from which every section starts."""
     home = chord_named("i" if song.grid.key.minor else "I", song.grid.key)
     return cached_voicing(home.tones, (), pattern.low, pattern.high)
 
@@ -50,7 +50,7 @@ def bar_steps(steps: str, beats: int) -> str:
 
 
 def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNote]:
-    """A chord instrument through one section."""
+    """The notes of a chord instrument in one section."""
     beats = song.grid.beats_per_bar
     rng = song.seeds.stream(f"pattern/{name}/{span.section.kind}")
     steps = bar_steps(rng.choice(pattern.steps.split("|")) if beats == 4 else pattern.three or pattern.steps, beats)
@@ -72,9 +72,9 @@ def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNo
 
 
 def _chord_notes(
-    pattern: Pattern, hit: BeatNote, chord: Chord, pitches: Sequence[int], place: tuple[int, random.Random]
+    pattern: Pattern, hit: BeatNote, chord: Chord, pitches: Sequence[int], step: tuple[int, random.Random]
 ) -> Iterator[BeatNote]:
-    number, rng = place
+    number, rng = step
     match pattern.playing:
         case "arp":
             tone = pattern.order[number % len(pattern.order)]
@@ -101,7 +101,7 @@ def _chord_notes(
 def _picked_notes(
     pattern: Pattern, hit: BeatNote, chord: Chord, pitches: Sequence[int], number: int
 ) -> Iterator[BeatNote]:
-    """Broken chords over a bass note at the beginning of each bar."""
+    """Broken chords over a bass note every eight steps."""
     if number % 8 == 0:
         yield BeatNote(hit.beat, max(hit.length, 1.5), nearest(chord.root, pattern.low - 5), hit.velocity * 0.95)
         yield BeatNote(hit.beat, hit.length * 1.5, pitches[-1], hit.velocity)
@@ -111,7 +111,7 @@ def _picked_notes(
 
 
 def _pad_notes(song: Song, span: Span, pattern: Pattern, level: float) -> Iterator[BeatNote]:
-    """Held chords, one stroke for as long as the harmony stays."""
+    """Held chords, one for each change of harmony."""
     previous = tonic_voicing(song, pattern)
     start = span.beat
     for beat in range(span.beat, span.end):
@@ -124,7 +124,7 @@ def _pad_notes(song: Song, span: Span, pattern: Pattern, level: float) -> Iterat
 
 
 def bass_line(song: Song, span: Span, name: str, low: int) -> Iterator[BeatNote]:
-    """A bass line through one section, near `low`; quiet sections hold the roots."""
+    """The bass line of one section, near `low`; quiet sections hold the roots."""
     beats = song.grid.beats_per_bar
     rng = song.seeds.stream(f"bass/{span.section.kind}")
     full = song.fullness(span.section)

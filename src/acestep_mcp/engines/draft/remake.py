@@ -1,4 +1,4 @@
-"""Edits: a stretch made anew, music added, another style, other words. Tempo, key and beat stay the source's."""
+"""Edits: inpaint, outpaint, remix, new lyrics. Tempo, key and beat stay the source's."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from acestep_mcp.api.edits import Window
 
 _FADE = 0.030
-_PRE_ROLL = 4.0  # seconds of music before a window, so that what rings into it rings
-_CONTEXT = 8.0  # seconds on each side that say how loud a window should be
-_MAX_DIFFERENCE = 6.0  # LU between a window and its surroundings that are still music, not a flaw
+_PRE_ROLL = 4.0  # seconds rendered before a window, so that earlier notes ring into it
+_CONTEXT = 8.0  # seconds on each side that decide how loud a window should be
+_MAX_DIFFERENCE = 6.0  # LU a window may differ from its surroundings before its own loudness counts as a flaw
 _RECORDING_GAIN = 0.4
-_EXTENSION_VARIANCE = 0.5  # how much of an added part's material is thrown anew
+_EXTENSION_VARIANCE = 0.5  # variance of the material of an added part
 
 
 def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """The window composed anew on the source's grid; every sample outside it and its seams stays as it is."""
+    """Compose the window again on the source's grid. Samples outside it and its crossfades do not change."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
     window = inpaint_window(request, source.sound.seconds)
@@ -68,7 +68,7 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
 
 
 def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """The song goes on before and after itself, in its own tempo and key; all of its samples stay as they are."""
+    """Add music before and after the song in its tempo and key. The song's own samples do not change."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
     lengths = outpaint_lengths(request, source.sound.seconds)
@@ -77,22 +77,18 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
     loud = loudness(to_float(source.sound), source.sound.sample_rate)
     added: list[Sound | None] = [None, None]
     scores: list[Score | None] = [None, None]
-    for place, seconds in enumerate((lengths.before, lengths.after)):
+    for side, seconds in enumerate((lengths.before, lengths.after)):
         if seconds <= 0:
             continue
-        sung = words if place == 1 or lengths.after <= 0 else ""
-        composition = (
-            _before(request.tags, sung, old, seconds, seeds)
-            if place == 0
-            else _after(request.tags, sung, old, seconds, seeds)
-        )
-        score = scores[place] = compose(composition)
+        sung = words if side == 1 or lengths.after <= 0 else ""
+        to_compose = _before if side == 0 else _after
+        score = scores[side] = compose(to_compose(request.tags, sung, old, seconds, seeds))
         music = silence(seconds)
         yield from render(score.parts, renderer, music)
-        yield Step("levelling", place, 2)
-        if place == 1:
+        yield Step("levelling", side, 2)
+        if side == 1:
             fade_out(music, score.ending)
-        added[place] = _match_level(music, loud, source.sound)
+        added[side] = _match_level(music, loud, source.sound)
     sound = outpaint(source.sound, added[0], added[1], fade=_FADE)
     whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
     sections = _all_sections(scores[0], old, scores[1], lengths.before)
@@ -101,7 +97,7 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
 
 
 def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """Another arrangement by the new tags, over the source's length, tempo, key and loudness curve."""
+    """A new arrangement by the new tags, with the source's length, tempo, key and loudness curve."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
     known = old.made_by is not None or any(section.lines for section in old.form)
@@ -118,7 +114,7 @@ def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Ite
 
 
 def replace_lyrics(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """Other words over the same music: composed again from its plan, else under the recording itself."""
+    """New lyrics over the same music: composed again from its plan, else sung over the recording."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
     if old.made_by == (VERSION, renderer) and old.seed is not None:
@@ -140,7 +136,7 @@ def _over_same_backing(
     yield Step("levelling", 0, 1)
     fade_out(music, score.ending)
     plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, renderer))
-    notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the song was played again as it was.",)
+    notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the same song was rendered again.",)
     yield Audio(
         _match_source(music, source.sound), request.tags, _answer_lyrics(request.lyrics), notes, _sections(score), plan
     )
@@ -151,7 +147,7 @@ def _over_recording(
 ) -> Iterator[Step | Audio]:
     if is_instrumental(request.lyrics):
         message = (
-            "has no words, and the voice of a recording without a plan cannot be taken out; give lyrics or remix it"
+            "has no words, and the voice cannot be removed from a recording without a plan; give lyrics or use remix"
         )
         raise InvalidRequest.of(FieldError("lyrics", message, value=request.lyrics))
     sections = (
@@ -168,19 +164,19 @@ def _over_recording(
     voice = level(music, RATE, max(-30.0, loud - 2.0), CEILING_DBFS)
     count = min(len(bed), len(voice))
     voice[:count] += _RECORDING_GAIN * bed[:count]
-    note = "The source has no plan of how it was made: the recording itself lies quietly under the new voice."
+    note = "The source has no composition plan: the recording itself plays quietly under the new voice."
     plan = plan_json(replace(old, form=sections), made_by=None)
     sound = _match_source(voice, source.sound)
     yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), (note, *old.notes), _sections(score), plan)
 
 
 def _seeds(old: SourcePlan, seed: int, variance: float) -> Seeds:
-    """The former song's dice, a share of them thrown anew; all of them where there is no former song."""
+    """The old song's seeds, with `variance` of the decisions redrawn; new seeds if the old ones are unknown."""
     return Seeds(seed) if old.seed is None else Seeds(old.seed, seed, variance)
 
 
 def _window_bars(grid: Grid, window: Window) -> tuple[int, int]:
-    """The whole bars that lie inside the window, at least the one in its middle."""
+    """First and last + 1 of the whole bars inside the window; at least the bar in its middle."""
     first = math.ceil((window.start - grid.phase) / grid.bar_seconds - 0.1)
     last = math.floor((window.end - grid.phase) / grid.bar_seconds + 0.1)
     first, last = (min(max(bar, 0), grid.bars) for bar in (first, last))
@@ -196,7 +192,7 @@ def _new_form(request: AudioToAudio, grid: Grid) -> tuple[FormSection, ...]:
 
 
 def _before(tags: str, lyrics: str, old: SourcePlan, seconds: float, seeds: Seeds) -> ComposeRequest:
-    """Music that ends where the song begins: its bars are counted back from the song's first."""
+    """Music that ends where the song starts: its bars are counted back from the song's first."""
     first = seconds + old.grid.phase
     bars = max(1, math.ceil(first / old.grid.bar_seconds))
     phase = first - bars * old.grid.bar_seconds
@@ -206,7 +202,7 @@ def _before(tags: str, lyrics: str, old: SourcePlan, seconds: float, seeds: Seed
 
 
 def _after(tags: str, lyrics: str, old: SourcePlan, seconds: float, seeds: Seeds) -> ComposeRequest:
-    """Music that begins where the song ends: a bar that is under way there, then sections of its own, and an end."""
+    """Music that starts where the song ends: the bar in progress there, then new sections and an ending."""
     wanted = parse_style(tags)
     grid = continue_grid(old.grid, seconds, wanted.genre.ending)
     link = FormSection("link", "intro", 1, (), 0.6)
@@ -215,7 +211,7 @@ def _after(tags: str, lyrics: str, old: SourcePlan, seconds: float, seeds: Seeds
 
 
 def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, seconds: float) -> SourcePlan:
-    """The grid of the longer song, its sections laid end to end in whole bars."""
+    """The plan of the longer song, its sections end to end in whole bars."""
     bars_before = sum(section.bars for section in before.form) if before else 0
     bars_after = sum(section.bars for section in after.form) if after else 0
     grid = replace(
@@ -234,7 +230,7 @@ def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, s
 
 
 def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, shift: float) -> tuple[Section, ...]:
-    """All sections on the longer song's clock."""
+    """All sections, in seconds of the longer song."""
     found = list(_sections(before)) if before else []
     beat = 0
     for number, section in enumerate(old.form):
@@ -249,18 +245,18 @@ def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, sh
 
 
 def _sections(score: Score) -> tuple[Section, ...]:
-    """The score's sections; the pieces of one that a window cut are one again."""
+    """The score's sections; pieces that a window cut from the same section are joined."""
     found: list[Section] = []
-    for stretch in score.sections:
-        if found and found[-1].name == stretch.name:
-            found[-1] = replace(found[-1], end=stretch.end)
+    for section in score.sections:
+        if found and found[-1].name == section.name:
+            found[-1] = replace(found[-1], end=section.end)
         else:
-            found.append(Section(stretch.name, stretch.start, stretch.end))
+            found.append(Section(section.name, section.start, section.end))
     return tuple(found)
 
 
 def _target_lufs(sound: Sound, window: Window) -> float:
-    """The LUFS a window should have: what it had, unless that is far from the music beside it."""
+    """The LUFS a window should have: its old loudness, unless that is far from the music beside it."""
     rate = sound.sample_rate
     first, last = round(window.start * rate), round(window.end * rate)
     reach = round(_CONTEXT * rate)
@@ -273,13 +269,13 @@ def _target_lufs(sound: Sound, window: Window) -> float:
 
 
 def _match_level(music: NDArray[np.float32], lufs: float, like: Sound) -> Sound:
-    """New music as loud as wanted, in the rate, channels and depth of the song it joins."""
+    """The music at `lufs`, in the rate, channels and bit depth of `like`."""
     wanted = TARGET_LUFS if lufs == -math.inf else lufs
     return conform(from_float(level(music, RATE, wanted, CEILING_DBFS), RATE, 24), like)
 
 
 def _match_source(music: NDArray[np.float32], source: Sound) -> Sound:
-    """Music for a whole song, as loud as the source and exactly as long, in its rate, channels and depth."""
+    """The music with the source's loudness, exact length, rate, channels and bit depth."""
     lufs = loudness(to_float(source), source.sample_rate)
     sound = _match_level(music, lufs, source)
     pcm = np.zeros((len(source.pcm), source.channels), np.int32)

@@ -1,4 +1,4 @@
-"""The one door from notes to samples: the SoundFont renderer where it is installed, else the NumPy synthesiser."""
+"""Renders notes to samples: with the SoundFont renderer if it is installed, else with the NumPy synthesiser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Renderer = Literal["soundfont", "numpy"]
 
-# A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.2 to 0.8 s of it.
+# A call cannot be interrupted and holds the interpreter lock: so many seconds of music take 0.2 to 0.8 s.
 _SHORTEST_CHUNK, _CHUNK = 8.0, 20.0
 # Releases and reverb after the last note.
 _TAIL = 1.6
@@ -30,20 +30,20 @@ _SOUNDFONT = "TimGM6mb.sf2"
 
 @dataclass(frozen=True, slots=True)
 class AudioChunk:
-    """The notes that start in one stretch of time, moved to begin at 0; `start` in seconds."""
+    """The notes that start in one interval of time, shifted to start at 0; `start` is the interval's, in seconds."""
 
     start: float
     parts: tuple[Part, ...]
 
 
 def available() -> Renderer:
-    """Which renderer this machine has; importing none."""
+    """The best installed renderer. Imports none."""
     found = importlib.util.find_spec("midirenderer") and importlib.util.find_spec("pretty_midi")
     return "soundfont" if found else "numpy"
 
 
 def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
-    """The notes that begin between `start` and `end`, cut into calls of a few bars each. Empty ones are left out."""
+    """The notes that start between `start` and `end` seconds, in chunks of 8 to 20 seconds. Empty chunks are left out."""
     length = max(_SHORTEST_CHUNK, min(_CHUNK, (end - start) / 4))
     found = []
     for number in range(max(1, math.ceil((end - start) / length))):
@@ -56,7 +56,7 @@ def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
 
 
 def render_parts(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
-    """The parts as float32 [frames, 2] at 48 kHz, with the tail of the last note. Never clips."""
+    """The parts as float32 [frames, 2] at 48 kHz, with the tail of the last note. Not clipped."""
     seconds = max(note.end for part in parts for note in part.notes) + _TAIL
     if renderer == "numpy":
         from acestep_mcp.engines.draft.synth import synthesise

@@ -1,4 +1,4 @@
-"""What the composer writes and the renderer plays: notes in seconds, gathered in parts, with the song's plan."""
+"""The score, which the composer writes and the renderer plays: parts with notes in seconds, and the song's plan."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from acestep_mcp.engines.draft.form import FormSection
 RATE = 48_000
 """Sample rate of everything the draft engine renders, in Hz."""
 
-# Goes up when the same request and seed give other notes than before.
+# Increase when the same request and seed give different notes than before.
 VERSION = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`start` and `end` in seconds from the song's beginning; `pitch` and `velocity` as in MIDI (0-127)."""
+    """`start` and `end` are seconds from the start of the song; `pitch` and `velocity` are MIDI's (0-127)."""
 
     start: float
     end: float
@@ -26,9 +26,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb`, `chorus` are controllers.
+    """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb`, `chorus` are controllers (0-127).
 
-    `lead` marks the parts that carry the tune; the others are the bed.
+    `lead` marks the parts that carry the melody.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSection:
-    """A section as the composer sees it: `kind` without its number, in seconds."""
+    """A section of the score; `start` and `end` in seconds, `kind` is the name without its number."""
 
     name: str
     kind: str
@@ -54,7 +54,7 @@ class ScoreSection:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A composed song: `plan` is JSON that tells another run how it was made."""
+    """A composed song. `plan` is JSON from which a later edit can compose it again."""
 
     parts: tuple[Part, ...]
     seconds: float

@@ -24,7 +24,7 @@ _SHARES_HARMONY = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A section laid on the grid: `beat` and `length` in quarter notes, and the section that follows it."""
+    """A section on the grid: `beat` and `length` in quarter notes, and the section that follows."""
 
     section: FormSection
     beat: int
@@ -38,9 +38,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """Everything the players share. `chords` has one chord a beat, `progressions` the numerals by kind of section.
+    """What all players share. `chords` has one chord per beat, `progressions` the numerals by kind of section.
 
-    `new_lines` are sung to tunes of the fresh seed, whatever the variance.
+    The melodies of `new_lines` come from the edit seed, whatever the variance.
     """
 
     style: Style
@@ -56,12 +56,12 @@ class Song:
         return self.grid.bars * self.grid.beats_per_bar
 
     def fullness(self, section: FormSection) -> float:
-        """0 to 1: how much plays, and how loud, in a section of this music."""
+        """How much plays, and how loud, in a section: 0 to 1."""
         return min(1.0, section.intensity * (0.6 + 0.55 * self.style.drive))
 
 
 def lay_out(form: Sequence[FormSection], beats: int) -> tuple[Span, ...]:
-    """The sections one after another, in bars of `beats` quarter notes."""
+    """Place the sections one after another, in bars of `beats` quarter notes."""
     spans, beat = [], 0
     for section, following in pairwise((*form, None)):
         if section is not None:
@@ -71,7 +71,7 @@ def lay_out(form: Sequence[FormSection], beats: int) -> tuple[Span, ...]:
 
 
 def outline(style: Style, grid: Grid, form: Sequence[FormSection], seeds: Seeds) -> Song:
-    """Chooses the harmony of every section."""
+    """Choose the harmony of every section."""
     spans = lay_out(form, grid.beats_per_bar)
     progressions: dict[str, str] = {}
     chords: list[Chord] = []
@@ -85,19 +85,19 @@ def outline(style: Style, grid: Grid, form: Sequence[FormSection], seeds: Seeds)
 
 
 def _progression(style: Style, grid: Grid, kind: str, seeds: Seeds) -> str:
-    """Verse and chorus have different ones where the genre knows several; intros and solos borrow."""
+    """The numerals for a kind of section. Verse and chorus differ if the genre has several; intros and solos share."""
     choices = (style.genre.minor if grid.key.minor else style.genre.major).split("|")
     order = sorted(choices)
     seeds.stream("harmony", 0.5).shuffle(order)
     home = _SHARES_HARMONY.get(kind, kind)
-    place = {"verse": 0, "chorus": 1, "pre": 2, "bridge": 3}.get(home, 0)
+    index = {"verse": 0, "chorus": 1, "pre": 2, "bridge": 3}.get(home, 0)
     if seeds.stream(f"harmony/{home}", 0.7).random() < 0.2:
-        place += 1
-    return order[place % len(order)]
+        index += 1
+    return order[index % len(order)]
 
 
 def _chords(numerals: Sequence[str], span: Span, grid: Grid) -> Iterator[Chord]:
-    """One chord a bar, one in two bars where bars are short or the music stands still."""
+    """The chord of every beat: a new one each bar, or every two bars if bars are short or the section is calm."""
     slow = grid.bar_seconds < 1.45 or (
         grid.bar_seconds < 2.4 and span.section.kind in {"intro", "bridge", "break"} and span.section.bars >= 8
     )

@@ -1,4 +1,4 @@
-"""What is known of a song that is to be edited: from the plan in its file's comment, else from listening to it."""
+"""What is known about a song to edit: from the plan in its file's comment, else from analysing its sound."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ _SECTION_BARS = 8
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """The song as it was. `made_by` is the (version, renderer) whose notes it is, None after an edit or for a
-    recording; with it, tags and seed give the very same bed again.
+    """The song before the edit.
+
+    `made_by` is the (version, renderer) that composed it, None after an edit or for a recording. If it is set, tags
+    and seed give exactly the same backing again.
     """
 
     grid: Grid
@@ -32,14 +34,14 @@ class SourcePlan:
 
 
 def read_source_plan(source: Source) -> SourcePlan:
-    """Tempo, key, grid and sections of the source: its plan's, or estimates, and then `notes` says so."""
+    """Tempo, key, grid and sections of the source, from its plan or else estimated, which `notes` then says."""
     plan = _plan_in_comment(source.comment)
     grid = Grid.from_plan(plan.get("frame"))
     seconds = source.sound.seconds
     if grid is None:
         return _estimated_plan(source.sound, plan)
     if abs(grid.seconds - seconds) > _SAME_LENGTH:
-        note = "The file is not as long as its plan says: tempo and key are the plan's, the beat was estimated."
+        note = "The file's length differs from its plan: tempo and key come from the plan, the beat was estimated."
         return replace(_estimated_plan(source.sound, plan, grid), notes=(note,))
     sections = form_from_plan(plan.get("sections"), grid.bars)
     if sections is None:
@@ -57,7 +59,7 @@ def read_source_plan(source: Source) -> SourcePlan:
 
 
 def plan_json(song: SourcePlan, *, made_by: tuple[str, str] | None) -> dict[str, Any]:
-    """The plan to write into the edited song's file; without `made_by` it cannot be composed again as it is."""
+    """The plan to store in the edited song's file. Without `made_by` the same music cannot be composed again."""
     grid = song.grid
     return {
         "seed": song.seed,
@@ -73,7 +75,7 @@ def plan_json(song: SourcePlan, *, made_by: tuple[str, str] | None) -> dict[str,
 
 
 def _plan_in_comment(comment: str) -> dict[str, Any]:
-    """The plan in a comment; empty where there is none: comments are anybody's."""
+    """The plan in a file's comment; empty if the comment holds anything else."""
     try:
         found = json.loads(comment)["acestep"]["plan"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -104,7 +106,7 @@ def _number(value: Any, low: float, high: float) -> float | None:
 
 
 def _sections_by_loudness(sound: Sound, grid: Grid) -> tuple[FormSection, ...]:
-    """Sections of eight bars, each as intense as it is loud."""
+    """Sections of eight bars, with intensity by loudness."""
     import numpy as np
 
     from acestep_mcp.audio.measure import loudness_curve

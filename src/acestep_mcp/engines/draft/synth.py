@@ -1,7 +1,7 @@
 """A small General MIDI synthesiser in NumPy, for machines where the SoundFont renderer has no build.
 
-Every instrument is a family: a mix of sine partials under an envelope; drums are noise and falling sines. A note is
-made once for each pitch, length and family, and reused.
+Each instrument family is a sum of sine partials under an envelope; drums are noise and falling sines. Rendered notes
+are cached by program, pitch and length.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from acestep_mcp.engines.draft.mix import program_loudness
 from acestep_mcp.engines.draft.score import Note, Part
 
 _LEVEL = 0.05
-_USUAL_LOUDNESS = -31.0  # parts are levelled for the SoundFont's instruments: this one's are made as loud as those
-_STEP = 0.02  # lengths are rounded up to this, so that equal notes are found again
-_DELAYS = ((0.031, 0.22), (0.067, 0.16), (0.109, 0.11), (0.173, 0.07))  # an echo for a room: seconds and share
+_USUAL_LOUDNESS = -31.0  # volumes are set for the SoundFont's instruments; these are scaled to match their loudness
+_STEP = 0.02  # lengths in seconds are rounded up to a multiple of this, for the cache
+_DELAYS = ((0.031, 0.22), (0.067, 0.16), (0.109, 0.11), (0.173, 0.07))  # echoes for the reverb: seconds and gain
 
 
 @dataclass(frozen=True, slots=True)
 class InstrumentFamily:
-    """`partials` are strengths of the harmonics; times in seconds; `sustain` 0 for what only dies away.
+    """`partials` are the amplitudes of the harmonics; times are in seconds; `sustain` 0 decays to silence.
 
-    `decay` is the time to fall to a third, `detune` the share by which a second voice is off, `vibrato` in semitones.
+    `decay` is the time constant of the exponential decay, `detune` the relative frequency offset of a second voice,
+    `vibrato` is in semitones.
     """
 
     partials: tuple[float, ...]
@@ -113,7 +114,7 @@ def _echoes(dry: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=256)
 def tone(program: int, pitch: int, steps: int, rate: int) -> NDArray[np.float32]:
-    """A note of `steps` times 0.02 s and its release, all partials together as strong as one at full scale."""
+    """A note of `steps` times 0.02 s plus its release, normalised to the power of one full-scale partial."""
     family = next(family for programs, family in _INSTRUMENT_FAMILIES if program in programs)
     held = steps * _STEP
     time = np.arange(round((held + family.release) * rate), dtype=np.float32) / np.float32(rate)
@@ -141,7 +142,7 @@ def _envelope(
     family: InstrumentFamily, time: NDArray[np.float32], held: float, frequency: float
 ) -> NDArray[np.float32]:
     rise = np.minimum(time / family.attack, 1)
-    # High strings and bars die away sooner than low ones.
+    # High notes of strings and bars decay faster than low ones.
     decay = family.decay * min(2.0, (262 / frequency) ** 0.5)
     fall = family.sustain + (1 - family.sustain) * np.exp(-time / decay)
     end = np.clip(1 - (time - held) / family.release, 0, 1)
@@ -150,7 +151,7 @@ def _envelope(
 
 @lru_cache(maxsize=64)
 def drum(pitch: int, rate: int) -> NDArray[np.float32]:
-    """A General MIDI drum, by what kind of drum it is."""
+    """One second of a General MIDI drum."""
     noise = np.random.default_rng(zlib.crc32(f"drum {pitch}".encode())).standard_normal(rate, dtype=np.float32)
     time = np.arange(rate, dtype=np.float32) / np.float32(rate)
     match pitch:
@@ -172,11 +173,11 @@ def drum(pitch: int, rate: int) -> NDArray[np.float32]:
 
 
 def _falling(time: NDArray[np.float32], high: float, low: float, decay: float) -> NDArray[np.float32]:
-    """A sine that falls from one pitch to another while it dies away."""
+    """A decaying sine that falls from `high` to `low` Hz."""
     phase = 2 * np.pi * (low * time + (high - low) * 0.03 * (1 - np.exp(-time / 0.03)))
     return np.asarray(np.sin(phase) * np.exp(-time / decay), np.float32)
 
 
 def _bright(noise: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Only the high part of noise: its second difference."""
+    """High-passed noise: its second difference."""
     return np.asarray(np.diff(noise, n=2, prepend=np.zeros(2, np.float32)) / 2.4, np.float32)

@@ -1,9 +1,8 @@
-"""The process that composes and renders: a job comes in on stdin, steps and the finished song go out on stdout.
+"""The worker process: reads jobs from stdin, composes and renders, writes steps and finished songs to stdout.
 
-In: for each job one JSON line, then the source's samples if there is one; stdin stays open for as long as anybody
-wants the song, and its end ends this process at once. Out: JSON lines; a song's last one says how many bytes of samples
-follow it.
-Nothing touches the disk, so however this process ends it leaves nothing behind.
+Input, per job: one JSON line, then the source's samples if there is a source. The parent keeps stdin open as long as
+it wants the song; when stdin ends, this process exits at once. Output: JSON lines; a "song" line is followed by its
+samples. Nothing is written to disk, so an abrupt end leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ IDLE_SECONDS = 30.0
 
 
 def main() -> None:
-    """Do the jobs on stdin, one after the other, until none has come for half a minute."""
-    # Ctrl-C in a terminal reaches us too; whether the song is still wanted is for whoever holds stdin to say.
+    """Run the jobs from stdin one after the other, until none has arrived for half a minute."""
+    # Ctrl-C in a terminal reaches this process too, but only the parent decides whether the song is still wanted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = _claim_stdout()
     commands = sys.stdin.buffer
@@ -42,7 +41,7 @@ def main() -> None:
 
 
 def _read_jobs(commands: IO[bytes], jobs: queue.SimpleQueue[DraftJob]) -> None:
-    """Read jobs as they come; the end of the pipe is the end of this process, in the middle of a song too."""
+    """Read jobs as they arrive. When the pipe ends, exit, even in the middle of a song."""
     try:
         while True:
             jobs.put(read_job(commands))
@@ -62,7 +61,7 @@ def _run(job: DraftJob, out: IO[bytes]) -> None:
 
 
 def read_job(commands: IO[bytes]) -> DraftJob:
-    """The job and its source as they came down the pipe. Raises EOFError when the parent went away meanwhile."""
+    """Read a job and its source from the pipe. Raises EOFError if the pipe ends first."""
     from acestep_mcp.engines.draft.job import DraftJob
 
     line = commands.readline()
@@ -94,7 +93,7 @@ def _source(commands: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
 
 
 def _claim_stdout() -> IO[bytes]:
-    """Our channel, with file descriptor 1 turned to stderr so that no library can write into it."""
+    """The original stdout; file descriptor 1 is redirected to stderr so that no library can write into the stream."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return out

@@ -1,4 +1,4 @@
-"""The worker process seen from outside: start it, feed it, listen to it, and end it."""
+"""The parent's side of the worker process: start it, send jobs, receive events, end it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from acestep_mcp.api.requests import Request
     from acestep_mcp.engines.draft.render import Renderer
 
-# -P: a module in the folder we happen to be started in must not shadow one of ours.
+# -P: a module in the working directory must not shadow one of this package.
 _COMMAND = ("-P", "-m", "acestep_mcp.engines.draft.worker_main")
 _HEARTBEAT = 0.2
-# Seconds after which a kept worker is not relied on: it ends by itself after IDLE_SECONDS, perhaps just now.
+# Seconds after which an idle worker is not reused: it exits by itself after IDLE_SECONDS, which may be now.
 _IDLE_LIMIT = 20.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _BLOCK = 1 << 20
 
 
 class WorkerPool:
-    """Starts worker processes. With `keep`, one that has finished its song waits for the next: loading costs most.
+    """Starts worker processes. With `keep`, one idle worker is kept for the next job, which saves its imports.
 
-    A kept worker ends by itself after half a minute without work, with `close`, or with our own process.
+    An idle worker ends after half a minute without work, with `close`, or with this process.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
@@ -52,7 +52,7 @@ class WorkerPool:
         return WorkerProcess()
 
     def release(self, worker: WorkerProcess) -> None:
-        """A worker that has said all it had to say of its song."""
+        """Give back a worker that has finished its job: keep it if possible, else end it."""
         with self._lock:
             if self._keep and not self._idle and worker.is_alive():
                 self._idle.append((time.monotonic(), worker))
@@ -60,7 +60,7 @@ class WorkerPool:
         worker.end()
 
     def end_idle(self) -> None:
-        """End the kept worker."""
+        """End the idle worker."""
         with self._lock:
             while self._idle:
                 self._idle.pop()[1].end()
@@ -74,7 +74,10 @@ class WorkerPool:
 def generate_in_worker(
     pool: WorkerPool, request: Request, source: Source | None, renderer: Renderer
 ) -> Iterator[Step | Audio]:
-    """What the worker says, as it says it; its last step again whenever it is silent for 0.2 s."""
+    """Run a request in a worker and yield its events. The last step is repeated every 0.2 s without news.
+
+    Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
+    """
     event: Step | Audio | AceStepError = Step("starting", 0, 1)
     worker = pool.acquire()
     try:
@@ -83,7 +86,7 @@ def generate_in_worker(
             yield event
             message = worker.receive(_HEARTBEAT)
             if message is worker.EXITED and worker.jobs_sent > 1 and event.stage == "starting":
-                worker.end()  # it ended while it waited, and was not seen to
+                worker.end()  # it exited while idle, just before the job was sent
                 worker = WorkerProcess()
                 worker.send(_job(request, source, renderer), source)
                 continue
@@ -92,7 +95,7 @@ def generate_in_worker(
                 raise GenerationFailed(reason)
             event = _event(message) if message else event
     finally:
-        if isinstance(event, Step):  # it is wanted no more, or is gone
+        if isinstance(event, Step):  # the caller stopped, or the worker exited
             worker.end()
         else:
             pool.release(worker)
@@ -102,14 +105,14 @@ def generate_in_worker(
 
 
 class WorkerProcess:
-    """One process, its two pipes, and its log."""
+    """One worker process with its pipes and its log."""
 
     EXITED: ClassVar[dict[str, Any]] = {}
-    """Heard last: the process has ended."""
+    """The last message: the process has exited."""
 
     def __init__(self) -> None:
         self.jobs_sent = 0
-        # One thread for linear algebra: the same sums in the same order, and one core left to the server.
+        # One thread for linear algebra: sums are taken in the same order, and the server keeps a core.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(
@@ -129,14 +132,14 @@ class WorkerProcess:
         return self._process.poll() is None and self._messages.empty()
 
     def send(self, job: bytes, source: Source | None) -> None:
-        """Send a job; in a thread, since a large source fills the pipe before the worker has loaded."""
+        """Send a job, in a thread: a large source fills the pipe before the worker has finished its imports."""
         assert self._process.stdin is not None
         self.jobs_sent += 1
         self._writer = threading.Thread(target=_write_job, args=(self._process.stdin, job, source), daemon=True)
         self._writer.start()
 
     def receive(self, seconds: float) -> dict[str, Any] | None:
-        """The next message, GONE at the end, or None when nothing was said for so long."""
+        """The next message, EXITED at the end, or None if none arrived within `seconds`."""
         try:
             return self._messages.get(timeout=seconds)
         except queue.Empty:
@@ -148,7 +151,7 @@ class WorkerProcess:
         return lines[-1] if lines else "it gave no reason; try again"
 
     def end(self) -> None:
-        """Kill it, whatever it does; nothing of it is left."""
+        """Kill the process and close everything that belongs to it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.kill()
@@ -156,13 +159,13 @@ class WorkerProcess:
         for thread in (self._reader, self._writer):
             if thread is not None:
                 thread.join()
-        with contextlib.suppress(OSError):  # what was not yet written has no reader any more
+        with contextlib.suppress(OSError):  # unwritten data has no reader
             self._process.stdin.close()
         self._process.stdout.close()
         self._log.close()
 
     def _read_messages(self) -> None:
-        """Put each message in the queue, samples included, and GONE at the end of the stream."""
+        """Queue each message with its samples, and EXITED at the end of the stream."""
         answers = self._process.stdout
         assert answers is not None
         for line in answers:
@@ -194,7 +197,7 @@ def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
 
 
 def _write_job(commands: IO[bytes], job: bytes, source: Source | None) -> None:
-    """Write the job and the source, and leave the pipe open; a worker that is gone is noticed by the listener."""
+    """Write the job and the source, and leave the pipe open. The reader thread notices a worker that has exited."""
     with contextlib.suppress(OSError, ValueError):
         commands.write(job)
         if source is not None:
