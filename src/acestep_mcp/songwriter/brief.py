@@ -1,4 +1,4 @@
-"""What a prompt asks for: style, tempo, voice, language, subject, and the words it brings itself."""
+"""Reads a prompt: style, tempo, voice, language, subject, and lyrics or lines that it contains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acestep_mcp.songwriter.songbook import UNSPACED, songbook
 from acestep_mcp.songwriter.styles import StyleTerms, find_terms
 from acestep_mcp.songwriter.subjects import FILLERS, Subject, find_subject, remaining_subject, themes
 
-_MAX_READ = 2_000  # characters read for style and subject: more than any wish, less than a pasted book
+_MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
 _MARK = re.compile(r"(?m)^[ \t]*\[[^\]\n]{1,40}\]")
 _LABEL = r"(?:lyrics?|letra|paroles|songtext|liedtext|testo|текст(?: песни)?|слова|歌詞|歌词|가사)"
 _LABELLED_LYRICS = re.compile(rf"(?is)(?<!no )(?<!\w)(?:with (?:these |the |my )?)?{_LABEL}\s*[:\uff1a]\s*(\S.*)\Z")
@@ -46,10 +46,10 @@ _NOT_A_TAG = lexicon.word_set(
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """A prompt, understood. `given_lyrics` are whole lyrics; `quotes` lines that must be sung word for word.
+    """A prompt after reading. `given_lyrics` are complete lyrics; `quotes` are lines to sing word for word.
 
-    `themes` are names of a songbook's themes, strongest first. `presumed` says no vocals was our reading of the
-    style, not the user's word.
+    `themes` are names of a songbook's themes, strongest first. `presumed_instrumental` is true if `instrumental`
+    follows from the style and not from the user's words. `artist` is a name the music should sound like.
     """
 
     language: Language
@@ -79,7 +79,7 @@ class Brief:
 
 
 def read_brief(prompt: str) -> Brief:
-    """Understand a prompt of any length and in any language. Never fails; what is not understood is left out."""
+    """Read a prompt of any length and in any language. Never fails; unknown words are ignored."""
     text, given = _split_lyrics(prompt.replace("\r\n", "\n"))
     text, quotes = _split_quotes(text)
     text = text.replace("\u2019", "'")
@@ -104,7 +104,7 @@ def read_brief(prompt: str) -> Brief:
 
 
 def _find_artist(text: str) -> str:
-    """The name of an artist the music should be like; "in the style of Motown" is a style and stays one."""
+    """The artist the music should sound like, or "". "In the style of Motown" names a style, not an artist."""
     named = _ARTIST.search(text)
     if not named or any(named[1].lower() in genre.names for genre in lexicon.GENRES):
         return ""
@@ -112,7 +112,7 @@ def _find_artist(text: str) -> str:
 
 
 def _split_lyrics(text: str) -> tuple[str, str]:
-    """Part the prompt from the lyrics it brings, under a label or as a block with section marks."""
+    """Separate the prompt from lyrics in it, which follow a label or form a block with section marks."""
     labelled, marked = _LABELLED_LYRICS.search(text), _MARK.search(text)
     if labelled and not (marked and marked.start() < labelled.start()):
         head, body = text[: labelled.start()], labelled[1]
@@ -128,7 +128,7 @@ def _split_lyrics(text: str) -> tuple[str, str]:
 
 
 def _split_quotes(text: str) -> tuple[str, tuple[str, ...]]:
-    """Part the prompt from quoted lines; a quoted title, subject or film stays in the text, without its marks."""
+    """Separate the prompt from quoted lines. A quoted title, subject or film stays in the text, without quotation marks."""
     quotes: list[str] = []
 
     def part(match: re.Match[str]) -> str:
@@ -142,12 +142,12 @@ def _split_quotes(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_sung_line(words: str) -> bool:
-    """A line to sing has two words or more, or some length in a script without spaces."""
+    """Whether a quote is a line to sing: at least two words, or four characters in a script without spaces."""
     return len(words.split()) > 1 or (len(words) >= 4 and any(letter > "\u2fff" for letter in words))
 
 
 def _is_style(phrase: str) -> bool:
-    """Whether a phrase ("trip hop style", "90 bpm") speaks of the music, not of what it is about."""
+    """Whether a phrase ("trip hop style", "90 bpm") describes the music and not the subject."""
     return bool(
         find_terms(phrase).by_kind or _BPM.search(phrase) or _KEY.search(phrase) or re.search(r"(?i)\bstyle\b", phrase)
     )
@@ -160,7 +160,7 @@ def _without_numbers(rest: str) -> str:
 
 
 def _extra_tags(terms: StyleTerms) -> tuple[str, ...]:
-    """Short items of a comma-separated list that no table knows: tags in the user's own words."""
+    """Short unknown items of a comma-separated list: tags in the user's own words."""
     items = re.split(r"[,;\n]", terms.rest)
     if len(items) < 2:
         return ()
@@ -174,7 +174,7 @@ def _is_tag(item: str) -> bool:
 
 
 def _with_numbers(brief: Brief, text: str) -> Brief:
-    """Tempo, key, metre and decade as they stand in the text."""
+    """Add tempo, key, metre and decade from the text."""
     bpm, key, meter, decade = _BPM.search(text), _KEY.search(text), _METER.search(text), _DECADE.search(text)
     beats = int(bpm[1] or bpm[2]) if bpm else 0
     return replace(
@@ -194,7 +194,7 @@ def _key(match: re.Match[str]) -> str:
 
 
 def _with_vocals(brief: Brief, text: str) -> Brief:
-    """Whether there are vocals: what the prompt says, else what its style usually has."""
+    """Decide whether there are vocals: by the prompt, else by what its style usually has."""
     if _refuses_vocals(text, brief.language.prompt) and not brief.given_lyrics:
         return replace(brief, instrumental=True)
     unsung = bool(brief.genres) and not any(genre.sung for genre in brief.genres)
@@ -210,7 +210,7 @@ def _with_vocals(brief: Brief, text: str) -> Brief:
 
 
 def _refuses_vocals(text: str, language: str) -> bool:
-    """Whether the prompt says there is no singing; an instrumental break alone does not."""
+    """Whether the prompt excludes vocals; an instrumental break alone does not."""
     english, own = songbook("en").setting("instrumental"), songbook(language).setting("instrumental")
     whole = rf"(?<!\w)(?<!not )(?:{english}|{own})(?!\w)(?! (?:hook|break|solo|intro|outro|bridge|section|part))"
     return bool(re.search(own if language in UNSPACED else whole, text, re.IGNORECASE))

@@ -1,4 +1,4 @@
-"""The couplets one song draws from: its subject's, its mood's, and hooks that name the subject."""
+"""Collects the couplets for one song: on its subject, in its mood, and hooks that name the subject."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _THEMES_BY_TONE = {
 }  # fmt: skip
 
 NAME_SPACE = "\ue000"
-"""Stands for the spaces of a name put into a couplet, so that no line is parted inside it."""
+"""Replaces the spaces of a name in a couplet, so that no line is split inside the name."""
 
 
 @dataclass(slots=True)
 class CoupletPool:
-    """Couplets in the order they are to be sung; whoever sings one takes it out. `splits`: a line may be halved."""
+    """Couplets in the order of use; each is removed when used. With `splits`, a line may be split in two."""
 
     verses: list[Couplet]
     hooks: list[Couplet]
@@ -33,7 +33,7 @@ class CoupletPool:
 
 
 def collect_couplets(brief: Brief, tone: str, chance: Random, *, rapped: bool) -> CoupletPool:
-    """Collect what this song can use. With no subject named, one that suits the feeling is drawn."""
+    """Collect the couplets this song can use. Without a subject, a theme that suits the tone is chosen."""
     book = songbook(brief.language.lyrics)
     draw = _CoupletSource(book, chance)
     themes = tuple(theme for theme in brief.themes if theme in book.themes)
@@ -49,14 +49,14 @@ def collect_couplets(brief: Brief, tone: str, chance: Random, *, rapped: bool) -
 
 
 class _CoupletSource:
-    """A book whose couplets come out shuffled, with a name put in."""
+    """Gives a songbook's couplets shuffled, with a name filled in."""
 
     def __init__(self, book: Songbook, chance: Random) -> None:
         self.book = book
         self.chance = chance
 
     def of(self, *sections: str, name: str = "") -> list[Couplet]:
-        """Shuffled couplets; those that would say a word of the name twice ("the night tonight") are left out."""
+        """Shuffled couplets without those that would repeat a word of the name ("the night tonight")."""
         words = re.findall(r"[^\W\d_]{4,}", name.lower())
         couplets = self.shuffled(self.book.of(*sections))
         fresh = [couplet for couplet in couplets if not any(word in " ".join(couplet).lower() for word in words)]
@@ -70,7 +70,7 @@ class _CoupletSource:
 
 
 def _prompt_subject(brief: Brief) -> Subject:
-    """The user's own words, where they are in the language sung."""
+    """The subject in the user's own words if they are in the language of the lyrics, else an empty one."""
     return brief.subject if brief.language.prompt == brief.language.lyrics else Subject()
 
 
@@ -85,7 +85,7 @@ def _choose_subject(brief: Brief, book: Songbook, themes: tuple[str, ...]) -> Su
 def _verses(
     subject: Subject, themes: tuple[str, ...], tone: str, draw: _CoupletSource, *, rapped: bool
 ) -> list[Couplet]:
-    """Two couplets on the subject, by turns of its two strongest themes, to one of the mood."""
+    """Two couplets on the subject (alternating between its two strongest themes) for each one in the mood."""
     by_theme = [draw.theme(theme) for theme in themes[:2]]
     theme = list(_interleave(by_theme[0], by_theme[1], 1)) if len(by_theme) > 1 else [*chain(*by_theme)]
     own = list(_interleave(theme, _subject_verses(subject, draw), 2)) if theme else _subject_verses(subject, draw)
@@ -95,7 +95,7 @@ def _verses(
 
 
 def _subject_verses(subject: Subject, draw: _CoupletSource) -> list[Couplet]:
-    """Couplets that name the subject, or speak to the person."""
+    """Couplets that name the subject or address the person."""
     person = subject.person or (subject.name if subject.kind == "person" else "")
     spoken = draw.of("slots person", name=person)[:3] if person else []
     if not subject.name:
@@ -106,7 +106,7 @@ def _subject_verses(subject: Subject, draw: _CoupletSource) -> list[Couplet]:
 
 
 def _hooks(subject: Subject, tone: str, draw: _CoupletSource) -> list[Couplet]:
-    """Hooks, one that rhymes on the subject or names the person among the first."""
+    """Hooks; those that rhyme on the subject or name the person come among the first."""
     name = subject.name
     person = subject.person or (name if subject.kind == "person" else "")
     to_person = draw.of("hook person", name=person) if person else []
@@ -119,7 +119,7 @@ def _hooks(subject: Subject, tone: str, draw: _CoupletSource) -> list[Couplet]:
 
 
 def _rhymed_hooks(name: str, draw: _CoupletSource) -> list[Couplet]:
-    """A couplet that rhymes on the subject's last word, where the book has a rhyme for it."""
+    """A couplet that rhymes on the subject's last word, if the book has a rhyme for it."""
     rhymes_for = draw.book.rhymes_for(name.rsplit(maxsplit=1)[-1].lower())
     openings = sorted(draw.book.tables.get("openings", {}).values())
     if not rhymes_for or not openings:
@@ -133,7 +133,7 @@ def _fill_in(couplet: Couplet, name: str) -> Couplet:
 
 
 def _interleave(many: list[Couplet], few: list[Couplet], each: int) -> Iterator[Couplet]:
-    """`each` of the first list, one of the second, and so on; the longer one's rest comes last."""
+    """`each` items of the first list, then one of the second, and so on; the rest comes last."""
     at = 0
     for index in range(0, len(many), each):
         yield from many[index : index + each]

@@ -1,4 +1,4 @@
-"""Which language a prompt is in, which one it wants sung, and its style words in English."""
+"""Finds the language of a prompt and of its lyrics, and translates its style words to English."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _OTHER_SCRIPTS = (
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """`prompt` is the language the prompt is in, `lyrics` the one to sing; `unwritten` one asked for that we lack."""
+    """`prompt` and `lyrics` are codes in LANGUAGES; `unsupported` is the name of a requested language not among them."""
 
     prompt: str = "en"
     lyrics: str = "en"
@@ -48,7 +48,7 @@ class Language:
 
 
 def find_language(text: str) -> Language:
-    """Guess both languages; a language that is named wins over the one the prompt is written in."""
+    """Guess both languages. For the lyrics, a language named in the prompt wins over the prompt's own."""
     prompt = _prompt_language(text)
     named = _NAMED_LANGUAGE.search(text)
     if named:
@@ -60,7 +60,7 @@ def find_language(text: str) -> Language:
 
 
 def in_english(text: str, language: str) -> str:
-    """The text with the style words its language's book knows put into English, longest first."""
+    """The text with the style words that the language's songbook knows translated to English."""
     words = songbook(language).tables.get("words", {})
     if not words:
         return text
@@ -69,7 +69,7 @@ def in_english(text: str, language: str) -> str:
 
 
 def without_language(text: str) -> str:
-    """The text without the words that name the language to sing in: "sung in Spanish"."""
+    """The text without the words that name the language of the lyrics, such as "sung in Spanish"."""
     return _NAMED_LANGUAGE.sub("|", text)
 
 

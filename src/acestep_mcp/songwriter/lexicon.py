@@ -1,4 +1,4 @@
-"""The vocabulary of style: what a prompt may name, and what usually goes with it."""
+"""The style vocabulary: words a prompt may use, and tags that usually go with them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GenreEntry:
-    """A style and its company. `tempo` is its usual range in bpm; `names` are all the ways people write it."""
+    """A genre and its usual tags. `tempo` is the usual range in bpm; `names` are its spellings, `name` first."""
 
     name: str
     names: tuple[str, ...]
@@ -22,7 +22,7 @@ class GenreEntry:
 
 @dataclass(frozen=True, slots=True)
 class MoodEntry:
-    """A feeling. `pull` moves the tempo inside the genre's range (-1 slowest to 1 fastest)."""
+    """A mood. `pull` moves the tempo within the genre's range (-1 slowest to 1 fastest)."""
 
     name: str
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class MoodEntry:
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text that are parted by spaces."""
+    """The set of words in a text."""
     return frozenset(text.split())
 
 
@@ -60,7 +60,7 @@ def _genre(row: str) -> GenreEntry:
 
 
 def _mood(row: str) -> MoodEntry:
-    """A row is `names | company | energy | pull | tone`."""
+    """A row is `names | related | energy | pull | tone`."""
     names, related, energy, pull, tone = (cell.strip() for cell in row.split("|"))
     every = _split(names)
     return MoodEntry(every[0], every, _split(related), energy, float(pull), tone)
@@ -182,7 +182,7 @@ INSTRUMENTS = _split(
     "vocoder, talkbox, talk box, turntables, scratching, choir, gospel choir, children's choir, whistling, castanets, field recordings"
 )
 
-# Words that may stand before an instrument and belong to it: "crisp snare", "broken accordion".
+# Adjectives that belong to the instrument after them: "crisp snare", "broken accordion".
 ADJECTIVES = _split(
     "warm, soft, gentle, dirty, distorted, overdriven, clean, muted, bright, deep, fat, crisp, dusty, live, heavy, slow, "
     "fast, plucked, fingerpicked, strummed, jangly, broken, vintage, old, lonely, solo, lush, sparse, minimal, big, huge, "
@@ -191,7 +191,7 @@ ADJECTIVES = _split(
     "haunting, dreamy, melancholic, airy, dark, wobbly, walking, bowed, pizzicato, staccato, felt, honky-tonk, out-of-tune"
 )
 
-# What a singer can be, by what people write; the first name is the tag.
+# Kinds of voice, one per row; the first name is the tag, the others are synonyms.
 VOICES = tuple(
     map(
         _split,
@@ -230,7 +230,7 @@ PRODUCTION = _split(
     "saturation, slowed, slowed and reverb, nightcore, underwater, radio edit, club mix, acoustic, instrumental hook"
 )
 
-# bpm pull of tempo words, as Mood.pull; the word itself stays as a tag.
+# Effect of tempo words on the tempo, like MoodEntry.pull; the word itself is also a tag.
 TEMPO_WORDS = {
     "very slow": -1.0,
     "slow": -0.8,
@@ -251,7 +251,7 @@ TEMPO_WORDS = {
     "double-time": 0.8,
 }
 
-# "no drums" means none of these either.
+# Excluding the key also excludes these: "no drums" means no snare either.
 RELATED_TERMS = {
     "drums": ("drum", "drums", "breakbeat", "snare", "kick", "hi-hats", "hi-hat", "percussion", "beat", "congas", "claps",
               "four on the floor", "boom bap", "double-kick", "cajon", "surdo", "pandeiro", "bodhran", "stomps", "palmas"),

@@ -1,4 +1,4 @@
-"""Lyrics by rule: a form that fits the length, filled with couplets on the subject."""
+"""Writes lyrics by rules: a form that fits the length, filled with couplets on the subject."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BREAK_BEFORE = word_set(
 
 
 def write_lyrics(brief: Brief, tone: str, tempo: Pace, duration: float, chance: Random) -> str:
-    """The song's words under section marks. Given lyrics stay as they are; quoted lines become the chorus."""
+    """The lyrics with section marks. Given lyrics do not change; quoted lines become the chorus."""
     if brief.given_lyrics:
         return mark_sections(brief.given_lyrics)
     if len(brief.quotes) > 1 and len(brief.quotes) * 2 > duration / tempo.usual:
@@ -41,14 +41,14 @@ def write_lyrics(brief: Brief, tone: str, tempo: Pace, duration: float, chance: 
 
 
 def _plan_with_chorus(plan: list[tuple[str, int]], brief: Brief) -> list[tuple[str, int]]:
-    """A plan with room for the user's own lines, however short the song."""
+    """The plan with a chorus for the quoted lines, even in a very short song."""
     if brief.quotes and not any(letter == "C" for letter, _ in plan):
         return [("C", plan[0][1])]
     return plan
 
 
 def _section(letter: str, size: int, refrain: list[str], pool: CoupletPool) -> LyricSection:
-    """One section's lines; with no new line left, the chorus comes back rather than a verse twice."""
+    """One section's lines. When no new line is left, the chorus is repeated and not a verse."""
     if letter == "C":
         return "chorus", refrain
     short = letter != "V" and size == 2 and bool(pool.plain)
@@ -73,7 +73,7 @@ def _refrain(size: int, pool: CoupletPool) -> list[str]:
 
 
 def _quoted_refrain(quotes: tuple[str, ...], size: int, pool: CoupletPool) -> list[str]:
-    """The user's own lines as the refrain, answered by ours where there is room."""
+    """The quoted lines as the refrain, followed by lines from the songbook if there is space."""
     answers = _capitalised_lines(pool.plain.pop()) if pool.plain and size - len(quotes) >= 2 else []
     if len(quotes) == 1 and answers:
         return [quotes[0], answers[0], quotes[0], answers[1]]
@@ -89,7 +89,7 @@ def _capitalised_lines(couplet: Couplet) -> list[str]:
 
 
 def split_line(line: str) -> tuple[str, str]:
-    """A long line as two short ones, parted where a singer breathes."""
+    """Split a long line in two where a singer would breathe."""
     words = line.split()
     beats = [_syllables(word) for word in words]
     whole = sum(beats)
@@ -109,7 +109,7 @@ def split_line(line: str) -> tuple[str, str]:
 
 
 def _syllables(word: str) -> int:
-    """Roughly: groups of vowels, less a silent e."""
+    """A rough count: groups of vowels, minus a silent e."""
     plain = re.sub(r"[^a-z]", "", word.lower())
     groups = len(re.findall(r"[aeiouy]+", plain))
     return max(1, groups - (plain.endswith("e") and not plain.endswith("le")))

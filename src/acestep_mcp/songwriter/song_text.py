@@ -1,4 +1,4 @@
-"""What the songwriter returns. Light to import: nothing is loaded for it."""
+"""The songwriter's result type, in its own module because importing it is cheap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many lines fit a length of time, and the sections they are parted into."""
+"""How many lines fit a duration, and the sections they are divided into."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RAPPED_FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds a line takes: as wished, and at the quickest and slowest that still sounds right."""
+    """Seconds per line: the usual, the fastest and the slowest that still sound right."""
 
     usual: float
     fastest: float
@@ -35,20 +35,20 @@ class Pace:
     rapped: bool
 
     def lines(self, duration: float) -> tuple[int, int]:
-        """How few and how many lines suit a length, at least one."""
+        """The fewest and the most lines for a duration in seconds, at least one."""
         most = max(1, math.floor(duration / self.fastest))
         return min(most, math.ceil(duration / self.slowest)), most
 
 
 def pace(bpm: int, *, rapped: bool) -> Pace:
-    """A slow song takes longer over a line; a rapped line takes half the time of a sung one."""
+    """The pace at a tempo. Slow songs take longer per line; a rapped line takes half the time of a sung one."""
     if rapped:
         return Pace(3.6 if bpm < 120 else 3.5, 3.3, 4.0, rapped=True)
     return Pace(7.4 if bpm < 80 else 6.6 if bpm < 126 else 6.0, 5.0, 9.0, rapped=False)
 
 
 def choose_form(tempo: Pace, duration: float, chance: Random) -> list[tuple[str, int]]:
-    """Section letters and their lines, as near to the wished pace as a form comes; near ties are drawn."""
+    """Section letters and line counts of the form closest to the usual pace; near ties are decided at random."""
     fewest, most = tempo.lines(duration)
     sizes = {
         choose_form: sum(map(int, re.findall(r"\d+", choose_form)))
@@ -66,7 +66,7 @@ def section_name(letter: str) -> str:
 
 
 def mark_sections(given: str) -> str:
-    """Lyrics as the user gave them; without section marks, a stanza that comes back is the chorus."""
+    """The user's lyrics. If they have no section marks, these are added, and a repeated stanza is the chorus."""
     if re.search(r"(?m)^[ \t]*\[[^\]\n]+\]", given):
         return given.strip()
     text = given if "\n" in given else re.sub(r"\s+/\s+", "\n", given)
@@ -79,5 +79,5 @@ def format_sections(song: list[LyricSection]) -> str:
 
 
 def sung_lines(lyrics: str) -> list[str]:
-    """The lines that are sung: neither empty nor a section mark."""
+    """The sung lines: those that are neither empty nor a section mark."""
     return [line for line in lyrics.splitlines() if line.strip() and not re.fullmatch(r"\s*\[[^\]]*\]\s*", line)]

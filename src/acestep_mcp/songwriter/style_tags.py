@@ -1,4 +1,4 @@
-"""The tags of a song: what the user named, and what usually goes with it, about ten in all."""
+"""Chooses the tags of a song: what the user named and what usually goes with it, about ten in all."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _VOICE_BY_TONE = {
 
 
 def tone(brief: Brief) -> str:
-    """The feeling the words should have: of the mood named, else of the genre, else of the subject; else "any"."""
+    """The tone of the lyrics: that of the named mood, else of the subject, else of the genre, else "any"."""
     named = [mood.tone for mood in brief.moods]
     if named:
         return named[0]
@@ -50,7 +50,7 @@ def tone(brief: Brief) -> str:
 
 
 def genres_for(brief: Brief, chance: Random) -> tuple[lexicon.GenreEntry, ...]:
-    """The genres named, or one that suits decade, subject and mood."""
+    """The named genres, or one that suits decade, subject and mood."""
     if brief.genres:
         return brief.genres
     theme = next((theme for theme in brief.themes if theme in _BY_THEME), "")
@@ -62,7 +62,7 @@ def genres_for(brief: Brief, chance: Random) -> tuple[lexicon.GenreEntry, ...]:
 
 
 def tempo(brief: Brief, genre: lexicon.GenreEntry, chance: Random) -> int:
-    """The tempo named, or one in the genre's range, pulled by mood and tempo words."""
+    """The named tempo in bpm, or one in the genre's range, shifted by mood and tempo words."""
     if brief.bpm:
         return brief.bpm
     pulls = [lexicon.TEMPO_WORDS[word] for word in brief.terms.of("tempo")]
@@ -74,7 +74,7 @@ def tempo(brief: Brief, genre: lexicon.GenreEntry, chance: Random) -> int:
 
 
 def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int, chance: Random) -> str:
-    """Comma-separated: genre, mood, energy, instruments, tempo, voice, production."""
+    """The comma-separated tags: genre, mood, energy, instruments, tempo, voice, production."""
     groups = _named_tags(brief, genres, bpm)
     unwanted = _unwanted(brief)
     free = _USUAL_COUNT - sum(map(len, groups.values())) - len(_refusal_tags(brief))
@@ -87,7 +87,7 @@ def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int, chance:
 
 
 def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int) -> dict[str, list[str]]:
-    """What the user named, and the tempo, by group in the order of the tags."""
+    """The tags the user named, and the tempo, by group in the order of the tags."""
     terms, sung = brief.terms, not brief.instrumental
     return {
         "genre": [*([brief.decade] if brief.decade else []), *(terms.of("genre") or (genre.name for genre in genres))],
@@ -101,7 +101,7 @@ def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int) 
 
 
 def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: int, chance: Random) -> list[tuple[str, str]]:
-    """What usually goes with it, the most telling first, two rounds deep."""
+    """(group, tag) pairs that usually go with the genre and mood, most important first."""
     moods = brief.moods or tuple(mood for mood in lexicon.MOODS if genre.mood in mood.names)
     instruments = chance.sample(genre.instruments, len(genre.instruments))
     styles = chance.sample(genre.styles, len(genre.styles))
@@ -126,7 +126,7 @@ def _energy(bpm: int) -> str:
 
 
 def _refusal_tags(brief: Brief) -> list[str]:
-    """Instruments not wanted, said as tags; moods and genres not wanted are only left out."""
+    """Excluded instruments as "no ..." tags. Excluded moods and genres are only left out."""
     allowed = {*lexicon.INSTRUMENTS, *lexicon.SYNONYMS, "reverb", "autotuned vocals"}
     return [f"no {lexicon.SYNONYMS.get(word, word)}" for word in brief.terms.of("banned") if word in allowed][:4]
 
@@ -140,7 +140,7 @@ def _clashes(tag: str, unwanted: tuple[str, ...]) -> bool:
 
 
 def _repeats(tag: str, groups: dict[str, list[str]]) -> bool:
-    """Whether a tag says nothing new: "drums" beside "live drums", "piano" beside "broken piano"."""
+    """Whether a tag adds nothing: "drums" beside "live drums", "piano" beside "broken piano"."""
     last = tag.rsplit(maxsplit=1)[-1]
     instruments = {word.split()[-1] for word in groups["instrument"]}
     return last in instruments or any(tag in group for group in groups.values())

@@ -1,4 +1,4 @@
-"""Finds style words in a text: genres, moods, instruments, voices, production, tempo; and what is not wanted."""
+"""Finds style terms in a text: genres, moods, instruments, voices, production, tempo, and excluded terms."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _MUSIC_NOUN = re.compile(
     r"(?i)^[ -](?:song|track|music|beat|tune|anthem|ballad|style|groove|mix|remix|banger|number|vibe|feel)"
 )
 _POSSESSIVE = re.compile(r"(?i)(?<!\w)(?:my|our|your|his|her|their|the|this|that|old|haunted|every|whose) $")
-# Words that are a style only where they do not belong to somebody or stand for a thing: "my house", "the country".
+# Words that are a style unless they mean a thing: "my house", "the country".
 _AMBIGUOUS = lexicon.word_set("house country soul march metal trap drill rock jungle drone folk latin indie salsa pop")
 
 
 @dataclass(slots=True)
 class StyleTerms:
-    """Style words in order of appearance, by kind; `rest` is the text with them blanked out.
+    """Style terms in order of appearance, by kind; `rest` is the text with each of them replaced by `|`.
 
-    Kinds are genre, mood, instrument, voice, production, tempo, and banned for what must not be there.
+    Kinds are genre, mood, instrument, voice, production, tempo, and banned for excluded terms.
     """
 
     rest: str
@@ -43,7 +43,7 @@ class StyleTerms:
 
 
 def find_terms(text: str) -> StyleTerms:
-    """Every style word of a text, the longest reading first ("trip hop", not "hop")."""
+    """Every style term of a text; longer terms win ("trip hop", not "hop")."""
     terms = StyleTerms(text)
     spans: list[tuple[int, int]] = []
     negation, last_end = "", -1
@@ -61,13 +61,13 @@ def find_terms(text: str) -> StyleTerms:
 
 
 def related_terms(word: str) -> tuple[str, ...]:
-    """What else goes when `word` is not wanted: no drums, no snare either."""
+    """All words to avoid if `word` is excluded: without drums, no snare either."""
     plain = lexicon.SYNONYMS.get(word, word)
     return lexicon.RELATED_TERMS.get(plain, (plain, plain.removesuffix("s")))
 
 
 def _negation(before: str, last: str, between: str) -> str:
-    """The word that negates a term: its own, or that of the term it is joined to."""
+    """The word that negates a term: its own, or that of the preceding term in the same list."""
     own = _NEGATION.search(before)
     if own:
         return own[1].lower()
@@ -94,7 +94,7 @@ def _is_not_style(match: re.Match[str], before: str) -> bool:
 
 
 def _blank(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with `|` for each span, so that what stood apart stays apart."""
+    """The text with `|` in place of each span, so that the texts on both sides stay separate."""
     pieces, at = [], 0
     for start, end in spans:
         pieces += [text[at:start], "|"]
@@ -104,7 +104,7 @@ def _blank(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 @functools.cache
 def _kinds() -> dict[str, tuple[str, str]]:
-    """Every style term in lower case, with its kind and the name it is known by."""
+    """Every style term in lower case, with its kind and its canonical name."""
     kinds: dict[str, tuple[str, str]] = {word: ("negatable", word) for word in lexicon.SYNONYMS}
     kinds.update({word: ("production", word) for word in lexicon.PRODUCTION})
     kinds.update({word: ("tempo", word) for word in lexicon.TEMPO_WORDS})
@@ -128,6 +128,6 @@ def _terms() -> re.Pattern[str]:
 
 
 def _alternatives(words: Iterable[str]) -> str:
-    """A regular expression for any of the words, longest first; a space in one matches any white space."""
+    """A regular expression for any of the words, longest first; spaces match any white space."""
     longest = sorted(words, key=lambda word: (-len(word), word))
     return "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest)

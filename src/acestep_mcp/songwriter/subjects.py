@@ -1,4 +1,4 @@
-"""What a song is about and for whom, taken from a prompt in words that can be sung."""
+"""Finds what a song is about and who it is for, in words that can be sung."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from acestep_mcp.songwriter.lexicon import word_set
 from acestep_mcp.songwriter.songbook import UNSPACED, Songbook
 
-_MAX_WORDS = 7  # words a line can carry of the user's own
+_MAX_WORDS = 7  # words of a subject that fit in a line
 _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
 _STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
 _ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
@@ -67,7 +67,7 @@ _SYMBOLS = re.compile(r"[^\w\s'\u2019,&-]|_")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`name` fits a line after "about" (kind thing, person or clause, "" if there is none); `person` is whom it is for."""
+    """`name` can follow "about" in a line; `kind` is thing, person, clause or ""; `person` is who the song is for."""
 
     name: str = ""
     kind: str = ""
@@ -75,7 +75,7 @@ class Subject:
 
 
 def find_subject(text: str, book: Songbook, is_style: Callable[[str], bool]) -> tuple[Subject, str]:
-    """The subject a prompt names, and the text without it, where the style is."""
+    """The subject a prompt names, and the rest of the text, which describes the style."""
     style, name = text, ""
     about = book.setting("about")
     match = re.search(_about(about, book.language), text) if about else None
@@ -92,7 +92,7 @@ def find_subject(text: str, book: Songbook, is_style: Callable[[str], bool]) -> 
 
 
 def remaining_subject(rest: str, book: Songbook) -> Subject:
-    """A subject nobody announced ("rainy night in Paris, jazz"): the longest short run of words that is not style."""
+    """A subject without "about" ("rainy night in Paris, jazz"): the longest run of words that is short and not style."""
     runs = [
         words
         for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest)
@@ -109,7 +109,7 @@ def remaining_subject(rest: str, book: Songbook) -> Subject:
 
 
 def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
-    """The book's themes that a text touches, the strongest first; words in `weight` count three times."""
+    """The book's themes that occur in a text, strongest first; words in `weight` count three times."""
     spaced = book.language not in (*UNSPACED, "ko")
     scores = {
         name: _hits(text.lower(), theme.keys, spaced=spaced) + 3 * _hits(weight.lower(), theme.keys, spaced=spaced)
@@ -124,7 +124,7 @@ def _hits(text: str, keys: tuple[str, ...], *, spaced: bool) -> int:
 
 
 def _about(words: str, language: str) -> str:
-    """A pattern whose first group is the subject. A book's own group says where it ends, too."""
+    """A pattern whose first group is the subject. Words with a named group are a complete pattern already."""
     if "(?P<" in words:
         return words
     if language == "en":
@@ -133,7 +133,7 @@ def _about(words: str, language: str) -> str:
 
 
 def _until_style(phrase: str, is_style: Callable[[str], bool]) -> str:
-    """The phrase up to where it turns to the music: "the sea | in trip hop style"."""
+    """The phrase up to where it describes the music: "the sea | in trip hop style"."""
     for match in re.finditer(rf"(?i)\s+(?:{_STOPS}|con|mit|avec|com|\u043d\u0430|\u0441|\u0432|en|em|im)\s+", phrase):
         following = re.split(rf"(?i)\s+(?:{_STOPS})\s+", phrase[match.end() :])[0]
         if is_style(following):
@@ -160,7 +160,7 @@ def _without_person(name: str, person: str) -> str:
 
 
 def _shorten(name: str, language: str) -> str:
-    """At most seven words, cut where the thought allows it, without loose ends, emoji or quotation marks."""
+    """At most seven words, cut at a clause if possible, without dangling words, emoji or quotation marks."""
     plain = " ".join(_SYMBOLS.sub(" ", name).split()).strip("-,& '")
     if language in (*UNSPACED, "ko"):
         return plain[:12]
@@ -177,7 +177,7 @@ def _shorten(name: str, language: str) -> str:
 
 
 def _as_clause(name: str) -> str:
-    """A whole sentence becomes "how ...", which can follow "about"."""
+    """Turn a whole sentence into "how ...", which can follow "about"."""
     if _CLAUSE.match(name) or not (_SPEAKER.match(name) or _VERB.search(f"{name} ")):
         return name
     if _SPEAKER.match(name) or not _ASIDE.search(f" {name} "):
@@ -196,7 +196,7 @@ def _kind(name: str) -> str:
 
 
 def _trim(words: list[str]) -> list[str]:
-    """The words without what only asks for a song; a whole sentence that asks for none stays whole."""
+    """The words without those that only ask for a song. A sentence that is not a request stays whole."""
     if _SPEAKER.match(" ".join(words)) and len(words) > 2 and words[1].lower() not in _REQUEST_VERBS:
         return words
     own = {"my", "your", "i", "we", "you", "the", "a", "an", "her", "his"}
@@ -211,7 +211,7 @@ def _trim(words: list[str]) -> list[str]:
 
 
 def _with_article(words: list[str]) -> str:
-    """A bare noun gets an article where English wants one: "the bicycle", "a rainy night", but "Paris", "dogs"."""
+    """Add an article if English needs one: "the bicycle", "a rainy night", but "Paris", "dogs"."""
     name = " ".join(words)
     if words[0].lower() == "where":
         return f"how {' '.join(words[1:])}"

@@ -1,4 +1,4 @@
-"""A prompt becomes tags and lyrics, by rules or by a chat endpoint that is handed in; for every engine."""
+"""Writes tags and lyrics for a prompt, by rules or through a chat endpoint."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.structure import Pace, pace, sung_lines
 
 Ask = Callable[[list[dict[str, str]], int], Awaitable[str]]
-"""Gives a chat endpoint messages and a seed; returns the text of its answer. Raises one of our errors."""
+"""Sends messages and a seed to a chat endpoint and returns the text of its answer. Raises AceStepError."""
 
 
 def write_by_rules(prompt: str, *, instrumental: bool, duration: float, seed: int) -> SongText:
     """About ten tags, and lyrics with section marks that fit `duration` seconds, or `[inst]`.
 
-    The same arguments give the same words in every process. What the prompt names (tempo, key, instruments, voice,
-    what must not be there, quoted lines, whole lyrics after `lyrics:`) is kept.
+    The same arguments give the same text in every process. Everything the prompt names is respected: tempo, key,
+    instruments, voice, exclusions, quoted lines, complete lyrics after `lyrics:`.
     """
     brief, chance = _read_prompt(prompt, instrumental=instrumental), Random(f"{seed} {prompt}")
     genres = style.genres_for(brief, chance)
@@ -44,9 +44,9 @@ def write_by_rules(prompt: str, *, instrumental: bool, duration: float, seed: in
 async def write_with_model(
     ask: Ask, model: str, prompt: str, *, instrumental: bool, duration: float, seed: int
 ) -> SongText:
-    """Words by the language model `model`; by the rules, with a note that says why, when it gives none that can be used.
+    """Tags and lyrics by the language model `model`; if it fails, by rules, with a note that says why.
 
-    What the prompt gives (whole lyrics, lines in quotation marks, tempo, key) is kept by either.
+    Complete lyrics, quoted lines, tempo and key in the prompt are respected in both cases.
     """
     brief = await anyio.to_thread.run_sync(
         partial(_read_prompt, prompt, instrumental=instrumental), abandon_on_cancel=True
@@ -62,11 +62,11 @@ async def write_with_model(
 
 
 def _fallback_note(exc: AceStepError, model: str) -> str:
-    return f"The rules wrote the words, not the language model {model}. {exc.message}"
+    return f"The built-in rules wrote the tags and lyrics, not the language model {model}. {exc.message}"
 
 
 def _read_prompt(prompt: str, *, instrumental: bool) -> Brief:
-    """The prompt, understood; when it or the caller wants no singing, that is certain and not only presumed."""
+    """Read the prompt. If it or the caller excludes vocals, that is certain and not only presumed."""
     brief = read_brief(prompt)
     if instrumental or (brief.given_lyrics and is_instrumental(re.sub(r"\s", "", brief.given_lyrics))):
         return replace(brief, instrumental=True, presumed_instrumental=brief.presumed_instrumental and not instrumental)
@@ -76,20 +76,20 @@ def _read_prompt(prompt: str, *, instrumental: bool) -> Brief:
 def _brief_notes(brief: Brief) -> tuple[str, ...]:
     notes = []
     if brief.presumed_instrumental:
-        notes.append("No vocals: this style usually has none. Say 'sung' or name a voice to have them.")
+        notes.append("No vocals: this style usually has none. To get vocals, say 'sung' or name a voice.")
     if brief.language.unsupported and not brief.instrumental and not brief.given_lyrics:
         notes.append(
-            f"The rules cannot write {brief.language.unsupported} lyrics, so these are English. "
-            "Write them yourself and pass them to text_to_audio."
+            f"The built-in rules cannot write {brief.language.unsupported} lyrics, so these are English. "
+            "Write the lyrics yourself and pass them to text_to_audio."
         )
     if brief.artist:
-        notes.append(f"{brief.artist!r} was left out of the tags: name the style, not the artist.")
+        notes.append(f"{brief.artist!r} was left out of the tags: describe the style instead of naming the artist.")
     return tuple(notes)
 
 
 def _length_notes(text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
-    """A warning when the user's own lyrics are much too long for the song; ours never are."""
+    """A warning if the user's own lyrics are much too long for the song."""
     count, (_, most) = len(sung_lines(text)), tempo.lines(duration)
     if count <= most + 4:
         return ()
-    return (f"{count} lines are many for {duration:g} s: about {most} fit. Ask for a longer song or fewer lines.",)
+    return (f"{count} lines are too many for {duration:g} s: about {most} fit. Use a longer duration or fewer lines.",)
