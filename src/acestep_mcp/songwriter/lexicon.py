@@ -24,7 +24,6 @@ class GenreEntry:
 class MoodEntry:
     """A mood. `pull` moves the tempo within the genre's range (-1 slowest to 1 fastest)."""
 
-    name: str
     names: tuple[str, ...]
     related: tuple[str, ...]
     energy: str
@@ -63,7 +62,7 @@ def _mood(row: str) -> MoodEntry:
     """A row is `names | related | energy | pull | tone`."""
     names, related, energy, pull, tone = (cell.strip() for cell in row.split("|"))
     every = _split(names)
-    return MoodEntry(every[0], every, _split(related), energy, float(pull), tone)
+    return MoodEntry(every, _split(related), energy, float(pull), tone)
 
 
 def _rows(table: str) -> tuple[str, ...]:

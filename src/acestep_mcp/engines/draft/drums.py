@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 PIECES = {
     "K": 36, "S": 38, "R": 37, "C": 39, "H": 42, "O": 46, "P": 44, "D": 51, "B": 53, "T": 54, "W": 56, "V": 70,
-    "h": 62, "c": 63, "d": 64, "b": 60, "g": 61, "l": 75, "w": 76, "a": 67, "m": 65, "t": 81, "F": 41, "L": 45,
-    "M": 47, "Y": 50, "Z": 49, "A": 69, "2": 35,
+    "c": 63, "d": 64, "b": 60, "g": 61, "l": 75, "m": 65, "t": 81, "F": 41, "L": 45, "M": 47, "Y": 50, "Z": 49,
+    "2": 35,
 }  # fmt: skip
 _LEVELS = {"X": 104, "x": 84, "o": 50}
-_LIGHT = frozenset("HVATDtRwbglcdhPaB")  # the drums that play in quiet sections
+_LIGHT = frozenset("HVTDtRbglcdPB")  # the drums that play in quiet sections
 _GHOSTS = 0.45  # no ghost notes below this intensity
 
 _GROOVES: dict[str, str] = {

@@ -147,5 +147,3 @@ GENRES: tuple[Genre, ...] = (
     Genre("pop", "pop|pop rock|pop-rock|teen pop|hyperpop|top 40|radio|commercial|jingle", (96, 124), "major|minor", POP_MAJOR, POP_MINOR, "rock|four rock|pop", "eighths:finger bass/synth bass",
           ("pulse:piano/electric piano", "strum:clean guitar/steel guitar", "pad:strings/warm pad", "pluck:polysynth"), "piano|saw lead|clean guitar", loose=0.006, drive=0.65, reverb=35),
 )  # fmt: skip
-
-DEFAULT = "pop"

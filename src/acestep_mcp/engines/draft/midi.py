@@ -17,7 +17,7 @@ _END_OF_TRACK = b"\x00\xff\x2f\x00"
 _NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
 _DRUM_CHANNEL = 9
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
-_CONTROLLERS = {"volume": 7, "pan": 10, "reverb": 91, "chorus": 93}
+_VOLUME, _PAN, _REVERB, _CHORUS = 7, 10, 91, 93
 _RESET_CONTROLLERS = 121  # inaudible, but the renderer plays until the last event
 
 
@@ -45,8 +45,8 @@ def _track(part: Part, channel: int, end: int) -> bytes:
 def _messages(part: Part, channel: int, end: int) -> Iterator[tuple[int, int, bytes]]:
     """(tick, order, message): at the same tick, settings come first and notes end before others start."""
     yield 0, 0, bytes((_PROGRAM | channel, part.program))
-    for name, number in _CONTROLLERS.items():
-        yield 0, 0, bytes((_CONTROLLER | channel, number, getattr(part, name)))
+    for number, value in ((_VOLUME, part.volume), (_PAN, part.pan), (_REVERB, part.reverb), (_CHORUS, 0)):
+        yield 0, 0, bytes((_CONTROLLER | channel, number, value))
     for note in part.notes:
         start = round(note.start * _TICKS_PER_SECOND)
         yield start, 2, bytes((_NOTE_ON | channel, note.pitch, note.velocity))

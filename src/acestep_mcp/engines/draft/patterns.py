@@ -23,7 +23,7 @@ class Pattern:
 
     playing: Playing
     steps: str
-    three: str = ""
+    three: str
     gate: float = 0.9
     low: int = 52
     high: int = 72

@@ -53,7 +53,7 @@ def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNo
     """The notes of a chord instrument in one section."""
     beats = song.grid.beats_per_bar
     rng = song.seeds.stream(f"pattern/{name}/{span.section.kind}")
-    steps = bar_steps(rng.choice(pattern.steps.split("|")) if beats == 4 else pattern.three or pattern.steps, beats)
+    steps = bar_steps(rng.choice(pattern.steps.split("|")) if beats == 4 else pattern.three, beats)
     level = _level(song, span)
     if pattern.playing == "pad":
         yield from _pad_notes(song, span, pattern, level)

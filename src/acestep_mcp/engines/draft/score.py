@@ -26,7 +26,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb`, `chorus` are controllers (0-127).
+    """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb` are controllers (0-127).
 
     `lead` marks the parts that carry the melody.
     """
@@ -38,7 +38,6 @@ class Part:
     volume: int = 90
     pan: int = 64
     reverb: int = 30
-    chorus: int = 0
     lead: bool = False
 
 
