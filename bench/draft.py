@@ -79,23 +79,22 @@ def imports() -> None:
 def phases(tags: str) -> list[tuple[str, Callable[[], object]]]:
     import midirenderer
 
-    from acestep_mcp.engines.draft.compose import Brief, compose
+    from acestep_mcp.engines.draft.compose import ComposeRequest, compose
     from acestep_mcp.engines.draft.midi import file_bytes
-    from acestep_mcp.engines.draft.mix import mastered, silence
-    from acestep_mcp.engines.draft.perform import played
-    from acestep_mcp.engines.draft.render import _soundfont_bytes
-    from acestep_mcp.engines.draft.seeds import Dice
+    from acestep_mcp.engines.draft.mix import master, silence
+    from acestep_mcp.engines.draft.render import _soundfont_bytes, render
+    from acestep_mcp.engines.draft.seeds import Seeds
 
-    brief = Brief(tags, LYRICS, SECONDS, Dice(1))
-    score = compose(brief)
+    request = ComposeRequest(tags, LYRICS, SECONDS, Seeds(1))
+    score = compose(request)
     midi = file_bytes(score.parts, SECONDS)
     font = _soundfont_bytes()
     music = silence(SECONDS)
-    list(played(score.parts, "soundfont", music))
+    list(render(score.parts, "soundfont", music))
     return [
-        ("composing", lambda: compose(brief)),
-        ("rendering", lambda: list(played(score.parts, "soundfont", silence(SECONDS)))),
-        ("levelling", lambda: mastered(music.copy(), score.ending)),
+        ("composing", lambda: compose(request)),
+        ("rendering", lambda: list(render(score.parts, "soundfont", silence(SECONDS)))),
+        ("levelling", lambda: master(music.copy(), score.ending)),
         ("floor: midirenderer alone", lambda: midirenderer.render_wave_from(font, midi)),
     ]
 

@@ -24,10 +24,11 @@ from acestep_mcp.studio.studio import Studio
 if TYPE_CHECKING:
     from acestep_mcp.client import Host, QueueClient
     from acestep_mcp.engine_server.launch.find import Local
-    from acestep_mcp.engine_server.options import Fetch, Post, Words, Writer
+    from acestep_mcp.engine_server.options import Fetch, Post, Writer
     from acestep_mcp.engines import Engine
     from acestep_mcp.engines.ace_step_v1.published import Options
     from acestep_mcp.library.jobs import Jobs
+    from acestep_mcp.songwriter.song_text import SongText
 
 _NEAR = Patience(outage=3)
 """For an engine on this machine: one that does not answer is gone, and is started again."""
@@ -103,16 +104,16 @@ def writer_of(settings: Settings) -> Writer:
 
     Where the model cannot be asked the rules write after all, and the song's notes say why.
     """
-    from acestep_mcp.engine_server.options import write_words
+    from acestep_mcp.engine_server.options import write_song_text
 
     if settings.llm_url is None:
-        return write_words
+        return write_song_text
 
-    async def write(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
-        from acestep_mcp.songwriter.writer import write_asking
+    async def write(prompt: str, instrumental: bool, duration: float, seed: int) -> SongText:
+        from acestep_mcp.songwriter.writer import write_with_model
 
         model = settings.llm_model or "without a name"
-        return await write_asking(
+        return await write_with_model(
             partial(_ask, settings), model, prompt, instrumental=instrumental, duration=duration, seed=seed
         )
 

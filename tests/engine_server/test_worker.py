@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
@@ -13,24 +12,17 @@ from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.api.updates import step_in
 from acestep_mcp.audio.read import read
 from acestep_mcp.audio.tags.file_tags import read_tags
+from acestep_mcp.songwriter.song_text import SongText
 
 pytestmark = pytest.mark.anyio
-
-
-@dataclass(frozen=True)
-class Words:
-    tags: str
-    lyrics: str
-    writer: str
-    notes: tuple[str, ...] = ()
 
 
 async def test_a_prompt_becomes_tags_and_lyrics_and_keeps_every_shared_field(embedded):
     asked = []
 
-    async def writer(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
+    async def writer(prompt: str, instrumental: bool, duration: float, seed: int) -> SongText:
         asked.append((prompt, instrumental, duration, seed))
-        return Words("folk, guitar", "[verse]\nrain", "rules", ("a word of the writer",))
+        return SongText("folk, guitar", "[verse]\nrain", "rules", ("a word of the writer",))
 
     async with embedded(writer=writer) as desk:
         body = {"prompt": "a rainy day", "duration": 6, "seed": 5, "guidance_scale": 7.5, "number_of_steps": 30}
@@ -57,7 +49,7 @@ async def test_the_engines_own_writer_is_the_default(embedded):
 async def test_a_job_can_be_cancelled_while_its_words_are_written(embedded):
     writing = anyio.Event()
 
-    async def writer(*_: object) -> Words:
+    async def writer(*_: object) -> SongText:
         writing.set()
         await anyio.sleep_forever()
         raise AssertionError

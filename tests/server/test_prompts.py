@@ -16,20 +16,23 @@ from acestep_mcp.server.tools.table import BY_NAME
 PROMPTS = {prompt.name: prompt for prompt in load()}
 NAMES = ["choose-tags", "extend-a-track", "plan-an-album", "remix-a-track", "repair-a-section", "write-a-song"]
 
-FILE = """---
-title: Greet
-description: Says hello.
-arguments:
-  - name: who
-    description: Whom to greet.
-    required: true
-    suggest: tracks
-  - name: how
-    description: In which way.
-    required: false
-    default: kindly: as always
-    suggest: warmly, Warily, with warmth
----
+FILE = """+++
+title = "Greet"
+description = "Says hello."
+
+[[arguments]]
+name = "who"
+description = "The person to greet."
+required = true
+suggest = "tracks"
+
+[[arguments]]
+name = "how"
+description = "The manner."
+required = false
+default = "kindly: as always"
+suggest = ["warmly", "Warily", "with warmth"]
++++
 Hello {who}, {how}. Not {a place}, {} or {0}.
 """
 
@@ -47,14 +50,14 @@ def everything(prompt) -> dict[str, str]:
     return {argument.name: f"<{argument.name}>" for argument in prompt.arguments}
 
 
-def test_the_six_prompts_are_there():
+def test_the_six_prompts_exist():
     assert list(PROMPTS) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_prompt_renders_with_only_what_it_requires(name):
+def test_a_prompt_renders_with_only_its_required_arguments(name):
     prompt = PROMPTS[name]
-    text = prompt.filled(required(prompt))
+    text = prompt.render(required(prompt))
     assert not re.search(r"\{\w+\}", text)
     for value in [*required(prompt).values(), *prompt.defaults.values()]:
         assert value in text
@@ -63,7 +66,7 @@ def test_a_prompt_renders_with_only_what_it_requires(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_prompt_renders_with_every_argument(name):
     prompt = PROMPTS[name]
-    text = prompt.filled(everything(prompt))
+    text = prompt.render(everything(prompt))
     assert not re.search(r"\{\w+\}", text)
     for value in everything(prompt).values():
         assert value in text
@@ -81,9 +84,9 @@ def test_every_tool_and_argument_a_prompt_names_exists(name):
     assert snakes <= known
 
 
-def test_every_generating_tool_is_taught():
-    taught = " ".join(prompt.body for prompt in PROMPTS.values())
-    assert set(BY_TOOL) - {"prompt_to_audio"} <= set(re.findall(r"`(\w+)`", taught))
+def test_every_generating_tool_appears_in_a_prompt():
+    mentioned = " ".join(prompt.body for prompt in PROMPTS.values())
+    assert set(BY_TOOL) - {"prompt_to_audio"} <= set(re.findall(r"`(\w+)`", mentioned))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,34 +107,34 @@ def test_suggested_lengths_are_allowed(seconds):
             assert field["minimum"] <= float(value) <= field["maximum"]
 
 
-def test_a_prompt_says_what_to_try_when_an_edit_disappoints():
+def test_an_editing_prompt_says_what_to_try_when_the_result_is_wrong():
     for name in ("remix-a-track", "repair-a-section", "extend-a-track"):
         assert "`seed`" in PROMPTS[name].body
-        assert re.search("disappoints|went wrong", PROMPTS[name].body)
+        assert re.search("result is not right", PROMPTS[name].body)
 
 
 @pytest.mark.parametrize("value", ["{how}", "{who}", "{0}", "{who.__class__}", "%s", "\\1", "\\g<0>", "}{", "{{how}}"])
-def test_what_the_user_wrote_is_never_expanded(value):
-    text = parse("greet", FILE).filled({"who": value, "how": "loudly"})
+def test_user_text_is_never_expanded(value):
+    text = parse("greet", FILE).render({"who": value, "how": "loudly"})
     assert text == f"Hello {value}, loudly. Not {{a place}}, {{}} or {{0}}."
 
 
-def test_a_blank_optional_argument_is_an_absent_one():
+def test_a_blank_optional_argument_counts_as_absent():
     prompt = parse("greet", FILE)
     for absent in ({}, {"how": ""}, {"how": "  "}, {"how": None}):
-        assert prompt.filled({"who": "you", **absent}).startswith("Hello you, kindly: as always.")
+        assert prompt.render({"who": "you", **absent}).startswith("Hello you, kindly: as always.")
 
 
 @pytest.mark.parametrize("arguments", [{}, {"who": ""}, {"who": "  "}, {"who": None}, {"how": "loudly"}])
-def test_a_missing_argument_is_named_with_what_it_means(arguments):
-    with pytest.raises(MCPError, match="'greet' needs who: Whom to greet") as raised:
-        parse("greet", FILE).filled(arguments)
+def test_a_missing_argument_is_named_with_its_description(arguments):
+    with pytest.raises(MCPError, match="'greet' needs who: The person to greet") as raised:
+        parse("greet", FILE).render(arguments)
     assert raised.value.code == INVALID_PARAMS
 
 
 def test_an_unknown_argument_is_answered_with_the_known_ones():
     with pytest.raises(MCPError, match="no argument 'whom'.* who, how") as raised:
-        parse("greet", FILE).filled({"who": "you", "whom": "x"})
+        parse("greet", FILE).render({"who": "you", "whom": "x"})
     assert raised.value.code == INVALID_PARAMS
 
 
@@ -143,35 +146,41 @@ def test_an_unknown_prompt_is_answered_with_the_known_ones():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "complaint"),
+    ("old", "new", "message"),
     [
-        ("---\ntitle", "title", "front matter"),
-        ("title: Greet\n", "", "title"),
-        ("description: Says hello.", "description:", "description"),
-        ("{who}", "you", "places and arguments differ: who"),
-        ("{how}", "{how} {when}", "places and arguments differ: when"),
-        ("required: true", "required: yes", "who.required"),
-        ("    default: kindly: as always\n", "", "how.default"),
-        ("required: true", "required: true\n    default: x", "who.default"),
-        ("    description: Whom to greet.\n", "", "who.description"),
-        ("title: Greet", "title: Greet\ncolour: red", "colour"),
-        ("title: Greet", "title: Greet\ntitle: Again", "title"),
-        ("title: Greet", "title: Greet\nno value", "key: value"),
+        ("+++\ntitle", "title", "front matter"),
+        ('title = "Greet"\n', "", "title is missing"),
+        ('description = "Says hello."', 'description = ""', "description is missing"),
+        ("{who}", "you", "placeholders and arguments differ: who"),
+        ("{how}", "{how} {when}", "placeholders and arguments differ: when"),
+        ("required = true", 'required = "yes"', "who.required must be true or false"),
+        ("required = true\n", "", "who.required is missing"),
+        ('default = "kindly: as always"\n', "", "how.default"),
+        ('default = "kindly: as always"', "default = 7", "how.default must be a text"),
+        ("required = true", 'required = true\ndefault = "x"', "who.default"),
+        ('description = "The person to greet."\n', "", "who.description is missing"),
+        ('suggest = "tracks"', 'suggest = "songs"', "who.suggest must be a list of texts"),
+        ('suggest = "tracks"', "suggest = [1]", "who.suggest must be a list of texts"),
+        ('title = "Greet"', 'title = "Greet"\ncolour = "red"', "unexpected key 'colour'"),
+        ('name = "who"', 'name = "who"\ncolour = "red"', "unexpected key 'who.colour'"),
+        ('title = "Greet"', 'title = "Greet"\ntitle = "Again"', "not valid TOML"),
+        ('title = "Greet"', 'title = "Greet"\nno value', "not valid TOML"),
+        ("[[arguments]]", "[arguments]", "not valid TOML"),
     ],
 )
-def test_a_file_that_breaks_the_format_is_refused_by_name(old, new, complaint):
+def test_an_invalid_file_is_an_error_that_names_it(old, new, message):
     with pytest.raises(ValueError, match="prompts/greet.md") as raised:
         parse("greet", FILE.replace(old, new, 1))
-    assert complaint in str(raised.value)
+    assert message in str(raised.value)
 
 
-def test_windows_line_ends_change_nothing():
-    assert parse("greet", FILE.replace("\n", "\r\n")).filled({"who": "a"}).replace("\r", "") == parse(
+def test_windows_line_endings_change_nothing():
+    assert parse("greet", FILE.replace("\n", "\r\n")).render({"who": "a"}).replace("\r", "") == parse(
         "greet", FILE
-    ).filled({"who": "a"})
+    ).render({"who": "a"})
 
 
-def test_completion_offers_what_begins_so_before_what_contains_it():
+def test_completion_lists_prefix_matches_before_other_matches():
     prompt = parse("greet", FILE)
     assert complete(prompt, "how", "wa") == ["warmly", "Warily", "with warmth"]
     assert complete(prompt, "how", "with") == ["with warmth"]
@@ -180,7 +189,7 @@ def test_completion_offers_what_begins_so_before_what_contains_it():
     assert complete(prompt, "nothing", "") == []
 
 
-def test_completion_of_a_track_gives_ids_newest_first_and_not_too_many():
+def test_track_completion_gives_ids_newest_first_up_to_the_limit():
     prompt = parse("greet", FILE)
     ids = [f"t{number}" for number in range(300)]
     assert complete(prompt, "who", "", ids) == ids[:MOST_COMPLETIONS]
@@ -222,15 +231,15 @@ async def test_a_client_lists_and_gets_them():
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("name", "arguments", "complaint"),
+    ("name", "arguments", "message"),
     [
         ("extend-a-track", {"seconds": "5"}, "needs track: The song"),
         ("extend-a-song", {"track": "abc"}, "no prompt 'extend-a-song'"),
     ],
 )
-async def test_a_client_is_told_what_to_change(name, arguments, complaint):
+async def test_a_client_gets_an_error_that_says_what_to_change(name, arguments, message):
     async with Client(Server()) as client:
-        with pytest.raises(MCPError, match=complaint) as raised:
+        with pytest.raises(MCPError, match=message) as raised:
             await client.get_prompt(name, arguments)
         assert raised.value.code == INVALID_PARAMS
 
@@ -245,7 +254,7 @@ async def test_the_sdk_renders_them_too():
         assert "this music: {avoid}" in got.messages[0].content.text
 
 
-def test_loading_brings_in_nothing_heavy():
+def test_loading_imports_nothing_heavy():
     code = (
         "import sys, mcp.server.mcpserver; before = set(sys.modules)\n"
         "from acestep_mcp.server.prompts import load; load()\n"

@@ -1,4 +1,4 @@
-"""A prompt, a language model on loopback, and the song that comes of it, through the whole house."""
+"""A prompt, a language model on loopback, and the song that comes of it, through the whole server."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.support.requests import request
 pytestmark = pytest.mark.anyio
 
 KEY = "sk-hunter2-hunter2"
-WISH = {"prompt": "a sad song about the sea, trip hop", "duration": 20, "seed": 7}
+REQUEST = {"prompt": "a sad song about the sea, trip hop", "duration": 20, "seed": 7}
 
 
 async def song(**settings):
-    """The sidecar of a song for the wish, and what the job says."""
+    """The sidecar of a song for REQUEST, and its job."""
     async with open_studio(load(**{"llm_model": "small-model"} | settings)) as studio:
-        job = await studio.start(request("prompt_to_audio", WISH))
+        job = await studio.start(request("prompt_to_audio", REQUEST))
         with anyio.fail_after(30):
             async for _ in studio.watch(job.id, 30):
                 pass
@@ -34,16 +34,16 @@ async def song(**settings):
     return outcome.track.sidecar, outcome.job
 
 
-async def test_a_language_model_writes_the_words_of_a_draft_and_its_key_is_nowhere_else(tmp_path, capfd):
+async def test_a_language_model_writes_tags_and_lyrics_and_its_key_leaks_nowhere(tmp_path, capfd):
     model = Model(f"Here it is:\n```json\n{json.dumps(SONG)}\n```", key=KEY)
     async with listening(model) as server:
         sidecar, job = await song(llm_url=server.url, llm_key=KEY)
     assert (sidecar["tags"], sidecar["lyrics"], sidecar["writer"]) == (SONG["tags"], SONG["lyrics"], "small-model")
-    assert WISH["prompt"] in model.asked[0]["messages"][1]["content"]
+    assert REQUEST["prompt"] in model.asked[0]["messages"][1]["content"]
     assert not any("rules" in note for note in sidecar["notes"])
     assert [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
-    said = capfd.readouterr()
-    assert KEY not in said.out + said.err + repr(job)
+    output = capfd.readouterr()
+    assert KEY not in output.out + output.err + repr(job)
 
 
 @pytest.mark.parametrize(
@@ -59,36 +59,36 @@ async def test_a_language_model_writes_the_words_of_a_draft_and_its_key_is_nowhe
     ids=["nonsense", "refused", "no model", "bad key", "down", "in clear"],
 )
 @pytest.mark.slow
-async def test_where_it_cannot_the_song_is_made_all_the_same_and_says_what_to_mend(answer, settings, why):
-    await falls_back(answer, settings, why)
+async def test_if_the_model_fails_the_song_is_made_anyway_and_a_note_says_what_to_fix(answer, settings, why):
+    await assert_falls_back(answer, settings, why)
 
 
-async def test_a_refused_key_costs_no_song():
-    await falls_back(Reply(401, {"error": {"message": f"bad key {KEY}"}}), {"llm_key": KEY}, "ACESTEP_LLM_KEY")
+async def test_a_rejected_key_does_not_fail_the_song():
+    await assert_falls_back(Reply(401, {"error": {"message": f"bad key {KEY}"}}), {"llm_key": KEY}, "ACESTEP_LLM_KEY")
 
 
-async def falls_back(answer, settings, why) -> None:
+async def assert_falls_back(answer, settings, why) -> None:
     async with listening(Model(answer)) as server:
         sidecar, _ = await song(**{"llm_url": server.url} | settings)
     assert sidecar["writer"] == "rules"
-    [note] = [note for note in sidecar["notes"] if "The rules wrote the words" in note]
+    [note] = [note for note in sidecar["notes"] if "The built-in rules wrote" in note]
     assert why in note
     assert KEY not in note
 
 
 @pytest.mark.slow
-async def test_an_engine_server_asks_the_model_too(environment, tmp_path):
-    ours = {"ACESTEP_LLM_MODEL": "small-model", "ACESTEP_LLM_KEY": KEY, "ACESTEP_ENGINE_KEY": "engine-key"}
-    make = ("make", "prompt-to-audio", "--prompt", WISH["prompt"], "--duration", "20", "--json")
+async def test_an_engine_server_uses_the_model_too(environment, tmp_path):
+    llm_settings = {"ACESTEP_LLM_MODEL": "small-model", "ACESTEP_LLM_KEY": KEY, "ACESTEP_ENGINE_KEY": "engine-key"}
+    make = ("make", "prompt-to-audio", "--prompt", REQUEST["prompt"], "--duration", "20", "--json")
     async with listening(Model(key=KEY)) as server:
-        environment |= ours | {"ACESTEP_LLM_URL": f"{server.url}/v1"}
+        environment |= llm_settings | {"ACESTEP_LLM_URL": f"{server.url}/v1"}
         with subprocess.Popen(
             [sys.executable, "-m", "acestep_mcp", "engine", "--port", "0", "--data-dir", str(tmp_path / "engine")],
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         ) as engine:  # fmt: skip
             try:
-                told = await anyio.to_thread.run_sync(engine.stderr.readline)
-                address = told.split("served at ")[1].split()[0]
+                line = await anyio.to_thread.run_sync(engine.stderr.readline)
+                address = line.split("served at ")[1].split()[0]
                 done = await anyio.run_process(
                     [sys.executable, "-m", "acestep_mcp", *make], env=environment | {"ACESTEP_ENGINE_URL": address}
                 )

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - the prompts of ten languages are what is tested
+# ruff: noqa: RUF001 - prompts in ten languages are intended
 import os
 import re
 import socket
@@ -8,11 +8,12 @@ import sys
 import pytest
 
 from acestep_mcp.songwriter import lexicon
-from acestep_mcp.songwriter.brief import read
-from acestep_mcp.songwriter.lyrics import halves
+from acestep_mcp.songwriter.brief import read_brief
+from acestep_mcp.songwriter.lyrics import split_line
+from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.songbook import LANGUAGES, parse, songbook
 from acestep_mcp.songwriter.structure import pace, sung_lines
-from acestep_mcp.songwriter.writer import Words, write
+from acestep_mcp.songwriter.writer import write_by_rules
 
 SEA = "a sad song about the sea for my grandmother, 90s trip hop, female voice"
 MARK = re.compile(r"\[(verse|chorus|bridge|outro|pre-chorus)\]")
@@ -35,8 +36,8 @@ SUBJECT_SUNG = {
 }  # fmt: skip
 
 
-def song(prompt: str, *, instrumental: bool = False, duration: float = 60, seed: int = 7) -> Words:
-    return write(prompt, instrumental=instrumental, duration=duration, seed=seed)
+def song(prompt: str, *, instrumental: bool = False, duration: float = 60, seed: int = 7) -> SongText:
+    return write_by_rules(prompt, instrumental=instrumental, duration=duration, seed=seed)
 
 
 def tags(prompt: str, **options) -> list[str]:
@@ -57,18 +58,18 @@ def test_a_sung_line_has_five_to_nine_seconds(duration, seed):
 @pytest.mark.parametrize(
     "prompt", [SEA, "happy pop about summer", "folk", "slow ballad", "drum and bass about rain, sung"]
 )
-def test_a_minute_carries_eight_to_twelve_sung_lines(prompt):
+def test_a_minute_has_eight_to_twelve_sung_lines(prompt):
     counts = {len(sung_lines(song(prompt, seed=seed).lyrics)) for seed in range(40)}
     assert counts <= set(range(8, 13))
 
 
-def test_a_minute_of_rap_carries_sixteen_to_twenty_two_lines():
+def test_a_minute_of_rap_has_sixteen_to_twenty_two_lines():
     counts = {len(sung_lines(song("boom bap rap about my city", seed=seed).lyrics)) for seed in range(40)}
     assert counts <= set(range(16, 23))
 
 
 @pytest.mark.parametrize(("prompt", "fewest", "most"), [(SEA, 0.55, 1.25), ("hip hop about my city", 1.4, 2.7)])
-def test_the_words_can_be_sung_in_the_time(prompt, fewest, most):
+def test_the_lyrics_can_be_sung_in_the_time(prompt, fewest, most):
     for duration in (60, 120, 200):
         for seed in range(10):
             lyrics = song(prompt, duration=duration, seed=seed).lyrics
@@ -78,7 +79,7 @@ def test_the_words_can_be_sung_in_the_time(prompt, fewest, most):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("duration", [30, 60, 120, 240])
-def test_each_language_has_lines_enough_for_any_length(language, duration):
+def test_each_language_has_enough_lines_for_any_length(language, duration):
     for seed in range(5):
         count = len(sung_lines(song(IN_TEN_LANGUAGES[language], duration=duration, seed=seed).lyrics))
         assert duration / 9 - 2 <= count <= duration / 5
@@ -88,25 +89,25 @@ def test_each_language_has_lines_enough_for_any_length(language, duration):
 def test_a_prompt_is_answered_in_its_own_language(language):
     words = song(IN_TEN_LANGUAGES[language])
     assert SUBJECT_SUNG[language] in words.lyrics
-    assert read(IN_TEN_LANGUAGES[language]).tongue.lyrics == language
+    assert read_brief(IN_TEN_LANGUAGES[language]).language.lyrics == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_tags_are_english_whatever_the_prompt_is_in(language):
+def test_the_tags_are_english_for_a_prompt_in_any_language(language):
     words = song(IN_TEN_LANGUAGES[language])
     assert words.tags.isascii()
     assert {"sad", "piano", "female voice", "no drums"} <= set(words.tags.split(", "))
     assert not re.search(r"(?<!no )drum|snare|breakbeat", words.tags)
 
 
-def test_a_language_that_is_named_wins_over_that_of_the_prompt():
+def test_a_named_language_wins_over_that_of_the_prompt():
     words = song("a happy pop song about summer, sung in Spanish")
     assert "verano" in words.lyrics
     assert "summer" not in words.lyrics
     assert "spanish" not in words.tags
 
 
-def test_a_language_without_a_book_is_sung_in_english_and_said_so():
+def test_a_language_without_a_songbook_is_sung_in_english_with_a_note():
     words = song("a folk song about bees in Polish")
     assert "bees" in words.lyrics
     assert "Polish" not in words.lyrics
@@ -145,8 +146,8 @@ def test_the_subject_and_the_person_are_both_sung():
     ],
 )
 def test_the_subject_is_what_the_song_is_about(prompt, subject, person):
-    wish = read(prompt)
-    assert (wish.subject.name, wish.subject.person) == (subject, person)
+    brief = read_brief(prompt)
+    assert (brief.subject.name, brief.subject.person) == (subject, person)
 
 
 def test_the_prompt_itself_is_never_sung():
@@ -156,24 +157,24 @@ def test_the_prompt_itself_is_never_sung():
             assert len(line) < 90
 
 
-def test_the_same_seed_gives_the_same_words_in_every_process():
-    code = "import sys; from acestep_mcp.songwriter.writer import write; print(ascii(write(sys.argv[1], instrumental=False, duration=90, seed=5)))"
-    answers = set()
+def test_the_same_seed_gives_the_same_text_in_every_process():
+    code = "import sys; from acestep_mcp.songwriter.writer import write_by_rules; print(ascii(write_by_rules(sys.argv[1], instrumental=False, duration=90, seed=5)))"
+    rhymes_for = set()
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        answers.add(
+        rhymes_for.add(
             subprocess.run([sys.executable, "-c", code, SEA], env=environment, capture_output=True, check=True).stdout
         )
-    assert len(answers) == 1
-    assert answers.pop().decode().strip() == ascii(song(SEA, duration=90, seed=5))
+    assert len(rhymes_for) == 1
+    assert rhymes_for.pop().decode().strip() == ascii(song(SEA, duration=90, seed=5))
 
 
-def test_other_seeds_give_other_words():
+def test_other_seeds_give_other_text():
     assert len({song(SEA, seed=seed).lyrics for seed in range(20)}) == 20
     assert len({song(SEA, seed=seed).tags for seed in range(20)}) > 5
 
 
-def test_no_verse_is_sung_twice_and_the_chorus_comes_back():
+def test_no_verse_is_repeated_and_the_chorus_is():
     for seed in range(20):
         lyrics = song(SEA, duration=180, seed=seed).lyrics
         blocks = [block.split("\n", 1) for block in lyrics.split("\n\n")]
@@ -205,13 +206,13 @@ def test_section_marks_stand_on_their_own_lines():
         "ambient drone",
     ],
 )
-def test_a_prompt_that_wants_no_vocals_gets_none(prompt):
+def test_a_prompt_without_vocals_gives_an_instrumental(prompt):
     words = song(prompt)
     assert words.lyrics == "[inst]"
     assert not re.search(r"voice|vocal|\brap\b|instrumental", words.tags)
 
 
-def test_the_flag_silences_any_prompt():
+def test_the_instrumental_flag_overrides_the_prompt():
     words = song('rap about my city, female voice, "we own the night tonight"', instrumental=True)
     assert words.lyrics == "[inst]"
     assert "voice" not in words.tags
@@ -221,11 +222,11 @@ def test_the_flag_silences_any_prompt():
     "prompt",
     ["a song with an instrumental break, pop", "ambient song about the stars", "techno", "not instrumental, rock"],
 )
-def test_a_prompt_that_only_sounds_instrumental_is_sung(prompt):
+def test_a_prompt_that_only_mentions_instrumental_is_sung(prompt):
     assert sung_lines(song(prompt).lyrics)
 
 
-def test_vocals_left_out_by_our_own_reading_are_told():
+def test_a_presumed_instrumental_has_a_note():
     assert any("vocals" in note for note in song("dark ambient drone").notes)
     assert song("ambient, instrumental").notes == ()
 
@@ -242,12 +243,12 @@ def test_vocals_left_out_by_our_own_reading_are_told():
         ("dance music, not techno", r"techno"),
     ],
 )
-def test_what_is_not_wanted_is_not_in_the_tags(prompt, unwanted):
+def test_excluded_terms_are_not_in_the_tags(prompt, unwanted):
     for seed in range(15):
         assert not re.search(unwanted, song(prompt, seed=seed).tags)
 
 
-def test_a_no_ends_where_its_list_ends():
+def test_a_negation_ends_with_its_list():
     assert {"no drums", "piano", "soft strings"} <= set(tags("pop, no drums, piano and soft strings"))
 
 
@@ -263,12 +264,12 @@ def test_a_no_ends_where_its_list_ends():
         ("pop punk, duet, very fast", {"pop punk", "duet", "very fast"}),
     ],
 )  # fmt: skip
-def test_what_the_prompt_names_stands_in_the_tags(prompt, kept):
+def test_terms_in_the_prompt_are_in_the_tags(prompt, kept):
     for seed in range(5):
         assert kept <= set(tags(prompt, seed=seed))
 
 
-def test_longer_names_are_read_before_the_shorter_ones_in_them():
+def test_longer_terms_win_over_shorter_ones_inside_them():
     assert "hip hop" not in tags("trip hop about rain")
     assert "bass" not in tags("drum and bass")
     assert "male voice" not in tags("female voice pop")
@@ -285,7 +286,7 @@ def test_there_are_about_ten_tags_with_a_genre_and_a_tempo(prompt):
         assert {name for genre in lexicon.GENRES for name in genre.names} & set(found)
 
 
-def test_slow_and_fast_move_the_tempo():
+def test_slow_and_fast_change_the_tempo():
     def bpm(prompt: str) -> int:
         return int(re.search(r"(\d+) bpm", song(prompt).tags)[1])
 
@@ -293,7 +294,7 @@ def test_slow_and_fast_move_the_tempo():
     assert bpm("sad house") < bpm("energetic house")
 
 
-def test_a_quoted_line_is_sung_word_for_word_and_comes_back():
+def test_a_quoted_line_is_sung_word_for_word_and_repeated():
     line = "We’re the Light — of the morning"
     lyrics = song(f"uplifting pop, “{line}”", duration=120).lyrics
     assert lyrics.count(line) >= 2
@@ -306,13 +307,13 @@ def test_enough_quoted_lines_are_the_whole_song():
     assert sung_lines(lyrics) == lines
 
 
-def test_given_lyrics_are_kept_to_the_letter():
+def test_given_lyrics_do_not_change():
     given = "[Verse 1]\nI don’t  know, “love”\n  (ooh)\n\n[Chorus]\nLa la — la!"
     assert song(f"soft rock, 90 bpm. Lyrics:\n{given}").lyrics == given
     assert song(f"soft rock\n\n{given}").lyrics == given
 
 
-def test_given_lyrics_do_not_steer_the_style():
+def test_given_lyrics_do_not_affect_the_style():
     words = song("folk\nlyrics:\nheavy metal drums in the rain\ntechno techno all night")
     assert "folk" in words.tags
     assert not re.search("metal|techno", words.tags)
@@ -325,7 +326,7 @@ def test_given_lyrics_without_marks_get_them():
     assert sections(refrain) == ["verse", "chorus", "verse", "chorus"]
 
 
-def test_given_lyrics_that_cannot_fit_are_told():
+def test_given_lyrics_that_do_not_fit_have_a_note():
     words = song("pop, lyrics:\n" + "\n".join(f"line {n}" for n in range(40)), duration=30)
     assert len(sung_lines(words.lyrics)) == 40
     assert any("40 lines" in note for note in words.notes)
@@ -336,20 +337,20 @@ def test_lyrics_given_as_inst_mean_no_vocals():
     assert song("pop\nlyrics: [Instrumental]").lyrics == "[inst]"
 
 
-def test_a_name_is_never_parted_between_two_lines():
+def test_a_name_is_never_split_between_two_lines():
     for seed in range(30):
         lyrics = song("folk about my grandmother's kitchen garden", duration=200, seed=seed).lyrics
         assert not re.search(r"(my|grandmother's|kitchen)\n", lyrics.lower())
         assert "\ue000" not in lyrics
 
 
-def test_a_style_that_is_named_as_a_likeness_stays():
+def test_a_style_named_like_an_artist_is_kept():
     words = song("in the style of Motown, about my car")
     assert "motown" in words.tags
     assert words.notes == ()
 
 
-def test_a_likeness_is_left_out_and_told():
+def test_an_artist_is_left_out_with_a_note():
     words = song("in the style of Zara Quill, synth-pop about rain")
     assert "Quill" not in words.tags + words.lyrics
     assert any("Zara Quill" in note for note in words.notes)
@@ -367,17 +368,17 @@ def test_any_prompt_gives_a_song(prompt):
     assert "{s}" not in words.lyrics or prompt == "{s}"
 
 
-def test_a_pasted_page_is_read_in_a_moment_and_not_sung():
+def test_a_pasted_page_is_read_quickly_and_not_sung():
     page = "The harbour was quiet and the boats lay still when Maria came down to the water with her brother. " * 50
     words = song(page[:5000])
     assert all(len(line) < 90 for line in sung_lines(words.lyrics))
 
 
-def test_emoji_tell_the_subject():
+def test_emoji_give_the_subject():
     assert "the sea" in song("🌊").lyrics
 
 
-def test_the_writer_says_who_wrote():
+def test_the_song_text_names_its_writer():
     assert song(SEA).writer == "rules"
 
 
@@ -390,7 +391,7 @@ def test_writing_opens_no_socket(monkeypatch):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_book_holds_what_the_writer_asks_of_it(language):
+def test_every_songbook_has_what_the_writer_needs(language):
     book = songbook(language)
     english = songbook("en")
     assert len(book.of("hook any")) >= 4
@@ -406,31 +407,31 @@ def test_every_book_holds_what_the_writer_asks_of_it(language):
     assert len(set(lines)) == len(lines)
 
 
-def test_every_foreign_style_word_means_something():
+def test_every_foreign_style_word_has_a_known_translation():
     for language in LANGUAGES[1:]:
         for word, english in songbook(language).tables["words"].items():
-            assert read(english).found.by_kind or english in {"no", "without"}, (language, word)
+            assert read_brief(english).terms.by_kind or english in {"no", "without"}, (language, word)
 
 
-def test_a_book_with_a_broken_couplet_is_refused():
+def test_a_songbook_with_an_invalid_couplet_is_an_error():
     with pytest.raises(ValueError, match="one line only"):
         parse("en", "[lines any]\none line only")
 
 
-def test_a_long_line_is_parted_where_a_singer_breathes():
-    assert halves("There's salt on the window and salt on my skin") == (
+def test_a_long_line_is_split_where_a_singer_breathes():
+    assert split_line("There's salt on the window and salt on my skin") == (
         "There's salt on the window",
         "and salt on my skin",
     )
     book = songbook("en")
     for theme in book.themes.values():
         for line in (line for couplet in theme.couplets for line in couplet):
-            first, second = halves(line)
+            first, second = split_line(line)
             assert min(len(first.split()), len(second.split())) >= 2
             assert first.split()[-1] not in {"a", "the", "of", "and", "my"}
 
 
-def test_a_theme_draws_its_own_lines():
+def test_a_theme_uses_its_own_lines():
     own = {line for couplet in songbook("en").themes["sea"].couplets for line in couplet}
     text = song("a song about the sea", duration=120).lyrics
     sung = " ".join(text.split()).lower().replace(",", "")
@@ -440,7 +441,7 @@ def test_a_theme_draws_its_own_lines():
 def test_every_genre_is_found_by_each_of_its_names():
     for genre in lexicon.GENRES:
         for name in genre.names:
-            assert genre in read(f"{name}").genres, name
+            assert genre in read_brief(f"{name}").genres, name
 
 
 def test_every_length_of_every_pace_has_a_form():

@@ -6,25 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import anyio.to_thread
 
+from acestep_mcp.songwriter.song_text import SongText
 
-class Words(Protocol):
-    """Tags and lyrics for a prompt; `writer` names who wrote them, `notes` go to the answer's own."""
-
-    @property
-    def tags(self) -> str: ...
-    @property
-    def lyrics(self) -> str: ...
-    @property
-    def writer(self) -> str: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-
-
-Writer = Callable[[str, bool, float, int], Awaitable[Words]]
+Writer = Callable[[str, bool, float, int], Awaitable[SongText]]
 """Called with prompt, instrumental, duration in seconds, seed."""
 
 Fetch = Callable[[str, Path], Awaitable[object]]
@@ -41,11 +28,11 @@ Prove = Callable[[str, int], str]
 """Called with a challenge and the port it came to; gives what only this server can answer."""
 
 
-async def write_words(prompt: str, instrumental: bool, duration: float, seed: int) -> Words:
-    """The engines' own writer, in a thread that a cancelled job does not wait for."""
-    from acestep_mcp.songwriter.writer import write
+async def write_song_text(prompt: str, instrumental: bool, duration: float, seed: int) -> SongText:
+    """The rule-based writer, in a thread that a cancelled job does not wait for."""
+    from acestep_mcp.songwriter.writer import write_by_rules
 
-    work = partial(write, prompt, instrumental=instrumental, duration=duration, seed=seed)
+    work = partial(write_by_rules, prompt, instrumental=instrumental, duration=duration, seed=seed)
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
@@ -68,7 +55,7 @@ class QueueOptions:
     max_upload: int = 512 * 2**20
     max_queue: int = 1000
     ping: float = 15
-    writer: Writer = write_words
+    writer: Writer = write_song_text
     fetch: Fetch | None = None
     post: Post | None = None
     idle_unload: float | None = None

@@ -13,8 +13,8 @@ from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
 from acestep_mcp.engine_server.file_store import Storage, content_type_of
 from acestep_mcp.engine_server.jobs import Answer, Job
-from acestep_mcp.engine_server.options import Words
 from acestep_mcp.engines import Audio, Engine
+from acestep_mcp.songwriter.song_text import SongText
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Made:
 
     audio: Audio
     seed: int
-    words: Words | None
+    words: SongText | None
     seconds: float
 
 

@@ -18,10 +18,11 @@ from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import Storage
 from acestep_mcp.engine_server.job_queue import Line
 from acestep_mcp.engine_server.jobs import CANCELLED, Answer, Job
-from acestep_mcp.engine_server.options import QueueOptions, Words
+from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.sources import Sources
 from acestep_mcp.engine_server.wire import answer_to
 from acestep_mcp.engines import Audio, Engine, Source, Step
+from acestep_mcp.songwriter.song_text import SongText
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Worker:
         made = results.Made(audio, request.seed or 0, words, time.monotonic() - began)
         return await anyio.to_thread.run_sync(results.keep, job, made, self._engine, self._storage)
 
-    async def _written(self, job: Job) -> tuple[Request, Words | None]:
+    async def _written(self, job: Job) -> tuple[Request, SongText | None]:
         """The request as engines take it, and the words that were written for it."""
         request = job.request
         if not isinstance(request, PromptToAudio):

@@ -1,27 +1,32 @@
-"""The prompts: one Markdown file each in `prompts/`, with front matter between two `---` lines.
+"""The prompts: one Markdown file each in `prompts/`, with TOML front matter between two `+++` lines.
 
-    ---
-    title: Extend a track
-    description: Add new music before a song or after it.
-    arguments:
-      - name: track
-        description: The song, by its track id.
-        required: true
-        suggest: tracks
-      - name: seconds
-        required: false
-        default: 30
-        suggest: 10, 20, 30
-    ---
+    +++
+    title = "Extend a track"
+    description = "Add new music before a song or after it."
+
+    [[arguments]]
+    name = "track"
+    description = "The song, by its track id."
+    required = true
+    suggest = "tracks"
+
+    [[arguments]]
+    name = "seconds"
+    description = "How many seconds to add. Absent, 30."
+    required = false
+    default = "30"
+    suggest = ["10", "20", "30"]
+    +++
     Extend {track} by {seconds} seconds.
 
-A value is the rest of its line. An optional argument has a `default`, the words used when it is absent. `suggest` is
-what completion offers, parted by commas; `tracks` alone stands for the ids of recent tracks.
-"""  # noqa: D214, D405, D411, D413 - `arguments:` is the file's own key
+An optional argument has a `default`, the text used when the argument is absent. `suggest` lists what completion
+offers; "tracks" stands for the ids of recent tracks.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -33,16 +38,21 @@ from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 from mcp.types import INVALID_PARAMS, GetPromptResult, PromptMessage, TextContent
 
 MOST_COMPLETIONS = 100
-"""The protocol's limit of values in one answer."""
+"""The protocol's limit on values in one completion."""
 _TRACKS = "tracks"
-_PLACE = re.compile(r"\{([a-z_]+)\}")
-_ENTRY = re.compile(r"(?P<indent> *)(?P<item>- )?(?P<key>[a-z_]+):(?: (?P<value>.*))?")
-_PROMPT_KEYS = frozenset({"title", "description", "arguments"})
-_ARGUMENT_KEYS = frozenset({"name", "description", "required", "default", "suggest"})
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PROMPT_KEYS = {"title": "a text", "description": "a text", "arguments": "[[arguments]] tables"}
+_ARGUMENT_KEYS = {
+    "name": "a text",
+    "description": "a text",
+    "required": "true or false",
+    "default": "a text",
+    "suggest": 'a list of texts or "tracks"',
+}
 
 
 class PromptFile(NamedTuple):
-    """A prompt as its file has it. All places in `body` are declared; `defaults` and `suggestions` are by argument."""
+    """A parsed prompt file. Every placeholder in `body` is a declared argument; `defaults` and `suggestions` are by argument name."""
 
     name: str
     title: str
@@ -53,29 +63,29 @@ class PromptFile(NamedTuple):
     suggestions: Mapping[str, tuple[str, ...]]
 
     def prompt(self) -> Prompt:
-        """For `MCPServer.add_prompt`, which lists it. Answer `prompts/get` with `get`: the SDK's errors say too little."""
+        """For `MCPServer.add_prompt`, which lists it. Answer `prompts/get` with `get`, whose errors name the argument."""
 
-        async def fill(**arguments: Any) -> str:
-            return self.filled(arguments)
+        async def render(**arguments: Any) -> str:
+            return self.render(arguments)
 
         return Prompt(
             name=self.name,
             title=self.title,
             description=self.description,
             arguments=list(self.arguments),
-            fn=fill,
+            fn=render,
             context_kwarg=None,
         )
 
-    def filled(self, arguments: Mapping[str, Any]) -> str:
-        """The body with every place filled, in one pass: braces in what the user wrote stay what they are.
+    def render(self, arguments: Mapping[str, Any]) -> str:
+        """The body with every placeholder replaced, in one pass: braces in the user's text are not expanded.
 
-        Raises MCPError (INVALID_PARAMS) that names what is missing or unknown.
+        Raises MCPError (INVALID_PARAMS) that names the missing or unknown argument.
         """
         given = {name: str(value).strip() for name, value in arguments.items() if value is not None}
         self._check(given)
         values = {**self.defaults, **{name: value for name, value in given.items() if value}}
-        return _PLACE.sub(lambda place: values[place[1]], self.body)
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], self.body)
 
     def _check(self, given: Mapping[str, str]) -> None:
         declared = self.arguments
@@ -92,20 +102,20 @@ class PromptFile(NamedTuple):
 
 
 def load() -> tuple[PromptFile, ...]:
-    """Every prompt that is shipped, by name. Raises ValueError for a file that breaks the format."""
+    """The shipped prompts, sorted by name. Raises ValueError for an invalid file."""
     files = sorted((file for file in _folder().iterdir() if file.name.endswith(".md")), key=lambda file: file.name)
     return tuple(parse(file.name.removesuffix(".md"), file.read_text(encoding="utf-8")) for file in files)
 
 
 def get(name: str, arguments: Mapping[str, Any] | None, prompts: Iterable[PromptFile]) -> GetPromptResult:
-    """The answer to `prompts/get`. Raises MCPError (INVALID_PARAMS) that says what to change."""
+    """The result of `prompts/get`. Raises MCPError (INVALID_PARAMS) that says what to change."""
     prompt = named(name, prompts)
-    text = TextContent(type="text", text=prompt.filled(arguments or {}))
+    text = TextContent(type="text", text=prompt.render(arguments or {}))
     return GetPromptResult(description=prompt.description, messages=[PromptMessage(role="user", content=text)])
 
 
 def named(name: str, prompts: Iterable[PromptFile]) -> PromptFile:
-    """The prompt of that name. Raises MCPError (INVALID_PARAMS) that lists the names there are."""
+    """The prompt of that name. Raises MCPError (INVALID_PARAMS) that lists the known names."""
     by_name = {prompt.name: prompt for prompt in prompts}
     if name not in by_name:
         raise MCPError(INVALID_PARAMS, f"There is no prompt {name!r}. The prompts are {', '.join(by_name)}.")
@@ -118,26 +128,27 @@ def wants_tracks(prompt: PromptFile, argument: str) -> bool:
 
 
 def complete(prompt: PromptFile, argument: str, prefix: str, track_ids: Sequence[str] = ()) -> list[str]:
-    """What could stand for an argument, in the file's order or newest track first.
+    """Values for an argument, in the file's order or newest track first.
 
-    What begins with the prefix comes before what merely contains it. At most MOST_COMPLETIONS; nothing for an
-    argument that is free text.
+    Values that start with the prefix come before those that contain it. At most MOST_COMPLETIONS; empty for a
+    free-text argument.
     """
     values = track_ids if wants_tracks(prompt, argument) else prompt.suggestions.get(argument, ())
     typed = prefix.strip().casefold()
-    begins = [value for value in values if value.casefold().startswith(typed)]
-    contains = [value for value in values if typed in value.casefold() and value not in begins]
-    return [*begins, *contains][:MOST_COMPLETIONS]
+    starts = [value for value in values if value.casefold().startswith(typed)]
+    contains = [value for value in values if typed in value.casefold() and value not in starts]
+    return [*starts, *contains][:MOST_COMPLETIONS]
 
 
 def parse(name: str, text: str) -> PromptFile:
-    """Read one file. Raises ValueError that names the file and what is wrong with it."""
-    parts = re.split(r"(?m)^---[ \t]*\r?$\n?", text, maxsplit=2)
+    """Parse one file. Raises ValueError that names the file and what is wrong with it."""
+    parts = re.split(r"(?m)^\+\+\+[ \t]*\r?$\n?", text, maxsplit=2)
     if len(parts) != 3 or parts[0].strip():
-        raise ValueError(f"prompts/{name}.md: the front matter between two '---' lines is missing")
-    head, arguments = _front_matter(name, parts[1])
+        raise ValueError(f"prompts/{name}.md: the front matter between two '+++' lines is missing")
+    head = _front_matter(name, parts[1])
+    arguments: list[dict[str, Any]] = head.get("arguments", [])
     body = parts[2].strip()
-    _check_places(name, body, arguments)
+    _check_placeholders(name, body, arguments)
     return PromptFile(
         name=name,
         title=head["title"],
@@ -145,58 +156,73 @@ def parse(name: str, text: str) -> PromptFile:
         arguments=tuple(_argument(one) for one in arguments),
         body=body,
         defaults={one["name"]: one["default"] for one in arguments if "default" in one},
-        suggestions={one["name"]: tuple(_parted(one["suggest"])) for one in arguments if "suggest" in one},
+        suggestions={one["name"]: _suggestions(one["suggest"]) for one in arguments if "suggest" in one},
     )
 
 
 def _folder() -> Traversable:
-    """`prompts/` in the installed package; in a clone, at its root."""
+    """`prompts/` inside the installed package, or at the root of a clone."""
     shipped = resources.files("acestep_mcp") / "prompts"
     return shipped if shipped.is_dir() else Path(__file__).resolve().parents[3] / "prompts"
 
 
-def _front_matter(name: str, text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """The head's values, and one table for each argument."""
-    head: dict[str, str] = {}
-    arguments: list[dict[str, str]] = []
-    for line in filter(str.strip, text.splitlines()):
-        entry = _ENTRY.fullmatch(line.rstrip())
-        if not entry:
-            raise ValueError(f"prompts/{name}.md: not a 'key: value' line: {line!r}")
-        if entry["item"]:
-            arguments.append({})
-        nested = bool(entry["indent"])
-        table = arguments[-1] if nested and arguments else head
-        key, value = entry["key"], (entry["value"] or "").strip()
-        if key in table or key not in (_ARGUMENT_KEYS if nested else _PROMPT_KEYS):
-            raise ValueError(f"prompts/{name}.md: unexpected key {key!r}")
-        table[key] = value
-    _check_complete(name, head, arguments)
-    return head, arguments
+def _front_matter(name: str, text: str) -> dict[str, Any]:
+    """The TOML tables, with every key known and every value of its type."""
+    try:
+        head = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ValueError(f"prompts/{name}.md: the front matter is not valid TOML: {exc}") from exc
+    problems = [*_type_problems(head, _PROMPT_KEYS, "")]
+    if not problems:
+        for argument in head.get("arguments", []):
+            problems += _type_problems(argument, _ARGUMENT_KEYS, f"{argument.get('name', '?')}.")
+    problems = problems or _missing(head)
+    if problems:
+        raise ValueError(f"prompts/{name}.md: {'; '.join(problems)}")
+    return head
 
 
-def _check_complete(name: str, head: Mapping[str, str], arguments: Sequence[Mapping[str, str]]) -> None:
-    absent = [key for key in ("title", "description") if not head.get(key)]
-    for argument in arguments:
-        absent += [f"{argument.get('name', '?')}.{key}" for key in ("name", "description") if not argument.get(key)]
-        if argument.get("required") not in {"true", "false"}:
-            absent.append(f"{argument.get('name', '?')}.required (true or false)")
-        elif (argument["required"] == "true") is bool(argument.get("default")):
-            absent.append(f"{argument['name']}.default (for an optional argument, and only for one)")
-    if absent:
-        raise ValueError(f"prompts/{name}.md: wrong or missing: {', '.join(absent)}")
+def _type_problems(table: Mapping[str, Any], keys: Mapping[str, str], prefix: str) -> Iterator[str]:
+    for key, value in table.items():
+        if key not in keys:
+            yield f"unexpected key {prefix + key!r}"
+        elif not _has_type(value, keys[key]):
+            yield f"{prefix}{key} must be {keys[key]}, not {value!r}"
 
 
-def _check_places(name: str, body: str, arguments: Sequence[Mapping[str, str]]) -> None:
-    places, declared = set(_PLACE.findall(body)), {argument["name"] for argument in arguments}
-    if places != declared:
-        odd = ", ".join(sorted(places ^ declared))
-        raise ValueError(f"prompts/{name}.md: places and arguments differ: {odd}")
+def _has_type(value: Any, kind: str) -> bool:
+    match kind:
+        case "a text":
+            return isinstance(value, str)
+        case "true or false":
+            return isinstance(value, bool)
+        case "[[arguments]] tables":
+            return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+    return value == _TRACKS or (isinstance(value, list) and all(isinstance(one, str) for one in value))
 
 
-def _argument(table: Mapping[str, str]) -> PromptArgument:
-    return PromptArgument(name=table["name"], description=table["description"], required=table["required"] == "true")
+def _missing(head: Mapping[str, Any]) -> list[str]:
+    absent = [f"{key} is missing" for key in ("title", "description") if not head.get(key)]
+    for argument in head.get("arguments", []):
+        label = argument.get("name", "?")
+        absent += [f"{label}.{key} is missing" for key in ("name", "description") if not argument.get(key)]
+        if "required" not in argument:
+            absent.append(f"{label}.required is missing (true or false)")
+        elif argument["required"] is bool(argument.get("default")):
+            absent.append(f"{label}.default belongs to every optional argument, and only to those")
+    return absent
 
 
-def _parted(text: str) -> Iterator[str]:
-    return (part.strip() for part in text.split(",") if part.strip())
+def _check_placeholders(name: str, body: str, arguments: Sequence[Mapping[str, Any]]) -> None:
+    placeholders, declared = set(_PLACEHOLDER.findall(body)), {argument["name"] for argument in arguments}
+    if placeholders != declared:
+        odd = ", ".join(sorted(placeholders ^ declared))
+        raise ValueError(f"prompts/{name}.md: placeholders and arguments differ: {odd}")
+
+
+def _argument(table: Mapping[str, Any]) -> PromptArgument:
+    return PromptArgument(name=table["name"], description=table["description"], required=table["required"])
+
+
+def _suggestions(value: str | list[str]) -> tuple[str, ...]:
+    return (_TRACKS,) if isinstance(value, str) else tuple(value)

@@ -1,1 +1,1 @@
-"""What the writer knows: style words, the lines songs are made of, and how to read a prompt."""
+"""Writes tags and lyrics for a prompt, by rules or with a language model; every engine uses it."""

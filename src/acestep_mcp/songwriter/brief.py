@@ -1,4 +1,4 @@
-"""What a prompt asks for: style, tempo, voice, language, subject, and the words it brings itself."""
+"""Reads a prompt: style, tempo, voice, language, subject, and lyrics or lines that it contains."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 from dataclasses import dataclass, replace
 
 from acestep_mcp.songwriter import lexicon
-from acestep_mcp.songwriter.languages import Tongue, find_tongue, in_english, without_language
+from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
 from acestep_mcp.songwriter.songbook import UNSPACED, songbook
-from acestep_mcp.songwriter.styles import Found, scan
-from acestep_mcp.songwriter.subjects import FILLERS, Subject, find_subject, left_over, themes
+from acestep_mcp.songwriter.styles import StyleTerms, find_terms
+from acestep_mcp.songwriter.subjects import FILLERS, Subject, find_subject, remaining_subject, themes
 
-_READ = 2_000  # characters read for style and subject: more than any wish, less than a pasted book
+_MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
 _MARK = re.compile(r"(?m)^[ \t]*\[[^\]\n]{1,40}\]")
 _LABEL = r"(?:lyrics?|letra|paroles|songtext|liedtext|testo|текст(?: песни)?|слова|歌詞|歌词|가사)"
-_GIVEN = re.compile(rf"(?is)(?<!no )(?<!\w)(?:with (?:these |the |my )?)?{_LABEL}\s*[:\uff1a]\s*(\S.*)\Z")
+_LABELLED_LYRICS = re.compile(rf"(?is)(?<!no )(?<!\w)(?:with (?:these |the |my )?)?{_LABEL}\s*[:\uff1a]\s*(\S.*)\Z")
 _STYLE_LINE = re.compile(r"(?im)^[ \t]*(?:style|tags|genre|music|mood)[ \t]*[:\uff1a].*$")
 _QUOTE = re.compile(r"[\"“„”«「『]([^\"“„”«»「」『』]+)[\"”“»」』]")
-_NOT_SUNG = re.compile(
+_NAME_BEFORE_QUOTE = re.compile(
     r"(?i)\b(?:like|style of|similar to|film|movie|show|game|band|artist|singer|by|from|album|book|series)\s*\Z"
 )
-_NAMES_IT = re.compile(
+_SUBJECT_BEFORE_QUOTE = re.compile(
     r"(?i)(?:\b(?:about|called|titled|named|entitled|title|subject|theme|topic|word|over|über|sobre|sur|su|\u043e|\u043f\u0440\u043e)|title:)\s*\Z"
 )
 _BPM = re.compile(
@@ -32,88 +32,88 @@ _KEY = re.compile(
 )
 _METER = re.compile(r"(?<![\d/])([23579]/4|[3679]/8|12/8)(?![\d/])")
 _DECADE = re.compile(r"(?i)(?<!\w)(?:19|20)?([0-9]0)'?s(?!\w)")
-_LIKENESS = re.compile(
+_ARTIST = re.compile(
     r"\b(?i:in the (?:style|vein|manner) of|similar to|like|\u00e0 la)\s+(?!I\b)([A-Z][\w'&.-]*(?:(?: and| &|,)? [A-Z][\w'&.-]*){0,3})"
 )
-_VOCAL = re.compile(
+_VOCAL_WORD = re.compile(
     r"(?i)\b(?:song|songs|sing|sings|sung|singer|singing|vocals?|voice|lyrics|rap|chorus|verse|words|choir)\b"
 )
-_NOT_A_TAG = lexicon.listed(
+_NOT_A_TAG = lexicon.word_set(
     "i me my we us our you your he she it they the a an is are was be been do does did that this please thanks make create write "
     "want need song about for to can could would minutes minute seconds long no not without"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A prompt, understood. `given` are whole lyrics; `quotes` lines that must be sung word for word.
+class Brief:
+    """A prompt after reading. `given_lyrics` are complete lyrics; `quotes` are lines to sing word for word.
 
-    `themes` are names of a songbook's themes, strongest first. `presumed` says no vocals was our reading of the
-    style, not the user's word.
+    `themes` are names of a songbook's themes, strongest first. `presumed_instrumental` is true if `instrumental`
+    follows from the style and not from the user's words. `artist` is a name the music should sound like.
     """
 
-    tongue: Tongue
+    language: Language
     subject: Subject
-    found: Found
+    terms: StyleTerms
     themes: tuple[str, ...] = ()
     bpm: int | None = None
     key: str = ""
     meter: str = ""
     decade: str = ""
-    extras: tuple[str, ...] = ()
+    extra_tags: tuple[str, ...] = ()
     instrumental: bool = False
-    presumed: bool = False
-    given: str = ""
+    presumed_instrumental: bool = False
+    given_lyrics: str = ""
     quotes: tuple[str, ...] = ()
-    likeness: str = ""
+    artist: str = ""
 
     @property
-    def genres(self) -> tuple[lexicon.Genre, ...]:
-        named = (genre for name in self.found.of("genre") for genre in lexicon.GENRES if name in genre.names)
+    def genres(self) -> tuple[lexicon.GenreEntry, ...]:
+        named = (genre for name in self.terms.of("genre") for genre in lexicon.GENRES if name in genre.names)
         return tuple(dict.fromkeys(named))
 
     @property
-    def moods(self) -> tuple[lexicon.Mood, ...]:
-        names = self.found.of("mood")
+    def moods(self) -> tuple[lexicon.MoodEntry, ...]:
+        names = self.terms.of("mood")
         return tuple(mood for name in names for mood in lexicon.MOODS if name in mood.names)
 
 
-def read(prompt: str) -> Wish:
-    """Understand a prompt of any length and in any language. Never fails; what is not understood is left out."""
-    text, given = _take_given(prompt.replace("\r\n", "\n"))
-    text, quotes = _take_quotes(text)
+def read_brief(prompt: str) -> Brief:
+    """Read a prompt of any length and in any language. Never fails; unknown words are ignored."""
+    text, given = _split_lyrics(prompt.replace("\r\n", "\n"))
+    text, quotes = _split_quotes(text)
     text = text.replace("\u2019", "'")
-    tongue = find_tongue(text[:_READ])
-    text = without_language(text[:_READ])
-    book = songbook(tongue.prompt)
-    subject, style = find_subject(text, book, lambda phrase: _is_style(in_english(phrase, tongue.prompt)))
-    english = in_english(style, tongue.prompt)
-    likeness = _likeness(english)
-    found = scan(english.replace(likeness, "|") if likeness else english)
-    found.rest = _without_numbers(found.rest)
-    extras = _extras(found) if subject.name or found.by_kind else ()
-    if not subject.name and tongue.prompt == "en":
-        rest = "|".join(part for part in re.split(r"[|,;\n]", found.rest) if part.strip().lower() not in extras)
-        subject = replace(left_over(rest, book), person=subject.person)
-    wish = Wish(
-        tongue, subject, found,
-        themes=themes(f"{found.rest} {subject.person} {' '.join(quotes)}", book, subject.name),
-        extras=extras, given=given, quotes=quotes, likeness=likeness,
+    language = find_language(text[:_MAX_READ])
+    text = without_language(text[:_MAX_READ])
+    book = songbook(language.prompt)
+    subject, style = find_subject(text, book, lambda phrase: _is_style(in_english(phrase, language.prompt)))
+    english = in_english(style, language.prompt)
+    artist = _find_artist(english)
+    terms = find_terms(english.replace(artist, "|") if artist else english)
+    terms.rest = _without_numbers(terms.rest)
+    extra_tags = _extra_tags(terms) if subject.name or terms.by_kind else ()
+    if not subject.name and language.prompt == "en":
+        rest = "|".join(part for part in re.split(r"[|,;\n]", terms.rest) if part.strip().lower() not in extra_tags)
+        subject = replace(remaining_subject(rest, book), person=subject.person)
+    brief = Brief(
+        language, subject, terms,
+        themes=themes(f"{terms.rest} {subject.person} {' '.join(quotes)}", book, subject.name),
+        extra_tags=extra_tags, given_lyrics=given, quotes=quotes, artist=artist,
     )  # fmt: skip
-    return _heard(_numbered(wish, english), f"{english} {text}")
+    return _with_vocals(_with_numbers(brief, english), f"{english} {text}")
 
 
-def _likeness(text: str) -> str:
-    """The name of an artist the music should be like; "in the style of Motown" is a style and stays one."""
-    named = _LIKENESS.search(text)
+def _find_artist(text: str) -> str:
+    """The artist the music should sound like, or "". "In the style of Motown" names a style, not an artist."""
+    named = _ARTIST.search(text)
     if not named or any(named[1].lower() in genre.names for genre in lexicon.GENRES):
         return ""
     return named[1].rstrip(".")
 
 
-def _take_given(text: str) -> tuple[str, str]:
-    """Part the prompt from the lyrics it brings, under a label or as a block with section marks."""
-    labelled, marked = _GIVEN.search(text), _MARK.search(text)
+def _split_lyrics(text: str) -> tuple[str, str]:
+    """Separate the prompt from lyrics in it, which follow a label or form a block with section marks."""
+    labelled, marked = _LABELLED_LYRICS.search(text), _MARK.search(text)
     if labelled and not (marked and marked.start() < labelled.start()):
         head, body = text[: labelled.start()], labelled[1]
     elif marked and "\n" in text[marked.start() :].strip():
@@ -127,13 +127,13 @@ def _take_given(text: str) -> tuple[str, str]:
     return f"{head}\n{style}", "" if body.lower().strip(".") in {"none", "no", "n/a", "-", ""} else body
 
 
-def _take_quotes(text: str) -> tuple[str, tuple[str, ...]]:
-    """Part the prompt from quoted lines; a quoted title, subject or film stays in the text, without its marks."""
+def _split_quotes(text: str) -> tuple[str, tuple[str, ...]]:
+    """Separate the prompt from quoted lines. A quoted title, subject or film stays in the text, without quotation marks."""
     quotes: list[str] = []
 
     def part(match: re.Match[str]) -> str:
         before, words = text[max(0, match.start() - 30) : match.start()], match[1].strip()
-        if _NAMES_IT.search(before) or _NOT_SUNG.search(before) or not _sings(words):
+        if _SUBJECT_BEFORE_QUOTE.search(before) or _NAME_BEFORE_QUOTE.search(before) or not _is_sung_line(words):
             return words
         quotes.extend(line.strip() for line in re.split(r"\n|\s/\s", words) if line.strip())
         return " | "
@@ -141,15 +141,15 @@ def _take_quotes(text: str) -> tuple[str, tuple[str, ...]]:
     return _QUOTE.sub(part, text), tuple(quotes)
 
 
-def _sings(words: str) -> bool:
-    """A line to sing has two words or more, or some length in a script without spaces."""
+def _is_sung_line(words: str) -> bool:
+    """Whether a quote is a line to sing: at least two words, or four characters in a script without spaces."""
     return len(words.split()) > 1 or (len(words) >= 4 and any(letter > "\u2fff" for letter in words))
 
 
 def _is_style(phrase: str) -> bool:
-    """Whether a phrase ("trip hop style", "90 bpm") speaks of the music, not of what it is about."""
+    """Whether a phrase ("trip hop style", "90 bpm") describes the music and not the subject."""
     return bool(
-        scan(phrase).by_kind or _BPM.search(phrase) or _KEY.search(phrase) or re.search(r"(?i)\bstyle\b", phrase)
+        find_terms(phrase).by_kind or _BPM.search(phrase) or _KEY.search(phrase) or re.search(r"(?i)\bstyle\b", phrase)
     )
 
 
@@ -159,9 +159,9 @@ def _without_numbers(rest: str) -> str:
     return re.sub(r"(?i)\b\d+(?:\.\d+)?\s*-?(?:seconds?|secs?|s|minutes?|mins?)\b", "|", rest)
 
 
-def _extras(found: Found) -> tuple[str, ...]:
-    """Short items of a comma-separated list that no table knows: tags in the user's own words."""
-    items = re.split(r"[,;\n]", found.rest)
+def _extra_tags(terms: StyleTerms) -> tuple[str, ...]:
+    """Short unknown items of a comma-separated list: tags in the user's own words."""
+    items = re.split(r"[,;\n]", terms.rest)
     if len(items) < 2:
         return ()
     return tuple(item for item in (one.strip(" .!-\t").lower() for one in items) if _is_tag(item))[:6]
@@ -173,12 +173,12 @@ def _is_tag(item: str) -> bool:
     return named and not _NOT_A_TAG & set(words) and bool(re.fullmatch(r"[a-z][a-z' &-]+", item))
 
 
-def _numbered(wish: Wish, text: str) -> Wish:
-    """Tempo, key, metre and decade as they stand in the text."""
+def _with_numbers(brief: Brief, text: str) -> Brief:
+    """Add tempo, key, metre and decade from the text."""
     bpm, key, meter, decade = _BPM.search(text), _KEY.search(text), _METER.search(text), _DECADE.search(text)
     beats = int(bpm[1] or bpm[2]) if bpm else 0
     return replace(
-        wish,
+        brief,
         bpm=beats if 30 <= beats <= 300 else None,
         key=_key(key) if key else "",
         meter=f"{meter[1]} time" if meter else "",
@@ -193,24 +193,24 @@ def _key(match: re.Match[str]) -> str:
     return f"{note}{sign} {'minor' if word in {'m', 'min', 'minor', 'moll'} else 'major'}"
 
 
-def _heard(wish: Wish, text: str) -> Wish:
-    """Whether there are vocals: what the prompt says, else what its style usually has."""
-    if _refuses_vocals(text, wish.tongue.prompt) and not wish.given:
-        return replace(wish, instrumental=True)
-    unsung = bool(wish.genres) and not any(genre.sung for genre in wish.genres)
+def _with_vocals(brief: Brief, text: str) -> Brief:
+    """Decide whether there are vocals: by the prompt, else by what its style usually has."""
+    if _refuses_vocals(text, brief.language.prompt) and not brief.given_lyrics:
+        return replace(brief, instrumental=True)
+    unsung = bool(brief.genres) and not any(genre.sung for genre in brief.genres)
     sings = (
-        wish.found.of("voice")
-        or wish.given
-        or wish.quotes
-        or _VOCAL.search(text)
-        or wish.tongue.prompt != wish.tongue.lyrics
+        brief.terms.of("voice")
+        or brief.given_lyrics
+        or brief.quotes
+        or _VOCAL_WORD.search(text)
+        or brief.language.prompt != brief.language.lyrics
     )
     presumed = unsung and not sings
-    return replace(wish, instrumental=presumed, presumed=presumed)
+    return replace(brief, instrumental=presumed, presumed_instrumental=presumed)
 
 
 def _refuses_vocals(text: str, language: str) -> bool:
-    """Whether the prompt says there is no singing; an instrumental break alone does not."""
-    english, own = songbook("en").mark("instrumental"), songbook(language).mark("instrumental")
+    """Whether the prompt excludes vocals; an instrumental break alone does not."""
+    english, own = songbook("en").setting("instrumental"), songbook(language).setting("instrumental")
     whole = rf"(?<!\w)(?<!not )(?:{english}|{own})(?!\w)(?! (?:hook|break|solo|intro|outro|bridge|section|part))"
     return bool(re.search(own if language in UNSPACED else whole, text, re.IGNORECASE))

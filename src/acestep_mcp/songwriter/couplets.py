@@ -1,4 +1,4 @@
-"""The couplets one song draws from: its subject's, its mood's, and hooks that name the subject."""
+"""Collects the couplets for one song: on its subject, in its mood, and hooks that name the subject."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from itertools import chain
 from random import Random
 
-from acestep_mcp.songwriter.brief import Wish
+from acestep_mcp.songwriter.brief import Brief
 from acestep_mcp.songwriter.songbook import Couplet, Songbook, songbook
 from acestep_mcp.songwriter.subjects import Subject
 
-_THEMES = {
+_THEMES_BY_TONE = {
     "sad": ("goodbye", "rain", "time"), "happy": ("summer", "friendship", "dance"), "calm": ("night", "nature", "morning"),
     "fierce": ("hope", "city", "road"), "dark": ("night", "city", "rain"), "tender": ("love", "home", "dream"),
     "any": ("road", "night", "love", "hope", "home", "summer"),
 }  # fmt: skip
 
-GLUE = "\ue000"
-"""Stands for the spaces of a name put into a couplet, so that no line is parted inside it."""
+NAME_SPACE = "\ue000"
+"""Replaces the spaces of a name in a couplet, so that no line is split inside the name."""
 
 
 @dataclass(slots=True)
-class Material:
-    """Couplets in the order they are to be sung; whoever sings one takes it out. `splits`: a line may be halved."""
+class CoupletPool:
+    """Couplets in the order of use; each is removed when used. With `splits`, a line may be split in two."""
 
     verses: list[Couplet]
     hooks: list[Couplet]
@@ -32,35 +32,35 @@ class Material:
     splits: bool
 
 
-def gather(wish: Wish, tone: str, chance: Random, *, rapped: bool) -> Material:
-    """Collect what this song can use. With no subject named, one that suits the feeling is drawn."""
-    book = songbook(wish.tongue.lyrics)
-    draw = _Draw(book, chance)
-    themes = tuple(theme for theme in wish.themes if theme in book.themes)
-    themes = themes or (() if _own(wish).name else (chance.choice(_THEMES[tone]),))
-    subject = _named(wish, book, themes)
+def collect_couplets(brief: Brief, tone: str, chance: Random, *, rapped: bool) -> CoupletPool:
+    """Collect the couplets this song can use. Without a subject, a theme that suits the tone is chosen."""
+    book = songbook(brief.language.lyrics)
+    draw = _CoupletSource(book, chance)
+    themes = tuple(theme for theme in brief.themes if theme in book.themes)
+    themes = themes or (() if _prompt_subject(brief).name else (chance.choice(_THEMES_BY_TONE[tone]),))
+    subject = _choose_subject(brief, book, themes)
     plain = draw.of("hook plain", f"hook plain {tone}")
     if subject.name and subject.person:
         plain += draw.of("hook person", name=subject.person)[:1]
     hooks = _hooks(subject, tone, draw)
-    return Material(
-        _verses(subject, themes, tone, draw, rapped=rapped), hooks, plain, bool(book.mark("halves")) and not rapped
+    return CoupletPool(
+        _verses(subject, themes, tone, draw, rapped=rapped), hooks, plain, bool(book.setting("halves")) and not rapped
     )
 
 
-class _Draw:
-    """A book whose couplets come out shuffled, with a name put in."""
+class _CoupletSource:
+    """Gives a songbook's couplets shuffled, with a name filled in."""
 
     def __init__(self, book: Songbook, chance: Random) -> None:
         self.book = book
         self.chance = chance
 
     def of(self, *sections: str, name: str = "") -> list[Couplet]:
-        """Shuffled couplets; those that would say a word of the name twice ("the night tonight") are left out."""
+        """Shuffled couplets without those that would repeat a word of the name ("the night tonight")."""
         words = re.findall(r"[^\W\d_]{4,}", name.lower())
         couplets = self.shuffled(self.book.of(*sections))
         fresh = [couplet for couplet in couplets if not any(word in " ".join(couplet).lower() for word in words)]
-        return [_filled(couplet, name) for couplet in fresh or couplets]
+        return [_fill_in(couplet, name) for couplet in fresh or couplets]
 
     def theme(self, theme: str) -> list[Couplet]:
         return self.shuffled(self.book.themes[theme].couplets)
@@ -69,69 +69,71 @@ class _Draw:
         return self.chance.sample(couplets, len(couplets))
 
 
-def _own(wish: Wish) -> Subject:
-    """The user's own words, where they are in the language sung."""
-    return wish.subject if wish.tongue.prompt == wish.tongue.lyrics else Subject()
+def _prompt_subject(brief: Brief) -> Subject:
+    """The subject in the user's own words if they are in the language of the lyrics, else an empty one."""
+    return brief.subject if brief.language.prompt == brief.language.lyrics else Subject()
 
 
-def _named(wish: Wish, book: Songbook, themes: tuple[str, ...]) -> Subject:
-    own = _own(wish)
+def _choose_subject(brief: Brief, book: Songbook, themes: tuple[str, ...]) -> Subject:
+    own = _prompt_subject(brief)
     if own.name or own.person:
         return own
     name = book.themes[themes[0]].name if themes else ""
     return Subject(name, "thing" if name else "")
 
 
-def _verses(subject: Subject, themes: tuple[str, ...], tone: str, draw: _Draw, *, rapped: bool) -> list[Couplet]:
-    """Two couplets on the subject, by turns of its two strongest themes, to one of the mood."""
+def _verses(
+    subject: Subject, themes: tuple[str, ...], tone: str, draw: _CoupletSource, *, rapped: bool
+) -> list[Couplet]:
+    """Two couplets on the subject (alternating between its two strongest themes) for each one in the mood."""
     by_theme = [draw.theme(theme) for theme in themes[:2]]
-    theme = list(_dealt(by_theme[0], by_theme[1], 1)) if len(by_theme) > 1 else [*chain(*by_theme)]
-    own = list(_dealt(theme, _slots(subject, draw), 2)) if theme else _slots(subject, draw)
+    theme = list(_interleave(by_theme[0], by_theme[1], 1)) if len(by_theme) > 1 else [*chain(*by_theme)]
+    own = list(_interleave(theme, _subject_verses(subject, draw), 2)) if theme else _subject_verses(subject, draw)
     mood = draw.of("lines rapped") if rapped else []
     mood += draw.of(f"lines {tone}") + draw.of("lines any")
-    return list(_dealt(own, mood, 2))
+    return list(_interleave(own, mood, 2))
 
 
-def _slots(subject: Subject, draw: _Draw) -> list[Couplet]:
-    """Couplets that name the subject, or speak to the person."""
-    whom = subject.person or (subject.name if subject.kind == "person" else "")
-    spoken = draw.of("slots person", name=whom)[:3] if whom else []
+def _subject_verses(subject: Subject, draw: _CoupletSource) -> list[Couplet]:
+    """Couplets that name the subject or address the person."""
+    person = subject.person or (subject.name if subject.kind == "person" else "")
+    spoken = draw.of("slots person", name=person)[:3] if person else []
     if not subject.name:
         return spoken
     sections = ("slots any",) if subject.kind == "clause" else ("slots any", "slots")
     named = draw.of(*sections, name=subject.name)
-    return list(_dealt(named[: 2 if len(subject.name.split()) > 4 else None], spoken, 1))
+    return list(_interleave(named[: 2 if len(subject.name.split()) > 4 else None], spoken, 1))
 
 
-def _hooks(subject: Subject, tone: str, draw: _Draw) -> list[Couplet]:
-    """Hooks, one that rhymes on the subject or names the person among the first."""
+def _hooks(subject: Subject, tone: str, draw: _CoupletSource) -> list[Couplet]:
+    """Hooks; those that rhyme on the subject or name the person come among the first."""
     name = subject.name
-    whom = subject.person or (name if subject.kind == "person" else "")
-    to_person = draw.of("hook person", name=whom) if whom else []
+    person = subject.person or (name if subject.kind == "person" else "")
+    to_person = draw.of("hook person", name=person) if person else []
     if not name:
         return to_person
     toned = draw.of(f"hook {tone}", name=name) if subject.kind != "clause" else []
     general = draw.of("hook any", *(("hook thing",) if subject.kind == "thing" else ()), name=name)
-    best = [*_rhymed(name, draw), *toned, *general[:2], *([] if subject.person else to_person[:2])]
+    best = [*_rhymed_hooks(name, draw), *toned, *general[:2], *([] if subject.person else to_person[:2])]
     return [*draw.chance.sample(best, len(best)), *general[2:]]
 
 
-def _rhymed(name: str, draw: _Draw) -> list[Couplet]:
-    """A couplet that rhymes on the subject's last word, where the book has a rhyme for it."""
-    answers = draw.book.answers(name.rsplit(maxsplit=1)[-1].lower())
+def _rhymed_hooks(name: str, draw: _CoupletSource) -> list[Couplet]:
+    """A couplet that rhymes on the subject's last word, if the book has a rhyme for it."""
+    rhymes_for = draw.book.rhymes_for(name.rsplit(maxsplit=1)[-1].lower())
     openings = sorted(draw.book.tables.get("openings", {}).values())
-    if not answers or not openings:
+    if not rhymes_for or not openings:
         return []
-    return [_filled((draw.chance.choice(openings), draw.chance.choice(answers)), name)]
+    return [_fill_in((draw.chance.choice(openings), draw.chance.choice(rhymes_for)), name)]
 
 
-def _filled(couplet: Couplet, name: str) -> Couplet:
-    whole = name.replace(" ", GLUE)
+def _fill_in(couplet: Couplet, name: str) -> Couplet:
+    whole = name.replace(" ", NAME_SPACE)
     return couplet[0].replace("{s}", whole), couplet[1].replace("{s}", whole)
 
 
-def _dealt(many: list[Couplet], few: list[Couplet], each: int) -> Iterator[Couplet]:
-    """`each` of the first list, one of the second, and so on; the longer one's rest comes last."""
+def _interleave(many: list[Couplet], few: list[Couplet], each: int) -> Iterator[Couplet]:
+    """`each` items of the first list, then one of the second, and so on; the rest comes last."""
     at = 0
     for index in range(0, len(many), each):
         yield from many[index : index + each]

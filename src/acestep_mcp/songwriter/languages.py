@@ -1,4 +1,4 @@
-"""Which language a prompt is in, which one it wants sung, and its style words in English."""
+"""Finds the language of a prompt and of its lyrics, and translates its style words to English."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _NAMES = {
     "portuguese": "pt", "brazilian portuguese": "pt", "português": "pt", "italian": "it", "italiano": "it",
     "russian": "ru", "japanese": "ja", "chinese": "zh", "mandarin": "zh", "korean": "ko",
 }  # fmt: skip
-_UNWRITTEN = (
+_UNSUPPORTED = (
     "polish", "turkish", "czech", "dutch", "arabic", "hungarian", "hindi", "swedish", "norwegian", "danish", "finnish",
     "ukrainian", "greek", "hebrew", "latin", "vietnamese", "thai", "indonesian", "cantonese", "romanian", "farsi",
     "persian", "swahili", "welsh", "irish gaelic", "gaelic", "catalan", "croatian", "serbian", "bulgarian", "urdu",
     "bengali", "tamil", "tagalog", "malay", "icelandic", "basque", "esperanto",
 )  # fmt: skip
-_SUNG_IN = re.compile(
-    rf"(?i)\b(?:(?:sung |lyrics |words |song |singing |vocals? |text )?in ({'|'.join([*_NAMES, *_UNWRITTEN])})(?!\w)(?! style)"
-    rf"|({'|'.join([*_NAMES, *_UNWRITTEN])}) (?:lyrics|vocals?|text|words|language|singing|voice|singer|song))"
+_NAMED_LANGUAGE = re.compile(
+    rf"(?i)\b(?:(?:sung |lyrics |words |song |singing |vocals? |text )?in ({'|'.join([*_NAMES, *_UNSUPPORTED])})(?!\w)(?! style)"
+    rf"|({'|'.join([*_NAMES, *_UNSUPPORTED])}) (?:lyrics|vocals?|text|words|language|singing|voice|singer|song))"
 )
 _SCRIPTS = (
     ("ko", re.compile(r"[\uac00-\ud7a3]")),
@@ -39,38 +39,38 @@ _OTHER_SCRIPTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
-    """`prompt` is the language the prompt is in, `lyrics` the one to sing; `unwritten` one asked for that we lack."""
+class Language:
+    """`prompt` and `lyrics` are codes in LANGUAGES; `unsupported` is the name of a requested language not among them."""
 
     prompt: str = "en"
     lyrics: str = "en"
-    unwritten: str = ""
+    unsupported: str = ""
 
 
-def find_tongue(text: str) -> Tongue:
-    """Guess both languages; a language that is named wins over the one the prompt is written in."""
-    prompt = _written_in(text)
-    named = _SUNG_IN.search(text)
+def find_language(text: str) -> Language:
+    """Guess both languages. For the lyrics, a language named in the prompt wins over the prompt's own."""
+    prompt = _prompt_language(text)
+    named = _NAMED_LANGUAGE.search(text)
     if named:
         name = (named[1] or named[2]).lower()
         known = _NAMES.get(name)
-        return Tongue(prompt, known or "en", "" if known else name.capitalize())
+        return Language(prompt, known or "en", "" if known else name.capitalize())
     other = next((name for name, script in _OTHER_SCRIPTS if len(script.findall(text)) > 3), "")
-    return Tongue("en", "en", other) if other else Tongue(prompt, prompt)
+    return Language("en", "en", other) if other else Language(prompt, prompt)
 
 
 def in_english(text: str, language: str) -> str:
-    """The text with the style words its language's book knows put into English, longest first."""
+    """The text with the style words that the language's songbook knows translated to English."""
     words = songbook(language).tables.get("words", {})
     if not words:
         return text
-    english = _dictionary(language).sub(lambda match: f" {words[match[0].lower()]}{_gap(language)}", text)
+    english = _dictionary(language).sub(lambda match: f" {words[match[0].lower()]}{_separator(language)}", text)
     return re.sub(r"[ \t]+", " ", english)
 
 
 def without_language(text: str) -> str:
-    """The text without the words that name the language to sing in: "sung in Spanish"."""
-    return _SUNG_IN.sub("|", text)
+    """The text without the words that name the language of the lyrics, such as "sung in Spanish"."""
+    return _NAMED_LANGUAGE.sub("|", text)
 
 
 @functools.cache
@@ -81,11 +81,11 @@ def _dictionary(language: str) -> re.Pattern[str]:
     return re.compile(rf"(?i)(?<!\w)(?:{every})(?!\w)" if whole else rf"(?:{every})")
 
 
-def _gap(language: str) -> str:
+def _separator(language: str) -> str:
     return " , " if language in (*UNSPACED, "ko") else ""
 
 
-def _written_in(text: str) -> str:
+def _prompt_language(text: str) -> str:
     for language, script in _SCRIPTS:
         if len(script.findall(text)) * 4 > len(re.findall(r"[^\W\d_]", text)):
             return language
@@ -97,5 +97,5 @@ def _written_in(text: str) -> str:
 
 
 def _score(language: str, words: list[str]) -> int:
-    common = set(songbook(language).mark("common").split())
+    common = set(songbook(language).setting("common").split())
     return sum(word in common for word in words)

@@ -1,4 +1,4 @@
-"""The vocabulary of style: what a prompt may name, and what usually goes with it."""
+"""The style vocabulary: words a prompt may use, and tags that usually go with them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Genre:
-    """A style and its company. `tempo` is its usual range in bpm; `names` are all the ways people write it."""
+class GenreEntry:
+    """A genre and its usual tags. `tempo` is the usual range in bpm; `names` are its spellings, `name` first."""
 
     name: str
     names: tuple[str, ...]
@@ -21,49 +21,48 @@ class Genre:
 
 
 @dataclass(frozen=True, slots=True)
-class Mood:
-    """A feeling. `pull` moves the tempo inside the genre's range (-1 slowest to 1 fastest)."""
+class MoodEntry:
+    """A mood. `pull` moves the tempo within the genre's range (-1 slowest to 1 fastest)."""
 
-    name: str
     names: tuple[str, ...]
-    company: tuple[str, ...]
+    related: tuple[str, ...]
     energy: str
     pull: float
     tone: str
 
 
-def listed(text: str) -> frozenset[str]:
-    """The words of a text that are parted by spaces."""
+def word_set(text: str) -> frozenset[str]:
+    """The set of words in a text."""
     return frozenset(text.split())
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _genre(row: str) -> Genre:
+def _genre(row: str) -> GenreEntry:
     """A row is `names | tempo | styles | instruments | production | mood | flags`."""
     names, tempo, styles, instruments, production, mood, flags = (cell.strip() for cell in row.split("|"))
     low, high = (int(number) for number in tempo.split("-"))
-    every = _words(names)
-    return Genre(
+    every = _split(names)
+    return GenreEntry(
         every[0],
         every,
         (low, high),
-        _words(styles),
-        _words(instruments),
-        _words(production),
+        _split(styles),
+        _split(instruments),
+        _split(production),
         mood,
         rapped="rapped" in flags,
         sung="unsung" not in flags,
     )
 
 
-def _mood(row: str) -> Mood:
-    """A row is `names | company | energy | pull | tone`."""
-    names, company, energy, pull, tone = (cell.strip() for cell in row.split("|"))
-    every = _words(names)
-    return Mood(every[0], every, _words(company), energy, float(pull), tone)
+def _mood(row: str) -> MoodEntry:
+    """A row is `names | related | energy | pull | tone`."""
+    names, related, energy, pull, tone = (cell.strip() for cell in row.split("|"))
+    every = _split(names)
+    return MoodEntry(every, _split(related), energy, float(pull), tone)
 
 
 def _rows(table: str) -> tuple[str, ...]:
@@ -163,7 +162,7 @@ dramatic, tense, suspenseful, theatrical | intense, dynamic | building energy | 
     )
 )
 
-INSTRUMENTS = _words(
+INSTRUMENTS = _split(
     "piano, grand piano, upright piano, electric piano, rhodes, rhodes piano, wurlitzer, organ, hammond organ, "
     "church organ, pipe organ, harpsichord, clavinet, celesta, music box, accordion, bandoneon, harmonica, melodica, "
     "guitar, guitars, acoustic guitar, acoustic guitars, electric guitar, electric guitars, nylon guitar, classical guitar, "
@@ -182,8 +181,8 @@ INSTRUMENTS = _words(
     "vocoder, talkbox, talk box, turntables, scratching, choir, gospel choir, children's choir, whistling, castanets, field recordings"
 )
 
-# Words that may stand before an instrument and belong to it: "crisp snare", "broken accordion".
-SHADES = _words(
+# Adjectives that belong to the instrument after them: "crisp snare", "broken accordion".
+ADJECTIVES = _split(
     "warm, soft, gentle, dirty, distorted, overdriven, clean, muted, bright, deep, fat, crisp, dusty, live, heavy, slow, "
     "fast, plucked, fingerpicked, strummed, jangly, broken, vintage, old, lonely, solo, lush, sparse, minimal, big, huge, "
     "tight, funky, fuzzy, fuzz, punchy, mellow, detuned, analog, acoustic, electric, orchestral, delicate, simple, "
@@ -191,10 +190,10 @@ SHADES = _words(
     "haunting, dreamy, melancholic, airy, dark, wobbly, walking, bowed, pizzicato, staccato, felt, honky-tonk, out-of-tune"
 )
 
-# What a singer can be, by what people write; the first name is the tag.
+# Kinds of voice, one per row; the first name is the tag, the others are synonyms.
 VOICES = tuple(
     map(
-        _words,
+        _split,
         _rows("""
 duet, male and female vocals, male and female voices, female and male vocals, man and woman
 female voice, female voices, female vocal, female vocals, female vocalist, female singer, woman's voice, woman singer, girl singer, woman singing, sung by a woman, female lead, women's voices, female
@@ -223,14 +222,14 @@ rap, rapping, rapped
     )
 )
 
-PRODUCTION = _words(
+PRODUCTION = _split(
     "modern, minimal, vintage, retro, polished, raw, lo-fi production, vinyl crackle, tape hiss, reverb, big reverb, "
     "wide stereo, live recording, live performance, unplugged, analog, distorted, sidechain, bass boosted, 8d audio, "
     "atmospheric, spacious, intimate, clean mix, radio ready, high quality, a cappella, acapella, mono, tape "
     "saturation, slowed, slowed and reverb, nightcore, underwater, radio edit, club mix, acoustic, instrumental hook"
 )
 
-# bpm pull of tempo words, as Mood.pull; the word itself stays as a tag.
+# Effect of tempo words on the tempo, like MoodEntry.pull; the word itself is also a tag.
 TEMPO_WORDS = {
     "very slow": -1.0,
     "slow": -0.8,
@@ -251,8 +250,8 @@ TEMPO_WORDS = {
     "double-time": 0.8,
 }
 
-# "no drums" means none of these either.
-FAMILIES = {
+# Excluding the key also excludes these: "no drums" means no snare either.
+RELATED_TERMS = {
     "drums": ("drum", "drums", "breakbeat", "snare", "kick", "hi-hats", "hi-hat", "percussion", "beat", "congas", "claps",
               "four on the floor", "boom bap", "double-kick", "cajon", "surdo", "pandeiro", "bodhran", "stomps", "palmas"),
     "percussion": ("drum", "drums", "snare", "percussion", "congas", "claps", "cajon", "surdo", "pandeiro", "bodhran"),
@@ -269,7 +268,7 @@ FAMILIES = {
     "autotune": ("autotune", "autotuned"),
 }  # fmt: skip
 
-KIN = {
+SYNONYMS = {
     "drum": "drums", "drumming": "drums", "beat": "drums", "beats": "drums", "guitars": "guitar", "synths": "synth",
     "synthesizer": "synth", "synthesizers": "synth", "sax": "saxophone", "violins": "violin", "pianos": "piano",
     "electric guitars": "electric guitar", "acoustic guitars": "acoustic guitar", "string": "strings", "keys": "keyboards",

@@ -1,4 +1,4 @@
-"""The lines a song can be made of, one text file a language: `verses/en.txt` and its siblings.
+"""Songbooks: the lines a song can be made of, one text file per language in `verses/`.
 
 A file has sections in brackets. `key = value` lines fill tables; every other line is a couplet, `one / two`.
 """
@@ -19,7 +19,7 @@ Couplet = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What many songs are about: the words that give it away, what to call it, and couplets on it."""
+    """A common subject: the keywords that reveal it, a name for it, and couplets on it."""
 
     name: str
     keys: tuple[str, ...]
@@ -28,7 +28,7 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Songbook:
-    """One language's lines. `couplets` is by section ("hook sad", "lines any"), `tables` by section too."""
+    """One language's lines. `couplets` and `tables` are by section ("hook sad", "lines any"; "settings", "rhyme")."""
 
     language: str
     tables: Mapping[str, Mapping[str, str]]
@@ -38,11 +38,11 @@ class Songbook:
     def of(self, *sections: str) -> tuple[Couplet, ...]:
         return tuple(couplet for section in sections for couplet in self.couplets.get(section, ()))
 
-    def mark(self, name: str) -> str:
-        return self.tables.get("marks", {}).get(name, "")
+    def setting(self, name: str) -> str:
+        return self.tables.get("settings", {}).get(name, "")
 
-    def answers(self, word: str) -> Couplet | None:
-        """Two ways to go on from a line that ends in `word`, if the book knows rhymes for it."""
+    def rhymes_for(self, word: str) -> Couplet | None:
+        """Two lines that can follow a line ending in `word`, if the book has rhymes for it."""
         for words, lines in self.tables.get("rhyme", {}).items():
             if word in [one.strip() for one in words.split(",")]:
                 return _couplet(lines)
@@ -51,13 +51,13 @@ class Songbook:
 
 @functools.cache
 def songbook(language: str) -> Songbook:
-    """The book of one of LANGUAGES."""
+    """The songbook of a language in LANGUAGES."""
     text = (resources.files(__package__) / "verses" / f"{language}.txt").read_text(encoding="utf-8")
     return parse(language, text)
 
 
 def parse(language: str, text: str) -> Songbook:
-    """Read a book. Raises ValueError for a line that is neither an entry nor a couplet."""
+    """Parse a songbook. Raises ValueError for a line that is neither an entry nor a couplet."""
     tables: dict[str, dict[str, str]] = {}
     couplets: dict[str, list[Couplet]] = {}
     section = ""
@@ -72,16 +72,16 @@ def parse(language: str, text: str) -> Songbook:
             tables.setdefault(section, {})[key.strip()] = value.strip()
         else:
             couplets.setdefault(section, []).append(_couplet(line))
-    shelves = {name: tuple(lines) for name, lines in couplets.items()}
-    return Songbook(language, tables, shelves, _themes(tables, shelves))
+    by_section = {name: tuple(lines) for name, lines in couplets.items()}
+    return Songbook(language, tables, by_section, _themes(tables, by_section))
 
 
-def _themes(tables: Mapping[str, Mapping[str, str]], shelves: Mapping[str, tuple[Couplet, ...]]) -> dict[str, Theme]:
+def _themes(tables: Mapping[str, Mapping[str, str]], by_section: Mapping[str, tuple[Couplet, ...]]) -> dict[str, Theme]:
     themes = {}
     for section, table in tables.items():
         if section.startswith("theme "):
             keys = tuple(key.strip() for key in table["keys"].split(","))
-            themes[section.removeprefix("theme ")] = Theme(table["name"], keys, shelves.get(section, ()))
+            themes[section.removeprefix("theme ")] = Theme(table["name"], keys, by_section.get(section, ()))
     return themes
 
 

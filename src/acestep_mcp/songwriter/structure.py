@@ -1,4 +1,4 @@
-"""How many lines fit a length of time, and the sections they are parted into."""
+"""How many lines fit a duration, and the sections they are divided into."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-Section = tuple[str, list[str]]
+LyricSection = tuple[str, list[str]]
 
 _NAMES = {"V": "verse", "P": "pre-chorus", "C": "chorus", "B": "bridge", "O": "outro"}
-_SUNG = (
+_SUNG_FORMS = (
     "C1", "C2", "V2 C2", "C4", "V4 C2", "V4 C4", "V4 C4 O2", "V4 P2 C4", "V4 C4 B2 O2", "V4 P2 C4 O2", "V4 C4 B2 C4",
     "V4 C4 V4 C4", "V4 C4 V4 C4 O2", "V4 P2 C4 V4 C4", "V4 P2 C4 V4 P2 C4", "V4 C4 V4 C4 B2 O2", "V4 C4 V4 C4 B2 C4",
     "V4 C4 V4 C4 B4 C4", "V4 C4 V4 C4 B4 C4 O2", "V4 P2 C4 V4 P2 C4 B4 C4", "V8 C4 V4 C4 B4 C4",
     "V4 P2 C4 V4 P2 C4 B4 C4 O2", "V8 C4 V8 C4 B4 C4", "V8 C4 V8 C4 B4 C4 O2", "V8 P2 C4 V8 P2 C4 B4 C4",
     "V8 C4 V8 C4 B4 C4 V4 C4", "V8 P2 C4 V8 P2 C4 B4 C4 V4 C4", "V8 C4 V8 C4 V8 C4 B4 C4 O4",
 )  # fmt: skip
-_RAPPED = (
+_RAPPED_FORMS = (
     "V1", "V2", "V4", "V4 C2", "V4 C4", "V8", "V8 C2", "V8 C4", "V8 C4 O2", "V8 C4 V4", "V8 C4 V4 O2", "V8 C4 V8",
     "V8 C4 V8 O2", "V8 C4 V8 C4", "V12 C4 V8 C4", "V12 C4 V12 C4", "V12 C4 V12 C4 B4", "V16 C4 V16 C4",
     "V16 C4 V16 C4 B4", "V16 C4 V16 C4 B4 C4", "V16 C4 V12 C4 V12 C4", "V16 C4 V16 C4 V12 C4", "V16 C4 V16 C4 V16 C4",
@@ -27,34 +27,37 @@ _RAPPED = (
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds a line takes: as wished, and at the quickest and slowest that still sounds right."""
+    """Seconds per line: the usual, the fastest and the slowest that still sound right."""
 
-    wished: float
-    quickest: float
+    usual: float
+    fastest: float
     slowest: float
     rapped: bool
 
     def lines(self, duration: float) -> tuple[int, int]:
-        """How few and how many lines suit a length, at least one."""
-        most = max(1, math.floor(duration / self.quickest))
+        """The fewest and the most lines for a duration in seconds, at least one."""
+        most = max(1, math.floor(duration / self.fastest))
         return min(most, math.ceil(duration / self.slowest)), most
 
 
 def pace(bpm: int, *, rapped: bool) -> Pace:
-    """A slow song takes longer over a line; a rapped line takes half the time of a sung one."""
+    """The pace at a tempo. Slow songs take longer per line; a rapped line takes half the time of a sung one."""
     if rapped:
         return Pace(3.6 if bpm < 120 else 3.5, 3.3, 4.0, rapped=True)
     return Pace(7.4 if bpm < 80 else 6.6 if bpm < 126 else 6.0, 5.0, 9.0, rapped=False)
 
 
-def form(tempo: Pace, duration: float, chance: Random) -> list[tuple[str, int]]:
-    """Section letters and their lines, as near to the wished pace as a form comes; near ties are drawn."""
+def choose_form(tempo: Pace, duration: float, chance: Random) -> list[tuple[str, int]]:
+    """Section letters and line counts of the form closest to the usual pace; near ties are decided at random."""
     fewest, most = tempo.lines(duration)
-    sizes = {form: sum(map(int, re.findall(r"\d+", form))) for form in (_RAPPED if tempo.rapped else _SUNG)}
-    fitting = {form: size for form, size in sizes.items() if fewest <= size <= most} or sizes
-    wished = min(max(duration / tempo.wished, fewest), most)
-    nearest = min(abs(size - wished) for size in fitting.values())
-    drawn = chance.choice([form for form, size in fitting.items() if abs(size - wished) <= nearest + 0.5])
+    sizes = {
+        choose_form: sum(map(int, re.findall(r"\d+", choose_form)))
+        for choose_form in (_RAPPED_FORMS if tempo.rapped else _SUNG_FORMS)
+    }
+    fitting = {choose_form: size for choose_form, size in sizes.items() if fewest <= size <= most} or sizes
+    usual = min(max(duration / tempo.usual, fewest), most)
+    nearest = min(abs(size - usual) for size in fitting.values())
+    drawn = chance.choice([choose_form for choose_form, size in fitting.items() if abs(size - usual) <= nearest + 0.5])
     return [(part[0], int(part[1:])) for part in drawn.split()]
 
 
@@ -62,19 +65,19 @@ def section_name(letter: str) -> str:
     return _NAMES[letter]
 
 
-def arranged(given: str) -> str:
-    """Lyrics as the user gave them; without section marks, a stanza that comes back is the chorus."""
+def mark_sections(given: str) -> str:
+    """The user's lyrics. If they have no section marks, these are added, and a repeated stanza is the chorus."""
     if re.search(r"(?m)^[ \t]*\[[^\]\n]+\]", given):
         return given.strip()
     text = given if "\n" in given else re.sub(r"\s+/\s+", "\n", given)
     stanzas = [stanza.strip("\n") for stanza in re.split(r"\n[ \t]*\n", text.strip()) if stanza.strip()]
-    return printed([("chorus" if stanzas.count(one) > 1 else "verse", one.split("\n")) for one in stanzas])
+    return format_sections([("chorus" if stanzas.count(one) > 1 else "verse", one.split("\n")) for one in stanzas])
 
 
-def printed(song: list[Section]) -> str:
+def format_sections(song: list[LyricSection]) -> str:
     return "\n\n".join("\n".join([f"[{name}]", *lines]) for name, lines in song)
 
 
 def sung_lines(lyrics: str) -> list[str]:
-    """The lines that are sung: neither empty nor a section mark."""
+    """The sung lines: those that are neither empty nor a section mark."""
     return [line for line in lyrics.splitlines() if line.strip() and not re.fullmatch(r"\s*\[[^\]]*\]\s*", line)]

@@ -1,4 +1,4 @@
-"""The tags of a song: what the user named, and what usually goes with it, about ten in all."""
+"""Chooses the tags of a song: what the user named and what usually goes with it, about ten in all."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from random import Random
 
 from acestep_mcp.songwriter import lexicon
-from acestep_mcp.songwriter.brief import Wish
-from acestep_mcp.songwriter.styles import family
+from acestep_mcp.songwriter.brief import Brief
+from acestep_mcp.songwriter.styles import related_terms
 
-_AIM, _MOST = 10, 19
+_USUAL_COUNT, _MAX_COUNT = 10, 19
 _BY_TONE = {
     "sad": ("ballad", "folk", "indie pop", "trip hop"),
     "happy": ("pop", "indie pop", "funk", "soul"),
@@ -28,96 +28,96 @@ _BY_THEME = {
     "birthday": ("pop", "funk"), "machine": ("synth-pop", "electronic"), "pet": ("indie pop", "folk"),
     "road": ("country", "rock", "folk"), "sea": ("folk", "dream pop"),
 }  # fmt: skip
-_TONE_OF_THEME = {
+_TONE_BY_THEME = {
     "goodbye": "sad", "love": "tender", "dance": "happy", "birthday": "happy", "christmas": "happy", "summer": "happy",
     "hope": "fierce", "dream": "calm", "morning": "calm", "family": "tender", "pet": "happy",
 }  # fmt: skip
 _VOICES = ("female voice", "male voice")
-_TRAITS = {
+_VOICE_BY_TONE = {
     "sad": "soft voice", "happy": "bright voice", "calm": "warm voice", "fierce": "powerful voice", "dark": "low voice",
     "tender": "breathy vocals", "any": "clear voice",
 }  # fmt: skip
 
 
-def tone(wish: Wish) -> str:
-    """The feeling the words should have: of the mood named, else of the genre, else of the subject; else "any"."""
-    named = [mood.tone for mood in wish.moods]
+def tone(brief: Brief) -> str:
+    """The tone of the lyrics: that of the named mood, else of the subject, else of the genre, else "any"."""
+    named = [mood.tone for mood in brief.moods]
     if named:
         return named[0]
-    of_genre = [mood.tone for genre in wish.genres for mood in lexicon.MOODS if genre.mood in mood.names]
-    of_theme = [_TONE_OF_THEME[theme] for theme in wish.themes if theme in _TONE_OF_THEME]
+    of_genre = [mood.tone for genre in brief.genres for mood in lexicon.MOODS if genre.mood in mood.names]
+    of_theme = [_TONE_BY_THEME[theme] for theme in brief.themes if theme in _TONE_BY_THEME]
     return next(iter([*of_theme, *of_genre]), "any")
 
 
-def genres_for(wish: Wish, chance: Random) -> tuple[lexicon.Genre, ...]:
-    """The genres named, or one that suits decade, subject and mood."""
-    if wish.genres:
-        return wish.genres
-    theme = next((theme for theme in wish.themes if theme in _BY_THEME), "")
-    names = _BY_DECADE.get(wish.decade) or (_BY_THEME.get(theme) if not wish.moods else None) or _BY_TONE[tone(wish)]
-    banned = wish.found.of("banned")
+def genres_for(brief: Brief, chance: Random) -> tuple[lexicon.GenreEntry, ...]:
+    """The named genres, or one that suits decade, subject and mood."""
+    if brief.genres:
+        return brief.genres
+    theme = next((theme for theme in brief.themes if theme in _BY_THEME), "")
+    names = _BY_DECADE.get(brief.decade) or (_BY_THEME.get(theme) if not brief.moods else None) or _BY_TONE[tone(brief)]
+    banned = brief.terms.of("banned")
     allowed = [name for name in names if name not in banned] or [n for n in _BY_TONE["any"] if n not in banned]
     name = chance.choice(allowed or ["pop"])
     return tuple(genre for genre in lexicon.GENRES if genre.name == name)
 
 
-def tempo(wish: Wish, genre: lexicon.Genre, chance: Random) -> int:
-    """The tempo named, or one in the genre's range, pulled by mood and tempo words."""
-    if wish.bpm:
-        return wish.bpm
-    pulls = [lexicon.TEMPO_WORDS[word] for word in wish.found.of("tempo")]
-    pulls = pulls or [-0.7 * lexicon.TEMPO_WORDS.get(word, 0) for word in wish.found.of("banned")] or [0]
-    pulls = [*pulls, *pulls, *(mood.pull for mood in wish.moods)]
+def tempo(brief: Brief, genre: lexicon.GenreEntry, chance: Random) -> int:
+    """The named tempo in bpm, or one in the genre's range, shifted by mood and tempo words."""
+    if brief.bpm:
+        return brief.bpm
+    pulls = [lexicon.TEMPO_WORDS[word] for word in brief.terms.of("tempo")]
+    pulls = pulls or [-0.7 * lexicon.TEMPO_WORDS.get(word, 0) for word in brief.terms.of("banned")] or [0]
+    pulls = [*pulls, *pulls, *(mood.pull for mood in brief.moods)]
     low, high = genre.tempo
     middle = low + (high - low) * (0.5 + 0.5 * sum(pulls) / len(pulls))
     return min(high, max(low, round(middle + chance.uniform(-0.12, 0.12) * (high - low))))
 
 
-def tags(wish: Wish, genres: tuple[lexicon.Genre, ...], bpm: int, chance: Random) -> str:
-    """Comma-separated: genre, mood, energy, instruments, tempo, voice, production."""
-    groups = _named(wish, genres, bpm)
-    unwanted = _unwanted(wish)
-    free = _AIM - sum(map(len, groups.values())) - len(_refusals(wish))
-    for kind, tag in _usual(wish, genres[0], bpm, chance):
+def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int, chance: Random) -> str:
+    """The comma-separated tags: genre, mood, energy, instruments, tempo, voice, production."""
+    groups = _named_tags(brief, genres, bpm)
+    unwanted = _unwanted(brief)
+    free = _USUAL_COUNT - sum(map(len, groups.values())) - len(_refusal_tags(brief))
+    for kind, tag in _usual_tags(brief, genres[0], bpm, chance):
         if free > 0 and not _clashes(tag, unwanted) and not _repeats(tag, groups):
             groups[kind].append(tag)
             free -= 1
-    order = [tag for group in groups.values() for tag in group] + _refusals(wish)
-    return ", ".join(list(dict.fromkeys(order))[:_MOST])
+    order = [tag for group in groups.values() for tag in group] + _refusal_tags(brief)
+    return ", ".join(list(dict.fromkeys(order))[:_MAX_COUNT])
 
 
-def _named(wish: Wish, genres: tuple[lexicon.Genre, ...], bpm: int) -> dict[str, list[str]]:
-    """What the user named, and the tempo, by group in the order of the tags."""
-    found, sung = wish.found, not wish.instrumental
+def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int) -> dict[str, list[str]]:
+    """The tags the user named, and the tempo, by group in the order of the tags."""
+    terms, sung = brief.terms, not brief.instrumental
     return {
-        "genre": [*([wish.decade] if wish.decade else []), *(found.of("genre") or (genre.name for genre in genres))],
-        "mood": list(found.of("mood")),
+        "genre": [*([brief.decade] if brief.decade else []), *(terms.of("genre") or (genre.name for genre in genres))],
+        "mood": list(terms.of("mood")),
         "energy": [],
-        "instrument": list(found.of("instrument")),
-        "tempo": [*found.of("tempo"), f"{bpm} bpm", *filter(None, (wish.key, wish.meter))],
-        "voice": list(found.of("voice")) if sung else [],
-        "production": [*found.of("production"), *(extra for extra in wish.extras if sung or "voc" not in extra)],
+        "instrument": list(terms.of("instrument")),
+        "tempo": [*terms.of("tempo"), f"{bpm} bpm", *filter(None, (brief.key, brief.meter))],
+        "voice": list(terms.of("voice")) if sung else [],
+        "production": [*terms.of("production"), *(extra for extra in brief.extra_tags if sung or "voc" not in extra)],
     }
 
 
-def _usual(wish: Wish, genre: lexicon.Genre, bpm: int, chance: Random) -> list[tuple[str, str]]:
-    """What usually goes with it, the most telling first, two rounds deep."""
-    moods = wish.moods or tuple(mood for mood in lexicon.MOODS if genre.mood in mood.names)
+def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: int, chance: Random) -> list[tuple[str, str]]:
+    """(group, tag) pairs that usually go with the genre and mood, most important first."""
+    moods = brief.moods or tuple(mood for mood in lexicon.MOODS if genre.mood in mood.names)
     instruments = chance.sample(genre.instruments, len(genre.instruments))
     styles = chance.sample(genre.styles, len(genre.styles))
-    company = chance.sample(moods[0].company, len(moods[0].company))
-    first = [] if wish.moods else [("mood", genre.mood)]
-    if not wish.instrumental:
-        voiced = wish.found.of("voice")
+    related = chance.sample(moods[0].related, len(moods[0].related))
+    first = [] if brief.moods else [("mood", genre.mood)]
+    if not brief.instrumental:
+        voiced = brief.terms.of("voice")
         rapped = genre.rapped and "rap" not in voiced
         first += [("voice", "rap")] if rapped else []
-        silent = not (voiced and voiced != ("rap",)) and "choir" not in " ".join(wish.found.of("instrument"))
+        silent = not (voiced and voiced != ("rap",)) and "choir" not in " ".join(brief.terms.of("instrument"))
         first += [("voice", chance.choice(_VOICES))] if silent else []
-    first += [("instrument", one) for one in instruments[: max(1, 2 - len(wish.found.of("instrument")))]]
-    energy = moods[0].energy if wish.moods else _energy(bpm)
+    first += [("instrument", one) for one in instruments[: max(1, 2 - len(brief.terms.of("instrument")))]]
+    energy = moods[0].energy if brief.moods else _energy(bpm)
     first += [("genre", styles[0]), ("energy", energy), ("production", genre.production[0])]
-    second = [("instrument", instruments[-1]), ("mood", company[0])]
-    second += [] if wish.instrumental else [("voice", _TRAITS[tone(wish)])]
+    second = [("instrument", instruments[-1]), ("mood", related[0])]
+    second += [] if brief.instrumental else [("voice", _VOICE_BY_TONE[tone(brief)])]
     return [*first, *second, ("production", genre.production[-1]), *(("genre", style) for style in styles[1:])]
 
 
@@ -125,14 +125,14 @@ def _energy(bpm: int) -> str:
     return "low energy" if bpm < 76 else "laid-back" if bpm < 96 else "mid energy" if bpm < 118 else "energetic"
 
 
-def _refusals(wish: Wish) -> list[str]:
-    """Instruments not wanted, said as tags; moods and genres not wanted are only left out."""
-    sayable = {*lexicon.INSTRUMENTS, *lexicon.KIN, "reverb", "autotuned vocals"}
-    return [f"no {lexicon.KIN.get(word, word)}" for word in wish.found.of("banned") if word in sayable][:4]
+def _refusal_tags(brief: Brief) -> list[str]:
+    """Excluded instruments as "no ..." tags. Excluded moods and genres are only left out."""
+    allowed = {*lexicon.INSTRUMENTS, *lexicon.SYNONYMS, "reverb", "autotuned vocals"}
+    return [f"no {lexicon.SYNONYMS.get(word, word)}" for word in brief.terms.of("banned") if word in allowed][:4]
 
 
-def _unwanted(wish: Wish) -> tuple[str, ...]:
-    return tuple(part for word in wish.found.of("banned") for part in family(word))
+def _unwanted(brief: Brief) -> tuple[str, ...]:
+    return tuple(part for word in brief.terms.of("banned") for part in related_terms(word))
 
 
 def _clashes(tag: str, unwanted: tuple[str, ...]) -> bool:
@@ -140,7 +140,7 @@ def _clashes(tag: str, unwanted: tuple[str, ...]) -> bool:
 
 
 def _repeats(tag: str, groups: dict[str, list[str]]) -> bool:
-    """Whether a tag says nothing new: "drums" beside "live drums", "piano" beside "broken piano"."""
+    """Whether a tag adds nothing: "drums" beside "live drums", "piano" beside "broken piano"."""
     last = tag.rsplit(maxsplit=1)[-1]
     instruments = {word.split()[-1] for word in groups["instrument"]}
     return last in instruments or any(tag in group for group in groups.values())

@@ -1,4 +1,4 @@
-"""Finds style words in a text: genres, moods, instruments, voices, production, tempo; and what is not wanted."""
+"""Finds style terms in a text: genres, moods, instruments, voices, production, tempo, and excluded terms."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import dataclass, field
 
 from acestep_mcp.songwriter import lexicon
 
-_NO = re.compile(
+_NEGATION = re.compile(
     r"(?i)(?<!\w)(no|without|not|non|avoid|never|skip|leave out|minus|(?:don't|do not) (?:use|want|add|include)|zero|free of)"
     r"(?: any| the| a| too| so| very| more| be)*[ -]$"
 )
 _OR = re.compile(r"(?i)^,?\s*(?:or|nor|/)(?: any| the| a)?\s*$")
 _AND = re.compile(r"(?i)^\s*(?:,|,?\s*and|&|\+)\s*$")
-_SURELY_MUSIC = re.compile(
+_MUSIC_NOUN = re.compile(
     r"(?i)^[ -](?:song|track|music|beat|tune|anthem|ballad|style|groove|mix|remix|banger|number|vibe|feel)"
 )
-_POSSESSED = re.compile(r"(?i)(?<!\w)(?:my|our|your|his|her|their|the|this|that|old|haunted|every|whose) $")
-# Words that are a style only where they do not belong to somebody or stand for a thing: "my house", "the country".
-_DOUBLE = lexicon.listed("house country soul march metal trap drill rock jungle drone folk latin indie salsa pop")
+_POSSESSIVE = re.compile(r"(?i)(?<!\w)(?:my|our|your|his|her|their|the|this|that|old|haunted|every|whose) $")
+# Words that are a style unless they mean a thing: "my house", "the country".
+_AMBIGUOUS = lexicon.word_set("house country soul march metal trap drill rock jungle drone folk latin indie salsa pop")
 
 
 @dataclass(slots=True)
-class Found:
-    """Style words in order of appearance, by kind; `rest` is the text with them blanked out.
+class StyleTerms:
+    """Style terms in order of appearance, by kind; `rest` is the text with each of them replaced by `|`.
 
-    Kinds are genre, mood, instrument, voice, production, tempo, and banned for what must not be there.
+    Kinds are genre, mood, instrument, voice, production, tempo, and banned for excluded terms.
     """
 
     rest: str
@@ -42,33 +42,33 @@ class Found:
         return tuple(self.by_kind.get(kind, ()))
 
 
-def scan(text: str) -> Found:
-    """Every style word of a text, the longest reading first ("trip hop", not "hop")."""
-    found = Found(text)
+def find_terms(text: str) -> StyleTerms:
+    """Every style term of a text; longer terms win ("trip hop", not "hop")."""
+    terms = StyleTerms(text)
     spans: list[tuple[int, int]] = []
-    governor, last_end = "", -1
+    negation, last_end = "", -1
     for match in _terms().finditer(text):
         before, between = text[max(0, match.start() - 40) : match.start()], text[last_end : match.start()]
-        governor = _governor(before, governor if last_end >= 0 else "", between)
+        negation = _negation(before, negation if last_end >= 0 else "", between)
         last_end = match.end()
-        kind, word = _meaning(match)
-        if not governor and (kind == "negatable" or _is_a_thing(match, before)):
+        kind, word = _kind_and_name(match)
+        if not negation and (kind == "negatable" or _is_not_style(match, before)):
             continue
-        found.add("banned" if governor else kind, word)
-        spans.append((match.start() - (len(_no_before(before)) if governor else 0), match.end()))
-    found.rest = _blanked(text, spans)
-    return found
+        terms.add("banned" if negation else kind, word)
+        spans.append((match.start() - (len(_negation_text(before)) if negation else 0), match.end()))
+    terms.rest = _blank(text, spans)
+    return terms
 
 
-def family(word: str) -> tuple[str, ...]:
-    """What else goes when `word` is not wanted: no drums, no snare either."""
-    plain = lexicon.KIN.get(word, word)
-    return lexicon.FAMILIES.get(plain, (plain, plain.removesuffix("s")))
+def related_terms(word: str) -> tuple[str, ...]:
+    """All words to avoid if `word` is excluded: without drums, no snare either."""
+    plain = lexicon.SYNONYMS.get(word, word)
+    return lexicon.RELATED_TERMS.get(plain, (plain, plain.removesuffix("s")))
 
 
-def _governor(before: str, last: str, between: str) -> str:
-    """The word that negates a term: its own, or that of the term it is joined to."""
-    own = _NO.search(before)
+def _negation(before: str, last: str, between: str) -> str:
+    """The word that negates a term: its own, or that of the preceding term in the same list."""
+    own = _NEGATION.search(before)
     if own:
         return own[1].lower()
     if last and _OR.match(between):
@@ -76,25 +76,25 @@ def _governor(before: str, last: str, between: str) -> str:
     return last if last in {"without", "minus", "avoid", "leave out", "skip"} and _AND.match(between) else ""
 
 
-def _no_before(before: str) -> str:
-    own = _NO.search(before)
+def _negation_text(before: str) -> str:
+    own = _NEGATION.search(before)
     return own[0] if own else ""
 
 
-def _meaning(match: re.Match[str]) -> tuple[str, str]:
+def _kind_and_name(match: re.Match[str]) -> tuple[str, str]:
     if match[1]:
         return "instrument", " ".join(match[1].lower().replace(",", " ").split())
     return _kinds()[re.sub(r"\s+", " ", match[0].lower())]
 
 
-def _is_a_thing(match: re.Match[str], before: str) -> bool:
-    if match[0].lower() not in _DOUBLE:
+def _is_not_style(match: re.Match[str], before: str) -> bool:
+    if match[0].lower() not in _AMBIGUOUS:
         return False
-    return bool(_POSSESSED.search(before)) and not _SURELY_MUSIC.match(match.string[match.end() :])
+    return bool(_POSSESSIVE.search(before)) and not _MUSIC_NOUN.match(match.string[match.end() :])
 
 
-def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with `|` for each span, so that what stood apart stays apart."""
+def _blank(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with `|` in place of each span, so that the texts on both sides stay separate."""
     pieces, at = [], 0
     for start, end in spans:
         pieces += [text[at:start], "|"]
@@ -104,8 +104,8 @@ def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 @functools.cache
 def _kinds() -> dict[str, tuple[str, str]]:
-    """Every style term in lower case, with its kind and the name it is known by."""
-    kinds: dict[str, tuple[str, str]] = {word: ("negatable", word) for word in lexicon.KIN}
+    """Every style term in lower case, with its kind and its canonical name."""
+    kinds: dict[str, tuple[str, str]] = {word: ("negatable", word) for word in lexicon.SYNONYMS}
     kinds.update({word: ("production", word) for word in lexicon.PRODUCTION})
     kinds.update({word: ("tempo", word) for word in lexicon.TEMPO_WORDS})
     for mood in lexicon.MOODS:
@@ -121,13 +121,13 @@ def _kinds() -> dict[str, tuple[str, str]]:
 @functools.cache
 def _terms() -> re.Pattern[str]:
     instruments = _alternatives(lexicon.INSTRUMENTS)
-    shades = _alternatives(lexicon.SHADES)
+    shades = _alternatives(lexicon.ADJECTIVES)
     return re.compile(
         rf"(?i)(?<![\w'])(?:((?:(?:{shades}),? ){{1,3}}(?:{instruments}))|(?:{_alternatives(_kinds())}))(?!\w)(?!'s)"
     )
 
 
 def _alternatives(words: Iterable[str]) -> str:
-    """A regular expression for any of the words, longest first; a space in one matches any white space."""
+    """A regular expression for any of the words, longest first; spaces match any white space."""
     longest = sorted(words, key=lambda word: (-len(word), word))
     return "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest)

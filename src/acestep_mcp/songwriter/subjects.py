@@ -1,4 +1,4 @@
-"""What a song is about and for whom, taken from a prompt in words that can be sung."""
+"""Finds what a song is about and who it is for, in words that can be sung."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from acestep_mcp.songwriter.lexicon import listed
+from acestep_mcp.songwriter.lexicon import word_set
 from acestep_mcp.songwriter.songbook import UNSPACED, Songbook
 
-_LONGEST = 7  # words a line can carry of the user's own
+_MAX_WORDS = 7  # words of a subject that fit in a line
 _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
 _STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
 _ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
-_KIN = (
+_RELATIVES = (
     "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
     "parents|daughter|son|sister|brother|baby|child|children|kids|kid|twins|wife|husband|partner|fiancee|fiance|girlfriend|"
     "boyfriend|friend|friends|best friend|teacher|boss|team|neighbour|neighbor|colleague|aunt|uncle|cousin|niece|nephew|"
     "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
 )
-_FOR_KIN = re.compile(
-    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{_KIN})(?!\w)(?-i: [A-Z][\w'-]+)?)"
+_FOR_RELATIVE = re.compile(
+    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{_RELATIVES})(?!\w)(?-i: [A-Z][\w'-]+)?)"
 )
 _NAME = r"[^\W\d_a-z][\w'-]*"
 _FOR_NAME = re.compile(
     rf"\b(?:[Ff]or|[Dd]edicated to|[Ii]n memory of|[Ii]n honou?r of)\s+({_NAME}(?:(?:,? and|,| &)? {_NAME}){{0,3}})"
 )
 _PERSON = re.compile(
-    rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:[\w'-]+\s+){{0,2}}(?:{_KIN}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
+    rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:[\w'-]+\s+){{0,2}}(?:{_RELATIVES}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
 )
 _CLAUSE = re.compile(r"(?i)^(?:how|why|what|when|where|who|whether|if)\b")
 _SPEAKER = re.compile(
@@ -38,7 +38,7 @@ _VERB = re.compile(
     r"comes|left|leaves|lost|loses|found|finds|got|gets|made|makes|took|takes|said|says|steals|stole|loves|hates|wants|"
     r"dies|falls|fell|runs|ran|eats|meets|met|learns|becomes|became|keeps|lives|dreams of|misses|saves|wins|won)\s"
 )
-FILLERS = listed(
+FILLERS = word_set(
     "birthday a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
     "singing lyrics lyric words create make generate write compose produce give get me us i i'd i'm i'll we you your my please "
     "pls thanks thank can could would should will want wants need needs like love to something some any thing one with and or but "
@@ -51,13 +51,15 @@ FILLERS = listed(
     "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
 _BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
-_NOUN_FREE = listed(
+_NOUN_FREE = word_set(
     "love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
 )
-_NOT_GERUNDS = listed("wedding morning evening king ring wing spring building painting thing string")
-_ASKING = listed("want need would could should can will like wish am require have sounds feels is")
-_DETERMINERS = listed("a an the my your our his her their this that some every all no one two three four five many few")
-_DANGLING = listed(
+_NOT_GERUNDS = word_set("wedding morning evening king ring wing spring building painting thing string")
+_REQUEST_VERBS = word_set("want need would could should can will like wish am require have sounds feels is")
+_DETERMINERS = word_set(
+    "a an the my your our his her their this that some every all no one two three four five many few"
+)
+_DANGLING = word_set(
     "a an the of and or to in with for at on by my your his her their our from that very so is are was it i"
 )
 _SYMBOLS = re.compile(r"[^\w\s'\u2019,&-]|_")
@@ -65,7 +67,7 @@ _SYMBOLS = re.compile(r"[^\w\s'\u2019,&-]|_")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`name` fits a line after "about" (kind thing, person or clause, "" if there is none); `person` is whom it is for."""
+    """`name` can follow "about" in a line; `kind` is thing, person, clause or ""; `person` is who the song is for."""
 
     name: str = ""
     kind: str = ""
@@ -73,28 +75,28 @@ class Subject:
 
 
 def find_subject(text: str, book: Songbook, is_style: Callable[[str], bool]) -> tuple[Subject, str]:
-    """The subject a prompt names, and the text without it, where the style is."""
+    """The subject a prompt names, and the rest of the text, which describes the style."""
     style, name = text, ""
-    about = book.mark("about")
+    about = book.setting("about")
     match = re.search(_about(about, book.language), text) if about else None
     if match:
         phrase = _until_style(match[1], is_style)
         name, style = phrase, f"{text[: match.start()]}|{text[match.start(1) + len(phrase) :]}"
-        if book.mark("keeps"):
+        if book.setting("keep_about"):
             name = re.sub(r"\s+", " ", text[match.start() : match.start(1)].lower() + phrase)
     if book.language != "en":
-        return Subject(_short(name, book.language), "thing" if name else ""), style
+        return Subject(_shorten(name, book.language), "thing" if name else ""), style
     person, style = _person(style) if not match else _person_beside(phrase, style)
-    cleaned = _short(_without_person(name, person), "en")
+    cleaned = _shorten(_without_person(name, person), "en")
     return Subject(cleaned, _kind(cleaned), person), style
 
 
-def left_over(rest: str, book: Songbook) -> Subject:
-    """A subject nobody announced ("rainy night in Paris, jazz"): the longest short run of words that is not style."""
+def remaining_subject(rest: str, book: Songbook) -> Subject:
+    """A subject without "about" ("rainy night in Paris, jazz"): the longest run of words that is short and not style."""
     runs = [
         words
         for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest)
-        if len(words := _trimmed(_SYMBOLS.sub(" ", run).split())) <= _LONGEST
+        if len(words := _trim(_SYMBOLS.sub(" ", run).split())) <= _MAX_WORDS
     ]
     known = [words for words in runs if themes(" ".join(words), book)]
     if themes(rest, book) and not known:
@@ -107,7 +109,7 @@ def left_over(rest: str, book: Songbook) -> Subject:
 
 
 def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
-    """The book's themes that a text touches, the strongest first; words in `weight` count three times."""
+    """The book's themes that occur in a text, strongest first; words in `weight` count three times."""
     spaced = book.language not in (*UNSPACED, "ko")
     scores = {
         name: _hits(text.lower(), theme.keys, spaced=spaced) + 3 * _hits(weight.lower(), theme.keys, spaced=spaced)
@@ -122,7 +124,7 @@ def _hits(text: str, keys: tuple[str, ...], *, spaced: bool) -> int:
 
 
 def _about(words: str, language: str) -> str:
-    """A pattern whose first group is the subject. A book's own group says where it ends, too."""
+    """A pattern whose first group is the subject. Words with a named group are a complete pattern already."""
     if "(?P<" in words:
         return words
     if language == "en":
@@ -131,7 +133,7 @@ def _about(words: str, language: str) -> str:
 
 
 def _until_style(phrase: str, is_style: Callable[[str], bool]) -> str:
-    """The phrase up to where it turns to the music: "the sea | in trip hop style"."""
+    """The phrase up to where it describes the music: "the sea | in trip hop style"."""
     for match in re.finditer(rf"(?i)\s+(?:{_STOPS}|con|mit|avec|com|\u043d\u0430|\u0441|\u0432|en|em|im)\s+", phrase):
         following = re.split(rf"(?i)\s+(?:{_STOPS})\s+", phrase[match.end() :])[0]
         if is_style(following):
@@ -140,7 +142,7 @@ def _until_style(phrase: str, is_style: Callable[[str], bool]) -> str:
 
 
 def _person(text: str) -> tuple[str, str]:
-    match = _FOR_KIN.search(text) or _FOR_NAME.search(text)
+    match = _FOR_RELATIVE.search(text) or _FOR_NAME.search(text)
     if not match:
         return "", text
     return " ".join(match[1].split()), f"{text[: match.start()]} | {text[match.end() :]}"
@@ -157,15 +159,15 @@ def _without_person(name: str, person: str) -> str:
     return re.split(rf"(?i)\s*(?:for|dedicated to|in memory of|in honou?r of|to)\s+{re.escape(person)}", name)[0]
 
 
-def _short(name: str, language: str) -> str:
-    """At most seven words, cut where the thought allows it, without loose ends, emoji or quotation marks."""
+def _shorten(name: str, language: str) -> str:
+    """At most seven words, cut at a clause if possible, without dangling words, emoji or quotation marks."""
     plain = " ".join(_SYMBOLS.sub(" ", name).split()).strip("-,& '")
     if language in (*UNSPACED, "ko"):
         return plain[:12]
     words = plain.split()
-    if len(words) > _LONGEST:
+    if len(words) > _MAX_WORDS:
         head = _ASIDE.split(f"{plain} ")[0].split()
-        words = (head if len(head) > 1 or not _CLAUSE.match(plain) else words)[:_LONGEST]
+        words = (head if len(head) > 1 or not _CLAUSE.match(plain) else words)[:_MAX_WORDS]
     while words and words[-1].lower().strip(",") in _DANGLING and len(words) > 1:
         words.pop()
     words = [word[:30] for word in words]
@@ -175,7 +177,7 @@ def _short(name: str, language: str) -> str:
 
 
 def _as_clause(name: str) -> str:
-    """A whole sentence becomes "how ...", which can follow "about"."""
+    """Turn a whole sentence into "how ...", which can follow "about"."""
     if _CLAUSE.match(name) or not (_SPEAKER.match(name) or _VERB.search(f"{name} ")):
         return name
     if _SPEAKER.match(name) or not _ASIDE.search(f" {name} "):
@@ -193,9 +195,9 @@ def _kind(name: str) -> str:
     return "person" if _PERSON.match(name) else "thing"
 
 
-def _trimmed(words: list[str]) -> list[str]:
-    """The words without what only asks for a song; a whole sentence that asks for none stays whole."""
-    if _SPEAKER.match(" ".join(words)) and len(words) > 2 and words[1].lower() not in _ASKING:
+def _trim(words: list[str]) -> list[str]:
+    """The words without those that only ask for a song. A sentence that is not a request stays whole."""
+    if _SPEAKER.match(" ".join(words)) and len(words) > 2 and words[1].lower() not in _REQUEST_VERBS:
         return words
     own = {"my", "your", "i", "we", "you", "the", "a", "an", "her", "his"}
     start, end = 0, len(words)
@@ -209,7 +211,7 @@ def _trimmed(words: list[str]) -> list[str]:
 
 
 def _with_article(words: list[str]) -> str:
-    """A bare noun gets an article where English wants one: "the bicycle", "a rainy night", but "Paris", "dogs"."""
+    """Add an article if English needs one: "the bicycle", "a rainy night", but "Paris", "dogs"."""
     name = " ".join(words)
     if words[0].lower() == "where":
         return f"how {' '.join(words[1:])}"

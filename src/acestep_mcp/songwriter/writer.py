@@ -1,10 +1,10 @@
-"""A prompt becomes tags and lyrics, by rules or by a chat endpoint that is handed in; for every engine."""
+"""Writes tags and lyrics for a prompt, by rules or through a chat endpoint."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -14,87 +14,82 @@ from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.api.requests import INSTRUMENTAL, is_instrumental
 from acestep_mcp.songwriter import llm
 from acestep_mcp.songwriter import style_tags as style
-from acestep_mcp.songwriter.brief import Wish, read
-from acestep_mcp.songwriter.lyrics import lyrics
+from acestep_mcp.songwriter.brief import Brief, read_brief
+from acestep_mcp.songwriter.lyrics import write_lyrics
+from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.structure import Pace, pace, sung_lines
 
 Ask = Callable[[list[dict[str, str]], int], Awaitable[str]]
-"""Gives a chat endpoint messages and a seed; returns the text of its answer. Raises one of our errors."""
+"""Sends messages and a seed to a chat endpoint and returns the text of its answer. Raises AceStepError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What was written for a prompt. `writer` says by whom; `notes` what the user should know of it."""
-
-    tags: str
-    lyrics: str
-    writer: str
-    notes: tuple[str, ...] = ()
-
-
-def write(prompt: str, *, instrumental: bool, duration: float, seed: int) -> Words:
+def write_by_rules(prompt: str, *, instrumental: bool, duration: float, seed: int) -> SongText:
     """About ten tags, and lyrics with section marks that fit `duration` seconds, or `[inst]`.
 
-    The same arguments give the same words in every process. What the prompt names (tempo, key, instruments, voice,
-    what must not be there, quoted lines, whole lyrics after `lyrics:`) is kept.
+    The same arguments give the same text in every process. Everything the prompt names is respected: tempo, key,
+    instruments, voice, exclusions, quoted lines, complete lyrics after `lyrics:`.
     """
-    wish, chance = _read(prompt, instrumental=instrumental), Random(f"{seed} {prompt}")
-    genres = style.genres_for(wish, chance)
-    bpm = style.tempo(wish, genres[0], chance)
-    named = style.tags(wish, genres, bpm, chance)
-    if wish.instrumental:
-        return Words(named, INSTRUMENTAL, "rules", _notes(wish))
-    rapped = any(genre.rapped for genre in genres) or "rap" in wish.found.of("voice")
+    brief, chance = _read_prompt(prompt, instrumental=instrumental), Random(f"{seed} {prompt}")
+    genres = style.genres_for(brief, chance)
+    bpm = style.tempo(brief, genres[0], chance)
+    named = style.tags(brief, genres, bpm, chance)
+    if brief.instrumental:
+        return SongText(named, INSTRUMENTAL, "rules", _brief_notes(brief))
+    rapped = any(genre.rapped for genre in genres) or "rap" in brief.terms.of("voice")
     tempo = pace(bpm, rapped=rapped)
-    text = lyrics(wish, style.tone(wish), tempo, duration, chance)
-    return Words(named, text, "rules", (*_notes(wish), *_fit(text, tempo, duration)))
+    text = write_lyrics(brief, style.tone(brief), tempo, duration, chance)
+    return SongText(named, text, "rules", (*_brief_notes(brief), *_length_notes(text, tempo, duration)))
 
 
-async def write_asking(ask: Ask, model: str, prompt: str, *, instrumental: bool, duration: float, seed: int) -> Words:
-    """Words by the language model `model`; by the rules, with a note that says why, when it gives none that can be used.
+async def write_with_model(
+    ask: Ask, model: str, prompt: str, *, instrumental: bool, duration: float, seed: int
+) -> SongText:
+    """Tags and lyrics by the language model `model`; if it fails, by rules, with a note that says why.
 
-    What the prompt gives (whole lyrics, lines in quotation marks, tempo, key) is kept by either.
+    Complete lyrics, quoted lines, tempo and key in the prompt are respected in both cases.
     """
-    wish = await anyio.to_thread.run_sync(partial(_read, prompt, instrumental=instrumental), abandon_on_cancel=True)
+    brief = await anyio.to_thread.run_sync(
+        partial(_read_prompt, prompt, instrumental=instrumental), abandon_on_cancel=True
+    )
     try:
-        answer = await ask(llm.messages(prompt, wish, duration), seed)
-        named, text, notes = llm.understood(answer, wish, duration)
+        answer = await ask(llm.chat_messages(prompt, brief, duration), seed)
+        named, text, notes = llm.parse_answer(answer, brief, duration)
     except AceStepError as exc:
-        work = partial(write, prompt, instrumental=instrumental, duration=duration, seed=seed)
+        work = partial(write_by_rules, prompt, instrumental=instrumental, duration=duration, seed=seed)
         ruled = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-        return replace(ruled, notes=(_instead(exc, model), *ruled.notes))
-    return Words(named, text, model, notes)
+        return replace(ruled, notes=(_fallback_note(exc, model), *ruled.notes))
+    return SongText(named, text, model, notes)
 
 
-def _instead(exc: AceStepError, model: str) -> str:
-    return f"The rules wrote the words, not the language model {model}. {exc.message}"
+def _fallback_note(exc: AceStepError, model: str) -> str:
+    return f"The built-in rules wrote the tags and lyrics, not the language model {model}. {exc.message}"
 
 
-def _read(prompt: str, *, instrumental: bool) -> Wish:
-    """The prompt, understood; when it or the caller wants no singing, that is certain and not only presumed."""
-    wish = read(prompt)
-    if instrumental or (wish.given and is_instrumental(re.sub(r"\s", "", wish.given))):
-        return replace(wish, instrumental=True, presumed=wish.presumed and not instrumental)
-    return wish
+def _read_prompt(prompt: str, *, instrumental: bool) -> Brief:
+    """Read the prompt. If it or the caller excludes vocals, that is certain and not only presumed."""
+    brief = read_brief(prompt)
+    if instrumental or (brief.given_lyrics and is_instrumental(re.sub(r"\s", "", brief.given_lyrics))):
+        return replace(brief, instrumental=True, presumed_instrumental=brief.presumed_instrumental and not instrumental)
+    return brief
 
 
-def _notes(wish: Wish) -> tuple[str, ...]:
+def _brief_notes(brief: Brief) -> tuple[str, ...]:
     notes = []
-    if wish.presumed:
-        notes.append("No vocals: this style usually has none. Say 'sung' or name a voice to have them.")
-    if wish.tongue.unwritten and not wish.instrumental and not wish.given:
+    if brief.presumed_instrumental:
+        notes.append("No vocals: this style usually has none. To get vocals, say 'sung' or name a voice.")
+    if brief.language.unsupported and not brief.instrumental and not brief.given_lyrics:
         notes.append(
-            f"The rules cannot write {wish.tongue.unwritten} lyrics, so these are English. "
-            "Write them yourself and pass them to text_to_audio."
+            f"The built-in rules cannot write {brief.language.unsupported} lyrics, so these are English. "
+            "Write the lyrics yourself and pass them to text_to_audio."
         )
-    if wish.likeness:
-        notes.append(f"{wish.likeness!r} was left out of the tags: name the style, not the artist.")
+    if brief.artist:
+        notes.append(f"{brief.artist!r} was left out of the tags: describe the style instead of naming the artist.")
     return tuple(notes)
 
 
-def _fit(text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
-    """A warning when the user's own lyrics are much too long for the song; ours never are."""
+def _length_notes(text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
+    """A warning if the user's own lyrics are much too long for the song."""
     count, (_, most) = len(sung_lines(text)), tempo.lines(duration)
     if count <= most + 4:
         return ()
-    return (f"{count} lines are many for {duration:g} s: about {most} fit. Ask for a longer song or fewer lines.",)
+    return (f"{count} lines are too many for {duration:g} s: about {most} fit. Use a longer duration or fewer lines.",)

@@ -1,4 +1,4 @@
-"""What is written, read back as MIDI."""
+"""The composed notes, read back as MIDI."""
 
 import io
 import json
@@ -8,11 +8,11 @@ from itertools import pairwise
 import pretty_midi
 import pytest
 
-from acestep_mcp.engines.draft.compose import Brief, compose, sketch
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose, sketch
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.midi import file_bytes
 from acestep_mcp.engines.draft.score import Part, Score
-from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.syllables import syllables
 
 LYRICS = """[verse]
@@ -33,7 +33,7 @@ Under silver light
 
 
 def song(tags: str, lyrics: str = "", seconds: float = 40, seed: int = 7) -> Score:
-    return compose(Brief(tags, lyrics, seconds, Dice(seed)))
+    return compose(ComposeRequest(tags, lyrics, seconds, Seeds(seed)))
 
 
 def read_back(score: Score) -> pretty_midi.PrettyMIDI:
@@ -61,7 +61,7 @@ def test_genres_differ_in_tempo_key_and_instruments_when_their_midi_is_read():
 
 
 @pytest.mark.parametrize("genre", [genre.name for genre in GENRES])
-def test_a_genre_keeps_to_its_tempo_and_plays_no_note_outside_reason(genre: str):
+def test_a_genre_keeps_to_its_tempo_and_plays_only_sensible_notes(genre: str):
     row = next(one for one in GENRES if one.name == genre)
     for seconds, lyrics in ((5, LYRICS), (47.3, ""), (90, LYRICS)):
         score = song(genre, lyrics, seconds)
@@ -82,11 +82,11 @@ def test_no_note_is_stuck(genre: str):
         assert all(note.end - note.start <= 16 * bar or note.end == last for note in part.notes), part.name
 
 
-def test_the_same_brief_gives_the_same_score():
+def test_the_same_request_gives_the_same_score():
     assert song("jazz", LYRICS) == song("jazz", LYRICS)
 
 
-def test_another_seed_is_another_song():
+def test_another_seed_gives_another_song():
     scores = [song("pop", LYRICS, seed=seed) for seed in range(12)]
     assert len({round(score.plan["tempo"], 1) for score in scores}) >= 6
     assert len({score.plan["key"] for score in scores}) >= 5
@@ -106,7 +106,7 @@ def test_each_syllable_is_one_note_of_the_voice():
         assert len(voice(score).notes) == sum(len(syllables(line)) for line in lines)
 
 
-def test_the_voice_sings_one_note_at_a_time_in_a_singers_range_and_breathes():
+def test_the_voice_sings_one_note_at_a_time_in_a_singers_range_with_pauses():
     score = song("pop", LYRICS, 60)
     notes = voice(score).notes
     assert all(left.start < right.start for left, right in pairwise(notes))
@@ -116,13 +116,13 @@ def test_the_voice_sings_one_note_at_a_time_in_a_singers_range_and_breathes():
 
 
 @pytest.mark.parametrize("genre", ["pop", "rock", "bossa nova", "cinematic", "country"])
-def test_notes_of_the_tune_on_strong_beats_belong_to_the_chord(genre: str):
-    brief = Brief(genre, LYRICS, 60, Dice(3))
-    outline, score = sketch(brief), compose(brief)
-    frame = outline.frame
+def test_melody_notes_on_strong_beats_belong_to_the_chord(genre: str):
+    request = ComposeRequest(genre, LYRICS, 60, Seeds(3))
+    outline, score = sketch(request), compose(request)
+    grid = outline.grid
     strong = fitting = 0
     for note in voice(score).notes:
-        beat = (note.start - frame.phase) / frame.beat
+        beat = (note.start - grid.phase) / grid.beat_seconds
         if abs(beat / 2 - round(beat / 2)) * 2 < 0.15:
             strong += 1
             chord = outline.chords[min(len(outline.chords) - 1, round(beat))]
@@ -157,7 +157,7 @@ def test_the_chorus_is_fuller_than_the_verse():
         assert weights["chorus 2"] > weights["verse 1"], tags
 
 
-def test_a_named_tempo_key_and_metre_are_kept():
+def test_a_named_tempo_key_and_metre_are_used():
     plan = song("rock, 111 bpm, F# minor, 3/4", seconds=33).plan
     assert (plan["tempo"], plan["key"], plan["meter"]) == (111, "F# minor", "3/4")
 
@@ -167,7 +167,7 @@ def test_named_instruments_play():
     assert {4, 40, 35} <= programs
 
 
-def test_refused_drums_do_not_play():
+def test_excluded_drums_do_not_play():
     assert not any(part.drums for part in song("rock, no drums").parts)
 
 
@@ -182,7 +182,7 @@ def test_chords_move_by_small_steps():
     assert sum(steps) / len(steps) <= 4
 
 
-def test_a_song_comes_to_rest_on_its_home_chord():
+def test_a_song_ends_on_its_tonic_chord():
     score = song("ballad, A minor", LYRICS, 60)
     ringing = [note for part in pitched(score) for note in part.notes if note.end > 59.5 and note.end - note.start > 1]
     assert {note.pitch % 12 for note in ringing} == {9, 0, 4}

@@ -1,6 +1,6 @@
 import pytest
 
-from acestep_mcp.engines.draft.form import form, form_plan, planned_form, sung_lines, window_form, with_words
+from acestep_mcp.engines.draft.form import form_from_plan, form_to_plan, make_form, sung_lines, window_form, with_lyrics
 
 LYRICS = """[intro]
 [Verse 1]
@@ -18,7 +18,7 @@ six
 
 
 def names(lyrics: str, bars: int) -> list[str]:
-    return [part.name for part in form(lyrics, bars, 2.0) if part.kind != "solo"]
+    return [section.name for section in make_form(lyrics, bars, 2.0) if section.kind != "solo"]
 
 
 def test_sections_follow_the_marks():
@@ -30,47 +30,54 @@ def test_sections_follow_the_marks():
     "lyrics", ["", LYRICS, "just\nthree\nlines", "[verse]\n" + "a line\n" * 40, "[intro]\n[outro]"]
 )
 def test_a_form_fills_its_bars_and_loses_no_line(bars: int, lyrics: str):
-    parts = form(lyrics, bars, 2.0)
-    assert sum(part.bars for part in parts) == bars
-    assert all(part.bars >= 1 for part in parts)
-    assert [line for part in parts for line in part.lines] == sung_lines(lyrics)
+    sections = make_form(lyrics, bars, 2.0)
+    assert sum(section.bars for section in sections) == bars
+    assert all(section.bars >= 1 for section in sections)
+    assert [line for section in sections for line in section.lines] == sung_lines(lyrics)
 
 
-def test_stanzas_without_marks_are_verses_and_what_comes_again_is_the_chorus():
+def test_stanzas_without_marks_are_verses_and_a_repeated_one_is_the_chorus():
     lyrics = "a\nb\n\nc\nd\n\ne\nf\n\nc\nd"
-    assert [part.kind for part in form(lyrics, 40, 2.0) if part.lines] == ["verse", "chorus", "verse", "chorus"]
+    assert [section.kind for section in make_form(lyrics, 40, 2.0) if section.lines] == [
+        "verse",
+        "chorus",
+        "verse",
+        "chorus",
+    ]
 
 
-def test_nobody_sings_in_an_instrumental():
+def test_an_instrumental_has_no_sung_lines():
     for lyrics in ("", "[inst]", "[instrumental]"):
-        assert not any(part.lines for part in form(lyrics, 30, 2.0))
+        assert not any(section.lines for section in make_form(lyrics, 30, 2.0))
 
 
-def test_other_words_keep_the_sections():
-    parts = form(LYRICS, 30, 2.0)
-    same = with_words(parts, LYRICS.replace("four", "vier"))
-    other = with_words(parts, "[verse]\nnew\nwords\nhere")
+def test_other_lyrics_keep_the_sections():
+    sections = make_form(LYRICS, 30, 2.0)
+    same = with_lyrics(sections, LYRICS.replace("four", "vier"))
+    other = with_lyrics(sections, "[verse]\nnew\nwords\nhere")
     for changed in (same, other):
-        assert [(part.name, part.bars) for part in changed] == [(part.name, part.bars) for part in parts]
+        assert [(section.name, section.bars) for section in changed] == [
+            (section.name, section.bars) for section in sections
+        ]
     assert "vier" in same[3].lines
-    assert [line for part in other for line in part.lines] == ["new", "words", "here"]
+    assert [line for section in other for line in section.lines] == ["new", "words", "here"]
 
 
-def test_words_for_a_window_are_sung_in_the_window():
-    parts = form(LYRICS, 30, 2.0)
+def test_lyrics_for_a_window_are_sung_in_the_window():
+    sections = make_form(LYRICS, 30, 2.0)
     for lyrics in ("new line\nanother", "[chorus]\nnew line\nanother"):
-        changed = window_form(parts, (6, 14), lyrics, 2.0)
-        assert sum(part.bars for part in changed) == 30
+        changed = window_form(sections, (6, 14), lyrics, 2.0)
+        assert sum(section.bars for section in changed) == 30
         bar = 0
-        for part in changed:
-            assert not part.lines or (bar >= 6 and bar + part.bars <= 14)
-            bar += part.bars
-        assert [line for part in changed for line in part.lines] == ["new line", "another"]
+        for section in changed:
+            assert not section.lines or (bar >= 6 and bar + section.bars <= 14)
+            bar += section.bars
+        assert [line for section in changed for line in section.lines] == ["new line", "another"]
 
 
-def test_a_form_comes_back_from_its_plan():
-    parts = form(LYRICS, 30, 2.0)
-    assert planned_form(form_plan(parts), 30) == parts
+def test_a_form_survives_its_plan():
+    sections = make_form(LYRICS, 30, 2.0)
+    assert form_from_plan(form_to_plan(sections), 30) == sections
 
 
 @pytest.mark.parametrize(
@@ -86,5 +93,5 @@ def test_a_form_comes_back_from_its_plan():
         [["a", "verse", 30, 0.5, [1], 0]],
     ],
 )
-def test_rubbish_is_no_form(plan: object):
-    assert planned_form(plan, 30) is None
+def test_an_invalid_plan_gives_no_form(plan: object):
+    assert form_from_plan(plan, 30) is None

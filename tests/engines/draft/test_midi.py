@@ -4,15 +4,15 @@ from collections import Counter
 import pretty_midi
 import pytest
 
-from acestep_mcp.engines.draft.compose import Brief, compose
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.instruments import PROGRAMS
 from acestep_mcp.engines.draft.midi import file_bytes
 from acestep_mcp.engines.draft.score import Note, Part
-from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.seeds import Seeds
 
 
-def test_another_program_reads_back_every_part_as_it_was_written():
-    parts = compose(Brief("pop, rhodes", "[verse]\nHello there", 30, Dice(5))).parts
+def test_another_library_reads_back_every_part_as_written():
+    parts = compose(ComposeRequest("pop, rhodes", "[verse]\nHello there", 30, Seeds(5))).parts
     read = pretty_midi.PrettyMIDI(io.BytesIO(file_bytes(parts, 32)))
     assert [(one.name, one.program, one.is_drum) for one in read.instruments] == [
         (part.name, part.program, part.drums) for part in parts
@@ -31,5 +31,5 @@ def test_the_file_lasts_as_long_as_asked():
 
 
 def test_all_instruments_at_once_still_fit_a_midi_file():
-    parts = compose(Brief(", ".join(PROGRAMS), "[verse]\nHello there", 30, Dice(5))).parts
+    parts = compose(ComposeRequest(", ".join(PROGRAMS), "[verse]\nHello there", 30, Seeds(5))).parts
     assert len(pretty_midi.PrettyMIDI(io.BytesIO(file_bytes(parts, 32))).instruments) == len(parts)

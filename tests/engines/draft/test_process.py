@@ -68,7 +68,7 @@ def test_the_same_request_gives_identical_samples_in_two_processes_and_another_s
     assert not np.array_equal(first.sound.pcm, other.sound.pcm)
 
 
-def test_a_song_is_as_long_as_asked_to_the_sample_and_tells_how_it_was_made():
+def test_a_song_has_the_exact_length_and_a_plan():
     audio = finished(DraftEngine().generate(request(seconds=5.12345), None))
     assert len(audio.sound.pcm) == round(5.12345 * 48_000)
     assert (audio.sound.sample_rate, audio.sound.channels, audio.sound.bits) == (48_000, 2, 16)
@@ -77,11 +77,11 @@ def test_a_song_is_as_long_as_asked_to_the_sample_and_tells_how_it_was_made():
     assert measure(audio.sound).clipped_samples == 0
 
 
-def test_a_step_comes_at_least_every_quarter_of_a_second():
+def test_a_step_arrives_at_least_every_quarter_of_a_second():
     times = [time.monotonic()]
     for _ in DraftEngine().generate(request(seconds=8), None):
         times.append(time.monotonic())
-    # The engine promises 0.25 s; the margin is for a machine whose every core is busy.
+    # The engine promises 0.25 s; the margin is for a machine with every core busy.
     assert max(later - sooner for sooner, later in pairwise(times)) < 1.0
 
 
@@ -93,7 +93,7 @@ def test_closing_ends_the_worker_within_a_second_and_leaves_no_file(tmp_path: Pa
     monkeypatch.setattr(tempfile, "tempdir", str(files))
     before = children(os.getpid())
     events = DraftEngine().generate(request(seconds=240), None)
-    until_rendering(events)
+    wait_until_rendering(events)
     (worker,) = children(os.getpid()) - before
     start = time.monotonic()
     events.close()
@@ -102,7 +102,7 @@ def test_closing_ends_the_worker_within_a_second_and_leaves_no_file(tmp_path: Pa
     assert list(files.iterdir()) == []
 
 
-def until_rendering(events: Iterator[Step | Audio]) -> None:
+def wait_until_rendering(events: Iterator[Step | Audio]) -> None:
     for event in events:
         if isinstance(event, Step) and event.stage == "rendering":
             return
@@ -119,7 +119,7 @@ for step in DraftEngine().generate(TextToAudio(tags="pop", duration=240, seed=1)
 
 @needs_proc
 @pytest.mark.parametrize("stage", ["starting", "rendering"])
-def test_the_worker_ends_with_a_parent_that_was_killed(stage: str, tmp_path: Path):
+def test_the_worker_ends_when_its_parent_is_killed(stage: str, tmp_path: Path):
     files = tmp_path / "files"
     files.mkdir()
     environment = {**os.environ, "TMPDIR": str(files), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -131,11 +131,11 @@ def test_the_worker_ends_with_a_parent_that_was_killed(stage: str, tmp_path: Pat
         (worker,) = children(parent.pid)
         parent.send_signal(signal.SIGKILL)
         parent.wait(5)
-        assert gone_within(worker, 5), "the worker goes on without anybody to hear it"
+        assert gone_within(worker, 5), "the worker outlived its parent"
     assert list(files.iterdir()) == []
 
 
-def test_a_worker_ends_when_its_commands_end_though_somebody_still_listens():
+def test_a_worker_ends_when_its_stdin_ends_even_if_its_stdout_is_read():
     job = {
         "endpoint": "TextToAudio",
         "request": {"tags": "metal", "duration": 240},
@@ -151,23 +151,23 @@ def test_a_worker_ends_when_its_commands_end_though_somebody_still_listens():
         worker.stdin.flush()
         assert b"composing" in worker.stdout.readline()
         worker.stdin.close()
-        heard = worker.stdout.read()
+        output = worker.stdout.read()
     assert worker.returncode == 1
-    assert b'"song"' not in heard
+    assert b'"song"' not in output
 
 
 @needs_proc
-def test_a_worker_that_dies_is_a_failed_generation():
+def test_a_killed_worker_is_a_failed_generation():
     before = children(os.getpid())
     events = DraftEngine().generate(request(seconds=240), None)
-    until_rendering(events)
+    wait_until_rendering(events)
     (worker,) = children(os.getpid()) - before
     os.kill(worker, signal.SIGKILL)
     with pytest.raises(GenerationFailed, match="worker stopped before the song was done"):
         list(events)
 
 
-def test_the_last_words_of_a_crashed_worker_are_in_the_error(monkeypatch: pytest.MonkeyPatch):
+def test_the_error_holds_the_last_log_line_of_a_crashed_worker(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     with pytest.raises(GenerationFailed) as caught:
@@ -175,7 +175,7 @@ def test_the_last_words_of_a_crashed_worker_are_in_the_error(monkeypatch: pytest
     assert len(caught.value.message) > len("The draft engine's worker stopped before the song was done: ") + 5
 
 
-def test_a_refusal_in_the_worker_arrives_with_its_fields():
+def test_an_invalid_request_in_the_worker_arrives_with_its_fields():
     source = Sound(np.zeros((48_000 * 6, 2), np.int32), 48_000)
     edit = AudioInpaint(audio_url="song.wav", tags="pop", start_time=30, end_time=40, seed=1)
     with pytest.raises(InvalidRequest) as caught:
@@ -193,7 +193,7 @@ def test_importing_the_engine_loads_nothing_heavy():
 
 
 @pytest.fixture
-def keeping():
+def keeping_engine():
     engine = DraftEngine(keep_worker=True)
     yield engine
     engine.close()
@@ -201,39 +201,39 @@ def keeping():
 
 @pytest.mark.slow
 @needs_proc
-def test_a_kept_worker_makes_the_next_song_and_makes_it_as_a_new_one_would(keeping):
+def test_an_idle_worker_renders_the_next_song_like_a_new_one(keeping_engine):
     before = children(os.getpid())
-    finished(keeping.generate(request(seed=2), None))
+    finished(keeping_engine.generate(request(seed=2), None))
     [kept] = children(os.getpid()) - before
-    second = finished(keeping.generate(request(seed=1), None))
+    second = finished(keeping_engine.generate(request(seed=1), None))
     assert children(os.getpid()) - before == {kept}
     assert np.array_equal(second.sound.pcm, finished(DraftEngine().generate(request(seed=1), None)).sound.pcm)
-    keeping.close()
+    keeping_engine.close()
     assert not alive(kept)
 
 
 @needs_proc
-def test_a_kept_worker_that_was_killed_or_stopped_is_replaced(keeping):
+def test_an_idle_worker_that_was_killed_or_stopped_is_replaced(keeping_engine):
     before = children(os.getpid())
-    finished(keeping.generate(request(), None))
+    finished(keeping_engine.generate(request(), None))
     [kept] = children(os.getpid()) - before
     os.kill(kept, signal.SIGKILL)
     assert gone_within(kept, 5)
-    finished(keeping.generate(request(), None))
+    finished(keeping_engine.generate(request(), None))
     [second] = children(os.getpid()) - before
-    events = keeping.generate(request(seconds=60), None)
+    events = keeping_engine.generate(request(seconds=60), None)
     next(events)
     events.close()
-    assert not alive(second), "a song that is wanted no more takes its worker with it"
-    assert finished(keeping.generate(request(), None))
+    assert not alive(second), "an abandoned song ends its worker"
+    assert finished(keeping_engine.generate(request(), None))
 
 
 @needs_proc
-def test_a_refused_request_does_not_cost_the_worker(keeping):
+def test_an_invalid_request_does_not_end_the_worker(keeping_engine):
     before = children(os.getpid())
-    finished(keeping.generate(request(), None))
+    finished(keeping_engine.generate(request(), None))
     [kept] = children(os.getpid()) - before
     short = Source(Sound(np.zeros((8000, 1), np.int32), 8000))
     with pytest.raises(InvalidRequest, match="start_time"):
-        list(keeping.generate(AudioInpaint(audio_url="x", tags="y", start_time=30, end_time=40, seed=1), short))
+        list(keeping_engine.generate(AudioInpaint(audio_url="x", tags="y", start_time=30, end_time=40, seed=1), short))
     assert children(os.getpid()) - before == {kept}

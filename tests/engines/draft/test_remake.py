@@ -1,4 +1,4 @@
-"""Edits by the draft engine, on real samples; in this process, so that each takes a moment."""
+"""Edits by the draft engine on real samples, run in this process because that is faster."""
 
 import json
 from functools import cache
@@ -12,11 +12,11 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import loudness, loudness_curve, measure
 from acestep_mcp.audio.splice import conform, to_float
 from acestep_mcp.engines import Audio, Source
-from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.job import Job, song
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.job import DraftJob, run_job
 from acestep_mcp.engines.draft.render import Renderer, available
-from acestep_mcp.engines.draft.seeds import Dice
-from acestep_mcp.engines.draft.source_plan import former
+from acestep_mcp.engines.draft.seeds import Seeds
+from acestep_mcp.engines.draft.source_plan import read_source_plan
 
 TAGS = "pop, piano, 100 bpm"
 LYRICS = "[verse]\nWalking through the night\nEverything is right\n[chorus]\nStay with me\nUnder the light"
@@ -24,7 +24,7 @@ SHAPES = [(8_000, 1, 16), (22_050, 2, 16), (44_100, 1, 24), (48_000, 2, 16), (96
 
 
 def made(endpoint: str, request: dict[str, Any], source: Source | None = None, renderer: Renderer = "numpy") -> Audio:
-    *_, audio = song(Job(endpoint, request, renderer, source))
+    *_, audio = run_job(DraftJob(endpoint, request, renderer, source))
     assert isinstance(audio, Audio)
     return audio
 
@@ -84,7 +84,7 @@ def test_a_new_window_is_about_as_loud_as_the_old_one():
     assert measure(audio.sound).clipped_samples == 0
 
 
-def test_no_variance_and_the_same_words_play_the_window_as_it_was_on_the_very_beat():
+def test_zero_variance_and_the_same_lyrics_reproduce_the_window_in_time():
     src = source()
     audio = inpaint(src, variance=0, lyrics=LYRICS)
     inside = slice(round(4.9 * 48_000), round(9.5 * 48_000))
@@ -92,13 +92,13 @@ def test_no_variance_and_the_same_words_play_the_window_as_it_was_on_the_very_be
     assert np.corrcoef(old, new)[0, 1] > 0.98
 
 
-def test_low_variance_stays_nearer_to_the_song_than_high_variance():
-    old = compose(Brief(TAGS, LYRICS, 40, Dice(3)))
+def test_low_variance_stays_closer_to_the_song_than_high_variance():
+    old = compose(ComposeRequest(TAGS, LYRICS, 40, Seeds(3)))
 
     def kept(variance: float) -> float:
         shares = []
         for fresh in range(8):
-            new = compose(Brief(TAGS, LYRICS, 40, Dice(3, fresh, variance), None))
+            new = compose(ComposeRequest(TAGS, LYRICS, 40, Seeds(3, fresh, variance), None))
             shares.append(len(_events(old) & _events(new)) / len(_events(old)))
         return float(np.mean(shares))
 
@@ -108,7 +108,7 @@ def test_low_variance_stays_nearer_to_the_song_than_high_variance():
     assert kept(0.1) > kept(0.5) > kept(1.0)
 
 
-def test_another_seed_is_another_window_and_the_same_seed_the_same():
+def test_the_seed_determines_the_window():
     src = source()
     first, again, other = (inpaint(src, seed=seed).sound.pcm for seed in (5, 5, 6))
     assert np.array_equal(first, again)
@@ -132,11 +132,11 @@ def test_an_outpaint_keeps_every_sample_of_the_song_and_its_tempo():
 def test_an_extended_song_can_be_edited_again_on_the_same_beat():
     request = {"audio_url": "a", "tags": TAGS, "extend_before_duration": 3, "extend_after_duration": 6.5, "seed": 5}
     longer = made("AudioOutpaint", request, source())
-    known = former(Source(longer.sound, json.dumps({"acestep": {"plan": longer.plan}})))
+    known = read_source_plan(Source(longer.sound, json.dumps({"acestep": {"plan": longer.plan}})))
     assert known.notes == ()
-    first_beat = (known.frame.phase - 3.0) / known.frame.beat
+    first_beat = (known.grid.phase - 3.0) / known.grid.beat_seconds
     assert abs(first_beat - round(first_beat)) < 0.01
-    assert sum(part.bars for part in known.form) == known.frame.bars
+    assert sum(part.bars for part in known.form) == known.grid.bars
 
 
 def remix(src: Source, **fields: Any) -> Audio:
@@ -159,7 +159,7 @@ def test_a_remix_keeps_length_tempo_key_and_loudness_curve(shape: tuple[int, int
     assert np.corrcoef(old[:-1], new[:-1])[0, 1] > 0.8
 
 
-def test_new_words_keep_the_bed_and_the_lines_that_did_not_change():
+def test_new_lyrics_keep_the_backing_and_the_lines_that_did_not_change():
     audio = remix(
         source(), edit_mode="lyrics", tags=TAGS, original_lyrics=LYRICS, lyrics=LYRICS.replace("Stay", "Come back")
     )
@@ -171,8 +171,8 @@ def test_new_words_keep_the_bed_and_the_lines_that_did_not_change():
     assert "Come back with me" in audio.lyrics
 
 
-def test_new_words_over_a_recording_keep_it_as_the_bed_and_say_so():
-    src = source(comment="somebody's remark")
+def test_new_lyrics_over_a_recording_keep_it_as_the_backing_and_say_so():
+    src = source(comment="an unrelated comment")
     audio = remix(src, edit_mode="lyrics", tags=TAGS, lyrics="[verse]\nCome back to me\nAnother time")
     assert any("recording" in note for note in audio.notes)
     assert audio.sound.pcm.shape == src.sound.pcm.shape
@@ -180,33 +180,33 @@ def test_new_words_over_a_recording_keep_it_as_the_bed_and_say_so():
     assert np.corrcoef(bed, result)[0, 1] > 0.3
 
 
-def test_a_recording_without_new_words_names_the_field():
+def test_missing_lyrics_for_a_recording_are_an_error_that_names_the_field():
     with pytest.raises(InvalidRequest) as caught:
         remix(source(comment=""), edit_mode="lyrics", lyrics="")
     assert [field.field for field in caught.value.fields] == ["lyrics"]
 
 
-RUBBISH: list[Any] = [
+INVALID_COMMENTS: list[Any] = [
     "", "x", "[]", "null", "{}", '{"acestep": 3}', '{"acestep": {"plan": []}}', '{"acestep": {"plan": {"frame": {}}}}',
     '{"acestep": {"plan": {"tempo": 1e999, "key": 7}}}', '{"acestep": {"plan": {"tempo": NaN, "key": "H"}}}', "[" * 100_000,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("comment", RUBBISH)
-def test_a_comment_that_is_no_plan_is_ignored_and_estimates_are_noted(comment: str):
-    known = former(source(SHAPES[0], comment))
+@pytest.mark.parametrize("comment", INVALID_COMMENTS)
+def test_a_comment_without_a_plan_is_ignored_and_estimates_are_noted(comment: str):
+    known = read_source_plan(source(SHAPES[0], comment))
     assert any("estimated" in note for note in known.notes)
-    assert 60 <= known.frame.tempo <= 200
+    assert 60 <= known.grid.tempo <= 200
 
 
 @pytest.mark.parametrize("value", [0, -5, 1e9, "fast", None, True, [], float("nan")])
 @pytest.mark.parametrize("name", ["tempo", "bars", "seconds", "tonic", "metre", "scale", "phase"])
-def test_a_plan_with_one_wrong_value_does_no_harm(name: str, value: Any):
+def test_a_plan_with_one_invalid_value_is_still_safe(name: str, value: Any):
     plan = json.loads(json.dumps(original().plan))
     plan["frame"][name] = value
-    known = former(source(SHAPES[0], json.dumps({"acestep": {"plan": plan}})))
-    score = compose(Brief(TAGS, "", known.frame.seconds, Dice(1), known.frame, known.form))
-    assert sum(part.bars for part in known.form) == known.frame.bars
+    known = read_source_plan(source(SHAPES[0], json.dumps({"acestep": {"plan": plan}})))
+    score = compose(ComposeRequest(TAGS, "", known.grid.seconds, Seeds(1), known.grid, known.form))
+    assert sum(part.bars for part in known.form) == known.grid.bars
     assert all(part.notes for part in score.parts)
 
 
@@ -216,7 +216,7 @@ def test_a_silent_source_can_be_edited():
     assert remix(silent).sound.pcm.shape == silent.sound.pcm.shape
 
 
-def test_with_this_machines_renderer_an_edit_keeps_the_rest_too():
+def test_an_inpaint_with_the_default_renderer_keeps_the_rest_too():
     src = source()
     request = {"audio_url": "a", "tags": TAGS, "start_time": 5, "end_time": 8, "seed": 1}
     audio = made("AudioInpaint", request, src, available())

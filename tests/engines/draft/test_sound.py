@@ -1,4 +1,4 @@
-"""What is heard, measured."""
+"""Measurements of rendered songs."""
 
 import itertools
 
@@ -8,15 +8,16 @@ import pytest
 from acestep_mcp.audio.measure import loudness, measure
 from acestep_mcp.audio.splice import to_float
 from acestep_mcp.engines import Audio, Step
-from acestep_mcp.engines.draft.job import Job, song
-from acestep_mcp.engines.draft.render import RATE, available
+from acestep_mcp.engines.draft.job import DraftJob, run_job
+from acestep_mcp.engines.draft.render import available
+from acestep_mcp.engines.draft.score import RATE
 
 LYRICS = "[verse]\nQuiet is the morning\nSlowly comes the light\n[chorus]\nNow the day is burning\nEverything is bright"
 
 
 def made(tags: str, seconds: float, lyrics: str = "") -> Audio:
-    *steps, audio = song(
-        Job("TextToAudio", {"tags": tags, "lyrics": lyrics, "duration": seconds, "seed": 2}, available())
+    *steps, audio = run_job(
+        DraftJob("TextToAudio", {"tags": tags, "lyrics": lyrics, "duration": seconds, "seed": 2}, available())
     )
     assert all(isinstance(step, Step) for step in steps)
     assert isinstance(audio, Audio)
@@ -43,7 +44,7 @@ def test_a_song_has_exactly_the_samples_asked_for(seconds: float):
     assert len(made("folk", seconds).sound.pcm) == round(seconds * RATE)
 
 
-def test_a_song_begins_soon_and_ends_in_silence_not_in_a_cut():
+def test_a_song_starts_soon_and_ends_in_silence_without_a_cut():
     for tags in ("rock", "lofi", "waltz"):
         samples = np.abs(to_float(made(tags, 14).sound)).max(axis=1)
         assert samples[: RATE // 2].max() > 0.01, tags
@@ -51,7 +52,7 @@ def test_a_song_begins_soon_and_ends_in_silence_not_in_a_cut():
         assert samples[-4 * RATE :].max() > 0.02, tags
 
 
-def test_no_second_of_a_song_is_empty_or_stands_still():
+def test_no_second_of_a_song_is_silent_or_repeated():
     for tags, lyrics in (("pop", LYRICS), ("cinematic", ""), ("reggae", LYRICS)):
         samples = to_float(made(tags, 16, lyrics).sound)
         seconds = [samples[start : start + RATE] for start in range(0, 14 * RATE, RATE)]
@@ -67,7 +68,7 @@ def test_a_chorus_is_louder_than_the_verse_before_it(tags):
     assert loudness(samples[spans["chorus"]], RATE) > loudness(samples[spans["verse"]], RATE)
 
 
-def test_fields_that_steer_a_diffusion_model_are_said_to_have_no_effect():
+def test_a_note_lists_the_diffusion_fields_that_had_no_effect():
     request = {
         "tags": "pop",
         "duration": 5,
@@ -76,13 +77,13 @@ def test_fields_that_steer_a_diffusion_model_are_said_to_have_no_effect():
         "scheduler": "heun",
         "guidance_scale": 15,
     }
-    *_, audio = song(Job("TextToAudio", request, available()))
+    *_, audio = run_job(DraftJob("TextToAudio", request, available()))
     assert isinstance(audio, Audio)
     (note,) = audio.notes
     assert "number_of_steps, scheduler" in note
     assert "guidance_scale" not in note
 
 
-def test_no_vocals_are_answered_as_inst():
+def test_lyrics_without_vocals_are_inst():
     assert made("pop", 5).lyrics == "[inst]"
     assert made("pop", 5, LYRICS).lyrics == LYRICS

@@ -30,11 +30,11 @@ def test_a_line_has_its_syllables(line: str, count: int):
 
 
 @pytest.mark.parametrize("line", ["مرحبا بالعالم", "नमस्ते दुनिया", "שלום עולם", "สวัสดี", "გამარჯობა", "123 45"])
-def test_other_scripts_get_about_a_syllable_for_two_letters(line: str):
+def test_other_scripts_get_about_a_syllable_per_two_letters(line: str):
     letters = sum(character.isalnum() for character in line)
     assert letters / 3 <= len(syllables(line)) <= letters
 
 
-def test_the_first_syllable_of_a_word_opens_it_and_a_comma_is_a_pause():
+def test_word_starts_and_commas_are_marked():
     found = syllables("Hello, world")
-    assert [(one.opens, one.pause) for one in found] == [(True, False), (False, True), (True, False)]
+    assert [(one.starts_word, one.pause) for one in found] == [(True, False), (False, True), (True, False)]

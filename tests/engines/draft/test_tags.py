@@ -2,7 +2,7 @@ import pytest
 
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.harmony import Key
-from acestep_mcp.engines.draft.style import style
+from acestep_mcp.engines.draft.style import parse_style
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from acestep_mcp.engines.draft.style import style
         ("trip down memory lane with banjo", "country"),
     ],
 )
-def test_tags_name_a_genre(tags: str, genre: str):
-    assert style(tags).genre.name == genre
+def test_tags_select_a_genre(tags: str, genre: str):
+    assert parse_style(tags).genre.name == genre
 
 
 def test_there_are_at_least_24_genres_and_each_is_found_by_its_name():
     assert len(GENRES) >= 24
-    assert [style(genre.name).genre.name for genre in GENRES] == [genre.name for genre in GENRES]
+    assert [parse_style(genre.name).genre.name for genre in GENRES] == [genre.name for genre in GENRES]
 
 
 @pytest.mark.parametrize(
@@ -42,50 +42,52 @@ def test_there_are_at_least_24_genres_and_each_is_found_by_its_name():
     ],
 )
 def test_keys_are_read(tags: str, key: Key | None):
-    assert style(tags).key == key
+    assert parse_style(tags).key == key
 
 
 @pytest.mark.parametrize(
     ("tags", "bpm"), [("110 bpm", 110), ("bpm: 95.5", 95.5), ("90BPM soul", 90), ("80s pop", None)]
 )
-def test_a_named_tempo_is_taken(tags: str, bpm: float | None):
-    assert style(tags).bpm == bpm
+def test_a_named_tempo_is_used(tags: str, bpm: float | None):
+    assert parse_style(tags).bpm == bpm
 
 
-def test_tempo_words_move_the_tempo():
-    slow, plain, fast = (style(tags).tempo for tags in ("rock, slow", "rock", "rock, fast"))
+def test_tempo_words_change_the_tempo():
+    slow, plain, fast = (parse_style(tags).tempo for tags in ("rock, slow", "rock", "rock, fast"))
     assert slow[1] < plain[1] < fast[1]
     assert slow[0] < plain[0] < fast[0]
 
 
 @pytest.mark.parametrize(("tags", "metre"), [("3/4 pop", "3/4"), ("rock, 6/8", "6/8"), ("waltz", "3/4"), ("pop", None)])
 def test_metres_are_read(tags: str, metre: str | None):
-    assert style(tags).metre == metre
+    assert parse_style(tags).metre == metre
 
 
 def test_instruments_are_read_in_order_and_not_twice():
-    assert style("pop, rhodes, upright bass, violin").instruments == ("electric piano", "acoustic bass", "violin")
+    assert parse_style("pop, rhodes, upright bass, violin").instruments == ("electric piano", "acoustic bass", "violin")
 
 
 def test_sad_is_minor_and_happy_is_major():
-    assert all(Key(0, scale).minor for scale in style("sad pop").scales)
-    assert not any(Key(0, scale).minor for scale in style("happy pop").scales)
+    assert all(Key(0, scale).minor for scale in parse_style("sad pop").scales)
+    assert not any(Key(0, scale).minor for scale in parse_style("happy pop").scales)
 
 
-def test_drums_can_be_refused():
-    assert not style("rock, no drums").drums
-    assert style("rock").drums
+def test_drums_can_be_excluded():
+    assert not parse_style("rock, no drums").drums
+    assert parse_style("rock").drums
 
 
 def test_a_man_sings_lower_than_a_woman():
-    assert style("pop, male vocal").register < style("pop, female vocal").register
+    assert parse_style("pop, male vocal").register < parse_style("pop, female vocal").register
 
 
 @pytest.mark.parametrize("tags", ["", ",,,", "zxcvb qwerty", "日本語", "x" * 5000, "[]()*+?\\"])
-def test_any_text_is_a_style(tags: str):
-    assert style(tags).genre in GENRES
+def test_any_text_gives_a_style(tags: str):
+    assert parse_style(tags).genre in GENRES
 
 
-def test_words_nobody_knows_still_steer():
-    names = {style(tags).genre.name for tags in ("purple monkey", "dishwasher", "flimflam", "gobbledygook", "quux")}
+def test_unknown_words_still_choose_a_genre():
+    names = {
+        parse_style(tags).genre.name for tags in ("purple monkey", "dishwasher", "flimflam", "gobbledygook", "quux")
+    }
     assert len(names) > 1

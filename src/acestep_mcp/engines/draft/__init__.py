@@ -1,6 +1,6 @@
-"""The draft engine: a sketch of a song, composed as MIDI and played by a synthesiser. It is not ACE-Step.
+"""The draft engine: composes a sketch of a song as MIDI and renders it with a synthesiser. It is not ACE-Step.
 
-Importing this is light: composing and rendering happen in a worker process, which loads what they need.
+Importing this is cheap: composing and rendering run in a worker process, which loads what they need.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from acestep_mcp.engines.draft.render import Renderer, available
 from acestep_mcp.engines.draft.score import VERSION
-from acestep_mcp.engines.draft.worker_process import Workers, events
+from acestep_mcp.engines.draft.worker_process import WorkerPool, generate_in_worker
 
 if TYPE_CHECKING:
     from acestep_mcp.api.requests import Request
@@ -20,10 +20,10 @@ _MODELS: dict[Renderer, str] = {"soundfont": "midi+TimGM6mb", "numpy": "midi+num
 
 
 class DraftEngine:
-    """Composes from tags, lyrics and seed in a process of its own, which ends with the generator or with us.
+    """Composes from tags, lyrics and seed in a worker process, which ends with the generator or with this process.
 
-    With `keep_worker` the process of one song waits half a minute for the next; `close` ends it.
-    `renderer` "numpy" plays through the plain synthesiser even where the SoundFont renderer is installed.
+    With `keep_worker` the worker waits half a minute for the next job; `close` ends it.
+    `renderer` "numpy" uses the NumPy synthesiser even where the SoundFont renderer is installed.
     """
 
     name = "draft"
@@ -32,23 +32,23 @@ class DraftEngine:
 
     def __init__(self, renderer: Renderer | None = None, *, keep_worker: bool = False) -> None:
         self._renderer: Renderer = renderer or available()
-        self._workers = Workers(keep=keep_worker)
+        self._pool = WorkerPool(keep=keep_worker)
 
     @property
     def model(self) -> str:
         return _MODELS[self._renderer]
 
     def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
-        """A Step at least every 0.2 s and, last, one Audio. Closing the iterator kills the worker.
+        """Yields a Step at least every 0.2 s, then one Audio. Closing the iterator kills the worker.
 
         Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
         """
-        return events(self._workers, request, source, self._renderer)
+        return generate_in_worker(self._pool, request, source, self._renderer)
 
     def unload(self) -> None:
-        """End a kept worker; the next song starts another."""
-        self._workers.rest()
+        """End the idle worker; the next song starts a new one."""
+        self._pool.end_idle()
 
     def close(self) -> None:
-        """End a kept worker."""
-        self._workers.close()
+        """End the idle worker and keep none from now on."""
+        self._pool.close()

@@ -1,4 +1,4 @@
-"""Who plays: the seats of the band, their instruments, their place in the mix, and what each one plays."""
+"""The band: which instruments play, their place in the mix, and the notes of each."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from dataclasses import dataclass
 from acestep_mcp.engines.draft.harmony import chord, nearest, voicing
 from acestep_mcp.engines.draft.instruments import PADS, PROGRAMS
 from acestep_mcp.engines.draft.lead import lead
-from acestep_mcp.engines.draft.melody import Tone
+from acestep_mcp.engines.draft.melody import MelodyNote
 from acestep_mcp.engines.draft.patterns import PATTERNS
-from acestep_mcp.engines.draft.players import Stroke, bass, beat_drums, comp
+from acestep_mcp.engines.draft.players import BeatNote, bass_line, comp, drum_track
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.style import accompanists, bass_instrument
 
-_BASS_LOW = 29  # F1: what small speakers still hint at
+_BASS_LOW = 29  # F1: about the lowest note that small speakers reproduce
 _CRASH, _KICK = 49, 36
-_MOST_LAYERS = 8  # a MIDI file has fifteen channels for all that is no drum
+_MOST_LAYERS = 8  # a MIDI file has fifteen channels that are not drums
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """One player. `weight` is its place in the mix (see levels.py), `last` what it plays when the song comes
-    to rest; `looseness` scales the genre's.
+class Player:
+    """One instrument and its notes.
+
+    `weight` is its loudness in the mix (see `mix.volume_controller`), `final_notes` are held at the end of the song,
+    `looseness` scales the genre's timing spread.
     """
 
     name: str
     program: int
-    strokes: tuple[Stroke, ...]
-    last: tuple[Stroke, ...] = ()
+    notes: tuple[BeatNote, ...]
+    final_notes: tuple[BeatNote, ...] = ()
     drums: bool = False
     weight: float = 80
     pan: int = 64
@@ -39,40 +41,43 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A chord instrument: the name of its pattern and its instrument."""
+    """A chord instrument: pattern name (in PATTERNS) and instrument name (in PROGRAMS)."""
 
     pattern: str
     instrument: str
 
 
-def band(song: Song) -> Iterator[Seat]:
-    """Every seat with all it plays: drums, bass, chords, then the tune."""
-    yield from _rhythm(song)
+def band(song: Song) -> Iterator[Player]:
+    """Every player with its notes: drums, bass, chords, then the melody."""
+    yield from _rhythm_section(song)
     reverb = song.style.reverb
     layers = arrangement(song)
     for number, layer in enumerate(layers):
         pattern = PATTERNS[layer.pattern]
         name = f"{layer.pattern} {layer.instrument}"
-        strokes = [
-            s for span in song.spans if _in(song, span, number, len(layers)) for s in comp(song, span, name, pattern)
+        notes = [
+            s
+            for span in song.spans
+            if _plays_in(song, span, number, len(layers))
+            for s in comp(song, span, name, pattern)
         ]
-        last = _last(song, pattern.low, pattern.high) if number < 3 and pattern.playing != "bells" else ()
+        last = _final_chord(song, pattern.low, pattern.high) if number < 3 and pattern.playing != "bells" else ()
         weight = pattern.weight * (1.0 if _has_beat(song) else 1.2)
-        yield Seat(
-            name, PROGRAMS[layer.instrument], tuple(strokes), last, weight=weight, pan=pattern.pan, reverb=reverb
+        yield Player(
+            name, PROGRAMS[layer.instrument], tuple(notes), last, weight=weight, pan=pattern.pan, reverb=reverb
         )
-    yield from _tune(song)
+    yield from _melody_players(song)
 
 
 def arrangement(song: Song) -> list[Layer]:
-    """The genre's layers with the instruments that the tags name, or that chance picks."""
+    """The genre's layers, with the instruments that the tags name or else randomly chosen ones."""
     style = song.style
     layers = [_layer(song, row) for row in style.genre.layers]
     if style.second is not None:
         layers.insert(2, _layer(song, style.second.layers[0]))
     for name in accompanists(style):
-        takers = [n for n, layer in enumerate(layers) if (layer.instrument in PADS) == (name in PADS)]
-        free = [n for n in takers if layers[n].instrument not in style.instruments]
+        candidates = [n for n, layer in enumerate(layers) if (layer.instrument in PADS) == (name in PADS)]
+        free = [n for n in candidates if layers[n].instrument not in style.instruments]
         if any(layer.instrument == name for layer in layers):
             continue
         if free:
@@ -85,67 +90,73 @@ def arrangement(song: Song) -> list[Layer]:
 
 def _layer(song: Song, row: str) -> Layer:
     pattern, instruments = row.split(":")
-    return Layer(pattern, song.dice.stream(f"instrument/{row}", 0.4).choice(instruments.split("/")))
+    return Layer(pattern, song.seeds.stream(f"instrument/{row}", 0.4).choice(instruments.split("/")))
 
 
-def _in(song: Song, span: Span, number: int, count: int) -> bool:
-    """The first layers play nearly always, the last ones where the song is full; each section varies a little."""
-    full = song.fullness(span.part) + song.dice.stream(f"layers/{span.part.kind}", 0.8).uniform(-0.08, 0.08)
+def _plays_in(song: Song, span: Span, number: int, count: int) -> bool:
+    """The first layers play nearly always, the last ones only in full sections; each kind of section varies a little."""
+    full = song.fullness(span.section) + song.seeds.stream(f"layers/{span.section.kind}", 0.8).uniform(-0.08, 0.08)
     return number < max(1, round(0.5 + count * full))
 
 
-def _rhythm(song: Song) -> Iterator[Seat]:
+def _rhythm_section(song: Song) -> Iterator[Player]:
     genre = song.style.genre
     if song.style.drums:
-        groove = song.dice.stream("groove").choice(genre.grooves.split("|"))
-        groove = "six eight" if song.frame.metre == "6/8" and groove != "none" else groove
-        strokes = tuple(beat_drums(song, groove))
+        groove = song.seeds.stream("groove").choice(genre.grooves.split("|"))
+        groove = "six eight" if song.grid.metre == "6/8" and groove != "none" else groove
+        notes = tuple(drum_track(song, groove))
         end = song.beats
-        last = tuple(Stroke(end, 1, pitch, 88) for pitch in (_CRASH, _KICK)) if groove != "none" else ()
+        last = tuple(BeatNote(end, 1, pitch, 88) for pitch in (_CRASH, _KICK)) if groove != "none" else ()
         room = min(60, song.style.reverb // 2)
-        yield Seat("drums", genre.kit, strokes, last, drums=True, weight=92, reverb=room, looseness=0.6)
+        yield Player("drums", genre.kit, notes, last, drums=True, weight=92, reverb=room, looseness=0.6)
     line, instruments = genre.bass.split(":")
-    instrument = bass_instrument(song.style) or song.dice.stream("bass instrument", 0.4).choice(instruments.split("/"))
+    instrument = bass_instrument(song.style) or song.seeds.stream("bass instrument", 0.4).choice(instruments.split("/"))
     low = _BASS_LOW if instrument != "square lead" else 41
-    spans = [span for span in song.spans if span.part.kind not in {"intro", "break"} or song.fullness(span.part) > 0.28]
-    strokes = tuple(stroke for span in spans for stroke in bass(song, span, line, low))
-    root = low + (song.frame.tonic - low) % 12
+    spans = [
+        span for span in song.spans if span.section.kind not in {"intro", "break"} or song.fullness(span.section) > 0.28
+    ]
+    notes = tuple(note for span in spans for note in bass_line(song, span, line, low))
+    root = low + (song.grid.tonic - low) % 12
     weight = 112 if _has_beat(song) else 90
-    yield Seat("bass", PROGRAMS[instrument], strokes, (Stroke(0, 1, root, 84),), weight=weight, reverb=6, looseness=0.7)
+    yield Player(
+        "bass", PROGRAMS[instrument], notes, (BeatNote(0, 1, root, 84),), weight=weight, reverb=6, looseness=0.7
+    )
 
 
 def _has_beat(song: Song) -> bool:
     return song.style.drums and song.style.genre.grooves != "none"
 
 
-def _last(song: Song, low: int, high: int) -> tuple[Stroke, ...]:
-    """The home chord, ringing."""
-    home = chord("i" if song.frame.key.minor else "I", song.frame.key)
-    return tuple(Stroke(0, 1, pitch, 72) for pitch in voicing(home.tones, (), low, high))
+def _final_chord(song: Song, low: int, high: int) -> tuple[BeatNote, ...]:
+    """The tonic chord, held at the end."""
+    home = chord("i" if song.grid.key.minor else "I", song.grid.key)
+    return tuple(BeatNote(0, 1, pitch, 72) for pitch in voicing(home.tones, (), low, high))
 
 
-def _tune(song: Song) -> Iterator[Seat]:
-    """The singer, an instrument softly with the singer, and the instrument alone."""
+def _melody_players(song: Song) -> Iterator[Player]:
+    """The voice, an instrument that doubles it softly, and the lead instrument for passages without lyrics."""
     found = lead(song)
     share = 1.0 if _has_beat(song) else 0.85
     reverb = min(127, song.style.reverb + 20)
     if found.sung:
-        sung = _strokes(song, found.sung)
-        yield Seat("voice", found.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
+        sung = _beat_notes(song, found.sung)
+        yield Player("voice", found.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
         double = found.instrument
-        yield Seat("voice double", double, sung, weight=58 * share, pan=70, reverb=reverb, lead=True, looseness=1.2)
+        yield Player("voice double", double, sung, weight=58 * share, pan=70, reverb=reverb, lead=True, looseness=1.2)
     if found.played:
-        played = _strokes(song, found.played)
-        last = (Stroke(0, 1, nearest(song.frame.tonic, found.played[-1].pitch), 70),)
-        yield Seat("lead", found.instrument, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9)
+        played = _beat_notes(song, found.played)
+        last = (BeatNote(0, 1, nearest(song.grid.tonic, found.played[-1].pitch), 70),)
+        yield Player(
+            "lead", found.instrument, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9
+        )
 
 
-def _strokes(song: Song, tones: tuple[Tone, ...]) -> tuple[Stroke, ...]:
+def _beat_notes(song: Song, tones: tuple[MelodyNote, ...]) -> tuple[BeatNote, ...]:
     spans = song.spans
-    strokes, place = [], 0
+    notes, index = [], 0
     for tone in tones:
-        while place + 1 < len(spans) and tone.beat >= spans[place].end:
-            place += 1
-        loud = 66 + 30 * song.fullness(spans[place].part)
-        strokes.append(Stroke(tone.beat, tone.length, tone.pitch, loud + 12 * (tone.accent - 0.5)))
-    return tuple(strokes)
+        while index + 1 < len(spans) and tone.beat >= spans[index].end:
+            index += 1
+        loud = 66 + 30 * song.fullness(spans[index].section)
+        notes.append(BeatNote(tone.beat, tone.length, tone.pitch, loud + 12 * (tone.accent - 0.5)))
+    return tuple(notes)

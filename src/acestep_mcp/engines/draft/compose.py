@@ -1,4 +1,4 @@
-"""From tags, lyrics, length and seed to a score. The same brief gives the same score in every process."""
+"""Composes a score from tags, lyrics, length and seed. The same request gives the same score in every process."""
 
 from __future__ import annotations
 
@@ -6,124 +6,130 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from acestep_mcp.engines.draft.band import Seat, band
-from acestep_mcp.engines.draft.form import Part as FormPart
-from acestep_mcp.engines.draft.form import form, form_plan
-from acestep_mcp.engines.draft.frame import Frame, new_frame
-from acestep_mcp.engines.draft.levels import controller
-from acestep_mcp.engines.draft.score import Note, Part, Score, Stretch
-from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.band import Player, band
+from acestep_mcp.engines.draft.form import FormSection, form_to_plan, make_form
+from acestep_mcp.engines.draft.grid import Grid, new_grid
+from acestep_mcp.engines.draft.mix import volume_controller
+from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
+from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.song import Song, outline
-from acestep_mcp.engines.draft.style import Style, style
+from acestep_mcp.engines.draft.style import Style, parse_style
 
-_DANCE = frozenset({"deep house", "techno", "trance", "edm", "dubstep", "drum and bass"})
+_DANCE_GENRES = frozenset({"deep house", "techno", "trance", "edm", "dubstep", "drum and bass"})
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
-    """What is to be composed. A frame and a form that are given are kept; `dice` decide the rest."""
+class ComposeRequest:
+    """What to compose. A given `grid` or `form` is used as is; `seeds` decide the rest.
+
+    `new_lines` are lyric lines that always get a new melody from the edit seed.
+    """
 
     tags: str
     lyrics: str
     seconds: float
-    dice: Dice
-    frame: Frame | None = None
-    form: tuple[FormPart, ...] = ()
+    seeds: Seeds
+    grid: Grid | None = None
+    form: tuple[FormSection, ...] = ()
     new_lines: frozenset[str] = frozenset()
 
 
-def compose(brief: Brief) -> Score:
-    """The whole song."""
-    song = sketch(brief)
-    parts = tuple(_part(song, seat) for seat in band(song))
-    sections = tuple(_stretches(song))
+def compose(request: ComposeRequest) -> Score:
+    """Compose the whole song."""
+    song = sketch(request)
+    parts = tuple(_part(song, player) for player in band(song))
+    sections = tuple(_score_sections(song))
     return Score(
         parts=tuple(part for part in parts if part.notes),
-        seconds=song.frame.seconds,
+        seconds=song.grid.seconds,
         sections=sections,
-        ending=song.frame.ending,
-        form=tuple(span.part for span in song.spans),
-        plan=_plan(brief, song),
+        ending=song.grid.ending,
+        form=tuple(span.section for span in song.spans),
+        plan=_plan(request, song),
     )
 
 
-def sketch(brief: Brief) -> Song:
-    """Style, grid, sections and chords, before anybody plays."""
-    wanted = style(brief.tags)
-    frame = brief.frame or new_frame(wanted, brief.seconds, brief.dice)
-    dance = wanted.genre.name in _DANCE
-    parts = brief.form or form(brief.lyrics, frame.bars, frame.bar, rap=wanted.rap, dance=dance)
-    return replace(outline(wanted, frame, parts, brief.dice), new_lines=brief.new_lines)
+def sketch(request: ComposeRequest) -> Song:
+    """Style, grid, sections and chords, without any notes yet."""
+    style = parse_style(request.tags)
+    grid = request.grid or new_grid(style, request.seconds, request.seeds)
+    dance = style.genre.name in _DANCE_GENRES
+    sections = request.form or make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance)
+    return replace(outline(style, grid, sections, request.seeds), new_lines=request.new_lines)
 
 
-def _part(song: Song, seat: Seat) -> Part:
-    """A seat's strokes as notes in seconds, swung and played by a human hand; then the last chord."""
-    touch = song.dice.stream(f"touch/{seat.name}", 10.0)
-    notes = list(_humanised(song, seat, touch))
-    notes.extend(_last_chord(song, seat))
+def _part(song: Song, player: Player) -> Part:
+    """A player's notes in seconds, with swing and humanised timing, and its final notes."""
+    timing = song.seeds.stream(f"touch/{player.name}", 10.0)
+    notes = list(_humanise(song, player, timing))
+    notes.extend(_last_chord(song, player))
     return Part(
-        name=seat.name,
-        program=seat.program,
+        name=player.name,
+        program=player.program,
         notes=tuple(sorted(notes, key=lambda note: (note.start, note.pitch))),
-        drums=seat.drums,
-        volume=controller(seat.program, seat.weight, drums=seat.drums),
-        pan=seat.pan,
-        reverb=seat.reverb,
-        lead=seat.lead,
+        drums=player.drums,
+        volume=volume_controller(player.program, player.weight, drums=player.drums),
+        pan=player.pan,
+        reverb=player.reverb,
+        lead=player.lead,
     )
 
 
-def _humanised(song: Song, seat: Seat, touch: random.Random) -> Iterator[Note]:
-    loose = song.style.genre.loose * seat.looseness
-    for stroke in seat.strokes:
-        start = song.frame.at(swung(stroke.beat, song.style)) + max(-2 * loose, min(2 * loose, touch.gauss(0, loose)))
-        end = song.frame.at(swung(stroke.beat + stroke.length, song.style))
-        start = max(song.frame.phase, start)
-        velocity = round(stroke.velocity + touch.gauss(0, 3))
-        if start < song.frame.seconds - 0.05:
-            end = min(max(end, start + 0.05), song.frame.seconds)
-            yield Note(round(start, 5), round(end, 5), stroke.pitch, max(1, min(127, velocity)))
+def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Note]:
+    loose = song.style.genre.loose * player.looseness
+    for note in player.notes:
+        start = song.grid.time_at(swing(note.beat, song.style)) + max(
+            -2 * loose, min(2 * loose, timing.gauss(0, loose))
+        )
+        end = song.grid.time_at(swing(note.beat + note.length, song.style))
+        start = max(song.grid.phase, start)
+        velocity = round(note.velocity + timing.gauss(0, 3))
+        if start < song.grid.seconds - 0.05:
+            end = min(max(end, start + 0.05), song.grid.seconds)
+            yield Note(round(start, 5), round(end, 5), note.pitch, max(1, min(127, velocity)))
 
 
-def swung(beat: float, wanted: Style) -> float:
-    """The beat with its second half (or that of each half beat) played late."""
-    unit, share = wanted.genre.swing_unit, wanted.genre.swing
+def swing(beat: float, style: Style) -> float:
+    """The swung position of `beat`: the second half of each swing unit is played late."""
+    unit, share = style.genre.swing_unit, style.genre.swing
     if share == 0.5:
         return beat
-    whole, place = divmod(beat, unit)
-    place /= unit
-    warped = 2 * place * share if place < 0.5 else share + (2 * place - 1) * (1 - share)
+    whole, position = divmod(beat, unit)
+    position /= unit
+    warped = 2 * position * share if position < 0.5 else share + (2 * position - 1) * (1 - share)
     return (whole + warped) * unit
 
 
-def _last_chord(song: Song, seat: Seat) -> Iterator[Note]:
-    if song.frame.ending not in {"ring", "slow"} or not seat.last:
+def _last_chord(song: Song, player: Player) -> Iterator[Note]:
+    if song.grid.ending not in {"ring", "slow"} or not player.final_notes:
         return
-    start = song.frame.at(song.beats)
-    end = max(start + 0.3, song.frame.seconds - 0.35)
-    for number, stroke in enumerate(seat.last):
-        late = 0.018 * number if not seat.drums else 0.0
-        yield Note(round(start + late, 5), round(end, 5), stroke.pitch, max(1, min(127, round(stroke.velocity))))
+    start = song.grid.time_at(song.beats)
+    end = max(start + 0.3, song.grid.seconds - 0.35)
+    for number, note in enumerate(player.final_notes):
+        late = 0.018 * number if not player.drums else 0.0
+        yield Note(round(start + late, 5), round(end, 5), note.pitch, max(1, min(127, round(note.velocity))))
 
 
-def _stretches(song: Song) -> Iterator[Stretch]:
+def _score_sections(song: Song) -> Iterator[ScoreSection]:
     for number, span in enumerate(song.spans):
-        start = 0.0 if number == 0 else song.frame.at(span.beat)
-        end = song.frame.seconds if number == len(song.spans) - 1 else song.frame.at(span.end)
-        yield Stretch(span.part.name, span.part.kind, max(0.0, round(start, 3)), min(song.frame.seconds, round(end, 3)))
+        start = 0.0 if number == 0 else song.grid.time_at(span.beat)
+        end = song.grid.seconds if number == len(song.spans) - 1 else song.grid.time_at(span.end)
+        yield ScoreSection(
+            span.section.name, span.section.kind, max(0.0, round(start, 3)), min(song.grid.seconds, round(end, 3))
+        )
 
 
-def _plan(brief: Brief, song: Song) -> dict[str, object]:
-    frame = song.frame
+def _plan(request: ComposeRequest, song: Song) -> dict[str, object]:
+    grid = song.grid
     return {
-        "seed": brief.dice.seed,
-        "tags": brief.tags,
-        "tempo": frame.tempo,
-        "key": frame.key.name,
-        "scale": frame.scale,
-        "meter": frame.metre,
+        "seed": request.seeds.seed,
+        "tags": request.tags,
+        "tempo": grid.tempo,
+        "key": grid.key.name,
+        "scale": grid.scale,
+        "meter": grid.metre,
         "genre": song.style.genre.name,
         "progressions": song.progressions,
-        "sections": form_plan([span.part for span in song.spans]),
-        "frame": frame.plan(),
+        "sections": form_to_plan([span.section for span in song.spans]),
+        "frame": grid.plan(),
     }

@@ -1,6 +1,6 @@
 """Grooves, fills and builds, as data on a grid of sixteenth notes.
 
-A row is a piece's letter and its steps: `X` accented, `x` plain, `o` soft (a ghost note), `.` nothing.
+A row is a drum's letter (see PIECES) and its steps: `X` accented, `x` plain, `o` soft (a ghost note), `.` nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 PIECES = {
     "K": 36, "S": 38, "R": 37, "C": 39, "H": 42, "O": 46, "P": 44, "D": 51, "B": 53, "T": 54, "W": 56, "V": 70,
-    "h": 62, "c": 63, "d": 64, "b": 60, "g": 61, "l": 75, "w": 76, "a": 67, "m": 65, "t": 81, "F": 41, "L": 45,
-    "M": 47, "Y": 50, "Z": 49, "A": 69, "2": 35,
+    "c": 63, "d": 64, "b": 60, "g": 61, "l": 75, "m": 65, "t": 81, "F": 41, "L": 45, "M": 47, "Y": 50, "Z": 49,
+    "2": 35,
 }  # fmt: skip
 _LEVELS = {"X": 104, "x": 84, "o": 50}
-_LIGHT = frozenset("HVATDtRwbglcdhPaB")  # what plays where a song is quiet
-_GHOSTS = 0.45  # below this intensity no soft strokes
+_LIGHT = frozenset("HVTDtRbglcdPB")  # the drums that play in quiet sections
+_GHOSTS = 0.45  # no ghost notes below this intensity
 
 _GROOVES: dict[str, str] = {
     "none": "",
@@ -76,8 +76,8 @@ _GROOVES: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """`beat` from the beginning of the bar, `pitch` the General MIDI drum."""
+class DrumHit:
+    """`beat` is counted from the start of the bar, `pitch` is the General MIDI drum."""
 
     beat: float
     pitch: int
@@ -85,24 +85,24 @@ class Hit:
 
 
 def groove(name: str, steps: int, rng: random.Random) -> dict[str, str]:
-    """One way to play the groove, its alternatives chosen: piece letters and `steps` steps each."""
+    """The groove with one alternative chosen for each drum: rows of `steps` steps by drum letter."""
     chosen: dict[str, str] = {}
     for row in _GROOVES[name].split(";"):
         if row.strip():
             piece, pattern = rng.choice(row.split("|")).split()
-            chosen[piece] = fitted(pattern, steps)
+            chosen[piece] = fit_steps(pattern, steps)
     return chosen
 
 
-def fitted(pattern: str, steps: int) -> str:
-    """A row cut to a shorter bar, or lengthened by its last beats."""
+def fit_steps(pattern: str, steps: int) -> str:
+    """The row cut to `steps` steps, or lengthened by repeating its last beat."""
     while len(pattern) < steps:
         pattern += pattern[-4:]
     return pattern[:steps]
 
 
-def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[Hit]:
-    """One bar of the groove: light where the song is quiet, without ghost notes where it is calm."""
+def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[DrumHit]:
+    """One bar of the groove; quiet bars have fewer drums and no ghost notes."""
     for piece, pattern in rows.items():
         if intensity < 0.3 and piece not in _LIGHT:
             continue
@@ -112,11 +112,11 @@ def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[
             if mark == "o" and rng.random() < 0.25:
                 continue
             level = _LEVELS[mark] * (0.78 + 0.28 * intensity)
-            yield Hit(step / 4, PIECES[piece], round(level))
+            yield DrumHit(step / 4, PIECES[piece], round(level))
 
 
-def fill(beats: float, length: float, rng: random.Random) -> Iterator[Hit]:
-    """A run over snare and toms that fills the last `length` of a bar of `beats`, growing louder."""
+def fill(beats: float, length: float, rng: random.Random) -> Iterator[DrumHit]:
+    """A crescendo over snare and toms in the last `length` beats of a bar of `beats`."""
     runs = ("SSYYMMFF", "SSSSMMFF", "S.SSM.FF", "YYMMLLFF", "S.S.SSSS", "K.SSK.SF")
     pieces = rng.choice(runs)
     count = round(length * 4)
@@ -124,12 +124,12 @@ def fill(beats: float, length: float, rng: random.Random) -> Iterator[Hit]:
         piece = pieces[number * len(pieces) // count]
         if piece != ".":
             velocity = 66 + round(40 * (number + 1) / count)
-            yield Hit(beats - length + number / 4, PIECES[piece], velocity)
+            yield DrumHit(beats - length + number / 4, PIECES[piece], velocity)
 
 
-def roll(beats: float, progress: float) -> Iterator[Hit]:
-    """A bar of a build-up: a snare roll that grows denser and louder; `progress` from 0 to 1 over the build."""
+def roll(beats: float, progress: float) -> Iterator[DrumHit]:
+    """One bar of a build-up: a snare roll that gets denser and louder as `progress` goes from 0 to 1."""
     gap = 0.5 if progress < 0.5 else 0.25
     for number in range(round(beats / gap)):
         velocity = round(48 + 48 * (progress + 0.5 * number * gap / beats))
-        yield Hit(number * gap, PIECES["S"], min(110, velocity))
+        yield DrumHit(number * gap, PIECES["S"], min(110, velocity))

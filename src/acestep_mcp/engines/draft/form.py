@@ -1,4 +1,4 @@
-"""The sections of a song: from the marks in its lyrics, or a form of their own where nobody sings."""
+"""The sections of a song: from the section marks in its lyrics, or a standard form for instrumentals."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _INTENSITY = {
     "intro": 0.32, "verse": 0.55, "pre": 0.68, "chorus": 0.9, "bridge": 0.48, "solo": 0.75, "build": 0.6, "drop": 1.0,
     "break": 0.3, "outro": 0.38,
 }  # fmt: skip
-_SUNG_LINE = 5.0  # seconds a sung line takes in the examples of the model's authors; 3 where it is rapped
+_SUNG_LINE = 5.0  # seconds per line in the ACE-Step authors' examples
 _RAPPED_LINE = 3.0
-_SONG = ("intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro")
-_DANCE = ("intro", "build", "drop", "break", "build", "drop", "outro")
+_SONG_FORM = ("intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro")
+_DANCE_FORM = ("intro", "build", "drop", "break", "build", "drop", "outro")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """`bars` long, `lines` are sung in it, `intensity` from 0 (a whisper) to 1 (all there is).
+class FormSection:
+    """A section of `bars` bars with its sung `lines`; `intensity` goes from 0 (very quiet) to 1 (everything plays).
 
-    `into` counts the bars of its section that lie before this part of it.
+    When a section is cut, `offset_bars` is how many of its bars come before this piece.
     """
 
     name: str
@@ -40,128 +40,146 @@ class Part:
     bars: int
     lines: tuple[str, ...] = ()
     intensity: float = 0.5
-    into: int = 0
+    offset_bars: int = 0
 
 
-def form(lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False) -> tuple[Part, ...]:
-    """Sections that fill exactly `bars` bars."""
-    if is_instrumental(lyrics) or not (marked := _marked(lyrics)):
-        parts = _instrumental(bars, _DANCE if dance else _SONG)
-    elif not any(part.lines for part in marked):
-        parts = _shared(marked, bars)
+def make_form(
+    lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False
+) -> tuple[FormSection, ...]:
+    """Lay out sections that fill exactly `bars` bars of `bar_seconds` seconds."""
+    if is_instrumental(lyrics) or not (marked := _parse_sections(lyrics)):
+        sections = _instrumental(bars, _DANCE_FORM if dance else _SONG_FORM)
+    elif not any(section.lines for section in marked):
+        sections = _share_bars(marked, bars)
     else:
-        parts = _sung(marked, bars, bar_seconds, _RAPPED_LINE if rap else _SUNG_LINE)
-    return _numbered(_growing(parts))
+        sections = _fit_lines(marked, bars, bar_seconds, _RAPPED_LINE if rap else _SUNG_LINE)
+    return _with_numbered_names(_with_intensities(sections))
 
 
-def lead_up(bars: int) -> tuple[Part, ...]:
-    """A beginning for a song that follows: quiet first, then fuller."""
+def intro_form(bars: int) -> tuple[FormSection, ...]:
+    """An intro to put before an existing song: quiet first, then fuller."""
     first = max(1, bars // 2)
-    parts = [Part("intro", "intro", first, (), 0.4)]
+    sections = [FormSection("intro", "intro", first, (), 0.4)]
     if bars > first:
-        parts.append(Part("lead-up", "verse", bars - first, (), 0.6))
-    return tuple(parts)
+        sections.append(FormSection("lead-up", "verse", bars - first, (), 0.6))
+    return tuple(sections)
 
 
 def sung_lines(lyrics: str) -> list[str]:
-    """Every line somebody sings."""
-    return [] if is_instrumental(lyrics) else [line for part in _marked(lyrics) for line in part.lines]
+    """Every sung line of the lyrics."""
+    return [] if is_instrumental(lyrics) else [line for section in _parse_sections(lyrics) for line in section.lines]
 
 
-def with_words(parts: Sequence[Part], lyrics: str) -> tuple[Part, ...]:
-    """The same sections with other words: section by section where the marks agree, else in order."""
-    new = [part for part in ([] if is_instrumental(lyrics) else _marked(lyrics)) if part.lines]
-    old = [number for number, part in enumerate(parts) if part.lines] or _singable(parts)
-    if [part.kind for part in new] != [parts[number].kind for number in old]:
-        new = _dealt([line for part in new for line in part.lines], [parts[number] for number in old])
-    words = dict(zip(old, (part.lines for part in new), strict=False))
-    return tuple(replace(part, lines=words.get(number, ())) for number, part in enumerate(parts))
+def with_lyrics(sections: Sequence[FormSection], lyrics: str) -> tuple[FormSection, ...]:
+    """The same sections with other lyrics: section by section if the kinds agree, else line by line in order."""
+    new = [section for section in ([] if is_instrumental(lyrics) else _parse_sections(lyrics)) if section.lines]
+    old = [number for number, section in enumerate(sections) if section.lines] or _singable(sections)
+    if [section.kind for section in new] != [sections[number].kind for number in old]:
+        new = _distribute([line for section in new for line in section.lines], [sections[number] for number in old])
+    words = dict(zip(old, (section.lines for section in new), strict=False))
+    return tuple(replace(section, lines=words.get(number, ())) for number, section in enumerate(sections))
 
 
-def window_form(parts: Sequence[Part], window: tuple[int, int], lyrics: str, bar_seconds: float) -> tuple[Part, ...]:
-    """The sections with other words between two bars, `window`.
+def window_form(
+    sections: Sequence[FormSection], window: tuple[int, int], lyrics: str, bar_seconds: float
+) -> tuple[FormSection, ...]:
+    """The sections with new lyrics in the bars `window` (first, last + 1).
 
-    Words for as many lines as the whole song has are the whole song's; others are sung inside the window alone,
-    in sections of their own where they carry marks.
+    Lyrics with as many lines as the whole song are taken as the whole song's. Others are sung inside the window only,
+    in their own sections if they have section marks.
     """
     first, last = window
     lines = sung_lines(lyrics)
-    if lines and len(lines) == sum(len(part.lines) for part in parts):
-        return with_words(parts, lyrics)
-    inside = _cut(parts, first, last)
-    if lines and any(_mark(line) for line in lyrics.splitlines()):
-        inside = list(form(lyrics, last - first, bar_seconds))
+    if lines and len(lines) == sum(len(section.lines) for section in sections):
+        return with_lyrics(sections, lyrics)
+    inside = _between(sections, first, last)
+    if lines and any(_parse_mark(line) for line in lyrics.splitlines()):
+        inside = list(make_form(lyrics, last - first, bar_seconds))
     else:
-        inside = _dealt(lines, inside)
-    total = sum(part.bars for part in parts)
-    return (*_cut(parts, 0, first), *inside, *_cut(parts, last, total))
+        inside = _distribute(lines, inside)
+    total = sum(section.bars for section in sections)
+    return (*_between(sections, 0, first), *inside, *_between(sections, last, total))
 
 
-def _cut(parts: Sequence[Part], first: int, last: int) -> list[Part]:
-    """What lies between two bars, without its words."""
+def _between(sections: Sequence[FormSection], first: int, last: int) -> list[FormSection]:
+    """The sections between two bars, without their lines."""
     found, bar = [], 0
-    for part in parts:
-        begin, end = max(first, bar), min(last, bar + part.bars)
+    for section in sections:
+        begin, end = max(first, bar), min(last, bar + section.bars)
         if begin < end:
-            found.append(replace(part, bars=end - begin, lines=(), into=part.into + begin - bar))
-        bar += part.bars
+            found.append(replace(section, bars=end - begin, lines=(), offset_bars=section.offset_bars + begin - bar))
+        bar += section.bars
     return found
 
 
-def form_plan(parts: Sequence[Part]) -> list[list[Any]]:
-    """The sections as JSON."""
-    return [[part.name, part.kind, part.bars, round(part.intensity, 3), list(part.lines), part.into] for part in parts]
+def form_to_plan(sections: Sequence[FormSection]) -> list[list[Any]]:
+    """The sections as JSON values."""
+    return [
+        [
+            section.name,
+            section.kind,
+            section.bars,
+            round(section.intensity, 3),
+            list(section.lines),
+            section.offset_bars,
+        ]
+        for section in sections
+    ]
 
 
-def planned_form(plan: Any, bars: int) -> tuple[Part, ...] | None:
-    """The sections of a plan; None where it does not hold sections that fill `bars` bars."""
+def form_from_plan(plan: Any, bars: int) -> tuple[FormSection, ...] | None:
+    """The sections stored in a plan, or None if they are invalid or do not fill `bars` bars."""
     if not isinstance(plan, list):
         return None
-    parts = []
+    sections = []
     for row in plan:
         match row:
-            case [str(name), str(kind), int(size), int() | float() as intensity, list(lines), int(into)]:
-                known = kind in _INTENSITY and size > 0 and 0 <= intensity <= 1 and into >= 0
+            case [str(name), str(kind), int(size), int() | float() as intensity, list(lines), int(offset_bars)]:
+                known = kind in _INTENSITY and size > 0 and 0 <= intensity <= 1 and offset_bars >= 0
                 if not known or not all(isinstance(line, str) for line in lines):
                     return None
-                parts.append(Part(name, kind, size, tuple(lines), float(intensity), into))
+                sections.append(FormSection(name, kind, size, tuple(lines), float(intensity), offset_bars))
             case _:
                 return None
-    return tuple(parts) if parts and sum(part.bars for part in parts) == bars else None
+    return tuple(sections) if sections and sum(section.bars for section in sections) == bars else None
 
 
-def _singable(parts: Sequence[Part]) -> list[int]:
-    numbers = [number for number, part in enumerate(parts) if part.kind in {"verse", "chorus", "pre", "bridge", "drop"}]
-    return numbers or list(range(len(parts)))
+def _singable(sections: Sequence[FormSection]) -> list[int]:
+    numbers = [
+        number
+        for number, section in enumerate(sections)
+        if section.kind in {"verse", "chorus", "pre", "bridge", "drop"}
+    ]
+    return numbers or list(range(len(sections)))
 
 
-def _dealt(lines: list[str], parts: Sequence[Part]) -> list[Part]:
-    """All lines over the parts, by their length."""
-    total, dealt, done, bars = sum(part.bars for part in parts), [], 0, 0
-    for part in parts:
-        bars += part.bars
+def _distribute(lines: list[str], sections: Sequence[FormSection]) -> list[FormSection]:
+    """Spread all lines over the sections in proportion to their length."""
+    total, distributed, done, bars = sum(section.bars for section in sections), [], 0, 0
+    for section in sections:
+        bars += section.bars
         end = round(len(lines) * bars / total)
-        dealt.append(replace(part, lines=tuple(lines[done:end])))
+        distributed.append(replace(section, lines=tuple(lines[done:end])))
         done = end
-    return dealt
+    return distributed
 
 
-def _marked(lyrics: str) -> list[Part]:
-    """The lyrics cut at their marks, or at blank lines where there are none."""
-    parts: list[Part] = []
+def _parse_sections(lyrics: str) -> list[FormSection]:
+    """The lyrics cut at their section marks, or at blank lines if there are no marks. Bars are not set yet."""
+    sections: list[FormSection] = []
     for line in lyrics.splitlines():
-        mark = _mark(line)
+        mark = _parse_mark(line)
         if mark:
-            parts.append(Part(mark[0], mark[1], 0))
+            sections.append(FormSection(mark[0], mark[1], 0))
         elif line.strip():
-            if not parts:
-                parts.append(Part("verse", "verse", 0))
-            parts[-1] = replace(parts[-1], lines=(*parts[-1].lines, line.strip()))
-    has_marks = any(_mark(line) for line in lyrics.splitlines())
-    return parts if has_marks else _stanzas(lyrics)
+            if not sections:
+                sections.append(FormSection("verse", "verse", 0))
+            sections[-1] = replace(sections[-1], lines=(*sections[-1].lines, line.strip()))
+    has_marks = any(_parse_mark(line) for line in lyrics.splitlines())
+    return sections if has_marks else _stanzas(lyrics)
 
 
-def _mark(line: str) -> tuple[str, str] | None:
+def _parse_mark(line: str) -> tuple[str, str] | None:
     found = _MARK.match(line)
     if not found:
         return None
@@ -172,131 +190,131 @@ def _mark(line: str) -> tuple[str, str] | None:
     return re.split(r"\s*[:,|-]\s+", name)[0], kind
 
 
-def _stanzas(lyrics: str) -> list[Part]:
+def _stanzas(lyrics: str) -> list[FormSection]:
     blocks = [tuple(line.strip() for line in block.splitlines()) for block in re.split(r"\n\s*\n", lyrics.strip())]
-    parts = []
+    sections = []
     for number, lines in enumerate(block for block in blocks if any(block)):
         chorus = blocks.count(lines) > 1 or (number % 2 == 1 and len(blocks) > 1)
-        parts.append(Part("chorus" if chorus else "verse", "chorus" if chorus else "verse", 0, lines))
-    return parts
+        sections.append(FormSection("chorus" if chorus else "verse", "chorus" if chorus else "verse", 0, lines))
+    return sections
 
 
-def _sung(marked: Sequence[Part], bars: int, bar_seconds: float, line_seconds: float) -> list[Part]:
-    """Each line takes the power of two of bars nearest to its usual length that lets all of them fit."""
-    for per_line in sorted((4.0, 2.0, 1.0, 0.5), key=lambda share: _off(share * bar_seconds, line_seconds)):
-        sized = [replace(part, bars=_bars(part, per_line)) for part in marked]
-        if sum(part.bars for part in sized) <= bars:
-            return _filled(sized, bars)
-    return _shared(marked, bars)
+def _fit_lines(marked: Sequence[FormSection], bars: int, bar_seconds: float, line_seconds: float) -> list[FormSection]:
+    """Give each line the number of bars (a power of two) nearest to its usual length with which all lines fit."""
+    for per_line in sorted((4.0, 2.0, 1.0, 0.5), key=lambda share: _ratio(share * bar_seconds, line_seconds)):
+        sized = [replace(section, bars=_section_bars(section, per_line)) for section in marked]
+        if sum(section.bars for section in sized) <= bars:
+            return _fill_bars(sized, bars)
+    return _share_bars(marked, bars)
 
 
-def _off(seconds: float, wanted: float) -> float:
+def _ratio(seconds: float, wanted: float) -> float:
     return max(seconds / wanted, wanted / seconds)
 
 
-def _bars(part: Part, per_line: float) -> int:
-    wanted = len(part.lines) * per_line if part.lines else 4
+def _section_bars(section: FormSection, per_line: float) -> int:
+    wanted = len(section.lines) * per_line if section.lines else 4
     return max(1, round(wanted))
 
 
-def _shared(marked: Sequence[Part], bars: int) -> list[Part]:
-    """All sections squeezed or stretched into the bars, by their lines; the last ones are left out if need be."""
-    room = max(1, bars)
-    sung = [part for part in marked if part.lines] or list(marked)
-    kept = list(marked) if len(marked) <= room else sung[:room]
-    if len(sung) > room:
-        rest = tuple(line for part in sung[room:] for line in part.lines)
-        kept[-1] = replace(kept[-1], lines=kept[-1].lines + rest)
-    weights = [len(part.lines) or 2 for part in kept]
-    ends = [round(bars * sum(weights[: number + 1]) / sum(weights)) for number in range(len(kept))]
+def _share_bars(marked: Sequence[FormSection], bars: int) -> list[FormSection]:
+    """Share the bars out by number of lines. Without enough bars, the last sections are merged into one."""
+    limit = max(1, bars)
+    sung = [section for section in marked if section.lines] or list(marked)
+    chosen = list(marked) if len(marked) <= limit else sung[:limit]
+    if len(sung) > limit:
+        rest = tuple(line for section in sung[limit:] for line in section.lines)
+        chosen[-1] = replace(chosen[-1], lines=chosen[-1].lines + rest)
+    weights = [len(section.lines) or 2 for section in chosen]
+    ends = [round(bars * sum(weights[: number + 1]) / sum(weights)) for number in range(len(chosen))]
     sizes = [max(1, end - start) for start, end in zip([0, *ends], ends, strict=False)]
     while sum(sizes) > bars:
         sizes[sizes.index(max(sizes))] -= 1
-    return [replace(part, bars=size) for part, size in zip(kept, sizes, strict=True)]
+    return [replace(section, bars=size) for section, size in zip(chosen, sizes, strict=True)]
 
 
-def _filled(parts: list[Part], bars: int) -> list[Part]:
-    """Bars nobody sings in: an intro, an outro, then solos between the sections, then a longer intro."""
-    left = bars - sum(part.bars for part in parts)
+def _fill_bars(sections: list[FormSection], bars: int) -> list[FormSection]:
+    """Fill the bars left over: with an intro, an outro, then solos between the sections, then a longer intro."""
+    left = bars - sum(section.bars for section in sections)
     unit = 4 if bars >= 12 else 2
-    edges = (parts[0].kind != "intro") + (parts[-1].kind != "outro")
+    edges = (sections[0].kind != "intro") + (sections[-1].kind != "outro")
     size = min(unit, -(-left // max(1, edges)))
-    if left >= 1 and parts[0].kind != "intro":
-        parts = [Part("intro", "intro", size), *parts]
+    if left >= 1 and sections[0].kind != "intro":
+        sections = [FormSection("intro", "intro", size), *sections]
         left -= size
-    if left >= 1 and parts[-1].kind != "outro":
+    if left >= 1 and sections[-1].kind != "outro":
         size = min(left, unit)
-        parts = [*parts, Part("outro", "outro", size)]
+        sections = [*sections, FormSection("outro", "outro", size)]
         left -= size
-    return _with_solos(parts, left, 8 if bars >= 40 else unit)
+    return _add_solos(sections, left, 8 if bars >= 40 else unit)
 
 
-def _with_solos(parts: list[Part], left: int, unit: int) -> list[Part]:
-    """Instrumental stretches where a singer would rest: after a chorus if there is one, the last one first."""
-    gaps = [n for n in range(1, len(parts)) if parts[n - 1].lines and parts[n].kind not in {"pre", "solo"}]
-    gaps = [n for n in gaps if parts[n - 1].kind == "chorus" and parts[n].lines] or gaps[-2:] or [len(parts)]
+def _add_solos(sections: list[FormSection], left: int, unit: int) -> list[FormSection]:
+    """Add solos where a singer would rest: after the choruses if there are any, starting with the last."""
+    gaps = [n for n in range(1, len(sections)) if sections[n - 1].lines and sections[n].kind not in {"pre", "solo"}]
+    gaps = [n for n in gaps if sections[n - 1].kind == "chorus" and sections[n].lines] or gaps[-2:] or [len(sections)]
     shares = [0] * len(gaps)
     for number in range(left // unit):
         shares[-1 - number % len(gaps)] += unit
-    filled = list(parts)
+    filled = list(sections)
     for gap, share in zip(reversed(gaps), reversed(shares), strict=True):
         if share:
-            filled.insert(gap, Part("solo", "solo", share))
-    rest = next((n for n, part in enumerate(filled) if not part.lines), len(filled) - 1)
+            filled.insert(gap, FormSection("solo", "solo", share))
+    rest = next((n for n, section in enumerate(filled) if not section.lines), len(filled) - 1)
     filled[rest] = replace(filled[rest], bars=filled[rest].bars + left % unit)
-    return _joined(filled)
+    return _merge_solos(filled)
 
 
-def _joined(parts: list[Part]) -> list[Part]:
-    """Two solos in a row are one."""
-    joined: list[Part] = []
-    for part in parts:
-        if joined and part.kind == joined[-1].kind == "solo":
-            joined[-1] = replace(joined[-1], bars=joined[-1].bars + part.bars)
+def _merge_solos(sections: list[FormSection]) -> list[FormSection]:
+    """Merge consecutive solos."""
+    joined: list[FormSection] = []
+    for section in sections:
+        if joined and section.kind == joined[-1].kind == "solo":
+            joined[-1] = replace(joined[-1], bars=joined[-1].bars + section.bars)
         else:
-            joined.append(part)
+            joined.append(section)
     return joined
 
 
-def _instrumental(bars: int, shape: Sequence[str]) -> list[Part]:
+def _instrumental(bars: int, shape: Sequence[str]) -> list[FormSection]:
     unit = next(size for size, least in ((16, 112), (8, 36), (4, 12), (2, 5), (1, 0)) if bars >= least)
     count = max(1, bars // unit)
     kinds = list(shape[1:3])[:count] if count < 3 else _kinds(shape, count)
     sizes = [unit] * len(kinds)
     sizes[-2 if len(kinds) > 2 else -1] += bars - unit * len(kinds)
-    return [Part(kind, kind, size) for kind, size in zip(kinds, sizes, strict=True)]
+    return [FormSection(kind, kind, size) for kind, size in zip(kinds, sizes, strict=True)]
 
 
 def _kinds(shape: Sequence[str], count: int) -> list[str]:
-    """The form cut to `count` sections: the beginning and the end stay, its middle is shortened or repeated."""
+    """The form with `count` sections: first and last stay, the middle is shortened or repeated."""
     middle = list(shape[1:-1])
     while len(middle) < count - 2:
         middle += shape[1:-1]
     middle = middle[: count - 2]
     if count > 3:
-        middle[-1] = shape[-2]  # what comes before the end is the song's peak
+        middle[-1] = shape[-2]  # the section before the last is the peak
     return [shape[0], *middle, shape[-1]]
 
 
-def _growing(parts: Sequence[Part]) -> list[Part]:
-    """Intensities: later verses fuller than the first, the last chorus the fullest."""
+def _with_intensities(sections: Sequence[FormSection]) -> list[FormSection]:
+    """Set intensities: later verses are fuller than the first, the last chorus is the fullest."""
     seen: dict[str, int] = {}
-    lasts = {part.kind: number for number, part in enumerate(parts)}
-    grown = []
-    for number, part in enumerate(parts):
-        again = seen.get(part.kind, 0)
-        seen[part.kind] = again + 1
-        top = 0.1 if part.kind == "chorus" and lasts["chorus"] == number and again else 0.0
-        intensity = min(1.0, _INTENSITY[part.kind] + 0.06 * min(again, 2) + top)
-        grown.append(replace(part, intensity=round(intensity, 3)))
-    return grown
+    lasts = {section.kind: number for number, section in enumerate(sections)}
+    changed = []
+    for number, section in enumerate(sections):
+        again = seen.get(section.kind, 0)
+        seen[section.kind] = again + 1
+        top = 0.1 if section.kind == "chorus" and lasts["chorus"] == number and again else 0.0
+        intensity = min(1.0, _INTENSITY[section.kind] + 0.06 * min(again, 2) + top)
+        changed.append(replace(section, intensity=round(intensity, 3)))
+    return changed
 
 
-def _numbered(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """Names of their own for sections that come more than once: `verse 1`, `verse 2`."""
-    names = [part.name for part in parts]
+def _with_numbered_names(sections: Sequence[FormSection]) -> tuple[FormSection, ...]:
+    """Number the names of sections that occur more than once: `verse 1`, `verse 2`."""
+    names = [section.name for section in sections]
     numbered = []
-    for number, part in enumerate(parts):
-        count = names[: number + 1].count(part.name)
-        numbered.append(replace(part, name=f"{part.name} {count}") if names.count(part.name) > 1 else part)
+    for number, section in enumerate(sections):
+        count = names[: number + 1].count(section.name)
+        numbered.append(replace(section, name=f"{section.name} {count}") if names.count(section.name) > 1 else section)
     return tuple(numbered)

@@ -1,8 +1,8 @@
-"""What each genre sounds like: data the composer reads. One row a genre; the order breaks ties between tags.
+"""The musical traits of each genre, as data. The order of the rows breaks ties between tags.
 
-Progressions are Roman numerals, `|` between alternatives. A layer is `pattern:instrument/instrument`; the patterns
-are in patterns.py, the grooves in drums.py, the instruments in instruments.py. Layers come in as a song grows fuller,
-the first ones first. Tempo in quarter notes a minute.
+Progressions are Roman numerals; `|` separates alternatives. A layer is `pattern:instrument/instrument`; patterns are
+in patterns.py, grooves in drums.py, instruments in instruments.py. Fuller sections have more layers, the first ones
+first. Tempo is in quarter notes per minute.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ POP_MINOR = "i VI III VII|i iv VI V|VI VII i i|i VII VI VII"
 
 @dataclass(frozen=True, slots=True)
 class Genre:
-    """`swing` is the share of the beat (or half beat, `swing_unit` 0.5) its first half takes; `loose` in seconds.
+    """`swing` is the share of a swing unit (1 or 0.5 beats) that its first half takes; 0.5 is straight.
 
-    `drive` is how full and loud the music is as a whole, 0 to 1; `ending` is "ring", "slow" or "fade".
+    `loose` is the standard deviation of note timing in seconds; `drive`, 0 to 1, is how full and loud the music is;
+    `ending` is "ring", "slow" or "fade".
     """
 
     name: str
@@ -146,5 +147,3 @@ GENRES: tuple[Genre, ...] = (
     Genre("pop", "pop|pop rock|pop-rock|teen pop|hyperpop|top 40|radio|commercial|jingle", (96, 124), "major|minor", POP_MAJOR, POP_MINOR, "rock|four rock|pop", "eighths:finger bass/synth bass",
           ("pulse:piano/electric piano", "strum:clean guitar/steel guitar", "pad:strings/warm pad", "pluck:polysynth"), "piano|saw lead|clean guitar", loose=0.006, drive=0.65, reverb=35),
 )  # fmt: skip
-
-DEFAULT = "pop"

@@ -54,7 +54,7 @@ class Key:
 
     @classmethod
     def named(cls, name: str) -> Key | None:
-        """`F# minor`, `Bb major`, `c sharp minor`, `D dorian` as a key; None when it is none."""
+        """`F# minor`, `Bb major`, `c sharp minor`, `D dorian` as a key; None if it is not a key name."""
         found = _KEY.fullmatch(name.strip())
         if not found:
             return None
@@ -79,7 +79,7 @@ class Chord:
 
 
 def chord(symbol: str, key: Key) -> Chord:
-    """A Roman numeral such as `ii7`, `bVII`, `Imaj7`, `V7`, `iv` as a chord of the key."""
+    """The chord of a Roman numeral such as `ii7`, `bVII`, `Imaj7`, `V7`, `iv` in the key. Raises ValueError."""
     found = _ROMAN.fullmatch(symbol)
     if found is None:
         raise ValueError(symbol)
@@ -99,11 +99,13 @@ def _quality(suffix: str, *, minor: bool) -> str:
 
 
 def voicing(tones: Sequence[int], previous: Sequence[int], low: int, high: int) -> tuple[int, ...]:
-    """The pitches of the tones, one each, that move least from the previous voicing and lie within low and high."""
+    """One pitch for each tone, between `low` and `high`, with the least movement from the previous voicing."""
     middle = (low + high) / 2
     best: tuple[float, tuple[int, ...]] | None = None
     for pitches in _voicings(tones, low, high):
-        cost = _movement(pitches, previous) + 0.6 * abs(sum(pitches) / len(pitches) - middle) + 0.3 * _mud(pitches)
+        cost = (
+            _movement(pitches, previous) + 0.6 * abs(sum(pitches) / len(pitches) - middle) + 0.3 * _low_seconds(pitches)
+        )
         if best is None or (cost, pitches) < best:
             best = (cost, pitches)
     return best[1] if best else tuple(nearest(tone, middle) for tone in tones)
@@ -125,12 +127,12 @@ def _movement(pitches: Sequence[int], previous: Sequence[int]) -> float:
     return float(sum(min(abs(pitch - old) for old in previous) for pitch in pitches))
 
 
-def _mud(pitches: Sequence[int]) -> float:
-    """How much the chord grinds: seconds low down are heard as noise."""
+def _low_seconds(pitches: Sequence[int]) -> float:
+    """Penalty for intervals of a second, which sound muddy in a low register."""
     pairs = itertools.pairwise(pitches)
     return float(sum((3 if lower < 60 else 1) for lower, upper in pairs if upper - lower <= 2))
 
 
 def nearest(pitch_class: int, pitch: float) -> int:
-    """The pitch of that class that lies nearest."""
+    """The pitch of that pitch class nearest to `pitch`."""
     return round((pitch - pitch_class) / 12) * 12 + pitch_class

@@ -21,7 +21,7 @@ PROGRAMS: dict[str, int] = {
     "bagpipe": 109, "fiddle": 110, "steel drums": 114, "taiko": 116,
 }  # fmt: skip
 
-# Words people write, as the instruments above.
+# Common names for the instruments above.
 NAMES: dict[str, str] = {
     "rhodes": "electric piano", "wurlitzer": "electric piano", "keys": "electric piano", "e-piano": "electric piano",
     "grand piano": "piano", "upright piano": "piano", "vibes": "vibraphone", "bells": "glockenspiel",
@@ -43,13 +43,13 @@ NAMES: dict[str, str] = {
 
 BASSES = frozenset(name for name, program in PROGRAMS.items() if 32 <= program <= 39)
 PADS = frozenset(name for name, program in PROGRAMS.items() if 48 <= program <= 54 or 88 <= program <= 95)
-# One note at a time is what these play well.
+# Instruments that play a melody, one note at a time.
 SOLOISTS = frozenset(
     name for name, program in PROGRAMS.items()
     if program in (22, 40, 41, 42, 110, 114) or (56 <= program <= 87 and program not in (61, 62))
 )  # fmt: skip
 
-# The lowest and highest pitch at which a lead sounds like itself, by program; others take the range of a voice.
+# Lowest and highest pitch of a lead by program; other programs use the range of a voice.
 RANGES: dict[int, tuple[int, int]] = {
     42: (43, 67), 57: (43, 67), 58: (36, 55), 67: (46, 67), 66: (50, 72), 70: (41, 65), 60: (48, 70),
     72: (74, 96), 9: (72, 96), 8: (67, 91), 10: (67, 91), 13: (65, 89), 78: (72, 91), 73: (64, 88),

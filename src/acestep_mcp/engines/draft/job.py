@@ -1,4 +1,4 @@
-"""One job of the draft engine, done in this process: request and source in, steps and the song out."""
+"""Runs one job of the draft engine in this process: request and source in, steps and the song out."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from acestep_mcp.api.errors import GenerationFailed
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
-from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.mix import mastered, silence
-from acestep_mcp.engines.draft.perform import played
-from acestep_mcp.engines.draft.render import Renderer
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.mix import master, silence
+from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import VERSION
-from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.seeds import Seeds
 
-_SILENT_FIELDS = frozenset(Request.model_fields) - {"seed"}
+_DIFFUSION_FIELDS = frozenset(Request.model_fields) - {"seed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What goes down the pipe to the worker: `endpoint` is the request's class name, `request` its fields."""
+class DraftJob:
+    """What the worker gets: `endpoint` is the request's class name, `request` its fields as sent over the wire."""
 
     endpoint: str
     request: dict[str, Any]
@@ -33,10 +32,10 @@ class Job:
     source: Source | None = None
 
 
-def song(job: Job) -> Iterator[Step | Audio]:
-    """Compose, play and level what the job asks for. Raises InvalidRequest for values the source cannot fit."""
+def run_job(job: DraftJob) -> Iterator[Step | Audio]:
+    """Compose, render and level. Raises InvalidRequest for values that do not fit the source."""
     request = getattr(requests, job.endpoint).parse(job.request)
-    notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored(request))
+    notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored_fields_note(request))
     for event in _events(request, job.source, job.renderer):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
@@ -45,28 +44,28 @@ def _events(request: Request, source: Source | None, renderer: Renderer) -> Iter
     if isinstance(request, TextToAudio):
         return _new_song(request, renderer)
     if source is None:
-        raise GenerationFailed(f"{type(request).__name__} came without the song it edits; report this.")
+        raise GenerationFailed(f"{type(request).__name__} came without the song to edit; report this.")
     BY_REQUEST[type(request)].edit(request, source.sound.seconds)
     match request:
         case AudioInpaint():
-            return remake.inpainted(request, source, renderer)
+            return remake.inpaint_song(request, source, renderer)
         case AudioOutpaint():
-            return remake.outpainted(request, source, renderer)
+            return remake.outpaint_song(request, source, renderer)
         case AudioToAudio(edit_mode="lyrics"):
-            return remake.reworded(request, source, renderer)
+            return remake.replace_lyrics(request, source, renderer)
         case AudioToAudio():
-            return remake.remixed(request, source, renderer)
-    raise GenerationFailed(f"The draft engine has no {type(request).__name__}; report this.")
+            return remake.remix_song(request, source, renderer)
+    raise GenerationFailed(f"The draft engine does not support {type(request).__name__}; report this.")
 
 
 def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:
     yield Step("composing", 0, 1)
-    score = compose(Brief(request.tags, request.lyrics, request.duration, Dice(request.seed or 0)))
+    score = compose(ComposeRequest(request.tags, request.lyrics, request.duration, Seeds(request.seed or 0)))
     music = silence(score.seconds)
-    yield from played(score.parts, renderer, music)
+    yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
-    sound = mastered(music, score.ending)
-    sections = tuple(Section(stretch.name, stretch.start, stretch.end) for stretch in score.sections)
+    sound = master(music, score.ending)
+    sections = tuple(Section(section.name, section.start, section.end) for section in score.sections)
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
     plan = {**score.plan, "made_by": [VERSION, renderer]}
     yield Audio(sound, request.tags, lyrics, (), sections, plan)
@@ -74,15 +73,17 @@ def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio
 
 def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:
     if renderer == "numpy":
-        return ("Played by a plain synthesiser: the SoundFont renderer has no build for this machine.",)
+        return ("Rendered by a plain synthesiser: the SoundFont renderer is not available on this machine.",)
     return ()
 
 
-def _ignored(request: Request) -> tuple[str, ...]:
-    """The fields that were given and steer a diffusion model only."""
+def _ignored_fields_note(request: Request) -> tuple[str, ...]:
+    """A note that lists the given fields that only affect a diffusion model."""
     given = sorted(
         name
-        for name in request.model_fields_set & _SILENT_FIELDS
+        for name in request.model_fields_set & _DIFFUSION_FIELDS
         if getattr(request, name) != type(request).model_fields[name].default
     )
-    return (f"The draft engine is no diffusion model; without effect: {', '.join(given)}.",) if given else ()
+    if not given:
+        return ()
+    return (f"The draft engine is not a diffusion model; these fields had no effect: {', '.join(given)}.",)

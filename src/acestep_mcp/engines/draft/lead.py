@@ -1,4 +1,4 @@
-"""Who carries the tune where: a singer where there are words, an instrument where there are none."""
+"""The melody of a song: sung where a section has lyrics, played by an instrument elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from acestep_mcp.engines.draft.instruments import PROGRAMS, RANGES, VOICE_RANGE
-from acestep_mcp.engines.draft.melody import Ground, Phrase, Tone, improvised, sing
+from acestep_mcp.engines.draft.melody import MelodyContext, MelodyNote, Phrase, improvised_syllables, melody
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.style import soloist
 from acestep_mcp.engines.draft.syllables import syllables
@@ -26,74 +26,76 @@ _DENSITY = {
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """The tune: what is sung and what is played."""
+    """The melody; `voice` and `instrument` are General MIDI programs."""
 
-    sung: tuple[Tone, ...]
-    played: tuple[Tone, ...]
+    sung: tuple[MelodyNote, ...]
+    played: tuple[MelodyNote, ...]
     voice: int
     instrument: int
 
 
 def lead(song: Song) -> Lead:
-    """The whole song's tune."""
+    """Compose the melody of the whole song."""
     style = song.style
-    instrument = PROGRAMS[soloist(style) or song.dice.stream("lead", 0.4).choice(style.genre.leads.split("|"))]
+    instrument = PROGRAMS[soloist(style) or song.seeds.stream("lead", 0.4).choice(style.genre.leads.split("|"))]
     voice = PROGRAMS[style.genre.voice]
-    has_words = any(span.part.lines for span in song.spans)
-    sung: list[Tone] = []
-    played: list[Tone] = []
+    has_words = any(span.section.lines for span in song.spans)
+    sung: list[MelodyNote] = []
+    played: list[MelodyNote] = []
     for span in song.spans:
-        if span.part.lines:
-            sung.extend(_sung(song, span))
+        if span.section.lines:
+            sung.extend(_sung_notes(song, span))
         elif _plays(span, has_words):
-            played.extend(_improvised(song, span, instrument))
+            played.extend(_instrumental_notes(song, span, instrument))
     return Lead(tuple(sung), tuple(played), voice, instrument)
 
 
 def _plays(span: Span, has_words: bool) -> bool:
     if has_words:
-        return span.part.kind in {"solo", "drop", "intro"}
-    return span.part.kind not in {"break", "intro"} or span.part.bars <= 2
+        return span.section.kind in {"solo", "drop", "intro"}
+    return span.section.kind not in {"break", "intro"} or span.section.bars <= 2
 
 
-def _sung(song: Song, span: Span) -> Iterator[Tone]:
+def _sung_notes(song: Song, span: Span) -> Iterator[MelodyNote]:
     low, high = (edge + song.style.register for edge in VOICE_RANGE)
-    ground = Ground(song.frame.key, song.chords, low, high, song.frame.beats)
-    count = len(span.part.lines)
-    letters = song.dice.stream(f"form/{span.part.kind}", 3.0).choice(_FORMS)
-    for number, line in enumerate(span.part.lines):
-        begins = _grid(span.length * number / count)
-        ends = _grid(span.length * (number + 1) / count)
-        answers = number == count - 1 or number % 2 == 1
-        phrase = Phrase(span.beat + begins, max(0.5, ends - begins), span.part.kind, answers)
-        name = f"tune/{span.part.kind}/{letters[number % 4]}"
-        rng = song.dice.anew(name) if line in song.new_lines else song.dice.stream(name, 3.0)
-        yield from sing(syllables(line), phrase, ground, rng, 0.3 if song.style.rap else 1.0)
+    context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.beats_per_bar)
+    count = len(span.section.lines)
+    letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
+    for number, line in enumerate(span.section.lines):
+        begins = _quantize(span.length * number / count)
+        ends = _quantize(span.length * (number + 1) / count)
+        cadence = number == count - 1 or number % 2 == 1
+        phrase = Phrase(span.beat + begins, max(0.5, ends - begins), span.section.kind, cadence)
+        name = f"tune/{span.section.kind}/{letters[number % 4]}"
+        rng = song.seeds.edit_stream(name) if line in song.new_lines else song.seeds.stream(name, 3.0)
+        yield from melody(syllables(line), phrase, context, rng, 0.3 if song.style.rap else 1.0)
 
 
-def _grid(beat: float) -> float:
+def _quantize(beat: float) -> float:
     return round(beat * 4) / 4
 
 
-def _improvised(song: Song, span: Span, program: int) -> Iterator[Tone]:
+def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[MelodyNote]:
     low, high = RANGES.get(program, (VOICE_RANGE[0] + 2, VOICE_RANGE[1] + 4))
-    ground = Ground(song.frame.key, song.chords, low, high, song.frame.beats)
-    bars = 2 if song.frame.bar > 1.6 else 4
-    letters = song.dice.stream(f"form/{span.part.kind}", 3.0).choice(_FORMS)
+    context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.beats_per_bar)
+    bars = 2 if song.grid.bar_seconds > 1.6 else 4
+    letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
     density = (
-        _DENSITY.get(span.part.kind, 0.8) * min(1.3, max(0.5, song.frame.beat / 0.5)) * (0.6 + 0.6 * song.style.drive)
+        _DENSITY.get(span.section.kind, 0.8)
+        * min(1.3, max(0.5, song.grid.beat_seconds / 0.5))
+        * (0.6 + 0.6 * song.style.drive)
     )
-    for number, beat in enumerate(range(0, span.length, bars * song.frame.beats)):
-        length = min(bars * song.frame.beats, span.length - beat)
+    for number, beat in enumerate(range(0, span.length, bars * song.grid.beats_per_bar)):
+        length = min(bars * song.grid.beats_per_bar, span.length - beat)
         if _rests(song, span, number):
             continue
-        phrase = Phrase(span.beat + beat, length, span.part.kind, number % 2 == 1)
-        rng = song.dice.stream(f"tune/{span.part.kind}/{letters[number % 4]}", 3.0)
-        yield from sing(improvised(phrase, density, rng), phrase, ground, rng)
+        phrase = Phrase(span.beat + beat, length, span.section.kind, number % 2 == 1)
+        rng = song.seeds.stream(f"tune/{span.section.kind}/{letters[number % 4]}", 3.0)
+        yield from melody(improvised_syllables(phrase, density, rng), phrase, context, rng)
 
 
 def _rests(song: Song, span: Span, number: int) -> bool:
-    """An intro lets the band begin alone; quiet music leaves room."""
-    if span.part.kind in {"intro", "outro"}:
-        return number == 0 and span.part.bars > 2
-    return song.dice.stream(f"rest/{span.part.kind}/{number}", 3.0).random() < 0.3 - 0.3 * song.style.drive
+    """Whether a phrase is left out: long intros start without the lead, quiet music has more rests."""
+    if span.section.kind in {"intro", "outro"}:
+        return number == 0 and span.section.bars > 2
+    return song.seeds.stream(f"rest/{span.section.kind}/{number}", 3.0).random() < 0.3 - 0.3 * song.style.drive

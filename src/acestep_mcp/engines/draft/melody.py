@@ -1,4 +1,4 @@
-"""Tunes: one note a syllable over the chords, phrases that breathe, motifs that come back."""
+"""Melodies: one note per syllable over the chords, with pauses between phrases and recurring motifs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LIFT = {"chorus": 3.5, "drop": 4.0, "pre": 1.5, "bridge": 2.0, "solo": 2.0, "ou
 
 
 @dataclass(frozen=True, slots=True)
-class Tone:
-    """A note of a tune in beats from the song's beginning; `accent` 0 to 1."""
+class MelodyNote:
+    """A melody note in beats from the start of the song; `accent` is 0 to 1."""
 
     beat: float
     length: float
@@ -31,63 +31,63 @@ class Tone:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Where a line is sung: `beat` and `length` in quarter notes, the section's `kind`, its place in the section.
+    """Where a line is sung: `beat` and `length` in quarter notes, and the `kind` of its section.
 
-    `answers` is true where the phrase comes to rest.
+    `cadence` is true if the phrase comes to rest.
     """
 
     beat: float
     length: float
     kind: str
-    answers: bool
+    cadence: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What a tune stands on: the key, the chord at every beat, the singer's range, beats in a bar."""
+class MelodyContext:
+    """What a melody has to fit: the key, one chord per beat, the range in MIDI pitches, the metre."""
 
     key: Key
     chords: Sequence[Chord]
     low: int
     high: int
-    beats: int
+    beats_per_bar: int
 
     def chord(self, beat: float) -> Chord:
         return self.chords[min(len(self.chords) - 1, max(0, int(beat + 0.01)))]
 
 
-def sing(
-    line: Sequence[Syllable], phrase: Phrase, ground: Ground, rng: random.Random, spread: float = 1.0
-) -> list[Tone]:
-    """A note for each syllable. `rng` decides rhythm and contour: the same stream, the same motif."""
+def melody(
+    line: Sequence[Syllable], phrase: Phrase, context: MelodyContext, rng: random.Random, spread: float = 1.0
+) -> list[MelodyNote]:
+    """One note per syllable. `rng` decides rhythm and contour, so the same stream gives the same motif."""
     if not line:
         return []
     onsets = rhythm(line, phrase.length, rng)
     contour = _CONTOURS[rng.choice(sorted(_CONTOURS))]
     tune = random.Random(rng.random())
-    tones: list[Tone] = []
-    middle = (ground.low + ground.high) / 2 + _LIFT.get(phrase.kind, 0.0)
+    tones: list[MelodyNote] = []
+    middle = (context.low + context.high) / 2 + _LIFT.get(phrase.kind, 0.0)
     previous = middle + tune.uniform(-2, 2)
     for number, (onset, length) in enumerate(onsets):
         last = number == len(onsets) - 1
-        wanted = middle - 3 + 7 * spread * _at(contour, number / max(1, len(onsets) - 1))
+        wanted = middle - 3 + 7 * spread * _interpolate(contour, number / max(1, len(onsets) - 1))
         beat = phrase.beat + onset
-        weight = 3.0 if last else _weight(beat, ground.beats) + (1.0 if length >= 1 else 0.0)
-        pitch = _pitch(ground, beat, (previous, wanted, weight), tune, rest=last and phrase.answers)
-        tones.append(Tone(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
+        weight = 3.0 if last else _metric_weight(beat, context.beats_per_bar) + (1.0 if length >= 1 else 0.0)
+        pitch = _pitch(context, beat, (previous, wanted, weight), tune, rest=last and phrase.cadence)
+        tones.append(MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
         previous = pitch
     return tones
 
 
 def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[tuple[float, float]]:
-    """(onset, length) of each syllable in a phrase of `length` beats, its end left free to breathe."""
+    """(onset, length) in beats of each syllable in a phrase of `length` beats; the end stays free for a breath."""
     count = len(line)
     room = length - min(2.0, 0.2 * length)
     grid = next((step for step in (1.0, 0.5, 0.25) if count * step <= room), room / count)
     lead_in = rng.choice((0.0, 0.0, grid, 2 * grid)) if count * grid <= room - 2 * grid else 0.0
     spare = int((room - lead_in) / grid + 0.001) - count
     units = [1] * count
-    _stretch(units, line, spare, rng)
+    _lengthen(units, line, spare, rng)
     onset, placed = lead_in, []
     for number, unit in enumerate(units):
         sounding = unit * grid * (0.8 if line[number].pause else 0.97)
@@ -98,9 +98,9 @@ def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[
     return placed
 
 
-def _stretch(units: list[int], line: Sequence[Syllable], spare: int, rng: random.Random) -> None:
-    """Give the free steps away: to ends of words first, so that words stay together, and a part to the last note."""
-    ends = [number for number in range(len(line) - 1) if line[number + 1].opens] or list(range(len(line)))
+def _lengthen(units: list[int], line: Sequence[Syllable], spare: int, rng: random.Random) -> None:
+    """Distribute the spare steps: a third to the last note, the rest to word ends, so that words stay together."""
+    ends = [number for number in range(len(line) - 1) if line[number + 1].starts_word] or list(range(len(line)))
     units[-1] += spare // 3
     for number in (number for number in ends if line[number].pause):
         if spare > len(line) // 2:
@@ -110,45 +110,47 @@ def _stretch(units: list[int], line: Sequence[Syllable], spare: int, rng: random
         units[rng.choice(ends)] += 1
 
 
-def improvised(phrase: Phrase, density: float, rng: random.Random) -> list[Syllable]:
-    """A phrase for an instrument: as many notes as `density` (notes a beat) asks for, in groups."""
+def improvised_syllables(phrase: Phrase, density: float, rng: random.Random) -> list[Syllable]:
+    """Made-up syllables for an instrument: about `density` notes per beat, in groups."""
     count = max(2, round(phrase.length * density * rng.uniform(0.7, 1.1)))
-    return [Syllable(opens=number == 0 or rng.random() < 0.45) for number in range(count)]
+    return [Syllable(starts_word=number == 0 or rng.random() < 0.45) for number in range(count)]
 
 
-def _at(contour: Sequence[float], share: float) -> float:
-    place = share * (len(contour) - 1)
-    left = min(int(place), len(contour) - 2)
-    return contour[left] + (contour[left + 1] - contour[left]) * (place - left)
+def _interpolate(contour: Sequence[float], share: float) -> float:
+    position = share * (len(contour) - 1)
+    left = min(int(position), len(contour) - 2)
+    return contour[left] + (contour[left + 1] - contour[left]) * (position - left)
 
 
-def _weight(beat: float, beats: int) -> float:
-    """How much a note in this place is heard as standing on the chord."""
-    place = beat % beats
-    if abs(place) < 0.01:
+def _metric_weight(beat: float, beats: int) -> float:
+    """How important it is, by metric position, that a note fits the chord."""
+    position = beat % beats
+    if abs(position) < 0.01:
         return 2.0
-    if abs(place - beats / 2) < 0.01:
+    if abs(position - beats / 2) < 0.01:
         return 1.5
-    return 1.0 if abs(place - round(place)) < 0.01 else 0.3
+    return 1.0 if abs(position - round(position)) < 0.01 else 0.3
 
 
-def _pitch(ground: Ground, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool) -> int:
-    """The pitch that best follows chord, scale, contour and the note before; `line` is (previous, wanted, weight)."""
+def _pitch(
+    context: MelodyContext, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool
+) -> int:
+    """The pitch that best fits chord, scale, contour and previous note; `line` is (previous, wanted, weight)."""
     previous, wanted, weight = line
-    chord = ground.chord(beat)
+    chord = context.chord(beat)
     best = (float("inf"), round(previous))
-    for pitch in range(ground.low, ground.high + 1):
-        if pitch % 12 not in ground.key.pitch_classes and pitch % 12 not in chord.tones:
+    for pitch in range(context.low, context.high + 1):
+        if pitch % 12 not in context.key.pitch_classes and pitch % 12 not in chord.tones:
             continue
-        cost = 0.35 * abs(pitch - wanted) + _leap(abs(pitch - previous)) + rng.uniform(0, 1.6)
-        cost += weight * _strangeness(pitch, chord, ground.key)
+        cost = 0.35 * abs(pitch - wanted) + _leap_cost(abs(pitch - previous)) + rng.uniform(0, 1.6)
+        cost += weight * _dissonance(pitch, chord, context.key)
         if rest:
-            cost += {0: 0.0, 4: 0.6, 3: 0.6}.get((pitch - ground.key.tonic) % 12, 2.5)
+            cost += {0: 0.0, 4: 0.6, 3: 0.6}.get((pitch - context.key.tonic) % 12, 2.5)
         best = min(best, (cost, pitch))
     return best[1]
 
 
-def _leap(distance: float) -> float:
+def _leap_cost(distance: float) -> float:
     if distance < 0.5:
         return 0.9
     if distance <= 2.5:
@@ -156,7 +158,7 @@ def _leap(distance: float) -> float:
     return 0.5 * (distance - 2) if distance <= 7.5 else 2.5 + 1.2 * (distance - 7)
 
 
-def _strangeness(pitch: int, chord: Chord, key: Key) -> float:
+def _dissonance(pitch: int, chord: Chord, key: Key) -> float:
     """0 for a chord tone, more for other notes of the scale, most a semitone above a chord tone."""
     if pitch % 12 in chord.tones:
         return 0.0 if pitch % 12 in chord.tones[:3] else 0.3

@@ -1,6 +1,6 @@
 """A score as a Standard MIDI File.
 
-Written here and not through a library: a song is a few thousand events, and loading one takes longer than writing it.
+Not written with a library: a song is a few thousand events, and importing one takes longer than writing them.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Iterator, Sequence
 
 from acestep_mcp.engines.draft.score import Part
 
-# 960 ticks a quarter note at 120 bpm: half a millisecond each, finer than the humanised timing.
+# 960 ticks per quarter note at 120 bpm: half a millisecond each, finer than the humanised timing.
 _TICKS_PER_QUARTER, _TICKS_PER_SECOND = 960, 1920
 _TEMPO = b"\x00\xff\x51\x03" + (500_000).to_bytes(3, "big")
 _END_OF_TRACK = b"\x00\xff\x2f\x00"
 _NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
 _DRUM_CHANNEL = 9
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
-_CONTROLLERS = {"volume": 7, "pan": 10, "reverb": 91, "chorus": 93}
-_RESET_CONTROLLERS = 121  # does nothing audible, and the renderer plays on until the last event
+_VOLUME, _PAN, _REVERB, _CHORUS = 7, 10, 91, 93
+_RESET_CONTROLLERS = 121  # inaudible, but the renderer plays until the last event
 
 
 def file_bytes(parts: Sequence[Part], seconds: float) -> bytes:
-    """The parts as a MIDI file that lasts `seconds`, so that the renderer plays the tail of the last notes."""
+    """The parts as a MIDI file of `seconds` seconds, so that the renderer plays the tail of the last notes."""
     channels = iter(_MELODIC_CHANNELS)
     tracks = [_TEMPO + _END_OF_TRACK]
     for part in parts:
@@ -43,10 +43,10 @@ def _track(part: Part, channel: int, end: int) -> bytes:
 
 
 def _messages(part: Part, channel: int, end: int) -> Iterator[tuple[int, int, bytes]]:
-    """(tick, order, message): at one tick, settings come first and a note ends before the next one begins."""
+    """(tick, order, message): at the same tick, settings come first and notes end before others start."""
     yield 0, 0, bytes((_PROGRAM | channel, part.program))
-    for name, number in _CONTROLLERS.items():
-        yield 0, 0, bytes((_CONTROLLER | channel, number, getattr(part, name)))
+    for number, value in ((_VOLUME, part.volume), (_PAN, part.pan), (_REVERB, part.reverb), (_CHORUS, 0)):
+        yield 0, 0, bytes((_CONTROLLER | channel, number, value))
     for note in part.notes:
         start = round(note.start * _TICKS_PER_SECOND)
         yield start, 2, bytes((_NOTE_ON | channel, note.pitch, note.velocity))
@@ -55,7 +55,7 @@ def _messages(part: Part, channel: int, end: int) -> Iterator[tuple[int, int, by
 
 
 def _length(value: int) -> bytes:
-    """A variable-length number: seven bits a byte, all but the last marked."""
+    """A MIDI variable-length quantity: seven bits per byte, the top bit set on all but the last."""
     found = [value & 0x7F]
     while value := value >> 7:
         found.append(0x80 | (value & 0x7F))

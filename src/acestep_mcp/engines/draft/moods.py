@@ -1,4 +1,4 @@
-"""What moods and tempo words change, as data."""
+"""The effect of moods and tempo words on the music, as data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MOODS = (
     Mood("minimal|sparse|minimalist|simple|stripped|unplugged|lo-fi", 0.98, -0.15),
 )  # fmt: skip
 
-# The longest of these words in the tags counts.
+# Factors on the tempo. If the tags hold several, the longest counts.
 TEMPO_WORDS = {
     "very slow": 0.68, "slow": 0.82, "slow tempo": 0.82, "downtempo": 0.82, "largo": 0.62, "adagio": 0.72,
     "lento": 0.7, "andante": 0.85, "moderato": 1.0, "midtempo": 1.0, "mid-tempo": 1.0, "medium tempo": 1.0,

@@ -1,8 +1,8 @@
-"""How chords and basses are played: rhythms on a grid of sixteenth notes, as data.
+"""Rhythm patterns for chords and basses on a grid of sixteenth notes, as data.
 
 Chord steps: `X` accented, `x` plain, `o` soft, `.` nothing. Bass steps: `r` root, `R` the root an octave up, `t` third,
 `f` fifth, `F` the fifth below, `s` seventh (or octave), `a` a step towards the next root, `-` hold, `.` silence.
-A row has sixteen steps for four beats; `three` is the same for three, else the first twelve are taken.
+A row has sixteen steps for four beats; `three` is its version for three beats.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ Playing = Literal["chord", "arp", "power", "single", "bells", "pick", "pad"]
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`gate` is how much of the time to the next stroke sounds; `order` the chord tones an arpeggio walks through.
+    """`gate` is the sounding share of the time to the next note; `order` the sequence of chord tones in an arpeggio.
 
-    `low` and `high` bound the pitches; `weight` (see levels.py) and `pan` (0 to 127) are its place in the mix;
-    `strum` is the time between the first and last note of a stroke, in beats.
+    `low` and `high` bound the pitches; `weight` (see `mix.volume_controller`) and `pan` (0 to 127) place it in the
+    mix; `strum` is the time between the first and last note of a chord, in beats.
     """
 
     playing: Playing
     steps: str
-    three: str = ""
+    three: str
     gate: float = 0.9
     low: int = 52
     high: int = 72

@@ -1,4 +1,4 @@
-"""What accompanies: chords, arpeggios, basses and drums, each from a pattern, in beats."""
+"""The accompaniment: chords, arpeggios, basses and drums, each from a pattern, in beats."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _BUILDERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Stroke:
-    """A note in beats from the song's beginning; `late` is added in seconds (a strummed chord's inner notes)."""
+class BeatNote:
+    """A note in beats from the start of the song."""
 
     beat: float
     length: float
@@ -30,104 +30,108 @@ class Stroke:
     velocity: float
 
 
-voiced = lru_cache(maxsize=4096)(voicing)
+cached_voicing = lru_cache(maxsize=4096)(voicing)
 
 
-def upper(chord: Chord) -> tuple[int, ...]:
-    """The tones a chord instrument plays: of four or more the root is left to the bass."""
+def upper_tones(chord: Chord) -> tuple[int, ...]:
+    """The tones a chord instrument plays: the root of a chord of four or more is left to the bass."""
     return chord.tones if len(chord.tones) < 4 else chord.tones[1:]
 
 
-def at_home(song: Song, pattern: Pattern) -> tuple[int, ...]:
-    """The home chord as this player would hold it: every section moves from there."""
-    home = chord_named("i" if song.frame.key.minor else "I", song.frame.key)
-    return voiced(home.tones, (), pattern.low, pattern.high)
+def tonic_voicing(song: Song, pattern: Pattern) -> tuple[int, ...]:
+    """The tonic chord in the pattern's range: the voicing from which every section starts."""
+    home = chord_named("i" if song.grid.key.minor else "I", song.grid.key)
+    return cached_voicing(home.tones, (), pattern.low, pattern.high)
 
 
-def row(steps: str, beats: int) -> str:
+def bar_steps(steps: str, beats: int) -> str:
     """A pattern's steps for a bar of `beats` quarter notes."""
-    return drums.fitted(steps, beats * 4)
+    return drums.fit_steps(steps, beats * 4)
 
 
-def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[Stroke]:
-    """A chord instrument through one section."""
-    beats = song.frame.beats
-    rng = song.dice.stream(f"pattern/{name}/{span.part.kind}")
-    steps = row(rng.choice(pattern.steps.split("|")) if beats == 4 else pattern.three or pattern.steps, beats)
+def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNote]:
+    """The notes of a chord instrument in one section."""
+    beats = song.grid.beats_per_bar
+    rng = song.seeds.stream(f"pattern/{name}/{span.section.kind}")
+    steps = bar_steps(rng.choice(pattern.steps.split("|")) if beats == 4 else pattern.three, beats)
     level = _level(song, span)
     if pattern.playing == "pad":
-        yield from _pad(song, span, pattern, level)
+        yield from _pad_notes(song, span, pattern, level)
         return
-    previous = at_home(song, pattern)
-    onsets = [bar * beats + step / 4 for bar in range(span.part.bars) for step, mark in enumerate(steps) if mark != "."]
-    marks = [mark for _ in range(span.part.bars) for mark in steps if mark != "."]
+    previous = tonic_voicing(song, pattern)
+    onsets = [
+        bar * beats + step / 4 for bar in range(span.section.bars) for step, mark in enumerate(steps) if mark != "."
+    ]
+    marks = [mark for _ in range(span.section.bars) for mark in steps if mark != "."]
     for number, (onset, following) in enumerate(pairwise([*onsets, float(span.length)])):
         chord = song.chords[span.beat + int(onset)]
-        previous = voiced(upper(chord), previous, pattern.low, pattern.high)
+        previous = cached_voicing(upper_tones(chord), previous, pattern.low, pattern.high)
         length = max(0.1, (following - onset) * pattern.gate)
-        hit = Stroke(span.beat + onset, length, 0, level * _ACCENTS[marks[number]])
-        yield from _played(pattern, hit, chord, previous, (number, rng))
+        hit = BeatNote(span.beat + onset, length, 0, level * _ACCENTS[marks[number]])
+        yield from _chord_notes(pattern, hit, chord, previous, (number, rng))
 
 
-def _played(
-    pattern: Pattern, hit: Stroke, chord: Chord, pitches: Sequence[int], place: tuple[int, random.Random]
-) -> Iterator[Stroke]:
-    number, rng = place
+def _chord_notes(
+    pattern: Pattern, hit: BeatNote, chord: Chord, pitches: Sequence[int], step: tuple[int, random.Random]
+) -> Iterator[BeatNote]:
+    number, rng = step
     match pattern.playing:
         case "arp":
             tone = pattern.order[number % len(pattern.order)]
             octave = 12 * (tone // len(pitches))
-            yield Stroke(
+            yield BeatNote(
                 hit.beat, hit.length, min(pattern.high + 7, pitches[tone % len(pitches)] + octave), hit.velocity
             )
         case "pick":
-            yield from _picked(pattern, hit, chord, pitches, number)
+            yield from _picked_notes(pattern, hit, chord, pitches, number)
         case "power":
             root = nearest(chord.root, (pattern.low + pattern.high) / 2 - 3)
             for pitch in (root, root + 7):
-                yield Stroke(hit.beat, hit.length, pitch, hit.velocity)
+                yield BeatNote(hit.beat, hit.length, pitch, hit.velocity)
         case "bells":
             if rng.random() < 0.6:
                 pitch = nearest(rng.choice(chord.tones), rng.uniform(pattern.low + 4, pattern.high - 4))
-                yield Stroke(hit.beat, hit.length, pitch, hit.velocity)
+                yield BeatNote(hit.beat, hit.length, pitch, hit.velocity)
         case _:
             for order, pitch in enumerate(pitches):
                 late = pattern.strum * order / max(1, len(pitches) - 1)
-                yield Stroke(hit.beat + late, max(0.08, hit.length - late), pitch, hit.velocity)
+                yield BeatNote(hit.beat + late, max(0.08, hit.length - late), pitch, hit.velocity)
 
 
-def _picked(pattern: Pattern, hit: Stroke, chord: Chord, pitches: Sequence[int], number: int) -> Iterator[Stroke]:
-    """Broken chords over a bass note at the beginning of each bar."""
+def _picked_notes(
+    pattern: Pattern, hit: BeatNote, chord: Chord, pitches: Sequence[int], number: int
+) -> Iterator[BeatNote]:
+    """Broken chords over a bass note every eight steps."""
     if number % 8 == 0:
-        yield Stroke(hit.beat, max(hit.length, 1.5), nearest(chord.root, pattern.low - 5), hit.velocity * 0.95)
-        yield Stroke(hit.beat, hit.length * 1.5, pitches[-1], hit.velocity)
+        yield BeatNote(hit.beat, max(hit.length, 1.5), nearest(chord.root, pattern.low - 5), hit.velocity * 0.95)
+        yield BeatNote(hit.beat, hit.length * 1.5, pitches[-1], hit.velocity)
         return
     tone = pattern.order[number % len(pattern.order)]
-    yield Stroke(hit.beat, hit.length * 1.3, pitches[tone % len(pitches)], hit.velocity * 0.9)
+    yield BeatNote(hit.beat, hit.length * 1.3, pitches[tone % len(pitches)], hit.velocity * 0.9)
 
 
-def _pad(song: Song, span: Span, pattern: Pattern, level: float) -> Iterator[Stroke]:
-    """Held chords, one stroke for as long as the harmony stays."""
-    previous = at_home(song, pattern)
+def _pad_notes(song: Song, span: Span, pattern: Pattern, level: float) -> Iterator[BeatNote]:
+    """Held chords, one for each change of harmony."""
+    previous = tonic_voicing(song, pattern)
     start = span.beat
     for beat in range(span.beat, span.end):
         if beat + 1 < span.end and song.chords[beat + 1] == song.chords[start]:
             continue
-        previous = voiced(upper(song.chords[start]), previous, pattern.low, pattern.high)
+        previous = cached_voicing(upper_tones(song.chords[start]), previous, pattern.low, pattern.high)
         for pitch in previous:
-            yield Stroke(start, beat + 1 - start, pitch, level * 0.9)
+            yield BeatNote(start, beat + 1 - start, pitch, level * 0.9)
         start = beat + 1
 
 
-def bass(song: Song, span: Span, name: str, low: int) -> Iterator[Stroke]:
-    """A bass line through one section, near `low`; quiet sections hold the roots."""
-    beats = song.frame.beats
-    rng = song.dice.stream(f"bass/{span.part.kind}")
-    full = song.fullness(span.part)
+def bass_line(song: Song, span: Span, name: str, low: int) -> Iterator[BeatNote]:
+    """The bass line of one section, near `low`; quiet sections hold the roots."""
+    beats = song.grid.beats_per_bar
+    rng = song.seeds.stream(f"bass/{span.section.kind}")
+    full = song.fullness(span.section)
     style = name if full > 0.3 else "pedal"
-    alternatives = [row(steps, beats) for steps in BASSES[style][0 if beats == 4 else 1].split("|")]
+    alternatives = [bar_steps(steps, beats) for steps in BASSES[style][0 if beats == 4 else 1].split("|")]
     usual, other = rng.choice(alternatives), rng.choice(alternatives)
-    for bar in range(span.part.bars):
+    for bar in range(span.section.bars):
         steps = other if bar % 4 == 3 else usual
         for step, mark in enumerate(steps):
             if mark not in "-.":
@@ -135,7 +139,7 @@ def bass(song: Song, span: Span, name: str, low: int) -> Iterator[Stroke]:
                 held = len(steps[step + 1 :]) - len(steps[step + 1 :].lstrip("-"))
                 pitch = _bass_pitch(song, beat, mark, low, rng)
                 accent = 1.0 if step % 8 == 0 else 0.9
-                yield Stroke(beat, (held + 1) / 4 * 0.94, pitch, _level(song, span) * accent)
+                yield BeatNote(beat, (held + 1) / 4 * 0.94, pitch, _level(song, span) * accent)
 
 
 def _bass_pitch(song: Song, beat: float, mark: str, low: int, rng: random.Random) -> int:
@@ -148,47 +152,47 @@ def _bass_pitch(song: Song, beat: float, mark: str, low: int, rng: random.Random
         return root + steps[mark]
     after = song.chords[min(int(beat) + 1, len(song.chords) - 1)]
     target = nearest(after.root, root)
-    scale = song.frame.key.pitch_classes
+    scale = song.grid.key.pitch_classes
     near = [pitch for pitch in (target - 2, target + 2) if pitch % 12 in scale]
     return rng.choice(near) if near and rng.random() < 0.7 else target - 1
 
 
-def beat_drums(song: Song, groove: str) -> Iterator[Stroke]:
+def drum_track(song: Song, groove: str) -> Iterator[BeatNote]:
     """The drums of the whole song: groove by section, fills before the next one, builds before a drop."""
     for span in song.spans:
-        rng = song.dice.stream(f"drums/{span.part.kind}")
-        rows = drums.groove(groove, song.frame.beats * 4, rng)
-        for bar in range(span.part.bars):
+        rng = song.seeds.stream(f"drums/{span.section.kind}")
+        rows = drums.groove(groove, song.grid.beats_per_bar * 4, rng)
+        for bar in range(span.section.bars):
             for hit in _drum_bar(song, span, bar, rows, rng):
-                yield Stroke(span.beat + bar * song.frame.beats + hit.beat, 0.2, hit.pitch, hit.velocity)
+                yield BeatNote(span.beat + bar * song.grid.beats_per_bar + hit.beat, 0.2, hit.pitch, hit.velocity)
 
 
-def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: random.Random) -> Iterator[drums.Hit]:
-    full, beats = song.fullness(span.part), song.frame.beats
-    left = span.part.bars - bar
+def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: random.Random) -> Iterator[drums.DrumHit]:
+    full, beats = song.fullness(span.section), song.grid.beats_per_bar
+    left = span.section.bars - bar
     following = song.fullness(span.following) if span.following else 0.0
-    building = _builds(song, span) and left <= min(4, span.part.bars)
+    building = _builds(song, span) and left <= min(4, span.section.bars)
     if building:
-        yield from drums.roll(beats, 1 - (left - 1) / min(4, span.part.bars))
+        yield from drums.roll(beats, 1 - (left - 1) / min(4, span.section.bars))
         yield from (hit for hit in drums.bar(rows, full, rng) if hit.pitch == drums.PIECES["K"] and left > 1)
         return
-    if span.part.kind == "break" or (span.part.kind == "intro" and full < 0.3 and bar < span.part.bars // 2):
+    if span.section.kind == "break" or (span.section.kind == "intro" and full < 0.3 and bar < span.section.bars // 2):
         return
-    filling = left == 1 and rows and full >= 0.3 and (following >= 0.4 or not span.following) and span.part.bars > 1
+    filling = left == 1 and rows and full >= 0.3 and (following >= 0.4 or not span.following) and span.section.bars > 1
     cut = beats - (rng.choice((1, 1, 2)) if filling else 0)
     yield from (hit for hit in drums.bar(rows, full, rng) if hit.beat < cut)
     if filling:
         yield from drums.fill(beats, beats - cut, rng)
-    if bar == 0 and not span.part.into and full >= 0.6 and rows and span.beat > 0:
-        yield drums.Hit(0, drums.PIECES["Z"], round(70 + 25 * full))
+    if bar == 0 and not span.section.offset_bars and full >= 0.6 and rows and span.beat > 0:
+        yield drums.DrumHit(0, drums.PIECES["Z"], round(70 + 25 * full))
 
 
 def _builds(song: Song, span: Span) -> bool:
-    if span.part.kind == "build":
+    if span.section.kind == "build":
         return True
     follows = span.following is not None and span.following.kind in {"chorus", "drop"}
-    return follows and song.style.genre.name in _BUILDERS and span.part.kind == "pre"
+    return follows and song.style.genre.name in _BUILDERS and span.section.kind == "pre"
 
 
 def _level(song: Song, span: Span) -> float:
-    return 54 + 42 * song.fullness(span.part)
+    return 54 + 42 * song.fullness(span.section)

@@ -1,4 +1,4 @@
-"""Edits: a stretch made anew, music added, another style, other words. Tempo, key and beat stay the source's."""
+"""Edits: inpaint, outpaint, remix, new lyrics. Tempo, key and beat stay the source's."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import follow_curve, level, loudness, loudness_curve
 from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float
 from acestep_mcp.engines import Audio, Section, Source, Step
-from acestep_mcp.engines.draft.compose import Brief, compose
-from acestep_mcp.engines.draft.form import Part, form, lead_up, sung_lines, window_form, with_words
-from acestep_mcp.engines.draft.frame import Frame, continued
-from acestep_mcp.engines.draft.mix import CEILING_DBFS, TARGET_LUFS, faded_out, silence
-from acestep_mcp.engines.draft.perform import played
-from acestep_mcp.engines.draft.render import RATE, Renderer
-from acestep_mcp.engines.draft.score import VERSION, Score
-from acestep_mcp.engines.draft.seeds import Dice
-from acestep_mcp.engines.draft.source_plan import Former, former, plan_of
-from acestep_mcp.engines.draft.style import style
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.form import FormSection, intro_form, make_form, sung_lines, window_form, with_lyrics
+from acestep_mcp.engines.draft.grid import Grid, continue_grid
+from acestep_mcp.engines.draft.mix import CEILING_DBFS, TARGET_LUFS, fade_out, silence
+from acestep_mcp.engines.draft.render import Renderer, render
+from acestep_mcp.engines.draft.score import RATE, VERSION, Score
+from acestep_mcp.engines.draft.seeds import Seeds
+from acestep_mcp.engines.draft.source_plan import SourcePlan, plan_json, read_source_plan
+from acestep_mcp.engines.draft.style import parse_style
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,249 +32,257 @@ if TYPE_CHECKING:
     from acestep_mcp.api.edits import EditWindow
 
 _FADE = 0.030
-_PRE_ROLL = 4.0  # seconds of music before a window, so that what rings into it rings
-_NEIGHBOURHOOD = 8.0  # seconds on each side that say how loud a window should be
-_MOST_APART = 6.0  # LU between a window and its surroundings that are still music, not a flaw
-_QUIET_BED = 0.4
-_CONTINUITY = 0.5  # how much of an added part's material is thrown anew
+_PRE_ROLL = 4.0  # seconds rendered before a window, so that earlier notes ring into it
+_CONTEXT = 8.0  # seconds on each side that decide how loud a window should be
+_MAX_DIFFERENCE = 6.0  # LU a window may differ from its surroundings before its own loudness counts as a flaw
+_RECORDING_GAIN = 0.4
+_EXTENSION_VARIANCE = 0.5  # variance of the material of an added part
 
 
-def inpainted(request: AudioInpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """The window composed anew on the source's grid; every sample outside it and its seams stays as it is."""
+def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+    """Compose the window again on the source's grid. Samples outside it and its crossfades do not change."""
     yield Step("composing", 0, 1)
-    old = former(source)
+    old = read_source_plan(source)
     window = inpaint_window(request, source.sound.seconds)
-    bars = _bars(old.frame, window)
-    parts = window_form(old.form, bars, request.lyrics, old.frame.bar)
+    bars = _window_bars(old.grid, window)
+    sections = window_form(old.form, bars, request.lyrics, old.grid.bar_seconds)
     score = compose(
-        Brief(request.tags, "", old.frame.seconds, _dice(old, request.seed or 0, request.variance), old.frame, parts)
+        ComposeRequest(
+            request.tags, "", old.grid.seconds, _seeds(old, request.seed or 0, request.variance), old.grid, sections
+        )
     )
     begin = max(0.0, window.start - _PRE_ROLL)
-    music = silence(min(window.end + 0.1, old.frame.seconds) - begin)
-    yield from played(score.parts, renderer, music, begin)
+    music = silence(min(window.end + 0.1, old.grid.seconds) - begin)
+    yield from render(score.parts, renderer, music, begin)
     yield Step("levelling", 0, 1)
     lead = min(_FADE, window.start - begin)
     music = music[round((window.start - lead - begin) * RATE) :]
     if window.end >= source.sound.seconds:
-        faded_out(music, score.ending)
-    new = _levelled(music, _surroundings(source.sound, window), source.sound)
+        fade_out(music, score.ending)
+    new = _match_level(music, _target_lufs(source.sound, window), source.sound)
     sound = inpaint(source.sound, new, window.start, window.end, fade=_FADE, lead=lead)
-    plan = plan_of(replace(old, form=parts), made_by=None)
-    yield Audio(sound, request.tags, _lyrics(request.lyrics), (*window.notes, *old.notes), _sections(score), plan)
+    plan = plan_json(replace(old, form=sections), made_by=None)
+    yield Audio(
+        sound, request.tags, _answer_lyrics(request.lyrics), (*window.notes, *old.notes), _sections(score), plan
+    )
 
 
-def outpainted(request: AudioOutpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """The song goes on before and after itself, in its own tempo and key; all of its samples stay as they are."""
+def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+    """Add music before and after the song in its tempo and key. The song's own samples do not change."""
     yield Step("composing", 0, 1)
-    old = former(source)
+    old = read_source_plan(source)
     lengths = outpaint_lengths(request, source.sound.seconds)
-    dice = _dice(old, request.seed or 0, _CONTINUITY)
+    seeds = _seeds(old, request.seed or 0, _EXTENSION_VARIANCE)
     words = request.lyrics
     loud = loudness(to_float(source.sound), source.sound.sample_rate)
     added: list[Sound | None] = [None, None]
     scores: list[Score | None] = [None, None]
-    for place, seconds in enumerate((lengths.before, lengths.after)):
+    for side, seconds in enumerate((lengths.before, lengths.after)):
         if seconds <= 0:
             continue
-        sung = words if place == 1 or lengths.after <= 0 else ""
-        brief = (
-            _before(request.tags, sung, old, seconds, dice)
-            if place == 0
-            else _after(request.tags, sung, old, seconds, dice)
-        )
-        score = scores[place] = compose(brief)
+        sung = words if side == 1 or lengths.after <= 0 else ""
+        to_compose = _before if side == 0 else _after
+        score = scores[side] = compose(to_compose(request.tags, sung, old, seconds, seeds))
         music = silence(seconds)
-        yield from played(score.parts, renderer, music)
-        yield Step("levelling", place, 2)
-        if place == 1:
-            faded_out(music, score.ending)
-        added[place] = _levelled(music, loud, source.sound)
+        yield from render(score.parts, renderer, music)
+        yield Step("levelling", side, 2)
+        if side == 1:
+            fade_out(music, score.ending)
+        added[side] = _match_level(music, loud, source.sound)
     sound = outpaint(source.sound, added[0], added[1], fade=_FADE)
-    whole = _extended(old, scores[0], scores[1], sound.seconds)
-    sections = _shifted(scores[0], old, scores[1], lengths.before)
-    plan = plan_of(whole, made_by=None)
-    yield Audio(sound, request.tags, _lyrics(request.lyrics), old.notes, sections, plan)
+    whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
+    sections = _all_sections(scores[0], old, scores[1], lengths.before)
+    plan = plan_json(whole, made_by=None)
+    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), old.notes, sections, plan)
 
 
-def remixed(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """Another arrangement by the new tags, over the source's length, tempo, key and loudness curve."""
+def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+    """A new arrangement by the new tags, with the source's length, tempo, key and loudness curve."""
     yield Step("composing", 0, 1)
-    old = former(source)
-    known = old.made_by is not None or any(part.lines for part in old.form)
-    parts = with_words(old.form, request.lyrics) if known else _new_form(request, old.frame)
-    dice = Dice(request.seed or 0)
-    score = compose(Brief(request.tags, "", old.frame.seconds, dice, old.frame, parts))
+    old = read_source_plan(source)
+    known = old.made_by is not None or any(section.lines for section in old.form)
+    sections = with_lyrics(old.form, request.lyrics) if known else _new_form(request, old.grid)
+    seeds = Seeds(request.seed or 0)
+    score = compose(ComposeRequest(request.tags, "", old.grid.seconds, seeds, old.grid, sections))
     music = silence(source.sound.seconds)
-    yield from played(score.parts, renderer, music)
+    yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
     curve = loudness_curve(to_float(source.sound), source.sound.sample_rate)
-    sound = _like(follow_curve(music, RATE, curve), source.sound)
-    plan = plan_of(Former(old.frame, parts, request.tags, dice.seed), made_by=None)
-    yield Audio(sound, request.tags, _lyrics(request.lyrics), old.notes, _sections(score), plan)
+    sound = _match_source(follow_curve(music, RATE, curve), source.sound)
+    plan = plan_json(SourcePlan(old.grid, sections, request.tags, seeds.seed), made_by=None)
+    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), old.notes, _sections(score), plan)
 
 
-def reworded(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """Other words over the same music: composed again from its plan, else under the recording itself."""
+def replace_lyrics(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+    """New lyrics over the same music: composed again from its plan, else sung over the recording."""
     yield Step("composing", 0, 1)
-    old = former(source)
+    old = read_source_plan(source)
     if old.made_by == (VERSION, renderer) and old.seed is not None:
-        yield from _over_same_bed(request, source, old, renderer)
+        yield from _over_same_backing(request, source, old, renderer)
     else:
         yield from _over_recording(request, source, old, renderer)
 
 
-def _over_same_bed(request: AudioToAudio, source: Source, old: Former, renderer: Renderer) -> Iterator[Step | Audio]:
-    parts = with_words(old.form, request.lyrics)
-    kept = {line for part in old.form for line in part.lines}
-    new = frozenset(line for part in parts for line in part.lines if line not in kept)
+def _over_same_backing(
+    request: AudioToAudio, source: Source, old: SourcePlan, renderer: Renderer
+) -> Iterator[Step | Audio]:
+    sections = with_lyrics(old.form, request.lyrics)
+    old_lines = {line for section in old.form for line in section.lines}
+    new = frozenset(line for section in sections for line in section.lines if line not in old_lines)
     seed = old.seed or 0
-    score = compose(Brief(old.tags, "", old.frame.seconds, Dice(seed, request.seed), old.frame, parts, new))
+    score = compose(ComposeRequest(old.tags, "", old.grid.seconds, Seeds(seed, request.seed), old.grid, sections, new))
     music = silence(source.sound.seconds)
-    yield from played(score.parts, renderer, music)
+    yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
-    faded_out(music, score.ending)
-    plan = plan_of(replace(old, form=parts), made_by=None if new else (VERSION, renderer))
-    notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the song was played again as it was.",)
-    yield Audio(_like(music, source.sound), request.tags, _lyrics(request.lyrics), notes, _sections(score), plan)
+    fade_out(music, score.ending)
+    plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, renderer))
+    notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the same song was rendered again.",)
+    yield Audio(
+        _match_source(music, source.sound), request.tags, _answer_lyrics(request.lyrics), notes, _sections(score), plan
+    )
 
 
-def _over_recording(request: AudioToAudio, source: Source, old: Former, renderer: Renderer) -> Iterator[Step | Audio]:
+def _over_recording(
+    request: AudioToAudio, source: Source, old: SourcePlan, renderer: Renderer
+) -> Iterator[Step | Audio]:
     if is_instrumental(request.lyrics):
         message = (
-            "has no words, and the voice of a recording without a plan cannot be taken out; give lyrics or remix it"
+            "has no words, and the voice cannot be removed from a recording without a plan; give lyrics or use remix"
         )
         raise InvalidRequest.of(FieldError("lyrics", message, value=request.lyrics))
-    parts = (
-        with_words(old.form, request.lyrics) if any(part.lines for part in old.form) else _new_form(request, old.frame)
+    sections = (
+        with_lyrics(old.form, request.lyrics)
+        if any(section.lines for section in old.form)
+        else _new_form(request, old.grid)
     )
-    score = compose(Brief(request.tags, "", old.frame.seconds, Dice(request.seed or 0), old.frame, parts))
+    score = compose(ComposeRequest(request.tags, "", old.grid.seconds, Seeds(request.seed or 0), old.grid, sections))
     music = silence(source.sound.seconds)
-    yield from played([part for part in score.parts if part.name.startswith("voice")], renderer, music)
+    yield from render([part for part in score.parts if part.name.startswith("voice")], renderer, music)
     yield Step("levelling", 0, 1)
     bed = to_float(conform(source.sound, Sound(np.zeros((0, 2), np.int32), RATE, 24)))
     loud = loudness(bed, RATE)
     voice = level(music, RATE, max(-30.0, loud - 2.0), CEILING_DBFS)
     count = min(len(bed), len(voice))
-    voice[:count] += _QUIET_BED * bed[:count]
-    note = "The source has no plan of how it was made: the recording itself lies quietly under the new voice."
-    plan = plan_of(replace(old, form=parts), made_by=None)
-    sound = _like(voice, source.sound)
-    yield Audio(sound, request.tags, _lyrics(request.lyrics), (note, *old.notes), _sections(score), plan)
+    voice[:count] += _RECORDING_GAIN * bed[:count]
+    note = "The source has no composition plan: the recording itself plays quietly under the new voice."
+    plan = plan_json(replace(old, form=sections), made_by=None)
+    sound = _match_source(voice, source.sound)
+    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), (note, *old.notes), _sections(score), plan)
 
 
-def _dice(old: Former, seed: int, variance: float) -> Dice:
-    """The former song's dice, a share of them thrown anew; all of them where there is no former song."""
-    return Dice(seed) if old.seed is None else Dice(old.seed, seed, variance)
+def _seeds(old: SourcePlan, seed: int, variance: float) -> Seeds:
+    """The old song's seeds, with `variance` of the decisions redrawn; new seeds if the old ones are unknown."""
+    return Seeds(seed) if old.seed is None else Seeds(old.seed, seed, variance)
 
 
-def _bars(frame: Frame, window: EditWindow) -> tuple[int, int]:
-    """The whole bars that lie inside the window, at least the one in its middle."""
-    first = math.ceil((window.start - frame.phase) / frame.bar - 0.1)
-    last = math.floor((window.end - frame.phase) / frame.bar + 0.1)
-    first, last = (min(max(bar, 0), frame.bars) for bar in (first, last))
+def _window_bars(grid: Grid, window: EditWindow) -> tuple[int, int]:
+    """First and last + 1 of the whole bars inside the window; at least the bar in its middle."""
+    first = math.ceil((window.start - grid.phase) / grid.bar_seconds - 0.1)
+    last = math.floor((window.end - grid.phase) / grid.bar_seconds + 0.1)
+    first, last = (min(max(bar, 0), grid.bars) for bar in (first, last))
     if first >= last:
-        middle = int(((window.start + window.end) / 2 - frame.phase) / frame.bar)
-        first = min(max(middle, 0), frame.bars - 1)
+        middle = int(((window.start + window.end) / 2 - grid.phase) / grid.bar_seconds)
+        first = min(max(middle, 0), grid.bars - 1)
         last = first + 1
     return first, last
 
 
-def _new_form(request: AudioToAudio, frame: Frame) -> tuple[Part, ...]:
-    return form(request.lyrics, frame.bars, frame.bar, rap=style(request.tags).rap)
+def _new_form(request: AudioToAudio, grid: Grid) -> tuple[FormSection, ...]:
+    return make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=parse_style(request.tags).rap)
 
 
-def _before(tags: str, lyrics: str, old: Former, seconds: float, dice: Dice) -> Brief:
-    """Music that ends where the song begins: its bars are counted back from the song's first."""
-    first = seconds + old.frame.phase
-    bars = max(1, math.ceil(first / old.frame.bar))
-    phase = first - bars * old.frame.bar
-    frame = replace(old.frame, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending="none")
-    parts = form(lyrics, bars, frame.bar) if sung_lines(lyrics) else lead_up(bars)
-    return Brief(tags, "", seconds, dice, frame, parts)
+def _before(tags: str, lyrics: str, old: SourcePlan, seconds: float, seeds: Seeds) -> ComposeRequest:
+    """Music that ends where the song starts: its bars are counted back from the song's first."""
+    first = seconds + old.grid.phase
+    bars = max(1, math.ceil(first / old.grid.bar_seconds))
+    phase = first - bars * old.grid.bar_seconds
+    grid = replace(old.grid, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending="none")
+    sections = make_form(lyrics, bars, grid.bar_seconds) if sung_lines(lyrics) else intro_form(bars)
+    return ComposeRequest(tags, "", seconds, seeds, grid, sections)
 
 
-def _after(tags: str, lyrics: str, old: Former, seconds: float, dice: Dice) -> Brief:
-    """Music that begins where the song ends: a bar that is under way there, then sections of its own, and an end."""
-    wanted = style(tags)
-    frame = continued(old.frame, seconds, wanted.genre.ending)
-    link = Part("link", "intro", 1, (), 0.6)
-    rest = form(lyrics, frame.bars - 1, frame.bar, rap=wanted.rap) if frame.bars > 1 else ()
-    return Brief(tags, "", seconds, dice, frame, (link, *rest))
+def _after(tags: str, lyrics: str, old: SourcePlan, seconds: float, seeds: Seeds) -> ComposeRequest:
+    """Music that starts where the song ends: the bar in progress there, then new sections and an ending."""
+    wanted = parse_style(tags)
+    grid = continue_grid(old.grid, seconds, wanted.genre.ending)
+    link = FormSection("link", "intro", 1, (), 0.6)
+    rest = make_form(lyrics, grid.bars - 1, grid.bar_seconds, rap=wanted.rap) if grid.bars > 1 else ()
+    return ComposeRequest(tags, "", seconds, seeds, grid, (link, *rest))
 
 
-def _extended(old: Former, before: Score | None, after: Score | None, seconds: float) -> Former:
-    """The grid of the longer song, its sections laid end to end in whole bars."""
-    bars_before = sum(part.bars for part in before.form) if before else 0
-    bars_after = sum(part.bars for part in after.form) if after else 0
-    frame = replace(
-        old.frame,
+def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, seconds: float) -> SourcePlan:
+    """The plan of the longer song, its sections end to end in whole bars."""
+    bars_before = sum(section.bars for section in before.form) if before else 0
+    bars_after = sum(section.bars for section in after.form) if after else 0
+    grid = replace(
+        old.grid,
         seconds=seconds,
-        phase=old.frame.phase + (before.seconds if before else 0.0) - bars_before * old.frame.bar,
+        phase=old.grid.phase + (before.seconds if before else 0.0) - bars_before * old.grid.bar_seconds,
         slowing=0.0,
-        ending=after.ending if after else old.frame.ending,
+        ending=after.ending if after else old.grid.ending,
     )
-    total = max(1, math.floor((seconds - frame.phase) / frame.bar + 0.01))
-    parts = (*(before.form if before else ()), *old.form, *(after.form if after else ()))
-    spare = total - bars_before - old.frame.bars - bars_after
-    last = parts[-1]
-    parts = (*parts[:-1], replace(last, bars=max(1, last.bars + spare)))
-    return replace(old, frame=replace(frame, bars=sum(part.bars for part in parts)), form=parts)
+    total = max(1, math.floor((seconds - grid.phase) / grid.bar_seconds + 0.01))
+    sections = (*(before.form if before else ()), *old.form, *(after.form if after else ()))
+    spare = total - bars_before - old.grid.bars - bars_after
+    last = sections[-1]
+    sections = (*sections[:-1], replace(last, bars=max(1, last.bars + spare)))
+    return replace(old, grid=replace(grid, bars=sum(section.bars for section in sections)), form=sections)
 
 
-def _shifted(before: Score | None, old: Former, after: Score | None, shift: float) -> tuple[Section, ...]:
-    """All sections on the longer song's clock."""
+def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, shift: float) -> tuple[Section, ...]:
+    """All sections, in seconds of the longer song."""
     found = list(_sections(before)) if before else []
     beat = 0
-    for number, part in enumerate(old.form):
-        start = max(0.0, old.frame.at(beat)) if number else 0.0
-        beat += part.bars * old.frame.beats
-        end = old.frame.at(beat) if number < len(old.form) - 1 else old.frame.seconds
-        found.append(Section(part.name, round(start + shift, 3), round(end + shift, 3)))
+    for number, section in enumerate(old.form):
+        start = max(0.0, old.grid.time_at(beat)) if number else 0.0
+        beat += section.bars * old.grid.beats_per_bar
+        end = old.grid.time_at(beat) if number < len(old.form) - 1 else old.grid.seconds
+        found.append(Section(section.name, round(start + shift, 3), round(end + shift, 3)))
     if after:
-        later = shift + old.frame.seconds
+        later = shift + old.grid.seconds
         found.extend(Section(s.name, round(s.start + later, 3), round(s.end + later, 3)) for s in after.sections)
     return tuple(found)
 
 
 def _sections(score: Score) -> tuple[Section, ...]:
-    """The score's sections; the pieces of one that a window cut are one again."""
+    """The score's sections; pieces that a window cut from the same section are joined."""
     found: list[Section] = []
-    for stretch in score.sections:
-        if found and found[-1].name == stretch.name:
-            found[-1] = replace(found[-1], end=stretch.end)
+    for section in score.sections:
+        if found and found[-1].name == section.name:
+            found[-1] = replace(found[-1], end=section.end)
         else:
-            found.append(Section(stretch.name, stretch.start, stretch.end))
+            found.append(Section(section.name, section.start, section.end))
     return tuple(found)
 
 
-def _surroundings(sound: Sound, window: EditWindow) -> float:
-    """The LUFS a window should have: what it had, unless that is far from the music beside it."""
+def _target_lufs(sound: Sound, window: EditWindow) -> float:
+    """The LUFS a window should have: its old loudness, unless that is far from the music beside it."""
     rate = sound.sample_rate
     first, last = round(window.start * rate), round(window.end * rate)
-    reach = round(_NEIGHBOURHOOD * rate)
+    reach = round(_CONTEXT * rate)
     near = np.concatenate([sound.pcm[max(0, first - reach) : first], sound.pcm[last : last + reach]])
     beside = loudness(to_float(replace(sound, pcm=near)), rate)
     inside = loudness(to_float(replace(sound, pcm=sound.pcm[first:last])), rate)
     if beside == -math.inf:
         return inside if inside > -math.inf else TARGET_LUFS
-    return inside if abs(inside - beside) <= _MOST_APART else beside
+    return inside if abs(inside - beside) <= _MAX_DIFFERENCE else beside
 
 
-def _levelled(music: NDArray[np.float32], lufs: float, like: Sound) -> Sound:
-    """New music as loud as wanted, in the rate, channels and depth of the song it joins."""
+def _match_level(music: NDArray[np.float32], lufs: float, like: Sound) -> Sound:
+    """The music at `lufs`, in the rate, channels and bit depth of `like`."""
     wanted = TARGET_LUFS if lufs == -math.inf else lufs
     return conform(from_float(level(music, RATE, wanted, CEILING_DBFS), RATE, 24), like)
 
 
-def _like(music: NDArray[np.float32], source: Sound) -> Sound:
-    """Music for a whole song, as loud as the source and exactly as long, in its rate, channels and depth."""
+def _match_source(music: NDArray[np.float32], source: Sound) -> Sound:
+    """The music with the source's loudness, exact length, rate, channels and bit depth."""
     lufs = loudness(to_float(source), source.sample_rate)
-    sound = _levelled(music, lufs, source)
+    sound = _match_level(music, lufs, source)
     pcm = np.zeros((len(source.pcm), source.channels), np.int32)
     count = min(len(pcm), len(sound.pcm))
     pcm[:count] = sound.pcm[:count]
     return replace(sound, pcm=pcm)
 
 
-def _lyrics(lyrics: str) -> str:
+def _answer_lyrics(lyrics: str) -> str:
     return "[inst]" if is_instrumental(lyrics) else lyrics

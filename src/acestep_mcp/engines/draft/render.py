@@ -1,4 +1,4 @@
-"""The one door from notes to samples: the SoundFont renderer where it is installed, else the NumPy synthesiser."""
+"""Renders notes to samples: with the SoundFont renderer if it is installed, else with the NumPy synthesiser."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from acestep_mcp.engines.draft.score import Note, Part
+from acestep_mcp.engines import Step
+from acestep_mcp.engines.draft.score import RATE, Note, Part
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RATE = 48_000
 Renderer = Literal["soundfont", "numpy"]
 
-# A call cannot be interrupted and holds the interpreter lock: this many seconds of music are 0.2 to 0.8 s of it.
+# A call cannot be interrupted and holds the interpreter lock: so many seconds of music take 0.2 to 0.8 s.
 _SHORTEST_CHUNK, _CHUNK = 8.0, 20.0
 # Releases and reverb after the last note.
 _TAIL = 1.6
@@ -29,21 +29,21 @@ _SOUNDFONT = "TimGM6mb.sf2"
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """The notes that start in one stretch of time, moved to begin at 0; `start` in seconds."""
+class AudioChunk:
+    """The notes that start in one interval of time, shifted to start at 0; `start` is the interval's, in seconds."""
 
     start: float
     parts: tuple[Part, ...]
 
 
 def available() -> Renderer:
-    """Which renderer this machine has; importing none."""
+    """The best installed renderer. Imports none."""
     found = importlib.util.find_spec("midirenderer") and importlib.util.find_spec("pretty_midi")
     return "soundfont" if found else "numpy"
 
 
-def chunks(parts: Sequence[Part], start: float, end: float) -> list[Chunk]:
-    """The notes that begin between `start` and `end`, cut into calls of a few bars each. Empty ones are left out."""
+def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
+    """The notes that start between `start` and `end` seconds, in chunks of 8 to 20 seconds. Empty chunks are left out."""
     length = max(_SHORTEST_CHUNK, min(_CHUNK, (end - start) / 4))
     found = []
     for number in range(max(1, math.ceil((end - start) / length))):
@@ -51,12 +51,12 @@ def chunks(parts: Sequence[Part], start: float, end: float) -> list[Chunk]:
         held = tuple(_within(part, first, min(end, first + length)) for part in parts)
         held = tuple(part for part in held if part.notes)
         if held:
-            found.append(Chunk(first, held))
+            found.append(AudioChunk(first, held))
     return found
 
 
-def play(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
-    """The parts as float32 [frames, 2] at 48 kHz, with the tail of the last note. Never clips."""
+def render_parts(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
+    """The parts as float32 [frames, 2] at 48 kHz, with the tail of the last note. Not clipped."""
     seconds = max(note.end for part in parts for note in part.notes) + _TAIL
     if renderer == "numpy":
         from acestep_mcp.engines.draft.synth import synthesise
@@ -65,16 +65,20 @@ def play(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
     return _soundfont(parts, seconds)
 
 
-def perform(work: Sequence[Chunk], renderer: Renderer, out: NDArray[np.float32], start: float = 0.0) -> Iterator[int]:
-    """Add the chunks to `out` ([frames, 2] at 48 kHz, beginning at `start` seconds); yields how many are done."""
+def render(parts: Sequence[Part], renderer: Renderer, out: NDArray[np.float32], start: float = 0.0) -> Iterator[Step]:
+    """Add the notes that start within `out` ([frames, 2] at 48 kHz, starting at `start` seconds) to it.
+
+    Yields a step before each call of the renderer and one at the end.
+    """
+    work = split(parts, start, start + len(out) / RATE)
     for number, chunk in enumerate(work):
-        yield number
-        sound = play(chunk.parts, renderer)
+        yield Step("rendering", number, len(work))
+        sound = render_parts(chunk.parts, renderer)
         first = round((chunk.start - start) * RATE)
         skipped = max(0, -first)
-        room = out[max(0, first) : max(0, first + len(sound))]
-        room += sound[skipped : skipped + len(room)]
-    yield len(work)
+        target = out[max(0, first) : max(0, first + len(sound))]
+        target += sound[skipped : skipped + len(target)]
+    yield Step("rendering", len(work), max(1, len(work)))
 
 
 def _within(part: Part, start: float, end: float) -> Part:

@@ -1,19 +1,22 @@
-"""What the composer writes and the renderer plays: notes in seconds, gathered in parts, with the song's plan."""
+"""The score, which the composer writes and the renderer plays: parts with notes in seconds, and the song's plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from acestep_mcp.engines.draft.form import Part as FormPart
+from acestep_mcp.engines.draft.form import FormSection
 
-# Goes up when the same request and seed give other notes than before.
+RATE = 48_000
+"""Sample rate of everything the draft engine renders, in Hz."""
+
+# Increase when the same request and seed give different notes than before.
 VERSION = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`start` and `end` in seconds from the song's beginning; `pitch` and `velocity` as in MIDI (0-127)."""
+    """`start` and `end` are seconds from the start of the song; `pitch` and `velocity` are MIDI's (0-127)."""
 
     start: float
     end: float
@@ -23,9 +26,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb`, `chorus` are controllers.
+    """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb` are controllers (0-127).
 
-    `lead` marks the parts that carry the tune; the others are the bed.
+    `lead` marks the parts that carry the melody.
     """
 
     name: str
@@ -35,13 +38,12 @@ class Part:
     volume: int = 90
     pan: int = 64
     reverb: int = 30
-    chorus: int = 0
     lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A section as the composer sees it: `kind` without its number, in seconds."""
+class ScoreSection:
+    """A section of the score; `start` and `end` in seconds, `kind` is the name without its number."""
 
     name: str
     kind: str
@@ -51,11 +53,11 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A composed song: `plan` is JSON that tells another run how it was made."""
+    """A composed song. `plan` is JSON from which a later edit can compose it again."""
 
     parts: tuple[Part, ...]
     seconds: float
-    sections: tuple[Stretch, ...] = ()
+    sections: tuple[ScoreSection, ...] = ()
     ending: str = "ring"
-    form: tuple[FormPart, ...] = ()
+    form: tuple[FormSection, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)

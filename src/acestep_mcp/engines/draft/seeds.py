@@ -1,4 +1,4 @@
-"""Chance, one stream for each musical decision, so that one can be thrown anew and the others stay."""
+"""Seeded random streams, one for each musical decision, so that one can be redrawn while the others stay."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Dice:
-    """Streams of chance named by what they decide; the same seed and name: the same stream, in every process.
+class Seeds:
+    """Random streams named by what they decide. Seed and name determine the stream, in every process.
 
-    With a `fresh` seed, each stream is thrown anew with the probability `variance`, or as its caller weighs it.
+    With an `edit_seed`, each stream is redrawn from it with the probability `variance` (times the caller's weight).
     """
 
     seed: int
-    fresh: int | None = None
+    edit_seed: int | None = None
     variance: float = 0.0
 
     def stream(self, name: str, weight: float = 1.0) -> random.Random:
-        """`weight` above 1 makes a decision change sooner under low variance, below 1 later."""
-        if self.fresh is not None and random.Random(f"{self.fresh}?{name}").random() < self.variance * weight:
-            return random.Random(f"{self.fresh}/{name}")
+        """A `weight` above 1 makes a decision more likely to change under low variance, below 1 less likely."""
+        if self.edit_seed is not None and random.Random(f"{self.edit_seed}?{name}").random() < self.variance * weight:
+            return random.Random(f"{self.edit_seed}/{name}")
         return random.Random(f"{self.seed}/{name}")
 
-    def anew(self, name: str) -> random.Random:
-        """The stream of the fresh seed, where there is one."""
-        return random.Random(f"{self.seed if self.fresh is None else self.fresh}/{name}")
+    def edit_stream(self, name: str) -> random.Random:
+        """The stream of the edit seed if there is one, whatever the variance."""
+        return random.Random(f"{self.seed if self.edit_seed is None else self.edit_seed}/{name}")

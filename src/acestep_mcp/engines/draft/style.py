@@ -1,4 +1,4 @@
-"""Reads tags: genre, mood, tempo, key, metre and instruments become a Style. Whatever is not understood still steers."""
+"""Parses tags into a Style: genre, mood, tempo, key, metre, instruments. Unknown text still picks a genre."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KEY = re.compile(
 _SHORT_KEY = re.compile(r"(?:key of |in |key: ?|^)(?P<key>[A-G](?:#|b)?m?)$")
 _METRE = re.compile(r"\b(?P<metre>[3462]/[48])\b")
 _WITHOUT = re.compile(r"\b(?:no|without|minus|zero)\s+(?P<what>[a-z ]+)", re.IGNORECASE)
-# Words that say little when a narrower genre stands beside them.
+# Genres that give way to a narrower one in the same tags.
 _BROAD = frozenset({"pop", "ballad", "edm", "rock", "world"})
 _FALLBACKS = ("pop", "indie", "folk", "synth-pop", "r&b", "ballad")
 _BY_INSTRUMENT = {
@@ -37,9 +37,9 @@ _BY_INSTRUMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the tags ask for. `bpm`, `key` and `metre` are set only where a tag names them.
+    """What the tags ask for. `bpm`, `key` and `metre` are set only if a tag names them.
 
-    `instruments` are the named ones in order; `register` moves a sung lead, in semitones.
+    `tempo` is a range in bpm; `instruments` are the named ones in order; `register` shifts the voice in semitones.
     """
 
     genre: Genre
@@ -57,15 +57,15 @@ class Style:
     rap: bool = False
 
 
-def style(tags: str) -> Style:
-    """The style that comma-separated tags, or a plain description, ask for. Never fails: any text is a style."""
+def parse_style(tags: str) -> Style:
+    """The style that comma-separated tags or a plain description ask for. Never fails: any text gives a style."""
     text, without = _split_refusals(tags)
     words = f" {re.sub(r'[_;/|.!?()]+(?![48])', ' ', text.lower())} "
     instruments = _instruments(words)
     main, second = _genres(words, instruments)
-    if "guitar" in " ".join(main.layers) and not _has(words, "acoustic guitar"):
+    if "guitar" in " ".join(main.layers) and not _mentions(words, "acoustic guitar"):
         instruments = tuple(name for name in instruments if name != NAMES["guitar"])
-    moods = tuple(mood for mood in MOODS if _has(words, mood.words))
+    moods = tuple(mood for mood in MOODS if _mentions(words, mood.words))
     found = Style(
         genre=main,
         second=second,
@@ -76,7 +76,7 @@ def style(tags: str) -> Style:
         instruments=instruments,
         drums=not re.search(r"drum|percussion|beat", without) and "a cappella" not in words and "beatless" not in words,
         register=_register(words),
-        rap=bool(_has(words, "rap|rapper|spoken word|melodic rap|freestyle")),
+        rap=bool(_mentions(words, "rap|rapper|spoken word|melodic rap|freestyle")),
     )
     return replace(found, bpm=_bpm(text), key=_key(text), metre=_metre(words))
 
@@ -86,7 +86,7 @@ def _split_refusals(tags: str) -> tuple[str, str]:
     return _WITHOUT.sub(" ", tags), without
 
 
-def _has(text: str, alternatives: str) -> bool:
+def _mentions(text: str, alternatives: str) -> bool:
     return _pattern(alternatives).search(text) is not None
 
 
@@ -97,22 +97,22 @@ def _pattern(alternatives: str) -> re.Pattern[str]:
 
 
 def _genres(words: str, instruments: tuple[str, ...]) -> tuple[Genre, Genre | None]:
-    """The genre named first, a broad one only if no other is named, and the one named second."""
+    """The first and second genre named; broad genres come after all others."""
     found: list[tuple[bool, int, int, Genre]] = []
     for number, genre in enumerate(GENRES):
         hit = _pattern(genre.words).search(words)
         if hit:
-            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer(words, hit[0]))
+            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer_keywords(words, hit[0]))
             if not inside:
                 found.append((genre.name in _BROAD, hit.start(), number, genre))
     ranked = [genre for *_, genre in sorted(found, key=lambda entry: entry[:3])]
     if not ranked:
-        return _guess(words, instruments), None
+        return _guess_genre(words, instruments), None
     return ranked[0], ranked[1] if len(ranked) > 1 else None
 
 
-def _longer(words: str, short: str) -> list[tuple[int, int]]:
-    """Where longer genre words contain this one, such as `deep house` the `house`."""
+def _longer_keywords(words: str, short: str) -> list[tuple[int, int]]:
+    """Where a longer genre name contains this one, as `deep house` contains `house`."""
     spans: list[tuple[int, int]] = []
     for genre in GENRES:
         for word in genre.words.split("|"):
@@ -121,12 +121,12 @@ def _longer(words: str, short: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _guess(words: str, instruments: tuple[str, ...]) -> Genre:
+def _guess_genre(words: str, instruments: tuple[str, ...]) -> Genre:
     named = {genre.name: genre for genre in GENRES}
     for instrument in instruments:
         if instrument in _BY_INSTRUMENT:
             return named[_BY_INSTRUMENT[instrument]]
-    if _has(words, "aggressive|energetic|party|workout"):
+    if _mentions(words, "aggressive|energetic|party|workout"):
         return named["edm"]
     plain = " ".join(words.split())
     return named[_FALLBACKS[zlib.crc32(plain.encode()) % len(_FALLBACKS)] if plain else "pop"]
@@ -150,7 +150,7 @@ def _tempo(words: str, main: Genre, second: Genre | None, moods: tuple[Mood, ...
     factor = 1.0
     for mood in moods:
         factor *= mood.tempo
-    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _has(words, word)]
+    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _mentions(words, word)]
     factor = max(0.75, min(1.25, factor))
     if named:
         factor *= max(named)[1]
@@ -158,7 +158,7 @@ def _tempo(words: str, main: Genre, second: Genre | None, moods: tuple[Mood, ...
 
 
 def _between(main: tuple[float, float], second: tuple[int, int]) -> tuple[float, float]:
-    """Where both ranges meet, or the side of the main one that lies nearer to the second."""
+    """The overlap of both ranges, or else the half of the main one that is nearer to the second."""
     low, high = max(main[0], second[0]), min(main[1], second[1])
     if low <= high:
         return low, high
@@ -167,13 +167,13 @@ def _between(main: tuple[float, float], second: tuple[int, int]) -> tuple[float,
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
-    """At least 12 % of room, so that two seeds are two tempos."""
+    """The range widened to at least 12 %, so that different seeds give different tempos."""
     middle = (low + high) / 2
     return min(low, middle * 0.94), max(high, middle * 1.06)
 
 
 def _scales(main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple[str, ...]:
-    """The genre's scales, the first ones likelier; a bright or dark mood takes those of its side."""
+    """The genre's scales, most likely first; a bright or dark mood keeps the major or minor ones."""
     own = tuple(main.scales.split("|"))
     others = tuple(second.scales.split("|")) if second else ()
     side = sum(mood.mode for mood in moods)
@@ -184,12 +184,14 @@ def _scales(main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple
 
 
 def _register(words: str) -> int:
-    """Semitones by which the singing voice moves; a woman's voice is the plain case."""
-    if _has(words, "bass voice|deep voice|deep male|baritone"):
+    """Semitones to shift the voice by; 0 is a woman's voice."""
+    if _mentions(words, "bass voice|deep voice|deep male|baritone"):
         return -12
-    if _has(words, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _has(words, "female|duet"):
+    if _mentions(words, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _mentions(
+        words, "female|duet"
+    ):
         return -9
-    return 3 if _has(words, "child|kid voice|high voice|soprano|chipmunk") else 0
+    return 3 if _mentions(words, "child|kid voice|high voice|soprano|chipmunk") else 0
 
 
 def _bpm(tags: str) -> float | None:
@@ -213,11 +215,11 @@ def _metre(words: str) -> str | None:
     found = _METRE.search(words)
     if found:
         return {"3/4": "3/4", "6/8": "6/8", "3/8": "6/8", "6/4": "3/4"}.get(found["metre"], "4/4")
-    return "3/4" if _has(words, "waltz|vals|three four") else None
+    return "3/4" if _mentions(words, "waltz|vals|three four") else None
 
 
 def soloist(style: Style) -> str | None:
-    """The named instrument that would play the tune, if one does."""
+    """The first named instrument that can play the melody."""
     return next((name for name in style.instruments if name in SOLOISTS), None)
 
 

@@ -1,6 +1,6 @@
-"""How many syllables a sung line has, and which of them begin a word."""
+"""Counts the syllables of a sung line and finds which of them start a word."""
 
-# ruff: noqa: RUF001 - letters of other alphabets are what this is about
+# ruff: noqa: RUF001 - letters of other alphabets are intended
 from __future__ import annotations
 
 import re
@@ -14,7 +14,7 @@ _SPOKEN_LE = re.compile(r"[^aeiouyl]le$")
 _SILENT_ED = re.compile(r"[^aeioutdy]+ed$")
 _SILENT_ES = re.compile(r"(?:[^aeiouycghsxz]|[^sc]h)es$")
 _HIATUS = re.compile(r"ia(?!n\b|l\b|ge)|io(?!n|u)|eo(?!us|p)|iu|ua(?!r)|[^q]uie|ying|[aeo]ing|ism$")
-# One vowel sign or final consonant after these does not make a syllable of its own.
+# These do not form a syllable of their own.
 _SMALL_KANA = frozenset("ぁぃぅぇぉゃゅょゎァィゥェォャュョヮー")
 _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 _KNOWN = {
@@ -28,14 +28,14 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """`opens` is true for a word's first syllable; `pause` true where punctuation follows it."""
+    """`starts_word` is true for a word's first syllable, `pause` if punctuation follows."""
 
-    opens: bool
+    starts_word: bool
     pause: bool = False
 
 
 def syllables(line: str) -> list[Syllable]:
-    """The line's syllables in order; what stands in brackets is sung too, what is no letter is not."""
+    """The line's syllables in order, text in brackets included. Only letters and digits count."""
     found: list[Syllable] = []
     for match in _WORD.finditer(line):
         count = _count(match[0])
@@ -54,7 +54,7 @@ def _count(word: str) -> int:
         return max(1, _vowel_groups(word))
     if any(unicodedata.category(character) == "Mc" for character in word) or _script(word[0]).startswith("DEVANAGARI"):
         return max(1, sum(unicodedata.category(character) == "Lo" for character in word) * 3 // 4)
-    # Arabic, Hebrew and others write few vowels: about one syllable for two letters.
+    # Arabic, Hebrew and others write few vowels: about one syllable per two letters.
     letters = sum(unicodedata.category(character).startswith("L") for character in word)
     return max(1, -(-letters // 2))
 
@@ -82,7 +82,7 @@ def _english(word: str) -> int:
 
 
 def _vowel_groups(word: str) -> int:
-    """Vowels of the alphabets that write them, two together counted once where they are a diphthong."""
+    """Vowels in Latin, Cyrillic and Greek words; a diphthong counts once."""
     stripped = unicodedata.normalize("NFD", word.lower())
     base = "".join(character for character in stripped if not unicodedata.combining(character) or character == "̆")
     if _script(base[0]).startswith("CYRILLIC"):

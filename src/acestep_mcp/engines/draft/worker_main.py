@@ -1,9 +1,8 @@
-"""The process that composes and renders: a job comes in on stdin, steps and the finished song go out on stdout.
+"""The worker process: reads jobs from stdin, composes and renders, writes steps and finished songs to stdout.
 
-In: for each job one JSON line, then the source's samples if there is one; stdin stays open for as long as anybody
-wants the song, and its end ends this process at once. Out: JSON lines; a song's last one says how many bytes of samples
-follow it.
-Nothing touches the disk, so however this process ends it leaves nothing behind.
+Input, per job: one JSON line, then the source's samples if there is a source. The parent keeps stdin open as long as
+it wants the song; when stdin ends, this process exits at once. Output: JSON lines; a "song" line is followed by its
+samples. Nothing is written to disk, so an abrupt end leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ from acestep_mcp.engines import Audio, Source, Step
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
-    from acestep_mcp.engines.draft.job import Job
+    from acestep_mcp.engines.draft.job import DraftJob
 
 IDLE_SECONDS = 30.0
 
 
 def main() -> None:
-    """Do the jobs on stdin, one after the other, until none has come for half a minute."""
-    # Ctrl-C in a terminal reaches us too; whether the song is still wanted is for whoever holds stdin to say.
+    """Run the jobs from stdin one after the other, until none has arrived for half a minute."""
+    # Ctrl-C in a terminal reaches this process too, but only the parent decides whether the song is still wanted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    out = _own_stdout()
+    out = _claim_stdout()
     commands = sys.stdin.buffer
-    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    threading.Thread(target=_take_jobs, args=(commands, jobs), daemon=True).start()
+    jobs: queue.SimpleQueue[DraftJob] = queue.SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(commands, jobs), daemon=True).start()
     with contextlib.suppress(queue.Empty):
         while True:
-            _do(jobs.get(timeout=IDLE_SECONDS), out)
+            _run(jobs.get(timeout=IDLE_SECONDS), out)
 
 
-def _take_jobs(commands: IO[bytes], jobs: queue.SimpleQueue[Job]) -> None:
-    """Read jobs as they come; the end of the pipe is the end of this process, in the middle of a song too."""
+def _read_jobs(commands: IO[bytes], jobs: queue.SimpleQueue[DraftJob]) -> None:
+    """Read jobs as they arrive. When the pipe ends, exit, even in the middle of a song."""
     try:
         while True:
             jobs.put(read_job(commands))
@@ -50,32 +49,32 @@ def _take_jobs(commands: IO[bytes], jobs: queue.SimpleQueue[Job]) -> None:
         os._exit(1)
 
 
-def _do(job: Job, out: IO[bytes]) -> None:
+def _run(job: DraftJob, out: IO[bytes]) -> None:
     try:
-        for event in _song(job):
-            _write(out, event)
+        for event in _events(job):
+            _send(out, event)
     except InvalidRequest as exc:
         fields = [{"field": f.field, "message": f.message, "type": f.type, "value": f.value} for f in exc.fields]
-        _line(out, {"invalid": {"message": exc.message, "fields": fields}})
+        _send_line(out, {"invalid": {"message": exc.message, "fields": fields}})
     except AceStepError as exc:
-        _line(out, {"failed": exc.message})
+        _send_line(out, {"failed": exc.message})
 
 
-def read_job(commands: IO[bytes]) -> Job:
-    """The job and its source as they came down the pipe. Raises EOFError when the parent went away meanwhile."""
-    from acestep_mcp.engines.draft.job import Job
+def read_job(commands: IO[bytes]) -> DraftJob:
+    """Read a job and its source from the pipe. Raises EOFError if the pipe ends first."""
+    from acestep_mcp.engines.draft.job import DraftJob
 
     line = commands.readline()
     if not line.endswith(b"\n"):
         raise EOFError
     job = json.loads(line)
-    return Job(job["endpoint"], job["request"], job["renderer"], _source(commands, job["source"]))
+    return DraftJob(job["endpoint"], job["request"], job["renderer"], _source(commands, job["source"]))
 
 
-def _song(job: Job) -> Iterator[Step | Audio]:
-    from acestep_mcp.engines.draft.job import song
+def _events(job: DraftJob) -> Iterator[Step | Audio]:
+    from acestep_mcp.engines.draft.job import run_job
 
-    return song(job)
+    return run_job(job)
 
 
 def _source(commands: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
@@ -93,23 +92,23 @@ def _source(commands: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
     return Source(Sound(pcm, shape["sample_rate"], shape["bits"]), shape["comment"])
 
 
-def _own_stdout() -> IO[bytes]:
-    """Our channel, with file descriptor 1 turned to stderr so that no library can write into it."""
+def _claim_stdout() -> IO[bytes]:
+    """The original stdout; file descriptor 1 is redirected to stderr so that no library can write into the stream."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return out
 
 
-def _write(out: IO[bytes], event: Step | Audio) -> None:
+def _send(out: IO[bytes], event: Step | Audio) -> None:
     if isinstance(event, Step):
-        _line(out, {"step": [event.stage, event.number, event.total]})
+        _send_line(out, {"step": [event.stage, event.number, event.total]})
         return
-    _line(out, {"song": _description(event)})
+    _send_line(out, {"song": _description(event)})
     out.write(_bytes(event.sound))
     out.flush()
 
 
-def _line(out: IO[bytes], message: dict[str, Any]) -> None:
+def _send_line(out: IO[bytes], message: dict[str, Any]) -> None:
     out.write(json.dumps(message).encode("ascii") + b"\n")
     out.flush()
 

@@ -1,4 +1,4 @@
-"""The worker process seen from outside: start it, feed it, listen to it, and end it."""
+"""The parent's side of the worker process: start it, send jobs, receive events, end it."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ if TYPE_CHECKING:
     from acestep_mcp.api.requests import Request
     from acestep_mcp.engines.draft.render import Renderer
 
-# -P: a module in the folder we happen to be started in must not shadow one of ours.
+# -P: a module in the working directory must not shadow one of this package.
 _COMMAND = ("-P", "-m", "acestep_mcp.engines.draft.worker_main")
 _HEARTBEAT = 0.2
-# Seconds after which a kept worker is not relied on: it ends by itself after IDLE_SECONDS, perhaps just now.
-_STILL_THERE = 20.0
+# Seconds after which an idle worker is not reused: it exits by itself after IDLE_SECONDS, which may be now.
+_IDLE_LIMIT = 20.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _BLOCK = 1 << 20
 
 
-class Workers:
-    """Starts worker processes. With `keep`, one that has finished its song waits for the next: loading costs most.
+class WorkerPool:
+    """Starts worker processes. With `keep`, one idle worker is kept for the next job, which saves its imports.
 
-    A kept worker ends by itself after half a minute without work, with `close`, or with our own process.
+    An idle worker ends after half a minute without work, with `close`, or with this process.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
-        self._idle: list[tuple[float, Worker]] = []
+        self._idle: list[tuple[float, WorkerProcess]] = []
         self._lock = threading.Lock()
 
-    def take(self) -> Worker:
+    def acquire(self) -> WorkerProcess:
         with self._lock:
             while self._idle:
                 since, worker = self._idle.pop()
-                if worker.is_alive() and time.monotonic() - since < _STILL_THERE:
+                if worker.is_alive() and time.monotonic() - since < _IDLE_LIMIT:
                     return worker
                 worker.end()
-        return Worker()
+        return WorkerProcess()
 
-    def give_back(self, worker: Worker) -> None:
-        """A worker that has said all it had to say of its song."""
+    def release(self, worker: WorkerProcess) -> None:
+        """Give back a worker that has finished its job: keep it if possible, else end it."""
         with self._lock:
             if self._keep and not self._idle and worker.is_alive():
                 self._idle.append((time.monotonic(), worker))
                 return
         worker.end()
 
-    def rest(self) -> None:
-        """End the kept worker."""
+    def end_idle(self) -> None:
+        """End the idle worker."""
         with self._lock:
             while self._idle:
                 self._idle.pop()[1].end()
@@ -68,46 +68,51 @@ class Workers:
     def close(self) -> None:
         with self._lock:
             self._keep = False
-        self.rest()
+        self.end_idle()
 
 
-def events(workers: Workers, request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
-    """What the worker says, as it says it; its last step again whenever it is silent for 0.2 s."""
+def generate_in_worker(
+    pool: WorkerPool, request: Request, source: Source | None, renderer: Renderer
+) -> Iterator[Step | Audio]:
+    """Run a request in a worker and yield its events. The last step is repeated every 0.2 s without news.
+
+    Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
+    """
     event: Step | Audio | AceStepError = Step("starting", 0, 1)
-    worker = workers.take()
+    worker = pool.acquire()
     try:
-        worker.ask(_job(request, source, renderer), source)
+        worker.send(_job(request, source, renderer), source)
         while isinstance(event, Step):
             yield event
-            message = worker.hear(_HEARTBEAT)
-            if message is worker.GONE and worker.songs > 1 and event.stage == "starting":
-                worker.end()  # it ended while it waited, and was not seen to
-                worker = Worker()
-                worker.ask(_job(request, source, renderer), source)
+            message = worker.receive(_HEARTBEAT)
+            if message is worker.EXITED and worker.jobs_sent > 1 and event.stage == "starting":
+                worker.end()  # it exited while idle, just before the job was sent
+                worker = WorkerProcess()
+                worker.send(_job(request, source, renderer), source)
                 continue
-            if message is worker.GONE:
-                reason = f"The draft engine's worker stopped before the song was done: {worker.last_words()}"
+            if message is worker.EXITED:
+                reason = f"The draft engine's worker stopped before the song was done: {worker.last_log_line()}"
                 raise GenerationFailed(reason)
             event = _event(message) if message else event
     finally:
-        if isinstance(event, Step):  # it is wanted no more, or is gone
+        if isinstance(event, Step):  # the caller stopped, or the worker exited
             worker.end()
         else:
-            workers.give_back(worker)
+            pool.release(worker)
     if isinstance(event, AceStepError):
         raise event
     yield event
 
 
-class Worker:
-    """One process, its two pipes, and its log."""
+class WorkerProcess:
+    """One worker process with its pipes and its log."""
 
-    GONE: ClassVar[dict[str, Any]] = {}
-    """Heard last: the process has ended."""
+    EXITED: ClassVar[dict[str, Any]] = {}
+    """The last message: the process has exited."""
 
     def __init__(self) -> None:
-        self.songs = 0
-        # One thread for linear algebra: the same sums in the same order, and one core left to the server.
+        self.jobs_sent = 0
+        # One thread for linear algebra: sums are taken in the same order, and the server keeps a core.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(
@@ -118,49 +123,49 @@ class Worker:
             env=environment,
             creationflags=_NO_WINDOW,
         )
-        self._heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._feeder: threading.Thread | None = None
-        self._listener.start()
+        self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read_messages, daemon=True)
+        self._writer: threading.Thread | None = None
+        self._reader.start()
 
     def is_alive(self) -> bool:
-        return self._process.poll() is None and self._heard.empty()
+        return self._process.poll() is None and self._messages.empty()
 
-    def ask(self, job: bytes, source: Source | None) -> None:
-        """Send a job; in a thread, since a large source fills the pipe before the worker has loaded."""
+    def send(self, job: bytes, source: Source | None) -> None:
+        """Send a job, in a thread: a large source fills the pipe before the worker has finished its imports."""
         assert self._process.stdin is not None
-        self.songs += 1
-        self._feeder = threading.Thread(target=_feed, args=(self._process.stdin, job, source), daemon=True)
-        self._feeder.start()
+        self.jobs_sent += 1
+        self._writer = threading.Thread(target=_write_job, args=(self._process.stdin, job, source), daemon=True)
+        self._writer.start()
 
-    def hear(self, seconds: float) -> dict[str, Any] | None:
-        """The next message, GONE at the end, or None when nothing was said for so long."""
+    def receive(self, seconds: float) -> dict[str, Any] | None:
+        """The next message, EXITED at the end, or None if none arrived within `seconds`."""
         try:
-            return self._heard.get(timeout=seconds)
+            return self._messages.get(timeout=seconds)
         except queue.Empty:
             return None
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1] if lines else "it gave no reason; try again"
 
     def end(self) -> None:
-        """Kill it, whatever it does; nothing of it is left."""
+        """Kill the process and close everything that belongs to it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.kill()
         self._process.wait()
-        for thread in (self._listener, self._feeder):
+        for thread in (self._reader, self._writer):
             if thread is not None:
                 thread.join()
-        with contextlib.suppress(OSError):  # what was not yet written has no reader any more
+        with contextlib.suppress(OSError):  # unwritten data has no reader
             self._process.stdin.close()
         self._process.stdout.close()
         self._log.close()
 
-    def _listen(self) -> None:
-        """Put each message in the queue, samples included, and GONE at the end of the stream."""
+    def _read_messages(self) -> None:
+        """Queue each message with its samples, and EXITED at the end of the stream."""
         answers = self._process.stdout
         assert answers is not None
         for line in answers:
@@ -172,8 +177,8 @@ class Worker:
                 message["samples"] = answers.read(size)
                 if len(message["samples"]) < size:
                     break
-            self._heard.put(message)
-        self._heard.put(self.GONE)
+            self._messages.put(message)
+        self._messages.put(self.EXITED)
 
 
 def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
@@ -191,8 +196,8 @@ def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
     return json.dumps(job).encode("ascii") + b"\n"
 
 
-def _feed(commands: IO[bytes], job: bytes, source: Source | None) -> None:
-    """Write the job and the source, and leave the pipe open; a worker that is gone is noticed by the listener."""
+def _write_job(commands: IO[bytes], job: bytes, source: Source | None) -> None:
+    """Write the job and the source, and leave the pipe open. The reader thread notices a worker that has exited."""
     with contextlib.suppress(OSError, ValueError):
         commands.write(job)
         if source is not None:

@@ -1,4 +1,4 @@
-"""The grid a song is laid on: tempo, metre, key, where the first beat falls and how the end slows down."""
+"""The time grid of a song: tempo, metre, bars, the first beat, and how the end slows down; and its key."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from acestep_mcp.engines.draft.harmony import NAMES, SCALES, Key
-from acestep_mcp.engines.draft.seeds import Dice
+from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.style import Style
 
-METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes in a bar
+METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes per bar
 _SHORT_HOLD, _LONG_HOLD = 1.4, 3.4  # seconds the last chord rings
-_FIT = 0.05  # how far the tempo may give way so that the song ends where it should
+_FIT = 0.05  # how far a free tempo may be lowered so that the song ends on time
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """`tempo` in quarter notes a minute; bar 0 begins at `phase` seconds; the body is `bars` bars long.
+class Grid:
+    """`tempo` is in quarter notes per minute; bar 0 starts at `phase` seconds; the body has `bars` bars.
 
-    The last bar takes `slowing` seconds more than the others; what follows the body, until `seconds`, is the end of
-    the song: a held chord, or, with `ending` "fade", more of the same under a fade.
+    The last bar takes `slowing` seconds more than the others. From the end of the body to `seconds` the last chord is
+    held; with `ending` "fade" the music goes on under a fade.
     """
 
     tempo: float
@@ -38,50 +38,50 @@ class Frame:
         return Key(self.tonic, self.scale)
 
     @property
-    def beat(self) -> float:
-        """Seconds of a quarter note."""
+    def beat_seconds(self) -> float:
+        """Seconds per quarter note."""
         return 60 / self.tempo
 
     @property
-    def beats(self) -> int:
-        """Quarter notes in a bar."""
+    def beats_per_bar(self) -> int:
+        """Quarter notes per bar."""
         return METRES[self.metre]
 
     @property
-    def bar(self) -> float:
-        """Seconds of a bar."""
-        return self.beat * self.beats
+    def bar_seconds(self) -> float:
+        """Seconds per bar."""
+        return self.beat_seconds * self.beats_per_bar
 
-    def at(self, beat: float) -> float:
-        """The time of a beat, counted in quarter notes from bar 0."""
-        time = self.phase + beat * self.beat
+    def time_at(self, beat: float) -> float:
+        """The time in seconds of `beat`, counted in quarter notes from bar 0."""
+        time = self.phase + beat * self.beat_seconds
         if not self.slowing:
             return time
-        last = (self.bars - 1) * self.beats
-        share = max(0.0, (beat - last) / self.beats)
+        last = (self.bars - 1) * self.beats_per_bar
+        share = max(0.0, (beat - last) / self.beats_per_bar)
         return time + self.slowing * (share * share if share < 1 else 1.0)
 
     def plan(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_plan(cls, plan: Any) -> Frame | None:
-        """The frame a plan holds, or None where it holds none that can be used."""
+    def from_plan(cls, plan: Any) -> Grid | None:
+        """The grid stored in a plan, or None if it is missing or invalid."""
         if not isinstance(plan, dict) or set(plan) != set(cls.__dataclass_fields__):
             return None
         try:
-            frame = cls(**{name: _PLANNED[name](value) for name, value in plan.items()})
+            grid = cls(**{name: _PLANNED[name](value) for name, value in plan.items()})
         except (TypeError, ValueError, OverflowError):
             return None
-        sane = 20 <= frame.tempo <= 400 and 0 < frame.seconds <= 4000 and 1 <= frame.bars <= 4000
+        sane = 20 <= grid.tempo <= 400 and 0 < grid.seconds <= 4000 and 1 <= grid.bars <= 4000
         known = (
-            frame.metre in METRES
-            and 0 <= frame.tonic < 12
-            and frame.scale in SCALES
-            and abs(frame.phase) <= 4000
-            and 0 <= frame.slowing < 60
+            grid.metre in METRES
+            and 0 <= grid.tonic < 12
+            and grid.scale in SCALES
+            and abs(grid.phase) <= 4000
+            and 0 <= grid.slowing < 60
         )
-        return frame if sane and known else None
+        return grid if sane and known else None
 
 
 _PLANNED: dict[str, Any] = {
@@ -90,11 +90,11 @@ _PLANNED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def new_frame(style: Style, seconds: float, dice: Dice) -> Frame:
-    """Tempo, metre and key by the tags and by chance, and bars so that the song ends after exactly `seconds`."""
-    key = style.key or _key(style, dice)
+def new_grid(style: Style, seconds: float, seeds: Seeds) -> Grid:
+    """Tempo, metre and key from the tags or at random, and bars so that the song ends after exactly `seconds`."""
+    key = style.key or _key(style, seeds)
     metre = style.metre or {3: "3/4"}.get(style.genre.meter, "4/4")
-    tempo = style.bpm or dice.stream(f"tempo/{style.genre.name}").uniform(*style.tempo)
+    tempo = style.bpm or seeds.stream(f"tempo/{style.genre.name}").uniform(*style.tempo)
     ending = "ring" if seconds < 12 and style.genre.ending == "fade" else style.genre.ending
     bar = 60 / tempo * METRES[metre]
     slowing = 0.3 * bar if ending == "slow" and seconds > 12 else 0.0
@@ -102,11 +102,11 @@ def new_frame(style: Style, seconds: float, dice: Dice) -> Frame:
         bars = max(1, math.ceil(seconds / bar))
     else:
         tempo, bars = _fitted(tempo, METRES[metre], seconds - slowing, free=style.bpm is None)
-    return Frame(round(tempo, 4), metre, key.tonic, key.scale, bars, seconds, 0.0, round(slowing, 4), ending)
+    return Grid(round(tempo, 4), metre, key.tonic, key.scale, bars, seconds, 0.0, round(slowing, 4), ending)
 
 
 def _fitted(tempo: float, beats: int, seconds: float, *, free: bool) -> tuple[float, int]:
-    """Whole bars that leave room for the last chord; a `free` tempo gives way a little if that would ring too long."""
+    """Whole bars that leave time for the last chord; a `free` tempo is lowered a little if that would ring too long."""
     hold = min(_SHORT_HOLD, 0.25 * seconds)
     bars = max(1, int((seconds - hold) * tempo / 60 / beats))
     if free and seconds - bars * beats * 60 / tempo > _LONG_HOLD:
@@ -114,20 +114,20 @@ def _fitted(tempo: float, beats: int, seconds: float, *, free: bool) -> tuple[fl
     return tempo, bars
 
 
-def continued(old: Frame, seconds: float, ending: str) -> Frame:
-    """The same grid from the end of `old` on, for `seconds` more; bar 0 is the one that is under way there."""
-    phase = -((old.seconds - old.phase) % old.bar)
-    if old.bar + phase < 0.01:
+def continue_grid(old: Grid, seconds: float, ending: str) -> Grid:
+    """The same grid from the end of `old` on, for `seconds` more. Bar 0 is the bar in progress there."""
+    phase = -((old.seconds - old.phase) % old.bar_seconds)
+    if old.bar_seconds + phase < 0.01:
         phase = 0.0
     ending = "ring" if ending == "fade" and seconds < 12 else ending
     hold = 0.0 if ending == "fade" else min(_SHORT_HOLD, 0.3 * seconds)
-    room = (seconds - hold - phase) / old.bar
+    room = (seconds - hold - phase) / old.bar_seconds
     bars = max(1, math.ceil(room - 0.001) if ending == "fade" else int(room))
     return replace(old, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending=ending)
 
 
-def _key(style: Style, dice: Dice) -> Key:
-    rng = dice.stream(f"key/{style.genre.name}")
+def _key(style: Style, seeds: Seeds) -> Key:
+    rng = seeds.stream(f"key/{style.genre.name}")
     weights = [2.0 / (1 + number) for number in range(len(style.scales))]
     scale = rng.choices(style.scales, weights)[0]
     tonic = rng.randrange(len(NAMES))
