@@ -92,7 +92,7 @@ async def test_a_song_goes_the_whole_way(house, tmp_path: Path):
     assert len({(log.timestamp, log.message) for log in logs}) == len(logs)
     assert [step for log in logs if (step := step_in(log.message))][-1] == (3, 3)
     assert (song.seed, song.tags, song.lyrics) == (42, "lofi", "[inst]")
-    assert song.acestep and song.acestep["engine"] == "tone"
+    assert song.acestep and song.acestep.engine == "tone"
     assert size == part.stat().st_size == song.audio.file_size
     pcm, rate = soundfile.read(part, dtype="int32", always_2d=True)
     assert rate == RATE and np.array_equal(pcm, pcm_of(42))

@@ -15,7 +15,7 @@ from acestep_mcp.api.errors import (
     QueueError,
     RequestUnknown,
 )
-from acestep_mcp.api.requests import Response
+from acestep_mcp.api.responses import Response
 from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, Ticket
 from acestep_mcp.net.timeouts import Patience
 from tests.support import fal_replies as fal

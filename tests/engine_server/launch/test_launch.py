@@ -232,7 +232,7 @@ def test_an_engine_that_is_wanted_and_cannot_be_had_is_an_error() -> None:
 
 async def test_the_status_of_an_engine_that_does_not_run_does_not_start_it(tmp_path) -> None:
     async with open_studio(load()) as studio:
-        told = await studio.status()
+        told = (await studio.status()).facts()
     assert (told["backend"], told["queue_url"]) == ("engine", "local:draft")
     assert "it is started at the first song" in told["why"]
     assert "trouble" not in told
@@ -389,7 +389,7 @@ async def test_an_engine_started_by_hand_is_found_and_its_owners_key_is_written_
                 pass
             with anyio.fail_after(50):
                 async with open_studio(load(backend="auto")) as studio:
-                    told = await studio.status()
+                    told = (await studio.status()).facts()
                     assert "the local engine draft runs at" in told["why"]
                     assert told["reachable"]
                     job = await studio.start(request("text_to_audio", SONG))
