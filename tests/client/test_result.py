@@ -15,7 +15,7 @@ from acestep_mcp.api.errors import (
     QueueError,
     RequestUnknown,
 )
-from acestep_mcp.api.responses import Response
+from acestep_mcp.api.responses import EngineReport, Response
 from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, Ticket
 from acestep_mcp.net.timeouts import Patience
 from tests.support import fal_replies as fal
@@ -51,9 +51,17 @@ async def test_a_song_is_fetched_with_one_question_at_the_short_address():
     assert [seen.target for seen in server.seen] == [f"/{APP}/requests/{ID}"]
 
 
-async def test_what_our_own_queue_adds_is_kept():
-    song, _ = await fetched(lambda _: fal.song(acestep={"engine": "draft"}))
-    assert song.acestep == {"engine": "draft"}
+@pytest.mark.parametrize(
+    ("added", "report"),
+    [
+        ({"engine": "draft", "notes": ["a"]}, EngineReport(engine="draft", notes=("a",))),
+        ({"engine": 5, "notes": "a", "measured": [], "model": "m", "new": 1}, EngineReport(model="m")),
+        ("no object", EngineReport()),
+    ],
+)
+async def test_what_our_own_queue_adds_is_kept_and_what_is_odd_in_it_is_dropped(added, report):
+    song, _ = await fetched(lambda _: fal.song(acestep=added))
+    assert song.report == report
 
 
 @pytest.mark.parametrize(
