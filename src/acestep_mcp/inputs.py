@@ -8,7 +8,6 @@ import contextlib
 import difflib
 import hashlib
 import re
-import secrets
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from urllib.request import url2pathname
 
 from acestep_mcp.api.edits import LONGEST_SOURCE
 from acestep_mcp.api.errors import FieldError, InvalidRequest, NotFound
+from acestep_mcp.files import DATA_ADVICE, atomic, make_folder
 from acestep_mcp.library.models import Track
 
 ACCEPTED = (
@@ -169,16 +169,11 @@ class Inputs:
 
     def _kept(self, data: bytes) -> Local:
         """A data: URI becomes a file named by its content, so that a job can be taken up again without the URI."""
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(data).hexdigest()[:32]
-        temporary = self._scratch / f".{name}.{secrets.token_hex(4)}.part"
-        temporary.write_bytes(data)
-        try:
-            local = _decoded(temporary, shown="the data: URI")
-        except InvalidRequest:
-            temporary.unlink(missing_ok=True)
-            raise
-        path = temporary.replace(self._scratch / f"{name}.audio")
+        make_folder(self._scratch, DATA_ADVICE, private=True)
+        path = self._scratch / f"{hashlib.sha256(data).hexdigest()[:32]}.audio"
+        with atomic(path, DATA_ADVICE, private=True) as temp:
+            temp.write_bytes(data)
+            local = _decoded(temp, shown="the data: URI")
         return replace(local, path=path)
 
     def _upload(self, given: str) -> Local:

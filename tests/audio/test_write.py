@@ -16,7 +16,7 @@ from acestep_mcp.api.errors import InvalidRequest, StorageError
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.read import probe, read
 from acestep_mcp.audio.tags.file_tags import FileTags, read_tags
-from acestep_mcp.audio.write import convert_file, turn_into, write
+from acestep_mcp.audio.write import convert_and_remove, convert_file, write
 
 FORMATS = ["wav", "flac", "mp3", "ogg"]
 formats = pytest.mark.parametrize("form", FORMATS)
@@ -80,7 +80,7 @@ def test_a_song_replaces_the_one_that_was_there(folder, noise):
 
 
 def test_a_missing_folder_is_named_with_what_to_do(folder, noise):
-    with pytest.raises(StorageError, match=r"song\.wav .*gone.* create it"):
+    with pytest.raises(StorageError, match=r"gone.song\.wav: the folder does not exist\. Create it"):
         write(folder / "gone" / "song.wav", noise(0.1), format="wav", tags=FileTags())
 
 
@@ -191,7 +191,7 @@ def test_what_a_song_is_turned_into_is_what_it_converts_to_and_it_is_gone(folder
     old, new, other = folder / f"old.{source}", folder / f"new.{target}", folder / f"other.{target}"
     write(old, sine(0.3), format=source, tags=FileTags(title="old", comment="longer than what comes" * 9))
     convert_file(old, other, format=target, tags=words)
-    turn_into(old, new, format=target, tags=words)
+    convert_and_remove(old, new, format=target, tags=words)
     assert read_tags(new) == words
     assert new.read_bytes() == other.read_bytes()
     assert sorted(folder.iterdir()) == sorted([new, other])
@@ -216,7 +216,7 @@ def test_an_unusual_wav_file_gets_its_tags_too_and_keeps_its_samples(folder, noi
         case _:
             content = bare + b"note\1\0\0\0x"
     path.write_bytes(content)
-    turn_into(path, target, format="wav", tags=words)
+    convert_and_remove(path, target, format="wav", tags=words)
     assert np.array_equal(soundfile.read(target, dtype="int16")[0], noise(0.2).pcm >> 16)
     assert read_tags(target) == words
     assert int.from_bytes(target.read_bytes()[4:8], "little") == target.stat().st_size - 8

@@ -15,6 +15,7 @@ from acestep_mcp.settings import Settings
 if TYPE_CHECKING:
     from acestep_mcp.audio.write import Format
 
+_ADVICE = "choose another folder"
 FORMATS = ("wav", "flac", "mp3", "ogg")
 
 
@@ -37,21 +38,17 @@ def format_of(out: Path | None, form: str | None) -> str | None:
 
 def place(kept: Path, out: Path, form: str | None) -> Path:
     """Copy a kept song to `out` (a file, or a folder to put it into), whole or not at all; the absolute path of it."""
-    from acestep_mcp.files import cannot_keep, publish, temporary
+    from acestep_mcp.files import atomic, make_folder
 
     target = (out / f"{kept.stem}.{form or kept.suffix[1:]}" if out.is_dir() else out).absolute()
     if target.exists():
         raise StorageError(f"{target} exists already and was left alone. The song itself is at {kept}.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise cannot_keep(target, exc) from exc
+    make_folder(target.parent, _ADVICE)
     if kept.suffix.lower() != target.suffix.lower():
         _convert(kept, target)
         return target
-    with temporary(target) as part:
+    with atomic(target, _ADVICE) as part:
         shutil.copyfile(kept, part)
-        publish(part, target)
     return target
 
 

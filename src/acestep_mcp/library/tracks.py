@@ -7,11 +7,12 @@ import difflib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from acestep_mcp.api.errors import InvalidRequest, NotFound, StorageError
+from acestep_mcp.api.errors import InvalidRequest, NotFound
+from acestep_mcp.files import publish, storage_errors, write_json
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.models import Track
 
@@ -40,9 +41,8 @@ class Tracks:
         The sidecar is what makes a file a track, so it goes last; doing this twice for a job is the same as once.
         """
         target = self.folder / name
-        with _storing(target):
-            audio.replace(target)
-            write_json(target.with_suffix(".json"), sidecar)
+        publish(audio, target)
+        write_json(target.with_suffix(".json"), sidecar)
         self._index(track_id, target, sidecar, deleted=False)
         return Track(track_id, target, sidecar)
 
@@ -116,7 +116,7 @@ class Tracks:
         while os.path.lexists(target) or os.path.lexists(target.with_suffix(".json")):
             target = folder / f"{track.path.stem} {number}{track.path.suffix}"
             number += 1
-        with _storing(target):
+        with storage_errors("move the song to", target):
             folder.mkdir(parents=True, exist_ok=True)
             # The audio first: until its sidecar follows, the index still names the old place and finds the file gone.
             track.path.replace(target)
@@ -216,17 +216,6 @@ class Tracks:
         return f"Near matches: {', '.join(near)}." if near else "There are no tracks yet."
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Whole or not at all: temporary name, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def read_sidecar(path: Path) -> dict[str, Any] | None:
     """A sidecar of ours, or None for any other JSON file that lies in the folder."""
     try:
@@ -285,13 +274,3 @@ def _cursor(text: str) -> tuple[str, str]:
     if not bar or not created_at or not track_id:
         raise InvalidRequest(f"cursor: {text[:40]!r} is not a cursor of list_tracks; leave it out for the first page.")
     return created_at, track_id
-
-
-@contextlib.contextmanager
-def _storing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise StorageError(
-            f"{target} could not be written: {exc.strerror or exc}. Free space, or make the folder writable."
-        ) from exc

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, StorageError
+from acestep_mcp.files import DATA_ADVICE, make_folder, storage_errors
 from acestep_mcp.inputs import KEPT_SECONDS
 
 if TYPE_CHECKING:
@@ -72,14 +73,13 @@ async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYT
     part = folder / f"{secrets.token_urlsafe(24)}.part"
     try:
         await anyio.to_thread.run_sync(_prepare, folder)
-        await _receive(request, part, most)
-        kept, properties = await anyio.to_thread.run_sync(_accept, part)
+        with storage_errors("write the upload in", folder, DATA_ADVICE):
+            await _receive(request, part, most)
+            kept, properties = await anyio.to_thread.run_sync(_accept, part)
     except AceStepError as error:
         return refusal(error)
     except ClientDisconnect:
         return Response(status_code=499)
-    except OSError as error:
-        return refusal(StorageError(f"The upload could not be kept in {folder}: {error.strerror}. Make room there."))
     finally:
         part.unlink(missing_ok=True)
     facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": KEPT_SECONDS}
@@ -109,7 +109,7 @@ class TooLarge(InvalidRequest):
 
 
 def _prepare(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder, DATA_ADVICE, private=True)
 
 
 def _accept(part: Path) -> tuple[Path, Properties]:

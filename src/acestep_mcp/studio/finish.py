@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import InvalidRequest, QueueError, StorageError
+from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.api.requests import Response
+from acestep_mcp.files import storage_errors
 from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import stems, title_of
 from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
@@ -29,15 +30,11 @@ _LOSSY = ("mp3", "ogg")
 def ensure_writable(folder: Path) -> None:
     """Make the folder and try it, before anything is submitted or paid. Raises StorageError."""
     probe = folder / ".acestep-writable"
-    try:
+    advice = "set ACESTEP_MUSIC_DIR to another folder; nothing was submitted"
+    with storage_errors("write in the music folder", folder, advice):
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink(missing_ok=True)
-    except OSError as exc:
-        raise StorageError(
-            f"The music folder {folder} cannot be written: {exc.strerror or exc}. Make it writable, or set "
-            "ACESTEP_MUSIC_DIR to another folder. Nothing was submitted."
-        ) from exc
 
 
 def part_of(tracks: Tracks, job_id: str) -> Path:
@@ -51,13 +48,13 @@ def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: J
     Raises StorageError (the song still lies at its host), QueueError when the file is not the audio it should be.
     """
     from acestep_mcp.audio.read import read
-    from acestep_mcp.audio.write import turn_into
+    from acestep_mcp.audio.write import convert_and_remove
 
     _clear(job, downloaded)
     name = _name(job, response, tracks, jobs)
     finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
     with _audio_from_host():
-        turn_into(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
+        convert_and_remove(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
         # Decoded only where something is to be heard in it: an engine of ours has said what it measured.
         sound = None if _is_measured(job, response) else read(finished)
     return tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from pathlib import Path
 
+from acestep_mcp.api.errors import StorageError
+from acestep_mcp.files import make_folder, write_bytes
 from acestep_mcp.library.models import Track
 
 KEPT = 50
@@ -22,11 +23,9 @@ def preview(track: Track, folder: Path, max_bytes: int) -> bytes:
     with contextlib.suppress(OSError):
         return kept.read_bytes()
     content = mp3_preview(track.path, max_bytes=max_bytes)
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{secrets.token_hex(6)}.part"
-        part.write_bytes(content)
-        part.replace(kept)
+    with contextlib.suppress(OSError, StorageError):
+        make_folder(folder)
+        write_bytes(kept, content)
         for old in sorted(folder.glob("*.mp3"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
             old.unlink()
     return content

@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.to_thread
 
-from acestep_mcp.api.errors import StorageError
 from acestep_mcp.client import QueueClient
+from acestep_mcp.files import storage_errors
 from acestep_mcp.library.uploads import Uploads
 
 
@@ -38,13 +38,8 @@ class Sources:
 
 def _identity(path: Path) -> tuple[str, tuple[int, int] | None]:
     stamp = _stamp(path)
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest(), stamp
-    except OSError as exc:
-        raise StorageError(
-            f"The source {path} cannot be read ({exc.strerror or exc}). Put it back, or start again with another audio_url."
-        ) from exc
+    with storage_errors("read the source", path, "start again with another audio_url"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), stamp
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from acestep_mcp.api.errors import InvalidRequest, StorageError
+from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.tags import flac, id3, ogg, riff
-from acestep_mcp.files import publish, temporary
+from acestep_mcp.files import storage_errors
 
 Format = Literal["wav", "flac", "mp3", "ogg"]
 
@@ -73,24 +73,11 @@ def read_tags(path: Path) -> FileTags:
 
     Raises StorageError when the file cannot be opened.
     """
-    try:
-        with path.open("rb") as file:
+    with storage_errors("read", path, "give another file"), path.open("rb") as file:
+        try:
             return FileTags.of(_decode(file))
-    except (InvalidRequest, ValueError, IndexError, struct.error):
-        return FileTags()
-    except OSError as exc:
-        raise StorageError(f"Cannot read {path.name}: {exc.strerror or exc}. Check that it exists.") from exc
-
-
-def write_tags(path: Path, format: Format, tags: FileTags) -> None:  # noqa: A002
-    """Replace the file's tags, atomically; its samples and other programs' fields stay.
-
-    Raises InvalidRequest when the file is not of that format, StorageError when it cannot be written.
-    """
-    with temporary(path) as temp:
-        with path.open("rb") as source, temp.open("wb") as target:
-            retag(source, target, format, tags)
-        publish(temp, path)
+        except (InvalidRequest, ValueError, IndexError, struct.error):
+            return FileTags()
 
 
 def retag(source: BinaryIO, target: BinaryIO, form: Format, tags: FileTags, *, fresh: bool = False) -> None:
