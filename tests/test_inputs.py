@@ -138,6 +138,44 @@ def test_an_upload_is_accepted_by_the_name_it_was_given_and_no_other(inputs, tmp
         assert "upload" in refused(inputs, name)
 
 
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "ogg"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.8])
+def test_a_file_that_breaks_off_is_refused(inputs, music, form, part):
+    path = write(music / f"a.{form}", 20.0)
+    data = path.read_bytes()
+    path.write_bytes(data[: round(len(data) * part)])
+    assert "accepted is WAV" in refused(inputs, path.name)
+
+
+@pytest.mark.parametrize("form", ["flac", "mp3", "ogg"])
+def test_a_true_beginning_before_text_is_refused(inputs, music, form):
+    path = write(music / f"a.{form}", 20.0)
+    data = path.read_bytes()
+    path.write_bytes(data[:200] + b"This is not a song. " * 2000)
+    assert "accepted is WAV" in refused(inputs, path.name)
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "ogg", "aiff"])
+def test_the_length_is_exact(inputs, music, form):
+    assert inputs.resolve(str(write(music / f"a.{form}", 12.345))).seconds == 12.345
+
+
+def test_the_length_of_a_flac_file_that_states_none_is_counted(inputs, music):
+    path = write(music / "a.flac", 2.5)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert inputs.resolve("a.flac").seconds == 2.5
+
+
+def test_resolving_does_not_decode_the_song(inputs, music, monkeypatch):
+    from acestep_mcp.audio.decoder import Decoder
+
+    monkeypatch.setattr(Decoder, "blocks", None)
+    assert inputs.resolve(str(write(music / "a.mp3", 30.0))).seconds == 30.0
+
+
 def test_a_song_of_more_than_ten_minutes_is_refused_with_its_length(inputs, music):
     write(music / "long.wav", 601)
     assert "600" in refused(inputs, "long.wav")

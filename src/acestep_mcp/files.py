@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from acestep_mcp.api.errors import StorageError
 
@@ -104,15 +104,18 @@ def make_folder(folder: Path, advice: str = MUSIC_ADVICE, *, private: bool = Fal
     return folder
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most `most` bytes.
-
-    Raises OSError when there is no such file, ValueError when it is a pipe or device, or larger. Never blocks.
-    """
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError, also for a folder, pipe or device; never waits for a pipe's other end."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError("it is not a regular file")
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The content of a file. Raises what `open_regular` does, and ValueError when it is larger than `most` bytes."""
+    with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise ValueError(f"it is larger than {most} bytes")

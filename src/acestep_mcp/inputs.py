@@ -111,7 +111,7 @@ class Inputs:
             raise _rejected(exc.message) from exc
         if track.deleted:
             raise _rejected(f"track {track.id} is in the trash; call delete_track with restore=true to bring it back.")
-        return _decoded(track.path, parent=track.id)
+        return _probed(track.path, parent=track.id)
 
     def _local(self, path: Path) -> Local:
         real = path.resolve()  # links are followed first: where they lead decides
@@ -123,7 +123,7 @@ class Inputs:
             )
         if not real.is_file():
             raise _rejected(f"there is no file {path}. {self._near(path.name)}")
-        return _decoded(real, parent=self._parent(real))
+        return _probed(real, parent=self._parent(real))
 
     def _bare(self, name: str) -> Local:
         found = [path for path in self._files() if path.name == name]
@@ -173,7 +173,7 @@ class Inputs:
         path = self._scratch / f"{hashlib.sha256(data).hexdigest()[:32]}.audio"
         with atomic(path, DATA_ADVICE, private=True) as temp:
             temp.write_bytes(data)
-            local = _decoded(temp, shown="the data: URI")
+            local = _probed(temp, name="the data: URI")
         return replace(local, path=path)
 
     def _upload(self, given: str) -> Local:
@@ -181,22 +181,15 @@ class Inputs:
         path = (self._scratch / name).resolve()
         if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}\.[a-z0-9]{2,5}", name) or not path.is_file():
             raise _rejected("that upload is unknown or has expired. Upload the file again.")
-        return _decoded(path, shown="the upload")
+        return _probed(path, name="the upload")
 
 
-def _decoded(path: Path, *, parent: str | None = None, shown: str = "") -> Local:
-    """Decode all of it: only real audio is read or sent on."""
-    from acestep_mcp.audio.read import probe, read
+def _probed(path: Path, *, parent: str | None = None, name: str = "") -> Local:
+    """Look at the header and both ends: only real audio is read or sent on. The engine decodes all of it."""
+    from acestep_mcp.audio.read import probe_source
 
-    try:
-        sound = read(path, max_seconds=LONGEST_SOURCE)
-        properties = probe(path)
-    except InvalidRequest as exc:
-        if shown and exc.fields:
-            message = exc.fields[0].message.replace(path.name, shown)
-            raise InvalidRequest.of(FieldError("audio_url", message, exc.fields[0].type)) from exc
-        raise
-    return Local(path, sound.seconds, properties.content_type, parent)
+    properties = probe_source(path, max_seconds=LONGEST_SOURCE, name=name)
+    return Local(path, properties.seconds, properties.content_type, parent)
 
 
 def _file_path(uri: str) -> Path:

@@ -14,6 +14,7 @@ import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from acestep_mcp.api.edits import LONGEST_SOURCE
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, StorageError
 from acestep_mcp.files import DATA_ADVICE, make_folder, storage_errors
 from acestep_mcp.inputs import KEPT_SECONDS
@@ -114,9 +115,9 @@ def _prepare(folder: Path) -> None:
 
 def _accept(part: Path) -> tuple[Path, Properties]:
     """Only real audio stays; its name ends as its content says. Raises InvalidRequest."""
-    from acestep_mcp.audio.read import probe
+    from acestep_mcp.audio.read import probe_source
 
-    properties = probe(part)
+    properties = probe_source(part, max_seconds=LONGEST_SOURCE, name="the upload")
     kept = part.with_suffix(f".{_EXTENSIONS.get(properties.content_type, 'audio')}")
     return part.rename(kept), properties
 
