@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -202,6 +204,183 @@ def test_a_copy_of_a_track_made_by_hand_does_not_take_its_place(tracks, folder):
     assert tracks.get("t01").path == kept.path
     assert ids(tracks.find("", 5, None)) == ["t01"]
     assert tracks.changed_since(before) == ([], before)
+
+
+def spoil(folder, text, name="spoilt"):
+    """A sidecar with this text, beside a song."""
+    (folder / f"{name}.wav").write_bytes(b"RIFF")
+    (folder / f"{name}.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder / f"{name}.json"
+
+
+def written(**changes):
+    return json.dumps(sidecar("t02", "spoilt.wav") | changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        written(title="\ud800").replace('"t02"', '"\\ud800"'),
+        written(audio={"duration": 10**400, "size": 4}),
+        written(audio={"duration": 1, "size": 10**400}),
+        written(audio={"duration": -1, "size": 4}),
+        written().replace('"duration": 1.0', '"duration": NaN'),
+        written().replace('"duration": 1.0', '"duration": 1e400'),
+        written().replace('"size": 4', '"size": 1' + "0" * 5000),
+        written(id="../../x"),
+        written(id="x" * 65),
+        written(created_at="yesterday"),
+        written(created_at="2026" * 100),
+        b"\xff\xfe",
+        "[" * 100_000,
+        "x" * (4 * 2**20 + 1),
+    ],
+)
+def test_a_hostile_sidecar_hides_no_good_one_and_is_reported(tracks, folder, text):
+    keep(tracks, "t01")
+    path = spoil(folder, text)
+    for _ in range(2):
+        assert ids(tracks.find("", 5, None)) == ["t01"]
+        (problem,) = tracks.problems()
+        assert problem.startswith(f"{path} is not used: ")
+        assert len(problem) < 500 + len(str(path))
+    assert tracks.get("t01").id == "t01"
+    with pytest.raises(NotFound):
+        tracks.get("t02")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", {"a": 1}),
+        ("title", "\ud83c"),
+        ("title", "x" * 2000),
+        ("tags", 3),
+        ("seed", 10**400),
+        ("seed", -1),
+        ("seed", "7"),
+        ("notes", "x"),
+        ("cost", float("inf")),
+        ("other", json.loads("1e400")),
+        ("other", ["\ud800"]),
+        ("checks", json.loads("[" * 200 + "]" * 200)),
+    ],
+)
+def test_an_odd_optional_field_is_dropped_and_the_rest_is_used(tracks, folder, field, value):
+    spoil(
+        folder,
+        json.dumps(sidecar("t02", "spoilt.wav") | {"mine": {"kept": [1]}, field: value}).replace("Infinity", "1e400"),
+    )
+    found = tracks.get("t02")
+    assert field not in found.sidecar
+    assert found.sidecar["mine"] == {"kept": [1]}
+    assert found.title
+    assert tracks.problems() == []
+    json.dumps(tracks.find("", 5, None)[0][0].sidecar, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("given", ["text/html", "audio/wav\r\nx: y", 7, None])
+def test_a_content_type_that_is_no_audio_gives_way_to_the_file_name(tracks, folder, given):
+    spoil(folder, written(audio={"duration": 1, "size": 4, "content_type": given, "sha256": "../../../x"}))
+    track = tracks.get("t02")
+    assert track.content_type == "audio/wav"
+    assert "sha256" not in track.sidecar["audio"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and links")
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "folder", "audio loop", "audio pipe", "name"])
+def test_what_is_no_plain_file_is_passed_over_at_once(tracks, folder, kind):
+    keep(tracks, "t01")
+    path = spoil(folder, written())
+    audio = path.with_suffix(".wav")
+    match kind:
+        case "pipe" | "audio pipe":
+            target = path if kind == "pipe" else audio
+            target.unlink()
+            os.mkfifo(target)
+        case "device":
+            path.unlink()
+            path.symlink_to("/dev/zero")
+        case "loop" | "audio loop":
+            target = path if kind == "loop" else audio
+            target.unlink()
+            target.symlink_to(target.name)
+        case "folder":
+            path.unlink()
+            path.mkdir()
+        case "name":
+            for old in (path, audio):
+                os.rename(old, os.fsencode(folder) + b"/\xff" + os.fsencode(old.suffix))
+    assert ids(tracks.find("", 5, None)) == ["t01"]
+    (problem,) = tracks.problems()
+    assert problem.encode()
+
+
+def test_a_sidecar_that_is_put_right_is_used_and_no_problem_remains(tracks, folder):
+    path = spoil(folder, "{")
+    assert ids(tracks.find("", 5, None)) == []
+    path.write_text(written(), encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == ["t02"]
+    assert tracks.problems() == []
+    path.write_text("{", encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == []
+    path.unlink()
+    assert ids(tracks.find("", 5, None)) == []
+    assert tracks.problems() == []
+
+
+def test_a_sidecar_with_another_id_is_one_track(tracks, folder):
+    path = spoil(folder, written())
+    assert ids(tracks.find("", 5, None)) == ["t02"]
+    path.write_text(written(id="t033"), encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == ["t033"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from acestep_mcp.library import tracks
+from acestep_mcp.library.database import Database
+music, data, step, action = sys.argv[1:]
+step = int(step)
+def dying(function):
+    def run(*arguments, **options):
+        global step
+        step -= 1
+        if step < 0:
+            os._exit(9)
+        return function(*arguments, **options)
+    return run
+found = tracks.Tracks(Database(Path(data)), Path(music))
+found.refresh()
+Path.replace, Path.unlink, tracks.Tracks._index = map(dying, (Path.replace, Path.unlink, tracks.Tracks._index))
+getattr(found, action)("t01")
+"""
+
+
+@pytest.mark.parametrize("action", ["delete", "restore"])
+@pytest.mark.parametrize("taken", [False, True], ids=["", "name taken"])
+def test_a_process_killed_between_any_two_steps_of_a_move_loses_no_song(tmp_path, folder, action, taken):
+    path = tmp_path / "data.sqlite3"
+    codes = []
+    for step in range(8):
+        database = Database(path)
+        tracks = Tracks(database, folder)
+        if step == 0:
+            keep(tracks, "t01")
+        tracks.restore("t01") if action == "delete" else tracks.delete("t01")
+        if taken and step == 0:
+            (folder / (TRASH if action == "delete" else "") / tracks.get("t01").path.name).parent.mkdir(exist_ok=True)
+            (folder / (TRASH if action == "delete" else "") / tracks.get("t01").path.name).write_bytes(b"other")
+        database.close()
+        command = [sys.executable, "-c", KILLED, str(folder), str(path), str(step), action]
+        codes.append(subprocess.run(command, check=False).returncode)
+        for index in (path, tmp_path / f"fresh{step}.sqlite3"):
+            database = Database(index)
+            assert Tracks(database, folder).get("t01").path.read_bytes() == b"RIFF"
+            database.close()
+    assert codes[0] == 9
+    assert codes[-1] == 0
 
 
 def test_every_change_is_seen_once_by_a_watcher(tracks):

@@ -59,11 +59,12 @@ async def download(server: AceStepServer, request: Request) -> Response:
         return refusal(error)
     if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():
         return refusal(NotFound(f"Track {track.id} has no file of that name here; list_tracks tells what there is."))
+    is_audio = track.content_type.startswith("audio/")  # anything else could be a page that runs in this origin
     return FileResponse(
         track.path,
-        media_type=track.content_type,
+        media_type=track.content_type if is_audio else "application/octet-stream",
         filename=track.path.name,
-        content_disposition_type="inline",
+        content_disposition_type="inline" if is_audio else "attachment",
         headers={"X-Content-Type-Options": "nosniff"},
     )
 

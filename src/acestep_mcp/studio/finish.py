@@ -16,7 +16,8 @@ from acestep_mcp.api.requests import Response
 from acestep_mcp.files import storage_errors
 from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import stems, title_of
-from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
+from acestep_mcp.library.sidecars import SIDECAR_VERSION
+from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.verify import unchanged_outside
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 from acestep_mcp.api.errors import StorageError
@@ -13,13 +14,15 @@ KEPT = 50
 
 
 def preview(track: Track, folder: Path, max_bytes: int) -> bytes:
-    """The whole song as MP3 under so many bytes, from `folder` where it was made before.
+    """The whole song as MP3 of at most `max_bytes`; `folder` caches it.
 
     Raises InvalidRequest when the song's file cannot be read. A folder that cannot be written only costs time.
     """
     from acestep_mcp.audio.preview import mp3_preview
 
-    kept = folder / f"{track.sidecar['audio'].get('sha256', track.id)}-{max_bytes}.mp3"
+    # A sidecar's fields never become part of a path.
+    source = f"{track.id} {track.sidecar['audio'].get('sha256')} {max_bytes}"
+    kept = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.mp3"
     with contextlib.suppress(OSError):
         return kept.read_bytes()
     content = mp3_preview(track.path, max_bytes=max_bytes)
