@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from acestep_mcp.api.errors import InvalidRequest, NotFound
-from acestep_mcp.inputs import Inputs, Local, Remote
+from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.models import Track
 
 
@@ -49,16 +49,16 @@ def refused(inputs, given):
 def test_a_track_is_accepted_by_each_of_its_names_and_known_as_a_track(inputs, music, name):
     path = write(music / "song.wav")
     found = inputs.resolve(name.format(path=path, uri=path.as_uri()))
-    assert found == Local(path.resolve(), 1.0, "audio/wav", "0123456789abcdef")
+    assert found == LocalSource(path.resolve(), 1.0, "audio/wav", "0123456789abcdef")
 
 
 def test_any_other_audio_in_an_allowed_folder_is_accepted_and_is_no_track(inputs, tmp_path):
     path = write(tmp_path / "more" / "my take.flac")
-    assert inputs.resolve("my take.flac") == inputs.resolve(str(path)) == Local(path, 1.0, "audio/flac", None)
+    assert inputs.resolve("my take.flac") == inputs.resolve(str(path)) == LocalSource(path, 1.0, "audio/flac", None)
 
 
 def test_an_https_address_is_passed_on_as_it_is(inputs):
-    assert inputs.resolve("https://example.com/a.wav?b=c") == Remote("https://example.com/a.wav?b=c")
+    assert inputs.resolve("https://example.com/a.wav?b=c") == RemoteSource("https://example.com/a.wav?b=c")
 
 
 @pytest.mark.parametrize("given", ["http://example.com/a.wav", "ftp://a/b", "javascript:alert(1)", "gopher://x"])

@@ -25,7 +25,7 @@ ACCEPTED = (
     "an allowed folder, the bare name of a file there, an https:// address, or a data: URI of audio"
 )
 MAX_DATA_URI = 64 * 2**20
-KEPT_SECONDS = 24 * 3600.0
+UPLOAD_LIFETIME = 24 * 3600.0
 _SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".aif", ".aiff", ".opus", ".w64", ".au", ".caf"})
 _TRACK_ID = re.compile(r"[0-9a-z]{16}")
 _WINDOWS_PATH = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
@@ -33,7 +33,7 @@ _DATA = re.compile(r"^data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class LocalSource:
     """Audio on this machine, decoded once to be sure that it is audio. `parent` is the track it is."""
 
     path: Path
@@ -43,7 +43,7 @@ class Local:
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class RemoteSource:
     """An https address, passed on as it is."""
 
     url: str
@@ -60,18 +60,18 @@ class Inputs:
         self._scratch = scratch.resolve()
         self._find = find
 
-    def resolve(self, given: str) -> Local | Remote:
+    def resolve(self, given: str) -> LocalSource | RemoteSource:
         """Raises InvalidRequest (field `audio_url`) that says what is accepted, with near matches for a missing file."""
         try:
             return self._resolve(given.strip())
         except (ValueError, RuntimeError) as exc:  # an address or path that Python cannot take apart
             raise _rejected(f"{_short(given)} cannot be read ({exc}). Give {ACCEPTED}.") from exc
 
-    def _resolve(self, given: str) -> Local | Remote:
+    def _resolve(self, given: str) -> LocalSource | RemoteSource:
         scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
         match scheme:
             case "https":
-                return Remote(given)
+                return RemoteSource(given)
             case "data":
                 return self._data(given)
             case "upload":
@@ -86,13 +86,13 @@ class Inputs:
 
     def prune(self, needed: Collection[str]) -> None:
         """Remove uploads and decoded data: URIs older than a day that no open job needs."""
-        oldest = time.time() - KEPT_SECONDS
+        oldest = time.time() - UPLOAD_LIFETIME
         with contextlib.suppress(OSError):
             for path in self._scratch.iterdir():
                 if path.stat().st_mtime < oldest and str(path) not in needed:
                     path.unlink()
 
-    def _named(self, given: str) -> Local:
+    def _named(self, given: str) -> LocalSource:
         path = Path(given).expanduser()
         if path.is_absolute():
             return self._local(path)
@@ -104,7 +104,7 @@ class Inputs:
             )
         return self._bare(given)
 
-    def _track(self, given: str) -> Local:
+    def _track(self, given: str) -> LocalSource:
         try:
             track = self._find(given)
         except NotFound as exc:
@@ -113,7 +113,7 @@ class Inputs:
             raise _rejected(f"track {track.id} is in the trash; call delete_track with restore=true to bring it back.")
         return _probed(track.path, parent=track.id)
 
-    def _local(self, path: Path) -> Local:
+    def _local(self, path: Path) -> LocalSource:
         real = path.resolve()  # links are followed first: where they lead decides
         if not any(real.is_relative_to(folder) for folder in self._allowed):
             folders = ", ".join(map(str, self._allowed))
@@ -125,7 +125,7 @@ class Inputs:
             raise _rejected(f"there is no file {path}. {self._near(path.name)}")
         return _probed(real, parent=self._parent(real))
 
-    def _bare(self, name: str) -> Local:
+    def _bare(self, name: str) -> LocalSource:
         found = [path for path in self._files() if path.name == name]
         if len(found) == 1:
             return self._local(found[0])
@@ -154,7 +154,7 @@ class Inputs:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         return f"Near matches: {', '.join(near)}." if near else "list_tracks shows the songs that are here."
 
-    def _data(self, given: str) -> Local:
+    def _data(self, given: str) -> LocalSource:
         if len(given) > MAX_DATA_URI * 4 // 3 + 200:
             raise _rejected(f"the data: URI is larger than {MAX_DATA_URI >> 20} MiB. Save the audio as a file instead.")
         head = _DATA.match(given)
@@ -167,7 +167,7 @@ class Inputs:
             raise _rejected(f"the data: URI cannot be decoded ({exc}). Send the whole file, base64-encoded.") from exc
         return self._kept(data)
 
-    def _kept(self, data: bytes) -> Local:
+    def _kept(self, data: bytes) -> LocalSource:
         """A data: URI becomes a file named by its content, so that a job can be taken up again without the URI."""
         make_folder(self._scratch, DATA_ADVICE, private=True)
         path = self._scratch / f"{hashlib.sha256(data).hexdigest()[:32]}.audio"
@@ -176,7 +176,7 @@ class Inputs:
             local = _probed(temp, name="the data: URI")
         return replace(local, path=path)
 
-    def _upload(self, given: str) -> Local:
+    def _upload(self, given: str) -> LocalSource:
         name = given.removeprefix("upload://")
         path = (self._scratch / name).resolve()
         if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}\.[a-z0-9]{2,5}", name) or not path.is_file():
@@ -184,12 +184,12 @@ class Inputs:
         return _probed(path, name="the upload")
 
 
-def _probed(path: Path, *, parent: str | None = None, name: str = "") -> Local:
+def _probed(path: Path, *, parent: str | None = None, name: str = "") -> LocalSource:
     """Look at the header and both ends: only real audio is read or sent on. The engine decodes all of it."""
     from acestep_mcp.audio.read import probe_source
 
     properties = probe_source(path, max_seconds=LONGEST_SOURCE, name=name)
-    return Local(path, properties.seconds, properties.content_type, parent)
+    return LocalSource(path, properties.seconds, properties.content_type, parent)
 
 
 def _file_path(uri: str) -> Path:

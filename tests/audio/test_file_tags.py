@@ -188,7 +188,7 @@ def test_a_three_letter_tag_is_read():
 
 
 def test_a_comment_meant_for_a_program_is_not_the_comment():
-    tag = id3.encode({}, [id3.Frame(b"COMM", b"\3engiTunNORM\x00 00000")])
+    tag = id3.encode({}, [id3.Id3Frame(b"COMM", b"\3engiTunNORM\x00 00000")])
     assert id3.decode(tag) == {}
 
 

@@ -42,11 +42,11 @@ def sidecar(track_id, name, **changes):
     } | changes
 
 
-def keep(tracks, track_id, **changes):
+def add(tracks, track_id, **changes):
     part = tracks.folder / f".{track_id}.part"
     part.write_bytes(b"RIFF")
     name = f"song {track_id}.wav"
-    return tracks.keep(track_id, part, name, sidecar(track_id, name, **changes))
+    return tracks.add(track_id, part, name, sidecar(track_id, name, **changes))
 
 
 def ids(found):
@@ -54,7 +54,7 @@ def ids(found):
 
 
 def test_a_kept_track_is_a_file_and_a_sidecar_and_nothing_else(tracks, folder):
-    track = keep(tracks, "t01")
+    track = add(tracks, "t01")
     assert sorted(path.name for path in folder.iterdir()) == ["song t01.json", "song t01.wav"]
     assert json.loads((folder / "song t01.json").read_text(encoding="utf-8")) == track.sidecar
     assert track.uri == "acestep://tracks/t01"
@@ -62,19 +62,19 @@ def test_a_kept_track_is_a_file_and_a_sidecar_and_nothing_else(tracks, folder):
 
 @pytest.mark.parametrize("name", ["t01", "acestep://tracks/t01", "acestep://tracks/t01/audio", "song t01.wav"])
 def test_a_track_is_found_by_each_of_its_names(tracks, name):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     assert tracks.get(name).id == "t01"
 
 
 def test_an_unknown_track_is_an_error_with_near_matches(tracks):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     with pytest.raises(NotFound, match="song t01.wav"):
         tracks.get("song t10.wav")
 
 
 def test_pages_go_from_newest_to_oldest_and_meet_without_gap_or_repeat(tracks):
     for number in range(1, 8):
-        keep(tracks, f"t{number:02d}")
+        add(tracks, f"t{number:02d}")
     first = tracks.find("", 3, None)
     second = tracks.find("", 3, first[1])
     third = tracks.find("", 3, second[1])
@@ -84,8 +84,8 @@ def test_pages_go_from_newest_to_oldest_and_meet_without_gap_or_repeat(tracks):
 
 
 def test_a_search_finds_words_in_any_order_and_case_in_tags_lyrics_title_and_prompt(tracks):
-    keep(tracks, "t01", lyrics="La Mer est calme", request={"prompt": "a song of the SEA"})
-    keep(tracks, "t02")
+    add(tracks, "t01", lyrics="La Mer est calme", request={"prompt": "a song of the SEA"})
+    add(tracks, "t02")
     assert ids(tracks.find("mer LA", 9, None)) == ["t01"]
     assert ids(tracks.find("sea", 9, None)) == ["t01"]
     assert ids(tracks.find("lofi", 9, None)) == ["t02", "t01"]
@@ -98,7 +98,7 @@ def test_a_bad_cursor_is_an_error_that_says_so(tracks):
 
 
 def test_a_deleted_track_lies_in_the_trash_and_comes_back_whole(tracks, folder):
-    kept = keep(tracks, "t01")
+    kept = add(tracks, "t01")
     tracks.delete("t01")
     assert ids(tracks.find("", 5, None)) == []
     assert (folder / TRASH / "song t01.wav").read_bytes() == b"RIFF"
@@ -109,13 +109,13 @@ def test_a_deleted_track_lies_in_the_trash_and_comes_back_whole(tracks, folder):
 
 
 def test_deleting_or_restoring_twice_is_the_same_as_once(tracks):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     assert tracks.delete("t01") == tracks.delete("t01")
     assert tracks.restore("t01") == tracks.restore("t01")
 
 
 def test_a_restored_track_never_overwrites_one_that_took_its_name(tracks, folder):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     tracks.delete("t01")
     (folder / "song t01.wav").write_bytes(b"other")
     assert tracks.restore("t01").path.name == "song t01 2.wav"
@@ -124,8 +124,8 @@ def test_a_restored_track_never_overwrites_one_that_took_its_name(tracks, folder
 
 
 def test_the_index_follows_what_is_done_to_the_files_by_hand(tracks, folder):
-    keep(tracks, "t01")
-    keep(tracks, "t02")
+    add(tracks, "t01")
+    add(tracks, "t02")
     os.remove(folder / "song t01.wav")
     os.remove(folder / "song t01.json")
     (folder / "song t02.wav").rename(folder / "mine.wav")
@@ -135,8 +135,8 @@ def test_the_index_follows_what_is_done_to_the_files_by_hand(tracks, folder):
 
 
 def test_a_lost_database_is_rebuilt_from_the_sidecars(tracks, folder, tmp_path):
-    keep(tracks, "t01")
-    keep(tracks, "t02")
+    add(tracks, "t01")
+    add(tracks, "t02")
     tracks.delete("t02")
     fresh = Database(tmp_path / "other" / "acestep.sqlite3")
     try:
@@ -161,7 +161,7 @@ def test_a_lost_database_is_rebuilt_from_the_sidecars(tracks, folder, tmp_path):
     ],
 )
 def test_a_sidecar_that_was_spoilt_by_hand_is_passed_over(tracks, folder, change):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     (folder / "spoilt.wav").write_bytes(b"RIFF")
     (folder / "spoilt.json").write_text(json.dumps(sidecar("t02", "spoilt.wav") | change), encoding="utf-8")
     assert ids(tracks.find("", 5, None)) == ["t01"]
@@ -182,7 +182,7 @@ def test_the_name_inside_a_sidecar_does_not_matter(tracks, folder, name):
 
 
 def test_a_track_whose_audio_is_removed_by_hand_is_gone(tracks, folder):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     (folder / "song t01.wav").unlink()
     assert ids(tracks.find("", 5, None)) == []
     with pytest.raises(NotFound):
@@ -190,14 +190,14 @@ def test_a_track_whose_audio_is_removed_by_hand_is_gone(tracks, folder):
 
 
 def test_a_name_in_the_trash_is_not_free(tracks):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     assert tracks.is_free("song t02.wav")
     tracks.delete("t01")
     assert not tracks.is_free("song t01.flac")
 
 
 def test_a_copy_of_a_track_made_by_hand_does_not_take_its_place(tracks, folder):
-    kept = keep(tracks, "t01")
+    kept = add(tracks, "t01")
     (folder / "copy.wav").write_bytes(b"RIFF")
     (folder / "copy.json").write_text((folder / "song t01.json").read_text(encoding="utf-8"), encoding="utf-8")
     _, before = tracks.changed_since(-1)
@@ -237,7 +237,7 @@ def written(**changes):
     ],
 )
 def test_a_hostile_sidecar_hides_no_good_one_and_is_reported(tracks, folder, text):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     path = spoil(folder, text)
     for _ in range(2):
         assert ids(tracks.find("", 5, None)) == ["t01"]
@@ -290,7 +290,7 @@ def test_a_content_type_that_is_no_audio_gives_way_to_the_file_name(tracks, fold
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and links")
 @pytest.mark.parametrize("kind", ["pipe", "device", "loop", "folder", "audio loop", "audio pipe", "name"])
 def test_what_is_no_plain_file_is_passed_over_at_once(tracks, folder, kind):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     path = spoil(folder, written())
     audio = path.with_suffix(".wav")
     match kind:
@@ -367,7 +367,7 @@ def test_a_process_killed_between_any_two_steps_of_a_move_loses_no_song(tmp_path
         database = Database(path)
         tracks = Tracks(database, folder)
         if step == 0:
-            keep(tracks, "t01")
+            add(tracks, "t01")
         tracks.restore("t01") if action == "delete" else tracks.delete("t01")
         if taken and step == 0:
             (folder / (TRASH if action == "delete" else "") / tracks.get("t01").path.name).parent.mkdir(exist_ok=True)
@@ -385,7 +385,7 @@ def test_a_process_killed_between_any_two_steps_of_a_move_loses_no_song(tmp_path
 
 def test_every_change_is_seen_once_by_a_watcher(tracks):
     _, seen = tracks.changed_since(-1)
-    keep(tracks, "t01")
+    add(tracks, "t01")
     changed, seen = tracks.changed_since(seen)
     assert [(t.id, t.deleted) for t in changed] == [("t01", False)]
     tracks.delete("t01")
@@ -399,5 +399,5 @@ def test_a_folder_that_is_gone_is_an_error_and_the_part_stays(tracks, tmp_path):
     part.write_bytes(b"RIFF")
     os.rmdir(tracks.folder)
     with pytest.raises(StorageError, match="Create it"):
-        tracks.keep("t01", part, "a.wav", sidecar("t01", "a.wav"))
+        tracks.add("t01", part, "a.wav", sidecar("t01", "a.wav"))
     assert part.read_bytes() == b"RIFF"

@@ -9,8 +9,8 @@ HOST = "https://rest.example"
 
 def test_an_upload_is_found_by_host_and_bytes_in_every_process_and_only_while_it_is_young(tmp_path, monkeypatch):
     one, two = (Database(tmp_path / "jobs.sqlite3") for _ in range(2))
-    Uploads(one).note(HOST, "digest", "https://files.example/old.wav")
-    Uploads(one).note(HOST, "digest", "https://files.example/new.wav")
+    Uploads(one).remember(HOST, "digest", "https://files.example/old.wav")
+    Uploads(one).remember(HOST, "digest", "https://files.example/new.wav")
     found = Uploads(two)
     assert found.find(HOST, "digest") == "https://files.example/new.wav"
     assert found.find("https://other.example", "digest") is None

@@ -36,30 +36,30 @@ def format_of(out: Path | None, form: str | None) -> str | None:
     return ending
 
 
-def place(kept: Path, out: Path, form: str | None) -> Path:
-    """Copy a kept song to `out` (a file, or a folder to put it into), whole or not at all; the absolute path of it."""
+def copy_to(song: Path, out: Path, form: str | None) -> Path:
+    """Copy a song song to `out` (a file, or a folder to put it into), whole or not at all; the absolute path of it."""
     from acestep_mcp.files import atomic, make_folder
 
-    target = (out / f"{kept.stem}.{form or kept.suffix[1:]}" if out.is_dir() else out).absolute()
+    target = (out / f"{song.stem}.{form or song.suffix[1:]}" if out.is_dir() else out).absolute()
     if target.exists():
-        raise StorageError(f"{target} exists already and was left alone. The song itself is at {kept}.")
+        raise StorageError(f"{target} exists already and was left alone. The song itself is at {song}.")
     make_folder(target.parent, _ADVICE)
-    if kept.suffix.lower() != target.suffix.lower():
-        _convert(kept, target)
+    if song.suffix.lower() != target.suffix.lower():
+        _convert(song, target)
         return target
     with atomic(target, _ADVICE) as part:
-        shutil.copyfile(kept, part)
+        shutil.copyfile(song, part)
     return target
 
 
-def _convert(kept: Path, target: Path) -> None:
+def _convert(song: Path, target: Path) -> None:
     from acestep_mcp.audio.tags.file_tags import read_tags
     from acestep_mcp.audio.write import convert_file
 
-    convert_file(kept, target, format=cast("Format", target.suffix[1:].lower()), tags=read_tags(kept))
+    convert_file(song, target, format=cast("Format", target.suffix[1:].lower()), tags=read_tags(song))
 
 
-def rebuilt(settings: Settings) -> int:
+def rebuild_index(settings: Settings) -> int:
     """How many songs the list has after reading every sidecar again."""
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.tracks import Tracks

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
-from acestep_mcp.cli.export import FORMATS, format_of, place
+from acestep_mcp.cli.export import FORMATS, copy_to, format_of
 from acestep_mcp.cli.output import outcome_json, print_json, remarks, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.request_options import given, host_options, request_options
@@ -53,7 +53,7 @@ class _Call:
         return outcome
 
     def _hand_over(self, outcome: Outcome, kept: Path) -> None:
-        path = place(kept, self.out, self.format) if self.out else kept
+        path = copy_to(kept, self.out, self.format) if self.out else kept
         if self.as_json:
             print_json(outcome_json(outcome) | ({"out": str(path)} if self.out else {}))
         else:

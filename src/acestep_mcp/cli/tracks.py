@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acestep_mcp.cli.export import FORMATS, format_of, place, rebuilt
+from acestep_mcp.cli.export import FORMATS, copy_to, format_of, rebuild_index
 from acestep_mcp.cli.jobs import Listing, as_json_option
 from acestep_mcp.cli.output import clock, print_json, track_json
 from acestep_mcp.cli.session import with_studio
@@ -67,7 +67,7 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
     """Copy a song to FILE (or into the folder FILE), converted where the format differs."""
     form = format_of(file, form)
     track: Track = with_studio(lambda studio: studio.track(name), load())
-    path = place(track.path, file, form)
+    path = copy_to(track.path, file, form)
     if as_json:
         print_json({"track": track_json(track), "out": str(path)})
         return
@@ -102,7 +102,7 @@ def restore(name: str, as_json: bool) -> None:
 @as_json_option
 def rebuild(as_json: bool) -> None:
     """Read every song's own record again and rebuild the list from them."""
-    count = rebuilt(load())
+    count = rebuild_index(load())
     if as_json:
         print_json({"tracks": count})
         return

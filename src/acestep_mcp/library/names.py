@@ -11,15 +11,15 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt
 _MAX_BYTES = 120
 
 
-def stems(date: str, words: str, seed: int | None) -> Iterator[str]:
+def file_stems(date: str, words: str, seed: int | None) -> Iterator[str]:
     """`2026-11-22 lofi hiphop chill (42)`, then the same with 2, 3 ... behind; never ends."""
     seed_part = "" if seed is None else f" ({seed})"
-    stem = f"{date} {plain(words)}{seed_part}"
+    stem = f"{date} {safe_name(words)}{seed_part}"
     yield stem
     yield from (f"{stem} {number}" for number in itertools.count(2))
 
 
-def plain(text: str) -> str:
+def safe_name(text: str) -> str:
     """Letters, digits, spaces and dashes of any script, at most 120 bytes, safe on Windows; `song` if none is left."""
     text = unicodedata.normalize("NFC", text)
     kept = "".join(c if unicodedata.category(c)[0] in "LNM" or c in "-'" else " " for c in text)

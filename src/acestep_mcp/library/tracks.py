@@ -46,7 +46,7 @@ class Tracks:
 
     # -- adding
 
-    def keep(self, track_id: str, audio: Path, name: str, sidecar: dict[str, Any]) -> Track:
+    def add(self, track_id: str, audio: Path, name: str, sidecar: dict[str, Any]) -> Track:
         """Move a finished temporary file to its name and write its sidecar, which makes it a track.
 
         The sidecar goes last; doing this twice for a job is the same as once. Raises StorageError.

@@ -25,7 +25,7 @@ class Uploads:
             ).fetchone()
         return str(row["url"]) if row else None
 
-    def note(self, host: str, digest: str, url: str) -> None:
+    def remember(self, host: str, digest: str, url: str) -> None:
         """Remember an upload; those that are too old are forgotten."""
         with self._database.writing() as db:
             db.execute("DELETE FROM uploads WHERE uploaded_at <= ?", (time.time() - REUSED_SECONDS,))

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from acestep_mcp.api.edits import LONGEST_SOURCE
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, StorageError
 from acestep_mcp.files import DATA_ADVICE, make_folder, storage_errors
-from acestep_mcp.inputs import KEPT_SECONDS
+from acestep_mcp.inputs import UPLOAD_LIFETIME
 
 if TYPE_CHECKING:
     from acestep_mcp.audio.decoder import Properties
@@ -84,7 +84,7 @@ async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYT
         return Response(status_code=499)
     finally:
         part.unlink(missing_ok=True)
-    facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": KEPT_SECONDS}
+    facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": UPLOAD_LIFETIME}
     return JSONResponse({"url": f"upload://{kept.name}", **facts}, status_code=201)
 
 

@@ -15,7 +15,7 @@ from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.api.requests import Response
 from acestep_mcp.files import storage_errors
 from acestep_mcp.library.models import Job, Track
-from acestep_mcp.library.names import stems, title_of
+from acestep_mcp.library.names import file_stems, title_of
 from acestep_mcp.library.sidecars import SIDECAR_VERSION
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.verify import unchanged_outside
@@ -38,12 +38,12 @@ def ensure_writable(folder: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def part_of(tracks: Tracks, job_id: str) -> Path:
+def download_path(tracks: Tracks, job_id: str) -> Path:
     """Where a job's download lies until it is a track: in the music folder, so that a rename finishes it."""
     return tracks.folder / f".{job_id}.download.part"
 
 
-def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
+def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
     """Turn a finished download into the job's track. Doing it again after a crash gives the same one track.
 
     Raises StorageError (the song still lies at its host), QueueError when the file is not the audio it should be.
@@ -58,7 +58,7 @@ def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: J
         convert_and_remove(downloaded, finished, format=job.options["format"], tags=_tags(job, response, downloaded))
         # Decoded only where something is to be heard in it: an engine of ours has said what it measured.
         sound = None if _is_measured(job, response) else read(finished)
-    return tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
+    return tracks.add(job.id, finished, name, _sidecar(job, response, finished, sound, name))
 
 
 def _clear(job: Job, downloaded: Path) -> None:
@@ -70,7 +70,7 @@ def _clear(job: Job, downloaded: Path) -> None:
 
 def _name(job: Job, response: Response, tracks: Tracks, jobs: Jobs) -> str:
     date = _created(job).strftime("%Y-%m-%d")
-    candidates = (f"{stem}.{job.options['format']}" for stem in stems(date, _title(job, response), response.seed))
+    candidates = (f"{stem}.{job.options['format']}" for stem in file_stems(date, _title(job, response), response.seed))
     return jobs.reserve_name(job.id, (candidate for candidate in candidates if tracks.is_free(candidate)))
 
 

@@ -18,7 +18,7 @@ from acestep_mcp.api.endpoints import BY_TOOL, Endpoint
 from acestep_mcp.api.errors import AceStepError, ConfigurationError, NotFound, StorageError
 from acestep_mcp.api.requests import Request
 from acestep_mcp.files import sweep
-from acestep_mcp.inputs import Inputs, Local, Remote
+from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.models import Job, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
@@ -28,7 +28,7 @@ from acestep_mcp.studio.estimate import length, seconds_left
 from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.previews import preview
 from acestep_mcp.studio.run import Run
-from acestep_mcp.studio.sources import Sources
+from acestep_mcp.studio.source_uploads import SourceUploads
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Studio:
         self._runs: dict[str, Run] = {}
         self._working = anyio.Event()
         self._changes_before = 0
-        self._sources = Sources(jobs.uploads)
+        self._sources = SourceUploads(jobs.uploads)
         self._keeping = anyio.CapacityLimiter(2)
         self._beating = anyio.CapacityLimiter(1)  # its own thread: many busy jobs must not make this process look dead
         folders = (settings.music_dir, *settings.allowed_dirs)
@@ -160,17 +160,17 @@ class Studio:
         options: dict[str, Any] = {"format": format_, "price": price(self.settings, choice.name)}
         if choice.name != "draft":
             options["submit"] = submit_options(self.settings)
-        source: Local | Remote | None = None
+        source: LocalSource | RemoteSource | None = None
         if "audio_url" in body:
             source = await _sync(self._inputs.resolve, body["audio_url"])
         notes = minimum_guidance(request)[1]
-        if isinstance(source, Local):
+        if isinstance(source, LocalSource):
             edit = edit_of(request, source.seconds)
             notes += edit.notes
             options |= {"source": str(source.path), "content_type": source.content_type, "edit": edit.span}
             if body["audio_url"].lstrip()[:5].lower() == "data:":
                 body["audio_url"] = source.path.as_uri()
-        options["seconds"] = length(request, source.seconds if isinstance(source, Local) else None)
+        options["seconds"] = length(request, source.seconds if isinstance(source, LocalSource) else None)
         cost = round(options["price"] * options["seconds"], 6)
         return Job(
             id=new_id(),
@@ -180,7 +180,7 @@ class Studio:
             backend=choice.name,
             created_at=time.time(),
             queue_url=choice.queue_url,
-            parent=source.parent if isinstance(source, Local) else None,
+            parent=source.parent if isinstance(source, LocalSource) else None,
             estimated_cost=cost,
             # The first thing that anybody who watches is told, before anything is submitted.
             progress=Progress(stage=f"{choice.name}, about ${cost:.4f}" if cost else ""),

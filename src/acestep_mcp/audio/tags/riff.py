@@ -17,7 +17,7 @@ _NAMES = {"title": b"INAM", "tags": b"IGNR", "comment": b"ICMT", "software": b"I
 _ID3_NAMES = (b"id3 ", b"ID3 ")
 
 
-class Chunk(NamedTuple):
+class RiffChunk(NamedTuple):
     """`size` is what is really there, `missing` how much less that is than the header says."""
 
     name: bytes
@@ -26,7 +26,7 @@ class Chunk(NamedTuple):
     missing: int
 
 
-def chunks(file: BinaryIO) -> Iterator[Chunk]:
+def chunks(file: BinaryIO) -> Iterator[RiffChunk]:
     """The chunks of a RIFF WAVE file; none when it is not one.
 
     A program that writes to a pipe cannot know the size and says 2 GiB or more: nothing is missing then.
@@ -44,7 +44,7 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
             return
         name, said = struct.unpack("<4sI", header)
         size = min(said, end - position - 8)
-        yield Chunk(name, position + 8, size, said - size if said < _UNKNOWN_SIZE else 0)
+        yield RiffChunk(name, position + 8, size, said - size if said < _UNKNOWN_SIZE else 0)
         position += 8 + size + size % 2
 
 
@@ -99,20 +99,20 @@ def retag_in_place(file: BinaryIO, fields: Mapping[str, str]) -> bool:
     return True
 
 
-def _is_whole(file: BinaryIO, chunk: Chunk) -> bool:
+def _is_whole(file: BinaryIO, chunk: RiffChunk) -> bool:
     """Its header says the size that is there: one that says more would take our tags for its own."""
     file.seek(chunk.start - 4)
     return file.read(4) == struct.pack("<I", chunk.size)
 
 
-def _is_tag(file: BinaryIO, chunk: Chunk) -> bool:
+def _is_tag(file: BinaryIO, chunk: RiffChunk) -> bool:
     return chunk.name in _ID3_NAMES or _is_info(file, chunk)
 
 
-def _foreign(source: BinaryIO, found: list[Chunk]) -> tuple[bytes, list[id3.Frame]]:
+def _foreign(source: BinaryIO, found: list[RiffChunk]) -> tuple[bytes, list[id3.Id3Frame]]:
     """What other programs have written into LIST INFO, and into the `id3 ` chunk."""
     info: bytes = b""
-    frames: list[id3.Frame] = []
+    frames: list[id3.Id3Frame] = []
     for chunk in found:
         if chunk.name in _ID3_NAMES:
             frames = id3.foreign(_content(source, chunk))
@@ -121,7 +121,7 @@ def _foreign(source: BinaryIO, found: list[Chunk]) -> tuple[bytes, list[id3.Fram
     return info, frames
 
 
-def _write_tags(target: BinaryIO, fields: Mapping[str, str], info: bytes, frames: list[id3.Frame]) -> None:
+def _write_tags(target: BinaryIO, fields: Mapping[str, str], info: bytes, frames: list[id3.Id3Frame]) -> None:
     _write(target, b"LIST", _info_of(fields, info))
     _write(target, b"id3 ", id3.encode(fields, frames))
 
@@ -134,7 +134,7 @@ def _close(target: BinaryIO) -> None:
     target.write(struct.pack("<I", size))
 
 
-def _copy(source: BinaryIO, target: BinaryIO, chunk: Chunk) -> None:
+def _copy(source: BinaryIO, target: BinaryIO, chunk: RiffChunk) -> None:
     target.write(struct.pack("<4sI", chunk.name, chunk.size))
     source.seek(chunk.start)
     left = chunk.size
@@ -153,12 +153,12 @@ def _packed(name: bytes, content: bytes) -> bytes:
     return struct.pack("<4sI", name, len(content)) + content + b"\0" * (len(content) % 2)
 
 
-def _content(file: BinaryIO, chunk: Chunk) -> bytes:
+def _content(file: BinaryIO, chunk: RiffChunk) -> bytes:
     file.seek(chunk.start)
     return file.read(min(chunk.size, _LARGEST_TAG))
 
 
-def _is_info(file: BinaryIO, chunk: Chunk) -> bool:
+def _is_info(file: BinaryIO, chunk: RiffChunk) -> bool:
     if chunk.name != b"LIST":
         return False
     file.seek(chunk.start)

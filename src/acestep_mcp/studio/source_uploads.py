@@ -14,7 +14,7 @@ from acestep_mcp.files import storage_errors
 from acestep_mcp.library.uploads import Uploads
 
 
-class Sources:
+class SourceUploads:
     """Built once per process: of several jobs with the same source one uploads it, and the others wait for that."""
 
     def __init__(self, uploads: Uploads) -> None:
@@ -32,7 +32,7 @@ class Sources:
                 return url
             url = await client.upload(path, content_type, path.name)
             if await anyio.to_thread.run_sync(_stamp, path) == stamp:  # else other bytes went up than were counted
-                await anyio.to_thread.run_sync(self._uploads.note, host, digest, url)
+                await anyio.to_thread.run_sync(self._uploads.remember, host, digest, url)
             return url
 
 
