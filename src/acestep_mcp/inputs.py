@@ -1,4 +1,4 @@
-"""What a person or a model gives as `audio_url`, turned into real audio on disk or an address to pass on."""
+"""Resolve `audio_url` to an audio file on disk or an address to pass on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DATA = re.compile(r"^data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?
 
 @dataclass(frozen=True, slots=True)
 class LocalSource:
-    """Audio on this machine, decoded once to be sure that it is audio. `parent` is the track it is."""
+    """An audio file on this machine, checked by its header and both ends. `parent` is its track id, if it is a track."""
 
     path: Path
     seconds: float
@@ -44,7 +44,7 @@ class LocalSource:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSource:
-    """An https address, passed on as it is."""
+    """An https address, passed on unchanged."""
 
     url: str
 
@@ -52,7 +52,7 @@ class RemoteSource:
 class Inputs:
     """Reads only from the allowed folders, and only audio.
 
-    `find` answers a track by id, URI or file name (NotFound otherwise); `scratch` is where data URIs and uploads lie.
+    `find` returns a track by id, URI or file name (NotFound otherwise); `scratch` holds data URIs and uploads.
     """
 
     def __init__(self, allowed: tuple[Path, ...], scratch: Path, find: Callable[[str], Track]) -> None:
@@ -61,10 +61,10 @@ class Inputs:
         self._find = find
 
     def resolve(self, given: str) -> LocalSource | RemoteSource:
-        """Raises InvalidRequest (field `audio_url`) that says what is accepted, with near matches for a missing file."""
+        """Raises InvalidRequest (field `audio_url`) that lists what is accepted, with near matches for a missing file."""
         try:
             return self._resolve(given.strip())
-        except (ValueError, RuntimeError) as exc:  # an address or path that Python cannot take apart
+        except (ValueError, RuntimeError) as exc:  # an address or path that Python cannot parse
             raise _rejected(f"{_short(given)} cannot be read ({exc}). Give {ACCEPTED}.") from exc
 
     def _resolve(self, given: str) -> LocalSource | RemoteSource:
@@ -85,7 +85,7 @@ class Inputs:
         raise _rejected(f"{scheme}: addresses are not accepted. Give {ACCEPTED}.")
 
     def prune(self, needed: Collection[str]) -> None:
-        """Remove uploads and decoded data: URIs older than a day that no open job needs."""
+        """Remove uploads and saved data: URIs that are older than a day and that no open job needs."""
         oldest = time.time() - UPLOAD_LIFETIME
         with contextlib.suppress(OSError):
             for path in self._scratch.iterdir():
@@ -100,7 +100,7 @@ class Inputs:
             return self._track(given)
         if "/" in given or "\\" in given:
             raise _rejected(
-                f"{_short(given)} is a relative path, and it is not known relative to what. Give {ACCEPTED}."
+                f"{_short(given)} is a relative path, and there is no folder it is relative to. Give {ACCEPTED}."
             )
         return self._bare(given)
 
@@ -114,7 +114,7 @@ class Inputs:
         return _probed(track.path, parent=track.id)
 
     def _local(self, path: Path) -> LocalSource:
-        real = path.resolve()  # links are followed first: where they lead decides
+        real = path.resolve()  # links are followed first: their target decides
         if not any(real.is_relative_to(folder) for folder in self._allowed):
             folders = ", ".join(map(str, self._allowed))
             raise _rejected(
@@ -131,13 +131,13 @@ class Inputs:
             return self._local(found[0])
         if found:
             places = ", ".join(str(path) for path in found[:5])
-            raise _rejected(f"{name!r} is there more than once: {places}. Give the absolute path of one of them.")
+            raise _rejected(f"There is more than one {name!r}: {places}. Give the absolute path of one of them.")
         raise _rejected(
             f"there is no file {_short(name)} in the allowed folders. {self._near(name)} Accepted are {ACCEPTED}."
         )
 
     def _parent(self, path: Path) -> str | None:
-        """The track that this file is, if it is one."""
+        """The id of the track whose file this is, if any."""
         try:
             track = self._find(path.name)
         except NotFound:
@@ -165,10 +165,10 @@ class Inputs:
             data = base64.b64decode(unquote(body), validate=True) if head[3] else unquote(body).encode("latin-1")
         except (binascii.Error, UnicodeEncodeError) as exc:
             raise _rejected(f"the data: URI cannot be decoded ({exc}). Send the whole file, base64-encoded.") from exc
-        return self._kept(data)
+        return self._saved(data)
 
-    def _kept(self, data: bytes) -> LocalSource:
-        """A data: URI becomes a file named by its content, so that a job can be taken up again without the URI."""
+    def _saved(self, data: bytes) -> LocalSource:
+        """Save a data: URI as a file named by its content, so that a job can be resumed without the URI."""
         make_folder(self._scratch, DATA_ADVICE, private=True)
         path = self._scratch / f"{hashlib.sha256(data).hexdigest()[:32]}.audio"
         with atomic(path, DATA_ADVICE, private=True) as temp:
@@ -185,7 +185,7 @@ class Inputs:
 
 
 def _probed(path: Path, *, parent: str | None = None, name: str = "") -> LocalSource:
-    """Look at the header and both ends: only real audio is read or sent on. The engine decodes all of it."""
+    """Check the header and both ends: only audio is read or sent on. The engine decodes all of it."""
     from acestep_mcp.audio.read import probe_source
 
     properties = probe_source(path, max_seconds=LONGEST_SOURCE, name=name)

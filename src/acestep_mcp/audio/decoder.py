@@ -71,7 +71,7 @@ class Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 
 class Decoder:
-    """An open audio file: its properties, and its samples in blocks of at most a second."""
+    """An open audio file: its properties, and its samples in blocks of at most one second."""
 
     def __init__(self, file: soundfile.SoundFile, size: int, name: str) -> None:
         self._file = file
@@ -90,7 +90,7 @@ class Decoder:
         )
 
     def blocks(self) -> Iterator[NDArray[np.int32]]:
-        """Left-aligned samples [frames, channels]. Raises InvalidRequest where the file breaks off."""
+        """Left-aligned samples [frames, channels]. Raises InvalidRequest where the file is cut short."""
         taken = 0
         while True:
             block = self._next()
@@ -106,7 +106,7 @@ class Decoder:
         """Decode the first block and one near the end: most damaged files show there. Raises InvalidRequest."""
         if not len(self._next()):
             refuse(self.name, "has no sound in it")
-        if self.frames is None or self.properties.format == "mp3":  # whose frames have been counted
+        if self.frames is None or self.properties.format == "mp3":  # its frames have been counted
             return
         allowed = int(_MOST_MISSING_SECONDS * self.properties.sample_rate)
         if self.frames > allowed + 1:
@@ -163,7 +163,7 @@ def opened(path: Path, name: str = "") -> Iterator[Decoder]:
 
 
 def _sound_file(path: Path, raw: BinaryIO, name: str) -> Forward:
-    """The file as libsndfile has it; an MP3 file that does not state its length gets it stated."""
+    """Open with libsndfile. A variable-rate MP3 file that does not state its length is opened with a header that does."""
     file = Forward(str(path))
     stream = mp3.walk(raw) if file.format in ("MP3", "MPEG") else None
     if stream is None:

@@ -1,4 +1,4 @@
-"""How long an MP3 file is, by walking its frame headers (ISO 11172-3, 2.4.1.3) without decoding.
+"""The length of an MP3 file by its frame headers (ISO 11172-3, 2.4.1.3), without decoding.
 
 libsndfile estimates the length of a variable-rate file that does not state it, and stops decoding there.
 """
@@ -111,7 +111,7 @@ def _after_tags(data: mmap.mmap) -> int:
 
 
 def _next_frame(data: mmap.mmap, start: int, like: int | None) -> int:
-    """Where the next frame begins that another one or the end follows; the file's length when none is near."""
+    """Offset of the next frame that is followed by another or by the end; the file's length when none is near."""
     end = min(len(data), start + _SEARCH_BYTES)
     position = start
     while (position := data.find(b"\xff", position, end)) >= 0:
@@ -140,7 +140,7 @@ def _is_mpeg1(header: int) -> bool:
 
 @cache
 def _length(top: int) -> int:
-    """Bytes of a frame, by the upper 23 bits of its header; 0 for what is not a layer III header or has free format."""
+    """Bytes of a frame, by the upper 23 bits of its header; 0 when it is not a layer III header, or has free format."""
     version, layer, bit_rate, rate = top >> 10 & 3, top >> 8 & 3, top >> 3 & 15, top >> 1 & 3
     if top >> 12 != 0x7FF or version == 1 or layer != 1 or rate == 3:
         return 0
@@ -149,7 +149,7 @@ def _length(top: int) -> int:
 
 
 def _side_bytes(header: int) -> int:
-    """Bytes of side information after a header, where an info frame has its mark."""
+    """Bytes of side information, after which an info frame has its mark."""
     is_mono = header >> 6 & 3 == 3
     if _is_mpeg1(header):
         return 17 if is_mono else 32

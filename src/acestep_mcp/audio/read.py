@@ -29,8 +29,8 @@ def probe(path: Path) -> Properties:
 def probe_source(path: Path, *, max_seconds: float, name: str = "") -> Properties:
     """`probe` with the true length, for a song that is to be edited: its first and last moments are decoded too.
 
-    Raises InvalidRequest for what is no audio, breaks off, or is too long for `read`; what is damaged further inside
-    shows only when all of it is decoded. A file that states no length is decoded once, in blocks, to count it.
+    Raises InvalidRequest for what is not audio, is cut short, or is too long for `read`; damage further inside
+    is found only by decoding all of it. A file that states no length is decoded once, in blocks, to count it.
     """
     with opened(path, name) as decoder:
         most = _most_frames(decoder.properties, max_seconds)
@@ -70,7 +70,7 @@ def _most_frames(properties: Properties, max_seconds: float | None) -> int:
 
 
 def _collected(decoder: Decoder, most: int) -> NDArray[np.int32]:
-    """All blocks in one array. Only pages that are written to take memory, so one too large costs nothing."""
+    """All blocks in one array. Only pages that are written take memory, so an array that is too large is free."""
     pcm = np.empty((decoder.frames or 0, decoder.properties.channels), np.int32)
     taken = 0
     for block in decoder.blocks():

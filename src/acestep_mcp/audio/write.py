@@ -65,7 +65,7 @@ def _shape_of(decoder: Decoder) -> Shape:
 
 
 def _retagged(source: Path, target: Path, form: Format, tags: FileTags) -> bool:
-    """Copy with other tags; False when the container is one that only the decoder understands (RF64, say)."""
+    """Copy with other tags; False when only the decoder understands the container (such as RF64)."""
     try:
         with atomic(target) as temp, source.open("rb") as old, temp.open("wb") as new:
             retag(old, new, form, tags)
@@ -75,6 +75,6 @@ def _retagged(source: Path, target: Path, form: Format, tags: FileTags) -> bool:
 
 
 def _finish(bare: Path, path: Path, form: Format, tags: FileTags) -> None:
-    """Put the tags in and publish. Nothing is open by then: Windows replaces no open file."""
+    """Add the tags and publish, when all files are closed: Windows cannot replace an open file."""
     with atomic(path) as tagged, bare.open("rb") as source, tagged.open("wb") as target:
         retag(source, target, form, tags, fresh=True)

@@ -1,4 +1,4 @@
-"""Copies of songs outside the music folder, and the list's rebuilding."""
+"""Copy songs out of the music folder, and rebuild the index."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FORMATS = ("wav", "flac", "mp3", "ogg")
 
 
 def format_of(out: Path | None, form: str | None) -> str | None:
-    """The format asked for by name or by the file's ending. UsageError when they disagree or the ending is unknown.
+    """The format given by name or by the file's suffix. UsageError when they disagree or the suffix is unknown.
 
-    Also refuses a file that exists: asked before anything is made or paid for.
+    Also refuses a file that exists. Called before anything is made or paid for.
     """
     if out is None or out.is_dir():
         return form
@@ -37,7 +37,7 @@ def format_of(out: Path | None, form: str | None) -> str | None:
 
 
 def copy_to(song: Path, out: Path, form: str | None) -> Path:
-    """Copy a song song to `out` (a file, or a folder to put it into), whole or not at all; the absolute path of it."""
+    """Copy a song to `out` (a file or a folder), atomically; returns the absolute path of the copy."""
     from acestep_mcp.files import atomic, make_folder
 
     target = (out / f"{song.stem}.{form or song.suffix[1:]}" if out.is_dir() else out).absolute()
@@ -60,7 +60,7 @@ def _convert(song: Path, target: Path) -> None:
 
 
 def rebuild_index(settings: Settings) -> int:
-    """How many songs the list has after reading every sidecar again."""
+    """Read every sidecar again; returns the number of songs."""
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.tracks import Tracks
 

@@ -28,7 +28,7 @@ class Tracks:
     """The songs of one music folder (and its trash).
 
     `change` numbers grow with every track added, changed, deleted or restored by any process, so that a watcher
-    asks for what came after the last one it saw.
+    can ask for what came after the last one it saw.
     """
 
     def __init__(self, database: Database, folder: Path) -> None:
@@ -117,7 +117,7 @@ class Tracks:
         return track if track.deleted else self._move(track, self.folder / TRASH, deleted=True)
 
     def restore(self, track_id: str) -> Track:
-        """Bring back from the trash folder, under its old name or, where that is taken, the next free one."""
+        """Move back from the trash folder, under the old name or, where that is taken, the next free one."""
         track = self.get(track_id)
         return self._move(track, self.folder, deleted=False) if track.deleted else track
 
@@ -137,10 +137,10 @@ class Tracks:
         self._index(track.id, target, track.sidecar, deleted=deleted)
         return Track(track.id, target, track.sidecar, deleted)
 
-    # -- the index
+    # -- index
 
     def rebuild(self) -> int:
-        """Forget the index and read every sidecar again; answers how many tracks there are."""
+        """Clear the index and read every sidecar again; returns the number of tracks."""
         with self._database.writing() as db:
             db.execute("DELETE FROM tracks WHERE folder = ?", (str(self.folder),))
         self.refresh()
@@ -150,7 +150,7 @@ class Tracks:
             )
 
     def refresh(self) -> None:
-        """Bring the index up to what lies in the folder: files may be moved, added or removed by hand."""
+        """Update the index from the folder: files may have been moved, added or removed by hand."""
         on_disk = {**_stamps(self.folder, deleted=False), **_stamps(self.folder / TRASH, deleted=True)}
         unusable = {key: known for key, known in self._unusable.items() if on_disk.get(key) == known[0]}
         with self._database.reading() as db:

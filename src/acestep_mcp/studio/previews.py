@@ -1,4 +1,4 @@
-"""MP3 previews of long songs, made once: encoding one takes seconds, and hosts read a resource again and again."""
+"""Cached MP3 previews of long songs: encoding takes seconds, and hosts read the same resource repeatedly."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def preview(track: Track, folder: Path, max_bytes: int) -> bytes:
 
     # A sidecar's fields never become part of a path.
     source = f"{track.id} {track.sidecar['audio'].get('sha256')} {max_bytes}"
-    kept = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.mp3"
+    cached = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.mp3"
     with contextlib.suppress(OSError):
-        return kept.read_bytes()
+        return cached.read_bytes()
     content = mp3_preview(track.path, max_bytes=max_bytes)
     with contextlib.suppress(OSError, StorageError):
         make_folder(folder)
-        write_bytes(kept, content)
+        write_bytes(cached, content)
         for old in sorted(folder.glob("*.mp3"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
             old.unlink()
     return content

@@ -1,4 +1,4 @@
-"""Proof that an edit left alone what it should: the samples outside the edited span, compared with the source's."""
+"""Check that an edit changed only its span: compare the samples outside it with the source."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
 
 SEAM = 0.06
-"""Seconds beside an edge that may differ: two crossfades of 30 ms."""
+"""Seconds next to an edge that may differ: two crossfades of 30 ms."""
 
 
 def unchanged_outside(job: Job, result: Sound) -> bool | None:
-    """Whether every sample outside the span and its seams is the source's; None where that cannot be compared.
+    """Whether every sample outside the span and its seams equals the source's; None if that cannot be compared.
 
-    It cannot when the source is not at hand, when rate or channels differ, or for a remix, which changes everything.
+    It cannot when the source is missing, when rate or channels differ, or for a remix, which changes everything.
     """
     request = BY_ID[job.endpoint].request.parse(job.request)
     if not isinstance(request, AudioInpaint | AudioOutpaint) or "source" not in job.options:

@@ -33,7 +33,7 @@ _NOT_ALLOWED = re.compile("[\0\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class FileTags:
-    """What a song's file says of itself; empty where it says nothing. A field longer than 1 Mi characters is cut."""
+    """A song's own tags; empty where there are none. A field longer than 2**20 characters is cut."""
 
     title: str = ""
     tags: str = ""
@@ -43,7 +43,7 @@ class FileTags:
     software: str = ""
 
     def fields(self) -> dict[str, str]:
-        """The fields that say something, as the formats can hold them: no NUL, no half of a surrogate pair."""
+        """The fields that are set, as the formats can hold them: without NUL and lone surrogates."""
         texts = {
             "title": self.title,
             "tags": self.tags,
@@ -69,7 +69,7 @@ class FileTags:
 
 
 def read_tags(path: Path) -> FileTags:
-    """The file's tags, by its content and not its name; empty for none, broken ones and other formats.
+    """The file's tags, by its content and not its name; empty for missing or broken ones and other formats.
 
     Raises StorageError when the file cannot be opened.
     """
@@ -83,7 +83,7 @@ def read_tags(path: Path) -> FileTags:
 def retag(source: BinaryIO, target: BinaryIO, form: Format, tags: FileTags, *, fresh: bool = False) -> None:
     """Copy a song of that format into `target` with these tags.
 
-    `fresh` says that our encoder has just written the source: an Ogg stream's random number is then replaced by one
+    `fresh`: the source was just written by our encoder. An Ogg stream's random serial number is then replaced by one
     made from the tags, so that equal songs are equal files. Raises InvalidRequest for a broken or foreign source.
     """
     fields = tags.fields()
@@ -100,7 +100,7 @@ def retag(source: BinaryIO, target: BinaryIO, form: Format, tags: FileTags, *, f
 
 
 def _retag_mp3(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None:
-    """One ID3v2 tag instead of what was there; an ID3v1 tag at the end goes, its artist, album and year move."""
+    """Write one ID3v2 tag in place of all others; artist, album and year of an ID3v1 tag move to it."""
     first, start = _leading_tag(source)
     kept = id3.foreign(first)
     old = id3.old_frames(_tail(source))

@@ -40,7 +40,7 @@ def encode(fields: Mapping[str, str], kept: Iterable[Id3Frame] = ()) -> bytes:
 
 
 def decode(tag: bytes) -> dict[str, str]:
-    """The fields of a whole tag; what is broken or unknown is left out."""
+    """The fields of a whole tag; broken and unknown ones are left out."""
     fields: dict[str, str] = {}
     for name, body in frames(tag):
         key, value = _field(name, body)
@@ -57,7 +57,7 @@ def foreign(tag: bytes) -> list[Id3Frame]:
 
 
 def old_frames(tail: bytes) -> list[Id3Frame]:
-    """Title, artist, album and year of an ID3v1 tag, a file's last 128 bytes; nothing when that is no tag."""
+    """Title, artist, album and year of an ID3v1 tag, a file's last 128 bytes; nothing when it is not a tag."""
     if len(tail) != OLD_LENGTH or not tail.startswith(b"TAG"):
         return []
     texts = {name: tail[first:last].split(b"\0")[0].strip() for name, (first, last) in _OLD_PLACES.items()}
@@ -100,7 +100,7 @@ def _frame_at(data: bytes, start: int, version: int) -> tuple[Id3Frame | None, i
 
 
 def _plain(body: bytes, flags: int, version: int) -> bytes:
-    """The body without what its format flags add; empty for what cannot be read."""
+    """The body without what its format flags add; empty when it cannot be read."""
     grouped, hidden = (0x40, 0x0C) if version == 4 else (0x20, 0xC0)
     if flags & hidden:
         return b""
@@ -149,7 +149,7 @@ def _decoded(data: bytes, encoding: int) -> str:
 
 
 def _joined(text: str) -> str:
-    """Several values, which ID3 2.4 parts by NUL, as one line; byte order marks between them go."""
+    """Several values, which ID3 2.4 separates by NUL, as one line without byte order marks."""
     return ", ".join(part.lstrip("\ufeff") for part in text.split("\0") if part.strip("\ufeff"))
 
 

@@ -39,13 +39,13 @@ class OggPage:
 
 
 def checksum(page: bytes) -> int:
-    """Ogg's CRC-32: zlib's polynomial with the bits of every byte, and of the result, the other way round."""
+    """Ogg's CRC-32: zlib's polynomial with the bits of every byte, and of the result, reversed."""
     mirrored = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
 def pages(file: BinaryIO) -> Iterator[OggPage]:
-    """The pages from the file's start; ends at the end of the file, raises InvalidRequest at anything else."""
+    """The pages from the file's start; raises InvalidRequest at anything that is not a page."""
     file.seek(0)
     while head := file.read(_HEAD.size):
         if len(head) < _HEAD.size or head[:5] != b"OggS\0":
@@ -60,7 +60,7 @@ def pages(file: BinaryIO) -> Iterator[OggPage]:
 
 
 def is_cut(file: BinaryIO) -> bool:
-    """True when the file's last page is not whole: a download or copy that stopped."""
+    """True when the file's last page is incomplete, as after an interrupted download or copy."""
     size = file.seek(0, 2)
     start = max(0, size - 2 * 65536)
     file.seek(start)

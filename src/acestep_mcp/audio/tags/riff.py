@@ -18,7 +18,7 @@ _ID3_NAMES = (b"id3 ", b"ID3 ")
 
 
 class RiffChunk(NamedTuple):
-    """`size` is what is really there, `missing` how much less that is than the header says."""
+    """`size` is the bytes that are there, `missing` how many more the header states."""
 
     name: bytes
     start: int
@@ -29,7 +29,7 @@ class RiffChunk(NamedTuple):
 def chunks(file: BinaryIO) -> Iterator[RiffChunk]:
     """The chunks of a RIFF WAVE file; none when it is not one.
 
-    A program that writes to a pipe cannot know the size and says 2 GiB or more: nothing is missing then.
+    A program that writes to a pipe cannot know the size and states 2 GiB or more; nothing counts as missing then.
     """
     end = file.seek(0, 2)
     file.seek(0)
@@ -49,7 +49,7 @@ def chunks(file: BinaryIO) -> Iterator[RiffChunk]:
 
 
 def is_cut(file: BinaryIO) -> bool:
-    """True when the sample data ends before its header says."""
+    """True when the sample data is shorter than its header states."""
     return any(chunk.missing for chunk in chunks(file) if chunk.name == b"data")
 
 
@@ -82,9 +82,9 @@ def retag(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None
 
 def retag_in_place(file: BinaryIO, fields: Mapping[str, str]) -> bool:
     """Give a WAV file these fields without copying its samples. False, and nothing is changed, when that cannot be
-    done: something else stands behind its tags, or it is not whole.
+    done: something else follows its tags, or it is incomplete.
 
-    Killed in the middle it leaves a torn file: only for one that nobody reads yet.
+    Interrupted, it leaves a broken file: use it only on one that is not published yet.
     """
     found = list(chunks(file))
     rest = [chunk for chunk in found if not _is_tag(file, chunk)]
@@ -100,7 +100,7 @@ def retag_in_place(file: BinaryIO, fields: Mapping[str, str]) -> bool:
 
 
 def _is_whole(file: BinaryIO, chunk: RiffChunk) -> bool:
-    """Its header says the size that is there: one that says more would take our tags for its own."""
+    """Its header states the size that is there: a larger one would swallow the tags that follow."""
     file.seek(chunk.start - 4)
     return file.read(4) == struct.pack("<I", chunk.size)
 
@@ -129,7 +129,7 @@ def _write_tags(target: BinaryIO, fields: Mapping[str, str], info: bytes, frames
 def _close(target: BinaryIO) -> None:
     size = target.tell() - 8
     if size > 0xFFFFFFFF:
-        raise InvalidRequest("The song is larger than a WAV file can be (4 GiB): take flac.")
+        raise InvalidRequest("The song is larger than a WAV file can be (4 GiB). Choose flac.")
     target.seek(4)
     target.write(struct.pack("<I", size))
 
@@ -174,7 +174,7 @@ def _info_entries(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _info_fields(content: bytes) -> dict[str, str]:
-    """LIST INFO names no encoding: UTF-8 where it is, else Windows' western one."""
+    """LIST INFO names no encoding: UTF-8 where that decodes, else Windows-1252."""
     names = {name: key for key, name in _NAMES.items()}
     return {names[name]: _text(value) for name, value in _info_entries(content) if name in names and value.strip(b"\0")}
 
