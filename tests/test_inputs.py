@@ -57,7 +57,7 @@ def test_any_other_audio_in_an_allowed_folder_is_accepted_and_is_no_track(inputs
     assert inputs.resolve("my take.flac") == inputs.resolve(str(path)) == LocalSource(path, 1.0, "audio/flac", None)
 
 
-def test_an_https_address_is_passed_on_as_it_is(inputs):
+def test_an_https_address_is_passed_on_unchanged(inputs):
     assert inputs.resolve("https://example.com/a.wav?b=c") == RemoteSource("https://example.com/a.wav?b=c")
 
 
@@ -90,7 +90,7 @@ def test_a_missing_file_is_refused_with_near_matches(inputs, music):
     assert "2026-11-22 lofi chill (42).wav" in refused(inputs, str(music / "2026-11-22 lofi (42).wav"))
 
 
-def test_a_name_that_is_there_twice_is_refused_with_both_places(inputs, music, tmp_path):
+def test_an_ambiguous_name_is_refused_with_both_paths(inputs, music, tmp_path):
     write(music / "a.wav")
     write(tmp_path / "more" / "a.wav")
     message = refused(inputs, "a.wav")
@@ -98,7 +98,7 @@ def test_a_name_that_is_there_twice_is_refused_with_both_places(inputs, music, t
     assert str(tmp_path / "more") in message
 
 
-def test_a_relative_path_is_refused_because_nobody_knows_relative_to_what(inputs, music):
+def test_a_relative_path_is_refused(inputs, music):
     write(music / "sub" / "a.wav")
     assert "relative" in refused(inputs, "sub/a.wav")
     assert "relative" in refused(inputs, "..\\a.wav")
@@ -140,7 +140,7 @@ def test_an_upload_is_accepted_by_the_name_it_was_given_and_no_other(inputs, tmp
 
 @pytest.mark.parametrize("form", ["wav", "flac", "mp3", "ogg"])
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.8])
-def test_a_file_that_breaks_off_is_refused(inputs, music, form, part):
+def test_a_truncated_file_is_refused(inputs, music, form, part):
     path = write(music / f"a.{form}", 20.0)
     data = path.read_bytes()
     path.write_bytes(data[: round(len(data) * part)])
@@ -148,7 +148,7 @@ def test_a_file_that_breaks_off_is_refused(inputs, music, form, part):
 
 
 @pytest.mark.parametrize("form", ["flac", "mp3", "ogg"])
-def test_a_true_beginning_before_text_is_refused(inputs, music, form):
+def test_text_after_a_valid_start_is_refused(inputs, music, form):
     path = write(music / f"a.{form}", 20.0)
     data = path.read_bytes()
     path.write_bytes(data[:200] + b"This is not a song. " * 2000)
@@ -185,7 +185,7 @@ def test_a_song_of_more_than_ten_minutes_is_refused_with_its_length(inputs, musi
     "given",
     ["https://[bad", "http://[::1", "file:///%00", "a\0b.wav", "/a\0b.wav", "~nosuchuser/x.wav", "file://[", ""],
 )
-def test_what_cannot_even_be_parsed_is_refused_like_anything_else(inputs, given):
+def test_unparsable_input_is_refused(inputs, given):
     assert refused(inputs, given)
 
 

@@ -1,4 +1,4 @@
-"""What a song says of itself is found again by us, and by a reader that is not ours."""
+"""Tags are read back by this package and by an independent reader."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_lyrics_longer_than_many_pages_come_back(folder, noise, form):
 
 @formats
 @pytest.mark.parametrize("length", [*range(248, 262), *range(503, 517)])
-def test_no_length_is_special(folder, noise, form, length):
+def test_lyrics_of_any_length_come_back(folder, noise, form, length):
     path = folder / f"song.{form}"
     tags = FileTags(title="t" * length)
     write(path, noise(0.05), format=form, tags=tags)
@@ -90,7 +90,7 @@ def test_no_length_is_special(folder, noise, form, length):
 
 
 @formats
-def test_what_no_format_can_hold_is_left_out_and_the_rest_kept(folder, noise, form):
+def test_characters_that_no_format_can_hold_are_left_out(folder, noise, form):
     path = folder / f"song.{form}"
     write(path, noise(), format=form, tags=FileTags(title="a\0b\ud800c", comment="x" * (1024 * 1024 + 5)))
     assert read_tags(path) == FileTags(title="abc", comment="x" * 1024 * 1024)
@@ -134,8 +134,8 @@ def test_damaged_tags_raise_nothing(folder, noise, words, form):
             continue
 
 
-def test_a_lying_size_is_not_believed(folder):
-    path = folder / "liar.mp3"
+def test_a_wrong_size_is_ignored(folder):
+    path = folder / "wrong.mp3"
     path.write_bytes(b"ID3\4\0\0\x7f\x7f\x7f\x7f" + b"TIT2\x7f\x7f\x7f\x7f\0\0\3Title")
     assert read_tags(path) == FileTags()
     assert vorbis.decode(struct.pack("<I", 2**32 - 1) + b"xx") == {}
@@ -187,12 +187,12 @@ def test_a_three_letter_tag_is_read():
     assert id3.decode(b"ID3\2\0\0\0\0\0" + bytes([len(frames)]) + frames) == {"title": "Song"}
 
 
-def test_a_comment_meant_for_a_program_is_not_the_comment():
+def test_a_comment_with_a_description_is_not_the_comment():
     tag = id3.encode({}, [id3.Id3Frame(b"COMM", b"\3engiTunNORM\x00 00000")])
     assert id3.decode(tag) == {}
 
 
-def test_an_old_trailing_tag_goes_so_that_it_cannot_contradict(folder, noise):
+def test_an_id3v1_tag_is_removed_when_tags_are_written(folder, noise):
     path = folder / "song.mp3"
     write(path, noise(), format="mp3", tags=FileTags())
     path.write_bytes(path.read_bytes() + b"TAG" + b"Old title".ljust(125, b"\0"))
@@ -202,7 +202,7 @@ def test_an_old_trailing_tag_goes_so_that_it_cannot_contradict(folder, noise):
     assert TinyTag.get(path).title == "New"
 
 
-def test_an_old_trailing_tag_is_read_where_there_is_no_other(folder, noise):
+def test_an_id3v1_tag_is_read_where_there_is_no_other(folder, noise):
     path = folder / "song.mp3"
     write(path, noise(), format="mp3", tags=FileTags())
     path.write_bytes(path.read_bytes() + b"TAG" + "Über".encode("latin-1").ljust(125, b"\0"))

@@ -67,7 +67,7 @@ def test_its_true_length_is_what_the_limit_is_checked_against(tmp_path):
         probe_source(path, max_seconds=5)
 
 
-def test_tags_before_and_after_the_frames_are_no_frames(tmp_path):
+def test_tags_are_not_counted_as_frames(tmp_path):
     path = encoded(tmp_path / "a.mp3", "CONSTANT", 44_100, 1)
     with path.open("rb") as file:
         expected = mp3.walk(file).frames
@@ -89,7 +89,7 @@ def test_frames_after_garbage_count(tmp_path):
         assert mp3.walk(file).frames == stream.frames
 
 
-def test_a_file_that_breaks_off_is_refused_without_decoding(tmp_path):
+def test_a_truncated_file_is_refused_without_decoding(tmp_path):
     path = encoded(tmp_path / "a.mp3", "VARIABLE", 48_000, 2)
     path.write_bytes(path.read_bytes()[:-20_000])
     with pytest.raises(InvalidRequest, match="breaks off after"):

@@ -1,4 +1,4 @@
-"""A song is kept whole or not at all, and holds the samples it was given."""
+"""Songs are written atomically and with the samples they were given."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_equal_songs_are_equal_files(folder, noise, words, form):
 
 @formats
 @pytest.mark.parametrize("rate", [8000, 37_000, 96_000])
-def test_a_rate_that_a_format_lacks_becomes_the_nearest_it_has_and_the_song_keeps_its_length(folder, sine, form, rate):
+def test_a_rate_that_a_format_lacks_becomes_the_nearest_one(folder, sine, form, rate):
     path = folder / f"song.{form}"
     write(path, sine(1.5, rate), format=form, tags=FileTags())
     got = read(path)
@@ -85,7 +85,7 @@ def test_a_missing_folder_is_named_with_what_to_do(folder, noise):
 
 
 @on_unix
-def test_a_read_only_folder_is_named_and_stays_as_it_was(tmp_path, folder):
+def test_a_read_only_folder_is_named_and_unchanged(tmp_path, folder):
     """In a process without root's right to write anywhere."""
     folder.chmod(0o555)
     code = f"""
@@ -105,7 +105,7 @@ def test_a_read_only_folder_is_named_and_stays_as_it_was(tmp_path, folder):
 @on_unix
 @formats
 @pytest.mark.parametrize("limit", [100, 20_000])
-def test_a_disk_that_fills_up_leaves_nothing_behind_and_what_was_there_whole(folder, noise, form, limit):
+def test_a_full_disk_leaves_the_earlier_file_and_nothing_else(folder, noise, form, limit):
     path = folder / f"song.{form}"
     write(path, noise(0.05), format=form, tags=FileTags(title="old"))
     before = path.read_bytes()
@@ -187,7 +187,7 @@ def test_containers_we_do_not_write_become_plain_wav_with_the_same_samples(folde
 
 @pytest.mark.parametrize("source", ["wav", *(pytest.param(form, marks=pytest.mark.slow) for form in FORMATS[1:])])
 @pytest.mark.parametrize("target", FORMATS)
-def test_what_a_song_is_turned_into_is_what_it_converts_to_and_it_is_gone(folder, sine, words, source, target):
+def test_convert_and_remove_gives_the_same_file_and_removes_the_source(folder, sine, words, source, target):
     old, new, other = folder / f"old.{source}", folder / f"new.{target}", folder / f"other.{target}"
     write(old, sine(0.3), format=source, tags=FileTags(title="old", comment="longer than what comes" * 9))
     convert_file(old, other, format=target, tags=words)
@@ -201,7 +201,7 @@ CUE = b"cue \4\0\0\0\0\0\0\0"
 BAD_SIZE = b"\xff\xff\xff\xff"
 
 
-@pytest.mark.parametrize("kind", ["a chunk behind the tags", "a size that nobody knew", "no pad byte at the end"])
+@pytest.mark.parametrize("kind", ["a chunk behind the tags", "an unknown size", "no pad byte at the end"])
 def test_an_unusual_wav_file_gets_its_tags_too_and_keeps_its_samples(folder, noise, words, kind):
     path, target = folder / "old.wav", folder / "new.wav"
     write(path, noise(0.2), format="wav", tags=FileTags(title="old"))
@@ -211,7 +211,7 @@ def test_an_unusual_wav_file_gets_its_tags_too_and_keeps_its_samples(folder, noi
     match kind:
         case "a chunk behind the tags":
             content += CUE
-        case "a size that nobody knew":
+        case "an unknown size":
             content = bare[: start + 4] + BAD_SIZE + bare[start + 8 :]
         case _:
             content = bare + b"note\1\0\0\0x"
@@ -231,7 +231,7 @@ def test_a_broken_source_is_refused_and_leaves_no_target(folder):
     assert list(folder.iterdir()) == [source]
 
 
-def test_a_name_as_long_as_the_system_allows_is_written(folder, noise):
+def test_the_longest_possible_name_is_written(folder, noise):
     path = folder / f"{'長' * 83}.wav"
     write(path, noise(0.1), format="wav", tags=FileTags())
     assert probe(path).seconds == pytest.approx(0.1)

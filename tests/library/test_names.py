@@ -5,7 +5,7 @@ import pytest
 from acestep_mcp.library.names import file_stems, safe_name, title_of
 
 
-def test_a_name_holds_date_words_and_seed_and_is_counted_when_taken():
+def test_a_name_has_date_title_and_seed_and_is_numbered_when_taken():
     assert list(itertools.islice(file_stems("2026-11-22", "lofi hiphop chill", 42), 3)) == [
         "2026-11-22 lofi hiphop chill (42)",
         "2026-11-22 lofi hiphop chill (42) 2",
@@ -14,7 +14,7 @@ def test_a_name_holds_date_words_and_seed_and_is_counted_when_taken():
 
 
 @pytest.mark.parametrize("text", ['a/b\\c:d*e?f"g<h>i|j', "..", "", "\x00\x1f", "CON", "trailing. ", "🎵🎵", "a\n\tb"])
-def test_any_text_becomes_a_name_that_windows_takes(text):
+def test_any_text_becomes_a_valid_windows_name(text):
     name = safe_name(text)
     assert name
     assert not set(name) & set('/\\:*?"<>|\x00\n\t.')

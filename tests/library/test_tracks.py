@@ -53,7 +53,7 @@ def ids(found):
     return [track.id for track in found[0]]
 
 
-def test_a_kept_track_is_a_file_and_a_sidecar_and_nothing_else(tracks, folder):
+def test_a_stored_track_is_a_file_and_a_sidecar(tracks, folder):
     track = add(tracks, "t01")
     assert sorted(path.name for path in folder.iterdir()) == ["song t01.json", "song t01.wav"]
     assert json.loads((folder / "song t01.json").read_text(encoding="utf-8")) == track.sidecar
@@ -72,7 +72,7 @@ def test_an_unknown_track_is_an_error_with_near_matches(tracks):
         tracks.get("song t10.wav")
 
 
-def test_pages_go_from_newest_to_oldest_and_meet_without_gap_or_repeat(tracks):
+def test_pages_go_from_newest_to_oldest_without_gap_or_repeat(tracks):
     for number in range(1, 8):
         add(tracks, f"t{number:02d}")
     first = tracks.find("", 3, None)
@@ -97,7 +97,7 @@ def test_a_bad_cursor_is_an_error_that_says_so(tracks):
         tracks.find("", 5, "rubbish")
 
 
-def test_a_deleted_track_lies_in_the_trash_and_comes_back_whole(tracks, folder):
+def test_a_deleted_track_is_in_the_trash_and_can_be_restored(tracks, folder):
     kept = add(tracks, "t01")
     tracks.delete("t01")
     assert ids(tracks.find("", 5, None)) == []
@@ -123,7 +123,7 @@ def test_a_restored_track_never_overwrites_one_that_took_its_name(tracks, folder
     assert tracks.get("t01").path.read_bytes() == b"RIFF"
 
 
-def test_the_index_follows_what_is_done_to_the_files_by_hand(tracks, folder):
+def test_the_index_follows_manual_changes_to_files(tracks, folder):
     add(tracks, "t01")
     add(tracks, "t02")
     os.remove(folder / "song t01.wav")
@@ -160,7 +160,7 @@ def test_a_lost_database_is_rebuilt_from_the_sidecars(tracks, folder, tmp_path):
         {"request": "x"},
     ],
 )
-def test_a_sidecar_that_was_spoilt_by_hand_is_passed_over(tracks, folder, change):
+def test_an_invalid_sidecar_is_skipped(tracks, folder, change):
     add(tracks, "t01")
     (folder / "spoilt.wav").write_bytes(b"RIFF")
     (folder / "spoilt.json").write_text(json.dumps(sidecar("t02", "spoilt.wav") | change), encoding="utf-8")
@@ -168,7 +168,7 @@ def test_a_sidecar_that_was_spoilt_by_hand_is_passed_over(tracks, folder, change
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000, "\xff"])
-def test_json_that_is_no_sidecar_is_passed_over(tracks, folder, text):
+def test_other_json_is_skipped(tracks, folder, text):
     (folder / "other.wav").write_bytes(b"RIFF")
     (folder / "other.json").write_text(text, encoding="utf-8")
     assert ids(tracks.find("", 5, None)) == []
@@ -280,7 +280,7 @@ def test_an_odd_optional_field_is_dropped_and_the_rest_is_used(tracks, folder, f
 
 
 @pytest.mark.parametrize("given", ["text/html", "audio/wav\r\nx: y", 7, None])
-def test_a_content_type_that_is_no_audio_gives_way_to_the_file_name(tracks, folder, given):
+def test_a_content_type_other_than_audio_is_replaced_by_the_file_names(tracks, folder, given):
     spoil(folder, written(audio={"duration": 1, "size": 4, "content_type": given, "sha256": "../../../x"}))
     track = tracks.get("t02")
     assert track.content_type == "audio/wav"
@@ -289,7 +289,7 @@ def test_a_content_type_that_is_no_audio_gives_way_to_the_file_name(tracks, fold
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and links")
 @pytest.mark.parametrize("kind", ["pipe", "device", "loop", "folder", "audio loop", "audio pipe", "name"])
-def test_what_is_no_plain_file_is_passed_over_at_once(tracks, folder, kind):
+def test_anything_but_a_regular_file_is_skipped_without_waiting(tracks, folder, kind):
     add(tracks, "t01")
     path = spoil(folder, written())
     audio = path.with_suffix(".wav")
@@ -316,7 +316,7 @@ def test_what_is_no_plain_file_is_passed_over_at_once(tracks, folder, kind):
     assert problem.encode()
 
 
-def test_a_sidecar_that_is_put_right_is_used_and_no_problem_remains(tracks, folder):
+def test_a_corrected_sidecar_is_used_and_is_no_longer_a_problem(tracks, folder):
     path = spoil(folder, "{")
     assert ids(tracks.find("", 5, None)) == []
     path.write_text(written(), encoding="utf-8")
@@ -394,7 +394,7 @@ def test_every_change_is_seen_once_by_a_watcher(tracks):
     assert tracks.changed_since(seen) == ([], seen)
 
 
-def test_a_folder_that_is_gone_is_an_error_and_the_part_stays(tracks, tmp_path):
+def test_a_missing_folder_is_an_error_and_the_download_stays(tracks, tmp_path):
     part = tmp_path / "x.part"
     part.write_bytes(b"RIFF")
     os.rmdir(tracks.folder)

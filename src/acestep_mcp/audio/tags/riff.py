@@ -42,9 +42,9 @@ def chunks(file: BinaryIO) -> Iterator[RiffChunk]:
         header = file.read(8)
         if len(header) < 8:
             return
-        name, said = struct.unpack("<4sI", header)
-        size = min(said, end - position - 8)
-        yield RiffChunk(name, position + 8, size, said - size if said < _UNKNOWN_SIZE else 0)
+        name, stated = struct.unpack("<4sI", header)
+        size = min(stated, end - position - 8)
+        yield RiffChunk(name, position + 8, size, stated - size if stated < _UNKNOWN_SIZE else 0)
         position += 8 + size + size % 2
 
 
