@@ -203,6 +203,37 @@ def test_the_endpoint_ids_are_written_only_in_the_table() -> None:
     assert users == {"api.endpoints"}
 
 
+# Where a StorageError does not come from an OSError; everywhere else `files` makes it from one.
+STORAGE_ERRORS = {
+    "files": "the one place where an OSError becomes a StorageError",
+    "library.database": "sqlite3.Error",
+    "engine_server.job_store": "sqlite3.Error",
+    "engines.model.hub": "too little free space, found before anything is written",
+    "studio.run": "the source of a job has been removed",
+    "cli.export": "the target exists already",
+}
+
+
+def test_only_files_turns_an_oserror_into_a_storage_error() -> None:
+    users = {
+        name
+        for name in MODULES
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "StorageError"
+    }
+    assert users == set(STORAGE_ERRORS)
+
+
+def test_only_files_writes_atomically() -> None:
+    users = {
+        name
+        for name in MODULES
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.Attribute) and node.attr in ("fsync", "mkstemp", "NamedTemporaryFile")
+    }
+    assert users == {"files"}
+
+
 def test_every_endpoint_is_listed_once() -> None:
     for names in zip(*((e.id, e.tool, e.command, e.request, e.schema) for e in ENDPOINTS), strict=True):
         assert len(set(names)) == len(ENDPOINTS) == 5

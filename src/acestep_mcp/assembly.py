@@ -15,7 +15,8 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
-from acestep_mcp.api.errors import ConfigurationError, StorageError
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.files import DATA_ADVICE, storage_errors
 from acestep_mcp.net.timeouts import Patience
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import LOCAL, LocalEngine
@@ -259,13 +260,9 @@ def _own_folder(parent: Path, jobs: Jobs) -> Path:
     """The part of the folder that is this process's own; what processes that are dead left there is removed."""
     living = jobs.leases.living()
     folder = parent / jobs.leases.process
-    try:
+    with storage_errors("write in", parent, DATA_ADVICE):
         folder.mkdir(parents=True, exist_ok=True)
         for other in parent.iterdir():
             if other.name not in living:
                 shutil.rmtree(other, ignore_errors=True)
-    except OSError as exc:
-        raise StorageError(
-            f"{parent} cannot be written: {exc.strerror or exc}. Make it writable, or set ACESTEP_DATA_DIR."
-        ) from exc
     return folder

@@ -90,7 +90,7 @@ async def test_a_file_that_trickles_for_ever_ends_at_the_time_limit(tmp_path: Pa
 
 
 async def test_a_folder_that_is_not_there_is_the_disks_fault(tmp_path: Path):
-    with pytest.raises(StorageError, match="could not be written"):
+    with pytest.raises(StorageError, match="Cannot write"):
         await fetched(lambda _: Reply(200, SONG), tmp_path / "no" / "a")
 
 
@@ -100,7 +100,7 @@ async def test_a_disk_that_takes_no_more_is_the_disks_fault_and_keeps_no_part(tm
     async with listening(lambda _: Reply(200, SONG)) as server:
         done = await anyio.run_process([sys.executable, "-c", LIMITED, server.url, str(tmp_path / "a")])
     assert done.stdout.decode().startswith("StorageError")
-    assert "could not be written" in done.stdout.decode()
+    assert "Cannot write" in done.stdout.decode()
     assert not (tmp_path / "a").exists()
 
 

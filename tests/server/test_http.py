@@ -12,8 +12,10 @@ import soundfile
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ResourceListChangedNotification
+from starlette.requests import Request
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.library.models import Track
 from acestep_mcp.server import files, http
 from acestep_mcp.server.app import create_server
 
@@ -298,3 +300,30 @@ async def test_a_closed_session_is_forgotten(house, settings):
             await client.delete("/mcp", headers=headers)
             while state.notifier.sessions:
                 await anyio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "served", "how"),
+    [
+        ("audio/flac", "audio/flac", "inline"),
+        ("text/html", "application/octet-stream", "attachment"),
+        ("image/svg+xml", "application/octet-stream", "attachment"),
+    ],
+)
+async def test_only_audio_is_served_as_what_its_sidecar_says(tmp_path, content_type, served, how):
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"<script>alert(1)</script>")
+    track = Track("t01", path, {"audio": {"content_type": content_type}})
+
+    class Server:
+        async def door(self):
+            return self
+
+        async def track(self, _):
+            return track
+
+    scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"id": "t01", "file_name": "song.wav"}}
+    response = await files.download(Server(), Request(scope))
+    assert response.headers["content-type"] == served
+    assert response.headers["content-disposition"].startswith(how)
+    assert response.headers["x-content-type-options"] == "nosniff"

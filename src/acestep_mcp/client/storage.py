@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError, StorageError
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import until_answered
+from acestep_mcp.files import storage_errors
 from acestep_mcp.net.answers import Answer
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
 
@@ -125,7 +126,5 @@ async def _blocks(path: Path) -> AsyncIterator[bytes]:
 
 async def _local(work: Callable[[], T], path: Path) -> T:
     """Run one file operation off the event loop; its OSError becomes a StorageError."""
-    try:
+    with storage_errors("read", path, "give another file"):
         return await anyio.to_thread.run_sync(work)
-    except OSError as exc:
-        raise StorageError(f"{path} could not be read ({exc.strerror}). Check that the file is still there.") from exc

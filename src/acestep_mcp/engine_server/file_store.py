@@ -6,12 +6,12 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
 
-from acestep_mcp.api.errors import StorageError
+from acestep_mcp import files
 
+_ADVICE = "give the engine server another data folder"
 _NAME = re.compile(r"[0-9A-Za-z_-]{32}\.[a-z0-9]{1,8}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _TYPES = {
@@ -48,8 +48,7 @@ class Storage:
 
     def keep(self, path: Path, name: str) -> None:
         """Move a finished file to `files` under a name from `new_name`, replacing an earlier one."""
-        with storage_errors(self._files):
-            path.replace(self._files / name)
+        files.publish(path, self._files / name, _ADVICE)
 
     def lend(self, name: str, target: Path) -> bool:
         """Give a kept file a second name that outlives the first; False when there is no such file."""
@@ -115,19 +114,8 @@ def join(parts: list[Path], target: Path) -> None:
 
 def keep_secret(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, whole or not at all; folders are made, an earlier file replaced."""
-    with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arriving = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
-        try:
-            with open(arriving, "xb", opener=_private) as file:  # Path.open knows no opener
-                file.write(content)
-            arriving.replace(path)
-        finally:
-            arriving.unlink(missing_ok=True)
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
+    files.make_folder(path.parent, _ADVICE)
+    files.write_bytes(path, content, _ADVICE, private=True)
 
 
 def suffix_of(file_name: str, content_type: str = "") -> str:
@@ -144,22 +132,13 @@ def content_type_of(name: str) -> str:
     return _TYPES.get(Path(name).suffix, "application/octet-stream")
 
 
-@contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """What the system says of files leaves here as a StorageError, its cause kept."""
-    try:
-        yield
-    except OSError as exc:
-        raise StorageError(
-            f"The engine server could not write in {folder}: {exc.strerror or exc}. "
-            "Free some space there, or give it another data folder."
-        ) from exc
+def storage_errors(folder: Path) -> AbstractContextManager[None]:
+    """`files.storage_errors` for a folder of the engine server."""
+    return files.storage_errors("write in", folder, _ADVICE)
 
 
 def _made(path: Path) -> Path:
-    with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return path
+    return files.make_folder(path, _ADVICE)
 
 
 def _older(folder: Path, before: float) -> list[Path]:

@@ -84,7 +84,7 @@ class Sources:
 
 
 def _decoded(path: Path, longest: float) -> Source:
-    return Source(read(path, max_seconds=longest), read_tags(path).comment)
+    return Source(read(path, max_seconds=longest, name="the song"), read_tags(path).comment)
 
 
 def _is_base64(head: str) -> bool:

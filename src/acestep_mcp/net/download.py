@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +10,8 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from acestep_mcp.api.errors import QueueError, StorageError
+from acestep_mcp.api.errors import QueueError
+from acestep_mcp.files import storage_errors
 from acestep_mcp.net.answers import Answer, NoAnswer, http_errors
 from acestep_mcp.net.ssrf import PUBLIC, Reach, host_of, opened
 from acestep_mcp.net.timeouts import PATIENT, Patience
@@ -84,18 +83,18 @@ async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, patie
 async def _written(response: httpx.Response, path: Path, max_bytes: int) -> int:
     """Write the body to disk a block at a time, off the event loop. A broken one leaves no file."""
     written, whole = 0, False
-    with _disk_errors(path):
+    with storage_errors("write", path, "choose another folder"):
         file = await anyio.to_thread.run_sync(_created, path)
     try:
         async for block in response.aiter_raw(BLOCK):
             written += len(block)
             if written > max_bytes:
                 raise QueueError(f"The file is larger than {max_bytes} bytes, and no more are taken.")
-            with _disk_errors(path):
+            with storage_errors("write", path, "choose another folder"):
                 await anyio.to_thread.run_sync(file.write, block)
         whole = True
     finally:
-        with anyio.CancelScope(shield=True), _disk_errors(path):
+        with anyio.CancelScope(shield=True), storage_errors("write", path, "choose another folder"):
             await anyio.to_thread.run_sync(_closed, file, None if whole else path)
     return written
 
@@ -115,12 +114,3 @@ def _closed(file: BinaryIO, torn: Path | None) -> None:
 def _removed(path: Path) -> None:
     if path.is_file():  # never a device
         path.unlink()
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        words = f"{path} could not be written ({exc.strerror}). Free some space or choose another folder."
-        raise StorageError(words) from exc

@@ -31,9 +31,9 @@ from acestep_mcp.library.jobs import LOG_LINES, Jobs
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
-from acestep_mcp.studio.finish import keep, part_of
+from acestep_mcp.studio.finish import download_path, store_track
 from acestep_mcp.studio.progress import progress_after
-from acestep_mcp.studio.sources import Sources
+from acestep_mcp.studio.source_uploads import SourceUploads
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Run:
         jobs: Jobs,
         tracks: Tracks,
         backends: Backends,
-        sources: Sources,
+        sources: SourceUploads,
         finishing: anyio.CapacityLimiter,
     ) -> None:
         self.job = job
@@ -259,7 +259,7 @@ class Run:
         """Download and store the track; a failure here loses nothing, the next call tries again."""
         if self.job.progress != _FINISHING:
             await self._change(progress=_FINISHING)
-        part = part_of(self._tracks, self.job.id)
+        part = download_path(self._tracks, self.job.id)
         async with self._finishing:
             await client.download(response.audio.url, part, size=response.audio.file_size)
             job = replace(self.job, ended_at=time.time())
@@ -275,7 +275,7 @@ class Run:
     def _kept(self, job: Job, response: Response, part: Path) -> Track:
         if not self._jobs.is_owned(job.id):
             raise LeaseLost
-        return keep(job, response, part, self._tracks, self._jobs)
+        return store_track(job, response, part, self._tracks, self._jobs)
 
     async def _end(self, error: AceStepError) -> None:
         """Write down how it ended badly. What was accepted and may still be fetched stays paid and collectable."""

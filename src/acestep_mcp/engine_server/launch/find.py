@@ -18,9 +18,10 @@ import anyio
 import anyio.to_thread
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError, StorageError
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError
 from acestep_mcp.engine_server.launch.process import Process
 from acestep_mcp.engine_server.launch.state import Running, folder_of, proof, read
+from acestep_mcp.files import DATA_ADVICE, storage_errors
 from acestep_mcp.net.timeouts import Patience
 
 OCCUPIED = 75
@@ -121,14 +122,10 @@ class Local:
             os.close(file)
 
     def _lock_file(self) -> int:
-        try:
+        with storage_errors("write in", self.folder, DATA_ADVICE):
             self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.mkdir(mode=0o700, exist_ok=True)
             return os.open(self.folder / "starting.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as exc:
-            raise StorageError(
-                f"{self.folder} cannot be written: {exc.strerror or exc}. Make it writable, or set ACESTEP_DATA_DIR."
-            ) from exc
 
     async def _started(self) -> Running:
         """Start one and wait until it answers; again while an earlier one is still leaving."""

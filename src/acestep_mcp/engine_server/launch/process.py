@@ -8,7 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
-from acestep_mcp.api.errors import ConfigurationError, StorageError
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.files import DATA_ADVICE, storage_errors
 
 LOG = "engine.log"
 _LOG_SIZE = 1 << 20
@@ -27,17 +28,12 @@ class Process:
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT}
         # -P: a module in the folder it is started in must not shadow one of ours.
         command = [sys.executable, "-P", "-m", "acestep_mcp", *arguments]
-        try:
+        with storage_errors("start the engine server in", folder, DATA_ADVICE):
             if self._log.exists() and self._log.stat().st_size > _LOG_SIZE:
                 self._log.replace(self._log.with_name(f"{LOG}.1"))
             with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
                 self._begin = log.seek(0, os.SEEK_END)
                 self._process = _spawned(command, log.fileno(), folder, {**environment, "PYTHONUTF8": "1"})
-        except OSError as exc:
-            raise StorageError(
-                f"The engine server could not be started in {folder}: {exc.strerror or exc}. Make the folder writable, "
-                "or set ACESTEP_DATA_DIR."
-            ) from exc
 
     @property
     def code(self) -> int | None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acestep_mcp.api.errors import StorageError
+from acestep_mcp.files import write_json
 from acestep_mcp.net.loopback import is_loopback
 
 FILE = "engine.json"
@@ -62,14 +60,7 @@ def read(folder: Path) -> Running | None:
 def kept(folder: Path, running: Running) -> Iterator[None]:
     """Keep the state file while the block lasts; only its owner can read it. Raises StorageError."""
     path = folder / FILE
-    part = path.with_name(f".{FILE}.{secrets.token_hex(4)}.part")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(asdict(running), file)
-        part.replace(path)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise StorageError(f"{path} cannot be written: {exc.strerror or exc}. Give another data folder.") from exc
+    write_json(path, asdict(running), "give another data folder", private=True)
     try:
         yield
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,11 +12,13 @@ from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
 from acestep_mcp.engines.ace_step_v1 import published
+from acestep_mcp.files import DATA_ADVICE, atomic, make_folder, storage_error, storage_errors
 
 Say = Callable[[str], None]
 Fetch = Callable[[str, Path], None]
 """Brings the file at an address to a path; raises our own errors."""
 _SPARE = 64 << 20
+_OTHER_DISK = "set HF_HOME to a folder on another disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +93,14 @@ def fetch_vocabulary(data_dir: Path, fetch: Fetch, say: Say) -> None:
     if file.is_file():
         return
     say(f"Fetching the lyric vocabulary (0.4 MB) into {file}")
-    with _disk_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    unchecked = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
+    make_folder(file.parent, DATA_ADVICE)
+    with atomic(file, DATA_ADVICE) as unchecked:
         fetch(published.VOCABULARY_URL, unchecked)
-        with _disk_errors(file):
-            if hashlib.sha256(unchecked.read_bytes()).hexdigest() != published.VOCABULARY_SHA256:
-                raise ConfigurationError(
-                    f"{published.VOCABULARY_URL} is not the file it was, and was not kept: "
-                    "get the model's vocab.json from somebody you trust and name it with --vocab."
-                )
-            unchecked.replace(file)
-    finally:
-        unchecked.unlink(missing_ok=True)
+        if hashlib.sha256(unchecked.read_bytes()).hexdigest() != published.VOCABULARY_SHA256:
+            raise ConfigurationError(
+                f"{published.VOCABULARY_URL} is not the file it was, and was not kept: "
+                "get the model's vocab.json from somebody you trust and name it with --vocab."
+            )
 
 
 def _is_whole(file: Path, size: int) -> bool:
@@ -114,7 +109,7 @@ def _is_whole(file: Path, size: int) -> bool:
 
 def _discard(file: Path) -> None:
     """Remove a file of the cache with what it points to: the Hub's library would take it as it is."""
-    with _disk_errors(file):
+    with storage_errors("replace", file, _OTHER_DISK):
         if file.exists():
             file.resolve().unlink()
         file.unlink(missing_ok=True)
@@ -127,7 +122,7 @@ def check_room(plan: Plan) -> None:
     if free < needed:
         raise StorageError(
             f"{there} has {free / 1e9:.1f} GB free and the weights need {needed / 1e9:.1f} GB. "
-            "Free some space, or set HF_HOME to a folder on another disk."
+            f"Free some space, or {_OTHER_DISK}."
         )
 
 
@@ -144,17 +139,9 @@ def _hub_errors() -> Iterator[None]:
         yield
     except (HTTPError, OSError, RevisionResolutionError, XetDownloadError, RuntimeError) as exc:
         if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
-            raise StorageError(f"The disk is full: {exc}. Free some space, or set HF_HOME to another disk.") from exc
+            raise storage_error(exc, "fetch the weights into", Path(exc.filename or "the cache"), _OTHER_DISK) from exc
         told = str(exc).strip().splitlines() or [type(exc).__name__]
         raise ConfigurationError(
             f"The weights could not be fetched from the Hugging Face Hub: {told[0].rstrip('.')}. "
             "Try again (what has arrived is kept), or name a folder that holds them with --weights."
         ) from exc
-
-
-@contextmanager
-def _disk_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise StorageError(f"{file} cannot be written: {exc.strerror or exc}. Make room, or make it writable.") from exc
