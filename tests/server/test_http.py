@@ -49,8 +49,8 @@ async def reach(spawn):
 
     async def start(*token):
         process = spawn("http", *token)
-        line = await anyio.to_thread.run_sync(process.hear, "running on http://")
-        url = line.split("running on ")[1].split()[0]
+        line = await anyio.to_thread.run_sync(process.hear, "served at http://")
+        url = line.split("served at ")[1].strip().removesuffix("/mcp")
         clients.append(httpx2.AsyncClient(base_url=url, timeout=30))
         return Reached(process, clients[-1])
 
