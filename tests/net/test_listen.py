@@ -7,7 +7,7 @@ import errno
 import logging
 import signal
 import socket
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 
 import anyio
 import httpx
@@ -78,15 +78,26 @@ async def test_an_address_that_cannot_be_had_is_a_configuration_error(host):
 async def test_hundreds_of_connections_without_a_request_keep_no_caller_waiting(sent, caplog):
     async with serving(connections=64) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
         with ExitStack() as stack:
-            for _ in range(300):
-                one = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-                if sent:
+            silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(300)]
+            for one in silent:
+                with suppress(ConnectionError):  # closed already
                     one.sendall(sent)
                 await anyio.sleep(0)
             for _ in range(3):
                 with anyio.fail_after(2):
                     assert (await http.get("/", headers={"connection": "close"})).text == "ok"
+            assert sum(map(_is_closed, silent)) >= 300 - 64
     assert sum(len(record.getMessage()) for record in caplog.records) < 2000  # characters
+
+
+def _is_closed(one: socket.socket) -> bool:
+    one.setblocking(False)
+    try:
+        return one.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
 
 
 async def test_connections_that_never_finish_a_tls_handshake_keep_no_caller_waiting(tmp_path):

@@ -96,9 +96,12 @@ def serve(engine: Engine, place: Place, options: QueueOptions, told: Told, *, id
 
 
 def _certified(options: QueueOptions) -> list[str]:
-    """The names under which callers come, beside those that every certificate holds."""
+    """The names that callers use, beside those that every certificate holds."""
     public = urlsplit(options.public_url or "").hostname
-    return [name.strip("[]") for name in (*options.allowed_hosts, public) if name and name != "*"]
+    machine = socket.gethostname()
+    # A machine may be called my_box; no certificate can be.
+    unfit = {"*", *({machine, f"{machine}.local"} if "_" in machine else ())}
+    return [name.strip("[]") for name in (*options.allowed_hosts, public) if name and name not in unfit]
 
 
 def _address(place: Place, options: QueueOptions, port: int) -> str:
