@@ -61,7 +61,7 @@ ONLY_IN = {
 }
 
 HEAVY = {
-    "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.net.ssrf", "acestep_mcp.net.answers", "acestep_mcp.net.listen",
+    "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.net.ssrf", "acestep_mcp.net.responses", "acestep_mcp.net.listen",
     "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.songwriter", "acestep_mcp.audio",
     "acestep_mcp.cli.app", "filelock", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
     "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch",

@@ -9,20 +9,20 @@ import pytest
 
 from acestep_mcp.api.errors import AceStepError, ConfigurationError, QueueError
 from acestep_mcp.net.chat import Chat
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support.chat import SONG, Model, completion
 from tests.support.loopback import Reply, free_port, listening
 
 pytestmark = pytest.mark.anyio
 
 KEY = "sk-hunter2-hunter2"
-HASTY = Patience(connect=1, silence=0.3, transfer=0.5)
+SHORT = Timeouts(connect=1, silence=0.3, transfer=0.5)
 MESSAGES = [{"role": "system", "content": "Write."}, {"role": "user", "content": "Ça va? 海"}]
 
 
 async def ask(url: str, key: str | None = None, model: str = "small-model", **more) -> str:
     with anyio.fail_after(10):
-        return await Chat(url, model, key, patience=HASTY, **more).ask(MESSAGES, seed=7)
+        return await Chat(url, model, key, timeouts=SHORT, **more).ask(MESSAGES, seed=7)
 
 
 async def refused(url: str, **more) -> AceStepError:

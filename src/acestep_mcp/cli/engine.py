@@ -22,9 +22,9 @@ from acestep_mcp.settings import Settings, load
 
 if TYPE_CHECKING:
     from acestep_mcp.engine_server.options import QueueOptions
-    from acestep_mcp.engine_server.serve import Opened
+    from acestep_mcp.engine_server.serve import RunningServer
 
-    State = Callable[[Opened], AbstractContextManager[None]]
+    OnStarted = Callable[[RunningServer], AbstractContextManager[None]]
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, resolve_path=True)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -67,7 +67,7 @@ def engine(**given: Any) -> int:
     try:
         return _serve(offer, _options(given, settings, folder), given, settings, folder)
     except Occupied as exc:
-        from acestep_mcp.engine_server.launch.find import OCCUPIED
+        from acestep_mcp.engine_server.launch.launcher import OCCUPIED
         from acestep_mcp.engine_server.launch.state import read
 
         if given["detached"]:
@@ -84,29 +84,31 @@ def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings:
     from contextlib import closing
 
     from acestep_mcp.assembly import engine_options
-    from acestep_mcp.engine_server.serve import Place, serve
+    from acestep_mcp.engine_server.serve import ServerAddress, serve
 
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
     for problem in settings.problems:
         click.echo(f"Note: {problem}", err=True)
-    place = Place(given["host"], given["port"], folder, given["tls_dir"])
+    address = ServerAddress(given["host"], given["port"], folder, given["tls_dir"])
     options, state = _findable(offer.name, options, given, folder)
-    told = partial(_told, offer=offer, has_key=options.key is not None, state=state, detached=given["detached"])
+    on_started = partial(
+        _announce, offer=offer, has_key=options.key is not None, state=state, detached=given["detached"]
+    )
     with closing(offer.built(engine_options(settings))) as playing:
-        return serve(playing, place, options, told, idle_exit=given["idle_exit"])
+        return serve(playing, address, options, on_started, idle_exit=given["idle_exit"])
 
 
 def _findable(
     name: str, options: QueueOptions, given: dict[str, Any], folder: Path
-) -> tuple[QueueOptions, State | None]:
+) -> tuple[QueueOptions, OnStarted | None]:
     """How other programs on this machine find the server: by a state file, if it answers there over plain http.
 
     A detached one has a key of its own, which stands in that file and nowhere else; a key that a person chose does not.
     """
     import secrets
 
-    from acestep_mcp.engine_server.launch.state import Running, kept, proof
+    from acestep_mcp.engine_server.launch.state import RunningEngine, proof, state_file
     from acestep_mcp.net.loopback import is_loopback
 
     if given["tls_dir"] or given["public_url"] or not is_loopback(given["host"]):
@@ -115,10 +117,10 @@ def _findable(
     key = secrets.token_urlsafe(32) if given["detached"] else None
     host = "127.0.0.1" if given["host"] == "localhost" else given["host"].strip("[]")
 
-    def state(opened: Opened) -> AbstractContextManager[None]:
-        address = f"http://{f'[{host}]' if ':' in host else host}:{opened.port}"
-        running = Running(name, address, os.getpid(), __version__, secret, key, detached=given["detached"])
-        return kept(folder, running)
+    def state(running: RunningServer) -> AbstractContextManager[None]:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{running.port}"
+        engine = RunningEngine(name, address, os.getpid(), __version__, secret, key, detached=given["detached"])
+        return state_file(folder, engine)
 
     return replace(options, key=key or options.key, prove=partial(proof, secret)), state
 
@@ -166,16 +168,18 @@ def _public(url: str | None) -> str | None:
 
 
 @contextmanager
-def _told(opened: Opened, *, offer: Offer, has_key: bool, state: State | None, detached: bool) -> Iterator[None]:
+def _announce(
+    running: RunningServer, *, offer: Offer, has_key: bool, state: OnStarted | None, detached: bool
+) -> Iterator[None]:
     """Say how programs are switched to the server, and let those on this machine find it, while it answers."""
     from contextlib import nullcontext, suppress
 
     from acestep_mcp.cli.client_setup import lines
 
-    with state(opened) if state else nullcontext():
-        told = lines(opened.address, opened.authority, has_key=has_key, engine=offer.name, remark=offer.remark)
+    with state(running) if state else nullcontext():
+        on_started = lines(running.address, running.authority, has_key=has_key, engine=offer.name, remark=offer.remark)
         with suppress(OSError):  # nobody listens to stderr any more: no reason to stop
-            for line in told[: 1 if detached else None]:
+            for line in on_started[: 1 if detached else None]:
                 click.echo(line, err=True)
         yield
 

@@ -21,7 +21,7 @@ def is_request_id(value: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class RequestHandle:
     """A submitted request. The addresses are the host's own words: they are used only if they are its own."""
 
     request_id: str

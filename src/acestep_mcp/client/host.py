@@ -11,10 +11,10 @@ import httpx
 from pydantic import SecretStr
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
-from acestep_mcp.net.answers import Answer
 from acestep_mcp.net.loopback import in_clear
+from acestep_mcp.net.responses import HttpResponse
 from acestep_mcp.net.ssrf import origin
-from acestep_mcp.net.timeouts import PATIENT, Patience
+from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 FAL_QUEUE = "https://queue.fal.run"
 FAL_REST = "https://rest.fal.ai"
@@ -43,7 +43,7 @@ class Host:
     poll: tuple[float, float] = (1.0, 5.0)
     streams: bool = True
     insecure: bool = False
-    patience: Patience = PATIENT
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "queue_url", _base(self.queue_url))
@@ -51,24 +51,29 @@ class Host:
         object.__setattr__(self, "key", _secret(self.key))
         if self.key and not self.insecure:
             for url in (self.queue_url, self.rest_url):
-                _guarded(url)
+                _check_encrypted(url)
 
     @classmethod
-    def fal(cls, key: SecretStr | str | None, *, patience: Patience = PATIENT) -> Self:
+    def fal(cls, key: SecretStr | str | None, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
         """fal.ai itself."""
-        return cls(FAL_QUEUE, FAL_REST, key, "fal", (1.0, 5.0), streams=True, patience=patience)
+        return cls(FAL_QUEUE, FAL_REST, key, "fal", (1.0, 5.0), streams=True, timeouts=timeouts)
 
     @classmethod
     def engine(
-        cls, url: str, key: SecretStr | str | None = None, *, insecure: bool = False, patience: Patience = PATIENT
+        cls,
+        url: str,
+        key: SecretStr | str | None = None,
+        *,
+        insecure: bool = False,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> Self:
         """An engine server of ours, or another server that speaks the protocol."""
-        return cls(url, url, key, "engine", (0.25, 2.0), streams=True, insecure=insecure, patience=patience)
+        return cls(url, url, key, "engine", (0.25, 2.0), streams=True, insecure=insecure, timeouts=timeouts)
 
     @classmethod
-    def draft(cls, *, patience: Patience = PATIENT) -> Self:
+    def draft(cls, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
         """The queue app inside this process; see `in_process`. Its transport buffers, so it is polled."""
-        return cls(IN_PROCESS, IN_PROCESS, None, "draft", (0.05, 0.05), streams=False, patience=patience)
+        return cls(IN_PROCESS, IN_PROCESS, None, "draft", (0.05, 0.05), streams=False, timeouts=timeouts)
 
     @property
     def label(self) -> str:
@@ -96,9 +101,9 @@ class Host:
             text = text.replace(secret, b"***")
         return text
 
-    def scrubbed(self, answer: Answer) -> Answer:
+    def scrubbed(self, answer: HttpResponse) -> HttpResponse:
         headers = {name: self.scrub(value.encode()).decode() for name, value in answer.headers.items()}
-        return Answer(answer.status, headers, self.scrub(answer.body))
+        return HttpResponse(answer.status, headers, self.scrub(answer.body))
 
     def submit_url(self, endpoint_id: str) -> str:
         return f"{self.queue_url}/{'/'.join(_segments(endpoint_id))}"
@@ -141,7 +146,7 @@ def _secret(key: SecretStr | str | None) -> SecretStr | None:
     return SecretStr(plain) if plain else None
 
 
-def _guarded(url: str) -> None:
+def _check_encrypted(url: str) -> None:
     """Raises ConfigurationError when a key would travel in clear text to another machine."""
     if in_clear(origin(url)):
         raise ConfigurationError(

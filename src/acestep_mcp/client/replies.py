@@ -22,9 +22,9 @@ from acestep_mcp.api.errors import (
 )
 from acestep_mcp.api.requests import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.client.handle import Ticket, is_request_id
+from acestep_mcp.client.handle import RequestHandle, is_request_id
 from acestep_mcp.client.host import MAX_URL, Host
-from acestep_mcp.net.answers import Answer
+from acestep_mcp.net.responses import HttpResponse
 
 MAX_TEXT = 300
 MAX_LINE = 2000
@@ -69,7 +69,7 @@ class Complaint:
         return f"{said}{kind}{request}."
 
 
-def complaint(answer: Answer) -> Complaint:
+def complaint(answer: HttpResponse) -> Complaint:
     """Read any of the shapes errors come in: a list of fields, a text with a type, a plain text, a web page."""
     body = answer.json()
     body = body if isinstance(body, Mapping) else {}
@@ -104,7 +104,7 @@ def plain(text: object, longest: int = MAX_TEXT) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
-def error_of(answer: Answer, action: str, host: Host) -> AceStepError:
+def error_of(answer: HttpResponse, action: str, host: Host) -> AceStepError:
     """Which of our errors an answer is that is not the one hoped for. `action` begins the message."""
     said, status = complaint(answer), answer.status
     if status in (401, 402, 403):
@@ -139,7 +139,7 @@ def _invalid(said: Complaint, status: int, host: Host) -> InvalidRequest:
     return InvalidRequest(words, said.fields)
 
 
-def _words(answer: Answer, action: str, host: Host, said: Complaint) -> str:
+def _words(answer: HttpResponse, action: str, host: Host, said: Complaint) -> str:
     """The message of an error that is neither the caller's nor the key's."""
     if 300 <= answer.status < 400:
         to = plain(answer.headers.get("location"), 120)
@@ -154,7 +154,7 @@ def _words(answer: Answer, action: str, host: Host, said: Complaint) -> str:
     return f"{action}: {host.label} answered {answer.status}{page}{said.quoted} That means: {what}."
 
 
-def _later(answer: Answer) -> str:
+def _later(answer: HttpResponse) -> str:
     pause = answer.pause
     return f"Try again in {pause:.0f} s" if pause else "Try again in a few minutes"
 
@@ -163,43 +163,43 @@ def _upper(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def failed(answer: Answer) -> GenerationFailed:
+def failed(answer: HttpResponse) -> GenerationFailed:
     """The model's own failure, as its result address replays it."""
     said = complaint(answer)
     words = f"The generation failed ({answer.status}){said.quoted} {said.advice}"
     return GenerationFailed(words, status=answer.status, error_type=said.type)
 
 
-def is_not_found(answer: Answer) -> bool:
+def is_not_found(answer: HttpResponse) -> bool:
     """Whether the queue itself, and not a web server in between, says that it has no such request."""
     body = answer.json()
     return answer.status == 404 and isinstance(body, Mapping) and body.get("status") == "NOT_FOUND"
 
 
-def is_json_fault(answer: Answer) -> bool:
+def is_json_error(answer: HttpResponse) -> bool:
     return answer.status >= 500 and isinstance(answer.json(), Mapping)
 
 
-def is_apps_own(answer: Answer) -> bool:
+def is_app_error(answer: HttpResponse) -> bool:
     """Whether an error at the result address is how the request ended, and not a fault on the way to it."""
     if "x-fal-request-timeout-type" in answer.headers:
         return answer.status >= 500
     if answer.status == 404:  # an app that has no such path; the queue has run it all the same
         return "x-fal-request-id" in answer.headers and not is_not_found(answer)
-    return is_json_fault(answer) and complaint(answer).type is not None
+    return is_json_error(answer) and complaint(answer).type is not None
 
 
-def is_unclear(answer: Answer) -> bool:
+def is_unclear(answer: HttpResponse) -> bool:
     """A refusal at the result address that only the status can explain."""
-    return is_json_fault(answer) or (answer.status == 400 and not complaint(answer).fields)
+    return is_json_error(answer) or (answer.status == 400 and not complaint(answer).fields)
 
 
-def not_finished(answer: Answer, action: str) -> QueueError:
+def not_finished(answer: HttpResponse, action: str) -> QueueError:
     words = f"{action}: the request has not finished yet{complaint(answer).quoted} Wait for it and ask again."
     return QueueError(words, status=answer.status, error_type=NOT_FINISHED)
 
 
-def ticket_of(answer: Answer, host: Host) -> Ticket:
+def handle_of(answer: HttpResponse, host: Host) -> RequestHandle:
     """Raises SubmissionUnknown when the reply to an accepted submit holds no usable request id."""
     body = answer.json()
     if not isinstance(body, Mapping) or not is_request_id(body.get("request_id")):
@@ -211,7 +211,7 @@ def ticket_of(answer: Answer, host: Host) -> Ticket:
     names = ("status_url", "response_url", "cancel_url")
     given = {n: v for n in names if isinstance(v := body.get(n), str) and len(v) <= MAX_URL}
     gateway = body.get("gateway_request_id")
-    return Ticket(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
+    return RequestHandle(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
 
 
 def update_of(body: Any, host: Host) -> Update:
@@ -249,7 +249,7 @@ def _log(entry: Any) -> Log:
     return Log(plain(entry.get("message"), MAX_LINE), level, plain(entry.get("timestamp"), 40))
 
 
-def response_of(answer: Answer, host: Host) -> Response:
+def response_of(answer: HttpResponse, host: Host) -> Response:
     """Raises QueueError when the body of a finished request is not a song's."""
     body = answer.json()
     try:

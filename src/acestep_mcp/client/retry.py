@@ -8,8 +8,8 @@ import anyio
 
 from acestep_mcp.api.errors import SubmissionUnknown
 from acestep_mcp.client.replies import complaint
-from acestep_mcp.net.answers import Answer, NoAnswer
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.responses import HttpResponse, NoResponse
+from acestep_mcp.net.timeouts import Timeouts
 
 SUBMITS = 4
 """The first attempt and three more, each after one that surely was not accepted."""
@@ -20,19 +20,22 @@ _SURELY_REFUSED_5XX = frozenset({501, 505, 507})
 
 
 async def until_answered(
-    ask: Callable[[], Awaitable[Answer]], patience: Patience, *, is_final: Callable[[Answer], bool] | None = None
-) -> Answer:
+    ask: Callable[[], Awaitable[HttpResponse]],
+    timeouts: Timeouts,
+    *,
+    is_final: Callable[[HttpResponse], bool] | None = None,
+) -> HttpResponse:
     """Repeat a question that may be repeated, through `patience.outage` seconds of failures.
 
     Returns the first answer that is not transient, or that `is_final`, or the last one. Raises NoAnswer if the last
     one never came.
     """
-    give_up = anyio.current_time() + patience.outage
-    for wait in patience.waits():
+    give_up = anyio.current_time() + timeouts.outage
+    for wait in timeouts.waits():
         answer, failure, pause = None, None, wait
         try:
             answer = await ask()
-        except NoAnswer as exc:
+        except NoResponse as exc:
             failure = exc
         else:
             if not answer.is_transient or (is_final and is_final(answer)):
@@ -46,17 +49,17 @@ async def until_answered(
     return answer
 
 
-async def submitted_once(ask: Callable[[], Awaitable[Answer]], patience: Patience, host: str) -> Answer:
+async def submit_once(ask: Callable[[], Awaitable[HttpResponse]], timeouts: Timeouts, host: str) -> HttpResponse:
     """Submit, again only after a failure that surely came before acceptance: no connection, or a 429.
 
     Raises SubmissionUnknown for every failure that leaves it open, NoAnswer when the host was never reached.
     """
-    waits = patience.waits()
+    waits = timeouts.waits()
     for left in reversed(range(SUBMITS)):
         pause = next(waits) * 2
         try:
             answer = await ask()
-        except NoAnswer as exc:
+        except NoResponse as exc:
             if exc.sent:
                 raise SubmissionUnknown(_unknown(host, exc.what)) from exc
             if not left:
@@ -66,7 +69,7 @@ async def submitted_once(ask: Callable[[], Awaitable[Answer]], patience: Patienc
                 words = _unknown(host, f"It answered {answer.status}{complaint(answer).quoted}")
                 raise SubmissionUnknown(words, status=answer.status)
             pause = answer.pause or pause
-            if answer.status != 429 or not left or pause > patience.longest_retry_after:
+            if answer.status != 429 or not left or pause > timeouts.longest_retry_after:
                 return answer
         await anyio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")

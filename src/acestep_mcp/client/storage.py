@@ -15,7 +15,7 @@ import anyio.to_thread
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError, StorageError
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import until_answered
-from acestep_mcp.net.answers import Answer
+from acestep_mcp.net.responses import HttpResponse
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
 
 WHOLE_UP_TO = 90 * 1000 * 1000
@@ -26,12 +26,12 @@ _QUERY = "?storage_type=fal-cdn-v3"
 
 T = TypeVar("T")
 
-Ask = Callable[[str, Mapping[str, Any]], Awaitable[Answer]]
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[HttpResponse]]
 """POSTs JSON to an address of the storage, with the key, and repeats it while that can help."""
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class HostStorage:
     """A host's storage, asked through `ask` and written to within `reach`."""
 
     host: Host
@@ -66,12 +66,12 @@ class Storage:
             parts.append({"partNumber": number, "etag": etag})
         await self._put("POST", _below(upload_url, "complete"), _json({"parts": parts}))
 
-    async def _put(self, method: str, url: str, body: Body) -> Answer:
+    async def _put(self, method: str, url: str, body: Body) -> HttpResponse:
         """Repeatable: the same bytes to the same place."""
-        patience = self.host.patience
+        timeouts = self.host.timeouts
         try:
-            ask = partial(send, method, url, body=body, reach=self.reach, patience=patience)
-            answer = await until_answered(ask, patience)
+            ask = partial(send, method, url, body=body, reach=self.reach, timeouts=timeouts)
+            answer = await until_answered(ask, timeouts)
         except InvalidRequest as exc:
             raise QueueError(f"{self.host.label} gave an upload address that is not used: {exc.message}") from exc
         if not 200 <= answer.status < 300:
@@ -79,7 +79,7 @@ class Storage:
             raise QueueError(words, status=answer.status)
         return answer
 
-    def _addresses(self, answer: Answer) -> tuple[str, str]:
+    def _addresses(self, answer: HttpResponse) -> tuple[str, str]:
         body = answer.json()
         body = body if isinstance(body, Mapping) else {}
         urls = body.get("upload_url"), body.get("file_url")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.net.answers import NoAnswer
+from acestep_mcp.net.responses import NoResponse
 
 MAX_EVENT = 4 << 20
 
@@ -26,10 +26,10 @@ async def events(chunks: AsyncIterable[bytes], clean: Callable[[bytes], bytes]) 
             try:
                 yield json.loads(clean(b"\n".join(data)))
             except (ValueError, RecursionError) as exc:
-                raise NoAnswer("The status stream sent something that is not JSON.", sent=True) from exc
+                raise NoResponse("The status stream sent something that is not JSON.", sent=True) from exc
             data = []
         if sum(map(len, data)) > MAX_EVENT:
-            raise NoAnswer("The status stream sent an event of more than 4 MiB.", sent=True)
+            raise NoResponse("The status stream sent an event of more than 4 MiB.", sent=True)
 
 
 async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
@@ -42,7 +42,7 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             yield bytes(line.removesuffix(b"\r"))
         rest = last
         if len(rest) > MAX_EVENT:
-            raise NoAnswer("The status stream sent a line of more than 4 MiB.", sent=True)
+            raise NoResponse("The status stream sent a line of more than 4 MiB.", sent=True)
 
 
 class Watch:
@@ -60,7 +60,7 @@ class Watch:
         """The update with only its new lines, or None when nothing changed. `whole`: it holds all lines so far."""
         if isinstance(update, Queued):
             return self._changed(update)
-        fresh = self._fresh(update.logs, whole=whole)
+        fresh = self._new_lines(update.logs, whole=whole)
         if isinstance(update, Completed):
             return Completed(fresh, update.error, update.error_type, update.inference_time)
         started = self._changed(InProgress())
@@ -70,7 +70,7 @@ class Watch:
         before, self._state = self._state, state
         return None if state == before else state
 
-    def _fresh(self, lines: tuple[Log, ...], *, whole: bool) -> tuple[Log, ...]:
+    def _new_lines(self, lines: tuple[Log, ...], *, whole: bool) -> tuple[Log, ...]:
         known = Counter(self._lines)
         fresh = []
         for line in lines:

@@ -21,7 +21,7 @@ KEYS_PATH = "/.well-known/jwks.json"
 _PUBLIC_PATHS = frozenset({"/", "/health", "/openapi.json", KEYS_PATH})
 
 
-class Guard:
+class AuthMiddleware:
     """Stands before every route.
 
     A web page that a browser on this machine shows must not reach us: neither under a name that now points here

@@ -15,7 +15,7 @@ from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.engine_server.file_store import storage_errors
 
 _CHUNK = 2**20
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
@@ -32,7 +32,7 @@ async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
         value = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:
         raise InvalidRequest.of(FieldError("", f"is not JSON: {str(exc)[:200]}", "json_invalid")) from exc
-    if _HALF.search(body) and not _is_writable(value):
+    if _SURROGATE.search(body) and not _is_encodable(value):
         raise InvalidRequest.of(FieldError("", "holds half of a surrogate pair", "string_unicode"))
     if not isinstance(value, dict):
         raise InvalidRequest.of(FieldError("", "must be a JSON object with the endpoint's fields", "dict_type"))
@@ -74,7 +74,7 @@ def too_large(limit: int) -> NoReturn:
     raise HTTPException(413, f"The body is larger than the {limit} bytes this server takes.", {"connection": "close"})
 
 
-def _is_writable(value: Any) -> bool:
+def _is_encodable(value: Any) -> bool:
     """False for text that no file, database or engine can hold: JSON can escape what UTF-8 cannot say."""
     try:
         json.dumps(value, ensure_ascii=False).encode()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engine_server.file_store import keep_secret, storage_errors
+from acestep_mcp.engine_server.file_store import storage_errors, write_secret
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -105,7 +105,7 @@ def _make(files: Identity, names: list[str]) -> None:
     )
     with storage_errors(files.server.parent):
         files.server.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keep_secret(files.server, leaf.private_key_and_cert_chain_pem.bytes())
-    keep_secret(files.authority, authority.cert_pem.bytes())
+    write_secret(files.server, leaf.private_key_and_cert_chain_pem.bytes())
+    write_secret(files.authority, authority.cert_pem.bytes())
     with storage_errors(files.authority):
         files.authority.chmod(0o644)  # not secret: clients of other users read it

@@ -19,7 +19,7 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]{1,200}")
 
 
 @contextmanager
-def held(device: str | None, *, folder: Path | None = None) -> Iterator[Callable[[str], None]]:
+def device_lock(device: str | None, *, folder: Path | None = None) -> Iterator[Callable[[str], None]]:
     """Hold a device while the block lasts, or until this process ends in any way; `None` needs no lock.
 
     Gives a function that writes down the address at which the device's engine answers, for whoever is refused.
@@ -31,15 +31,15 @@ def held(device: str | None, *, folder: Path | None = None) -> Iterator[Callable
         return
     from filelock import lock_descriptor
 
-    path = (folder or _shared()) / f"acestep-mcp-{re.sub(r'[^A-Za-z0-9-]', '-', device)}.lock"
+    path = (folder or _shared_folder()) / f"acestep-mcp-{re.sub(r'[^A-Za-z0-9-]', '-', device)}.lock"
     with _opened(path) as file:
         if not lock_descriptor(file, blocking=False):
-            raise Occupied(_refusal(device, _told(file)))
-        _tell(file, "")
-        yield lambda address: _tell(file, address)
+            raise Occupied(_refusal(device, _read_holder(file)))
+        _write_holder(file, "")
+        yield lambda address: _write_holder(file, address)
 
 
-def _shared() -> Path:
+def _shared_folder() -> Path:
     """A folder that is the same for everybody: on macOS the usual one is each user's own."""
     if sys.platform == "win32":
         import platformdirs
@@ -54,11 +54,11 @@ def _opened(path: Path) -> Iterator[int]:
     try:
         file = _open(path)
     except OSError as exc:
-        raise _distrusted(path, exc.strerror or str(exc)) from exc
+        raise _unusable(path, exc.strerror or str(exc)) from exc
     try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise _distrusted(path, "it is no file of its own")
+            raise _unusable(path, "it is no file of its own")
         yield file
     finally:
         os.close(file)
@@ -81,20 +81,20 @@ def _open(path: Path) -> int:
     return file
 
 
-def _distrusted(path: Path, why: str) -> ConfigurationError:
+def _unusable(path: Path, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The lock of the device, {path}, cannot be used: {why}. If no other user's engine runs there, remove that file."
     )
 
 
-def _tell(file: int, address: str) -> None:
+def _write_holder(file: int, address: str) -> None:
     """The first byte stays free: it is what Windows locks, against reading too."""
     os.lseek(file, 1, os.SEEK_SET)
     os.write(file, json.dumps({"pid": os.getpid(), "address": address}).encode())
     os.ftruncate(file, os.lseek(file, 0, os.SEEK_CUR))
 
 
-def _told(file: int) -> dict[str, Any]:
+def _read_holder(file: int) -> dict[str, Any]:
     """What the holder wrote. Anybody could have: only what looks right is repeated."""
     try:
         os.lseek(file, 1, os.SEEK_SET)

@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, Response
 
 from acestep_mcp.engine_server.auth import TOKEN_LIFE, new_token
 from acestep_mcp.engine_server.bodies import read_object, save, too_large
-from acestep_mcp.engine_server.file_store import Storage, content_type_of, join, suffix_of
+from acestep_mcp.engine_server.file_store import FileStore, content_type_of, join, suffix_of
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.wire import Json, base_of
 
@@ -44,11 +44,11 @@ class Upload:
         return sum(size for part, (_, size) in self.parts.items() if part != number)
 
 
-class Uploads:
+class FileRoutes:
     """One method for each address. Uploads that are not finished do not survive the process."""
 
-    def __init__(self, storage: Storage, options: QueueOptions) -> None:
-        self._storage = storage
+    def __init__(self, file_store: FileStore, options: QueueOptions) -> None:
+        self._file_store = file_store
         self._options = options
         self._open: dict[str, Upload] = {}
 
@@ -93,8 +93,8 @@ class Uploads:
         number = int(http.path_params["number"])
         if not 1 <= number <= MAX_PARTS:
             raise HTTPException(400, f"Part numbers go from 1 to {MAX_PARTS} (got {number}).")
-        arriving = self._storage.parts(upload.secret) / f"{number}-{secrets.token_hex(4)}"
-        with _whole_or_absent(arriving):
+        arriving = self._file_store.parts(upload.secret) / f"{number}-{secrets.token_hex(4)}"
+        with _removed_on_error(arriving):
             size = await save(http, arriving, self._options.max_upload - upload.size_without(number))
             etag = f'"{await anyio.to_thread.run_sync(_digest, arriving)}"'
             if size + upload.size_without(number) > self._options.max_upload:  # others have arrived meanwhile
@@ -108,7 +108,7 @@ class Uploads:
         upload = self._find(http)
         body = await read_object(http, self._options.max_body)
         numbers = sorted(_checked(part, upload) for part in _listed(body))
-        folder = self._storage.parts(upload.secret)
+        folder = self._file_store.parts(upload.secret)
         await anyio.to_thread.run_sync(self._assemble, [folder / str(number) for number in numbers], upload)
         self._open.pop(upload.secret, None)
         return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})
@@ -116,7 +116,7 @@ class Uploads:
     async def download(self, http: HttpRequest) -> Response:
         """A kept file, whole or in ranges, for whoever knows its name."""
         name = http.path_params["name"]
-        path = self._storage.find(name)
+        path = self._file_store.find(name)
         if path is None:
             raise HTTPException(404, "There is no such file (any more).")
         headers = {
@@ -132,7 +132,7 @@ class Uploads:
             del self._open[upload.secret]
 
     def _new(self, file_name: str, content_type: str) -> Upload:
-        upload = Upload(self._storage.new_name(suffix_of(file_name, content_type)))
+        upload = Upload(self._file_store.new_name(suffix_of(file_name, content_type)))
         self._open[upload.secret] = upload
         return upload
 
@@ -144,16 +144,16 @@ class Uploads:
         return upload
 
     async def _receive_whole(self, http: HttpRequest, upload: Upload) -> None:
-        path = self._storage.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
-        with _whole_or_absent(path):
+        path = self._file_store.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
+        with _removed_on_error(path):
             await save(http, path, self._options.max_upload)
-            self._storage.keep(path, upload.name)
+            self._file_store.keep(path, upload.name)
 
     def _assemble(self, parts: list[Path], upload: Upload) -> None:
-        target = self._storage.parts(upload.secret) / "joined"
+        target = self._file_store.parts(upload.secret) / "joined"
         join(parts, target)
-        self._storage.keep(target, upload.name)
-        self._storage.clear_parts(upload.secret)
+        self._file_store.keep(target, upload.name)
+        self._file_store.clear_parts(upload.secret)
 
     def _base(self, http: HttpRequest) -> str:
         return base_of(http, self._options.public_url)
@@ -163,7 +163,7 @@ class Uploads:
 
 
 @contextmanager
-def _whole_or_absent(path: Path) -> Iterator[None]:
+def _removed_on_error(path: Path) -> Iterator[None]:
     """What a broken or refused upload leaves behind is removed."""
     try:
         yield

@@ -25,7 +25,7 @@ _TYPES = {
 }
 
 
-class Storage:
+class FileStore:
     """Three folders under one: `files` (served to whoever knows a name), `jobs` (one folder for each job that is not
     done) and `parts` (uploads on their way). A file is in `files` whole or not at all.
     """
@@ -51,7 +51,7 @@ class Storage:
         with storage_errors(self._files):
             path.replace(self._files / name)
 
-    def lend(self, name: str, target: Path) -> bool:
+    def link(self, name: str, target: Path) -> bool:
         """Give a kept file a second name that outlives the first; False when there is no such file."""
         path = self.find(name)
         if not path:
@@ -65,11 +65,11 @@ class Storage:
 
     def job(self, job_id: str) -> Path:
         """The folder of a job, made when it is not there."""
-        return _made(self._jobs / job_id)
+        return _folder(self._jobs / job_id)
 
     def parts(self, upload: str) -> Path:
         """The folder of an upload, made when it is not there."""
-        return _made(self._parts / upload)
+        return _folder(self._parts / upload)
 
     def clear(self, job_id: str) -> None:
         """Remove a job's folder; its result is in `files` by now."""
@@ -113,7 +113,7 @@ def join(parts: list[Path], target: Path) -> None:
                 shutil.copyfileobj(piece, out, 2**20)
 
 
-def keep_secret(path: Path, content: bytes) -> None:
+def write_secret(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, whole or not at all; folders are made, an earlier file replaced."""
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def storage_errors(folder: Path) -> Iterator[None]:
         ) from exc
 
 
-def _made(path: Path) -> Path:
+def _folder(path: Path) -> Path:
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path

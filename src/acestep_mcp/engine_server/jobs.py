@@ -27,7 +27,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What the result address replays: status, body and headers.
 
     Addresses in `body` begin with `/` and get the reader's own base; `file` is the kept file they name. `error` and
@@ -43,15 +43,17 @@ class Answer:
     seconds: float | None = None
 
     @classmethod
-    def refused(cls, status: int, detail: str, error_type: str, **headers: str) -> Answer:
+    def refused(cls, status: int, detail: str, error_type: str, **headers: str) -> StoredResponse:
         """An answer in the wire's shape for request errors: a text, a type, and the type again as a header."""
         body = {"detail": detail, "error_type": error_type}
         return cls(status, body, {"X-Fal-Error-Type": error_type, **headers}, error=detail, error_type=error_type)
 
 
-CANCELLED = Answer.refused(499, "Request cancelled by the client.", "client_cancelled")
-LOST = Answer.refused(503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected")
-TOO_LATE = Answer.refused(
+CANCELLED = StoredResponse.refused(499, "Request cancelled by the client.", "client_cancelled")
+LOST = StoredResponse.refused(
+    503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected"
+)
+TOO_LATE = StoredResponse.refused(
     504,
     "The request did not start within the time that X-Fal-Request-Timeout allows. Submit it again with a longer one.",
     "request_timeout",
@@ -60,7 +62,7 @@ TOO_LATE = Answer.refused(
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class JobOptions:
     """How a job is to be run.
 
     Lower `priority` goes first. After `start_by` (seconds since the epoch) it is not started any more. Without
@@ -71,13 +73,13 @@ class Terms:
     priority: int = 0
     start_by: float | None = None
     retry: bool = True
-    direct: bool = False
+    synchronous: bool = False
     webhook: str | None = None
     base: str = ""
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class QueueJob:
     """Changed only on the event loop's thread, and only by the line that holds it.
 
     `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` are
@@ -86,16 +88,16 @@ class Job:
 
     endpoint: str
     request: Request
-    terms: Terms = Terms()
+    options: JobOptions = JobOptions()
     id: str = field(default_factory=lambda: str(uuid4()))
     created_at: float = field(default_factory=time.time)
     sequence: int = 0
     state: State = State.QUEUED
     attempts: int = 0
     cancelled: bool = False
-    told: bool = False
+    webhook_done: bool = False
     ended_at: float | None = None
-    answer: Answer | None = None
+    answer: StoredResponse | None = None
     logs: list[dict[str, Any]] = field(default_factory=list)
     packed: bytes | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
@@ -107,9 +109,9 @@ class Job:
         return app_of(self.endpoint)
 
     @property
-    def place(self) -> tuple[int, int]:
+    def sort_key(self) -> tuple[int, int]:
         """What the waiting line is sorted by."""
-        return (self.terms.priority, self.sequence)
+        return (self.options.priority, self.sequence)
 
     @property
     def ended(self) -> bool:

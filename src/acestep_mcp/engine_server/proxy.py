@@ -22,7 +22,7 @@ _HOSTS = {
 }
 
 
-class Proxy:
+class ProxyMiddleware:
     """Turns a proxied request into the plain one before anything looks at it: nothing is ever sent on to fal."""
 
     def __init__(self, app: ASGIApp, public_url: str | None) -> None:

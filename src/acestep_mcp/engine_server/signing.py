@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engine_server.file_store import keep_secret, storage_errors
+from acestep_mcp.engine_server.file_store import storage_errors, write_secret
 
 USER = "engine"
 """Stands where fal names its customer: an engine server has one."""
@@ -57,5 +57,5 @@ def _secret(path: Path) -> bytes:
     """The key in the file, which is there whole or not at all."""
     with storage_errors(path.parent):
         if not path.exists():
-            keep_secret(path, os.urandom(_KEY_BYTES))
+            write_secret(path, os.urandom(_KEY_BYTES))
         return path.read_bytes()

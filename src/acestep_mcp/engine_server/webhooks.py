@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import anyio
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
-from acestep_mcp.engine_server.job_queue import Line
-from acestep_mcp.engine_server.jobs import Job
+from acestep_mcp.engine_server.job_queue import JobQueue
+from acestep_mcp.engine_server.jobs import QueueJob
 from acestep_mcp.engine_server.options import Post
 from acestep_mcp.engine_server.signing import Signer
 from acestep_mcp.engine_server.wire import dumps, replay
@@ -24,13 +24,13 @@ ATTEMPT_SECONDS = 15
 class Webhooks:
     """Delivers each job's end once; what is still to be told at a stop is told by the next server."""
 
-    def __init__(self, line: Line, post: Post, signer: Signer) -> None:
-        self._line = line
+    def __init__(self, queue: JobQueue, post: Post, signer: Signer) -> None:
+        self._queue = queue
         self._post = post
         self.signer = signer
-        self._send, self._receive = anyio.create_memory_object_stream[Job](float("inf"))
+        self._send, self._receive = anyio.create_memory_object_stream[QueueJob](float("inf"))
 
-    def watch(self, job: Job) -> None:
+    def watch(self, job: QueueJob) -> None:
         """See to it that the job's end is told."""
         self._send.send_nowait(job)
 
@@ -38,9 +38,9 @@ class Webhooks:
         """Work for ever."""
         async with self._send, self._receive, anyio.create_task_group() as group:
             async for job in self._receive:
-                group.start_soon(self._tell, job)
+                group.start_soon(self._deliver, job)
 
-    async def _tell(self, job: Job) -> None:
+    async def _deliver(self, job: QueueJob) -> None:
         await job.end()
         for delay in (0, *DELAYS):
             await anyio.sleep(delay)
@@ -48,15 +48,15 @@ class Webhooks:
                 break
         else:
             logger.warning("the webhook of job %s was given up after %d attempts", job.id, len(DELAYS) + 1)
-        self._line.mark_told(job)
+        self._queue.mark_webhook_done(job)
 
-    async def _attempt(self, job: Job) -> bool:
+    async def _attempt(self, job: QueueJob) -> bool:
         """One delivery; True when there is to be no other. A redirect or a refused address will not get better."""
         body = _body(job)
         headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
         try:
             with anyio.fail_after(ATTEMPT_SECONDS):
-                status = await self._post(job.terms.webhook or "", body, headers)
+                status = await self._post(job.options.webhook or "", body, headers)
         except InvalidRequest as exc:
             logger.warning("the webhook of job %s is not sent: %s", job.id, exc.message)
             return True
@@ -66,16 +66,16 @@ class Webhooks:
         return 200 <= status < 400
 
 
-def restored(jobs: Iterable[Job]) -> list[Job]:
+def restored(jobs: Iterable[QueueJob]) -> list[QueueJob]:
     """Those whose end an earlier server owes word of."""
-    return [job for job in jobs if job.terms.webhook and not job.told]
+    return [job for job in jobs if job.options.webhook and not job.webhook_done]
 
 
-def _body(job: Job) -> bytes:
+def _body(job: QueueJob) -> bytes:
     """The delivery as fal writes it."""
     assert job.answer is not None
     answer = job.answer
-    payload = bytes(replay(job, answer, job.terms.base).body).decode()
+    payload = bytes(replay(job, answer, job.options.base).body).decode()
     head = {"request_id": job.id, "gateway_request_id": job.id}
     head |= (
         {"status": "OK"}

@@ -12,7 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
 from acestep_mcp.api.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest, QueueError
-from acestep_mcp.engine_server.jobs import Answer, Job, State
+from acestep_mcp.engine_server.jobs import QueueJob, State, StoredResponse
 
 MAX_SHOWN = 1000
 """Characters of a rejected value that are sent back."""
@@ -30,12 +30,14 @@ def dumps(content: Any) -> str:
     return json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def about(job: Job, body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Json:
+def job_reply(
+    job: QueueJob, body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Json:
     """A reply about a job: every one names it in a header."""
     return Json(body, status, {**(headers or {}), **job_header(job)})
 
 
-def job_header(job: Job) -> dict[str, str]:
+def job_header(job: QueueJob) -> dict[str, str]:
     return {"x-fal-request-id": job.id}
 
 
@@ -50,13 +52,13 @@ def not_found() -> Json:
     return Json({"status": "NOT_FOUND"}, 404)
 
 
-def addresses(job: Job, base: str) -> dict[str, str]:
+def addresses(job: QueueJob, base: str) -> dict[str, str]:
     """The job's id and its three addresses: always the short form, without the submit's sub-path."""
     url = f"{base}/{job.app}/requests/{job.id}"
     return {"request_id": job.id, "response_url": url, "status_url": f"{url}/status", "cancel_url": f"{url}/cancel"}
 
 
-def state_of(job: Job, base: str, position: int, logs: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+def state_of(job: QueueJob, base: str, position: int, logs: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
     """The status body. Clients break on a missing `queue_position`, `logs` or `metrics`: each state has its keys."""
     body: dict[str, Any] = {"status": job.state.value, **addresses(job, base)}
     if job.state is State.QUEUED:
@@ -69,30 +71,30 @@ def state_of(job: Job, base: str, position: int, logs: Sequence[Mapping[str, Any
     return body
 
 
-def state_code(job: Job) -> int:
+def state_code(job: QueueJob) -> int:
     """202 until it has ended: one official client looks at nothing else."""
     return 200 if job.ended else 202
 
 
-def replay(job: Job, answer: Answer, base: str) -> Json:
+def replay(job: QueueJob, answer: StoredResponse, base: str) -> Json:
     """The answer as the result address gives it, its own addresses made absolute."""
     body = dict(answer.body)
     if "audio" in body:
         body["audio"] = body["audio"] | {"url": base + body["audio"]["url"]}
-    return about(job, body, answer.status, answer.headers)
+    return job_reply(job, body, answer.status, answer.headers)
 
 
-def answer_to(error: AceStepError) -> Answer:
+def response_to(error: AceStepError) -> StoredResponse:
     """An error of ours as an answer: 422 with its fields, or the status it carries, or 500."""
     match error:
         case InvalidRequest():
             detail = detail_of(error)
-            return Answer(422, {"detail": detail}, error=error.message, error_type=detail[0]["type"])
+            return StoredResponse(422, {"detail": detail}, error=error.message, error_type=detail[0]["type"])
         case GenerationFailed():
-            return Answer.refused(500, error.message, error.error_type or "runner_server_error")
+            return StoredResponse.refused(500, error.message, error.error_type or "runner_server_error")
         case QueueError():
-            return Answer.refused(error.status or 500, error.message, error.error_type or "internal_error")
-    return Answer.refused(500, error.message, "internal_error")
+            return StoredResponse.refused(error.status or 500, error.message, error.error_type or "internal_error")
+    return StoredResponse.refused(500, error.message, "internal_error")
 
 
 def detail_of(error: InvalidRequest) -> list[dict[str, Any]]:
@@ -111,7 +113,7 @@ def wants_logs(http: HttpRequest) -> bool:
     return http.query_params.get("logs", "").lower() in {"1", "true"}
 
 
-async def failed(_: HttpRequest, exc: Exception) -> Response:
+async def error_reply(_: HttpRequest, exc: Exception) -> Response:
     """Any error that leaves a route, as a reply."""
     match exc:
         case HTTPException():
@@ -121,7 +123,7 @@ async def failed(_: HttpRequest, exc: Exception) -> Response:
         case ClientDisconnect():
             return request_error(499, "The caller went away before its request had arrived.", "client_disconnected")
         case AceStepError():
-            answer = answer_to(exc)
+            answer = response_to(exc)
             return Json(answer.body, answer.status, answer.headers)
     return request_error(500, "The engine server made a mistake; its log has the details.", "internal_error")
 

@@ -11,14 +11,14 @@ import anyio
 import httpx
 
 from acestep_mcp.api.errors import ConfigurationError, QueueError
-from acestep_mcp.net.answers import Answer, NoAnswer, http_errors, read_answer
 from acestep_mcp.net.loopback import in_clear
+from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors, read_response
 from acestep_mcp.net.ssrf import Body, Reach, host_of, opened, origin
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 
-_MAX_ANSWER = 1 << 20
+_MAX_RESPONSE = 1 << 20
 _PATH = "/chat/completions"
-_HASTY = Patience(connect=5, silence=90, transfer=90)
+_CHAT_TIMEOUTS = Timeouts(connect=5, silence=90, transfer=90)
 _EXTRAS_REFUSED = frozenset({400, 422})
 _BASE = "ACESTEP_LLM_URL has to be the base address of an OpenAI-compatible service, like http://127.0.0.1:11434/v1."
 _REFUSALS = {
@@ -43,7 +43,7 @@ class Chat:
     model: str
     key: str | None = field(default=None, repr=False)
     insecure: bool = False
-    patience: Patience = _HASTY
+    timeouts: Timeouts = _CHAT_TIMEOUTS
 
     async def ask(self, messages: Sequence[dict[str, str]], *, seed: int) -> str:
         """The text of the model's answer, as it came.
@@ -71,20 +71,20 @@ class Chat:
     def _label(self) -> str:
         return f"The language model at {host_of(self.url)}"
 
-    async def _sent(self, body: dict[str, Any]) -> Answer:
+    async def _sent(self, body: dict[str, Any]) -> HttpResponse:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         content = json.dumps(body).encode()
         reach = Reach(origins=frozenset({origin(self.url)}))
-        patience = self.patience
+        timeouts = self.timeouts
         try:
-            with http_errors(f"Asking {host_of(self.url)}"), anyio.fail_after(patience.transfer):
+            with http_errors(f"Asking {host_of(self.url)}"), anyio.fail_after(timeouts.transfer):
                 url, carried = _completions(self.url), Body(content, len(content), headers)
-                async with opened("POST", url, body=carried, reach=reach, patience=patience) as response:
-                    return await read_answer(response, _MAX_ANSWER)
-        except NoAnswer as exc:
-            then = f"It has {patience.transfer:g} s to answer. Is it running, and is ACESTEP_LLM_URL its address?"
+                async with opened("POST", url, body=carried, reach=reach, timeouts=timeouts) as response:
+                    return await read_response(response, _MAX_RESPONSE)
+        except NoResponse as exc:
+            then = f"It has {timeouts.transfer:g} s to answer. Is it running, and is ACESTEP_LLM_URL its address?"
             raise QueueError(f"{self._label} did not answer: {exc.what} {then}") from exc
 
 

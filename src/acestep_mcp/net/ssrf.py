@@ -15,8 +15,8 @@ import httpx
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.net.addresses import Resolver, is_public, system_resolver
-from acestep_mcp.net.answers import Answer, NoAnswer, http_errors, read_answer
-from acestep_mcp.net.timeouts import PATIENT, Patience
+from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors, read_response
+from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 MAX_REDIRECTS = 5
 MAX_ADDRESSES = 4
@@ -98,7 +98,7 @@ async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
     try:
         found = list(dict.fromkeys(await reach.resolve(name, url.port or 443)))
     except OSError as exc:
-        raise NoAnswer(f"The name {name!r} could not be resolved.", sent=False) from exc
+        raise NoResponse(f"The name {name!r} could not be resolved.", sent=False) from exc
     if not found or not all(reach.admits(address) for address in found):
         raise InvalidRequest(f"{name!r} is not a public host, so it is not asked. Give a public https address.")
     return found[:MAX_ADDRESSES]
@@ -114,12 +114,12 @@ def trust(scheme: str) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def _hop(
-    method: str, url: httpx.URL, body: Body, reach: Reach, patience: Patience
+    method: str, url: httpx.URL, body: Body, reach: Reach, timeouts: Timeouts
 ) -> AsyncIterator[httpx.Response]:
     """One request without redirects, sent to a checked address or to one of the reach's own origins."""
     own = _origin(url) in reach.origins
     hosts = [url.host] if own else await _addresses(url, reach)
-    timeout = httpx.Timeout(patience.silence, connect=patience.connect)
+    timeout = httpx.Timeout(timeouts.silence, connect=timeouts.connect)
     transport = reach.transport if own else None
     certificates = reach.certificates
     if transport is None and certificates is None:
@@ -161,7 +161,7 @@ async def _first_reached(
 
 @asynccontextmanager
 async def opened(
-    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, patience: Patience = PATIENT
+    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> AsyncIterator[httpx.Response]:
     """An answer whose body is still to be read. A GET follows up to five redirects, each checked anew.
 
@@ -170,7 +170,7 @@ async def opened(
     target = _parsed(url)
     with http_errors(f"Asking {target.host}"):
         for _ in range(MAX_REDIRECTS + 1):
-            async with _hop(method, target, body, reach, patience) as response:
+            async with _hop(method, target, body, reach, timeouts) as response:
                 if method != "GET" or not response.has_redirect_location:
                     yield response
                     return
@@ -179,9 +179,9 @@ async def opened(
 
 
 async def send(
-    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, patience: Patience = PATIENT
-) -> Answer:
+    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> HttpResponse:
     """One request, sent once, and its small answer, whatever its status. Raises InvalidRequest, NoAnswer."""
-    with http_errors(f"Asking {_parsed(url).host}"), anyio.fail_after(patience.transfer):
-        async with opened(method, url, body=body, reach=reach, patience=patience) as response:
-            return await read_answer(response)
+    with http_errors(f"Asking {_parsed(url).host}"), anyio.fail_after(timeouts.transfer):
+        async with opened(method, url, body=body, reach=reach, timeouts=timeouts) as response:
+            return await read_response(response)

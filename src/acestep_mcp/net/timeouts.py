@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """All in seconds."""
 
     connect: float = 10
@@ -38,7 +38,7 @@ class Patience:
             wait = min(wait * 2, self.longest_wait)
 
 
-PATIENT = Patience()
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 def retry_after(value: str | None) -> float | None:

@@ -25,7 +25,7 @@ from acestep_mcp.api.errors import (
 )
 from acestep_mcp.api.requests import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update, step_in
-from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
+from acestep_mcp.client import QueueClient, RequestHandle, SubmitOptions
 from acestep_mcp.library.jobs import LOG_LINES, Jobs
 from acestep_mcp.library.models import Job, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
@@ -143,7 +143,7 @@ class Run:
         """Submit (unless that was done) and follow to the result, which is on disk when this returns."""
         while True:
             saved, attempts = await self._sync(self._jobs.ticket, self._job.id)
-            ticket = Ticket.from_dict(saved) if saved else await self._submit(client, attempts)
+            ticket = RequestHandle.from_dict(saved) if saved else await self._submit(client, attempts)
             try:
                 response = await self._follow(client, ticket)
             except RequestUnknown:
@@ -156,7 +156,7 @@ class Run:
             await self._change(result=result, progress=asdict(_KEEPING))
             return result
 
-    async def _submit(self, client: QueueClient, attempts: int) -> Ticket:
+    async def _submit(self, client: QueueClient, attempts: int) -> RequestHandle:
         if self.cancel.is_set():
             raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or paid.")
         if attempts and self._job.backend != "draft":
@@ -175,7 +175,7 @@ class Run:
             await self._remember(ticket)
         return ticket
 
-    async def _remember(self, ticket: Ticket) -> None:
+    async def _remember(self, ticket: RequestHandle) -> None:
         """Write the ticket down, however long the disk stays full: without it the song is paid and lost."""
         while True:
             try:
@@ -197,7 +197,7 @@ class Run:
         body["audio_url"] = await self._sources.address(client, path, self._job.options["content_type"])
         return body
 
-    async def _follow(self, client: QueueClient, ticket: Ticket) -> Response:
+    async def _follow(self, client: QueueClient, ticket: RequestHandle) -> Response:
         failure: AceStepError | LeaseLost | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cancel_when_asked, client, ticket)
@@ -214,7 +214,7 @@ class Run:
             raise failure
         return await client.result(self._job.endpoint, ticket)
 
-    async def _cancel_when_asked(self, client: QueueClient, ticket: Ticket) -> None:
+    async def _cancel_when_asked(self, client: QueueClient, ticket: RequestHandle) -> None:
         await self.cancel.wait()
         while True:
             try:

@@ -13,18 +13,18 @@ from acestep_mcp.api.errors import ConfigurationError, StorageError
 LOG = "engine.log"
 _LOG_SIZE = 1 << 20
 _LAST_LINES = 5
-_LAST_LETTERS = 4000
+_LAST_CHARACTERS = 4000
 # What an engine on this machine has no use for.
-_NOT_FOR_IT = ("FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET", "ACESTEP_TOKEN", "ACESTEP_KEY_FILE", "ACESTEP_ENGINE_KEY")
+_NOT_INHERITED = ("FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET", "ACESTEP_TOKEN", "ACESTEP_KEY_FILE", "ACESTEP_ENGINE_KEY")
 
 
-class Process:
+class EngineProcess:
     """Started by us, and outliving us: it has none of our pipes, our group or our folder. It writes to a log."""
 
     def __init__(self, arguments: list[str], folder: Path) -> None:
         """Raises StorageError when the log cannot be written."""
         self._log = folder / LOG
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT}
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         # -P: a module in the folder it is started in must not shadow one of ours.
         command = [sys.executable, "-P", "-m", "acestep_mcp", *arguments]
         try:
@@ -32,7 +32,7 @@ class Process:
                 self._log.replace(self._log.with_name(f"{LOG}.1"))
             with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
                 self._begin = log.seek(0, os.SEEK_END)
-                self._process = _spawned(command, log.fileno(), folder, {**environment, "PYTHONUTF8": "1"})
+                self._process = _spawn(command, log.fileno(), folder, {**environment, "PYTHONUTF8": "1"})
         except OSError as exc:
             raise StorageError(
                 f"The engine server could not be started in {folder}: {exc.strerror or exc}. Make the folder writable, "
@@ -44,7 +44,7 @@ class Process:
         """The exit code, None while it runs."""
         return self._process.poll()
 
-    def leave_alone(self) -> None:
+    def detach(self) -> None:
         """It goes on without us; its end is only noted, so that it leaves no zombie."""
         threading.Thread(target=self._process.wait, daemon=True).start()
 
@@ -56,14 +56,14 @@ class Process:
         """What it said last, as an error."""
         with self._log.open("rb") as file:
             file.seek(self._begin)
-            said = file.read()[-_LAST_LETTERS:].decode("utf-8", "replace")
+            said = file.read()[-_LAST_CHARACTERS:].decode("utf-8", "replace")
         lines = [line.strip() for line in said.splitlines() if line.strip()][-_LAST_LINES:]
         return ConfigurationError(
             f"The engine server {what}. Its log, {self._log}, ends with: {' / '.join(lines) or '(nothing)'}"
         )
 
 
-def _spawned(command: list[str], log: int, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], log: int, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     def spawn(*, flags: int = 0) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,

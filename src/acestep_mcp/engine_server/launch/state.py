@@ -20,7 +20,7 @@ FILE = "engine.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningEngine:
     """An engine server on loopback.
 
     `key` is what callers send; None when it asks for none, or for one that its owner chose and that is written
@@ -47,10 +47,10 @@ def proof(secret: str, challenge: str, port: int) -> str:
     return hmac.new(secret.encode(), f"{challenge} {port}".encode(), hashlib.sha256).hexdigest()
 
 
-def read(folder: Path) -> Running | None:
+def read(folder: Path) -> RunningEngine | None:
     """What the file says, true or not any more; None without a file that makes sense."""
     try:
-        running = Running(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        running = RunningEngine(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         parts = urlsplit(running.address)
         fits = parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.port
     except (OSError, ValueError, TypeError, AttributeError):
@@ -59,7 +59,7 @@ def read(folder: Path) -> Running | None:
 
 
 @contextmanager
-def kept(folder: Path, running: Running) -> Iterator[None]:
+def state_file(folder: Path, running: RunningEngine) -> Iterator[None]:
     """Keep the state file while the block lasts; only its owner can read it. Raises StorageError."""
     path = folder / FILE
     part = path.with_name(f".{FILE}.{secrets.token_hex(4)}.part")

@@ -15,11 +15,11 @@ import httpx
 from acestep_mcp.api.errors import QueueError
 from acestep_mcp.net.timeouts import retry_after
 
-MAX_ANSWER = 8 << 20
+MAX_RESPONSE = 8 << 20
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 
-class NoAnswer(QueueError):
+class NoResponse(QueueError):
     """No whole answer came. `sent` is False only when nothing of the request can have been acted on."""
 
     def __init__(self, what: str, *, sent: bool) -> None:
@@ -30,7 +30,7 @@ class NoAnswer(QueueError):
 
 
 # What the HTTP library raises: whether the request may have been acted on, and what happened. First match wins.
-_TROUBLE: tuple[tuple[type[Exception], bool, str], ...] = (
+_CAUSES: tuple[tuple[type[Exception], bool, str], ...] = (
     (httpx.ConnectTimeout, False, "no connection could be made in time"),
     (httpx.PoolTimeout, False, "no connection was free in time"),
     (httpx.ConnectError, False, "no connection could be made"),
@@ -49,9 +49,9 @@ def http_errors(action: str) -> Iterator[None]:
     """Everything the HTTP library raises leaves here as NoAnswer, its cause kept."""
     try:
         yield
-    except tuple(kind for kind, _, _ in _TROUBLE) as exc:
-        sent, words = next((sent, words) for kind, sent, words in _TROUBLE if isinstance(exc, kind))
-        raise NoAnswer(f"{action}: {words}{_reason(exc)}.", sent=sent) from exc
+    except tuple(kind for kind, _, _ in _CAUSES) as exc:
+        sent, words = next((sent, words) for kind, sent, words in _CAUSES if isinstance(exc, kind))
+        raise NoResponse(f"{action}: {words}{_reason(exc)}.", sent=sent) from exc
 
 
 def _reason(exc: BaseException) -> str:
@@ -73,7 +73,7 @@ def _reason(exc: BaseException) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """A whole small answer. Header names are in lower case."""
 
     status: int
@@ -98,11 +98,11 @@ class Answer:
         return retry_after(self.headers.get("retry-after"))
 
 
-async def read_answer(response: httpx.Response, max_bytes: int = MAX_ANSWER) -> Answer:
+async def read_response(response: httpx.Response, max_bytes: int = MAX_RESPONSE) -> HttpResponse:
     """Read a small answer whole. Raises NoAnswer when it is larger than `max_bytes`."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > max_bytes:
-            raise NoAnswer(f"The answer of {response.url.host} is larger than {max_bytes} bytes.", sent=True)
-    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+            raise NoResponse(f"The answer of {response.url.host} is larger than {max_bytes} bytes.", sent=True)
+    return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))

@@ -19,22 +19,22 @@ import anyio.to_thread
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError, StorageError
-from acestep_mcp.engine_server.launch.process import Process
-from acestep_mcp.engine_server.launch.state import Running, folder_of, proof, read
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.engine_server.launch.process import EngineProcess
+from acestep_mcp.engine_server.launch.state import RunningEngine, folder_of, proof, read
+from acestep_mcp.net.timeouts import Timeouts
 
 OCCUPIED = 75
 """The exit code of a server that found its folder or its device taken: by one that is just leaving, perhaps."""
 
 START_SECONDS = 120.0
 LEAVING_SECONDS = 15.0
-_LOOK = 0.05
-_AGAIN = 0.5
-_PROBE = Patience(connect=2, silence=5, transfer=5)
+_POLL_SECONDS = 0.05
+_RETRY_SECONDS = 0.5
+_PROBE_TIMEOUTS = Timeouts(connect=2, silence=5, transfer=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Idle:
+class IdleLimits:
     """Seconds without a job after which a server frees its model, and without any request after which it ends."""
 
     unload: float
@@ -42,23 +42,23 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class EngineLauncher:
     """The server of one engine below a data folder; every program with the same folder shares it."""
 
     engine: str
     data_dir: Path
-    idle: Idle
+    idle: IdleLimits
 
     @property
     def folder(self) -> Path:
         return folder_of(self.data_dir, self.engine)
 
-    async def find(self) -> Running | None:
+    async def find(self) -> RunningEngine | None:
         """The server, if it runs and is the one that wrote the state file. Being asked counts as work for it."""
-        found = await self._asked()
+        found = await self._probe()
         return found and found[0]
 
-    async def running(self) -> Running:
+    async def running(self) -> RunningEngine:
         """The server; it is started when there is none, once, however many processes ask at the same time.
 
         One of an older version of this package that has nothing to do is replaced; a busy one is used as it is.
@@ -66,23 +66,23 @@ class Local:
         """
         if found := await self._current():
             return found
-        async with self._alone():
-            return await self._current(replace=True) or await self._started()
+        async with self._start_lock():
+            return await self._current(replace=True) or await self._start()
 
-    async def _current(self, *, replace: bool = False) -> Running | None:
+    async def _current(self, *, replace: bool = False) -> RunningEngine | None:
         """The server, unless it is to be replaced; that is then done here and now if `replace`."""
-        found = await self._asked()
+        found = await self._probe()
         if found is None or not _is_outdated(*found):
             return found and found[0]
         if replace:
             with suppress(OSError):  # it has just proved that this is its number
                 os.kill(found[0].pid, signal.SIGTERM)
             with anyio.move_on_after(LEAVING_SECONDS):
-                while await self._asked():  # noqa: ASYNC110 - another process's end is no event of ours
-                    await anyio.sleep(_LOOK)
+                while await self._probe():  # noqa: ASYNC110 - another process's end is no event of ours
+                    await anyio.sleep(_POLL_SECONDS)
         return None
 
-    async def _asked(self) -> tuple[Running, Mapping[str, Any]] | None:
+    async def _probe(self) -> tuple[RunningEngine, Mapping[str, Any]] | None:
         """A server that has proved itself, and its /health. No key is sent: anybody may listen on an old port."""
         running = await anyio.to_thread.run_sync(read, self.folder)
         if running is None:
@@ -92,7 +92,9 @@ class Local:
         challenge = secrets.token_hex(16)
         reach = Reach(origins=frozenset({origin(running.address)}))
         try:
-            answer = await send("GET", f"{running.address}/health?challenge={challenge}", reach=reach, patience=_PROBE)
+            answer = await send(
+                "GET", f"{running.address}/health?challenge={challenge}", reach=reach, timeouts=_PROBE_TIMEOUTS
+            )
         except (QueueError, InvalidRequest):
             return None
         told = answer.json()
@@ -102,7 +104,7 @@ class Local:
         return (running, told) if is_ours else None
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
+    async def _start_lock(self) -> AsyncIterator[None]:
         """Only one process at a time starts a server; the others wait, and then find it."""
         from filelock import lock_descriptor
 
@@ -115,7 +117,7 @@ class Local:
                         f"Another program has been starting the engine server in {self.folder} for two minutes. "
                         "Look at engine.log there, or use ACESTEP_BACKEND=draft."
                     )
-                await anyio.sleep(_LOOK)
+                await anyio.sleep(_POLL_SECONDS)
             yield
         finally:
             os.close(file)
@@ -130,25 +132,25 @@ class Local:
                 f"{self.folder} cannot be written: {exc.strerror or exc}. Make it writable, or set ACESTEP_DATA_DIR."
             ) from exc
 
-    async def _started(self) -> Running:
+    async def _start(self) -> RunningEngine:
         """Start one and wait until it answers; again while an earlier one is still leaving."""
         patient_until = anyio.current_time() + LEAVING_SECONDS
         while True:
-            process = await anyio.to_thread.run_sync(Process, self._arguments(), self.folder)
-            if found := await self._answering(process):
+            process = await anyio.to_thread.run_sync(EngineProcess, self._arguments(), self.folder)
+            if found := await self._wait_until_answering(process):
                 return found
             if process.code != OCCUPIED or anyio.current_time() > patient_until:
                 raise process.failure(f"{self.engine} ended with code {process.code} before it answered")
-            await anyio.sleep(_AGAIN)
+            await anyio.sleep(_RETRY_SECONDS)
 
-    async def _answering(self, process: Process) -> Running | None:
+    async def _wait_until_answering(self, process: EngineProcess) -> RunningEngine | None:
         """The server as soon as it answers, whoever started it; None when the process has ended before."""
         with anyio.move_on_after(START_SECONDS):
             while process.code is None:
                 if found := await self.find():
-                    process.leave_alone()
+                    process.detach()
                     return found
-                await anyio.sleep(_LOOK)
+                await anyio.sleep(_POLL_SECONDS)
             return await self.find()
         await anyio.to_thread.run_sync(process.kill)
         raise process.failure(f"{self.engine} did not answer within {START_SECONDS:.0f} s and was ended")
@@ -158,11 +160,11 @@ class Local:
         return ["engine", "--detached", "--engine", self.engine, "--port", "0", "--data-dir", str(self.folder), *idle]
 
 
-def _is_outdated(running: Running, health: Mapping[str, Any]) -> bool:
+def _is_outdated(running: RunningEngine, health: Mapping[str, Any]) -> bool:
     """Whether it is older than we are, was started by no person, and has nothing to do."""
     is_free = not health.get("queued") and not health.get("running")
-    return running.detached and is_free and _order(running.version) < _order(__version__)
+    return running.detached and is_free and _version_key(running.version) < _version_key(__version__)
 
 
-def _order(version: str) -> tuple[int, ...]:
+def _version_key(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])

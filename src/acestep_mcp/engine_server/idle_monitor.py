@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from acestep_mcp.engine_server.wire import request_error
 
 
-class Idle:
+class IdleMonitor:
     """Stands before everything else and knows when something was last asked for.
 
     A plain /health does not count, so that a monitor keeps no engine running. One with a query does: it comes from
