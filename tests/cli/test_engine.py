@@ -125,8 +125,8 @@ def test_tls_is_trusted_by_whoever_trusts_its_authority_and_by_nobody_else(engin
         (("--key", " "), "key is empty"),
         (("--key", "one two"), "characters that no header carries"),
         (("--key-file", "absent"), "cannot be read"),
-        (("--public-url", "music.example.org"), "not an address"),
-        (("--public-url", "https://music.example.org:port"), "not an address"),
+        (("--public-url", "music.example.org"), "is not an http(s) address"),
+        (("--public-url", "https://music.example.org:port"), "is not a valid address"),
         (("--tls-dir", "tls", "--allowed-host", "müsli.example"), "No certificate"),
     ],
 )

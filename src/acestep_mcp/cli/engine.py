@@ -9,12 +9,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import ConfigurationError, Occupied
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
 from acestep_mcp.engines.registry import OFFERED, V1, Offer
 from acestep_mcp.net import keys
@@ -154,16 +153,14 @@ def _key(said: str | None, file: Path | None, settings: Settings) -> str | None:
 def _public(url: str | None) -> str | None:
     if url is None:
         return None
+    from acestep_mcp.net.addresses import parse_url
+
     try:
-        parts = urlsplit(url)
-        fits = (
-            parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment or "@" in url)
-        )
-        _ = parts.port
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ConfigurationError(f"--public-url {url!r} is not an address like https://music.example.org. Give one.")
+        parsed = parse_url(url)
+    except InvalidRequest as exc:
+        raise ConfigurationError(f"--public-url: {exc.message} Give one like https://music.example.org.") from exc
+    if parsed.query or parsed.fragment:
+        raise ConfigurationError(f"--public-url {url!r} may not hold a query. Give one like https://music.example.org.")
     return url.rstrip("/")
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
+from acestep_mcp.net.addresses import parse_url
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _HEADER = re.compile(r"[\x20-\x7e]{1,256}")
@@ -70,6 +71,8 @@ class SubmitOptions:
             raise InvalidRequest("hint is up to 256 plain ASCII characters.")
         if self.start_timeout is not None and not 1 < self.start_timeout < math.inf:
             raise InvalidRequest(f"start_timeout is a number of seconds above 1, not {self.start_timeout!r}.")
+        if self.webhook_url:
+            parse_url(self.webhook_url)
 
     def headers(self) -> dict[str, str]:
         given = {

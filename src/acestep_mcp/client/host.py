@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
+from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.responses import HttpResponse
 from acestep_mcp.net.ssrf import origin
@@ -119,20 +119,18 @@ class Host:
         if not isinstance(url, str) or len(url) > MAX_URL:
             return False
         try:
-            same = origin(url) == origin(self.queue_url)
+            given, own = parse_url(url), parse_url(self.queue_url)
         except InvalidRequest:
             return False
-        return same and httpx.URL(url).path.startswith(httpx.URL(self.queue_url).path.rstrip("/") + "/")
+        return origin(url) == origin(self.queue_url) and given.path.startswith(own.path.rstrip("/") + "/")
 
 
 def _base(url: str) -> str:
     try:
-        origin(url)
+        parsed = parse_url(url)
     except InvalidRequest as exc:
-        words = f"{exc.message} Set the engine's address like http://127.0.0.1:8765."
-        raise ConfigurationError(words) from exc
-    parts = urlsplit(url)
-    if parts.query or parts.fragment:
+        raise ConfigurationError(f"{exc.message} Set the engine's address like http://127.0.0.1:8765.") from exc
+    if parsed.query or parsed.fragment:
         raise ConfigurationError("The engine's address may not hold a query. Set it like http://127.0.0.1:8765.")
     return url.strip().rstrip("/")
 
@@ -150,7 +148,7 @@ def _check_encrypted(url: str) -> None:
     """Raises ConfigurationError when a key would travel in clear text to another machine."""
     if in_clear(origin(url)):
         raise ConfigurationError(
-            f"The key would go over plain http to {httpx.URL(url).host}, readable on the way. Use an https address, "
+            f"The key would go over plain http to {parse_url(url).host}, readable on the way. Use an https address, "
             "or set ACESTEP_INSECURE=1 (--insecure) if that network is yours."
         )
 

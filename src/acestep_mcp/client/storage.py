@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urlsplit
 
 import anyio.to_thread
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError, StorageError
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import until_answered
+from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.responses import HttpResponse
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
 
@@ -86,7 +86,9 @@ class HostStorage:
         if not all(isinstance(url, str) and len(url) <= MAX_STORAGE_URL for url in urls):
             raise QueueError(f"The storage of {self.host.label} gave no upload address. Try again later.")
         try:
-            usable = all(url.startswith("https://") or origin(url) in self.reach.origins for url in map(str, urls))
+            usable = all(
+                parse_url(url).scheme == "https" or origin(url) in self.reach.origins for url in map(str, urls)
+            )
         except AceStepError:
             usable = False
         if not usable:
@@ -95,8 +97,9 @@ class HostStorage:
 
 
 def _below(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
+    """An address below another one, before its query."""
+    path, mark, query = url.partition("#")[0].partition("?")
+    return f"{path.rstrip('/')}/{name}{mark}{query}"
 
 
 def _json(value: Mapping[str, Any]) -> Body:

@@ -23,6 +23,7 @@ import acestep_mcp
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.engine_server import wire
 from acestep_mcp.engine_server.auth import KEYS_PATH, AuthMiddleware
+from acestep_mcp.engine_server.background import repeat
 from acestep_mcp.engine_server.engine_page import engine_page
 from acestep_mcp.engine_server.file_routes import FileRoutes
 from acestep_mcp.engine_server.file_store import FileStore
@@ -44,6 +45,8 @@ KEY_NAME = "webhook-key"
 LONGEST_CHALLENGE = 128
 LEFTOVERS_KEPT = 3600
 """Seconds before a file that no job names is taken for a leftover, however short the retention is."""
+
+RETRY_SECONDS = 1.0
 
 Reply = Callable[[HttpRequest], Awaitable[Response]]
 
@@ -81,9 +84,11 @@ async def _running(
     worker = Worker(engine, queue, file_store, source_loader, options)
     try:
         async with _task_group() as group:
-            for task in (worker.run, queue.expire_late, queue.announce_positions):
-                group.start_soon(task)
-            group.start_soon(_clean, queue, file_store, file_routes, options.retention)
+            group.start_soon(repeat, worker.run, "the worker", RETRY_SECONDS)
+            group.start_soon(repeat, queue.expire_late, "ending jobs that start too late", RETRY_SECONDS)
+            group.start_soon(repeat, queue.announce_positions, "announcing positions", RETRY_SECONDS)
+            clean = partial(_clean, queue, file_store, file_routes, options.retention)
+            group.start_soon(repeat, clean, "cleaning up", min(60, max(options.retention / 2, 0.05)))
             if webhooks:
                 group.start_soon(webhooks.run)
             job_routes = JobRoutes(queue, source_loader, file_store, webhooks, options)
@@ -176,15 +181,13 @@ def _health(engine: Engine, queue: JobQueue, prove: Prove | None) -> Reply:
 
 
 async def _clean(queue: JobQueue, file_store: FileStore, file_routes: FileRoutes, retention: float) -> None:
-    """Run for ever: remove answers and files whose time is over."""
-    while True:
-        before = time.time() - retention
-        names = queue.forget(before)
-        file_routes.forget(before)
-        await anyio.to_thread.run_sync(file_store.forget, names)
-        oldest = min(before, time.time() - LEFTOVERS_KEPT)
-        await anyio.to_thread.run_sync(partial(file_store.sweep, oldest, files=queue.files, jobs=queue.ids))
-        await anyio.sleep(min(60, max(retention / 2, 0.05)))
+    """Remove responses and files whose retention has passed."""
+    before = time.time() - retention
+    names = queue.forget(before)
+    file_routes.forget(before)
+    await anyio.to_thread.run_sync(file_store.forget, names)
+    oldest = min(before, time.time() - LEFTOVERS_KEPT)
+    await anyio.to_thread.run_sync(partial(file_store.sweep, oldest, files=queue.files, jobs=queue.ids))
 
 
 def _openapi(options: QueueOptions) -> Reply:

@@ -213,11 +213,13 @@ class JobQueue:
         return [job for job in jobs if job.options.start_by is not None]
 
     def _save(self, job: QueueJob) -> None:
-        """Write a change of a job that is already accepted: it goes on in memory when the disk fails."""
+        """Write a change of an accepted job; when that fails the job goes on in memory."""
         try:
             self._store.save(job)
         except AceStepError as error:
             logger.warning("job %s is not recorded as %s: %s", job.id, job.state, error.message)
+        except Exception:
+            logger.exception("job %s is not recorded as %s", job.id, job.state)
 
     @property
     def is_busy(self) -> bool:

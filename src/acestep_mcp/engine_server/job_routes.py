@@ -15,7 +15,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
-from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.api.errors import AceStepError, InvalidRequest
 from acestep_mcp.api.requests import Request
 from acestep_mcp.engine_server import wire
 from acestep_mcp.engine_server.bodies import read_object
@@ -25,6 +25,7 @@ from acestep_mcp.engine_server.jobs import APPS, JobOptions, QueueJob
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import MAX_ADDRESS, SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks
+from acestep_mcp.net.addresses import parse_url
 
 logger = logging.getLogger(__name__)
 
@@ -146,8 +147,12 @@ class JobRoutes:
             return None
         if self._webhooks is None:
             raise HTTPException(400, "This server sends no webhooks. Leave fal_webhook out and poll the status.")
-        if not url.startswith(("http://", "https://")) or len(url) > MAX_ADDRESS:
-            raise HTTPException(400, f"fal_webhook must be an http(s) address of at most {MAX_ADDRESS} characters.")
+        if len(url) > MAX_ADDRESS:
+            raise HTTPException(400, f"fal_webhook must be an address of at most {MAX_ADDRESS} characters.")
+        try:
+            parse_url(url)
+        except InvalidRequest as exc:
+            raise HTTPException(400, f"fal_webhook cannot be used: {exc.message}") from exc
         return url
 
     def _find(self, http: HttpRequest) -> QueueJob | None:

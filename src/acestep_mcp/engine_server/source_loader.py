@@ -17,6 +17,7 @@ from acestep_mcp.audio.tags.file_tags import read_tags
 from acestep_mcp.engine_server.file_store import FileStore, storage_errors
 from acestep_mcp.engine_server.options import Fetch
 from acestep_mcp.engines import Source
+from acestep_mcp.net.addresses import parse_url
 
 STORED_SOURCE = "job:source"
 """Stands in a job's request for an address whose bytes lie in the job's folder already."""
@@ -46,6 +47,10 @@ class SourceLoader:
             raise _refused(url, "must be an http(s) or data: address")
         if self._fetch is None:
             raise _refused(url, "this server downloads nothing; upload the file to it first or send a data: address")
+        try:
+            parse_url(url)
+        except InvalidRequest as exc:
+            raise _refused(url, exc.message) from exc
         return url
 
     async def load(self, url: str, job_id: str, *, longest: float) -> Source:

@@ -52,9 +52,9 @@ class Webhooks:
 
     async def _attempt(self, job: QueueJob) -> bool:
         """One delivery; True when there is to be no other. A redirect or a refused address will not get better."""
-        body = _body(job)
-        headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
         try:
+            body = _body(job)
+            headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
             with anyio.fail_after(ATTEMPT_SECONDS):
                 status = await self._post(job.options.webhook or "", body, headers)
         except InvalidRequest as exc:
@@ -63,6 +63,9 @@ class Webhooks:
         except (AceStepError, TimeoutError) as exc:
             logger.info("the webhook of job %s did not arrive: %s", job.id, exc)
             return False
+        except Exception:  # one job's webhook must not end the others, or the server
+            logger.exception("the webhook of job %s is not sent", job.id)
+            return True
         return 200 <= status < 400
 
 

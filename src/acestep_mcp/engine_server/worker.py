@@ -48,14 +48,19 @@ class Worker:
         self._loaded = False
 
     async def run(self) -> None:
-        """Work for ever."""
-        while True:
-            job = await self._next()
-            answer = CANCELLED
-            with job.scope:
-                answer = await self._answer(job)
-            self._queue.finish(job, answer)
-            await anyio.to_thread.run_sync(self._file_store.clear, job.id)
+        """Work without end. An error of the queue itself ends the job that runs, and is raised."""
+        try:
+            while True:
+                job = await self._next()
+                answer = CANCELLED
+                with job.scope:
+                    answer = await self._answer(job)
+                self._queue.finish(job, answer)
+                await anyio.to_thread.run_sync(self._file_store.clear, job.id)
+        except Exception:
+            if self._queue.running:
+                self._queue.finish(self._queue.running, _INTERNAL)
+            raise
 
     async def _next(self) -> QueueJob:
         """The next job; the engine unloads when none comes for long. One that comes just then waits for that."""

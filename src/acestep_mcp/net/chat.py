@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-import httpx
 
-from acestep_mcp.api.errors import ConfigurationError, QueueError
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError
+from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors, read_response
 from acestep_mcp.net.ssrf import Body, Reach, host_of, opened, origin
@@ -51,6 +51,10 @@ class Chat:
         Raises ConfigurationError when a key would travel readably to another machine, QueueError when no answer came;
         the message tells what to mend and holds nothing of what the service said.
         """
+        try:
+            parse_url(self.url)
+        except InvalidRequest as exc:
+            raise ConfigurationError(f"{exc.message} {_BASE}") from exc
         if self.key and in_clear(origin(self.url)) and not self.insecure:
             raise ConfigurationError(
                 f"ACESTEP_LLM_KEY would go over plain http to {host_of(self.url)}, readable on the way. Use an https "
@@ -89,7 +93,7 @@ class Chat:
 
 
 def _completions(url: str) -> str:
-    parsed = httpx.URL(url)
+    parsed = parse_url(url)
     path = parsed.path.rstrip("/")
     return str(parsed.copy_with(path=path if path.endswith(_PATH) else f"{path or '/v1'}{_PATH}"))
 

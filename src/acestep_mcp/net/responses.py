@@ -41,6 +41,7 @@ _CAUSES: tuple[tuple[type[Exception], bool, str], ...] = (
     (httpx.TransportError, True, "the connection broke off"),
     (httpx.DecodingError, True, "the answer could not be decoded"),
     (TimeoutError, True, "no answer came in time"),
+    (UnicodeError, True, "it redirects to an address that is not valid"),  # httpx reads it even when it does not follow
 )
 
 

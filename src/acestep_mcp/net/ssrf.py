@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,15 +13,12 @@ import anyio.to_thread
 import httpx
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
-from acestep_mcp.net.addresses import Resolver, is_public, system_resolver
+from acestep_mcp.net.addresses import PORTS, Resolver, is_public, parse_url, system_resolver
 from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors, read_response
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 MAX_REDIRECTS = 5
 MAX_ADDRESSES = 4
-
-_PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(rb"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +55,19 @@ def origin(url: str) -> str:
 
     Odd are other schemes than http and https, a missing host, and a name or password inside the address.
     """
-    return _origin(_parsed(url))
+    return _origin(parse_url(url))
 
 
 def _origin(url: httpx.URL) -> str:
     name = url.raw_host.decode("ascii")
     name = f"[{name}]" if ":" in name else name
-    own = url.port in (None, _PORTS[url.scheme])
+    own = url.port in (None, PORTS[url.scheme])
     return f"{url.scheme}://{name}" if own else f"{url.scheme}://{name}:{url.port}"
-
-
-def _parsed(url: str) -> httpx.URL:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as exc:
-        raise InvalidRequest(f"{_short(url)} is not a valid address ({exc}).") from exc
-    if parsed.scheme not in _PORTS or not _HOST.fullmatch(parsed.raw_host) or not 0 < (parsed.port or 1) < 65536:
-        raise InvalidRequest(f"{_short(url)} is not an http(s) address.")
-    if parsed.userinfo:
-        raise InvalidRequest(f"The address of {parsed.host} holds a user name or password; leave that out.")
-    return parsed
 
 
 def host_of(url: str) -> str:
     """The host's name. Raises InvalidRequest like `origin`."""
-    return _parsed(url).host
-
-
-def _short(url: str) -> str:
-    return repr(url if len(url) <= 80 else url[:77] + "...")
+    return parse_url(url).host
 
 
 async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
@@ -97,7 +77,7 @@ async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
     name = url.raw_host.decode("ascii")
     try:
         found = list(dict.fromkeys(await reach.resolve(name, url.port or 443)))
-    except OSError as exc:
+    except (OSError, UnicodeError) as exc:
         raise NoResponse(f"The name {name!r} could not be resolved.", sent=False) from exc
     if not found or not all(reach.admits(address) for address in found):
         raise InvalidRequest(f"{name!r} is not a public host, so it is not asked. Give a public https address.")
@@ -159,6 +139,14 @@ async def _first_reached(
     return await client.send(request(hosts[-1]), stream=True)
 
 
+def _redirected(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        target = str(url.join(location))
+    except (httpx.InvalidURL, ValueError):
+        target = location
+    return parse_url(target)
+
+
 @asynccontextmanager
 async def opened(
     method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
@@ -167,14 +155,14 @@ async def opened(
 
     Raises InvalidRequest for an address that may not be asked, NoAnswer when none came.
     """
-    target = _parsed(url)
+    target = parse_url(url)
     with http_errors(f"Asking {target.host}"):
         for _ in range(MAX_REDIRECTS + 1):
             async with _hop(method, target, body, reach, timeouts) as response:
                 if method != "GET" or not response.has_redirect_location:
                     yield response
                     return
-                target = _parsed(str(target.join(response.headers["location"])))
+                target = _redirected(target, response.headers["location"])
         raise QueueError(f"{target.host} redirects more than {MAX_REDIRECTS} times. Give the final address.")
 
 
@@ -182,6 +170,6 @@ async def send(
     method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> HttpResponse:
     """One request, sent once, and its small answer, whatever its status. Raises InvalidRequest, NoAnswer."""
-    with http_errors(f"Asking {_parsed(url).host}"), anyio.fail_after(timeouts.transfer):
+    with http_errors(f"Asking {parse_url(url).host}"), anyio.fail_after(timeouts.transfer):
         async with opened(method, url, body=body, reach=reach, timeouts=timeouts) as response:
             return await read_response(response)

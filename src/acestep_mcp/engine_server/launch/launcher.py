@@ -90,8 +90,8 @@ class EngineLauncher:
         from acestep_mcp.net.ssrf import Reach, origin, send  # only where there is somebody to ask
 
         challenge = secrets.token_hex(16)
-        reach = Reach(origins=frozenset({origin(running.address)}))
         try:
+            reach = Reach(origins=frozenset({origin(running.address)}))
             answer = await send(
                 "GET", f"{running.address}/health?challenge={challenge}", reach=reach, timeouts=_PROBE_TIMEOUTS
             )
