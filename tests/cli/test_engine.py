@@ -123,7 +123,7 @@ def test_tls_is_trusted_by_whoever_trusts_its_authority_and_by_nobody_else(engin
         (("--host", ""), "without a key"),
         (("--engine", "ace-step-v1", "--weights", "."), "cannot run here"),
         (("--key", " "), "key is empty"),
-        (("--key", "one two"), "characters that no header carries"),
+        (("--key", "one two"), "characters that a header cannot carry"),
         (("--key-file", "absent"), "cannot be read"),
         (("--public-url", "music.example.org"), "is not an http(s) address"),
         (("--public-url", "https://music.example.org:port"), "is not a valid address"),

@@ -17,15 +17,17 @@ def lines(
     remark: str = "a sketch, not ACE-Step",
 ) -> list[str]:
     """What people need to know when the server at `address` has started. The key itself is never in it."""
-    told = [f"The {engine} engine is served at {address} ({remark}). Ctrl-C ends it; its jobs are kept."]
+    lines_out = [f"The {engine} engine is served at {address} ({remark}). Ctrl-C ends it; its jobs are kept."]
     if has_key:
-        told += ["Callers need its key: ACESTEP_ENGINE_KEY for acestep-mcp, FAL_KEY or credentials for fal's clients."]
-        told += _open_letter(address)
+        lines_out += [
+            "Callers need its key: ACESTEP_ENGINE_KEY for acestep-mcp, FAL_KEY or credentials for fal's clients."
+        ]
+        lines_out += _open_letter(address)
     else:
-        told += ["It needs no key. fal's Python client insists on having one: any will do."]
+        lines_out += ["It needs no key. fal's Python client insists on having one: any will do."]
     trust = [_set("SSL_CERT_FILE", str(authority))] if authority else []
     return [
-        *told,
+        *lines_out,
         *_block("acestep-mcp:", [_set("ACESTEP_ENGINE_URL", address), *trust]),
         *_block("fal's Python client:", _python(address, trust)),
         *_block("fal's JavaScript client:", _javascript(address, authority)),
@@ -38,8 +40,8 @@ def _open_letter(address: str) -> list[str]:
     parts = urlsplit(address)
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return []
-    words = "Over plain http the key and the songs can be read on the way: start the engine with --tls-dir"
-    return [f"{words}, or, where the network is yours, set ACESTEP_INSECURE=1 for acestep-mcp."]
+    message = "Over plain http the key and the songs can be read on the way: start the engine with --tls-dir"
+    return [f"{message}, or, where the network is yours, set ACESTEP_INSECURE=1 for acestep-mcp."]
 
 
 def _block(title: str, body: list[str]) -> list[str]:

@@ -141,13 +141,13 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
     )
 
 
-def _key(said: str | None, file: Path | None, settings: Settings) -> str | None:
+def _key(given_key: str | None, file: Path | None, settings: Settings) -> str | None:
     """The key from the command line, else the file, else the settings. Its text is in no message."""
-    if said is None and file is not None:
+    if given_key is None and file is not None:
         return keys.read(file)
-    if said is None and settings.engine_key:
-        said = settings.engine_key.get_secret_value()
-    return None if said is None else keys.usable(said, "The engine's key")
+    if given_key is None and settings.engine_key:
+        given_key = settings.engine_key.get_secret_value()
+    return None if given_key is None else keys.usable(given_key, "The engine's key")
 
 
 def _public(url: str | None) -> str | None:

@@ -139,8 +139,8 @@ def _secret(key: SecretStr | str | None) -> SecretStr | None:
     plain = key.get_secret_value() if isinstance(key, SecretStr) else key or ""
     plain = plain.strip()
     if plain and not _KEY.fullmatch(plain):
-        words = "The key holds white space or characters that no key has. Copy it again, without line breaks."
-        raise ConfigurationError(words)
+        message = "The key holds white space or characters that no key has. Copy it again, without line breaks."
+        raise ConfigurationError(message)
     return SecretStr(plain) if plain else None
 
 

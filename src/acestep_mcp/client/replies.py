@@ -48,7 +48,7 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ErrorReply:
     """What an error reply says: its text, the host's own word for it, the fields it names, and its request id."""
 
     text: str = ""
@@ -63,13 +63,13 @@ class Complaint:
     @property
     def quoted(self) -> str:
         """The host's words and word, for the end of a sentence."""
-        said = f': "{self.text}"' if self.text else ""
+        reply = f': "{self.text}"' if self.text else ""
         kind = f" [{self.type}]" if self.type else ""
         request = f" (request {self.request_id})" if self.request_id else ""
-        return f"{said}{kind}{request}."
+        return f"{reply}{kind}{request}."
 
 
-def complaint(answer: HttpResponse) -> Complaint:
+def read_error_reply(answer: HttpResponse) -> ErrorReply:
     """Read any of the shapes errors come in: a list of fields, a text with a type, a plain text, a web page."""
     body = answer.json()
     body = body if isinstance(body, Mapping) else {}
@@ -79,7 +79,7 @@ def complaint(answer: HttpResponse) -> Complaint:
     kind = body.get("error_type") or answer.headers.get("x-fal-error-type") or (fields[0].type if fields else None)
     text = detail if isinstance(detail, str) else "; ".join(f"{f.field}: {f.message}" for f in fields)
     request_id = answer.headers.get("x-fal-request-id")
-    return Complaint(
+    return ErrorReply(
         plain(text), plain(kind, 80) or None if isinstance(kind, str) else None, fields,
         request_id if is_request_id(request_id) else None,
     )  # fmt: skip
@@ -106,22 +106,22 @@ def plain(text: object, longest: int = MAX_TEXT) -> str:
 
 def error_of(answer: HttpResponse, action: str, host: Host) -> AceStepError:
     """Which of our errors an answer is that is not the one hoped for. `action` begins the message."""
-    said, status = complaint(answer), answer.status
+    reply, status = read_error_reply(answer), answer.status
     if status in (401, 402, 403):
-        return _no_access(said, status, host)
+        return _no_access(reply, status, host)
     if status in (400, 413, 422):
-        return failed(answer) if said.type in _MODEL_FAILURES else _invalid(said, status, host)
+        return failed(answer) if reply.type in _MODEL_FAILURES else _invalid(reply, status, host)
     if is_not_found(answer):
-        words = f"{action}: {host.label} does not know this request (any more). Results are kept for a limited time."
-        return RequestUnknown(f"{words} If its song is not among the tracks, make it again.", status=status)
+        message = f"{action}: {host.label} does not know this request (any more). Results are kept for a limited time."
+        return RequestUnknown(f"{message} If its song is not among the tracks, make it again.", status=status)
     if status == 499:
-        return JobCancelled(f"The request was cancelled{said.quoted} Start a new one if you still want it.")
-    return QueueError(_words(answer, action, host, said), status=status, error_type=said.type)
+        return JobCancelled(f"The request was cancelled{reply.quoted} Start a new one if you still want it.")
+    return QueueError(_error_message(answer, action, host, reply), status=status, error_type=reply.type)
 
 
-def _no_access(said: Complaint, status: int, host: Host) -> ConfigurationError:
+def _no_access(reply: ErrorReply, status: int, host: Host) -> ConfigurationError:
     name = "FAL_KEY" if host.name == "fal" else "ACESTEP_ENGINE_KEY"
-    if status == 402 or "balance" in said.text.lower() or "locked" in said.text.lower():
+    if status == 402 or "balance" in reply.text.lower() or "locked" in reply.text.lower():
         what, then = "the account has no balance left", "Top it up (at fal: fal.ai/dashboard/billing)"
     elif status == 401 and not host.key:
         # An engine's key goes to the address that the settings name, and to no other that a job remembers.
@@ -131,15 +131,15 @@ def _no_access(said: Complaint, status: int, host: Host) -> ConfigurationError:
         what, then = "the key was not accepted", f"Check that {name} is whole and valid"
     else:
         what, then = "this key may not use it", f"Check the key's permissions, or set {name} to another key"
-    return ConfigurationError(f"{_upper(host.label)} answered {status}: {what}{said.quoted} {then}, then try again.")
+    return ConfigurationError(f"{_upper(host.label)} answered {status}: {what}{reply.quoted} {then}, then try again.")
 
 
-def _invalid(said: Complaint, status: int, host: Host) -> InvalidRequest:
-    words = f"{_upper(host.label)} refused the request ({status}){said.quoted} Change the arguments and call again."
-    return InvalidRequest(words, said.fields)
+def _invalid(reply: ErrorReply, status: int, host: Host) -> InvalidRequest:
+    message = f"{_upper(host.label)} refused the request ({status}){reply.quoted} Change the arguments and call again."
+    return InvalidRequest(message, reply.fields)
 
 
-def _words(answer: HttpResponse, action: str, host: Host, said: Complaint) -> str:
+def _error_message(answer: HttpResponse, action: str, host: Host, reply: ErrorReply) -> str:
     """The message of an error that is neither the caller's nor the key's."""
     if 300 <= answer.status < 400:
         to = plain(answer.headers.get("location"), 120)
@@ -151,7 +151,7 @@ def _words(answer: HttpResponse, action: str, host: Host, said: Complaint) -> st
         429: f"too many requests or too long a queue. {_later(answer)}",
     }.get(answer.status, f"it failed. {_later(answer)}")
     page = " with a web page instead of JSON" if answer.body and answer.json() is None else ""
-    return f"{action}: {host.label} answered {answer.status}{page}{said.quoted} That means: {what}."
+    return f"{action}: {host.label} answered {answer.status}{page}{reply.quoted} That means: {what}."
 
 
 def _later(answer: HttpResponse) -> str:
@@ -159,15 +159,15 @@ def _later(answer: HttpResponse) -> str:
     return f"Try again in {pause:.0f} s" if pause else "Try again in a few minutes"
 
 
-def _upper(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _upper(message: str) -> str:
+    return message[:1].upper() + message[1:]
 
 
 def failed(answer: HttpResponse) -> GenerationFailed:
     """The model's own failure, as its result address replays it."""
-    said = complaint(answer)
-    words = f"The generation failed ({answer.status}){said.quoted} {said.advice}"
-    return GenerationFailed(words, status=answer.status, error_type=said.type)
+    reply = read_error_reply(answer)
+    message = f"The generation failed ({answer.status}){reply.quoted} {reply.advice}"
+    return GenerationFailed(message, status=answer.status, error_type=reply.type)
 
 
 def is_not_found(answer: HttpResponse) -> bool:
@@ -186,17 +186,17 @@ def is_app_error(answer: HttpResponse) -> bool:
         return answer.status >= 500
     if answer.status == 404:  # an app that has no such path; the queue has run it all the same
         return "x-fal-request-id" in answer.headers and not is_not_found(answer)
-    return is_json_error(answer) and complaint(answer).type is not None
+    return is_json_error(answer) and read_error_reply(answer).type is not None
 
 
 def is_unclear(answer: HttpResponse) -> bool:
     """A refusal at the result address that only the status can explain."""
-    return is_json_error(answer) or (answer.status == 400 and not complaint(answer).fields)
+    return is_json_error(answer) or (answer.status == 400 and not read_error_reply(answer).fields)
 
 
 def not_finished(answer: HttpResponse, action: str) -> QueueError:
-    words = f"{action}: the request has not finished yet{complaint(answer).quoted} Wait for it and ask again."
-    return QueueError(words, status=answer.status, error_type=NOT_FINISHED)
+    message = f"{action}: the request has not finished yet{read_error_reply(answer).quoted} Wait for it and ask again."
+    return QueueError(message, status=answer.status, error_type=NOT_FINISHED)
 
 
 def handle_of(answer: HttpResponse, host: Host) -> RequestHandle:
@@ -227,8 +227,8 @@ def update_of(body: Any, host: Host) -> Update:
             return InProgress(lines)
         case "COMPLETED":
             return _completed(body, lines)
-    words = f"{_upper(host.label)} reported a state that is none of the protocol's three: "
-    raise QueueError(f"{words}{plain(body.get('status'), 40)!r}. Check that its address is a queue's.")
+    message = f"{_upper(host.label)} reported a state that is none of the protocol's three: "
+    raise QueueError(f"{message}{plain(body.get('status'), 40)!r}. Check that its address is a queue's.")
 
 
 def _completed(body: Mapping[str, Any], logs: tuple[Log, ...]) -> Completed:
@@ -256,5 +256,5 @@ def response_of(answer: HttpResponse, host: Host) -> Response:
         return Response.model_validate(body)
     except ValidationError as exc:
         wrong = ", ".join(sorted({str(error["loc"][0]) if error["loc"] else "body" for error in exc.errors()}))
-        words = f"{_upper(host.label)} finished the request, but its answer is not a song's ({plain(wrong)})."
-        raise QueueError(f"{words} Ask again, or report it to the host.", status=answer.status) from exc
+        message = f"{_upper(host.label)} finished the request, but its answer is not a song's ({plain(wrong)})."
+        raise QueueError(f"{message} Ask again, or report it to the host.", status=answer.status) from exc

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from acestep_mcp.api.errors import SubmissionUnknown
-from acestep_mcp.client.replies import complaint
+from acestep_mcp.client.replies import read_error_reply
 from acestep_mcp.net.responses import HttpResponse, NoResponse
 from acestep_mcp.net.timeouts import Timeouts
 
@@ -66,8 +66,8 @@ async def submit_once(ask: Callable[[], Awaitable[HttpResponse]], timeouts: Time
                 raise
         else:
             if _may_be_accepted(answer.status):
-                words = _unknown(host, f"It answered {answer.status}{complaint(answer).quoted}")
-                raise SubmissionUnknown(words, status=answer.status)
+                message = _unknown(host, f"It answered {answer.status}{read_error_reply(answer).quoted}")
+                raise SubmissionUnknown(message, status=answer.status)
             pause = answer.pause or pause
             if answer.status != 429 or not left or pause > timeouts.longest_retry_after:
                 return answer

@@ -75,8 +75,8 @@ class HostStorage:
         except InvalidRequest as exc:
             raise QueueError(f"{self.host.label} gave an upload address that is not used: {exc.message}") from exc
         if not 200 <= answer.status < 300:
-            words = f"The storage of {self.host.label} refused the upload with {answer.status}. Try again later."
-            raise QueueError(words, status=answer.status)
+            message = f"The storage of {self.host.label} refused the upload with {answer.status}. Try again later."
+            raise QueueError(message, status=answer.status)
         return answer
 
     def _addresses(self, answer: HttpResponse) -> tuple[str, str]:

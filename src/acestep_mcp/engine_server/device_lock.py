@@ -98,8 +98,8 @@ def _read_holder(file: int) -> dict[str, Any]:
     """What the holder wrote. Anybody could have: only what looks right is repeated."""
     try:
         os.lseek(file, 1, os.SEEK_SET)
-        told = json.loads(os.read(file, _LONGEST))
-        pid, address = told["pid"], told["address"]
+        holder = json.loads(os.read(file, _LONGEST))
+        pid, address = holder["pid"], holder["address"]
         return {"pid": int(pid), "address": address if _ADDRESS.fullmatch(address) else ""}
     except (OSError, ValueError, TypeError, KeyError):
         return {}

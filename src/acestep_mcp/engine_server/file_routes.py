@@ -77,8 +77,8 @@ class FileRoutes:
 
     async def initiate(self, http: HttpRequest) -> Response:
         """JavaScript's client, both sizes. The upload carries no key, so its address is the secret."""
-        wish = await read_object(http, self._options.max_body)
-        upload = self._new(str(wish.get("file_name", "")), str(wish.get("content_type", "")))
+        request = await read_object(http, self._options.max_body)
+        upload = self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
         address = f"{self._base(http)}/put/{upload.secret}"
         return Json({"upload_url": address, "file_url": self._file_url(http, upload)})
 

@@ -16,9 +16,9 @@ PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?=.{1,253}\.?$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Name and port to addresses in text form. Raises OSError when the name has none."""
+"""From name and port to addresses in text form. Raises OSError when the name has none."""
 
-# What ipaddress lets pass in some of the Python versions we run on: deprecated relays, documentation, local use.
+# Counted as global by ipaddress in some supported Python versions: deprecated relays, documentation, local use.
 _CLOSED = tuple(
     ipaddress.ip_network(net)
     for net in (
@@ -68,7 +68,7 @@ def _short(text: str) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address in text form is one of the open internet, whatever it is wrapped in."""
+    """Whether an address in text form is on the public internet; IPv4 inside IPv6 is unwrapped."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -85,6 +85,6 @@ def is_public(address: str) -> bool:
 
 
 async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Ask the operating system."""
+    """Resolve with the operating system."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]

@@ -1,4 +1,4 @@
-"""A chat endpoint that speaks OpenAI's protocol: a local one, or a hosted one."""
+"""A local or hosted chat endpoint that speaks OpenAI's protocol."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _BASE = "ACESTEP_LLM_URL has to be the base address of an OpenAI-compatible serv
 _REFUSALS = {
     400: "refused the request. Check ACESTEP_LLM_MODEL",
     401: "refused the key. Set ACESTEP_LLM_KEY to a valid one",
-    402: "wants to be paid. Look at your account there",
+    402: "requires payment. Check your account there",
     403: "refused the key. Set ACESTEP_LLM_KEY to one that may use the model",
-    404: "knows no such address or no such model. Check ACESTEP_LLM_URL and ACESTEP_LLM_MODEL",
-    429: "has had too many requests, or the account there is empty. Wait a little, or look at the account",
+    404: "has no such address or no such model. Check ACESTEP_LLM_URL and ACESTEP_LLM_MODEL",
+    429: "received too many requests, or the account there is empty. Wait a little, or check the account",
 }
 
 
@@ -35,8 +35,8 @@ _REFUSALS = {
 class Chat:
     """The service at `url` (its base address, with or without /v1, or the whole path) and one of its models.
 
-    The address is one that the user chose, so it may be private. Nothing is sent to any other: a redirect is an error.
-    `patience` bounds one question; a refused one is asked once more without what not every service knows.
+    The user chose the address, so it may be private. Nothing is sent to another address: a redirect is an error.
+    `timeouts` bounds one request; a refused one is sent once more without the fields that some services do not know.
     """
 
     url: str
@@ -46,10 +46,10 @@ class Chat:
     timeouts: Timeouts = _CHAT_TIMEOUTS
 
     async def ask(self, messages: Sequence[dict[str, str]], *, seed: int) -> str:
-        """The text of the model's answer, as it came.
+        """The unchanged text of the model's answer.
 
-        Raises ConfigurationError when a key would travel readably to another machine, QueueError when no answer came;
-        the message tells what to mend and holds nothing of what the service said.
+        Raises ConfigurationError when a key would be sent unencrypted to another machine, QueueError when no answer
+        came. The message says what to change and repeats nothing that the service said.
         """
         try:
             parse_url(self.url)
@@ -57,7 +57,7 @@ class Chat:
             raise ConfigurationError(f"{exc.message} {_BASE}") from exc
         if self.key and in_clear(origin(self.url)) and not self.insecure:
             raise ConfigurationError(
-                f"ACESTEP_LLM_KEY would go over plain http to {host_of(self.url)}, readable on the way. Use an https "
+                f"ACESTEP_LLM_KEY would be sent unencrypted to {host_of(self.url)}. Use an https "
                 "address, or set ACESTEP_INSECURE=1 if that network is yours."
             )
         plain = {"model": self.model, "messages": list(messages), "stream": False}
@@ -68,7 +68,7 @@ class Chat:
             raise QueueError(f"{self._label} {_refusal(answer.status)} ({answer.status}).", status=answer.status)
         text = _text(answer.json())
         if text is None:
-            raise QueueError(f"{self._label} answered with something that is no chat completion. {_BASE}")
+            raise QueueError(f"{self._label} answered with something other than a chat completion. {_BASE}")
         return text
 
     @property
@@ -101,13 +101,13 @@ def _completions(url: str) -> str:
 def _refusal(status: int) -> str:
     if 300 <= status < 400:
         return "redirects. Set ACESTEP_LLM_URL to the final address"
-    return _REFUSALS.get(status, _REFUSALS[400] if status < 500 else "failed. Look at its log, or try again later")
+    return _REFUSALS.get(status, _REFUSALS[400] if status < 500 else "failed. Check its log, or try again later")
 
 
-def _text(told: Any) -> str | None:
-    """The first choice's text: one string, or parts of which some are text. None when the shape is another."""
+def _text(body: Any) -> str | None:
+    """The text of the first choice: a string, or the text parts of a list. None for any other shape."""
     try:
-        content = told["choices"][0]["message"]["content"]
+        content = body["choices"][0]["message"]["content"]
     except (TypeError, KeyError, IndexError):
         return None
     if isinstance(content, list):

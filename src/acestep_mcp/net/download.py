@@ -1,4 +1,4 @@
-"""Files from other machines: streamed to disk, whole or absent."""
+"""Downloads, streamed to disk: complete, or no file is left."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def download(
 ) -> int:  # fmt: skip
     """Stream a file to `path` (overwritten; the caller renames it) and return its size in bytes.
 
-    A broken or short download is begun anew, at most five times more. `size` is checked when given.
-    Raises InvalidRequest for an address that may not be asked, QueueError, StorageError.
+    A broken or short download is restarted up to five times. `size` is checked when given.
+    Raises InvalidRequest for an address that may not be used, QueueError, StorageError.
     """
     waits = timeouts.waits()
     for left in reversed(range(TRIES)):
@@ -67,22 +67,22 @@ async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, timeo
     async with opened("GET", url, reach=reach, timeouts=timeouts) as response:
         if response.status_code != httpx.codes.OK:
             answer = HttpResponse(response.status_code, dict(response.headers), b"")
-            then = "Try again in a minute." if answer.is_transient else "It may have expired, or never been public."
+            then = "Try again in a minute." if answer.is_transient else "It may have expired, or it was never public."
             raise _Refused(f"{host} answered {answer.status} instead of the file. {then}", answer)
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise QueueError(f"{host} sent the file in an encoding that was not asked for.")
+            raise QueueError(f"{host} sent the file in an encoding that was not requested.")
         stated = response.headers.get("content-length", "")
         if stated.isdigit() and int(stated) > wanted.max_bytes:
-            raise QueueError(f"The file is {stated} bytes; at most {wanted.max_bytes} are taken.")
+            raise QueueError(f"The file is {stated} bytes; at most {wanted.max_bytes} are accepted.")
         written = await _written(response, path, wanted.max_bytes)
     if wanted.size is not None and written != wanted.size:
         await anyio.to_thread.run_sync(_removed, path)
-        raise NoResponse(f"The file of {host} has {written} bytes and should have {wanted.size}.", sent=True)
+        raise NoResponse(f"The file from {host} has {written} bytes and should have {wanted.size}.", sent=True)
     return written
 
 
 async def _written(response: httpx.Response, path: Path, max_bytes: int) -> int:
-    """Write the body to disk a block at a time, off the event loop. A broken one leaves no file."""
+    """Write the body to disk block by block, off the event loop. A broken one leaves no file."""
     written, whole = 0, False
     with _disk_errors(path):
         file = await anyio.to_thread.run_sync(_created, path)
@@ -90,7 +90,7 @@ async def _written(response: httpx.Response, path: Path, max_bytes: int) -> int:
         async for block in response.aiter_raw(BLOCK):
             written += len(block)
             if written > max_bytes:
-                raise QueueError(f"The file is larger than {max_bytes} bytes, and no more are taken.")
+                raise QueueError(f"The file is larger than {max_bytes} bytes, the most that is accepted.")
             with _disk_errors(path):
                 await anyio.to_thread.run_sync(file.write, block)
         whole = True
@@ -122,5 +122,5 @@ def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        words = f"{path} could not be written ({exc.strerror}). Free some space or choose another folder."
-        raise StorageError(words) from exc
+        message = f"{path} could not be written ({exc.strerror}). Free some space or choose another folder."
+        raise StorageError(message) from exc

@@ -1,4 +1,4 @@
-"""The guard: which hosts a request may go to, and the connection to a checked address of them."""
+"""Which hosts a request may go to, and the connection to one of their checked addresses."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MAX_ADDRESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far requests may go: public https, and the `origins` named here (`http://127.0.0.1:8765`).
+    """Where requests may go: public https, and the `origins` named here (such as `http://127.0.0.1:8765`).
 
-    Those origins may be private and plain http; `transport` answers for them when they have no socket.
+    Those origins may be private and plain http; `transport` replaces the network for them.
     """
 
     origins: frozenset[str] = frozenset()
@@ -34,12 +34,12 @@ class Reach:
     admits: Callable[[str], bool] = is_public
     """Whether a resolved address may be connected to."""
     certificates: ssl.SSLContext | None = None
-    """None: the trust store that httpx takes."""
+    """None: httpx's default trust store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request carries: bytes, or a function that begins a stream of `length` bytes at each attempt."""
+    """A request body: bytes, or a function that starts a stream of `length` bytes for each attempt."""
 
     content: bytes | Callable[[], AsyncIterator[bytes]] = b""
     length: int = 0
@@ -51,10 +51,7 @@ NOTHING = Body()
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port (left out when it is the scheme's own). Raises InvalidRequest for anything odd.
-
-    Odd are other schemes than http and https, a missing host, and a name or password inside the address.
-    """
+    """Scheme, host and port (left out when it is the scheme's default). Raises InvalidRequest as `parse_url` does."""
     return _origin(parse_url(url))
 
 
@@ -66,12 +63,12 @@ def _origin(url: httpx.URL) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host's name. Raises InvalidRequest like `origin`."""
+    """The host's name. Raises InvalidRequest as `parse_url` does."""
     return parse_url(url).host
 
 
 async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
-    """The checked addresses of a public https host, at most four. Raises InvalidRequest, NoAnswer."""
+    """The checked addresses of a public https host, at most four. Raises InvalidRequest, NoResponse."""
     if url.scheme != "https":
         raise InvalidRequest(f"{_origin(url)} is plain http. Give an https address.")
     name = url.raw_host.decode("ascii")
@@ -80,14 +77,14 @@ async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
     except (OSError, UnicodeError) as exc:
         raise NoResponse(f"The name {name!r} could not be resolved.", sent=False) from exc
     if not found or not all(reach.admits(address) for address in found):
-        raise InvalidRequest(f"{name!r} is not a public host, so it is not asked. Give a public https address.")
+        raise InvalidRequest(f"{name!r} is not a public host, so it is not used. Give a public https address.")
     return found[:MAX_ADDRESSES]
 
 
 def trust(scheme: str) -> ssl.SSLContext:
-    """The certificates to trust: httpx's choice (it honours SSL_CERT_FILE), and none where TLS is not spoken.
+    """The certificates to trust: httpx's default (it honours SSL_CERT_FILE), and none where TLS is not used.
 
-    Reading them takes up to 0.1 s: do it in a thread.
+    Reading them takes up to 0.1 s: call it in a thread.
     """
     return httpx.create_ssl_context() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -96,7 +93,7 @@ def trust(scheme: str) -> ssl.SSLContext:
 async def _hop(
     method: str, url: httpx.URL, body: Body, reach: Reach, timeouts: Timeouts
 ) -> AsyncIterator[httpx.Response]:
-    """One request without redirects, sent to a checked address or to one of the reach's own origins."""
+    """One request without redirects, to a checked address or to one of `reach.origins`."""
     own = _origin(url) in reach.origins
     hosts = [url.host] if own else await _addresses(url, reach)
     timeout = httpx.Timeout(timeouts.silence, connect=timeouts.connect)
@@ -112,12 +109,12 @@ async def _hop(
         finally:
             await response.aclose()
     finally:
-        if transport is None:  # a borrowed transport is its owner's to close
+        if transport is None:  # a given transport is closed by its owner
             await client.aclose()
 
 
 def _request(client: httpx.AsyncClient, method: str, url: httpx.URL, body: Body, host: str) -> httpx.Request:
-    """Addressed to `host`, which is the URL's own or an address of it; Host and certificate stay the name's."""
+    """A request to `host`, the URL's own or one of its addresses; Host header and certificate check use the name."""
     headers = {"Accept-Encoding": "identity", **body.headers, "Host": url.netloc.decode("ascii")}
     if body.length:
         headers["Content-Length"] = str(body.length)
@@ -151,9 +148,9 @@ def _redirected(url: httpx.URL, location: str) -> httpx.URL:
 async def opened(
     method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> AsyncIterator[httpx.Response]:
-    """An answer whose body is still to be read. A GET follows up to five redirects, each checked anew.
+    """A response whose body is not read yet. A GET follows up to five redirects and checks each target.
 
-    Raises InvalidRequest for an address that may not be asked, NoAnswer when none came.
+    Raises InvalidRequest for an address that may not be used, NoResponse when none came.
     """
     target = parse_url(url)
     with http_errors(f"Asking {target.host}"):
@@ -169,7 +166,7 @@ async def opened(
 async def send(
     method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> HttpResponse:
-    """One request, sent once, and its small answer, whatever its status. Raises InvalidRequest, NoAnswer."""
+    """Send one request once and read its small response, whatever its status. Raises InvalidRequest, NoResponse."""
     with http_errors(f"Asking {parse_url(url).host}"), anyio.fail_after(timeouts.transfer):
         async with opened(method, url, body=body, reach=reach, timeouts=timeouts) as response:
             return await read_response(response)

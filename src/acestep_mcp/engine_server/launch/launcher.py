@@ -97,11 +97,11 @@ class EngineLauncher:
             )
         except (QueueError, InvalidRequest):
             return None
-        told = answer.json()
+        health = answer.json()
         wanted = proof(running.secret, challenge, urlsplit(running.address).port or 0)
-        given = told.get("proof") if isinstance(told, Mapping) else None
+        given = health.get("proof") if isinstance(health, Mapping) else None
         is_ours = isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
-        return (running, told) if is_ours else None
+        return (running, health) if is_ours else None
 
     @asynccontextmanager
     async def _start_lock(self) -> AsyncIterator[None]:

@@ -56,8 +56,8 @@ class EngineProcess:
         """What it said last, as an error."""
         with self._log.open("rb") as file:
             file.seek(self._begin)
-            said = file.read()[-_LAST_CHARACTERS:].decode("utf-8", "replace")
-        lines = [line.strip() for line in said.splitlines() if line.strip()][-_LAST_LINES:]
+            output = file.read()[-_LAST_CHARACTERS:].decode("utf-8", "replace")
+        lines = [line.strip() for line in output.splitlines() if line.strip()][-_LAST_LINES:]
         return ConfigurationError(
             f"The engine server {what}. Its log, {self._log}, ends with: {' / '.join(lines) or '(nothing)'}"
         )
