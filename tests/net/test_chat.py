@@ -105,7 +105,7 @@ async def test_a_redirect_is_not_followed_with_the_key_or_without():
 async def test_what_is_no_completion_is_told_so(reply):
     async with listening(lambda _: reply) as server:
         error = await refused(server.url)
-    assert "no chat completion" in error.message
+    assert "other than a chat completion" in error.message
     assert "ACESTEP_LLM_URL has to be" in error.message
 
 
