@@ -71,7 +71,7 @@ def test_a_second_engine_is_told_who_has_the_device_and_gets_it_when_that_one_is
 def test_one_that_only_starts_has_the_device_already(holder, tmp_path) -> None:
     process = holder("")
     with (
-        pytest.raises(Occupied, match=f"{process.pid}, which is only starting"),
+        pytest.raises(Occupied, match=f"{process.pid}, which is still starting"),
         device_lock("cuda GPU-1", folder=tmp_path),
     ):
         pass
@@ -106,7 +106,7 @@ def test_nonsense_in_the_lock_is_not_repeated(holder, tmp_path: Path, told: byte
     holder("http://127.0.0.1:8765")
     (tmp_path / NAME).write_bytes(told)
     with (
-        pytest.raises(Occupied, match="another engine, which is only starting"),
+        pytest.raises(Occupied, match="another engine, which is still starting"),
         device_lock("cuda GPU-1", folder=tmp_path),
     ):
         pass

@@ -44,7 +44,7 @@ _DEFAULTS = QueueOptions()
 KEY_NAME = "webhook-key"
 LONGEST_CHALLENGE = 128
 LEFTOVERS_KEPT = 3600
-"""Seconds before a file that no job names is taken for a leftover, however short the retention is."""
+"""Seconds before a file that no job refers to counts as left over, however short the retention is."""
 
 RETRY_SECONDS = 1.0
 
@@ -55,10 +55,10 @@ Reply = Callable[[HttpRequest], Awaitable[Response]]
 async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFAULTS) -> AsyncIterator[Starlette]:
     """Run the engine's worker while the block lasts; the app answers only inside it.
 
-    The app has no lifespan of its own: under uvicorn say `lifespan="off"`. Files lie in `folder`; without a database
-    they, and every job, are gone at exit. A job that runs at exit is stopped, and with a database starts again next
-    time. `app.state.is_busy` tells whether a job waits or runs. Raises Occupied when another server uses the database,
-    StorageError.
+    The app has no lifespan: run uvicorn with `lifespan="off"`. Files are kept in `folder`; without a database they
+    and all jobs are removed at exit. A job that runs at exit is stopped, and with a database restarted next time.
+    `app.state.is_busy` is a function: whether a job waits or runs. Raises Occupied when another server uses the
+    database, StorageError.
     """
     file_store = FileStore(folder)
     job_store = JobStore(options.database)
@@ -192,7 +192,7 @@ async def _clean(queue: JobQueue, file_store: FileStore, file_routes: FileRoutes
 
 def _openapi(options: QueueOptions) -> Reply:
     async def openapi(http: HttpRequest) -> Response:
-        from acestep_mcp.engine_server.openapi import document  # seldom asked for
+        from acestep_mcp.engine_server.openapi import document  # rarely needed
 
         return wire.Json(document(wire.base_of(http, options.public_url)))
 
@@ -201,7 +201,7 @@ def _openapi(options: QueueOptions) -> Reply:
 
 @asynccontextmanager
 async def _task_group() -> AsyncIterator[TaskGroup]:
-    """A task group out of which a single error comes as itself: it is the caller's own, raised in its block."""
+    """A task group that raises a single error as it is: it is the caller's own, from its block."""
     try:
         async with anyio.create_task_group() as group:
             yield group

@@ -1,4 +1,4 @@
-"""Request bodies, never larger than allowed."""
+"""Reading request bodies, with a size limit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
 
 
 async def save(http: HttpRequest, path: Path, limit: int) -> int:
-    """Write the body to a file and return its size, in memory no more than a block. Raises HTTPException 413."""
+    """Write the body to a file block by block and return its size. Raises HTTPException 413."""
     _check_length(http, limit)
     size = 0
     block = bytearray()
@@ -71,11 +71,13 @@ def _check_length(http: HttpRequest, limit: int) -> None:
 
 def too_large(limit: int) -> NoReturn:
     """Refuse a body (413)."""
-    raise HTTPException(413, f"The body is larger than the {limit} bytes this server takes.", {"connection": "close"})
+    raise HTTPException(
+        413, f"The body is larger than the {limit} bytes that this server accepts.", {"connection": "close"}
+    )
 
 
 def _is_encodable(value: Any) -> bool:
-    """False for text that no file, database or engine can hold: JSON can escape what UTF-8 cannot say."""
+    """False for lone surrogates: JSON can escape them, but UTF-8 cannot encode them."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

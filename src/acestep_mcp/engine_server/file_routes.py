@@ -1,4 +1,4 @@
-"""Files in and out: both official clients' ways to upload, and the download of whatever is kept."""
+"""Files in and out: the upload protocols of both official clients, and downloads."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MAX_PARTS = 10_000
 
 
 class _File(FileResponse):
-    chunk_size = 1 << 20  # each chunk is a way to another thread and back
+    chunk_size = 1 << 20  # each chunk costs a switch to another thread and back
 
 
 @dataclass(slots=True)
 class Upload:
-    """An upload on its way to the file `name`. `secret` is in its address; `parts` are (etag, size) by number."""
+    """An unfinished upload of the file `name`. `secret` is part of its address; `parts` are (etag, size) by number."""
 
     name: str
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -40,12 +40,12 @@ class Upload:
     touched: float = field(default_factory=time.time)
 
     def size_without(self, number: int) -> int:
-        """Bytes of all parts that have arrived but this one."""
+        """Bytes of all parts received so far except this one."""
         return sum(size for part, (_, size) in self.parts.items() if part != number)
 
 
 class FileRoutes:
-    """One method for each address. Uploads that are not finished do not survive the process."""
+    """One handler method for each route. Unfinished uploads are lost when the process ends."""
 
     def __init__(self, file_store: FileStore, options: QueueOptions) -> None:
         self._file_store = file_store
@@ -53,7 +53,7 @@ class FileRoutes:
         self._open: dict[str, Upload] = {}
 
     async def token(self, http: HttpRequest) -> Response:
-        """Python's client asks for a token first; a time without an offset would break its second upload."""
+        """The token that the Python client asks for first. It fails on an `expires_at` without a UTC offset."""
         expires = int(time.time()) + TOKEN_LIFE
         return Json(
             {
@@ -65,18 +65,18 @@ class FileRoutes:
         )
 
     async def whole(self, http: HttpRequest) -> Response:
-        """Python's client: the bytes in one POST."""
+        """Python client: the bytes in one POST."""
         upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         await self._receive_whole(http, upload)
         return Json({"access_url": self._file_url(http, upload)})
 
     async def begin_multipart(self, http: HttpRequest) -> Response:
-        """Python's client, large files: the parts go to an address below the file's own."""
+        """Python client, large files: parts go to addresses below the file's own."""
         upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         return Json({"access_url": self._file_url(http, upload), "uploadId": upload.secret})
 
     async def initiate(self, http: HttpRequest) -> Response:
-        """JavaScript's client, both sizes. The upload carries no key, so its address is the secret."""
+        """JavaScript client, all sizes. The upload sends no key, so its address is the secret."""
         request = await read_object(http, self._options.max_body)
         upload = self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
         address = f"{self._base(http)}/put/{upload.secret}"
@@ -88,7 +88,7 @@ class FileRoutes:
         return Json({"file_url": self._file_url(http, upload)})
 
     async def put_part(self, http: HttpRequest) -> Response:
-        """One part. One client wants its etag as a header, the other in the body."""
+        """One part. One client reads the etag from a header, the other from the body."""
         upload = self._find(http)
         number = int(http.path_params["number"])
         if not 1 <= number <= MAX_PARTS:
@@ -97,14 +97,14 @@ class FileRoutes:
         with _removed_on_error(arriving):
             size = await save(http, arriving, self._options.max_upload - upload.size_without(number))
             etag = f'"{await anyio.to_thread.run_sync(_digest, arriving)}"'
-            if size + upload.size_without(number) > self._options.max_upload:  # others have arrived meanwhile
+            if size + upload.size_without(number) > self._options.max_upload:  # other parts arrived meanwhile
                 too_large(self._options.max_upload)
             arriving.replace(arriving.with_name(str(number)))
         upload.parts[number] = (etag, size)
         return Json({"partNumber": number, "etag": etag}, headers={"etag": etag})
 
     async def complete(self, http: HttpRequest) -> Response:
-        """Join the parts by their numbers, in whatever order they are listed, and check each etag."""
+        """Check each etag and join the parts in the order of their numbers."""
         upload = self._find(http)
         body = await read_object(http, self._options.max_body)
         numbers = sorted(_checked(part, upload) for part in _listed(body))
@@ -114,11 +114,11 @@ class FileRoutes:
         return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})
 
     async def download(self, http: HttpRequest) -> Response:
-        """A kept file, whole or in ranges, for whoever knows its name."""
+        """A stored file, whole or in ranges; knowing its name is enough."""
         name = http.path_params["name"]
         path = self._file_store.find(name)
         if path is None:
-            raise HTTPException(404, "There is no such file (any more).")
+            raise HTTPException(404, "This file does not exist or has expired.")
         headers = {
             "x-content-type-options": "nosniff",
             "content-security-policy": "sandbox; default-src 'none'",
@@ -127,7 +127,7 @@ class FileRoutes:
         return _File(path, headers=headers, media_type=content_type_of(name), stat_result=path.stat())
 
     def forget(self, before: float) -> None:
-        """Drop uploads that nothing was sent to since this time."""
+        """Drop uploads that have received nothing since this time."""
         for upload in [upload for upload in self._open.values() if upload.touched < before]:
             del self._open[upload.secret]
 
@@ -139,7 +139,7 @@ class FileRoutes:
     def _find(self, http: HttpRequest) -> Upload:
         upload = self._open.get(http.path_params["upload"])
         if upload is None or http.path_params.get("name", upload.name) != upload.name:
-            raise HTTPException(404, "There is no such upload (any more). Begin it again.")
+            raise HTTPException(404, "This upload does not exist or has expired. Start it again.")
         upload.touched = time.time()
         return upload
 
@@ -164,7 +164,7 @@ class FileRoutes:
 
 @contextmanager
 def _removed_on_error(path: Path) -> Iterator[None]:
-    """What a broken or refused upload leaves behind is removed."""
+    """Remove the file of a broken or refused upload."""
     try:
         yield
     except BaseException:
@@ -184,7 +184,7 @@ def _checked(part: Mapping[str, Any], upload: Upload) -> int:
     if not isinstance(number, int) or number not in upload.parts:
         raise HTTPException(400, f"Part {number!r} has not arrived. Send it again, then complete.")
     if etag != upload.parts[number][0]:
-        raise HTTPException(400, f"Part {number} is not the one that was announced. Send it again, then complete.")
+        raise HTTPException(400, f"Part {number} has another etag. Send it again, then complete.")
     return number
 
 

@@ -1,4 +1,4 @@
-"""Files of the engine server: uploads, inputs of jobs, results. Plain and synchronous inside."""
+"""Files of the engine server: uploads, inputs of jobs, results. All functions are synchronous."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _TYPES = {
 
 
 class FileStore:
-    """Three folders under one: `files` (served to whoever knows a name), `jobs` (one folder for each job that is not
-    done) and `parts` (uploads on their way). A file is in `files` whole or not at all.
+    """Three folders: `files` (served to anyone who knows a name), `jobs` (one for each unfinished job) and `parts`
+    (unfinished uploads). A file in `files` is complete.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class FileStore:
                 path.mkdir(parents=True, exist_ok=True)
 
     def find(self, name: str) -> Path | None:
-        """The kept file of this name, None when there is none (any string may be asked for)."""
+        """The stored file of this name, None when there is none. Any string is safe."""
         path = self._files / name if _NAME.fullmatch(name) else None
         return path if path and path.is_file() else None
 
@@ -52,41 +52,41 @@ class FileStore:
             path.replace(self._files / name)
 
     def link(self, name: str, target: Path) -> bool:
-        """Give a kept file a second name that outlives the first; False when there is no such file."""
+        """Give a stored file a second name that outlives the first; False when there is no such file."""
         path = self.find(name)
         if not path:
             return False
         with storage_errors(target.parent):
             try:
                 os.link(path, target)
-            except OSError:  # a file system without links
+            except OSError:  # a file system without hard links
                 shutil.copyfile(path, target)
         return True
 
     def job(self, job_id: str) -> Path:
-        """The folder of a job, made when it is not there."""
+        """The folder of a job, created when missing."""
         return _folder(self._jobs / job_id)
 
     def parts(self, upload: str) -> Path:
-        """The folder of an upload, made when it is not there."""
+        """The folder of an upload, created when missing."""
         return _folder(self._parts / upload)
 
     def clear(self, job_id: str) -> None:
-        """Remove a job's folder; its result is in `files` by now."""
+        """Remove a job's folder; its result is in `files`."""
         shutil.rmtree(self._jobs / job_id, ignore_errors=True)
 
     def clear_parts(self, upload: str) -> None:
         shutil.rmtree(self._parts / upload, ignore_errors=True)
 
     def forget(self, names: list[str]) -> None:
-        """Remove kept files, those that are there."""
+        """Remove stored files; missing ones are skipped."""
         for name in names:
             if _NAME.fullmatch(name):
-                with suppress(OSError):  # somebody still reads it: it goes with the leftovers
+                with suppress(OSError):  # it is still being read: a later sweep removes it
                     (self._files / name).unlink(missing_ok=True)
 
     def sweep(self, before: float, *, files: set[str], jobs: set[str]) -> None:
-        """Remove what was last changed before this time and is not named: uploads, and leftovers of a killed server."""
+        """Remove what was last changed before this time and is not listed: uploads, and files of a killed server."""
         for path in _older(self._files, before):
             if path.name not in files:
                 with suppress(OSError):
@@ -114,7 +114,7 @@ def join(parts: list[Path], target: Path) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all; folders are made, an earlier file replaced."""
+    """Write a file that only its owner may read, atomically; folders are created, an earlier file is replaced."""
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         arriving = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
@@ -131,7 +131,7 @@ def _private(name: str, flags: int) -> int:
 
 
 def suffix_of(file_name: str, content_type: str = "") -> str:
-    """`.wav` and the like, from a file's name or else its type; harmless whatever a client sends."""
+    """A suffix such as `.wav`, from a file's name or else its type; safe for any input."""
     suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
     if _SUFFIX.fullmatch(suffix):
         return suffix
@@ -140,13 +140,13 @@ def suffix_of(file_name: str, content_type: str = "") -> str:
 
 
 def content_type_of(name: str) -> str:
-    """Only sound is ever served as what it is: anything else could be a page that runs in our origin."""
+    """Only audio types are served as such: anything else could be a page that runs in our origin."""
     return _TYPES.get(Path(name).suffix, "application/octet-stream")
 
 
 @contextmanager
 def storage_errors(folder: Path) -> Iterator[None]:
-    """What the system says of files leaves here as a StorageError, its cause kept."""
+    """Raise StorageError, with its cause, for every OSError."""
     try:
         yield
     except OSError as exc:
@@ -163,7 +163,7 @@ def _folder(path: Path) -> Path:
 
 
 def _older(folder: Path, before: float) -> list[Path]:
-    """What is gone before it was looked at needs no removing: jobs and uploads end while this goes round."""
+    """Entries last changed before this time. Jobs and uploads may remove theirs meanwhile."""
     found = []
     with suppress(OSError):
         for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""The line: every job the server knows, those that wait in order, and who is told of changes."""
+"""The job queue: every job the server knows, and the order of the waiting ones."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 UNPACKED_SECONDS = 60
-"""Seconds after a job's end in which those who watched it come for the rest of its log."""
-_PACKED_PER_ROUND = 100  # takes about 40 ms, in which nothing else is answered
+"""Seconds after a job's end during which its log is likely to be read."""
+_PACKED_PER_ROUND = 100  # takes about 40 ms, during which no request is answered
 POSITION_SECONDS = 0.5
-"""Seconds between two rounds of telling waiting jobs their new position."""
+"""Seconds between two rounds of announcing new positions."""
 
 
 class JobQueue:
-    """Priority first, then first come. Everything here runs on the event loop's thread and waits for nothing,
-    so each change is seen whole. A job's current place is found in logarithmic time.
+    """Ordered by priority, then by time of submission. All methods run on the event loop's thread without awaiting, so
+    changes are atomic; a job's position is found in logarithmic time.
     """
 
     def __init__(self, store: JobStore, *, limit: int) -> None:
@@ -43,7 +43,7 @@ class JobQueue:
         self.running: QueueJob | None = None
 
     def __len__(self) -> int:
-        """How many wait."""
+        """The number of waiting jobs."""
         return len(self._waiting)
 
     def find(self, job_id: str) -> QueueJob | None:
@@ -59,18 +59,18 @@ class JobQueue:
 
     @property
     def files(self) -> set[str]:
-        """Names of the kept files that answers still point to."""
+        """Names of the stored files that responses still refer to."""
         return {job.answer.file for job in self._jobs.values() if job.answer and job.answer.file}
 
     def position(self, job: QueueJob) -> int:
-        """How many waiting jobs are ahead of this one."""
+        """The number of waiting jobs ahead of this one."""
         return bisect_left(self._waiting, (*job.sort_key, job.id))
 
     def add(self, job: QueueJob, *, longest: int | None = None) -> None:
-        """Put a new job on disk and in its place.
+        """Store a new job and queue it.
 
-        Raises QueueError (429) when more than `longest` wait already, or the server's own limit is reached, and
-        StorageError; the job is then not accepted.
+        Raises QueueError (429) when more than `longest` jobs wait or the server's limit is reached, and StorageError;
+        the job is then not accepted.
         """
         if (longest is not None and len(self) > longest) or len(self) >= self._limit:
             raise QueueError(
@@ -83,7 +83,7 @@ class JobQueue:
         self._enqueue(job)
 
     async def next(self) -> QueueJob:
-        """The first waiting job, as soon as there is one; from now on it is running."""
+        """Wait for the first waiting job and mark it as running."""
         while not self._waiting:
             await self._arrived.wait()
         job = self._jobs[self._waiting[0][2]]
@@ -98,13 +98,13 @@ class JobQueue:
     def log(self, job: QueueJob, message: str, level: str = "INFO") -> None:
         """Add a line to the job's log."""
         if len(job.logs) < MAX_LOGS:
-            # The wire's own form of a time: UTC without saying so.
+            # As fal writes times: UTC without an offset.
             now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
             job.logs.append({"timestamp": now, "message": message, "labels": {}, "level": level, "source": "USER"})
             job.notify()
 
     def finish(self, job: QueueJob, answer: StoredResponse) -> None:
-        """End a job, once: of two ends the first counts."""
+        """End a job; the first end counts."""
         if job.ended:
             return
         if job.state is State.QUEUED:
@@ -118,7 +118,7 @@ class JobQueue:
         job.notify()
 
     def cancel(self, job: QueueJob) -> bool:
-        """Ask for a job's end; False when it has ended already. One that waits ends here and now."""
+        """Request a job's end; False when it has already ended. A waiting job ends immediately."""
         if job.ended:
             return False
         job.cancelled = True
@@ -130,15 +130,15 @@ class JobQueue:
         return True
 
     def mark_webhook_done(self, job: QueueJob) -> None:
-        """Remember that the job's webhook needs no more word."""
+        """Record that the job's webhook needs no further delivery."""
         job.webhook_done = True
         self._save(job)
 
     def restore(self) -> None:
-        """Take up what an earlier server left: waiting jobs wait again, interrupted ones start from the beginning.
+        """Load the jobs of an earlier server: waiting jobs wait again, interrupted ones restart.
 
-        A job that was cancelled, that asked for no second run, that nobody can be waiting for any more, or that the
-        server did not survive three times, is ended instead.
+        A job is ended instead if it was cancelled, forbids a second run, was a synchronous call whose connection is
+        lost, or was interrupted three times.
         """
         for job in self._store.all():
             self._jobs[job.id] = job
@@ -147,14 +147,14 @@ class JobQueue:
                 self._restore_job(job)
 
     def release(self) -> None:
-        """At an orderly stop: the running job goes back to waiting, and this run does not count."""
+        """At an orderly stop: put the running job back into the queue; this run does not count."""
         job, self.running = self.running, None
         if job and not job.ended and not job.cancelled:
             job.state, job.attempts = State.QUEUED, job.attempts - 1
             self._save(job)
 
     def forget(self, before: float) -> list[str]:
-        """Drop the jobs that ended before this time; returns the names of their files. Of later ones the logs shrink."""
+        """Drop the jobs that ended before this time and return their file names. Compress the logs of later ones."""
         quiet = time.time() - UNPACKED_SECONDS
         large = (job for job in self._jobs.values() if job.logs and job.ended_at is not None and job.ended_at < quiet)
         for job in list(islice(large, _PACKED_PER_ROUND)):
@@ -166,7 +166,7 @@ class JobQueue:
         return [job.answer.file for job in old if job.answer and job.answer.file]
 
     async def expire_late(self) -> None:
-        """Run for ever: end each waiting job whose time to start has passed."""
+        """Run forever: end each waiting job whose start deadline has passed."""
         while True:
             with anyio.move_on_after(self._until_late()):
                 await self._arrived.wait()
@@ -174,7 +174,7 @@ class JobQueue:
                 self.finish(job, TOO_LATE)
 
     async def announce_positions(self) -> None:
-        """Run for ever: wake the watchers of waiting jobs when the line has moved, but not at every step of it."""
+        """Run forever: notify the watchers of waiting jobs when positions have changed, at most every POSITION_SECONDS."""
         while True:
             await self._moved.wait()
             self._moved = anyio.Event()
@@ -226,5 +226,5 @@ class JobQueue:
         return bool(self._waiting) or self.running is not None
 
     def counts(self) -> dict[str, Any]:
-        """How many wait, and whether one runs."""
+        """The numbers of waiting and running jobs."""
         return {"queued": len(self), "running": int(self.running is not None)}

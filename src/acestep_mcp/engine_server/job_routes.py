@@ -1,4 +1,4 @@
-"""The queue's own addresses: submit, status, stream, result, cancel, and the direct run."""
+"""The queue's routes: submit, status, stream, result, cancel, and the synchronous run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class JobRoutes:
-    """One method for each address; each gets the HTTP request and gives the reply."""
+    """One handler method for each route."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class JobRoutes:
         self._options = options
 
     async def submit(self, http: HttpRequest) -> Response:
-        """Accept a request, or refuse it now: 422 comes at the submit here and not, as at fal, with the result."""
+        """Accept a request, or refuse it with 422 now; fal answers that with the result."""
         job = await self._accept(http, synchronous=False)
         ticket = self._state(http, job, logs=False)
         return wire.job_reply(job, {**ticket, "logs": None, "metrics": {}})
@@ -83,7 +83,7 @@ class JobRoutes:
         return wire.job_reply(job, {"status": "ALREADY_COMPLETED"}, 400)
 
     async def run(self, http: HttpRequest) -> Response:
-        """Answer with the result itself. A caller who hangs up cancels: nobody else can fetch it."""
+        """Answer with the result. A caller who disconnects cancels the job: no one else can fetch it."""
         job = await self._accept(http, synchronous=True)
         async with anyio.create_task_group() as group:
             group.start_soon(self._cancel_when_gone, http, job)
@@ -92,7 +92,7 @@ class JobRoutes:
         return self._result(http, job)
 
     async def run_stream(self, http: HttpRequest) -> Response:
-        """The states while it runs, then the result, as events. A caller who hangs up cancels."""
+        """The states while it runs, then the result, as events. A caller who disconnects cancels the job."""
         job = await self._accept(http, synchronous=True)
         return _events(job, self._synchronous_states(http, job))
 
@@ -101,7 +101,7 @@ class JobRoutes:
         options, longest = self._job_options(http, synchronous=synchronous), _longest(http)
         request = endpoint.request.parse_wire(await self._body(http))
         if request.seed is None:
-            # Drawn now and kept, so that a run repeated after a restart makes the same song.
+            # Drawn now and stored, so that a repeated run makes the same song.
             request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
         job = QueueJob(endpoint.id, request, options)
         try:
@@ -115,7 +115,7 @@ class JobRoutes:
         return job
 
     async def _body(self, http: HttpRequest) -> dict[str, Any]:
-        """One client can be told to submit by GET: the fields are then in the query, and a null is the word."""
+        """The fields. One client can submit by GET: they are then in the query, and null is the text "null"."""
         if http.method == "GET":
             given = http.query_params.items()
             return {name: value for name, value in given if value != "null" and not name.startswith("fal_")}
@@ -156,7 +156,7 @@ class JobRoutes:
         return url
 
     def _find(self, http: HttpRequest) -> QueueJob | None:
-        """The job of this id; the long form of the address, with the submit's sub-path, is understood too."""
+        """The job of this id; the long form of the address, with the submit's sub-path, works too."""
         job = self._queue.find(http.path_params["request_id"])
         known = job is not None and http.path_params["app"] in {job.app, job.endpoint}
         return job if known else None
@@ -171,7 +171,7 @@ class JobRoutes:
         return wire.replay(job, job.answer, wire.base_of(http, self._options.public_url))
 
     async def _states(self, http: HttpRequest, job: QueueJob) -> AsyncIterator[str]:
-        """An event for each change until the end; log lines only once, since one client adds them up itself."""
+        """An event for each change until the end; each log line is sent once, because one client concatenates them."""
         logs, seen = wire.wants_logs(http), 0
         last: dict[str, Any] = {}
         while True:
@@ -207,7 +207,7 @@ def _events(job: QueueJob, events: AsyncIterator[str]) -> Response:
 
 
 async def _within(seconds: float, event: anyio.Event) -> bool:
-    """Wait for the event; False when it has not come in time."""
+    """Wait for the event; False when it is not set in time."""
     with anyio.move_on_after(seconds):
         await event.wait()
     return event.is_set()
@@ -228,7 +228,7 @@ def _longest(http: HttpRequest) -> int | None:
 
 
 def _number(text: str | None, name: str) -> float | None:
-    """A number that was given; a promise that cannot be read cannot be kept, so nonsense is refused (400)."""
+    """A given number, or None. Raises HTTPException 400 for anything that is not a number of 0 or more."""
     if text is None:
         return None
     try:

@@ -25,10 +25,10 @@ _COLUMNS = (
 
 
 class JobStore:
-    """The durable side of the line. Used from one thread; every call is well under a millisecond.
+    """The database of the job queue. Used from one thread; every call takes well under a millisecond.
 
-    The file is held exclusively while open, so that no two servers run the same jobs; the system lets go of it when
-    the process ends in any way. Raises Occupied when another server holds it, StorageError when it cannot
+    The file is locked exclusively while open, so that no two servers run the same jobs; the lock ends with the
+    process. Raises Occupied when another server holds it, StorageError when it cannot
     be read or written.
     """
 
@@ -45,7 +45,7 @@ class JobStore:
                 raise
 
     def save(self, job: QueueJob) -> None:
-        """Write the job as it is now, whole."""
+        """Write the whole job."""
         marks = ", ".join("?" * len(_COLUMNS))
         with self._errors():
             self._db.execute(f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))
@@ -55,7 +55,7 @@ class JobStore:
             self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
 
     def all(self) -> list[QueueJob]:
-        """Every job in the order it was submitted; one that this version cannot read is left out, and stays on disk."""
+        """Every job in order of submission; one that this version cannot read is skipped and stays on disk."""
         with self._errors():
             rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM job ORDER BY sequence").fetchall()
         return [job for row in rows if (job := _job(dict(zip(_COLUMNS, row, strict=True))))]
@@ -64,10 +64,10 @@ class JobStore:
         self._db.close()
 
     def _open(self) -> None:
-        # Exclusive locking also spares WAL its shared-memory file, which network folders cannot offer.
+        # With exclusive locking WAL needs no shared-memory file, which network folders cannot provide.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
-        # Survives the death of the process; a power cut may lose the last moments, never the file.
+        # Survives the end of the process; a power cut may lose the last moments, never the file.
         self._db.execute("PRAGMA synchronous = NORMAL")
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
         if found > _VERSION:
@@ -137,7 +137,7 @@ def _job(row: dict[str, Any]) -> QueueJob | None:
             logs=json.loads(row["logs"]),
         )
     except (InvalidRequest, KeyError, ValueError, TypeError) as exc:
-        logger.warning("job %s cannot be read and is left alone: %s", row["id"], exc)
+        logger.warning("job %s cannot be read and is skipped: %s", row["id"], exc)
         return None
 
 

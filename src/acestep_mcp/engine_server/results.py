@@ -1,4 +1,4 @@
-"""From an engine's audio to a kept file and the answer that names it."""
+"""From an engine's audio to a stored file and the response that names it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from acestep_mcp.engines import Audio, Engine
 
 @dataclass(frozen=True, slots=True)
 class GeneratedSong:
-    """What a run brought. `words` are those a prompt was turned into; `seconds` is the time taken."""
+    """The outcome of a run. `words` were written for a prompt; `seconds` is the time taken."""
 
     audio: Audio
     seed: int
@@ -28,7 +28,7 @@ class GeneratedSong:
 
 
 def keep(job: QueueJob, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
-    """Write the song to a file that is served from now on. Raises StorageError."""
+    """Write the song to a file that is then served. Raises StorageError."""
     path = file_store.job(job.id) / "result.wav"
     write(path, song.audio.sound, format="wav", tags=_file_tags(song, engine))
     name = file_store.new_name(".wav")
@@ -47,7 +47,7 @@ def _body(song: GeneratedSong, engine: Engine) -> dict[str, Any]:
     audio, words = song.audio, song.words
     notes = [*(words.notes if words else ()), *audio.notes]
     sections = [asdict(section) for section in audio.sections]
-    # Measured here, where the sound lies in memory: whoever fetches the song need not do it again.
+    # Measured here, while the audio is in memory, so that clients need not do it.
     ours = _origin(engine) | {"notes": notes, "sections": sections, "measured": measure(audio.sound).facts()}
     return {
         "seed": song.seed,

@@ -1,4 +1,4 @@
-"""From `audio_url` to a decoded song: taken at the submit where that is quick, read when the job runs."""
+"""From `audio_url` to decoded audio: stored at the submit where that is quick, read when the job runs."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from acestep_mcp.engines import Source
 from acestep_mcp.net.addresses import parse_url
 
 STORED_SOURCE = "job:source"
-"""Stands in a job's request for an address whose bytes lie in the job's folder already."""
+"""Replaces the address in a job's request when the bytes are already in the job's folder."""
 FETCH_SECONDS = 300
 MAX_ADDRESS = 8192
 
 
 class SourceLoader:
-    """Files that requests bring along. `fetch` None: http(s) addresses of other servers are refused."""
+    """Stores and loads the sources of requests. `fetch` None: http(s) addresses of other servers are refused."""
 
     def __init__(self, file_store: FileStore, fetch: Fetch | None) -> None:
         self._file_store = file_store
         self._fetch = fetch
 
     async def accept(self, url: str, job_id: str, base: str) -> str:
-        """Check an address and keep its bytes for the job if that needs no download; returns what to remember.
+        """Check an address and store its bytes for the job if that needs no download; returns the address to load.
 
         `base` is this server's own address. Raises InvalidRequest for an address that cannot be used, StorageError.
         """
@@ -54,11 +54,11 @@ class SourceLoader:
         return url
 
     async def load(self, url: str, job_id: str, *, longest: float) -> Source:
-        """The decoded song, of at most `longest` seconds. Raises InvalidRequest when it cannot be had or is no sound."""
+        """The decoded audio, at most `longest` seconds. Raises InvalidRequest when it cannot be fetched or decoded."""
         path = self._file_store.job(job_id) / "source"
         if url != STORED_SOURCE:
             await self._download(url, path)
-        # Reading stops nothing and leaves nothing behind, so a cancelled job need not wait for it.
+        # Reading changes nothing, so a cancelled job need not wait for it.
         return await anyio.to_thread.run_sync(partial(_decoded, path, longest), abandon_on_cancel=True)
 
     async def _download(self, url: str, path: Path) -> None:
@@ -84,7 +84,7 @@ class SourceLoader:
     def _link_own(self, url: str, job_id: str, base: str) -> str:
         name = url.removeprefix(f"{base}/files/").partition("?")[0].rstrip("/")
         if not self._file_store.link(name, self._file_store.job(job_id) / "source"):
-            raise _refused(url, "this server has no such file (any more); upload it again")
+            raise _refused(url, "this server does not have this file; upload it again")
         return STORED_SOURCE
 
 

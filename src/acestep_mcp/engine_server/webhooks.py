@@ -1,4 +1,4 @@
-"""Word to an address that a submit named, when its job has ended."""
+"""Posts the result of a job to the address that its submit named."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ATTEMPT_SECONDS = 15
 
 
 class Webhooks:
-    """Delivers each job's end once; what is still to be told at a stop is told by the next server."""
+    """Delivers each result once; deliveries that are pending at a stop are made by the next server."""
 
     def __init__(self, queue: JobQueue, post: Post, signer: Signer) -> None:
         self._queue = queue
@@ -31,11 +31,11 @@ class Webhooks:
         self._send, self._receive = anyio.create_memory_object_stream[QueueJob](float("inf"))
 
     def watch(self, job: QueueJob) -> None:
-        """See to it that the job's end is told."""
+        """Deliver the job's result when it ends."""
         self._send.send_nowait(job)
 
     async def run(self) -> None:
-        """Work for ever."""
+        """Run forever."""
         async with self._send, self._receive, anyio.create_task_group() as group:
             async for job in self._receive:
                 group.start_soon(self._deliver, job)
@@ -51,7 +51,7 @@ class Webhooks:
         self._queue.mark_webhook_done(job)
 
     async def _attempt(self, job: QueueJob) -> bool:
-        """One delivery; True when there is to be no other. A redirect or a refused address will not get better."""
+        """One delivery; False when it should be retried. A redirect or a refused address is final."""
         try:
             body = _body(job)
             headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
@@ -70,12 +70,12 @@ class Webhooks:
 
 
 def restored(jobs: Iterable[QueueJob]) -> list[QueueJob]:
-    """Those whose end an earlier server owes word of."""
+    """Jobs whose delivery an earlier server did not complete."""
     return [job for job in jobs if job.options.webhook and not job.webhook_done]
 
 
 def _body(job: QueueJob) -> bytes:
-    """The delivery as fal writes it."""
+    """The body of a delivery, in fal's format."""
     assert job.answer is not None
     answer = job.answer
     payload = bytes(replay(job, answer, job.options.base).body).decode()

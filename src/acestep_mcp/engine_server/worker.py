@@ -26,14 +26,14 @@ from acestep_mcp.engines import Audio, Engine, Source, Step
 logger = logging.getLogger(__name__)
 
 _INTERNAL = StoredResponse.refused(
-    500, "The engine made a mistake; the engine server's log has the details.", "internal_error"
+    500, "Internal error of the engine; the engine server's log has the details.", "internal_error"
 )
 
 
 class Worker:
-    """Takes jobs from the line and plays them on its engine, in a thread.
+    """Takes jobs from the queue and runs them on its engine, in a thread.
 
-    A job is stopped by cancelling its scope: the thread sees that at the engine's next step.
+    Cancelling a job's scope stops it at the engine's next step.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Worker:
             raise
 
     async def _next(self) -> QueueJob:
-        """The next job; the engine unloads when none comes for long. One that comes just then waits for that."""
+        """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""
         if self._loaded and self._idle_unload is not None:
             with anyio.move_on_after(self._idle_unload):
                 return await self._queue.next()
@@ -74,7 +74,7 @@ class Worker:
         self._loaded = False
         try:
             self._engine.unload()
-        except Exception:  # it is one job's end that must not end the others
+        except Exception:  # later jobs must still run
             logger.exception("the engine could not unload")
 
     async def _answer(self, job: QueueJob) -> StoredResponse:
@@ -82,7 +82,7 @@ class Worker:
             return await self._run_job(job)
         except AceStepError as error:
             return response_to(error)
-        except Exception:  # the top of the worker: one bad job must not end the others
+        except Exception:  # one failed job must not end the others
             logger.exception("job %s failed", job.id)
             return _INTERNAL
 
@@ -95,7 +95,7 @@ class Worker:
         return await anyio.to_thread.run_sync(results.keep, job, song, self._engine, self._file_store)
 
     async def _with_lyrics(self, job: QueueJob) -> tuple[Request, Words | None]:
-        """The request as engines take it, and the words that were written for it."""
+        """The request as engines take it, and the tags and lyrics written for its prompt."""
         request = job.request
         if not isinstance(request, PromptToAudio):
             return request, None
@@ -112,7 +112,7 @@ class Worker:
         return await self._source_loader.load(request.audio_url, job.id, longest=longest)
 
     def _generate(self, job: QueueJob, request: Request, source: Source | None) -> Audio:
-        """In the thread: let the engine work, telling each new step, until it gives the song."""
+        """In the thread: run the engine until it yields the song, logging each new step."""
         last: Step | None = None
         self._loaded = True
         with _closed_after(self._engine.generate(request, source)) as parts:
@@ -123,12 +123,12 @@ class Worker:
                 if part != last:
                     last = part
                     anyio.from_thread.run_sync(self._queue.log, job, f"{part.stage} {part.number}/{part.total}")
-        raise GenerationFailed("The engine stopped before the song was done. Submit the request again.")
+        raise GenerationFailed("The engine stopped before the song was finished. Submit the request again.")
 
 
 @contextmanager
 def _closed_after(parts: Iterator[Step | Audio]) -> Iterator[Iterator[Step | Audio]]:
-    """Closing is what stops an engine; leaving a generator to the garbage collector would stop it at any later time."""
+    """Close the generator at once: the garbage collector would stop the engine at some later time."""
     try:
         yield parts
     finally:
