@@ -329,7 +329,7 @@ def test_a_key_goes_in_clear_to_another_machine_only_where_that_was_said(here, m
     engine = {"ACESTEP_ENGINE_URL": "http://gpu-box.invalid:9", "ACESTEP_ENGINE_KEY": "a-long-secret"}
     refused = here(*SONG, **engine)
     assert refused.returncode == 1
-    assert "readable on the way" in refused.stderr
+    assert "unencrypted" in refused.stderr
     assert "--insecure" in refused.stderr
     tried = here(*SONG, "--insecure", **engine)
     assert tried.returncode == 1

@@ -229,8 +229,8 @@ async def test_faults_of_a_poll_are_waited_through():
         (fal.UNKNOWN_KEY, ConfigurationError, "key was not accepted"),
         (fal.WRONG_METHOD, QueueError, "405"),
         (Reply(404, b"<html>nginx</html>"), QueueError, "web page"),
-        (Reply(202, {"status": "FAILED"}), QueueError, "none of the protocol's three"),
-        (Reply(200, b"hello"), QueueError, "none of the protocol's three"),
+        (Reply(202, {"status": "FAILED"}), QueueError, "unknown state"),
+        (Reply(200, b"hello"), QueueError, "unknown state"),
         (fal.INGRESS, QueueError, "502"),
     ],
 )

@@ -32,21 +32,21 @@ _SECONDS = click.FloatRange(0, min_open=True)
 
 @click.command()
 @click.option(
-    "--engine", "name", type=click.Choice(tuple(OFFERED)), default="draft", show_default=True, help="Who plays."
+    "--engine", "name", type=click.Choice(tuple(OFFERED)), default="draft", show_default=True, help="Engine to run."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Off loopback a key is required.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@click.option("--key-file", type=_FILE, help="A file that holds the key callers must send.")
-@click.option("--key", help="The key itself; other users see it among the processes. Better ACESTEP_ENGINE_KEY.")
-@click.option("--tls-dir", type=_FOLDER, help="Speak TLS, with a throwaway authority that is made in this folder once.")
-@click.option("--public-url", help="The address under which callers know it, such as a proxy's.")
+@click.option("--key-file", type=_FILE, help="File with the key that callers must send.")
+@click.option("--key", help="The key itself, visible in the process list. Prefer ACESTEP_ENGINE_KEY.")
+@click.option("--tls-dir", type=_FOLDER, help="Use TLS; a certificate and its authority are made in this folder once.")
+@click.option("--public-url", help="The address that callers use, such as a proxy's.")
 @click.option(
     "--data-dir", type=_FOLDER, help="Where jobs and files are kept. [default: engine/NAME in ACESTEP_DATA_DIR]"
 )
-@click.option("--allow-webhooks", is_flag=True, help="Tell public addresses that callers name of a job's end.")
+@click.option("--allow-webhooks", is_flag=True, help="Post results to public addresses that callers name.")
 @click.option("--allowed-host", multiple=True, help="Another name callers use. May be repeated.")
-@click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Free the model after so long without a song.")
-@click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="End after so long without songs and requests.")
+@click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Unload the model after this time without a job.")
+@click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="Exit after this time without jobs and requests.")
 @click.option("--detached", is_flag=True, hidden=True)
 @takes_model_options
 def engine(**given: Any) -> int:
@@ -101,9 +101,9 @@ def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings:
 def _findable(
     name: str, options: QueueOptions, given: dict[str, Any], folder: Path
 ) -> tuple[QueueOptions, OnStarted | None]:
-    """How other programs on this machine find the server: by a state file, if it answers there over plain http.
+    """How other programs on this machine find the server: by a state file, if it answers over plain http on loopback.
 
-    A detached one has a key of its own, which stands in that file and nowhere else; a key that a person chose does not.
+    A detached server has its own key, stored only in that file; a key that a person chose is not stored.
     """
     import secrets
 
@@ -142,7 +142,7 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
 
 
 def _key(given_key: str | None, file: Path | None, settings: Settings) -> str | None:
-    """The key from the command line, else the file, else the settings. Its text is in no message."""
+    """The key from the command line, else the file, else the settings. No message contains it."""
     if given_key is None and file is not None:
         return keys.read(file)
     if given_key is None and settings.engine_key:
@@ -168,14 +168,14 @@ def _public(url: str | None) -> str | None:
 def _announce(
     running: RunningServer, *, offer: Offer, has_key: bool, state: OnStarted | None, detached: bool
 ) -> Iterator[None]:
-    """Say how programs are switched to the server, and let those on this machine find it, while it answers."""
+    """Print the setup lines for clients, and write the state file while the server answers."""
     from contextlib import nullcontext, suppress
 
     from acestep_mcp.cli.client_setup import lines
 
     with state(running) if state else nullcontext():
         on_started = lines(running.address, running.authority, has_key=has_key, engine=offer.name, remark=offer.remark)
-        with suppress(OSError):  # nobody listens to stderr any more: no reason to stop
+        with suppress(OSError):  # stderr is closed: no reason to stop
             for line in on_started[: 1 if detached else None]:
                 click.echo(line, err=True)
         yield

@@ -1,4 +1,4 @@
-"""A host that speaks the queue protocol: its addresses, its key, and how it is watched."""
+"""A host that speaks the queue protocol: its addresses, its key, and how it is polled."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MAX_URL = 4096
 _KEY = re.compile(r"[\x21-\x7e]{1,1024}")
 _SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,100}")
 _LEGACY = re.compile(r"(\d+)-([A-Za-z0-9._-]+)")
-_SHORTEST_SECRET = 8  # anything shorter occurs in ordinary text
+_SHORTEST_SECRET = 8  # shorter ones occur in ordinary text
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where requests are made. `poll` is the first and the longest pause between two questions, in seconds.
+    """Where requests are sent. `poll` is the first and the longest pause between two polls, in seconds.
 
-    `streams` tells that the status stream may be used. A key goes to the origins of `queue_url` and `rest_url` and
+    `streams`: the status stream may be used. A key goes to the origins of `queue_url` and `rest_url` and
     nowhere else; over plain http off loopback it is refused with ConfigurationError unless `insecure`.
     """
 
@@ -67,17 +67,17 @@ class Host:
         insecure: bool = False,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> Self:
-        """An engine server of ours, or another server that speaks the protocol."""
+        """An engine server, or another server that speaks the protocol."""
         return cls(url, url, key, "engine", (0.25, 2.0), streams=True, insecure=insecure, timeouts=timeouts)
 
     @classmethod
     def draft(cls, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
-        """The queue app inside this process; see `in_process`. Its transport buffers, so it is polled."""
+        """The engine server inside this process; see `in_process`. Its transport buffers, so it is polled."""
         return cls(IN_PROCESS, IN_PROCESS, None, "draft", (0.05, 0.05), streams=False, timeouts=timeouts)
 
     @property
     def label(self) -> str:
-        """What error messages call this host."""
+        """The name of this host in error messages."""
         return {"fal": "fal", "draft": "the embedded engine"}.get(self.name) or f"the engine at {self.queue_url}"
 
     @property
@@ -89,14 +89,14 @@ class Host:
         return {"Authorization": f"Key {self.key.get_secret_value()}"} if isinstance(self.key, SecretStr) else {}
 
     def secrets(self) -> tuple[bytes, ...]:
-        """The key and its secret half, as they must never be repeated."""
+        """The key and its secret half, which no message may repeat."""
         if not isinstance(self.key, SecretStr):
             return ()
         key = self.key.get_secret_value()
         return tuple(part.encode() for part in (key, key.rpartition(":")[2]) if len(part) >= _SHORTEST_SECRET)
 
     def scrub(self, text: bytes) -> bytes:
-        """A host's words without our key, should it repeat it."""
+        """Text from the host with our key replaced."""
         for secret in self.secrets():
             text = text.replace(secret, b"***")
         return text
@@ -115,7 +115,7 @@ class Host:
         return f"{self.queue_url}/{'/'.join(app)}/requests/{request_id}{action}"
 
     def is_queue_url(self, url: Any) -> bool:
-        """Whether a reply's address is below our queue's own, so that the key may go there."""
+        """Whether an address from a reply is below the queue's own, so that the key may be sent there."""
         if not isinstance(url, str) or len(url) > MAX_URL:
             return False
         try:
@@ -139,16 +139,16 @@ def _secret(key: SecretStr | str | None) -> SecretStr | None:
     plain = key.get_secret_value() if isinstance(key, SecretStr) else key or ""
     plain = plain.strip()
     if plain and not _KEY.fullmatch(plain):
-        message = "The key holds white space or characters that no key has. Copy it again, without line breaks."
+        message = "The key contains white space or invalid characters. Copy it again, without line breaks."
         raise ConfigurationError(message)
     return SecretStr(plain) if plain else None
 
 
 def _check_encrypted(url: str) -> None:
-    """Raises ConfigurationError when a key would travel in clear text to another machine."""
+    """Raises ConfigurationError when a key would be sent unencrypted to another machine."""
     if in_clear(origin(url)):
         raise ConfigurationError(
-            f"The key would go over plain http to {parse_url(url).host}, readable on the way. Use an https address, "
+            f"The key would be sent over plain http to {parse_url(url).host}, unencrypted. Use an https address, "
             "or set ACESTEP_INSECURE=1 (--insecure) if that network is yours."
         )
 
@@ -159,7 +159,7 @@ def _segments(endpoint_id: str) -> list[str]:
     segments = list(legacy.groups()) if legacy else endpoint_id.split("/")
     needed = 3 if segments[0] in NAMESPACES else 2
     if len(segments) < needed or not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        raise InvalidRequest(f"{endpoint_id[:80]!r} is not an endpoint id. One looks like fal-ai/ace-step.")
+        raise InvalidRequest(f"{endpoint_id[:80]!r} is not an endpoint id such as fal-ai/ace-step.")
     return segments
 
 
@@ -167,8 +167,8 @@ Transport = httpx.AsyncBaseTransport
 
 
 def in_process(app: Any) -> Transport:
-    """A transport to an ASGI app without a socket, for `Host.draft()`. The app's lifespan is the caller's to run.
+    """A transport to an ASGI app without a socket, for `Host.draft()`. The caller runs the app's lifespan.
 
-    It gives each answer whole, at its end, and knows no timeouts: the client sets its own.
+    It returns each response when it is complete, and has no timeouts: the client sets its own.
     """
     return httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -1,4 +1,4 @@
-"""The queue client: submit, follow, result, cancel, and the files around them."""
+"""The queue client: submit, follow, result, cancel, uploads and downloads."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class _QueueCall:
 class QueueClient:
     """Speaks the queue protocol with one host; an async context manager owns its connections.
 
-    `transport` answers in place of the network (see `in_process`). `reach` says how far the other addresses may go
-    that the host names (files, uploads); by default public https, and the engine's own origin.
+    `transport` replaces the network (see `in_process`). `reach` limits the other addresses that the host names (files,
+    uploads); by default public https, and the engine's own origin.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class QueueClient:
         if scheme == "https":
             self._reach = replace(self._reach, certificates=certificates)
         self._pooled = await self._stack.enter_async_context(self._client(certificates, keep=20))
-        # A connection that the host has closed meanwhile would leave a submit in doubt: submits get fresh ones.
+        # If a pooled connection turned out closed, a submit might have been accepted or not: submits use new ones.
         self._unpooled = self._pooled
         if self._transport is None:
             self._unpooled = await self._stack.enter_async_context(self._client(certificates, keep=0))
@@ -106,7 +106,7 @@ class QueueClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Usually we are being cancelled: unshielded, closing would itself be cut and leave connections open.
+        # Usually this task is being cancelled: without a shield, closing would be cancelled too.
         with anyio.move_on_after(CLOSING_SECONDS, shield=True):
             await self._stack.aclose()
 
@@ -115,7 +115,7 @@ class QueueClient:
         return httpx.AsyncClient(
             transport=self._transport,
             verify=certificates,
-            # A proxy of the environment sees only ciphertext; plain http, and the key in it, must not pass one.
+            # A proxy from the environment sees only ciphertext; plain http, with the key in it, must not use one.
             trust_env=self.host.queue_url.startswith("https:"),
             follow_redirects=False,
             timeout=httpx.Timeout(timeouts.answer, connect=timeouts.connect),
@@ -128,7 +128,7 @@ class QueueClient:
     ) -> RequestHandle:
         """Submit exactly once.
 
-        Raises SubmissionUnknown when it may have been accepted, QueueError when it surely was not, InvalidRequest,
+        Raises SubmissionUnknown when it may have been accepted, QueueError when it was not, InvalidRequest,
         ConfigurationError.
         """
         url = str(httpx.URL(self.host.submit_url(endpoint_id), params=options.query() or None))
@@ -146,8 +146,8 @@ class QueueClient:
     async def follow(self, endpoint_id: str, handle: RequestHandle) -> AsyncGenerator[Update, None]:
         """Every change until the request has ended: a new position, the start, new log lines; last, Completed.
 
-        Streams where the host does, and polls from the moment a stream breaks. An outage of the host is waited
-        through for `patience.outage` seconds. Raises RequestUnknown, QueueError, ConfigurationError.
+        Uses the status stream if the host has one, and polls after a stream breaks. Outages of the host of up to
+        `timeouts.outage` seconds are tolerated. Raises RequestUnknown, QueueError, ConfigurationError.
         """
         watch = Watch()
         if self.host.streams:
@@ -158,7 +158,7 @@ class QueueClient:
                         if isinstance(update, Completed):
                             return
             except QueueError as exc:
-                logger.info("the status stream of %s broke, polling goes on: %s", handle.request_id, exc.message)
+                logger.info("the status stream of %s broke, polling instead: %s", handle.request_id, exc.message)
         async with aclosing(self._polled(endpoint_id, handle, watch)) as updates:
             async for update in updates:
                 yield update
@@ -202,7 +202,7 @@ class QueueClient:
         return update_of(answer.json(), self.host)
 
     async def result(self, endpoint_id: str, handle: RequestHandle) -> Response:
-        """What the request ended with.
+        """The result of an ended request.
 
         Raises GenerationFailed, InvalidRequest (fal checks the input only when it runs it), JobCancelled,
         RequestUnknown, QueueError (with `error_type` "not_finished" while it runs), ConfigurationError.
@@ -216,7 +216,7 @@ class QueueClient:
         if is_app_error(answer):
             raise failed(answer)
         if is_unclear(answer):
-            # It may be the app's own end, a fault on the way to it, or say "not yet" in words we do not know.
+            # It may be the result of the app, a fault in between, or an unknown form of "not finished yet".
             update = await self._status(endpoint_id, handle)
             if not isinstance(update, Completed):
                 raise not_finished(answer, call.action)
@@ -228,9 +228,9 @@ class QueueClient:
         raise error_of(answer, call.action, self.host)
 
     async def cancel(self, endpoint_id: str, handle: RequestHandle) -> bool:
-        """Ask for the request's end: True when that is under way, False when it had already ended.
+        """Request cancellation: True when it was accepted, False when the request had already ended.
 
-        How it ended is for `follow` and `result` to tell. Raises RequestUnknown, QueueError, ConfigurationError.
+        `follow` and `result` give the outcome. Raises RequestUnknown, QueueError, ConfigurationError.
         """
         url = self._own_or_rebuilt(handle.cancel_url, self.host.request_url(endpoint_id, handle.request_id, "/cancel"))
         call = _QueueCall(f"Cancelling request {handle.request_id}", "PUT", url)
@@ -243,24 +243,24 @@ class QueueClient:
         raise error_of(answer, call.action, self.host)
 
     async def download(self, url: str, path: Path, *, size: int | None = None) -> int:
-        """Stream a result's file to `path` and return its size in bytes. No key goes along.
+        """Stream a result's file to `path` and return its size in bytes. No key is sent.
 
         Raises QueueError, StorageError.
         """
         try:
             return await download(url, path, size=size, reach=self._reach, timeouts=self.host.timeouts)
         except InvalidRequest as exc:
-            raise QueueError(f"{self.host.label} named a file that is not fetched: {exc.message}") from exc
+            raise QueueError(f"{self.host.label} returned a file address that is not used: {exc.message}") from exc
 
     async def upload(self, path: Path, content_type: str, file_name: str) -> str:
         """Put a file into the host's storage and return its address there.
 
-        At fal the file is public to whoever has the address. Raises QueueError, StorageError, ConfigurationError.
+        At fal anyone with the address can read the file. Raises QueueError, StorageError, ConfigurationError.
         """
         return await HostStorage(self.host, self._ask_storage, self._reach).upload(path, content_type, file_name)
 
     async def still_has(self, url: str) -> bool:
-        """Whether an uploaded file is still served. No key goes along; in doubt it is not."""
+        """Whether an uploaded file is still served; False if unsure. No key is sent."""
         timeouts = replace(self.host.timeouts, silence=PROBE_SECONDS, transfer=PROBE_SECONDS)
         try:
             answer = await send("HEAD", url, reach=self._reach, timeouts=timeouts)
@@ -277,7 +277,7 @@ class QueueClient:
         return answer
 
     async def reachable(self) -> str | None:
-        """None when the host answers as a queue and takes the key, else one sentence on what is wrong.
+        """None when the host is a queue and accepts the key, else one sentence about what is wrong.
 
         Asks for a request that cannot exist, which costs nothing.
         """
@@ -297,13 +297,13 @@ class QueueClient:
         return await until_answered(partial(self._exchange, call), timeouts)
 
     async def _exchange(self, call: _QueueCall, *, fresh: bool = False) -> HttpResponse:
-        """One request with the key, and its whole answer. Raises NoAnswer."""
+        """Send one request with the key and read its response. Raises NoResponse."""
         client = self._unpooled if fresh else self._pooled
         headers = {**call.headers, **self.host.authorization()}
         seconds = call.seconds or self.host.timeouts.answer
         connect = min(seconds, self.host.timeouts.connect)
         timeout = httpx.Timeout(seconds, connect=connect)
-        # The transport's own timeouts count pauses; this one counts the whole, and an app in this process has none.
+        # The transport's timeouts bound single reads, and the in-process transport has none; this bounds the whole call.
         with http_errors(call.action), anyio.fail_after(seconds + connect):
             stream = client.stream(call.method, call.url, headers=headers, content=call.content, timeout=timeout)
             async with stream as response:
@@ -314,12 +314,12 @@ class QueueClient:
         return self._own_or_rebuilt(handle.status_url, self.host.request_url(endpoint_id, handle.request_id, "/status"))
 
     def _own_or_rebuilt(self, url: str | None, rebuilt: str) -> str:
-        """The address a reply gave if it is the host's own, so that the key may go there; else the rebuilt one."""
+        """The address from a reply if it is the host's own, so that the key may be sent there; else the rebuilt one."""
         return url if url and self.host.is_queue_url(url) else rebuilt
 
 
 async def _drain(news: AsyncIterator[Any]) -> None:
-    """Read a stream that has said its last to its end: only then can its connection carry the next request."""
+    """Read a stream to its end after the last event, so that its connection can be reused."""
     with anyio.move_on_after(DRAIN_SECONDS), suppress(httpx.HTTPError, QueueError):
         async for _ in news:
             pass

@@ -1,4 +1,4 @@
-"""The host's replies read: a ticket, an update, a response, or which of our errors it is."""
+"""Parsing the host's replies: a handle, an update, a response, or one of our errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_LOGS = 10_000
 MAX_FIELDS = 20
 
 NOT_FINISHED = "not_finished"
-# Line ends, control characters, and the marks that turn the direction of text around.
+# Line ends, control characters, and marks that change the direction of text.
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # Failures of the model that fal answers with a code meant for bad input.
 _MODEL_FAILURES = frozenset({"no_media_generated", "downstream_service_error", "downstream_service_unavailable"})
@@ -42,14 +42,14 @@ _ADVICE = {
     "generation_timeout": "The model took too long. Try a shorter duration or fewer steps.",
     "runner_scheduling_failure": "No runner was free. Try again in a few minutes.",
     "runner_disconnected": "Its runner was lost while it ran. Try again.",
-    "no_media_generated": "The model made no audio of this. Change the tags or lyrics, or take another seed.",
+    "no_media_generated": "The model produced no audio. Change the tags or lyrics, or use another seed.",
     "concurrent_requests_limit": "Too many requests run at once on this account. Wait until one ends.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
-    """What an error reply says: its text, the host's own word for it, the fields it names, and its request id."""
+    """An error reply: its text, the host's error type, the fields it names, and its request id."""
 
     text: str = ""
     type: str | None = None
@@ -62,7 +62,7 @@ class ErrorReply:
 
     @property
     def quoted(self) -> str:
-        """The host's words and word, for the end of a sentence."""
+        """Text, error type and request id, for the end of a sentence."""
         reply = f': "{self.text}"' if self.text else ""
         kind = f" [{self.type}]" if self.type else ""
         request = f" (request {self.request_id})" if self.request_id else ""
@@ -70,7 +70,7 @@ class ErrorReply:
 
 
 def read_error_reply(answer: HttpResponse) -> ErrorReply:
-    """Read any of the shapes errors come in: a list of fields, a text with a type, a plain text, a web page."""
+    """Read an error of any shape: a list of fields, a text with a type, a plain text, a web page."""
     body = answer.json()
     body = body if isinstance(body, Mapping) else {}
     detail = body.get("detail", body.get("message"))
@@ -97,7 +97,7 @@ def _field(entry: Mapping[str, Any]) -> FieldError:
 
 
 def plain(text: object, longest: int = MAX_TEXT) -> str:
-    """A host's words on one line, without control characters, shortened: they end in messages a model reads."""
+    """A host's text on one line, shortened and without control characters, for messages that a model reads."""
     if not isinstance(text, str):
         return ""
     text = " ".join(_ODD.sub(" ", text).split())
@@ -105,14 +105,14 @@ def plain(text: object, longest: int = MAX_TEXT) -> str:
 
 
 def error_of(answer: HttpResponse, action: str, host: Host) -> AceStepError:
-    """Which of our errors an answer is that is not the one hoped for. `action` begins the message."""
+    """An unsuccessful response as one of our errors. `action` begins the message."""
     reply, status = read_error_reply(answer), answer.status
     if status in (401, 402, 403):
         return _no_access(reply, status, host)
     if status in (400, 413, 422):
         return failed(answer) if reply.type in _MODEL_FAILURES else _invalid(reply, status, host)
     if is_not_found(answer):
-        message = f"{action}: {host.label} does not know this request (any more). Results are kept for a limited time."
+        message = f"{action}: {host.label} does not know this request. Results are kept for a limited time."
         return RequestUnknown(f"{message} If its song is not among the tracks, make it again.", status=status)
     if status == 499:
         return JobCancelled(f"The request was cancelled{reply.quoted} Start a new one if you still want it.")
@@ -140,7 +140,7 @@ def _invalid(reply: ErrorReply, status: int, host: Host) -> InvalidRequest:
 
 
 def _error_message(answer: HttpResponse, action: str, host: Host, reply: ErrorReply) -> str:
-    """The message of an error that is neither the caller's nor the key's."""
+    """The message of an error that neither the arguments nor the key caused."""
     if 300 <= answer.status < 400:
         to = plain(answer.headers.get("location"), 120)
         return f"{action}: {host.label} redirects to {to or 'elsewhere'}, which is not followed. Set that address."
@@ -164,14 +164,14 @@ def _upper(message: str) -> str:
 
 
 def failed(answer: HttpResponse) -> GenerationFailed:
-    """The model's own failure, as its result address replays it."""
+    """A failure of the model, from its result address."""
     reply = read_error_reply(answer)
     message = f"The generation failed ({answer.status}){reply.quoted} {reply.advice}"
     return GenerationFailed(message, status=answer.status, error_type=reply.type)
 
 
 def is_not_found(answer: HttpResponse) -> bool:
-    """Whether the queue itself, and not a web server in between, says that it has no such request."""
+    """Whether the queue itself, not a web server in between, does not know the request."""
     body = answer.json()
     return answer.status == 404 and isinstance(body, Mapping) and body.get("status") == "NOT_FOUND"
 
@@ -181,7 +181,7 @@ def is_json_error(answer: HttpResponse) -> bool:
 
 
 def is_app_error(answer: HttpResponse) -> bool:
-    """Whether an error at the result address is how the request ended, and not a fault on the way to it."""
+    """Whether an error at the result address is the outcome of the request, not a fault in between."""
     if "x-fal-request-timeout-type" in answer.headers:
         return answer.status >= 500
     if answer.status == 404:  # an app that has no such path; the queue has run it all the same
@@ -190,7 +190,7 @@ def is_app_error(answer: HttpResponse) -> bool:
 
 
 def is_unclear(answer: HttpResponse) -> bool:
-    """A refusal at the result address that only the status can explain."""
+    """An error at the result address that only the status can explain."""
     return is_json_error(answer) or (answer.status == 400 and not read_error_reply(answer).fields)
 
 
@@ -215,7 +215,7 @@ def handle_of(answer: HttpResponse, host: Host) -> RequestHandle:
 
 
 def update_of(body: Any, host: Host) -> Update:
-    """A status object as an update, its logs as they are. Raises QueueError for anything else."""
+    """A status object as an update, with all of its log lines. Raises QueueError for anything else."""
     body = body if isinstance(body, Mapping) else {}
     logs = body.get("logs")
     lines = tuple(_log(entry) for entry in logs[:MAX_LOGS]) if isinstance(logs, list) else ()
@@ -227,7 +227,7 @@ def update_of(body: Any, host: Host) -> Update:
             return InProgress(lines)
         case "COMPLETED":
             return _completed(body, lines)
-    message = f"{_upper(host.label)} reported a state that is none of the protocol's three: "
+    message = f"{_upper(host.label)} reported an unknown state: "
     raise QueueError(f"{message}{plain(body.get('status'), 40)!r}. Check that its address is a queue's.")
 
 
@@ -250,7 +250,7 @@ def _log(entry: Any) -> Log:
 
 
 def response_of(answer: HttpResponse, host: Host) -> Response:
-    """Raises QueueError when the body of a finished request is not a song's."""
+    """The result of a finished request. Raises QueueError when its body is not a song."""
     body = answer.json()
     try:
         return Response.model_validate(body)

@@ -1,4 +1,4 @@
-"""Asking again: only what may be asked twice, and only while it can help."""
+"""Retries: only of calls that may be repeated, and only while a retry can help."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from acestep_mcp.net.responses import HttpResponse, NoResponse
 from acestep_mcp.net.timeouts import Timeouts
 
 SUBMITS = 4
-"""The first attempt and three more, each after one that surely was not accepted."""
+"""The first attempt and three more, each after one that was certainly not accepted."""
 
-# A server error may come from between us and a queue that has accepted: an ingress answers so when its upstream is
-# lost after the request went through. Only these say that nothing was kept: not understood, no room to store it.
+# A server error may come from a proxy whose upstream was lost after it had accepted the request. Only these statuses
+# say that nothing was stored: not understood, insufficient storage.
 _SURELY_REFUSED_5XX = frozenset({501, 505, 507})
 
 
@@ -25,10 +25,10 @@ async def until_answered(
     *,
     is_final: Callable[[HttpResponse], bool] | None = None,
 ) -> HttpResponse:
-    """Repeat a question that may be repeated, through `patience.outage` seconds of failures.
+    """Repeat a call that may be repeated, through up to `timeouts.outage` seconds of failures.
 
-    Returns the first answer that is not transient, or that `is_final`, or the last one. Raises NoAnswer if the last
-    one never came.
+    Returns the first response that is not transient, or that `is_final`, or the last one. Raises NoResponse if the
+    last call had none.
     """
     give_up = anyio.current_time() + timeouts.outage
     for wait in timeouts.waits():
@@ -50,9 +50,9 @@ async def until_answered(
 
 
 async def submit_once(ask: Callable[[], Awaitable[HttpResponse]], timeouts: Timeouts, host: str) -> HttpResponse:
-    """Submit, again only after a failure that surely came before acceptance: no connection, or a 429.
+    """Submit; retry only after a failure that certainly came before acceptance: no connection, or a 429.
 
-    Raises SubmissionUnknown for every failure that leaves it open, NoAnswer when the host was never reached.
+    Raises SubmissionUnknown when acceptance is unknown, NoResponse when the host was never reached.
     """
     waits = timeouts.waits()
     for left in reversed(range(SUBMITS)):
@@ -82,6 +82,6 @@ def _may_be_accepted(status: int) -> bool:
 def _unknown(host: str, what: str) -> str:
     return (
         f"The request was sent to {host}, and no usable answer came. {what} It may have been accepted and, on a paid "
-        "host, billed; it is not sent again by itself. Look at the host's list of requests, then decide whether to "
-        "make it again."
+        "host, billed, so it is not sent again automatically. Check the host's list of requests, then decide whether "
+        "to submit it again."
     )

@@ -1,4 +1,4 @@
-"""Uploading to a host's storage: one PUT, or parts above 90 MB. The key stays with the calls that begin it."""
+"""Uploading to a host's storage: one PUT, or parts above 90 MB. The key is sent only to begin an upload."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _QUERY = "?storage_type=fal-cdn-v3"
 T = TypeVar("T")
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[HttpResponse]]
-"""POSTs JSON to an address of the storage, with the key, and repeats it while that can help."""
+"""POSTs JSON to an address of the storage, with the key and with retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostStorage:
-    """A host's storage, asked through `ask` and written to within `reach`."""
+    """A host's storage. `ask` begins uploads, `reach` limits the addresses that bytes are sent to."""
 
     host: Host
     ask: Ask
     reach: Reach
 
     async def upload(self, path: Path, content_type: str, file_name: str) -> str:
-        """The address under which the host will read the file. Raises StorageError when it cannot be read here."""
+        """Upload a file and return its address. Raises StorageError when it cannot be read here, QueueError."""
         size = (await _local(path.stat, path)).st_size
         whole = size <= WHOLE_UP_TO
         begin = "/storage/upload/initiate" + ("" if whole else "-multipart") + _QUERY
@@ -53,7 +53,7 @@ class HostStorage:
         return file_url
 
     async def _in_parts(self, path: Path, upload_url: str, size: int) -> None:
-        """Parts one after the other: an upload link is the narrow place, and one part at a time bounds memory."""
+        """One part after the other: the upload link is the bottleneck, and this bounds memory."""
         parts = []
         for number, start in enumerate(range(0, size, PART), start=1):
             piece = await _local(partial(_piece, path, start), path)
@@ -67,13 +67,13 @@ class HostStorage:
         await self._put("POST", _below(upload_url, "complete"), _json({"parts": parts}))
 
     async def _put(self, method: str, url: str, body: Body) -> HttpResponse:
-        """Repeatable: the same bytes to the same place."""
+        """Send bytes, with retries: the upload is idempotent."""
         timeouts = self.host.timeouts
         try:
             ask = partial(send, method, url, body=body, reach=self.reach, timeouts=timeouts)
             answer = await until_answered(ask, timeouts)
         except InvalidRequest as exc:
-            raise QueueError(f"{self.host.label} gave an upload address that is not used: {exc.message}") from exc
+            raise QueueError(f"{self.host.label} gave an unusable upload address: {exc.message}") from exc
         if not 200 <= answer.status < 300:
             message = f"The storage of {self.host.label} refused the upload with {answer.status}. Try again later."
             raise QueueError(message, status=answer.status)

@@ -1,4 +1,4 @@
-"""Watching a request: events read off a stream, and what of each update is new."""
+"""Following a request: events of a stream, and what is new in each update."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MAX_EVENT = 4 << 20
 
 
 async def events(chunks: AsyncIterable[bytes], clean: Callable[[bytes], bytes]) -> AsyncIterator[Any]:
-    """The JSON of each event of a `text/event-stream`; comments and other fields are skipped. `clean` goes over each first.
+    """The JSON of each event of a `text/event-stream`; comments and other fields are skipped. `clean` is applied first.
 
-    Raises NoAnswer for an event that is not whole JSON, or larger than 4 MiB.
+    Raises NoResponse for an event that is not JSON, or larger than 4 MiB.
     """
     data: list[bytes] = []
     async for line in _lines(chunks):
@@ -33,7 +33,7 @@ async def events(chunks: AsyncIterable[bytes], clean: Callable[[bytes], bytes]) 
 
 
 async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines without their ends. What follows the last line end is incomplete and dropped."""
+    """Lines without their ends. What follows the last line end is incomplete and dropped."""
     rest = bytearray()
     async for chunk in chunks:
         rest += chunk
@@ -46,10 +46,10 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
 
 
 class Watch:
-    """Remembers what was reported of one request, so that nothing is reported twice.
+    """Remembers what was reported about one request, so that nothing is reported twice.
 
-    A stream sends new log lines only, a poll all lines so far. A line is known again by its time, level and text; a
-    stream whose lines carry no time is believed when it repeats one.
+    A stream sends new log lines only, a poll all lines so far. A line is identified by its time, level and
+    text; a repeated line without a time in a stream counts as new.
     """
 
     def __init__(self) -> None:

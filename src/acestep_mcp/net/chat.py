@@ -57,7 +57,7 @@ class Chat:
             raise ConfigurationError(f"{exc.message} {_BASE}") from exc
         if self.key and in_clear(origin(self.url)) and not self.insecure:
             raise ConfigurationError(
-                f"ACESTEP_LLM_KEY would be sent unencrypted to {host_of(self.url)}. Use an https "
+                f"ACESTEP_LLM_KEY would be sent over plain http to {host_of(self.url)}, unencrypted. Use an https "
                 "address, or set ACESTEP_INSECURE=1 if that network is yours."
             )
         plain = {"model": self.model, "messages": list(messages), "stream": False}

@@ -1,4 +1,4 @@
-"""Finding the engine server of this machine, and having one started when there is none."""
+"""Finding the engine server of this machine, and starting one when there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from acestep_mcp.engine_server.launch.state import RunningEngine, folder_of, pro
 from acestep_mcp.net.timeouts import Timeouts
 
 OCCUPIED = 75
-"""The exit code of a server that found its folder or its device taken: by one that is just leaving, perhaps."""
+"""The exit code of a server whose folder or device was in use, perhaps by one that is still ending."""
 
 START_SECONDS = 120.0
 LEAVING_SECONDS = 15.0
@@ -35,7 +35,7 @@ _PROBE_TIMEOUTS = Timeouts(connect=2, silence=5, transfer=5)
 
 @dataclass(frozen=True, slots=True)
 class IdleLimits:
-    """Seconds without a job after which a server frees its model, and without any request after which it ends."""
+    """Seconds without a job after which a server unloads its model, and without a request after which it ends."""
 
     unload: float
     end: float
@@ -54,14 +54,14 @@ class EngineLauncher:
         return folder_of(self.data_dir, self.engine)
 
     async def find(self) -> RunningEngine | None:
-        """The server, if it runs and is the one that wrote the state file. Being asked counts as work for it."""
+        """The server, if it runs and wrote the state file. This counts as a request to it."""
         found = await self._probe()
         return found and found[0]
 
     async def running(self) -> RunningEngine:
-        """The server; it is started when there is none, once, however many processes ask at the same time.
+        """The server; started when there is none, once, however many processes call this at the same time.
 
-        One of an older version of this package that has nothing to do is replaced; a busy one is used as it is.
+        An idle server of an older version of this package is replaced; a busy one is used.
         Raises ConfigurationError with the log's last lines when it does not start, StorageError.
         """
         if found := await self._current():
@@ -70,24 +70,24 @@ class EngineLauncher:
             return await self._current(replace=True) or await self._start()
 
     async def _current(self, *, replace: bool = False) -> RunningEngine | None:
-        """The server, unless it is to be replaced; that is then done here and now if `replace`."""
+        """The server, unless it is outdated; with `replace` an outdated one is ended."""
         found = await self._probe()
         if found is None or not _is_outdated(*found):
             return found and found[0]
         if replace:
-            with suppress(OSError):  # it has just proved that this is its number
+            with suppress(OSError):  # it has just proved that this is its process id
                 os.kill(found[0].pid, signal.SIGTERM)
             with anyio.move_on_after(LEAVING_SECONDS):
-                while await self._probe():  # noqa: ASYNC110 - another process's end is no event of ours
+                while await self._probe():  # noqa: ASYNC110 - the end of another process sets no event
                     await anyio.sleep(_POLL_SECONDS)
         return None
 
     async def _probe(self) -> tuple[RunningEngine, Mapping[str, Any]] | None:
-        """A server that has proved itself, and its /health. No key is sent: anybody may listen on an old port."""
+        """A server that has proved its identity, and its /health. No key is sent: anyone may listen on an old port."""
         running = await anyio.to_thread.run_sync(read, self.folder)
         if running is None:
             return None
-        from acestep_mcp.net.ssrf import Reach, origin, send  # only where there is somebody to ask
+        from acestep_mcp.net.ssrf import Reach, origin, send  # only when there is a state file
 
         challenge = secrets.token_hex(16)
         try:
@@ -105,7 +105,7 @@ class EngineLauncher:
 
     @asynccontextmanager
     async def _start_lock(self) -> AsyncIterator[None]:
-        """Only one process at a time starts a server; the others wait, and then find it."""
+        """Only one process at a time starts a server; the others wait and then find it."""
         from filelock import lock_descriptor
 
         file = await anyio.to_thread.run_sync(self._lock_file)
@@ -115,7 +115,7 @@ class EngineLauncher:
                 if anyio.current_time() > give_up:
                     raise ConfigurationError(
                         f"Another program has been starting the engine server in {self.folder} for two minutes. "
-                        "Look at engine.log there, or use ACESTEP_BACKEND=draft."
+                        "See engine.log there, or use ACESTEP_BACKEND=draft."
                     )
                 await anyio.sleep(_POLL_SECONDS)
             yield
@@ -133,7 +133,7 @@ class EngineLauncher:
             ) from exc
 
     async def _start(self) -> RunningEngine:
-        """Start one and wait until it answers; again while an earlier one is still leaving."""
+        """Start a server and wait until it answers; retry while an earlier one is still ending."""
         patient_until = anyio.current_time() + LEAVING_SECONDS
         while True:
             process = await anyio.to_thread.run_sync(EngineProcess, self._arguments(), self.folder)
@@ -144,7 +144,7 @@ class EngineLauncher:
             await anyio.sleep(_RETRY_SECONDS)
 
     async def _wait_until_answering(self, process: EngineProcess) -> RunningEngine | None:
-        """The server as soon as it answers, whoever started it; None when the process has ended before."""
+        """The server as soon as one answers; None when the process ends before."""
         with anyio.move_on_after(START_SECONDS):
             while process.code is None:
                 if found := await self.find():
@@ -153,7 +153,7 @@ class EngineLauncher:
                 await anyio.sleep(_POLL_SECONDS)
             return await self.find()
         await anyio.to_thread.run_sync(process.kill)
-        raise process.failure(f"{self.engine} did not answer within {START_SECONDS:.0f} s and was ended")
+        raise process.failure(f"{self.engine} did not answer within {START_SECONDS:.0f} s and was killed")
 
     def _arguments(self) -> list[str]:
         idle = ("--idle-unload", str(self.idle.unload), "--idle-exit", str(self.idle.end))
@@ -161,7 +161,7 @@ class EngineLauncher:
 
 
 def _is_outdated(running: RunningEngine, health: Mapping[str, Any]) -> bool:
-    """Whether it is older than we are, was started by no person, and has nothing to do."""
+    """Whether it is of an older version, detached, and idle."""
     is_free = not health.get("queued") and not health.get("running")
     return running.detached and is_free and _version_key(running.version) < _version_key(__version__)
 
