@@ -53,7 +53,7 @@ ONLY_IN = {
     "mcp": ("server",),
     "mcp_types": ("server",),
     "starlette": ("engine_server", "server", "web", "net.listen"),
-    "uvicorn": ("net.listen",),
+    "uvicorn": ("net.listen", "net.connections"),
     "torch": ("engines.ace_step_", "engines.model"),
     "click": ("cli", *COMMANDS),
     "rich": ("cli",),

@@ -1,4 +1,4 @@
-"""Watching a request: every change once, whatever breaks on the way."""
+"""Following a request: every change once, whatever connection breaks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def lines(updates: list[Update]) -> list[str]:
 
 
 def script_of(*replies: Reply) -> Script:
-    """The replies in turn, the last one for ever."""
+    """The replies in turn, the last one repeatedly."""
     left = list(replies)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 

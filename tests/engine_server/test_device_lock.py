@@ -1,4 +1,4 @@
-"""One engine a device, whoever starts it, and whatever lies in a folder that all may write to."""
+"""One engine per device, across users, in a folder that everyone can write to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def holder(environment, tmp_path) -> Iterator[Callable[[str], subprocess.Popen[b
         process.communicate(timeout=10)
 
 
-def test_a_second_engine_is_told_who_has_the_device_and_gets_it_when_that_one_is_killed(holder, tmp_path) -> None:
+def test_a_second_engine_learns_who_holds_the_device_and_gets_it_when_that_one_is_killed(holder, tmp_path) -> None:
     process = holder("http://127.0.0.1:8765")
     with pytest.raises(Occupied) as refused, device_lock("cuda GPU-1", folder=tmp_path):
         pass

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.net.listen import HttpServer, Limits, listen
+from acestep_mcp.net.connections import Limits
+from acestep_mcp.net.listen import HttpServer, listen
 from tests.support.certificates import authority
 
 pytestmark = pytest.mark.anyio

@@ -23,7 +23,7 @@ NAME = "songs.example"
 
 
 class Names:
-    """A resolver that answers from a list, one entry a question, the last for ever."""
+    """A resolver that answers from a list, one entry per lookup, the last one repeatedly."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)

@@ -1,8 +1,4 @@
-"""Listening for HTTP, for both servers: sockets, this machine's names, and a uvicorn server that survives a flood.
-
-uvicorn limits neither the time for a request's head nor the number of connections, and asyncio's own accept loop logs
-every failure when file descriptors run out. Connections are therefore accepted here.
-"""
+"""Listening for HTTP, for both servers: sockets, this machine's names, and the uvicorn server."""
 
 from __future__ import annotations
 
@@ -11,27 +7,20 @@ import errno
 import logging
 import signal
 import socket
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from acestep_mcp.api.errors import ConfigurationError
-
-logger = logging.getLogger(__name__)
+from acestep_mcp.net.connections import Connections, HttpProtocol, Limits
 
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
-MAX_CONNECTIONS = 500
-_RETRY_ACCEPT_SECONDS = 0.2
-_SECONDS_PER_WARNING = 60.0
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
@@ -95,24 +84,6 @@ def _socket(family: int, address: tuple[Any, ...], *, both: bool) -> socket.sock
     return listener
 
 
-def _connection_limit() -> int:
-    """Half of the file descriptors that this process may open, at most MAX_CONNECTIONS."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return MAX_CONNECTIONS
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MAX_CONNECTIONS if most == resource.RLIM_INFINITY else max(8, min(MAX_CONNECTIONS, most // 2))
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """At most `connections` are open; `head_seconds` bounds the TLS handshake and the head of each request."""
-
-    connections: int = field(default_factory=_connection_limit)
-    head_seconds: float = 10
-
-
 class HttpServer(uvicorn.Server):
     """Serves an ASGI app on open sockets until a signal, or until `is_over` returns true.
 
@@ -137,7 +108,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_HttpProtocol,
+                http=HttpProtocol,
                 ws="none",
                 lifespan=lifespan,
                 log_config=None,
@@ -154,7 +125,7 @@ class HttpServer(uvicorn.Server):
         self.on_started: Callable[[], None] = lambda: None
         self.before_exit: Callable[[], Awaitable[None]] | None = None
         self.is_over: Callable[[], bool] = lambda: False
-        self._connections = _Connections(self, limits)
+        self._connections = Connections(self, limits)
         self._accepting: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
 
@@ -201,136 +172,3 @@ class HttpServer(uvicorn.Server):
                 super(HttpServer, self).handle_exit(sig, None)
 
         self._ending = asyncio.create_task(end())
-
-
-class _Connections:
-    """Accepts connections and knows which of them have no request in progress, longest first."""
-
-    def __init__(self, server: HttpServer, limits: Limits) -> None:
-        self.limits = limits
-        self.idle: dict[_HttpProtocol, None] = {}
-        self.open: set[_HttpProtocol] = set()
-        self._server = server
-        self._warned = dict.fromkeys(("accept", "full"), -_SECONDS_PER_WARNING)
-
-    async def accept(self, listener: socket.socket) -> None:
-        """Accept until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, _ = await loop.sock_accept(listener)
-            except OSError as exc:  # no file descriptor is left, or the peer is gone already
-                self._warn("accept", "no connection can be accepted: %s", exc.strerror or exc)
-                self._close_idle()
-                await asyncio.sleep(_RETRY_ACCEPT_SECONDS)
-                continue
-            if self._make_room():
-                self._connect(accepted)
-            else:
-                accepted.close()
-            await asyncio.sleep(
-                0
-            )  # sock_accept may not yield, and what has been sent must be read before more is accepted
-
-    def _make_room(self) -> bool:
-        """Whether one more may be open; an idle connection is closed for it at the limit.
-
-        A quarter more is accepted when nearly all have a request in progress: uvicorn answers those 503.
-        """
-        limit, spare, count = self.limits.connections, self.limits.connections // 4 + 1, len(self.open)
-        if count < limit or (len(self.idle) <= spare and count < limit + spare):
-            return True
-        self._warn("full", "%d connections are open, which is the limit; idle ones are closed", count)
-        return self._close_idle()
-
-    def close(self) -> None:
-        """Drop connections whose handshake is not complete; the others are closed by uvicorn."""
-        for protocol in list(self.open):
-            if protocol.connecting:
-                protocol.connecting.cancel()
-
-    def _connect(self, accepted: socket.socket) -> None:
-        server = self._server
-        protocol = _HttpProtocol(server.config, server.server_state, server.lifespan.state)
-        protocol.owner = self
-        self.open.add(protocol)
-        self.idle[protocol] = None
-        protocol.connecting = task = asyncio.create_task(self._handshake(protocol, accepted))
-        task.add_done_callback(lambda task: accepted.close() if task.cancelled() else None)
-
-    async def _handshake(self, protocol: _HttpProtocol, accepted: socket.socket) -> None:
-        tls = self._server.config.ssl
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.connect_accepted_socket(
-                lambda: protocol, accepted, ssl=tls, ssl_handshake_timeout=self.limits.head_seconds if tls else None
-            )
-        except (OSError, TimeoutError):  # an ssl.SSLError is an OSError
-            protocol.forget()
-        finally:
-            protocol.connecting = None
-
-    def _close_idle(self) -> bool:
-        """Close the connection that has waited longest without a request; False when there is none."""
-        if not self.idle:
-            return False
-        protocol = next(iter(self.idle))
-        protocol.forget()
-        if protocol.connecting:
-            protocol.connecting.cancel()
-        else:
-            protocol.transport.abort()
-        return True
-
-    def _warn(self, kind: str, message: str, *values: object) -> None:
-        """Log at most once a minute for each kind."""
-        now = time.monotonic()
-        if now - self._warned[kind] >= _SECONDS_PER_WARNING:
-            self._warned[kind] = now
-            logger.warning(message, *values)
-
-
-class _HttpProtocol(H11Protocol):
-    """Closes a connection whose request head is not complete in time. uvicorn's keep-alive timer covers silent ones."""
-
-    owner: _Connections
-    connecting: asyncio.Task[None] | None = None
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._set_deadline()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._is_idle():
-            self._set_deadline()
-        else:
-            self._clear_deadline()
-            self.owner.idle.pop(self, None)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self in self.owner.open and self._is_idle():
-            self.owner.idle.setdefault(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._clear_deadline()
-        self.forget()
-
-    def forget(self) -> None:
-        self.owner.open.discard(self)
-        self.owner.idle.pop(self, None)
-
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
-
-    def _set_deadline(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.owner.limits.head_seconds, self.transport.abort)
-
-    def _clear_deadline(self) -> None:
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None

@@ -155,7 +155,7 @@ async def test_a_stranger_on_an_old_port_is_seen_through_and_sent_no_key(local) 
     assert len(heard) == 1
     assert b"a-key" not in heard[0]
     assert b"a-secret" not in heard[0]
-    assert proof("a-secret", "x", 1) != proof("a-secret", "x", 2), "nobody's answer can be passed on from another port"
+    assert proof("a-secret", "x", 1) != proof("a-secret", "x", 2), "a proof is valid for one port"
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ async def test_an_engine_that_nobody_asks_ends_and_a_monitor_does_not_keep_it(tm
     local = EngineLauncher("draft", tmp_path / "data", IdleLimits(1, 1.5))
     running = await local.running()
     port = int(running.address.rpartition(":")[2])
-    for _ in range(5):  # more than its patience in all
+    for _ in range(5):  # longer than the limit in all
         await anyio.sleep(0.5)
         assert await local.find() == running
     since = anyio.current_time()
@@ -350,7 +350,7 @@ async def test_an_engine_that_nobody_asks_ends_and_a_monitor_does_not_keep_it(tm
     assert anyio.current_time() - since > 1
     await gone(running.pid)
     assert not (local.folder / "engine.json").exists()
-    assert "nobody asked for anything" in (local.folder / "engine.log").read_text(encoding="utf-8")
+    assert "the server ends" in (local.folder / "engine.log").read_text(encoding="utf-8")
     assert (await local.running()).pid != running.pid
 
 
