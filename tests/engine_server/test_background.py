@@ -44,9 +44,9 @@ def failing(monkeypatch, owner: type, name: str, error: Exception, times: int) -
     [
         (JobStore, "forget"),
         (FileStore, "sweep"),
-        (FileStore, "clear"),
+        (FileStore, "clear_job"),
         (JobQueue, "_late"),
-        (JobQueue, "next"),
+        (JobQueue, "next_job"),
         (JobQueue, "forget"),
     ],
 )

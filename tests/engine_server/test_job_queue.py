@@ -135,7 +135,7 @@ async def test_the_log_of_an_old_job_is_kept_small_and_whole(tmp_path: Path):
     records = JobStore(tmp_path / "jobs.sqlite3")
     line, job = JobQueue(records, limit=9), QueueJob("fal-ai/ace-step", TextToAudio(tags="x"))
     line.add(job)
-    await line.next()
+    await line.next_job()
     for number in range(60):
         line.log(job, f"rendering {number}/60")
     line.finish(job, StoredResponse(200, {}))

@@ -25,14 +25,14 @@ _LAST_DAYS = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TlsFiles:
     """Files: `server` holds the key and certificate of a TLS server, `authority` what its clients have to trust."""
 
     server: Path
     authority: Path
 
 
-def identity(folder: Path, names: Iterable[str] = ()) -> Identity:
+def tls_files(folder: Path, names: Iterable[str] = ()) -> TlsFiles:
     """The certificate for `NAMES` and these names or addresses, made once in `folder`.
 
     It is replaced, with its authority, when a name is missing, it expires within a week, or a file is damaged. The
@@ -40,7 +40,7 @@ def identity(folder: Path, names: Iterable[str] = ()) -> Identity:
     Raises ConfigurationError without the trustme package or for an impossible name, StorageError.
     """
     wanted = list(dict.fromkeys([*NAMES, *names]))
-    files = Identity(folder / "acestep-server.pem", folder / "acestep-ca.pem")
+    files = TlsFiles(folder / "acestep-server.pem", folder / "acestep-ca.pem")
     try:
         general = {_general(name) for name in wanted}
         if not _is_good(files, general):
@@ -69,7 +69,7 @@ def _general(name: str) -> x509.GeneralName:
         raise ConfigurationError(message) from exc
 
 
-def _is_good(files: Identity, wanted: set[x509.GeneralName]) -> bool:
+def _is_good(files: TlsFiles, wanted: set[x509.GeneralName]) -> bool:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -90,7 +90,7 @@ def _is_good(files: Identity, wanted: set[x509.GeneralName]) -> bool:
     return fits and wanted <= set(own) and leaf.not_valid_after_utc > datetime.now(UTC) + _LAST_DAYS
 
 
-def _make(files: Identity, names: list[str]) -> None:
+def _make(files: TlsFiles, names: list[str]) -> None:
     import trustme
 
     now = datetime.now(UTC)

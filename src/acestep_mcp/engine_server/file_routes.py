@@ -147,12 +147,12 @@ class FileRoutes:
         path = self._file_store.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
         with _removed_on_error(path):
             await save(http, path, self._options.max_upload)
-            self._file_store.keep(path, upload.name)
+            self._file_store.publish(path, upload.name)
 
     def _assemble(self, parts: list[Path], upload: Upload) -> None:
         target = self._file_store.parts(upload.secret) / "joined"
         join(parts, target)
-        self._file_store.keep(target, upload.name)
+        self._file_store.publish(target, upload.name)
         self._file_store.clear_parts(upload.secret)
 
     def _base(self, http: HttpRequest) -> str:

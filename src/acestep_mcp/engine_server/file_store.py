@@ -46,7 +46,7 @@ class FileStore:
         """A name with 192 random bits; `suffix` is `.wav` and the like."""
         return secrets.token_urlsafe(24) + (suffix if _SUFFIX.fullmatch(suffix) else ".bin")
 
-    def keep(self, path: Path, name: str) -> None:
+    def publish(self, path: Path, name: str) -> None:
         """Move a finished file to `files` under a name from `new_name`, replacing an earlier one."""
         with storage_errors(self._files):
             path.replace(self._files / name)
@@ -71,7 +71,7 @@ class FileStore:
         """The folder of an upload, created when missing."""
         return _folder(self._parts / upload)
 
-    def clear(self, job_id: str) -> None:
+    def clear_job(self, job_id: str) -> None:
         """Remove a job's folder; its result is in `files`."""
         shutil.rmtree(self._jobs / job_id, ignore_errors=True)
 

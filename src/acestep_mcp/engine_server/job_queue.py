@@ -82,7 +82,7 @@ class JobQueue:
         self._jobs[job.id] = job
         self._enqueue(job)
 
-    async def next(self) -> QueueJob:
+    async def next_job(self) -> QueueJob:
         """Wait for the first waiting job and mark it as running."""
         while not self._waiting:
             await self._arrived.wait()

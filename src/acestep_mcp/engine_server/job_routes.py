@@ -52,8 +52,8 @@ class JobRoutes:
     async def submit(self, http: HttpRequest) -> Response:
         """Accept a request, or refuse it with 422 now; fal answers that with the result."""
         job = await self._accept(http, synchronous=False)
-        ticket = self._state(http, job, logs=False)
-        return wire.job_reply(job, {**ticket, "logs": None, "metrics": {}})
+        state = self._state(http, job, logs=False)
+        return wire.job_reply(job, {**state, "logs": None, "metrics": {}})
 
     async def status(self, http: HttpRequest) -> Response:
         job = self._find(http)
@@ -110,7 +110,7 @@ class JobRoutes:
             if self._webhooks and job.options.webhook:
                 self._webhooks.watch(job)
         except AceStepError:
-            self._file_store.clear(job.id)
+            self._file_store.clear_job(job.id)
             raise
         return job
 

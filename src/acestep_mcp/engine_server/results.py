@@ -27,13 +27,13 @@ class GeneratedSong:
     seconds: float
 
 
-def keep(job: QueueJob, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
+def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
     """Write the song to a file that is then served. Raises StorageError."""
     path = file_store.job(job.id) / "result.wav"
     write(path, song.audio.sound, format="wav", tags=_file_tags(song, engine))
     name = file_store.new_name(".wav")
     size = path.stat().st_size
-    file_store.keep(path, name)
+    file_store.publish(path, name)
     file = {
         "url": f"/files/{name}",
         "content_type": content_type_of(name),

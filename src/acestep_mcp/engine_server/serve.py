@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engine_server.app import QueueOptions, serving
-from acestep_mcp.engine_server.certificates import identity
+from acestep_mcp.engine_server.certificates import tls_files
 from acestep_mcp.engine_server.device_lock import device_lock
 from acestep_mcp.engine_server.file_store import storage_errors
 from acestep_mcp.engine_server.idle_monitor import IdleMonitor
@@ -77,7 +77,7 @@ def serve(
         )
     own = () if is_loopback(address.host) else own_names(address.host)
     options = replace(options, allowed_hosts=(*options.allowed_hosts, *own))
-    tls = identity(address.tls_folder, _certified(options)) if address.tls_folder else None
+    tls = tls_files(address.tls_folder, _certified(options)) if address.tls_folder else None
     with device_lock(engine.device, folder=address.lock_folder) as set_address, ExitStack() as sockets:
         listeners = listen(address.host, address.port, server="The engine")
         for listener in listeners:

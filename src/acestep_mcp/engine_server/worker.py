@@ -56,7 +56,7 @@ class Worker:
                 with job.scope:
                     answer = await self._answer(job)
                 self._queue.finish(job, answer)
-                await anyio.to_thread.run_sync(self._file_store.clear, job.id)
+                await anyio.to_thread.run_sync(self._file_store.clear_job, job.id)
         except Exception:
             if self._queue.running:
                 self._queue.finish(self._queue.running, _INTERNAL)
@@ -66,9 +66,9 @@ class Worker:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""
         if self._loaded and self._idle_unload is not None:
             with anyio.move_on_after(self._idle_unload):
-                return await self._queue.next()
+                return await self._queue.next_job()
             await anyio.to_thread.run_sync(self._unload)
-        return await self._queue.next()
+        return await self._queue.next_job()
 
     def _unload(self) -> None:
         self._loaded = False
@@ -92,7 +92,7 @@ class Worker:
         source = await self._source(job, request)
         audio = await anyio.to_thread.run_sync(self._generate, job, request, source)
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
-        return await anyio.to_thread.run_sync(results.keep, job, song, self._engine, self._file_store)
+        return await anyio.to_thread.run_sync(results.store_result, job, song, self._engine, self._file_store)
 
     async def _with_lyrics(self, job: QueueJob) -> tuple[Request, Words | None]:
         """The request as engines take it, and the tags and lyrics written for its prompt."""
