@@ -53,8 +53,8 @@ ONLY_IN = {
     "httpx": ("client", "net", "assembly"),
     "mcp": ("server",),
     "mcp_types": ("server",),
-    "starlette": ("engine_server", "server", "web"),
-    "uvicorn": ("server", "engine_server", "cli"),
+    "starlette": ("engine_server", "server", "web", "net.listen"),
+    "uvicorn": ("net.listen", "net.connections"),
     "torch": ("engines.ace_step_", "engines.model"),
     "click": ("cli", *COMMANDS),
     "rich": ("cli",),
@@ -62,7 +62,7 @@ ONLY_IN = {
 }
 
 HEAVY = {
-    "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.net.ssrf", "acestep_mcp.net.answers",
+    "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.net.ssrf", "acestep_mcp.net.responses", "acestep_mcp.net.listen",
     "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.songwriter", "acestep_mcp.audio",
     "acestep_mcp.cli.app", "filelock", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
     "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch",

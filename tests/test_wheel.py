@@ -32,7 +32,7 @@ def test_the_prompts_are_in_the_wheel(names: set[str]) -> None:
 def test_the_engines_page_is_in_the_wheel(names: set[str]) -> None:
     source = REPOSITORY / "src"
     files = {path.relative_to(source).as_posix() for path in (source / "acestep_mcp/web/assets").iterdir()}
-    assert "acestep_mcp/web/assets/page.html" in files
+    assert "acestep_mcp/web/assets/engine.html" in files
     assert files <= names
 
 

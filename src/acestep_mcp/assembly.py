@@ -17,21 +17,21 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.files import DATA_ADVICE, storage_errors
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import LOCAL, LocalEngine
 from acestep_mcp.studio.studio import Studio
 
 if TYPE_CHECKING:
     from acestep_mcp.client import Host, QueueClient
-    from acestep_mcp.engine_server.launch.find import Local
+    from acestep_mcp.engine_server.launch.launcher import EngineLauncher
     from acestep_mcp.engine_server.options import Fetch, Post, Writer
     from acestep_mcp.engines import Engine
     from acestep_mcp.engines.ace_step_v1.published import Options
     from acestep_mcp.library.jobs import Jobs
     from acestep_mcp.songwriter.song_text import SongText
 
-_NEAR = Patience(outage=3)
+_LOCAL_TIMEOUTS = Timeouts(outage=3)
 """For an engine on this machine: one that does not answer is gone, and is started again."""
 
 
@@ -185,11 +185,11 @@ class Hosts:
         obstacle = None if running else await anyio.to_thread.run_sync(OFFERED[name].obstacle, options)
         return LocalEngine(name, running.address if running else None, obstacle)
 
-    def _local(self, name: str) -> Local:
-        from acestep_mcp.engine_server.launch.find import Idle, Local
+    def _local(self, name: str) -> EngineLauncher:
+        from acestep_mcp.engine_server.launch.launcher import EngineLauncher, IdleLimits
 
         settings = self._settings
-        return Local(name, settings.data_dir, Idle(settings.local_idle_unload, settings.local_idle_exit))
+        return EngineLauncher(name, settings.data_dir, IdleLimits(settings.local_idle_unload, settings.local_idle_exit))
 
     async def _local_host(self, queue_url: str) -> Host:
         """Where the local engine answers now; it is started where it does not run."""
@@ -201,7 +201,7 @@ class Hosts:
             raise ConfigurationError(f"This job belongs to the engine {name!r}, which this version does not have.")
         async with self._starting:
             running = await self._local(name).running()
-        return Host.engine(running.address, running.key or self._settings.engine_key, patience=_NEAR)
+        return Host.engine(running.address, running.key or self._settings.engine_key, timeouts=_LOCAL_TIMEOUTS)
 
     def describe(self, name: str) -> dict[str, str | None]:
         if name == "draft" and self._draft is not None:

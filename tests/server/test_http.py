@@ -51,8 +51,8 @@ async def reach(spawn):
 
     async def start(*token):
         process = spawn("http", *token)
-        line = await anyio.to_thread.run_sync(process.hear, "running on http://")
-        url = line.split("running on ")[1].split()[0]
+        line = await anyio.to_thread.run_sync(process.hear, "served at http://")
+        url = line.split("served at ")[1].strip().removesuffix("/mcp")
         clients.append(httpx2.AsyncClient(base_url=url, timeout=30))
         return Reached(process, clients[-1])
 
@@ -315,15 +315,17 @@ async def test_only_audio_is_served_as_what_its_sidecar_says(tmp_path, content_t
     path.write_bytes(b"<script>alert(1)</script>")
     track = Track("t01", path, {"audio": {"content_type": content_type}})
 
-    class Server:
-        async def door(self):
-            return self
-
-        async def track(self, _):
+    class Studio:
+        async def get(self, _):
             return track
 
+        catalogue = property(lambda self: self)
+
+    async def open_studio():
+        return Studio()
+
     scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"id": "t01", "file_name": "song.wav"}}
-    response = await files.download(Server(), Request(scope))
+    response = await files.download(open_studio, Request(scope))
     assert response.headers["content-type"] == served
     assert response.headers["content-disposition"].startswith(how)
     assert response.headers["x-content-type-options"] == "nosniff"

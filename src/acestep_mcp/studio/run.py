@@ -26,7 +26,7 @@ from acestep_mcp.api.errors import (
 )
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
+from acestep_mcp.client import QueueClient, RequestHandle, SubmitOptions
 from acestep_mcp.library.jobs import LOG_LINES, Jobs
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
@@ -147,7 +147,7 @@ class Run:
     async def _generate(self, client: QueueClient) -> Response:
         """Submit (unless that was done) and follow to the result, which is on disk when this returns."""
         while True:
-            handle = Ticket.from_dict(self.job.handle) if self.job.handle else await self._submit(client)
+            handle = RequestHandle.from_dict(self.job.handle) if self.job.handle else await self._submit(client)
             try:
                 result = await self._follow(client, handle)
             except RequestUnknown:
@@ -159,7 +159,7 @@ class Run:
             await self._change(result=result, progress=_FINISHING)
             return result
 
-    async def _submit(self, client: QueueClient) -> Ticket:
+    async def _submit(self, client: QueueClient) -> RequestHandle:
         if self.cancel.is_set():
             raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or paid.")
         attempts = self.job.attempts
@@ -179,7 +179,7 @@ class Run:
             await self._store(handle)
         return handle
 
-    async def _store(self, handle: Ticket) -> None:
+    async def _store(self, handle: RequestHandle) -> None:
         """Write the handle to the disk, however long that stays full: without it the song is paid and lost."""
         while True:
             try:
@@ -201,7 +201,7 @@ class Run:
         body["audio_url"] = await self._sources.address(client, path, self.job.options.content_type)
         return body
 
-    async def _follow(self, client: QueueClient, handle: Ticket) -> Response:
+    async def _follow(self, client: QueueClient, handle: RequestHandle) -> Response:
         failure: AceStepError | LeaseLost | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cancel_when_asked, client, handle)
@@ -218,7 +218,7 @@ class Run:
             raise failure
         return await client.result(self.job.endpoint, handle)
 
-    async def _cancel_when_asked(self, client: QueueClient, handle: Ticket) -> None:
+    async def _cancel_when_asked(self, client: QueueClient, handle: RequestHandle) -> None:
         await self.cancel.wait()
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The state file: where an engine server answers, and what proves that it is the one that wrote the file."""
+"""The state file: where an engine server answers, and the secret that proves that it wrote the file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILE = "engine.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningEngine:
     """An engine server on loopback.
 
-    `key` is what callers send; None when it asks for none, or for one that its owner chose and that is written
-    nowhere. `secret` never travels: it proves the server, see `proof`. `detached` ones were started by nobody in
-    particular, and end by themselves.
+    `key` is what callers send; None when no key is needed, or when the owner chose one, which is never stored.
+    `secret` is never sent: it proves the server's identity, see `proof`. `detached` servers were started
+    automatically and end by themselves.
     """
 
     engine: str
@@ -36,19 +36,19 @@ class Running:
 
 
 def folder_of(data_dir: Path, engine: str) -> Path:
-    """Where a server of this engine keeps its jobs, its files and its state, unless it is told otherwise."""
+    """The default folder of this engine's jobs, files and state."""
     return data_dir / "engine" / engine
 
 
 def proof(secret: str, challenge: str, port: int) -> str:
-    """The answer to a challenge. It holds for one port: a stranger cannot have it answered by the true server."""
+    """The answer to a challenge. It is valid for one port, so another server cannot relay the challenge."""
     return hmac.new(secret.encode(), f"{challenge} {port}".encode(), hashlib.sha256).hexdigest()
 
 
-def read(folder: Path) -> Running | None:
-    """What the file says, true or not any more; None without a file that makes sense."""
+def read(folder: Path) -> RunningEngine | None:
+    """The content of the file, perhaps outdated; None without a valid file."""
     try:
-        running = Running(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        running = RunningEngine(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         parts = urlsplit(running.address)
         fits = parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.port
     except (OSError, ValueError, TypeError, AttributeError):
@@ -57,7 +57,7 @@ def read(folder: Path) -> Running | None:
 
 
 @contextmanager
-def kept(folder: Path, running: Running) -> Iterator[None]:
+def state_file(folder: Path, running: RunningEngine) -> Iterator[None]:
     """Keep the state file while the block lasts; only its owner can read it. Raises StorageError."""
     path = folder / FILE
     write_json(path, asdict(running), "give another data folder", private=True)
