@@ -157,6 +157,15 @@ async def test_a_lack_of_file_descriptors_is_logged_once_and_ends_nothing(monkey
     assert len([record for record in caplog.records if "Too many open files" in record.getMessage()]) == 1
 
 
+async def test_invalid_requests_are_logged_once(caplog):
+    async with serving() as port:
+        for _ in range(50):
+            async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+                await stream.send(b"\x00\x01\r\n\r\n")
+                assert (await stream.receive()).startswith(b"HTTP/1.1 400")
+    assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
+
+
 async def test_a_signal_ends_it_after_its_last_work(monkeypatch):
     from sse_starlette.sse import AppStatus
 

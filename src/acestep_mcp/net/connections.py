@@ -41,6 +41,22 @@ class Limits:
     head_seconds: float = 10
 
 
+class OncePerMinute(logging.Filter):
+    """Drops a warning that repeats within a minute: uvicorn logs one for each invalid request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: dict[object, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno > logging.WARNING:
+            return True
+        repeated = record.created - self._logged.get(record.msg, 0) < _SECONDS_PER_WARNING
+        if not repeated:
+            self._logged[record.msg] = record.created
+        return not repeated
+
+
 class Connections:
     """Accepts connections and knows which of them have no request in progress, longest first."""
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.net.connections import Connections, HttpProtocol, Limits
+from acestep_mcp.net.connections import Connections, HttpProtocol, Limits, OncePerMinute
 
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -126,10 +126,12 @@ class HttpServer(uvicorn.Server):
         self.before_exit: Callable[[], Awaitable[None]] | None = None
         self.is_over: Callable[[], bool] = lambda: False
         self._connections = Connections(self, limits)
+        self._log_filter = OncePerMinute()
         self._accepting: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").addFilter(self._log_filter)
         await super().startup([])  # the lifespan only
         self._accepting = [asyncio.create_task(self._connections.accept(one)) for one in sockets or []]
         self.on_started()
@@ -140,6 +142,7 @@ class HttpServer(uvicorn.Server):
         await asyncio.gather(*self._accepting, return_exceptions=True)
         self._connections.close()
         await super().shutdown(sockets)
+        logging.getLogger("uvicorn.error").removeFilter(self._log_filter)
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self.is_over()
