@@ -23,7 +23,7 @@ from acestep_mcp.engines.ace_step_v1.sampling import latent_frames
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tools.parity import parameter
+from tools.random_parameters import parameter
 
 PREDICTIONS = 3
 CONDITION = 300

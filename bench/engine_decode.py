@@ -27,7 +27,7 @@ def codec_of(full):
     from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tools.parity import parameter
+    from tools.random_parameters import parameter
 
     small = json.loads((TESTS / "numbers" / "configs.json").read_text(encoding="utf-8"))
     configs = engine_memory.CONFIGS if full else small

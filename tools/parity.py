@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import json
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -36,11 +34,11 @@ from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 from acestep_mcp.settings import load as load_settings
+from tools.random_parameters import parameter
 
 MODULE_LIMIT = 1e-4
 RUN_LIMIT = 1e-3
 Module = TypeVar("Module", bound=torch.nn.Module)
-_UNSCALED = ("lyric_embs", "embed_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +52,6 @@ class CaseResult:
     @property
     def ok(self) -> bool:
         return self.error <= self.limit
-
-
-def parameter(name: str, shape: torch.Size) -> Tensor:
-    """Random values for a published parameter, seeded with its name."""
-    generator = np.random.default_rng(zlib.crc32(name.encode()))
-    if name.endswith("weight_g"):
-        value = 0.7 + 0.3 * generator.random(shape)
-    elif len(shape) >= 2 and "scale_shift" not in name and "pos_bias" not in name:
-        unscaled = name.endswith("shared.weight") or any(part in name for part in _UNSCALED)
-        value = generator.standard_normal(shape) / np.sqrt(1 if unscaled else np.prod(shape[1:]))
-    elif name.endswith("gamma") or ("norm" in name and name.endswith("weight")):
-        value = 1 + 0.1 * generator.standard_normal(shape)
-    else:
-        value = 0.1 * generator.standard_normal(shape)
-    return torch.from_numpy(value.astype(np.float32))
 
 
 def relative(ours: Tensor, theirs: Tensor, *, centred: bool = False) -> float:

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
 from safetensors.torch import save_file  # noqa: E402
-from tools.parity import parameter  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
 from acestep_mcp.engines.ace_step_v1 import lora, parameter_names  # noqa: E402

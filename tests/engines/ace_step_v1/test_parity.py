@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 from tools import parity  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -110,7 +111,7 @@ def test_other_sizes_of_the_model_can_be_built():
         lyric_encoder_ff_size=48, mlp_ratio=2,
     )  # fmt: skip
     model = Denoiser(config)
-    load_parameters(model, parity.parameter)
+    load_parameters(model, parameter)
     with torch.inference_mode():
         context = model.transformer.context(torch.randn(1, 7, 96), torch.ones(1, 7), 11)
         velocity = model.transformer(torch.randn(1, 8, 16, 11), torch.tensor([500.0]), context)

@@ -4,7 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
-from tools.parity import parameter, relative  # noqa: E402
+from tools.parity import relative  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig  # noqa: E402
 

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
-from tools.parity import parameter  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
 from acestep_mcp.engines.ace_step_v1 import parameter_names, published, weights  # noqa: E402

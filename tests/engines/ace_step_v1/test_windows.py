@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
-from tools.parity import parameter  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters  # noqa: E402

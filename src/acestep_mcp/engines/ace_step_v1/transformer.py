@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acestep_mcp.engines.ace_step_v1.attention import CrossAttention, LinearAttention, rotary_table
+
 WEAKENED = 0.01
 """Factor on queries in a weakened prediction."""
 WEAKENED_BLOCKS = range(15, 20)
@@ -50,85 +52,11 @@ class TransformerConfig:
         return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
 
 
-def rotary_table(length: int, width: int, theta: float, device: torch.device | None = None) -> Tensor:
-    """Cosines and sines, [2, length, 1, width], float32, for heads whose even channels come first.
-
-    The published table repeats its angles in two halves but rotates neighbouring channels, so the channels of a pair have
-    different angles. The weights were trained that way.
-    """
-    frequencies = 1.0 / theta ** (torch.arange(0, width, 2, device=device, dtype=torch.float32) / width)
-    angles = torch.outer(torch.arange(length, device=device, dtype=torch.float32), frequencies).repeat(1, 2)
-    angles = torch.cat((angles[:, 0::2], angles[:, 1::2]), dim=1)
-    return torch.stack((angles.cos(), angles.sin()))[:, :, None]
-
-
-def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Rotate x [B, T, heads, width] by position: [B, heads, T, width], float32.
-
-    Query and key projections are stored with a head's even channels before the odd ones (see `parameter_targets`).
-    Rotating halves takes a quarter of the time, and dot products do not depend on the order.
-    """
-    (cos_even, cos_odd), (sin_even, sin_odd) = (part.chunk(2, dim=-1) for part in table)
-    even, odd = x.chunk(2, dim=-1)
-    batch, length, heads, width = x.shape
-    rotated = torch.empty(batch, heads, length, width, dtype=torch.float32, device=x.device)
-    target = rotated.transpose(1, 2)
-    target[..., : width // 2] = (even * cos_even).addcmul_(odd, sin_even, value=-1)
-    target[..., width // 2 :] = (odd * cos_odd).addcmul_(even, sin_odd)
-    return rotated
-
-
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """RMS norm without weight (eps 1e-6), in float32, then shift and scale, both [B, 1, D]."""
     size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
     unit = torch.rsqrt(size.square() / x.shape[-1] + 1e-6).to(x.dtype)
     return torch.addcmul(shift, x * unit, 1 + scale)
-
-
-class LinearAttention(nn.Module):
-    """Self-attention with relu features: linear in time and memory."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.heads = config.num_attention_heads
-        self.to_qkv = nn.Linear(config.inner_dim, 3 * config.inner_dim)
-        self.to_out = nn.Linear(config.inner_dim, config.inner_dim)
-
-    def forward(self, x: Tensor, rotary: Tensor, frame_mask: Tensor | None) -> Tensor:
-        """`frame_mask` [1, T, 1] is 0 for padding, whose keys are zeroed.
-
-        A factor on the queries would cancel between numerator and denominator, so there is no weakened form.
-        """
-        q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        q, k, v = rotate(q, rotary).relu_(), rotate(k, rotary).relu_(), v.transpose(1, 2).float()
-        if frame_mask is not None:
-            k = k * frame_mask[:, None]
-        attended = (q @ (k.transpose(-1, -2) @ v)).div_(q @ k.sum(-2)[..., None] + 1e-15)
-        return self.to_out(attended.transpose(1, 2).flatten(2).to(x.dtype))
-
-
-class CrossAttention(nn.Module):
-    """Attention to the condition. Its keys and values are the same at every step and computed once."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.heads = config.num_attention_heads
-        self.to_q = nn.Linear(config.inner_dim, config.inner_dim)
-        self.to_kv = nn.Linear(config.inner_dim, 2 * config.inner_dim)
-        self.to_out = nn.Linear(config.inner_dim, config.inner_dim)
-
-    def keys_values(self, condition: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor]:
-        k, v = self.to_kv(condition).unflatten(-1, (2, self.heads, -1)).unbind(2)
-        return rotate(k, rotary).to(v.dtype), v.transpose(1, 2).contiguous()
-
-    def forward(
-        self, x: Tensor, rotary: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor, query_scale: Tensor | None
-    ) -> Tensor:
-        """`query_scale` [B, 1, 1, 1] is a factor on each item's queries."""
-        q = rotate(self.to_q(x).unflatten(-1, (self.heads, -1)), rotary)
-        q = q.expand(len(mask), -1, -1, -1) if query_scale is None else q * query_scale
-        out = F.scaled_dot_product_attention(q.to(x.dtype), *keys_values, attn_mask=mask)
-        return self.to_out(out.transpose(1, 2).flatten(2))
 
 
 class FeedForward(nn.Module):
@@ -205,8 +133,8 @@ class TransformerBlock(nn.Module):
         super().__init__()
         self.weakened = weakened
         self.scale_shift_table = nn.Parameter(torch.empty(6, config.inner_dim))
-        self.attn = LinearAttention(config)
-        self.cross_attn = CrossAttention(config)
+        self.attn = LinearAttention(config.inner_dim, config.num_attention_heads)
+        self.cross_attn = CrossAttention(config.inner_dim, config.num_attention_heads)
         self.ff = FeedForward(config)
 
     def forward(self, x: Tensor, time: Tensor, context: Context, keys_values: tuple[Tensor, Tensor]) -> Tensor:
