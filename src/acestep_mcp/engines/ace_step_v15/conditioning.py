@@ -103,7 +103,7 @@ def _musical_attributes(tags: str) -> dict[str, Any]:
 def _language(lyrics: str) -> str:
     """The language of most lines."""
     lines = [_SECTION_TAG.sub("", line).strip() for line in lyrics.split("\n")]
-    languages = [code for line, code in zip(lines, language.choose(lines), strict=True) if line]
+    languages = [code for line, code in zip(lines, language.detect(lines), strict=True) if line]
     return Counter(languages).most_common(1)[0][0] if languages else "unknown"
 
 

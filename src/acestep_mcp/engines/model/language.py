@@ -60,11 +60,11 @@ def is_tag(line: str) -> bool:
     return re.match(r"\s*\[[^\[\]]*\]", line) is not None
 
 
-def choose(lines: Sequence[str]) -> list[str]:
+def detect(lines: Sequence[str]) -> list[str]:
     """The language code of every line of a song. Tags are English; empty lines take the language around them."""
     plain = [printable(line)[:_MAX_LETTERS].lower() for line in lines]
     scripts = [None if is_tag(line) else _script(line) for line in plain]
-    settled = _characters(plain, scripts)
+    settled = _detect_by_script(plain, scripts)
     latin = {i: _evidence(plain[i]) for i, script in enumerate(scripts) if script == "latin"}
     for i, code in _mixture({i: evidence for i, evidence in latin.items() if evidence}).items():
         settled[i] = code
@@ -80,7 +80,7 @@ def _script(line: str) -> str | None:
     return best if counts[best] else None
 
 
-def _characters(plain: list[str], scripts: list[str | None]) -> list[str | None]:
+def _detect_by_script(plain: list[str], scripts: list[str | None]) -> list[str | None]:
     """Languages that follow from the script. For Chinese characters alone, which may be Japanese, nearby lines decide."""
     settled = [None if script in ("latin", "han") else script for script in scripts]
     votes = {i: _votes(plain[i]) for i, script in enumerate(scripts) if script == "han"}
@@ -99,7 +99,7 @@ def _nearby_language(line: int, known: dict[int, str]) -> str:
     nearest = min(known, key=lambda i: abs(line - i), default=None)
     if nearest is not None and abs(line - nearest) <= _NEARBY_LINES:
         return known[nearest]
-    return _most(list(known.values())) or "zh"
+    return _most_common_language(list(known.values())) or "zh"
 
 
 def _votes(line: str) -> int:
@@ -160,11 +160,11 @@ def _mixture(evidence: dict[int, dict[str, float]]) -> dict[int, str]:
 
 def _fill_gaps(settled: list[str | None], breaks: list[bool], tags: list[bool]) -> list[str]:
     """Lines without a language take that of most lines of their section, else of the song, else English."""
-    song = _most(settled) or "en"
+    song = _most_common_language(settled) or "en"
     filled: list[str] = []
     start = 0
     for end in [*(i for i, stop in enumerate(breaks) if stop), len(settled)]:
-        part = _most(settled[start:end]) or song
+        part = _most_common_language(settled[start:end]) or song
         filled += [code or part for code in settled[start:end]]
         if end < len(settled):
             filled.append("en" if tags[end] else song)
@@ -172,6 +172,6 @@ def _fill_gaps(settled: list[str | None], breaks: list[bool], tags: list[bool]) 
     return filled
 
 
-def _most(codes: Sequence[str | None]) -> str | None:
+def _most_common_language(codes: Sequence[str | None]) -> str | None:
     counted = Counter(code for code in codes if code)
     return counted.most_common(1)[0][0] if counted else None

@@ -19,19 +19,19 @@ from acestep_mcp.engines.model.engine import SongRun
 
 FADE = 0.030
 """Seconds of crossfade between new music and the source."""
-Loaded = TypeVar("Loaded")
+Model = TypeVar("Model")
 
 
 @dataclass(frozen=True, slots=True)
-class SongTasks(Generic[Loaded]):
+class SongTasks(Generic[Model]):
     """How a model runs each kind of request. Edits get the decoded source."""
 
-    text_to_audio: Callable[[Loaded, TextToAudio], SongRun]
-    audio_to_audio: Callable[[Loaded, AudioToAudio, Sound], SongRun]
-    audio_inpaint: Callable[[Loaded, AudioInpaint, Sound], SongRun]
-    audio_outpaint: Callable[[Loaded, AudioOutpaint, Sound], SongRun]
+    text_to_audio: Callable[[Model, TextToAudio], SongRun]
+    audio_to_audio: Callable[[Model, AudioToAudio, Sound], SongRun]
+    audio_inpaint: Callable[[Model, AudioInpaint, Sound], SongRun]
+    audio_outpaint: Callable[[Model, AudioOutpaint, Sound], SongRun]
 
-    def run(self, loaded: Loaded, request: Request, source: Source | None) -> SongRun:
+    def run(self, loaded: Model, request: Request, source: Source | None) -> SongRun:
         """Raises InvalidRequest for values that do not fit the source."""
         match request, source:
             case TextToAudio(), None:

@@ -31,9 +31,9 @@ class LyricTokenizer:
         tag is always English.
         """
         lines = [line.strip() for line in text.split("\n")]
-        chosen = language.choose(lines) if languages is None else languages
+        codes = language.detect(lines) if languages is None else languages
         found = [START]
-        for line, code in zip(lines, chosen, strict=True):
+        for line, code in zip(lines, codes, strict=True):
             found += self.line_ids(line, code)
             found.append(LINE_END)
         return found
