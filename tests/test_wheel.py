@@ -43,5 +43,8 @@ def test_every_module_and_the_type_mark_are_in_the_wheel(names: set[str]) -> Non
 
 
 def test_nothing_but_the_package_is_in_the_wheel(names: set[str]) -> None:
+    """Neither the tests nor the developers' tools."""
     assert {name.split("/")[0].split("-")[0] for name in names} == {"acestep_mcp"}
+    assert (REPOSITORY / "tools" / "parity.py").is_file()
+    assert not [name for name in names if "parity" in name]
     assert not [name for name in names if "tests" in name or name.endswith((".pyc", ".sf2"))]

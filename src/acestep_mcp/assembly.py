@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from acestep_mcp.engine_server.launch.launcher import EngineLauncher
     from acestep_mcp.engine_server.options import Fetch, Post, Writer
     from acestep_mcp.engines import Engine
-    from acestep_mcp.engines.ace_step_v1.published import Options
+    from acestep_mcp.engines.model.options import EngineOptions
     from acestep_mcp.library.jobs import Jobs
     from acestep_mcp.songwriter.song_text import SongText
 
@@ -83,21 +83,11 @@ def ways_out(*, webhooks: bool) -> tuple[Fetch, Post | None]:
     return download, _post if webhooks else None
 
 
-def engine_options(settings: Settings) -> Options:
-    """What an engine of this machine loads and where it computes."""
-    from acestep_mcp.engines.ace_step_v1.published import Options
+def engine_options(settings: Settings) -> EngineOptions:
+    """The settings for an engine on this machine."""
+    from acestep_mcp.engines.model.options import EngineOptions
 
-    return Options(
-        settings.data_dir,
-        settings.weights,
-        settings.lyric_vocab,
-        settings.device,
-        settings.dtype,
-        settings.offload,
-        settings.quantize,
-        settings.lora,
-        settings.compile,
-    )
+    return EngineOptions(**{name: getattr(settings, name) for name in EngineOptions.model_fields})
 
 
 def writer_of(settings: Settings) -> Writer:
@@ -177,12 +167,12 @@ class Hosts:
         return cast("QueueClient", client)
 
     async def local(self) -> LocalEngine:
-        from acestep_mcp.engines.registry import OFFERED
+        from acestep_mcp.engines.registry import ENGINES
 
         name = self._settings.local_engine
         running = await self._local(name).find()
         options = engine_options(self._settings)
-        obstacle = None if running else await anyio.to_thread.run_sync(OFFERED[name].obstacle, options)
+        obstacle = None if running else await anyio.to_thread.run_sync(ENGINES[name].unavailable_reason, options)
         return LocalEngine(name, running.address if running else None, obstacle)
 
     def _local(self, name: str) -> EngineLauncher:
@@ -194,10 +184,10 @@ class Hosts:
     async def _local_host(self, queue_url: str) -> Host:
         """Where the local engine answers now; it is started where it does not run."""
         from acestep_mcp.client import Host
-        from acestep_mcp.engines.registry import OFFERED
+        from acestep_mcp.engines.registry import ENGINES
 
         name = queue_url.removeprefix(LOCAL)
-        if name not in OFFERED:
+        if name not in ENGINES:
             raise ConfigurationError(f"This job belongs to the engine {name!r}, which this version does not have.")
         async with self._starting:
             running = await self._local(name).running()

@@ -15,7 +15,7 @@ import click
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
-from acestep_mcp.engines.registry import OFFERED, V1, Offer
+from acestep_mcp.engines.registry import ENGINES, V1, EngineSpec
 from acestep_mcp.net import keys
 from acestep_mcp.settings import Settings, load
 
@@ -32,7 +32,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 
 @click.command()
 @click.option(
-    "--engine", "name", type=click.Choice(tuple(OFFERED)), default="draft", show_default=True, help="Engine to run."
+    "--engine", "name", type=click.Choice(tuple(ENGINES)), default="draft", show_default=True, help="Engine to run."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Off loopback a key is required.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
@@ -55,16 +55,16 @@ def engine(**given: Any) -> int:
 
     settings = load(**model_settings(given))
     model = engine_options(settings)
-    offer = OFFERED[given["name"]]
+    spec = ENGINES[given["name"]]
     if given["download"]:
-        return download(offer.model or V1, model)
+        return download(spec.files or V1, model)
     if not given["detached"]:
-        offer_download(offer, model)
-    elif obstacle := offer.obstacle(model):
-        raise ConfigurationError(f"The engine {offer.name} cannot run here: {obstacle}.")
-    folder = given["data_dir"] or _own_folder(settings.data_dir, offer.name)
+        offer_download(spec, model)
+    elif reason := spec.unavailable_reason(model):
+        raise ConfigurationError(f"The engine {spec.name} cannot run here: {reason}.")
+    folder = given["data_dir"] or _own_folder(settings.data_dir, spec.name)
     try:
-        return _serve(offer, _options(given, settings, folder), given, settings, folder)
+        return _serve(spec, _options(given, settings, folder), given, settings, folder)
     except Occupied as exc:
         from acestep_mcp.engine_server.launch.launcher import OCCUPIED
         from acestep_mcp.engine_server.launch.state import read
@@ -78,7 +78,7 @@ def engine(**given: Any) -> int:
         raise Occupied(f"{exc.message} It answers at {other.address}, process id {other.pid}.") from exc
 
 
-def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:
+def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:
     import logging
     from contextlib import closing
 
@@ -90,11 +90,9 @@ def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings:
     for problem in settings.problems:
         click.echo(f"Note: {problem}", err=True)
     address = ServerAddress(given["host"], given["port"], folder, given["tls_dir"])
-    options, state = _findable(offer.name, options, given, folder)
-    on_started = partial(
-        _announce, offer=offer, has_key=options.key is not None, state=state, detached=given["detached"]
-    )
-    with closing(offer.built(engine_options(settings))) as playing:
+    options, state = _findable(spec.name, options, given, folder)
+    on_started = partial(_announce, spec=spec, has_key=options.key is not None, state=state, detached=given["detached"])
+    with closing(spec.create(engine_options(settings))) as playing:
         return serve(playing, address, options, on_started, idle_exit=given["idle_exit"])
 
 
@@ -166,7 +164,7 @@ def _public(url: str | None) -> str | None:
 
 @contextmanager
 def _announce(
-    running: RunningServer, *, offer: Offer, has_key: bool, state: OnStarted | None, detached: bool
+    running: RunningServer, *, spec: EngineSpec, has_key: bool, state: OnStarted | None, detached: bool
 ) -> Iterator[None]:
     """Print the setup lines for clients, and write the state file while the server answers."""
     from contextlib import nullcontext, suppress
@@ -174,7 +172,7 @@ def _announce(
     from acestep_mcp.cli.client_setup import lines
 
     with state(running) if state else nullcontext():
-        on_started = lines(running.address, running.authority, has_key=has_key, engine=offer.name, remark=offer.remark)
+        on_started = lines(running.address, running.authority, has_key=has_key, engine=spec.name, remark=spec.summary)
         with suppress(OSError):  # stderr is closed: no reason to stop
             for line in on_started[: 1 if detached else None]:
                 click.echo(line, err=True)

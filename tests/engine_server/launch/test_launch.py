@@ -25,7 +25,7 @@ from acestep_mcp.assembly import open_studio
 from acestep_mcp.engine_server.launch import launcher as finding
 from acestep_mcp.engine_server.launch.launcher import EngineLauncher, IdleLimits
 from acestep_mcp.engine_server.launch.state import RunningEngine, folder_of, proof, state_file
-from acestep_mcp.engines.registry import OFFERED
+from acestep_mcp.engines.registry import ENGINES
 from acestep_mcp.library.models import Status
 from acestep_mcp.settings import Settings, load
 from acestep_mcp.studio.backends import LocalEngine, choose, may_be_local
@@ -200,7 +200,7 @@ def test_only_an_older_engine_that_does_nothing_and_is_nobodys_is_replaced(healt
 
 
 def test_the_settings_know_the_engines_that_there_are() -> None:
-    assert set(Settings.model_fields["local_engine"].annotation.__args__) == set(OFFERED)
+    assert set(Settings.model_fields["local_engine"].annotation.__args__) == set(ENGINES)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def checkpoint15(tmp_path_factory) -> Callable[..., Path]:
-    """Gives the folder of a small random model: `kind` is turbo or base, `covers` with the audio tokenizer."""
+    """A function that returns the folder of a small random model. `covers`: with the audio tokenizer."""
     pytest.importorskip("torch", reason="the engine's packages are not installed")
     from tests.engines.ace_step_v15.checkpoint15 import make_checkpoint
 
