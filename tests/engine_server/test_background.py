@@ -15,7 +15,7 @@ from acestep_mcp.engine_server import app, job_queue
 from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.job_store import JobStore
-from acestep_mcp.engine_server.jobs import JobOptions, QueueJob, State, StoredResponse
+from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
 from acestep_mcp.net.ssrf import Reach, send
 from tests.support.odd_addresses import UNUSABLE
 
@@ -149,7 +149,7 @@ async def test_no_webhook_address_in_the_database_ends_the_server(embedded, tmp_
     store = JobStore(database)
     jobs = []
     for number, url in enumerate(text for text in UNUSABLE if text and text.isprintable()):
-        options = JobOptions(webhook=url, base="http://localhost")
+        options = RunOptions(webhook=url, base="http://localhost")
         job = QueueJob("fal-ai/ace-step", TextToAudio(tags="x", seed=1), options, sequence=number)
         job.state, job.answer, job.ended_at = State.ENDED, StoredResponse(200, {"seed": 1}), job.created_at
         store.save(job)

@@ -1,5 +1,7 @@
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +34,31 @@ def one_thread() -> None:
     """The test models are too small to benefit from threads."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory) -> Path:
+    """A small random checkpoint in the published layout."""
+    pytest.importorskip("torch", reason="the engine's packages are not installed")
+    from tests.engines.ace_step_v1.checkpoint import make_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    make_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint15(tmp_path_factory) -> Callable[..., Path]:
+    """A function that returns the folder of a small random model. `covers`: with the audio tokenizer."""
+    pytest.importorskip("torch", reason="the engine's packages are not installed")
+    from tests.engines.ace_step_v15.checkpoint15 import make_checkpoint
+
+    made: dict[tuple[str, bool], Path] = {}
+
+    def checkpoint(kind: str = "turbo", *, covers: bool = False) -> Path:
+        if (kind, covers) not in made:
+            made[kind, covers] = tmp_path_factory.mktemp("checkpoint15")
+            make_checkpoint(made[kind, covers], kind=kind, covers=covers)
+        return made[kind, covers]
+
+    return checkpoint

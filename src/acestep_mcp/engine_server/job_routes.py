@@ -16,12 +16,12 @@ from starlette.responses import Response, StreamingResponse
 
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import ApiRequest, EditRequest
 from acestep_mcp.engine_server import wire
 from acestep_mcp.engine_server.bodies import read_object
 from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
-from acestep_mcp.engine_server.jobs import APPS, JobOptions, QueueJob
+from acestep_mcp.engine_server.jobs import APPS, QueueJob, RunOptions
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import MAX_ADDRESS, SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks
@@ -121,18 +121,19 @@ class JobRoutes:
             return {name: value for name, value in given if value != "null" and not name.startswith("fal_")}
         return await read_object(http, self._options.max_body)
 
-    async def _with_source(self, http: HttpRequest, job: QueueJob) -> Request:
-        url = getattr(job.request, "audio_url", None)
-        if url is None:
-            return job.request
+    async def _with_source(self, http: HttpRequest, job: QueueJob) -> ApiRequest:
+        request = job.request
+        if not isinstance(request, EditRequest):
+            return request
         base = wire.base_of(http, self._options.public_url)
-        return job.request.model_copy(update={"audio_url": await self._source_loader.accept(url, job.id, base)})
+        accepted = await self._source_loader.accept(request.audio_url, job.id, base)
+        return request.model_copy(update={"audio_url": accepted})
 
-    def _job_options(self, http: HttpRequest, *, synchronous: bool) -> JobOptions:
+    def _job_options(self, http: HttpRequest, *, synchronous: bool) -> RunOptions:
         low = "low" in {http.headers.get("x-fal-queue-priority"), http.query_params.get("priority")}
         retry = http.headers.get("x-fal-no-retry", "").lower() not in {"1", "true", "yes"}
         seconds = _number(http.headers.get("x-fal-request-timeout"), "X-Fal-Request-Timeout")
-        return JobOptions(
+        return RunOptions(
             priority=int(low),
             start_by=None if seconds is None else time.time() + seconds,
             retry=retry,

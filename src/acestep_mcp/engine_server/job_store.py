@@ -13,7 +13,7 @@ from typing import Any
 
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied, StorageError
-from acestep_mcp.engine_server.jobs import JobOptions, QueueJob, State, StoredResponse
+from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
 
 logger = logging.getLogger(__name__)
 
@@ -141,13 +141,13 @@ def _job(row: dict[str, Any]) -> QueueJob | None:
         return None
 
 
-def _options_json(options: JobOptions) -> str:
+def _options_json(options: RunOptions) -> str:
     """As earlier versions wrote them: `synchronous` is `direct` in the database."""
     stored = asdict(options)
     stored["direct"] = stored.pop("synchronous")
     return json.dumps(stored)
 
 
-def _options(text: str) -> JobOptions:
+def _options(text: str) -> RunOptions:
     stored = json.loads(text)
-    return JobOptions(synchronous=stored.pop("direct", False), **stored)
+    return RunOptions(synchronous=stored.pop("direct", False), **stored)

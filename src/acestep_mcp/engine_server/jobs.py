@@ -13,7 +13,7 @@ from uuid import uuid4
 import anyio
 
 from acestep_mcp.api.endpoints import BY_ID
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import ApiRequest
 
 MAX_LOGS = 2000
 
@@ -62,7 +62,7 @@ TOO_LATE = StoredResponse.refused(
 
 
 @dataclass(frozen=True, slots=True)
-class JobOptions:
+class RunOptions:
     """How a job is run.
 
     Lower `priority` runs first. A job does not start after `start_by` (seconds since the epoch). Without `retry` an
@@ -87,8 +87,8 @@ class QueueJob:
     """
 
     endpoint: str
-    request: Request
-    options: JobOptions = JobOptions()
+    request: ApiRequest
+    options: RunOptions = RunOptions()
     id: str = field(default_factory=lambda: str(uuid4()))
     created_at: float = field(default_factory=time.time)
     sequence: int = 0

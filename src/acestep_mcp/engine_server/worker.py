@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import AceStepError, GenerationFailed
-from acestep_mcp.api.requests import EditRequest, PromptToAudio, Request, TextToAudio
+from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
 from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
@@ -95,7 +95,7 @@ class Worker:
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
         return await anyio.to_thread.run_sync(results.store_result, job, song, self._engine, self._file_store)
 
-    async def _with_lyrics(self, job: QueueJob) -> tuple[Request, SongText | None]:
+    async def _with_lyrics(self, job: QueueJob) -> tuple[EngineRequest, SongText | None]:
         """The request as engines take it, and the tags and lyrics written for its prompt."""
         request = job.request
         if not isinstance(request, PromptToAudio):
@@ -105,14 +105,14 @@ class Worker:
         shared = {name: value for name, value in request.wire().items() if name in TextToAudio.model_fields}
         return TextToAudio.parse({**shared, "tags": words.tags, "lyrics": words.lyrics}), words
 
-    async def _source(self, job: QueueJob, request: Request) -> Source | None:
+    async def _source(self, job: QueueJob, request: EngineRequest) -> Source | None:
         rules = BY_ID[job.endpoint].source
         if rules is None or not isinstance(request, EditRequest):
             return None
         self._queue.log(job, "reading the source")
         return await self._source_loader.load(request.audio_url, job.id, longest=rules.longest)
 
-    def _generate(self, job: QueueJob, request: Request, source: Source | None) -> Audio:
+    def _generate(self, job: QueueJob, request: EngineRequest, source: Source | None) -> Audio:
         """In the thread: run the engine until it yields the song, logging each new step."""
         last: Step | None = None
         self._loaded = True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import EngineRequest
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
@@ -76,6 +76,6 @@ class Engine(Protocol):
     @property
     def device(self) -> str | None: ...
 
-    def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]: ...
+    def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]: ...
     def unload(self) -> None: ...
     def close(self) -> None: ...

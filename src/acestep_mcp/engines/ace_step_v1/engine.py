@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Source
 from acestep_mcp.engines.model.engine import ModelEngine, SongRun
 
@@ -27,7 +27,7 @@ class AceStepV1(ModelEngine["LoadedV1"]):
 
         return load(self.options)
 
-    def run(self, loaded: LoadedV1, request: Request, source: Source | None) -> SongRun:
+    def run(self, loaded: LoadedV1, request: EngineRequest, source: Source | None) -> SongRun:
         from acestep_mcp.engines.ace_step_v1.tasks import TASKS
 
         return TASKS.run(loaded, request, source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Source
 from acestep_mcp.engines.ace_step_v15.published import NAME
 from acestep_mcp.engines.model.engine import ModelEngine, SongRun
@@ -31,7 +31,7 @@ class AceStepV15(ModelEngine["LoadedV15"]):
 
         return load(self.options)
 
-    def run(self, loaded: LoadedV15, request: Request, source: Source | None) -> SongRun:
+    def run(self, loaded: LoadedV15, request: EngineRequest, source: Source | None) -> SongRun:
         from acestep_mcp.engines.ace_step_v15.tasks import run
 
         return run(loaded, request, source)

@@ -19,7 +19,15 @@ from torch import Tensor
 
 from acestep_mcp.api.edits import inpaint_window, outpaint_lengths
 from acestep_mcp.api.errors import FieldError, InvalidRequest
-from acestep_mcp.api.requests import LONGEST, AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio
+from acestep_mcp.api.requests import (
+    LONGEST,
+    AudioInpaint,
+    AudioOutpaint,
+    AudioToAudio,
+    EngineRequest,
+    Request,
+    TextToAudio,
+)
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import from_float, to_float
 from acestep_mcp.audio.splice import inpaint as splice_inpainted
@@ -50,7 +58,7 @@ _ADVICE = (
 )
 
 
-def run(loaded: LoadedV15, request: Request, source: Source | None) -> SongRun:
+def run(loaded: LoadedV15, request: EngineRequest, source: Source | None) -> SongRun:
     """Raises InvalidRequest for values that do not fit the source."""
     try:
         return (yield from TASKS.run(loaded, request, source))

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
 
 from acestep_mcp.api.errors import AceStepError, GenerationFailed
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.model.device import device_name
 from acestep_mcp.engines.model.options import EngineOptions
@@ -47,14 +47,14 @@ class ModelEngine(ABC, Generic[Loaded]):
         """Read the weights. Raises ConfigurationError if they cannot be used."""
 
     @abstractmethod
-    def run(self, loaded: Loaded, request: Request, source: Source | None) -> SongRun:
+    def run(self, loaded: Loaded, request: EngineRequest, source: Source | None) -> SongRun:
         """Raises InvalidRequest for values that do not fit the source."""
 
     @property
     def device(self) -> str | None:
         return device_name(self.options.device)
 
-    def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
+    def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         """A Step after each call of the model and, last, one Audio. Between two Steps it can be stopped.
 
         Raises InvalidRequest for values that do not fit the source, ConfigurationError if the weights cannot be
@@ -88,7 +88,7 @@ class ModelEngine(ABC, Generic[Loaded]):
         self.unload()
         self._thread.shutdown()
 
-    def _generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
+    def _generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         if self._loaded is None:
             yield Step("loading the model", 0, 1)
             self._loaded = self._thread.submit(self.load).result()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, assert_never
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from acestep_mcp.api.errors import GenerationFailed
-from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio
+from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, EngineRequest, TextToAudio
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import from_float
 from acestep_mcp.engines import Source
@@ -31,18 +31,20 @@ class SongTasks(Generic[Model]):
     audio_inpaint: Callable[[Model, AudioInpaint, Sound], SongRun]
     audio_outpaint: Callable[[Model, AudioOutpaint, Sound], SongRun]
 
-    def run(self, loaded: Model, request: Request, source: Source | None) -> SongRun:
+    def run(self, loaded: Model, request: EngineRequest, source: Source | None) -> SongRun:
         """Raises InvalidRequest for values that do not fit the source."""
-        match request, source:
-            case TextToAudio(), None:
-                return self.text_to_audio(loaded, request)
-            case AudioToAudio(), Source():
+        if isinstance(request, TextToAudio):
+            return self.text_to_audio(loaded, request)
+        if source is None:
+            raise TypeError(f"{type(request).__name__} came without the song to edit")
+        match request:
+            case AudioToAudio():
                 return self.audio_to_audio(loaded, request, source.sound)
-            case AudioInpaint(), Source():
+            case AudioInpaint():
                 return self.audio_inpaint(loaded, request, source.sound)
-            case AudioOutpaint(), Source():
+            case AudioOutpaint():
                 return self.audio_outpaint(loaded, request, source.sound)
-        raise TypeError(f"no song is made of {type(request).__name__} with {type(source).__name__}")
+        assert_never(request)
 
 
 def require_finite(values: Tensor, advice: str) -> Tensor:
