@@ -36,7 +36,7 @@ from mcp.types import Prompt as PromptEntry
 from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, isolated
 from acestep_mcp.api.parsing import parse
 from acestep_mcp.library.models import Track
 from acestep_mcp.server import render, resources, sdk
@@ -134,12 +134,11 @@ class AceStepServer(MCPServer[ServerState]):
         if tool is None:
             raise ToolError(f"Unknown tool: {name}. The tools are {', '.join(BY_NAME)}.")
         try:
-            return await self._answer(tool, arguments, context)
+            with isolated(logger, "tool %s failed", name):
+                return await self._answer(tool, arguments, context)
         except AceStepError as error:
             return render.error_result(error, self._studio_settings.problems)
-        except Exception:  # the top of every call: a bug's text may hold secrets and goes to the log alone
-            logger.exception("tool %s failed", name)
-            return render.bug_result(name, self._studio_settings.problems)
+        return render.bug_result(name, self._studio_settings.problems)
 
     async def _answer(
         self, tool: Tool, arguments: dict[str, Any], context: Context[ServerState, Any]

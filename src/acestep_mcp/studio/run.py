@@ -23,6 +23,7 @@ from acestep_mcp.api.errors import (
     RequestUnknown,
     StorageError,
     SubmissionUnknown,
+    isolated,
 )
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
@@ -52,8 +53,11 @@ _COLLECT = (
 _BUG = "A bug in acestep-mcp ended this job; the log has the details. Please report it."
 
 
-class LeaseLost(Exception):
+class LeaseLost(AceStepError):
     """Another process took the job over (this one was suspended for long); this one may not change it."""
+
+    def __init__(self) -> None:
+        super().__init__("Another process runs this job now.")
 
 
 class Run:
@@ -102,22 +106,22 @@ class Run:
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._advance()
-            except AceStepError as exc:
-                if not self._is_waiting(exc):
-                    return await self._end(exc)
-                logger.warning("job %s: %s Asking again in %d s.", self.job.id, exc.message, pause)
-                await self._change(progress=replace(self.job.progress, stage="the host does not answer"))
+                with isolated(logger, "job %s failed because of a bug", self.job.id):
+                    return await self._advance()
             except LeaseLost:
                 raise
-            except Exception:
-                logger.exception("job %s ended by a bug", self.job.id)
+            except AceStepError as exc:
+                if not self._should_retry(exc):
+                    return await self._end(exc)
+                logger.warning("job %s: %s Trying again in %d s.", self.job.id, exc.message, pause)
+                await self._change(progress=replace(self.job.progress, stage="waiting for the host to answer"))
+            else:
                 return await self._end(AceStepError(_BUG))
             with anyio.move_on_after(pause):
                 await self.cancel.wait()
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _is_waiting(self, error: AceStepError) -> bool:
+    def _should_retry(self, error: AceStepError) -> bool:
         """The request was accepted and its fate is not known: nothing may be given up, only asked again."""
         is_known = not isinstance(error, QueueError) or isinstance(error, _SETTLED)
         is_young = time.time() - self.job.created_at < GIVE_UP_AFTER
@@ -202,7 +206,7 @@ class Run:
         return body
 
     async def _follow(self, client: QueueClient, handle: Ticket) -> Response:
-        failure: AceStepError | LeaseLost | None = None
+        failure: AceStepError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cancel_when_asked, client, handle)
             # What keeping needs is loaded while the engine works: about a second of the first song.
@@ -211,8 +215,8 @@ class Run:
                 async with aclosing(client.follow(self.job.endpoint, handle)) as updates:
                     async for update in updates:
                         await self._note(update)
-            except (AceStepError, LeaseLost) as exc:
-                failure = exc  # raised below: through the task group it would arrive as a group
+            except AceStepError as exc:
+                failure = exc  # raised below: the task group would wrap it in a group
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure

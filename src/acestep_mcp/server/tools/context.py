@@ -78,7 +78,7 @@ async def reporting(context: ToolContext) -> AsyncIterator[ProgressReporter]:
     reporter = ProgressReporter(context.report)
     await reporter.send()
     scope = anyio.CancelScope()
-    context.studio.start_beside(reporter.heartbeat, scope)
+    context.studio.run_until_cancelled(reporter.heartbeat, scope)
     try:
         yield reporter
     finally:
