@@ -63,7 +63,7 @@ def engine(**given: Any) -> int:
         offer_download(offer, model)
     elif obstacle := offer.obstacle(model):
         raise ConfigurationError(f"The engine {offer.name} cannot run here: {obstacle}.")
-    folder = given["data_dir"] or _own_folder(settings.data_dir, offer.name)
+    folder = given["data_dir"] or _process_folder(settings.data_dir, offer.name)
     try:
         return _serve(offer, _options(given, settings, folder), given, settings, folder)
     except Occupied as exc:
@@ -124,10 +124,10 @@ def _findable(
 
 
 def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOptions:
-    from acestep_mcp.assembly import ways_out, writer_of
+    from acestep_mcp.assembly import outbound_http, writer_of
     from acestep_mcp.engine_server.options import QueueOptions
 
-    fetch, post = ways_out(webhooks=given["allow_webhooks"])
+    fetch, post = outbound_http(webhooks=given["allow_webhooks"])
     return QueueOptions(
         database=folder / "engine.sqlite3",
         key=_key(given["key"], given["key_file"], settings),
@@ -180,7 +180,7 @@ def _told(opened: Opened, *, offer: Offer, has_key: bool, state: State | None, d
         yield
 
 
-def _own_folder(data_dir: Path, name: str) -> Path:
+def _process_folder(data_dir: Path, name: str) -> Path:
     from acestep_mcp.engine_server.file_store import storage_errors
     from acestep_mcp.engine_server.launch.state import folder_of
 

@@ -90,7 +90,7 @@ def download(model: Model, options: Options) -> int:
 def _fetch(url: str, path: Path) -> None:
     import anyio
 
-    from acestep_mcp.assembly import ways_out
+    from acestep_mcp.assembly import outbound_http
 
-    fetch, _ = ways_out(webhooks=False)
+    fetch, _ = outbound_http(webhooks=False)
     anyio.run(fetch, url, path)
