@@ -1,4 +1,4 @@
-"""What every test shares: one event loop, and settings that are nobody's own."""
+"""Fixtures for all tests: the event loop, and an environment isolated from the user's settings."""
 
 from __future__ import annotations
 

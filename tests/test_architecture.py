@@ -1,4 +1,4 @@
-"""The rules of docs/architecture.md: who may import what, what a start loads, and that importing does nothing."""
+"""The rules of docs/architecture.md: which package may import which, what a start imports, and that imports do nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from acestep_mcp.api.endpoints import ENDPOINTS
 ROOT = Path(acestep_mcp.__file__).parent
 ROOT_MODULES = {"__init__", "__main__", "assembly", "settings", "inputs", "files"}
 
-# The packages that each package may import, besides itself. `assembly` puts them together.
+# The packages that each package may import, besides itself.
 GROUND = {"api", "net", "audio", "files"}
 MAY_IMPORT = {
     "api": set(),
@@ -110,14 +110,14 @@ def ours(name: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
+def test_a_module_imports_only_the_packages_it_may(name: str) -> None:
     package = name.split(".", maxsplit=1)[0]
     assert package in MAY_IMPORT, f"{package} is new: add to MAY_IMPORT what it may import"
     imports = {other.split(".")[0] for other in ours(name)} - {package}
     assert imports <= MAY_IMPORT[package]
 
 
-def test_few_modules_lie_at_the_root() -> None:
+def test_only_these_modules_are_at_the_root() -> None:
     assert {name for name, path in MODULES.items() if path.parent == ROOT} == ROOT_MODULES
 
 
@@ -125,7 +125,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encodi
 
 
 def drawn_tree() -> set[str]:
-    """The folders (with `/` at the end) and files that the page's tree names, from the root of the repository."""
+    """The folders (with a trailing `/`) and files in the page's tree, relative to the repository."""
     paths, above = set(), []
     for line in re.search(r"```\n(.*?)\n```", PAGE, re.DOTALL)[1].splitlines():
         indent, name = re.match(r"( *)(\S+) ", line + " ").groups()
@@ -155,7 +155,7 @@ def test_only_the_named_modules_import(package: str) -> None:
 
 def test_starlette_in_the_server_is_only_for_http() -> None:
     users = {name for name in MODULES if any(full.split(".")[0] == "starlette" for full in imported(name))}
-    assert {name for name in users if name.startswith("server")} <= {"server.http", "server.files"}
+    assert {name for name in users if name.startswith("server")} <= {"server.http", "server.transfers"}
 
 
 def test_there_is_no_import_cycle() -> None:
@@ -304,7 +304,7 @@ HELLO = [
 
 
 def loaded_by(command: list[str], environment: dict[str, str], log: Path) -> tuple[set[str], list[str]]:
-    """What a real process had imported when it answered `tools/list`, reported by the interpreter, and the tools."""
+    """The modules that a real process had imported when it answered `tools/list`, and the tools."""
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-X", "importtime", *command],
@@ -312,11 +312,11 @@ def loaded_by(command: list[str], environment: dict[str, str], log: Path) -> tup
         )  # fmt: skip
         try:
             answer = _tools(process)
-            told = log.read_text(encoding="utf-8", errors="replace")
+            report = log.read_text(encoding="utf-8", errors="replace")
         finally:
             process.kill()
             process.communicate()
-    lines = [line.rsplit("|", 1)[1].strip() for line in told.splitlines() if line.startswith("import time:")]
+    lines = [line.rsplit("|", 1)[1].strip() for line in report.splitlines() if line.startswith("import time:")]
     return set(lines), [tool["name"] for tool in answer["result"]["tools"]]
 
 
@@ -331,8 +331,8 @@ def _tools(process: subprocess.Popen[bytes]) -> dict:
 
 
 @pytest.mark.slow
-def test_serving_over_stdio_loads_nothing_that_only_a_call_needs(environment: dict[str, str], tmp_path: Path) -> None:
-    """As reported by the interpreter; `tests/server/test_startup.py` checks the same from inside, and is fast."""
+def test_serving_over_stdio_imports_nothing_that_only_a_call_needs(environment: dict[str, str], tmp_path: Path) -> None:
+    """From the interpreter's report; `tests/server/test_startup.py` is the fast version of this test."""
     bare, _ = loaded_by(["-c", BARE], environment, tmp_path / "bare.log")
     loaded, tools = loaded_by(["-m", "acestep_mcp"], environment, tmp_path / "ours.log")
     assert len(tools) == 11
@@ -343,7 +343,7 @@ def test_serving_over_stdio_loads_nothing_that_only_a_call_needs(environment: di
 
 
 @pytest.mark.slow
-def test_the_working_folder_is_never_written_to_by_a_start(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_start_writes_nothing_to_the_working_folder(environment: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     subprocess.run(

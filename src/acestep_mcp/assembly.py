@@ -1,4 +1,4 @@
-"""Builds the house: settings in, an open Studio out. The only place that knows every room."""
+"""Opens a Studio from the settings. The only module that knows every package."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from acestep_mcp.songwriter.song_text import SongText
 
 _LOCAL_TIMEOUTS = Timeouts(outage=3)
-"""For an engine on this machine: one that does not answer is gone, and is started again."""
+"""For an engine on this machine: one that does not answer has ended and is started again."""
 
 
 @asynccontextmanager
 async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterator[Studio]:
-    """The studio of this process: its database, its clients, and jobs whose process died taken up again.
+    """The studio of this process, with its database and its queue clients.
 
-    `lease` is how many seconds without a heartbeat make another process count as dead. Leaving cancels no job: what
-    is unfinished is taken up by the next process. Raises StorageError when the database cannot be used.
+    A process without a heartbeat for `lease` seconds counts as dead, and its jobs are taken over. Leaving cancels no
+    job: the next process finishes them. Raises StorageError when the database cannot be used.
     """
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.jobs import Jobs
@@ -49,9 +49,9 @@ async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterat
     database = await anyio.to_thread.run_sync(Database, settings.database)
     try:
         jobs = Jobs(database, lease=lease)
-        with _as_itself():
-            async with Hosts.opened(settings, jobs) as hosts, anyio.create_task_group() as runs:
-                studio = Studio(settings, jobs, Tracks(database, settings.music_dir), hosts, runs)
+        with _ungrouped():
+            async with QueueClients.open(settings, jobs) as clients, anyio.create_task_group() as runs:
+                studio = Studio(settings, jobs, Tracks(database, settings.music_dir), clients, runs)
                 try:
                     await studio.open()
                     yield studio
@@ -62,8 +62,8 @@ async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterat
 
 
 @contextmanager
-def _as_itself() -> Iterator[None]:
-    """An error in an open studio leaves its task groups as what it is, not as a group of one."""
+def _ungrouped() -> Iterator[None]:
+    """Unwrap an exception group with a single error, as the studio's task groups raise it."""
     try:
         yield
     except ExceptionGroup as group:
@@ -73,27 +73,24 @@ def _as_itself() -> Iterator[None]:
         raise error from error.__cause__
 
 
-def ways_out(*, webhooks: bool) -> tuple[Fetch, Post | None]:
-    """How an engine server reaches other machines: for https sources, and to tell of an end where that is allowed.
-
-    Both go to public hosts only.
-    """
+def outbound_http(*, webhooks: bool) -> tuple[Fetch, Post | None]:
+    """How an engine server downloads https sources and, where allowed, posts webhooks; both to public hosts only."""
     from acestep_mcp.net.download import download
 
     return download, _post if webhooks else None
 
 
 def engine_options(settings: Settings) -> EngineOptions:
-    """The settings for an engine on this machine."""
+    """What an engine on this machine loads, and on which device it runs."""
     from acestep_mcp.engines.model.options import EngineOptions
 
     return EngineOptions(**{name: getattr(settings, name) for name in EngineOptions.model_fields})
 
 
 def writer_of(settings: Settings) -> Writer:
-    """Who writes tags and lyrics for prompts: the language model that the settings name, else the rules.
+    """What writes tags and lyrics for prompts: the language model named in the settings, else the built-in rules.
 
-    Where the model cannot be asked the rules write after all, and the song's notes say why.
+    When the model fails, the rules write instead, and the song's notes say why.
     """
     from acestep_mcp.engine_server.options import write_song_text
 
@@ -103,7 +100,7 @@ def writer_of(settings: Settings) -> Writer:
     async def write(prompt: str, instrumental: bool, duration: float, seed: int) -> SongText:
         from acestep_mcp.songwriter.writer import write_with_model
 
-        model = settings.llm_model or "without a name"
+        model = settings.llm_model or "(unnamed)"
         return await write_with_model(
             partial(_ask, settings), model, prompt, instrumental=instrumental, duration=duration, seed=seed
         )
@@ -116,7 +113,7 @@ async def _ask(settings: Settings, messages: list[dict[str, str]], seed: int) ->
     from acestep_mcp.net.chat import Chat
 
     if settings.llm_url is None or settings.llm_model is None:
-        raise ConfigurationError("ACESTEP_LLM_URL is set and ACESTEP_LLM_MODEL is not. Set it to the model's name.")
+        raise ConfigurationError("ACESTEP_LLM_URL is set, but ACESTEP_LLM_MODEL is not. Set it to the model's name.")
     key = keys.usable(settings.llm_key.get_secret_value(), "ACESTEP_LLM_KEY") if settings.llm_key else None
     return await Chat(settings.llm_url, settings.llm_model, key, settings.insecure).ask(messages, seed=seed)
 
@@ -128,8 +125,8 @@ async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
     return answer.status
 
 
-class Hosts:
-    """A client for each host that jobs go to, opened at its first job and kept till the end."""
+class QueueClients:
+    """One queue client per host, opened at its first job and closed at the end."""
 
     def __init__(self, settings: Settings, jobs: Jobs, tasks: TaskGroup) -> None:
         self._settings = settings
@@ -143,37 +140,36 @@ class Hosts:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, settings: Settings, jobs: Jobs) -> AsyncIterator[Self]:
-        """Left after the runs: one that is just submitting still needs its host. The lease ends last."""
+    async def open(cls, settings: Settings, jobs: Jobs) -> AsyncIterator[Self]:
+        """Close it after the runs: one that is submitting still needs its client. The lease ends last."""
         async with anyio.create_task_group() as tasks:
-            hosts = cls(settings, jobs, tasks)
+            clients = cls(settings, jobs, tasks)
             try:
-                yield hosts
+                yield clients
             finally:
-                hosts.close()
+                clients.close()
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(jobs.leases.leave)
 
     async def client(self, name: str, queue_url: str) -> QueueClient:
-        place = await self._local_host(queue_url) if queue_url.startswith(LOCAL) else queue_url
+        host = await self._local_host(queue_url) if queue_url.startswith(LOCAL) else queue_url
         async with self._opening:
-            client = self._clients.get((name, place))
+            client = self._clients.get((name, host))
             if client is None:
-                # In a task of its own: what is opened there is closed there, whichever job came first. Shielded: a
-                # caller that is cancelled meanwhile must not take the client with it that others wait for.
+                # In its own task, which also closes the client. Shielded: other jobs may wait for the same client.
                 with anyio.CancelScope(shield=True):
-                    client = await self._tasks.start(self._keep_open, name, place)
-                    self._clients[name, place] = client
+                    client = await self._tasks.start(self._hold_open, name, host)
+                    self._clients[name, host] = client
         return cast("QueueClient", client)
 
-    async def local(self) -> LocalEngine:
+    async def local_engine(self) -> LocalEngine:
         from acestep_mcp.engines.registry import ENGINES
 
         name = self._settings.local_engine
         running = await self._local(name).find()
         options = engine_options(self._settings)
-        obstacle = None if running else await anyio.to_thread.run_sync(ENGINES[name].unavailable_reason, options)
-        return LocalEngine(name, running.address if running else None, obstacle)
+        reason = None if running else await anyio.to_thread.run_sync(ENGINES[name].unavailable_reason, options)
+        return LocalEngine(name, running.address if running else None, reason)
 
     def _local(self, name: str) -> EngineLauncher:
         from acestep_mcp.engine_server.launch.launcher import EngineLauncher, IdleLimits
@@ -182,13 +178,15 @@ class Hosts:
         return EngineLauncher(name, settings.data_dir, IdleLimits(settings.local_idle_unload, settings.local_idle_exit))
 
     async def _local_host(self, queue_url: str) -> Host:
-        """Where the local engine answers now; it is started where it does not run."""
+        """The local engine's current address; the engine is started if it is not running."""
         from acestep_mcp.client import Host
         from acestep_mcp.engines.registry import ENGINES
 
         name = queue_url.removeprefix(LOCAL)
         if name not in ENGINES:
-            raise ConfigurationError(f"This job belongs to the engine {name!r}, which this version does not have.")
+            raise ConfigurationError(
+                f"This job belongs to the engine {name!r}, which this version does not have. Update acestep-mcp."
+            )
         async with self._starting:
             running = await self._local(name).running()
         return Host.engine(running.address, running.key or self._settings.engine_key, timeouts=_LOCAL_TIMEOUTS)
@@ -198,24 +196,24 @@ class Hosts:
             return {"name": self._draft.name, "model": self._draft.model, "version": self._draft.version}
         return {"name": name, "model": "ACE-Step" if name == "fal" else None, "version": None}
 
-    async def _keep_open(self, name: str, place: str | Host, *, task_status: TaskStatus[QueueClient]) -> None:
+    async def _hold_open(self, name: str, host: str | Host, *, task_status: TaskStatus[QueueClient]) -> None:
         with anyio.CancelScope() as scope:
             async with AsyncExitStack() as stack:
-                client = await self._embedded(stack) if name == "draft" else self._remote(name, place)
+                client = await self._embedded(stack) if name == "draft" else self._remote(name, host)
                 await stack.enter_async_context(client)
-                # From here on, whoever cancels us, the hosts close after the last run and not before.
+                # From here on, cancellation must not close the client before the last run has ended.
                 scope.shield = True
                 task_status.started(client)
                 await self._closing.wait()
 
     def close(self) -> None:
-        """Nothing is asked of the hosts any more."""
+        """Let every client close."""
         self._closing.set()
 
     async def _embedded(self, stack: AsyncExitStack) -> QueueClient:
-        """The draft engine behind its own queue, without a socket."""
+        """The draft engine with its own in-process queue, without a socket."""
         for module in ("acestep_mcp.engine_server.app", "acestep_mcp.engines.draft", "acestep_mcp.audio.read"):
-            # In a thread: what comes in meanwhile is answered.
+            # In a thread, so that the event loop answers other calls meanwhile.
             await anyio.to_thread.run_sync(import_module, module)
         from acestep_mcp.client import Host, QueueClient, in_process
         from acestep_mcp.engine_server.app import QueueOptions, serving
@@ -224,35 +222,35 @@ class Hosts:
 
         self._draft = engine = DraftEngine(keep_worker=True)
         stack.callback(engine.close)
-        folder = await anyio.to_thread.run_sync(_own_folder, self._settings.data_dir / "draft", self._jobs)
+        folder = await anyio.to_thread.run_sync(_process_folder, self._settings.data_dir / "draft", self._jobs)
         options = QueueOptions(fetch=download, writer=writer_of(self._settings))
         app = await stack.enter_async_context(serving(self._draft, folder=folder, options=options))
-        # Asked less and less often: sixty-four waiting jobs must not keep a core busy with questions.
+        # Polled ever more slowly: sixty-four waiting jobs must not keep a core busy.
         host = replace(Host.draft(), poll=(0.05, 0.25))
         return QueueClient(host, transport=in_process(app))
 
-    def _remote(self, name: str, place: str | Host) -> QueueClient:
+    def _remote(self, name: str, host: str | Host) -> QueueClient:
         from acestep_mcp.client import Host, QueueClient
 
-        if isinstance(place, Host):
-            return QueueClient(place)
+        if isinstance(host, Host):
+            return QueueClient(host)
         if name == "engine":
-            # A job may be recorded with an engine of yesterday: today's key is for today's engine alone.
-            known = place.rstrip("/") == (self._settings.engine_url or "").rstrip("/")
+            # A job may be recorded with an earlier engine: the key belongs to the configured engine only.
+            known = host.rstrip("/") == (self._settings.engine_url or "").rstrip("/")
             key = self._settings.engine_key if known else None
-            return QueueClient(Host.engine(place, key, insecure=self._settings.insecure))
+            return QueueClient(Host.engine(host, key, insecure=self._settings.insecure))
         if self._settings.key is None:
-            raise ConfigurationError("This job was submitted to fal, and there is no FAL_KEY now. Set it again.")
+            raise ConfigurationError("This job was submitted to fal, but FAL_KEY is not set now. Set it again.")
         return QueueClient(Host.fal(self._settings.key))
 
 
-def _own_folder(parent: Path, jobs: Jobs) -> Path:
-    """The part of the folder that is this process's own; what processes that are dead left there is removed."""
-    living = jobs.leases.living()
+def _process_folder(parent: Path, jobs: Jobs) -> Path:
+    """Create this process's own folder below `parent`, and remove those of dead processes."""
+    alive = jobs.leases.alive()
     folder = parent / jobs.leases.process
     with storage_errors("write in", parent, DATA_ADVICE):
         folder.mkdir(parents=True, exist_ok=True)
         for other in parent.iterdir():
-            if other.name not in living:
+            if other.name not in alive:
                 shutil.rmtree(other, ignore_errors=True)
     return folder

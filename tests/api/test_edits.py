@@ -22,7 +22,7 @@ def refused(fields: dict[str, Any], seconds: float) -> InvalidRequest:
     return caught.value
 
 
-def test_a_window_counted_from_the_start_is_taken_as_it_is():
+def test_a_window_counted_from_the_start_is_unchanged():
     window = inpaint_window(inpaint(start_time=10, end_time=20.5), 60)
     assert (window.start, window.end, window.notes) == (10, 20.5, ())
 
@@ -66,7 +66,7 @@ def test_a_start_at_or_past_the_end_names_field_value_and_length(start: float):
         {"start_time": 5, "start_time_relative_to": "end", "end_time": 50},
     ],
 )
-def test_a_window_empty_after_clamping_is_refused_with_both_times(fields: dict[str, Any]):
+def test_a_window_empty_after_clamping_is_rejected_with_both_times(fields: dict[str, Any]):
     error = refused(fields, 60)
     assert error.fields[0].field == "end_time"
     assert "window is empty" in error.message
@@ -74,11 +74,11 @@ def test_a_window_empty_after_clamping_is_refused_with_both_times(fields: dict[s
     assert "60 s" in error.message
 
 
-def test_a_window_that_clamping_rescues_is_not_refused():
+def test_a_window_that_is_valid_after_clamping_is_accepted():
     assert inpaint_window(inpaint(start_time=59.9, end_time=240), 60).end == 60
 
 
-def test_nothing_to_extend_names_both_fields():
+def test_an_extension_of_zero_names_both_fields():
     with pytest.raises(InvalidRequest) as caught:
         outpaint_lengths(outpaint(extend_after_duration=0), 42)
     assert [field.field for field in caught.value.fields] == ["extend_before_duration", "extend_after_duration"]
@@ -91,14 +91,14 @@ def test_either_side_alone_can_be_extended():
 
 
 @pytest.mark.parametrize(("seconds", "fits"), [(240, True), (240.1, False)])
-def test_audio_to_audio_takes_a_source_of_240_seconds_at_most(seconds: float, fits: bool):
+def test_audio_to_audio_accepts_a_source_of_up_to_240_seconds(seconds: float, fits: bool):
     request = AudioToAudio(audio_url="song.wav", original_tags="pop", tags="jazz")
     _checked(request, seconds, fits)
 
 
 @pytest.mark.parametrize("request_", [inpaint(), outpaint()])
 @pytest.mark.parametrize(("seconds", "fits"), [(600, True), (600.1, False), (0, False)])
-def test_inpaint_and_outpaint_take_a_source_of_600_seconds_at_most(request_: Any, seconds: float, fits: bool):
+def test_inpaint_and_outpaint_accept_a_source_of_up_to_600_seconds(request_: Any, seconds: float, fits: bool):
     _checked(request_, seconds, fits)
 
 
@@ -118,14 +118,16 @@ def _checked(request: Any, seconds: float, fits: bool):
 @pytest.mark.parametrize(
     ("decay", "scale", "floor", "expected"), [(0, 2, 3, 3), (0.5, 2, 3, 2), (0.5, 15, 3, 3), (1, 3, 3, 3)]
 )
-def test_the_floor_of_guidance_is_lowered_only_under_decay(decay: float, scale: float, floor: float, expected: float):
+def test_the_lower_limit_of_guidance_is_lowered_only_under_decay(
+    decay: float, scale: float, floor: float, expected: float
+):
     request = inpaint(guidance_interval_decay=decay, guidance_scale=scale, minimum_guidance_scale=floor)
     value, notes = minimum_guidance(request)
     assert value == expected
     assert bool(notes) == (expected != floor)
 
 
-def test_a_check_before_the_work_refuses_what_the_work_would_refuse():
+def test_an_invalid_edit_is_rejected_before_it_is_submitted():
     from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint
 
     with pytest.raises(InvalidRequest, match="start_time"):

@@ -1,4 +1,4 @@
-"""The published API, as it was published."""
+"""The requests match the published API."""
 
 import json
 
@@ -69,7 +69,7 @@ def test_a_schema_has_no_null_no_anyof_and_no_title_and_describes_every_field(en
 
 
 @pytest.mark.parametrize(("name", "low", "high"), [(n, lo, hi) for n, (_, lo, hi) in SHARED.items() if hi is not None])
-def test_a_bound_lets_its_edge_in_and_nothing_beyond_it(name, low, high):
+def test_bounds_are_inclusive(name, low, high):
     for value in (low, high):
         assert TextToAudio.parse({"tags": "x", name: value})
     for value in (low - 1, high + 1):
@@ -108,12 +108,12 @@ def test_an_error_names_every_wrong_field_with_its_value():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_duration_that_is_no_number_is_an_error(value):
+def test_a_duration_that_is_not_finite_is_an_error(value):
     with pytest.raises(InvalidRequest, match="duration"):
         PromptToAudio.parse({"prompt": "x", "duration": value})
 
 
-def test_the_body_on_the_wire_holds_what_was_given_and_nothing_else():
+def test_the_body_on_the_wire_contains_only_the_given_fields():
     given = {"tags": "x", "seed": 5, "duration": 12.5}
     assert TextToAudio.parse(given).wire() == given
 
@@ -123,7 +123,7 @@ def test_these_lyrics_mean_no_vocals(lyrics):
     assert is_instrumental(lyrics)
 
 
-def test_sung_lyrics_are_not_taken_for_instrumental():
+def test_sung_lyrics_are_not_instrumental():
     assert not is_instrumental("[inst]\nla la")
 
 
@@ -135,12 +135,12 @@ def test_an_endpoint_is_found_by_id_tool_and_command_and_a_wrong_name_lists_all_
     assert all(endpoint_id in caught.value.message for endpoint_id in BY_ID)
 
 
-def test_half_a_character_is_an_error_that_names_its_field():
+def test_half_a_surrogate_pair_is_an_error_that_names_its_field():
     with pytest.raises(InvalidRequest, match="lyrics: .*surrogate"):
         TextToAudio.parse({"tags": "x", "lyrics": "la \ud83c la"})
 
 
-def test_true_is_neither_a_seed_nor_a_duration_but_it_is_instrumental():
+def test_true_is_valid_only_for_a_bool_field():
     for name in ("seed", "duration", "prompt"):
         with pytest.raises(InvalidRequest, match=f"{name}: .*true or false"):
             PromptToAudio.parse({"prompt": "x", name: True})

@@ -17,5 +17,5 @@ from acestep_mcp.api.updates import step_in
         ("1/0", None),
     ],
 )
-def test_a_step_line_becomes_numbers_and_nothing_else_does(line, found):
+def test_only_a_step_line_is_parsed(line, found):
     assert step_in(line) == found

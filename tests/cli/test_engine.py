@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from acestep_mcp.api.errors import InvalidRequest
-from acestep_mcp.assembly import ways_out
+from acestep_mcp.assembly import outbound_http
 from acestep_mcp.cli import main
 from acestep_mcp.cli.client_setup import lines
 from tests.support.engine_process import Running, running, until
@@ -178,8 +178,8 @@ def test_the_lines_for_fals_clients_fit_plain_http_and_tls(tmp_path) -> None:
 
 @pytest.mark.anyio
 async def test_webhooks_are_sent_only_when_allowed_and_only_to_public_hosts() -> None:
-    assert ways_out(webhooks=False)[1] is None
-    _, post = ways_out(webhooks=True)
+    assert outbound_http(webhooks=False)[1] is None
+    _, post = outbound_http(webhooks=True)
     for address in ("http://127.0.0.1:1/", "https://127.0.0.1:1/", "https://localhost:1/"):
         with pytest.raises(InvalidRequest):
             await post(address, b"{}", {})

@@ -29,7 +29,7 @@ from mcp.types import (
 )
 
 from acestep_mcp.server import http
-from acestep_mcp.server.app import AceStepServer, log_to_stderr, studio_of
+from acestep_mcp.server.app import AceStepServer, log_to_stderr, studio_opener
 from acestep_mcp.settings import load
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
@@ -162,6 +162,6 @@ def add_prompts(server: AceStepServer) -> None:
 if __name__ == "__main__":
     settings = load()
     log_to_stderr(settings.log_level)
-    server = Fixtures(studio_of(settings), settings, "http")
+    server = Fixtures(studio_opener(settings), settings, "http")
     add_prompts(server)
     http.run_server(server, settings, host="127.0.0.1", port=0)

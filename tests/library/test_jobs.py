@@ -1,4 +1,4 @@
-"""Jobs as several processes see them: each `Jobs` below is one process on the same file."""
+"""Jobs shared by several processes: each `Jobs` below stands for one process on the same file."""
 
 import sqlite3
 import time
@@ -26,7 +26,7 @@ RESPONSE = Response(
 
 @pytest.fixture
 def process(tmp_path):
-    """Makes a process on the one database; closed at the end."""
+    """Open the database as another process."""
     opened = []
 
     def start(lease=15.0, *, beat=True):
@@ -54,7 +54,7 @@ def a_job(**changes):
     return Job(**values | changes)
 
 
-def test_a_job_is_read_back_as_it_was_written_by_any_process(process):
+def test_any_process_reads_a_job_as_it_was_written(process):
     job = a_job(
         request=TextToAudio(tags="桜", seed=4), notes=("a",), options=JobOptions(format="flac"), estimated_cost=0.5
     )
@@ -89,7 +89,7 @@ def test_an_unknown_job_is_an_error_that_names_the_recent_ones(process):
         jobs.get("nope")
 
 
-def test_a_job_of_a_living_process_is_not_taken_over(process):
+def test_a_job_of_a_live_process_is_not_taken_over(process):
     owner, other = process(), process()
     owner.add(a_job())
     assert other.adopt() == []
@@ -108,7 +108,7 @@ def test_a_job_of_a_dead_process_is_taken_over_by_exactly_one(process):
     assert second.adopt() == []
 
 
-def test_a_process_that_left_in_good_order_hands_its_jobs_on_at_once(process):
+def test_the_jobs_of_a_process_that_shut_down_are_taken_over_at_once(process):
     owner, other = process(), process()
     job = owner.add(a_job())
     owner.leases.leave()
@@ -123,95 +123,95 @@ def test_an_ended_job_is_neither_taken_over_nor_changed(process):
     assert not owner.update(job.id, status=Status.COMPLETED)
 
 
-def test_the_same_call_twice_is_two_jobs_while_the_first_caller_waits_or_has_its_answer(process):
+def test_a_repeated_call_is_a_new_job_while_the_first_caller_waits_or_has_its_answer(process):
     jobs = process()
     first = jobs.add(a_job())
     second = jobs.add(a_job())
     assert second.id != first.id
-    jobs.answer(first.id, "delivered")
-    jobs.answer(second.id, "delivered")
+    jobs.record_answer(first.id, "delivered")
+    jobs.record_answer(second.id, "delivered")
     assert not jobs.add(a_job()).attached
 
 
-def test_a_call_that_was_cut_is_attached_to_its_first_job_when_it_comes_again(process):
+def test_an_undelivered_call_that_is_repeated_is_attached_to_its_first_job(process):
     jobs = process()
     first = jobs.add(a_job())
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     again = process().add(a_job())
     assert (again.id, again.attached) == (first.id, True)
     assert not process().add(a_job()).attached, "the second caller is waiting now"
 
 
-def test_a_call_whose_process_crashed_is_attached_when_it_comes_again(process):
+def test_a_repeated_call_is_attached_after_its_process_crashed(process):
     first = process().add(a_job())
     again = process(lease=DEAD_AT_ONCE).add(a_job())
     assert (again.id, again.attached) == (first.id, True)
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
-def test_a_call_is_never_attached_to_a_job_that_came_to_nothing(process, status):
+def test_a_call_is_never_attached_to_a_job_without_a_song(process, status):
     jobs = process()
     first = jobs.add(a_job())
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     jobs.update(first.id, status=status)
     assert not jobs.add(a_job()).attached
 
 
 def long_ago(jobs, job_id):
-    """Move everything that happened to the job eleven minutes back."""
+    """Move the job's times eleven minutes back."""
     with jobs._database.writing() as db:
         db.execute("UPDATE jobs SET created_at = created_at - 660, ended_at = ended_at - 660, cut_at = cut_at - 660")
 
 
-def test_a_finished_job_is_not_joined_ten_minutes_after_its_call_was_cut(process):
+def test_a_finished_job_is_not_joined_ten_minutes_after_its_caller_left(process):
     jobs = process()
     first = jobs.add(a_job())
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     jobs.update(first.id, status=Status.COMPLETED, ended_at=time.time())
     assert jobs.add(a_job()).attached
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     long_ago(jobs, first.id)
     assert not jobs.add(a_job()).attached
 
 
-def test_a_call_for_a_job_that_still_runs_is_joined_to_it_however_long_it_runs(process):
+def test_a_repeated_call_joins_a_running_job_however_long_it_runs(process):
     jobs = process()
     first = jobs.add(a_job())
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     long_ago(jobs, first.id)
     assert jobs.add(a_job()).id == first.id
 
 
-def test_a_song_that_ended_long_ago_is_joined_when_its_call_was_cut_a_moment_ago(process):
+def test_a_song_that_ended_long_ago_is_joined_when_its_caller_just_left(process):
     jobs = process()
     first = jobs.add(a_job())
     jobs.update(first.id, status=Status.COMPLETED, ended_at=time.time())
     long_ago(jobs, first.id)
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     assert jobs.add(a_job()).id == first.id
 
 
 def test_another_format_is_another_call(process):
     jobs = process()
     first = jobs.add(a_job(options=JobOptions(format="wav")))
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     assert not jobs.add(a_job(options=JobOptions(format="flac"))).attached
 
 
 def test_other_arguments_are_another_song(process):
     jobs = process()
     first = jobs.add(a_job())
-    jobs.answer(first.id, "cut")
+    jobs.record_answer(first.id, "cut")
     assert not jobs.add(a_job(request=TextToAudio(tags="lofi", seed=1))).attached
     assert not jobs.add(
         a_job(endpoint="fal-ai/ace-step/prompt-to-audio", request=PromptToAudio(prompt="lofi"))
     ).attached
 
 
-def test_an_idempotency_key_gives_the_same_job_for_any_length_of_time(process):
+def test_an_idempotency_key_returns_the_same_job_at_any_time(process):
     jobs = process()
     first = jobs.add(a_job(created_at=time.time() - 10**6), idempotency_key="k")
-    jobs.answer(first.id, "delivered")
+    jobs.record_answer(first.id, "delivered")
     assert jobs.add(a_job(), idempotency_key="k").id == first.id
 
 
@@ -222,7 +222,7 @@ def test_an_idempotency_key_with_other_arguments_is_an_error(process):
         jobs.add(a_job(request=TextToAudio(tags="rock")), idempotency_key="k")
 
 
-def test_an_idempotency_key_of_a_failed_job_may_be_tried_again(process):
+def test_an_idempotency_key_of_a_failed_job_can_be_used_again(process):
     jobs = process()
     first = jobs.add(a_job(), idempotency_key="k")
     jobs.update(first.id, status=Status.FAILED)
@@ -231,7 +231,7 @@ def test_an_idempotency_key_of_a_failed_job_may_be_tried_again(process):
     assert jobs.add(a_job(), idempotency_key="k").id == again.id
 
 
-def test_a_job_that_would_pass_the_days_limit_is_refused_and_not_recorded(process):
+def test_a_job_that_would_exceed_the_daily_limit_is_rejected_and_not_stored(process):
     jobs, other = process(), process()
     jobs.add(a_job(estimated_cost=0.04), spend_limit=0.1)
     other.add(a_job(estimated_cost=0.04), spend_limit=0.1)
@@ -241,14 +241,14 @@ def test_a_job_that_would_pass_the_days_limit_is_refused_and_not_recorded(proces
     assert jobs.spent_today() == pytest.approx(0.08)
 
 
-def test_a_limit_of_zero_never_pays_and_lets_free_songs_through(process):
+def test_a_limit_of_zero_allows_only_free_songs(process):
     jobs = process()
     with pytest.raises(SpendLimitReached):
         jobs.add(a_job(estimated_cost=0.001), spend_limit=0)
     assert jobs.add(a_job(estimated_cost=0), spend_limit=0)
 
 
-def test_what_a_job_cost_in_the_end_replaces_its_reservation_but_an_unknown_one_stays_counted(process):
+def test_a_job_s_final_cost_replaces_its_reservation_but_an_unknown_job_stays_reserved(process):
     jobs = process()
     failed, unknown = jobs.add(a_job(estimated_cost=0.04)), jobs.add(a_job(estimated_cost=0.04))
     jobs.update(failed.id, status=Status.FAILED, cost=0.0)
@@ -256,7 +256,7 @@ def test_what_a_job_cost_in_the_end_replaces_its_reservation_but_an_unknown_one_
     assert jobs.spent_today() == pytest.approx(0.04)
 
 
-def test_a_name_is_given_to_one_job_and_a_job_keeps_its_name(process):
+def test_a_name_is_reserved_for_one_job_and_a_job_keeps_its_name(process):
     one, two = process(), process()
     first, second = one.add(a_job()), two.add(a_job())
     assert one.reserve_name(first.id, iter(["a.wav", "b.wav"])) == "a.wav"
@@ -271,50 +271,50 @@ def test_songs_never_share_a_stem_whatever_their_format_and_case(process):
     assert jobs.reserve_name(second.id, iter(["lofi (1).flac", "lofi (1) 2.flac"])) == "lofi (1) 2.flac"
 
 
-def test_our_own_open_job_that_nobody_runs_is_taken_up_again(process):
+def test_an_open_job_of_this_process_that_is_not_running_is_adopted(process):
     jobs = process()
     job = jobs.add(a_job())
     assert jobs.adopt({job.id}) == []
     assert [taken.id for taken in jobs.adopt()] == [job.id]
 
 
-def test_an_orderly_end_does_not_use_a_draft_up_but_a_paid_attempt_stays_counted(process):
+def test_uncount_attempt_affects_drafts_but_not_paid_jobs(process):
     jobs = process()
     draft, paid = jobs.add(a_job()), jobs.add(a_job(backend="fal"))
     for job in (draft, paid):
-        assert jobs.attempt(job.id) == 1
-        jobs.give_back(job.id)
+        assert jobs.count_attempt(job.id) == 1
+        jobs.uncount_attempt(job.id)
     assert jobs.get(draft.id).attempts == 0
     assert jobs.get(paid.id).attempts == 1
 
 
-def test_a_wish_to_cancel_reaches_the_owner_whoever_made_it(process):
+def test_a_cancel_request_from_any_process_reaches_the_owner(process):
     owner, other = process(), process()
     job = owner.add(a_job())
     other.request_cancel(job.id)
-    assert owner.to_cancel() == [job.id]
-    assert other.to_cancel() == []
+    assert owner.cancel_requests() == [job.id]
+    assert other.cancel_requests() == []
 
 
-def test_only_a_failed_job_that_is_collectable_can_be_opened_again(process):
+def test_only_a_failed_collectable_job_can_be_reopened(process):
     jobs, other = process(), process()
     kept, lost = jobs.add(a_job()), jobs.add(a_job())
     jobs.update(kept.id, status=Status.FAILED, error=JobError("storage", "full", collectable=True))
     jobs.update(lost.id, status=Status.FAILED, error=JobError("queue", "x"))
-    assert other.revive(kept.id)
+    assert other.reopen(kept.id)
     assert other.is_owned(kept.id)
     assert other.get(kept.id).error is None
-    assert not other.revive(lost.id)
-    assert not other.revive(kept.id), "it is open already"
+    assert not other.reopen(lost.id)
+    assert not other.reopen(kept.id), "it is open already"
 
 
-def test_a_database_that_is_none_is_an_error_that_says_what_to_do(tmp_path):
-    (tmp_path / "acestep.sqlite3").write_bytes(b"this is no database" * 100)
+def test_a_file_that_is_not_a_database_is_an_error_that_says_what_to_do(tmp_path):
+    (tmp_path / "acestep.sqlite3").write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match="ACESTEP_DATA_DIR"):
         Database(tmp_path / "acestep.sqlite3")
 
 
-def test_a_database_of_a_newer_version_is_left_alone(tmp_path):
+def test_a_database_of_a_newer_version_is_not_opened(tmp_path):
     database = Database(tmp_path / "acestep.sqlite3")
     with database.writing() as db:
         db.execute("PRAGMA user_version = 99")
@@ -345,7 +345,7 @@ PRAGMA user_version = 1;
 """
 
 
-def test_a_database_of_the_first_version_opens_with_its_jobs_and_a_backup_beside_it(tmp_path):
+def test_a_database_of_version_1_opens_with_its_jobs_and_a_backup(tmp_path):
     path = tmp_path / "acestep.sqlite3"
     with closing(sqlite3.connect(path)) as old:
         old.executescript(VERSION_1)
@@ -361,7 +361,7 @@ def test_a_database_of_the_first_version_opens_with_its_jobs_and_a_backup_beside
         assert Jobs(again).get("old") == job
 
 
-def test_a_job_whose_request_cannot_be_read_hides_no_other(process):
+def test_a_job_with_an_unreadable_request_does_not_hide_others(process):
     jobs = process()
     odd, good = jobs.add(a_job()), jobs.add(a_job())
     with jobs._database.writing() as db:

@@ -1,4 +1,4 @@
-"""Servers to test: in this process over the whole house, and in processes of their own."""
+"""Servers to test: in this process with a StudioFactory, and in their own processes."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from acestep_mcp.settings import Settings
 
 
 class Process:
-    """A server in its own process: JSON-RPC on its pipes, and what its studio is told on its stderr."""
+    """A server in its own process: JSON-RPC on its pipes, and its studio's events on stderr."""
 
     def __init__(self, transport, folder, *rest):
         self.folder = folder
@@ -26,11 +26,11 @@ class Process:
         )
         self.lines = []
 
-    def hear(self, words):
-        """Read stderr up to the line with these words, and give that line."""
+    def read_until(self, text):
+        """Read stderr up to a line with this text, and return that line."""
         while line := self.popen.stderr.readline():
             self.lines.append(line)
-            if words in line:
+            if text in line:
                 return line
         raise AssertionError("".join(self.lines))
 
@@ -47,15 +47,15 @@ class Process:
         return message
 
     def end(self):
-        """Wait for its own end; gives everything its studio was told, and the exit code."""
+        """Wait until it ends; returns the studio's events and the exit code."""
         code = self.popen.wait(20)
         self.lines += self.popen.stderr.readlines()
-        return [line.removeprefix("told ").strip() for line in self.lines if line.startswith("told ")], code
+        return [line.removeprefix("event ").strip() for line in self.lines if line.startswith("event ")], code
 
 
 @contextmanager
 def spawning(parent):
-    """Starts server processes; those that still run at the end are killed."""
+    """Start server processes; kill those still running at the end."""
     started = []
 
     def start(transport, *rest):
@@ -81,10 +81,10 @@ def spawn(tmp_path):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """One HTTP server with the token "secret" for all tests of a module that leave it as it was: (process, address)."""
+    """One HTTP server with the token "secret" for the tests of a module that do not change it: (process, address)."""
     with spawning(tmp_path_factory.mktemp("shared")) as start:
         process = start("http", "secret")
-        yield process, process.hear("served at http://").split("served at ")[1].strip().removesuffix("/mcp")
+        yield process, process.read_until("served at http://").split("served at ")[1].strip().removesuffix("/mcp")
 
 
 @pytest.fixture
@@ -93,19 +93,19 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def house(settings):
-    from tests.server.overheard import House
+def studio_factory(settings):
+    from tests.server.recording import StudioFactory
 
-    return House(settings)
+    return StudioFactory(settings)
 
 
 @pytest.fixture
-def client(house, settings):
-    """Connects in memory: `async with client("legacy", wait_seconds=0) as connected`."""
+def client(studio_factory, settings):
+    """Connect in memory: `async with client("legacy", wait_seconds=0) as connected`."""
 
     @asynccontextmanager
     async def connected(era="auto", *, message_handler=None, **changed):
-        server = create_server(house, settings.model_copy(update=changed), transport="stdio")
+        server = create_server(studio_factory, settings.model_copy(update=changed), transport="stdio")
         async with Client(server, mode=era, message_handler=message_handler) as opened:
             yield opened
 

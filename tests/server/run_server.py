@@ -1,8 +1,8 @@
-"""A server in a process of its own, over the whole house.
+"""A server in its own process, with a RecordingStudio.
 
     python run_server.py stdio|http FOLDER [TOKEN]
 
-What the studio is told goes to stderr, a line each: `told started job-1`.
+Its events go to stderr, one per line: `event started job-1`.
 """
 
 import sys
@@ -11,32 +11,32 @@ from pathlib import Path
 
 from acestep_mcp.server.app import create_server
 from acestep_mcp.settings import Settings
-from tests.server.overheard import House
+from tests.server.recording import StudioFactory
 
 
-class Aloud(House):
-    def hear(self, what, job_id):
-        super().hear(what, job_id)
-        say(*self.told[-1])
+class PrintingFactory(StudioFactory):
+    def record(self, event, job_id):
+        super().record(event, job_id)
+        print_event(*self.events[-1])
 
 
-def say(*words):
-    sys.stderr.write(f"told {' '.join(words)}\n")
+def print_event(*parts):
+    sys.stderr.write(f"event {' '.join(parts)}\n")
     sys.stderr.flush()
 
 
 def main(transport, folder, token=None):
     folder = Path(folder)
     settings = Settings(music_dir=folder / "music", data_dir=folder / "data", wait_seconds=50, token=token)
-    house = Aloud(settings)
-    house.keep("kept")
+    studio_factory = PrintingFactory(settings)
+    studio_factory.add_track("kept")
 
     @asynccontextmanager
     async def opened():
-        async with house() as studio:
-            say("opened")
+        async with studio_factory() as studio:
+            print_event("opened")
             yield studio
-        say("closed")
+        print_event("closed")
 
     server = create_server(opened, settings, transport=transport)
     if transport == "stdio":

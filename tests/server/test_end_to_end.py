@@ -1,4 +1,4 @@
-"""The whole house behind the server: the real studio with its embedded draft engine."""
+"""The server with the real studio and its embedded draft engine."""
 
 import base64
 import json
@@ -21,20 +21,20 @@ eras = pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pyte
 
 
 @pytest.fixture
-def house(tmp_path):
+def draft_settings(tmp_path):
     return Settings(music_dir=tmp_path / "music", data_dir=tmp_path / "data", backend="draft", wait_seconds=45)
 
 
 @eras
-async def test_a_song_is_made_kept_listed_read_back_deleted_and_restored(house, era):
-    server = create_server(lambda: open_studio(house), house, transport="stdio")
+async def test_a_song_is_made_kept_listed_read_back_deleted_and_restored(draft_settings, era):
+    server = create_server(lambda: open_studio(draft_settings), draft_settings, transport="stdio")
     changed = anyio.Event()
 
-    async def hear(message):
+    async def on_message(message):
         if isinstance(message, ResourceListChangedNotification):
             changed.set()
 
-    async with Client(server, mode=era, message_handler=hear) as client:
+    async with Client(server, mode=era, message_handler=on_message) as client:
         made = await client.call_tool("text_to_audio", {"tags": "lofi, piano", "duration": 5, "seed": 3})
         facts = made.structured_content
         assert not made.is_error, made.content[0].text
@@ -70,20 +70,22 @@ async def test_a_song_is_made_kept_listed_read_back_deleted_and_restored(house, 
 
 
 @eras
-async def test_the_same_call_after_a_cut_gets_the_first_song_and_says_so(house, era):
-    """Cut in memory: the caller went away without a word. Asked twice is made once; a delivered song ends that."""
+async def test_the_same_call_after_an_interruption_joins_the_first_job_and_says_so(draft_settings, era):
+    """In memory the caller leaves without a notification. Once a song is delivered, the same call makes a new one."""
     arguments = {"tags": "techno", "duration": 5}
-    server = create_server(lambda: open_studio(house), house, transport="stdio")
+    server = create_server(lambda: open_studio(draft_settings), draft_settings, transport="stdio")
     async with Client(server, mode=era) as client:
         begun = anyio.Event()
 
-        async def told(value, total, words):
-            if words != "preparing":
+        async def on_progress(value, total, message):
+            if message != "preparing":
                 begun.set()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(
-                lambda: client.call_tool("prompt_to_audio", {"prompt": "rain", "duration": 5}, progress_callback=told)
+                lambda: client.call_tool(
+                    "prompt_to_audio", {"prompt": "rain", "duration": 5}, progress_callback=on_progress
+                )
             )
             with anyio.fail_after(20):
                 await begun.wait()
@@ -92,7 +94,7 @@ async def test_the_same_call_after_a_cut_gets_the_first_song_and_says_so(house, 
         again = await client.call_tool("prompt_to_audio", {"prompt": "rain", "duration": 5})
         first = await client.call_tool("text_to_audio", arguments)
         second = await client.call_tool("text_to_audio", arguments)
-    if era == "auto":  # a legacy client says that it cancels, and on a local engine that ends the job
+    if era == "auto":  # a legacy client sends a cancel notification, which ends the job on a local engine
         assert again.structured_content["job_id"] == jobs[0]["job_id"]
         assert "Joined" in again.structured_content["notes"][0]
     assert first.structured_content["job_id"] != second.structured_content["job_id"]
@@ -112,17 +114,19 @@ async def test_the_command_serves_a_song_over_a_pipe(tmp_path):
     assert answer.structured_content["audio"]["url"].startswith("file://")
 
 
-@pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")  # ping is of the older era, which hosts still speak
+@pytest.mark.filterwarnings(
+    "ignore::mcp.MCPDeprecationWarning"
+)  # ping belongs to the legacy era, which hosts still use
 async def test_while_a_long_draft_renders_pings_are_answered_and_a_cancel_ends_it_within_a_second(environment):
     command = StdioServerParameters(command=sys.executable, args=["-m", "acestep_mcp"], env=environment)
     rendering, waits = anyio.Event(), []
 
-    async def hear(progress, total, message):
+    async def on_progress(progress, total, message):
         if "rendering" in (message or ""):
             rendering.set()
 
     async def make(client):
-        await client.call_tool("text_to_audio", {"tags": "rock", "duration": 240}, progress_callback=hear)
+        await client.call_tool("text_to_audio", {"tags": "rock", "duration": 240}, progress_callback=on_progress)
 
     async with Client(stdio_client(command), mode="legacy") as client, anyio.create_task_group() as tasks:
         tasks.start_soon(make, client)
@@ -140,5 +144,5 @@ async def test_while_a_long_draft_renders_pings_are_answered_and_a_cancel_ends_i
         assert cancelled.structured_content["status"] == "CANCELLED"
         assert anyio.current_time() - begun < 1
         tasks.cancel_scope.cancel()
-    # The middle one: other work on the machine may hold up any of them; a render in our process would hold up all.
+    # The median: other load may delay any one of them; rendering in our process would delay all.
     assert sorted(waits)[5] < 0.2, waits

@@ -1,4 +1,4 @@
-"""The first call opens the studio. It may be cancelled or left at any moment of that; the next one must still answer."""
+"""The first call opens the studio. It may be cancelled or disconnect at any moment; the next call must still answer."""
 
 import json
 import os
@@ -26,7 +26,7 @@ CODE = ["warm", pytest.param("cold", marks=pytest.mark.slow)]
 
 @pytest.fixture
 def code(request, environment, tmp_path):
-    """The environment of a server whose own modules are compiled already ("warm") or have to be at its first call."""
+    """The environment of a server whose modules are already compiled ("warm") or not yet ("cold")."""
     if request.param == "cold":
         copy = tmp_path / "code"
         shutil.copytree(
@@ -47,7 +47,7 @@ def call(tool, era, request_id, **arguments):
 
 @pytest.fixture
 def start():
-    """Starts processes; those that still run at the end are killed."""
+    """Start processes; kill those still running at the end."""
     started = []
 
     def start(*command, **options):
@@ -79,13 +79,13 @@ class Pipe:
 @pytest.mark.parametrize("code", CODE, indirect=True)
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("delay", DELAYS)
-def test_on_a_pipe_a_first_call_that_is_cancelled_leaves_a_server_that_answers_and_ends(start, code, era, delay):
+def test_on_a_pipe_the_server_answers_and_ends_after_its_first_call_was_cancelled(start, code, era, delay):
     server = Pipe(start, code)
     if era == "legacy":
         server.send({"id": 0, "method": "initialize", "params": HELLO})
         server.answer_to(0)
         server.send({"method": "notifications/initialized"})
-    else:  # a server that is up: the delay counts from the call, not from the start of the process
+    else:  # the server is running: the delay counts from the call, not from the start of the process
         server.send({"id": 0, "method": "tools/list", "params": {"_meta": MODERN}})
         server.answer_to(0)
     server.send(call("list_tracks", era, 1))
@@ -108,7 +108,7 @@ def answer(reply):
 
 
 def headers_of(http, era):
-    """What a `tools/call` of list_tracks needs; a legacy client has its session opened first."""
+    """The headers of a `tools/call` of list_tracks; for a legacy client this opens a session first."""
     if era == "modern":
         return BOTH | {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "list_tracks"}
     hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
@@ -130,7 +130,7 @@ def call_and_leave(port, body, headers, seconds):
 @pytest.mark.parametrize("code", CODE, indirect=True)
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("delay", DELAYS)
-def test_over_http_a_first_caller_who_leaves_leaves_a_server_that_answers_and_ends(start, code, era, delay):
+def test_over_http_the_server_answers_and_ends_after_its_first_caller_disconnects(start, code, era, delay):
     port = free_port()
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     server = start("serve", "--http", "--port", str(port), **pipes, env=code)

@@ -1,4 +1,4 @@
-"""Streamable HTTP with a real process: how calls end, and what the guard lets through."""
+"""Streamable HTTP with a real process: how calls end, and which requests are authorized."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.library.models import Track
-from acestep_mcp.server import files, http
+from acestep_mcp.server import http, transfers
 from acestep_mcp.server.app import create_server
 
 pytestmark = pytest.mark.anyio
@@ -30,15 +30,15 @@ SIZE = 44 + 4 * 4800
 
 
 class Reached:
-    """A server process, a client for it, and the lines its studio was told, as they come."""
+    """A server process and an HTTP client for it."""
 
     def __init__(self, process, http_client):
         self.process = process
         self.http = http_client
 
-    async def hear(self, words):
+    async def read_until(self, text):
         with anyio.fail_after(15):
-            return await anyio.to_thread.run_sync(self.process.hear, words, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(self.process.read_until, text, abandon_on_cancel=True)
 
     async def end(self):
         self.process.popen.terminate()
@@ -51,7 +51,7 @@ async def reach(spawn):
 
     async def start(*token):
         process = spawn("http", *token)
-        line = await anyio.to_thread.run_sync(process.hear, "served at http://")
+        line = await anyio.to_thread.run_sync(process.read_until, "served at http://")
         url = line.split("served at ")[1].strip().removesuffix("/mcp")
         clients.append(httpx2.AsyncClient(base_url=url, timeout=30))
         return Reached(process, clients[-1])
@@ -104,37 +104,37 @@ def message(method, params=None, **more):
 async def test_over_http_only_an_explicit_notification_cancels(reach):
     server = await reach()
     async with Calling(server, "modern", 1, seed=1):
-        await server.hear("started job-1")
-    await server.hear("cut job-1")
+        await server.read_until("started job-1")
+    await server.read_until("undelivered job-1")
     async with Calling(server, "legacy", 2, seed=2):
-        await server.hear("started job-2")
-    await server.hear("cut job-2")
+        await server.read_until("started job-2")
+    await server.read_until("undelivered job-2")
     async with Calling(server, "legacy", 3, seed=3) as call:
-        await server.hear("started job-3")
+        await server.read_until("started job-3")
         late = message("notifications/cancelled", {"requestId": 3, "reason": "Request timed out"})
         await server.http.post("/mcp", json=late, headers=call.headers)
         assert (await call.answer())["error"]["code"] == -32800
-    await server.hear("cut job-3")
+    await server.read_until("undelivered job-3")
     async with Calling(server, "legacy", 4, seed=4) as call:
-        await server.hear("started job-4")
-        wish = message("notifications/cancelled", {"requestId": 4, "reason": "the user stopped it"})
-        await server.http.post("/mcp", json=wish, headers=call.headers)
-        await server.hear("cancelled job-4")
-    told, _ = await server.end()
-    assert [line for line in told if line.startswith(("cancelled", "delivered"))] == ["cancelled job-4"]
+        await server.read_until("started job-4")
+        cancel = message("notifications/cancelled", {"requestId": 4, "reason": "the user stopped it"})
+        await server.http.post("/mcp", json=cancel, headers=call.headers)
+        await server.read_until("cancelled job-4")
+    events, _ = await server.end()
+    assert [line for line in events if line.startswith(("cancelled", "delivered"))] == ["cancelled job-4"]
 
 
 @pytest.mark.parametrize("era", [pytest.param("legacy", marks=pytest.mark.slow), "modern"])
 async def test_a_signal_lets_a_waiting_call_answer_with_its_job_over_http(reach, era):
     server = await reach()
     async with Calling(server, era, 1, seed=1) as call:
-        await server.hear("started job-1")
+        await server.read_until("started job-1")
         server.process.popen.terminate()
         with anyio.fail_after(15):
             answer = await call.answer()
-    told, _ = await server.end()
+    events, _ = await server.end()
     assert answer["result"]["structuredContent"]["status"] in ("NEW", "IN_QUEUE", "IN_PROGRESS")
-    assert told == ["opened", "started job-1", "delivered job-1", "closed"]
+    assert events == ["opened", "started job-1", "delivered job-1", "closed"]
 
 
 TOKEN = {"Authorization": "Bearer secret"}
@@ -156,7 +156,7 @@ async def client_of(shared, **options):
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
-async def test_a_song_s_address_is_a_download_that_needs_its_key_or_the_token(shared, http_client, era):
+async def test_a_song_s_url_is_a_download_that_needs_its_key_or_the_token(shared, http_client, era):
     async with client_of(shared, mode=era) as client:
         answer = await client.call_tool("get_track", {"track_id": "kept"})
     address = answer.structured_content["url"]
@@ -172,7 +172,7 @@ async def test_a_song_s_address_is_a_download_that_needs_its_key_or_the_token(sh
     assert (await http_client.get(bare.replace("tracks/kept", "tracks/other"), headers=TOKEN)).status_code == 404
 
 
-async def test_every_route_is_behind_the_same_guard(shared, http_client):
+async def test_every_route_needs_token_host_and_origin(shared, http_client):
     for method, path in (
         ("GET", "/health"),
         ("GET", "/tracks/kept/x"),
@@ -193,7 +193,7 @@ async def test_every_route_is_behind_the_same_guard(shared, http_client):
     assert (allowed.status_code, allowed.json()["status"]) == (200, "ok")
 
 
-async def test_an_upload_must_be_audio_and_answers_an_address_for_audio_url(shared, http_client):
+async def test_an_upload_must_be_audio_and_returns_a_url_for_audio_url(shared, http_client):
     song = io.BytesIO()
     soundfile.write(song, np.zeros((48000, 2), np.int16), 48000, format="FLAC")
     answer = await http_client.post("/uploads", content=song.getvalue(), headers=TOKEN)
@@ -217,7 +217,7 @@ def uploading(settings):
         async def app(scope, receive, send):
             from starlette.requests import Request
 
-            await (await files.upload(settings, Request(scope, receive), most=most))(scope, receive, send)
+            await (await transfers.upload(settings, Request(scope, receive), most=most))(scope, receive, send)
 
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
             return await client.post("/", content=content)
@@ -225,7 +225,9 @@ def uploading(settings):
     return post
 
 
-async def test_an_upload_over_the_limit_is_refused_announced_or_not_and_leaves_nothing(uploading, settings):
+async def test_an_upload_over_the_limit_is_rejected_with_or_without_a_content_length_and_leaves_no_file(
+    uploading, settings
+):
     async def unannounced():
         for _ in range(3):
             yield b"x" * 1000
@@ -237,8 +239,8 @@ async def test_an_upload_over_the_limit_is_refused_announced_or_not_and_leaves_n
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "", "::", "music.example"])
-def test_off_loopback_it_refuses_to_start_without_a_token(house, settings, host):
-    server = create_server(house, settings, transport="http")
+def test_off_loopback_it_refuses_to_start_without_a_token(studio_factory, settings, host):
+    server = create_server(studio_factory, settings, transport="http")
     with pytest.raises(ConfigurationError, match="ACESTEP_TOKEN"):
         http.http_app(server, settings, host=host)
 
@@ -246,12 +248,12 @@ def test_off_loopback_it_refuses_to_start_without_a_token(house, settings, host)
 @pytest.mark.parametrize(
     ("host", "name"), [("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "[2001:db8::7]"), ("127.0.0.1", "localhost")]
 )
-async def test_with_a_token_it_answers_to_its_own_names_only(house, settings, host, name):
+async def test_with_a_token_it_answers_to_its_own_names_only(studio_factory, settings, host, name):
     from pydantic import SecretStr
 
     settings = settings.model_copy(update={"token": SecretStr("secret")})
     app = http.http_app(
-        create_server(house, settings, transport="http"), settings, host=host, allowed_hosts=["proxy.example"]
+        create_server(studio_factory, settings, transport="http"), settings, host=host, allowed_hosts=["proxy.example"]
     )
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app), headers={"Authorization": "Bearer secret"}
@@ -261,31 +263,31 @@ async def test_with_a_token_it_answers_to_its_own_names_only(house, settings, ho
             assert answer.status_code == expected, host_name
 
 
-async def test_clients_of_both_eras_are_told_when_a_song_is_deleted(shared):
-    heard = anyio.Event()
+async def test_clients_of_both_eras_are_notified_when_a_song_is_deleted(shared):
+    changed = anyio.Event()
 
-    async def hear(message):
+    async def on_message(message):
         if isinstance(message, ResourceListChangedNotification):
-            heard.set()
+            changed.set()
 
     async with (
-        client_of(shared, mode="legacy", message_handler=hear) as legacy,
+        client_of(shared, mode="legacy", message_handler=on_message) as legacy,
         client_of(shared) as modern,
         modern.listen(resources_list_changed=True) as events,
     ):
         await legacy.list_resources()
         with anyio.fail_after(15):
-            while not heard.is_set():  # the legacy client's own stream may not be open yet
+            while not changed.is_set():  # the legacy client's own stream may not be open yet
                 await modern.call_tool("delete_track", {"track_id": "kept"})
                 await anext(events)
                 await modern.call_tool("delete_track", {"track_id": "kept", "restore": True})
                 with anyio.move_on_after(0.2):
-                    await heard.wait()
+                    await changed.wait()
 
 
-async def test_a_closed_session_is_forgotten(house, settings):
-    """Guards the private part of the SDK that `ChangeNotifier` uses."""
-    server = create_server(house, settings, transport="http")
+async def test_a_closed_session_is_removed(studio_factory, settings):
+    """Tests the private part of the SDK that `ChangeNotifier` uses."""
+    server = create_server(studio_factory, settings, transport="http")
     app = http.http_app(server, settings, host="127.0.0.1")
     transport = httpx2.ASGITransport(app)
     async with (
@@ -325,7 +327,7 @@ async def test_only_audio_is_served_as_what_its_sidecar_says(tmp_path, content_t
         return Studio()
 
     scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"id": "t01", "file_name": "song.wav"}}
-    response = await files.download(open_studio, Request(scope))
+    response = await transfers.download(open_studio, Request(scope))
     assert response.headers["content-type"] == served
     assert response.headers["content-disposition"].startswith(how)
     assert response.headers["x-content-type-options"] == "nosniff"

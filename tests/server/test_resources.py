@@ -1,4 +1,4 @@
-"""What is listed can be read; changes are told; in both protocol eras."""
+"""Listed resources can be read and changes are notified, in both protocol eras."""
 
 import base64
 import json
@@ -27,10 +27,12 @@ async def listed(client):
 
 @pytest.mark.anyio
 @eras
-async def test_everything_that_is_listed_can_be_read_back_newest_first_over_all_pages(client, house, era, monkeypatch):
+async def test_every_listed_resource_can_be_read_and_pages_list_the_newest_first(
+    client, studio_factory, era, monkeypatch
+):
     monkeypatch.setattr(resources, "PAGE", 3)
     for number in range(7):
-        house.keep(f"t{number}")
+        studio_factory.add_track(f"t{number}")
     async with client(era) as connected:
         found = await listed(connected)
         assert [entry.uri for entry in found][:4] == [
@@ -56,7 +58,7 @@ async def test_everything_that_is_listed_can_be_read_back_newest_first_over_all_
 
 @pytest.mark.anyio
 @eras
-async def test_a_cursor_that_is_not_ours_is_an_invalid_parameter(client, era):
+async def test_an_unknown_cursor_is_an_invalid_parameter(client, era):
     async with client(era) as connected:
         with pytest.raises(MCPError) as caught:
             await connected.list_resources(cursor="nonsense")
@@ -68,8 +70,10 @@ async def test_a_cursor_that_is_not_ours_is_an_invalid_parameter(client, era):
 @pytest.mark.parametrize(
     "uri", ["acestep://tracks/none", "acestep://tracks/none/audio", "acestep://x", "acestep://tracks/gone"]
 )
-async def test_what_is_not_there_or_deleted_is_an_invalid_parameter_that_names_the_uri(client, house, era, uri):
-    house.keep("gone")
+async def test_a_missing_or_deleted_resource_is_an_invalid_parameter_that_names_the_uri(
+    client, studio_factory, era, uri
+):
+    studio_factory.add_track("gone")
     async with client(era) as connected:
         await connected.call_tool("delete_track", {"track_id": "gone"})
         with pytest.raises(MCPError) as caught:
@@ -79,8 +83,8 @@ async def test_what_is_not_there_or_deleted_is_an_invalid_parameter_that_names_t
 
 
 @pytest.mark.anyio
-async def test_a_long_song_is_read_as_an_mp3_of_the_whole_that_fits_a_message(client, house, tmp_path):
-    path = house.keep("long", seconds=12)
+async def test_a_long_song_is_read_as_a_complete_mp3_that_fits_a_message(client, studio_factory, tmp_path):
+    path = studio_factory.add_track("long", seconds=12)
     async with client() as connected:
         entry = next(e for e in await listed(connected) if e.uri.endswith("/audio"))
         answer = await connected.read_resource(entry.uri)
@@ -96,9 +100,9 @@ async def test_a_long_song_is_read_as_an_mp3_of_the_whole_that_fits_a_message(cl
 
 @pytest.mark.anyio
 @eras
-async def test_track_ids_are_completed_in_the_templates(client, house, era):
+async def test_track_ids_are_completed_in_the_templates(client, studio_factory, era):
     for name in ("abc", "abd", "xyz"):
-        house.keep(name)
+        studio_factory.add_track(name)
     async with client(era) as connected:
         templates = (await connected.list_resource_templates()).resource_templates
         for template in templates:
@@ -111,26 +115,26 @@ async def test_track_ids_are_completed_in_the_templates(client, house, era):
 
 
 @pytest.mark.anyio
-async def test_a_legacy_client_is_told_of_songs_finished_deleted_and_restored(client):
-    told = anyio.Semaphore(0)
+async def test_a_legacy_client_is_notified_of_songs_finished_deleted_and_restored(client):
+    changed = anyio.Semaphore(0)
 
-    async def hear(message):
+    async def on_message(message):
         if isinstance(message, ResourceListChangedNotification):
-            told.release()
+            changed.release()
 
-    async with client("legacy", message_handler=hear) as connected:
+    async with client("legacy", message_handler=on_message) as connected:
         assert connected.server_capabilities.resources.list_changed
         with anyio.fail_after(15):
             track = await song(connected)
-            await told.acquire()
+            await changed.acquire()
             await connected.call_tool("delete_track", {"track_id": track})
-            await told.acquire()
+            await changed.acquire()
             await connected.call_tool("delete_track", {"track_id": track, "restore": True})
-            await told.acquire()
+            await changed.acquire()
 
 
 @pytest.mark.anyio
-async def test_a_modern_client_that_listens_is_told_of_songs_finished_deleted_and_restored(client):
+async def test_a_listening_modern_client_is_notified_of_songs_finished_deleted_and_restored(client):
     async with client() as connected, connected.listen(resources_list_changed=True) as events:
         with anyio.fail_after(15):
             track = await song(connected)
@@ -148,12 +152,12 @@ async def song(client):
 
 @pytest.mark.anyio
 @eras
-async def test_prompts_are_listed_filled_and_completed_with_the_newest_tracks(client, house, era):
+async def test_prompts_are_listed_rendered_and_completed_with_the_newest_tracks(client, studio_factory, era):
     for name in ("abc", "abd"):
-        house.keep(name)
+        studio_factory.add_track(name)
     async with client(era) as connected:
         prompts = {prompt.name: prompt for prompt in (await connected.list_prompts()).prompts}
-        assert house.open == 0
+        assert studio_factory.open_count == 0
         assert len(prompts) == 6
         argument = prompts["remix-a-track"].arguments[0].name
         ref = PromptReference(type="ref/prompt", name="remix-a-track")

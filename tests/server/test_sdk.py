@@ -1,4 +1,4 @@
-"""The private parts of the SDK that `server/sdk.py` uses are there, and behave as it needs."""
+"""The private parts of the SDK that `server/sdk.py` uses exist and behave as it expects."""
 
 import sys
 

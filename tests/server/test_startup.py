@@ -1,4 +1,4 @@
-"""Hosts start a server just to look at it: that loads nothing a call alone needs, and touches nothing."""
+"""Hosts start a server just to list its tools: that must not import what only calls need, nor write anything."""
 
 import json
 import os
@@ -22,7 +22,7 @@ LATE = {
     "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.client", "acestep_mcp.studio.studio", "acestep_mcp.assembly",
     "acestep_mcp.library.jobs", "acestep_mcp.inputs", "acestep_mcp.server.http", "acestep_mcp.net.listen", "acestep_mcp.server.prompts",
 }  # fmt: skip
-TELL = "import atexit, json, sys; atexit.register(lambda: sys.stderr.write('MODULES ' + json.dumps(sorted(sys.modules))))\n"
+REPORT_MODULES = "import atexit, json, sys; atexit.register(lambda: sys.stderr.write('MODULES ' + json.dumps(sorted(sys.modules))))\n"
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 LEGACY = [
@@ -38,7 +38,7 @@ DISCOVERY = [
 
 
 def modules(code, messages, home):
-    """What the process had loaded when its client, having asked only these, was gone."""
+    """The modules the process had imported after only these requests."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("ACESTEP", "FAL"))}
     env |= {
         "HOME": str(home),
@@ -49,15 +49,15 @@ def modules(code, messages, home):
     }
     lines = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
     with subprocess.Popen(
-        [sys.executable, "-c", TELL + code],
+        [sys.executable, "-c", REPORT_MODULES + code],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True, encoding="utf-8",
     ) as server:  # fmt: skip
         server.stdin.write(lines)
         server.stdin.flush()
         while json.loads(server.stdout.readline()).get("id") != 3:
             pass
-        _, told = server.communicate(timeout=20)
-    return set(json.loads(told.rpartition("MODULES ")[2]))
+        _, stderr = server.communicate(timeout=20)
+    return set(json.loads(stderr.rpartition("MODULES ")[2]))
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +68,11 @@ def bare(tmp_path_factory):
 @pytest.mark.parametrize(
     "messages", [pytest.param(LEGACY, id="legacy", marks=pytest.mark.slow), pytest.param(DISCOVERY, id="modern")]
 )
-def test_being_looked_at_loads_nothing_that_only_calls_need_and_writes_nothing(bare, tmp_path, messages):
+def test_listing_imports_nothing_that_only_calls_need_and_writes_nothing(bare, tmp_path, messages):
     home = tmp_path / "nothing"
     home.mkdir()
     ours = modules(OURS, messages, home)
     assert {name for name in ours - bare if name in LATE or name.partition(".")[0] in LATE} == set()
     assert "acestep_mcp.server.stdio" in ours
-    assert "rich" not in ours, "a bare MCPServer loads it for nothing"
+    assert "rich" not in ours, "a bare MCPServer imports it needlessly"
     assert list(home.iterdir()) == []

@@ -30,36 +30,36 @@ def started(spawn, era):
     if era == "legacy":
         greet(process)
     begin(process, era, 1)
-    process.hear("started job-1")
+    process.read_until("started job-1")
     return process
 
 
 @pytest.mark.parametrize("era", [pytest.param("legacy", marks=pytest.mark.slow), "modern"])
-def test_only_a_wish_cancels_a_host_s_timeout_and_the_end_of_the_pipe_do_not(spawn, era):
+def test_only_a_user_s_cancel_cancels_the_job_not_a_host_s_timeout_or_the_end_of_the_pipe(spawn, era):
     process = spawn("stdio")
     if era == "legacy":
         greet(process)
     begin(process, era, 0, tags="lofi")
     assert process.answer_to(0)["result"]["structuredContent"]["status"] == "COMPLETED"
-    process.hear("delivered job-1")
+    process.read_until("delivered job-1")
     begin(process, era, 2)
-    process.hear("started job-2")
+    process.read_until("started job-2")
     reason = "McpError: MCP error -32001: Request timed out"
     process.send(method="notifications/cancelled", params={"requestId": 2, "reason": reason})
-    process.hear("cut job-2")
+    process.read_until("undelivered job-2")
     begin(process, era, "three", seed=3)
-    process.hear("started job-3")
-    wish = {"requestId": "three", "reason": "AbortError: stopped by the user"}
-    process.send(method="notifications/cancelled", params=wish)
-    process.hear("cancelled job-3")
+    process.read_until("started job-3")
+    cancel = {"requestId": "three", "reason": "AbortError: stopped by the user"}
+    process.send(method="notifications/cancelled", params=cancel)
+    process.read_until("cancelled job-3")
     begin(process, era, 4, seed=4)
-    process.hear("started job-4")
+    process.read_until("started job-4")
     process.popen.stdin.close()
-    told, code = process.end()
+    events, code = process.end()
     assert code == 0
-    assert "cut job-4" in told
-    assert told[-1] == "closed"
-    assert [line for line in told if line.startswith(("cancelled", "delivered"))] == [
+    assert "undelivered job-4" in events
+    assert events[-1] == "closed"
+    assert [line for line in events if line.startswith(("cancelled", "delivered"))] == [
         "delivered job-1",
         "cancelled job-3",
     ]
@@ -71,22 +71,22 @@ def test_a_signal_lets_the_waiting_call_answer_with_its_job_and_closes_the_studi
     process = started(spawn, era)
     process.popen.send_signal(number)
     handle = process.answer_to(1)["result"]["structuredContent"]
-    told, code = process.end()
+    events, code = process.end()
     assert handle["status"] in ("NEW", "IN_QUEUE", "IN_PROGRESS")
     assert code == 128 + number
-    assert told == ["opened", "started job-1", "delivered job-1", "closed"], "".join(process.lines)
+    assert events == ["opened", "started job-1", "delivered job-1", "closed"], "".join(process.lines)
 
 
 @pytest.mark.slow
-def test_a_client_that_closed_only_our_stdout_was_told_nothing_and_the_process_ends(spawn):
+def test_nothing_is_delivered_to_a_client_that_closed_only_our_stdout_and_the_process_ends(spawn):
     process = started(spawn, "legacy")
     process.popen.stdout.close()
     process.send(id=2, method="tools/call", params={"name": "status", "arguments": {}})
-    told, _ = process.end()
-    assert not [line for line in told if line.startswith("delivered")]
+    events, _ = process.end()
+    assert not [line for line in events if line.startswith("delivered")]
 
 
-def test_discovery_may_come_before_the_handshake_on_the_same_pipe(spawn):
+def test_discovery_may_precede_the_handshake_on_the_same_pipe(spawn):
     process = spawn("stdio")
     for request_id in (1, 2):
         process.send(id=request_id, method="server/discover", params={"_meta": MODERN})
@@ -99,11 +99,11 @@ def test_discovery_may_come_before_the_handshake_on_the_same_pipe(spawn):
     assert len(process.answer_to(3)["result"]["tools"]) == 11
 
 
-def test_after_a_discovery_a_modern_client_goes_on_without_a_handshake(spawn):
+def test_a_modern_client_needs_no_handshake_after_a_discovery(spawn):
     process = spawn("stdio")
     process.send(id=1, method="server/discover", params={"_meta": MODERN})
     process.answer_to(1)
     process.send(id=2, method="tools/list", params={"_meta": MODERN})
     assert len(process.answer_to(2)["result"]["tools"]) == 11
     process.popen.stdin.close()
-    assert process.end() == ([], 0), "looking at a server must open no studio"
+    assert process.end() == ([], 0), "listing the tools must not open the studio"

@@ -16,7 +16,7 @@ from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.api.schemas import output_schema
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.library.models import Job, JobError, Outcome, Status
-from acestep_mcp.server import render
+from acestep_mcp.server import results
 from acestep_mcp.server.app import create_server
 from acestep_mcp.server.tools import context
 from acestep_mcp.server.tools.table import BY_NAME, TOOLS
@@ -30,7 +30,7 @@ eras = pytest.mark.parametrize("era", ["auto", "legacy"])
 
 
 def strict(schema):
-    """The schema without room for a field it does not declare."""
+    """The schema, allowing no undeclared fields."""
     schema = {name: strict(part) if isinstance(part, dict) else part for name, part in schema.items()}
     return (
         schema | {"additionalProperties": False}
@@ -44,8 +44,8 @@ def on_the_wire(model):
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-def test_the_tool_is_what_its_snapshot_says(tool):
-    """UPDATE_SNAPSHOTS=1 writes them; read the diff then."""
+def test_a_tool_equals_its_snapshot(tool):
+    """UPDATE_SNAPSHOTS=1 rewrites them; then read the diff."""
     now = json.dumps(on_the_wire(tool.entry()), indent=2, ensure_ascii=False) + "\n"
     snapshot = SNAPSHOTS / f"{tool.name}.json"
     if os.environ.get("UPDATE_SNAPSHOTS"):
@@ -71,7 +71,7 @@ def test_a_tool_s_schema_is_plain_strict_and_has_all_four_hints(tool):
     jsonschema.Draft202012Validator.check_schema(entry["outputSchema"])
 
 
-def test_no_tool_that_may_cost_money_says_it_only_reads():
+def test_no_tool_that_may_cost_money_is_marked_read_only():
     for endpoint in ENDPOINTS:
         assert BY_NAME[endpoint.tool].hints.read_only_hint is False
         assert list(BY_NAME[endpoint.tool].entry().input_schema["properties"]) != []
@@ -79,42 +79,42 @@ def test_no_tool_that_may_cost_money_says_it_only_reads():
 
 @pytest.mark.anyio
 @eras
-async def test_the_whole_list_is_under_30_kilobytes_and_opens_no_studio(client, house, era):
+async def test_the_tool_list_is_under_30_kilobytes_and_opens_no_studio(client, studio_factory, era):
     async with client(era) as connected:
         answer = on_the_wire(await connected.list_tools())
         await connected.list_resource_templates()
-        assert house.open == 0
+        assert studio_factory.open_count == 0
     assert len(answer["tools"]) == 11
     assert len(json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()) < 30_000
 
 
 @pytest.mark.anyio
 @eras
-async def test_a_song_is_told_in_text_and_in_structured_content_alike(client, house, era):
+async def test_text_and_structured_content_describe_a_song_alike(client, studio_factory, era):
     async with client(era) as connected:
         answer = await connected.call_tool("text_to_audio", {"tags": "lofi", "seed": 9, "lyrics": None})
-        await house.heard("delivered", "job-1")
-        assert house.open == 1
-    assert house.open == 0
+        await studio_factory.wait_for("delivered", "job-1")
+        assert studio_factory.open_count == 1
+    assert studio_factory.open_count == 0
     facts = answer.structured_content
     assert facts["status"] == "COMPLETED"
     assert set(facts) >= WITH_THE_SONG
-    assert Path(facts["track"]["file_path"]).parent == house.settings.music_dir
+    assert Path(facts["track"]["file_path"]).parent == studio_factory.settings.music_dir
     assert Path(facts["track"]["file_path"]).stat().st_size == facts["track"]["size"]
     assert (facts["seed"], facts["tags"], facts["lyrics"], facts["engine"]) == (9, "lofi", "[inst]", "tone")
-    assert facts["backend"] == "engine", "which one ran is not told by the engine's name alone"
+    assert facts["backend"] == "engine", "the engine's name alone does not say which backend ran"
     assert facts["audio"]["url"].startswith("http://127.0.0.1"), "as the host gave it"
     assert [part.type for part in answer.content] == ["text"]
     for name, value in facts.items():
-        for told in value.values() if isinstance(value, dict) else [value]:
-            assert json.dumps(told, ensure_ascii=False).strip('"') in answer.content[0].text, name
+        for part in value.values() if isinstance(value, dict) else [value]:
+            assert json.dumps(part, ensure_ascii=False).strip('"') in answer.content[0].text, name
 
 
 @pytest.mark.anyio
 @eras
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.tool)
-async def test_with_no_time_to_wait_each_tool_answers_with_a_handle_that_fits_its_schema(client, house, era, endpoint):
-    house.keep("kept", seconds=2)
+async def test_without_waiting_each_tool_answers_with_a_job_that_fits_its_schema(client, studio_factory, era, endpoint):
+    studio_factory.add_track("kept", seconds=2)
     given = {
         "tags": "hold",
         "prompt": "a song",
@@ -137,7 +137,7 @@ async def test_with_no_time_to_wait_each_tool_answers_with_a_handle_that_fits_it
 
 @pytest.mark.anyio
 @eras
-async def test_a_job_that_failed_is_an_error_with_code_reason_job_and_next_step(client, house, era):
+async def test_a_job_that_failed_is_an_error_with_code_reason_job_and_next_step(client, studio_factory, era):
     async with client(era) as connected:
         answer = await connected.call_tool("text_to_audio", {"tags": "fail"})
     assert answer.is_error
@@ -147,8 +147,8 @@ async def test_a_job_that_failed_is_an_error_with_code_reason_job_and_next_step(
 
 
 @pytest.mark.anyio
-async def test_every_field_that_a_tool_answers_is_in_its_published_schema(client, house):
-    house.keep("kept", seconds=2)
+async def test_every_field_of_an_answer_is_in_the_published_schema(client, studio_factory):
+    studio_factory.add_track("kept", seconds=2)
     calls = [
         ("text_to_audio", {"tags": "lofi"}),
         ("audio_inpaint", {"audio_url": "acestep://tracks/kept", "tags": "lofi", "end_time": 1}),
@@ -176,7 +176,7 @@ async def test_every_field_that_a_tool_answers_is_in_its_published_schema(client
 def test_every_end_without_a_song_is_an_error_result(status):
     request = TextToAudio(tags="lofi")
     job = Job("j1", "fal-ai/ace-step", request, status, "fal", 0.0, error=JobError("queue", "Gone."))
-    answer = render.job_result(Outcome(job), lambda track: track.path.as_uri())
+    answer = results.job_result(Outcome(job), lambda track: track.path.as_uri())
     assert answer.is_error
     assert answer.content[0].text.splitlines()[:2] == [f"{status} queue: Gone.", "job_id: j1"]
     assert "next_step: " in answer.content[0].text
@@ -185,24 +185,24 @@ def test_every_end_without_a_song_is_an_error_result(status):
 
 def test_a_completed_job_whose_song_was_removed_says_so():
     job = Job("j1", "fal-ai/ace-step", TextToAudio(tags="lofi"), Status.COMPLETED, "fal", 0.0)
-    answer = render.job_result(Outcome(job), lambda track: track.path.as_uri())
+    answer = results.job_result(Outcome(job), lambda track: track.path.as_uri())
     assert "no longer in the music folder" in answer.content[0].text
 
 
 @pytest.mark.anyio
-async def test_wrong_arguments_are_named_with_their_bounds_and_nothing_is_started(client, house):
+async def test_invalid_arguments_are_named_with_their_bounds_and_nothing_is_started(client, studio_factory):
     async with client() as connected:
         answer = await connected.call_tool("text_to_audio", {"tags": "lofi", "duration": 2, "duraton": 30})
     assert answer.is_error
     assert answer.content[0].text.startswith("invalid_request: ")
     assert "duration: input should be greater than or equal to 5 (got 2)" in answer.content[0].text
     assert "duraton: is not an argument" in answer.content[0].text
-    assert house.told == []
+    assert studio_factory.events == []
 
 
 @pytest.mark.anyio
 @eras
-async def test_a_bug_s_own_text_never_reaches_the_caller(client, era, monkeypatch, caplog):
+async def test_the_text_of_an_unexpected_error_never_reaches_the_caller(client, era, monkeypatch, caplog):
     async def broken(*_):
         raise RuntimeError("the key is hunter2")
 
@@ -216,7 +216,7 @@ async def test_a_bug_s_own_text_never_reaches_the_caller(client, era, monkeypatc
 
 
 @pytest.mark.anyio
-async def test_a_studio_that_cannot_open_is_an_error_of_ours_and_status_still_answers(client, settings):
+async def test_a_studio_that_cannot_open_is_a_known_error_and_status_still_answers(client, settings):
     settings.data_dir.write_text("not a folder", encoding="utf-8")
     async with client() as connected:
         for _ in range(2):
@@ -232,7 +232,7 @@ async def test_a_studio_that_cannot_open_is_an_error_of_ours_and_status_still_an
 
 
 @pytest.mark.anyio
-async def test_what_is_wrong_with_the_settings_stands_in_every_error_and_in_status(monkeypatch):
+async def test_settings_problems_are_in_every_error_and_in_status(monkeypatch):
     monkeypatch.setenv("ACESTEP_FORMAT", "opus")
     settings = load()
     [problem] = settings.problems
@@ -247,25 +247,25 @@ async def test_what_is_wrong_with_the_settings_stands_in_every_error_and_in_stat
 
 @pytest.mark.anyio
 @eras
-async def test_progress_rises_strictly_and_goes_on_without_news(client, era, monkeypatch):
+async def test_progress_rises_strictly_and_continues_without_changes(client, era, monkeypatch):
     monkeypatch.setattr(context, "HEARTBEAT_SECONDS", 0.05)
     seen = []
 
-    async def watch(value, total, words):
-        seen.append((value, total, words))
+    async def on_progress(value, total, message):
+        seen.append((value, total, message))
 
     async with client(era, wait_seconds=1) as connected:
-        await connected.call_tool("text_to_audio", {"tags": "hold"}, progress_callback=watch)
+        await connected.call_tool("text_to_audio", {"tags": "hold"}, progress_callback=on_progress)
     values = [value for value, _, _ in seen]
     assert len(seen) > 6
     assert all(before < after for before, after in itertools.pairwise(values))
-    assert all(total == 100 and len(words) <= 200 for _, total, words in seen)
-    assert any(words.startswith("rendering, step 3 of 3") for _, _, words in seen)
+    assert all(total == 100 and len(message) <= 200 for _, total, message in seen)
+    assert any(message.startswith("rendering, step 3 of 3") for _, _, message in seen)
 
 
 @pytest.mark.anyio
 @eras
-async def test_an_idempotency_key_buys_one_song_however_often_it_is_sent(client, era):
+async def test_an_idempotency_key_makes_one_song_however_often_it_is_sent(client, era):
     async with client(era) as connected:
         answers = [
             await connected.call_tool("text_to_audio", {"tags": "lofi"}, meta={"acestep/idempotencyKey": key})
@@ -280,23 +280,28 @@ async def test_an_idempotency_key_buys_one_song_however_often_it_is_sent(client,
 
 
 @pytest.mark.anyio
-async def test_a_call_cut_without_a_word_cancels_nothing_and_the_same_call_again_joins_its_job(client, house):
+async def test_an_interrupted_call_cancels_nothing_and_the_same_call_again_joins_its_job(client, studio_factory):
     async with client(wait_seconds=0.2) as connected:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(connected.call_tool, "text_to_audio", {"tags": "hold"})
-            await house.heard("started", "job-1")
+            await studio_factory.wait_for("started", "job-1")
             tasks.cancel_scope.cancel()
-        await house.heard("cut", "job-1")
+        await studio_factory.wait_for("undelivered", "job-1")
         again = await connected.call_tool("text_to_audio", {"tags": "hold"})
-        await house.heard("delivered", "job-1")
+        await studio_factory.wait_for("delivered", "job-1")
         new = await connected.call_tool("text_to_audio", {"tags": "hold"})
     assert again.structured_content["notes"][0].startswith("Joined")
-    assert house.told[:4] == [("started", "job-1"), ("cut", "job-1"), ("started", "job-1"), ("delivered", "job-1")]
+    assert studio_factory.events[:4] == [
+        ("started", "job-1"),
+        ("undelivered", "job-1"),
+        ("started", "job-1"),
+        ("delivered", "job-1"),
+    ]
     assert "notes" not in new.structured_content, "a delivered answer ends it"
 
 
 @pytest.mark.anyio
-async def test_a_wish_to_cancel_one_of_two_calls_for_the_same_job_leaves_the_job_to_the_other(client, house):
+async def test_cancelling_one_of_two_calls_for_the_same_job_does_not_cancel_the_job(client, studio_factory):
     async with client("legacy") as connected, anyio.create_task_group() as tasks:
         scopes = [anyio.CancelScope(), anyio.CancelScope()]
 
@@ -307,21 +312,21 @@ async def test_a_wish_to_cancel_one_of_two_calls_for_the_same_job_leaves_the_job
 
         for scope in scopes:
             tasks.start_soon(call, scope)
-        await house.until(lambda: house.watchers == 2)
+        await studio_factory.until(lambda: studio_factory.watchers == 2)
         scopes[0].cancel()
-        await house.heard("cut", "job-1")
+        await studio_factory.wait_for("undelivered", "job-1")
         await anyio.wait_all_tasks_blocked()
-        assert ("cancelled", "job-1") not in house.told
+        assert ("cancelled", "job-1") not in studio_factory.events
         scopes[1].cancel()
-        await house.heard("cancelled", "job-1")
+        await studio_factory.wait_for("cancelled", "job-1")
         jobs = await connected.call_tool("get_job", {})
     assert [job["status"] for job in jobs.structured_content["jobs"]] == ["CANCELLED"]
 
 
 @pytest.mark.anyio
 @eras
-async def test_the_other_tools_tell_of_jobs_and_tracks(client, house, era):
-    house.keep("old")
+async def test_the_other_tools_report_jobs_and_tracks(client, studio_factory, era):
+    studio_factory.add_track("old")
     async with client(era) as connected:
 
         async def ask(name, **arguments):
@@ -348,7 +353,7 @@ async def test_the_other_tools_tell_of_jobs_and_tracks(client, house, era):
 
 
 @pytest.mark.anyio
-async def test_a_running_job_is_cancelled_and_that_is_no_error(client):
+async def test_cancelling_a_running_job_is_not_an_error(client):
     async with client(wait_seconds=0.0) as connected:
         made = await connected.call_tool("text_to_audio", {"tags": "hold"})
         answer = await connected.call_tool("cancel_job", {"job_id": made.structured_content["job_id"]})
@@ -360,7 +365,7 @@ async def test_a_running_job_is_cancelled_and_that_is_no_error(client):
 
 
 @pytest.mark.anyio
-async def test_an_unknown_tool_is_told_the_known_ones(client):
+async def test_an_unknown_tool_is_an_error_that_lists_the_known_ones(client):
     async with client() as connected:
         answer = await connected.call_tool("make_song", {})
     assert answer.is_error
@@ -369,11 +374,11 @@ async def test_an_unknown_tool_is_told_the_known_ones(client):
 
 @pytest.mark.anyio
 @eras
-async def test_calls_that_wait_answer_with_their_job_when_the_server_ends(house, settings, era):
-    server = create_server(house, settings, transport="stdio")
+async def test_waiting_calls_answer_with_their_job_when_the_server_ends(studio_factory, settings, era):
+    server = create_server(studio_factory, settings, transport="stdio")
 
     async def end():
-        await house.until(lambda: house.watchers)
+        await studio_factory.until(lambda: studio_factory.watchers)
         server.end_waits()
 
     async with Client(server, mode=era) as connected, anyio.create_task_group() as tasks:
@@ -384,7 +389,7 @@ async def test_calls_that_wait_answer_with_their_job_when_the_server_ends(house,
 
 
 @pytest.mark.anyio
-async def test_a_studio_that_crashes_beside_the_calls_is_opened_again_by_the_next(house, settings, caplog):
+async def test_a_studio_that_crashes_in_the_background_is_reopened_by_the_next_call(studio_factory, settings, caplog):
     crash = anyio.Event()
 
     async def crashing():
@@ -393,7 +398,7 @@ async def test_a_studio_that_crashes_beside_the_calls_is_opened_again_by_the_nex
 
     @asynccontextmanager
     async def opened():
-        async with house() as studio, anyio.create_task_group() as tasks:
+        async with studio_factory() as studio, anyio.create_task_group() as tasks:
             tasks.start_soon(crashing)
             yield studio
             tasks.cancel_scope.cancel()
@@ -402,9 +407,9 @@ async def test_a_studio_that_crashes_beside_the_calls_is_opened_again_by_the_nex
         assert not (await connected.call_tool("list_tracks", {})).is_error
         crash.set()
         with anyio.fail_after(10):
-            while house.open:
+            while studio_factory.open_count:
                 await anyio.sleep(0.01)
         crash = anyio.Event()
         assert not (await connected.call_tool("list_tracks", {})).is_error
-        assert house.open == 1
+        assert studio_factory.open_count == 1
     assert "a bug in the background" in caplog.text

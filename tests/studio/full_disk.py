@@ -1,4 +1,4 @@
-"""A process whose disk is full for a while: every write over a few bytes fails, the database's too."""
+"""A process whose disk is full for a while: every write over a few bytes fails, including the database's."""
 
 import json
 import resource
@@ -12,8 +12,8 @@ from acestep_mcp.studio.studio import run
 from tests.support.requests import request
 
 
-def say(**words):
-    print(json.dumps(words), flush=True)
+def report(**facts):
+    print(json.dumps(facts), flush=True)
 
 
 async def main() -> None:
@@ -22,18 +22,18 @@ async def main() -> None:
     async with open_studio(load()) as studio:
         job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 60}))
         async for progress in studio.watch(job.id, 50):
-            if progress.stage == "keeping the song":
+            if progress.stage == "saving the song":
                 break
         resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
         with anyio.fail_after(40):
             while job.id in studio._runs:
                 await anyio.sleep(0.05)
-        say(full=True, status=(await studio.outcome(job.id)).job.status)
+        report(full=True, status=(await studio.outcome(job.id)).job.status)
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         async for _ in studio.watch(job.id, 40):
             pass
         outcome = await studio.outcome(job.id)
-        say(status=outcome.job.status, track=outcome.track is not None, error=outcome.job.error)
+        report(status=outcome.job.status, track=outcome.track is not None, error=outcome.job.error)
 
 
 sys.exit(anyio.run(main))

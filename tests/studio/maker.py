@@ -1,4 +1,4 @@
-"""A process that makes one song and says on stdout, line by line, where it stands; tests kill it."""
+"""A process that makes one song and prints its progress as JSON lines; tests kill it."""
 
 import json
 import sys
@@ -11,25 +11,25 @@ from acestep_mcp.settings import load
 from tests.support.requests import request
 
 
-def say(**words):
-    print(json.dumps(words), flush=True)
+def report(**facts):
+    print(json.dumps(facts), flush=True)
 
 
 async def main(arguments: dict) -> None:
     async with open_studio(load()) as studio:
-        say(ready=True)
+        report(ready=True)
         if not arguments:
             await anyio.sleep_forever()
         job = await studio.start(request("text_to_audio", arguments))
-        say(job=job.id, attached=job.attached, status=job.status)
-        said = None
+        report(job=job.id, attached=job.attached, status=job.status)
+        last = None
         async for progress in studio.watch(job.id, 50):
             status = (await studio.outcome(job.id)).job.status
-            if (status, progress.stage) != said:
-                said = (status, progress.stage)
-                say(job=job.id, status=status, stage=progress.stage)
+            if (status, progress.stage) != last:
+                last = (status, progress.stage)
+                report(job=job.id, status=status, stage=progress.stage)
         outcome = await studio.outcome(job.id)
-        say(
+        report(
             job=job.id,
             status=outcome.job.status,
             track=outcome.track and outcome.track.id,

@@ -1,4 +1,4 @@
-"""A cancelled caller and a paid host: what runs there goes on, what waits there does not."""
+"""When a caller of a paid host is cancelled, running jobs continue and queued ones are cancelled."""
 
 import anyio
 import pytest
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
-    ("setting", "status", "wish"),
+    ("setting", "status", "cancelled"),
     [
         ("auto", Status.IN_PROGRESS, False),
         ("auto", Status.IN_QUEUE, True),
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.anyio
         ("never", Status.IN_QUEUE, False),
     ],
 )
-async def test_on_a_paid_host_only_what_saves_money_is_cancelled(monkeypatch, setting, status, wish):
+async def test_on_a_paid_host_a_job_is_cancelled_only_if_that_saves_money(monkeypatch, setting, status, cancelled):
     monkeypatch.setenv("ACESTEP_CANCEL", setting)
     async with open_studio(load()) as studio:
-        # A job of fal's that another, living process runs: nothing here is sent anywhere.
+        # A job at fal that another live process runs, so that nothing is sent from here.
         other = type(studio._jobs)(studio._jobs._database)
         other.leases.beat()
         paid = Job(
@@ -35,7 +35,7 @@ async def test_on_a_paid_host_only_what_saves_money_is_cancelled(monkeypatch, se
             created_at=0,
         )
         other.add(paid)
-        with anyio.move_on_after(2):  # it would wait for the end, which nobody brings about here
+        with anyio.move_on_after(2):  # it would wait for the job's end, which never comes here
             await studio.caller_cancelled(paid.id)
-        assert (other.to_cancel() == [paid.id]) is wish
+        assert (other.cancel_requests() == [paid.id]) is cancelled
         assert (await studio.outcome(paid.id)).job.status is status

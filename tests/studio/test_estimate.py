@@ -8,25 +8,25 @@ from acestep_mcp.studio.estimate import seconds_left
 HISTORY = [(6.0, 60.0), (12.0, 60.0), (8.0, 80.0)]
 
 
-def test_the_time_left_follows_the_middle_pace_of_earlier_songs_and_the_length_of_this_one():
+def test_the_time_left_follows_the_median_pace_of_earlier_songs_and_this_song_s_length():
     assert seconds_left(Progress(0.05), 1, 100, HISTORY) == pytest.approx(9)
     assert seconds_left(Progress(0.05), 1, 200, HISTORY) == pytest.approx(19)
 
 
-def test_a_song_that_is_slower_than_history_says_moves_its_own_estimate():
+def test_a_song_slower_than_history_corrects_its_estimate():
     assert seconds_left(Progress(0.5), 10, 100, HISTORY) == pytest.approx(5)
 
 
-def test_time_left_is_never_below_nothing():
+def test_time_left_is_never_negative():
     assert seconds_left(Progress(0.05), 50, 100, HISTORY) == 0
 
 
 @pytest.mark.parametrize("history", [[], HISTORY[:1]])
-def test_without_history_nothing_is_guessed(history):
+def test_without_history_there_is_no_estimate(history):
     assert seconds_left(Progress(0.5), 1, 100, history) is None
 
 
-def test_while_it_waits_in_the_queue_nothing_is_guessed():
+def test_there_is_no_estimate_for_a_queued_job():
     assert seconds_left(Progress(queue_position=0), 1, 100, HISTORY) is None
 
 
@@ -40,5 +40,5 @@ def test_while_it_waits_in_the_queue_nothing_is_guessed():
         (AudioOutpaint(audio_url="x", tags="y", extend_before_duration=10), 100, 140),
     ],
 )
-def test_an_edit_counts_at_the_whole_results_length(request_, source, seconds):
+def test_an_edit_counts_with_the_length_of_its_whole_result(request_, source, seconds):
     assert BY_REQUEST[type(request_)].seconds(request_, source) == seconds

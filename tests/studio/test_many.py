@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def make_all(studio, requests):
-    """Every outcome, in the order of the requests, which all run at once."""
+    """Run all requests at once; returns the outcomes in their order."""
     outcomes = {}
 
     async def make(number, arguments):
@@ -29,7 +29,7 @@ async def make_all(studio, requests):
 
 
 @pytest.mark.parametrize("count", [4, pytest.param(64, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
-async def test_songs_asked_for_at_once_all_finish_and_none_is_mixed_up(count):
+async def test_concurrent_songs_all_finish_and_are_not_mixed_up(count):
     genres = ["lofi", "rock", "jazz", "techno"]
     requests = [{"tags": genres[n % 4], "duration": 5, "seed": n} for n in range(count)]
     async with open_studio(load()) as studio:

@@ -1,4 +1,4 @@
-"""The studio and a host at the other end of a socket: what is sent there, how often, and what happens when it is cut."""
+"""The studio and a host over a socket: what is sent, how often, and what happens when the connection breaks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SONG = {"tags": "lofi", "duration": 5, "seed": 7}
 
 
 class Recorder:
-    """Keeps method and path of every request that reaches an app, and its Authorization."""
+    """Records method, path and Authorization of every request to an app."""
 
     def __init__(self, app):
         self._app = app
@@ -51,7 +51,7 @@ class Recorder:
 
 @asynccontextmanager
 async def an_engine(folder, **options):
-    """An engine server on a port: its address, what it was asked, its engine."""
+    """An engine server on a port: its URL, its Recorder, its engine."""
     engine = Tone()
     async with serving(engine, folder=folder, options=QueueOptions(**options)) as app:
         recorder = Recorder(app)
@@ -84,7 +84,7 @@ def a_source(folder, seed=1):
     return path
 
 
-async def test_a_source_goes_up_once_while_its_address_lives_and_again_when_its_file_is_gone(tmp_path):
+async def test_a_source_is_uploaded_once_and_again_when_the_host_has_lost_it(tmp_path):
     source = a_source(tmp_path / "music")
     copy = source.with_name("the same under another name.wav")
     copy.write_bytes(source.read_bytes())
@@ -118,29 +118,29 @@ async def test_a_source_goes_up_once_while_its_address_lives_and_again_when_its_
             )
             outcomes.append(await ended(later, other.id))
     assert [outcome.job.status for outcome in outcomes] == [Status.COMPLETED] * 6, outcomes
-    assert recorder.count("POST", "/storage/upload/initiate") == 3, "gone once, and other bytes once"
-    heard = [source.sound.pcm for source in engine.sources if source]
-    assert all(np.array_equal(heard[0], other) for other in heard[:5])
-    assert not np.array_equal(heard[0], heard[5])
+    assert recorder.count("POST", "/storage/upload/initiate") == 3, "once after the loss, and once for other bytes"
+    received = [source.sound.pcm for source in engine.sources if source]
+    assert all(np.array_equal(received[0], other) for other in received[:5])
+    assert not np.array_equal(received[0], received[5])
 
 
-async def test_todays_key_goes_to_todays_engine_and_not_where_an_old_job_was_sent(tmp_path):
+async def test_the_key_goes_to_the_configured_engine_and_not_to_an_old_job_s_engine(tmp_path):
     async with (
-        an_engine(tmp_path / "old") as (old, asked, _),
+        an_engine(tmp_path / "old") as (old, recorder, _),
         an_engine(tmp_path / "new", key=KEY) as (new, _, _),
     ):
         async with open_studio(load(backend="engine", engine_url=old)) as studio:
             job = await submitted(studio, SONG | {"tags": "hold"})
-        asked.seen.clear()
+        recorder.seen.clear()
         async with open_studio(load(backend="engine", engine_url=f"{new}/", engine_key=KEY)) as studio:
             second = await studio.start(request("text_to_audio", SONG))
             assert (await ended(studio, second.id)).job.status is Status.COMPLETED
             assert (await studio.cancel(job.id)).job.status is Status.CANCELLED
-    assert asked.count("PUT", "/cancel") == 1
-    assert {authorization for _, _, authorization in asked.seen} == {None}
+    assert recorder.count("PUT", "/cancel") == 1
+    assert {authorization for _, _, authorization in recorder.seen} == {None}
 
 
-async def test_an_old_engine_that_wants_a_key_is_named_and_its_song_stays_collectable(tmp_path):
+async def test_an_old_engine_that_requires_a_key_is_named_and_its_song_stays_collectable(tmp_path):
     async with an_engine(tmp_path / "old", key=KEY) as (old, _, _):
         async with open_studio(load(backend="engine", engine_url=old, engine_key=KEY)) as studio:
             job = await submitted(studio, SONG | {"tags": "hold"})
@@ -151,7 +151,7 @@ async def test_an_old_engine_that_wants_a_key_is_named_and_its_song_stays_collec
     assert lost.error.collectable
 
 
-async def test_a_submit_cut_after_it_was_sent_is_unknown_stays_counted_and_is_never_sent_again():
+async def test_a_submit_interrupted_after_sending_is_unknown_keeps_its_cost_and_is_never_repeated():
     def script(seen):
         return Reply(reset=True) if seen.method == "POST" else fal.NOT_FOUND
 
@@ -166,10 +166,10 @@ async def test_a_submit_cut_after_it_was_sent_is_unknown_stays_counted_and_is_ne
     assert len(server.requests("POST")) == 1
     assert "may have been accepted" in first.error.message
     assert "not sent again" in first.error.message
-    assert first.cost is None, "its estimate stays counted"
+    assert first.cost is None, "its estimated cost still counts"
 
 
-async def test_a_program_that_died_while_submitting_leaves_an_unknown_job(tmp_path):
+async def test_a_process_that_died_while_submitting_leaves_an_unknown_job(tmp_path):
     async with an_engine(tmp_path / "q") as (url, recorder, _):
         settings = load(backend="engine", engine_url=url)
         async with open_studio(settings) as studio:
@@ -177,7 +177,7 @@ async def test_a_program_that_died_while_submitting_leaves_an_unknown_job(tmp_pa
             dead = Jobs(studio._jobs._database)
             dead.leases.beat()
             dead.add(job)
-            dead.attempt(job.id)
+            dead.count_attempt(job.id)
             dead.leases.leave()
             outcome = await ended(studio, job.id)
     assert outcome.job.status is Status.UNKNOWN
@@ -185,7 +185,7 @@ async def test_a_program_that_died_while_submitting_leaves_an_unknown_job(tmp_pa
     assert recorder.count("POST", "") == 0
 
 
-async def test_what_ended_while_nobody_was_there_is_collected_without_submitting_again(tmp_path):
+async def test_jobs_that_ended_while_no_process_ran_are_collected_without_submitting_again(tmp_path):
     async with an_engine(tmp_path / "q") as (url, recorder, engine):
         settings = load(backend="engine", engine_url=url)
         async with open_studio(settings) as studio:
@@ -204,22 +204,22 @@ async def test_what_ended_while_nobody_was_there_is_collected_without_submitting
     assert recorder.count("POST", "/fal-ai/ace-step") == 2
 
 
-async def test_an_engine_that_does_not_answer_is_an_error_and_no_other_backend(monkeypatch):
+async def test_an_engine_that_does_not_answer_is_an_error_and_no_other_backend_is_used(monkeypatch):
     monkeypatch.setattr(retry, "SUBMITS", 1)
-    async with behind_nothing() as url:
+    async with closed_port() as url:
         settings = load(backend="auto", engine_url=url, fal_key="a:b")
         async with open_studio(settings) as studio:
-            told = (await studio.status()).facts()
+            status = (await studio.status()).facts()
             job = (await ended(studio, (await studio.start(request("text_to_audio", SONG))).id)).job
-    assert (told["backend"], told["reachable"]) == ("engine", False)
-    assert url in told["trouble"] or "could be made" in told["trouble"]
+    assert (status["backend"], status["reachable"]) == ("engine", False)
+    assert url in status["trouble"] or "could be made" in status["trouble"]
     assert (job.status, job.backend, job.queue_url) == (Status.FAILED, "engine", url)
     assert "no connection could be made" in job.error.message
 
 
 @asynccontextmanager
-async def behind_nothing():
-    """An address at which nothing listens."""
+async def closed_port():
+    """A URL at which nothing listens."""
     async with listening(lambda _: fal.NOT_FOUND) as server:
         url = server.url
     yield url
@@ -236,8 +236,8 @@ def a_job(**changes):
     return Job(**values, created_at=0, options=JobOptions(format="wav", seconds=5.0, price=0.0002), **changes)
 
 
-def test_however_many_ask_at_once_the_days_limit_is_never_passed(tmp_path):
-    """Each thread has a connection of its own, as each process has."""
+def test_concurrent_requests_never_exceed_the_daily_limit(tmp_path):
+    """Each thread has its own connection, like a process."""
     path = tmp_path / "jobs.sqlite3"
     Database(path).close()
     bought, refused = [], []
@@ -246,7 +246,7 @@ def test_however_many_ask_at_once_the_days_limit_is_never_passed(tmp_path):
     def buy():
         database = Database(path)
         jobs = Jobs(database)
-        jobs.leases.beat()  # a dead caller's song would be taken for this one
+        jobs.leases.beat()  # otherwise these calls would join a dead caller's job
         begin.wait(10)
         for _ in range(5):
             job = replace(a_job(), created_at=time.time(), estimated_cost=0.01)

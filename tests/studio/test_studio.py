@@ -1,4 +1,4 @@
-"""The whole corridor in one process: studio, client, queue and the real draft engine."""
+"""The studio with its client, queue and the real draft engine in one process."""
 
 import json
 from contextlib import aclosing
@@ -42,7 +42,7 @@ async def until(studio, job, status):
     pytest.fail(f"the job ended without having been {status}")
 
 
-async def test_a_song_is_kept_with_everything_it_takes_to_make_it_again(studio):
+async def test_a_song_is_saved_with_everything_needed_to_make_it_again(studio):
     outcome = await finished(studio, await studio.start(request("text_to_audio", SONG)))
     track = outcome.track
     assert outcome.job.status is Status.COMPLETED
@@ -58,7 +58,7 @@ async def test_a_song_is_kept_with_everything_it_takes_to_make_it_again(studio):
     assert sorted(p.suffix for p in studio.settings.music_dir.iterdir()) == [".json", ".wav"]
 
 
-async def test_progress_grows_and_ends_at_one(studio):
+async def test_progress_rises_to_one(studio):
     job = await studio.start(request("text_to_audio", SONG))
     with anyio.fail_after(40):
         seen = [progress async for progress in studio.watch(job.id, 40)]
@@ -68,7 +68,7 @@ async def test_progress_grows_and_ends_at_one(studio):
     assert all(progress.describe() for progress in seen)
 
 
-async def test_a_wait_of_no_time_gives_the_job_back_at_once(studio):
+async def test_watching_for_zero_seconds_returns_at_once(studio):
     job = await studio.start(request("text_to_audio", SONG))
     with anyio.fail_after(2):
         assert [p async for p in studio.watch(job.id, 0)]
@@ -77,7 +77,7 @@ async def test_a_wait_of_no_time_gives_the_job_back_at_once(studio):
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "said"),
+    ("tool", "arguments", "message"),
     [
         ("text_to_audio", {"tags": "x", "duration": 4}, "duration"),
         ("text_to_audio", {"lyrics": "x"}, "tags"),
@@ -88,13 +88,13 @@ async def test_a_wait_of_no_time_gives_the_job_back_at_once(studio):
         ("audio_inpaint", {"audio_url": "data:audio/wav;base64,AAAA", "tags": "x"}, "the data: URI"),
     ],
 )
-async def test_arguments_that_cannot_work_leave_no_job_behind(studio, tool, arguments, said):
-    with pytest.raises(InvalidRequest, match=said):
+async def test_invalid_arguments_create_no_job(studio, tool, arguments, message):
+    with pytest.raises(InvalidRequest, match=message):
         await studio.start(request(tool, arguments))
     assert await studio.jobs() == []
 
 
-async def test_wrong_settings_stop_the_making_and_are_told(monkeypatch):
+async def test_invalid_settings_prevent_a_job_and_are_in_the_status(monkeypatch):
     monkeypatch.setenv("ACESTEP_FORMAT", "mp4")
     async with open_studio(load()) as studio:
         with pytest.raises(ConfigurationError, match="ACESTEP_FORMAT"):
@@ -121,13 +121,13 @@ async def test_a_queued_job_is_cancelled_before_it_runs(studio):
     await studio.cancel(running.id)
 
 
-async def test_cancelling_a_finished_job_gives_its_song(studio):
+async def test_cancelling_a_finished_job_returns_its_song(studio):
     done = await finished(studio, await studio.start(request("text_to_audio", SONG)))
     assert await studio.cancel(done.job.id) == done
 
 
 @pytest.mark.parametrize(("setting", "status"), [("auto", Status.CANCELLED), ("never", Status.IN_PROGRESS)])
-async def test_a_cancelled_caller_cancels_the_draft_unless_told_never_to(monkeypatch, setting, status):
+async def test_a_cancelled_caller_cancels_the_draft_unless_the_setting_is_never(monkeypatch, setting, status):
     monkeypatch.setenv("ACESTEP_CANCEL", setting)
     async with open_studio(load()) as studio:
         job = await studio.start(request("text_to_audio", SONG | {"duration": 240}))
@@ -137,9 +137,9 @@ async def test_a_cancelled_caller_cancels_the_draft_unless_told_never_to(monkeyp
         await studio.cancel(job.id)
 
 
-async def test_a_call_that_was_cut_and_comes_again_gets_the_first_song(studio):
+async def test_an_undelivered_call_that_is_repeated_gets_the_first_song(studio):
     first = await studio.start(request("text_to_audio", SONG))
-    await studio.cut(first.id)
+    await studio.undelivered(first.id)
     again = await studio.start(request("text_to_audio", SONG))
     assert (again.id, again.attached) == (first.id, True)
     assert (await finished(studio, again)).track.id == first.id
@@ -147,7 +147,7 @@ async def test_a_call_that_was_cut_and_comes_again_gets_the_first_song(studio):
     assert (await studio.start(request("text_to_audio", SONG))).id != first.id
 
 
-async def test_an_edit_knows_its_parent_and_what_was_edited(studio):
+async def test_an_edit_records_its_parent_and_what_was_edited(studio):
     song = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
     for name in (song.id, song.uri, str(song.path), song.path.name, song.path.as_uri()):
         job = await studio.start(
@@ -160,7 +160,7 @@ async def test_an_edit_knows_its_parent_and_what_was_edited(studio):
     assert outcome.track.sidecar["checks"]["unchanged_outside"] is True
 
 
-async def test_a_data_uri_is_a_source_and_does_not_fill_the_record(studio):
+async def test_a_data_uri_is_a_source_and_is_not_stored_with_the_job(studio):
     import base64
 
     song = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
@@ -172,7 +172,7 @@ async def test_a_data_uri_is_a_source_and_does_not_fill_the_record(studio):
     assert track.sidecar["checks"]["unchanged_outside"] is True
 
 
-async def test_a_song_that_could_not_be_kept_is_kept_later_without_being_made_again(studio):
+async def test_a_song_that_could_not_be_saved_is_saved_later_without_being_made_again(studio):
     music = studio.settings.music_dir
     job = await studio.start(request("text_to_audio", SONG | {"duration": 60}))
     await until(studio, job, Status.IN_PROGRESS)
@@ -188,7 +188,7 @@ async def test_a_song_that_could_not_be_kept_is_kept_later_without_being_made_ag
     assert kept.job.request_id == failed.job.request_id
 
 
-async def test_a_song_its_deletion_and_its_return_are_each_announced_to_one_who_listens_late(studio):
+async def test_changes_reports_a_song_its_deletion_and_its_restoration_to_a_late_listener(studio):
     track = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
     with anyio.fail_after(10):
         async with aclosing(studio.catalogue.changes()) as changes:
@@ -206,7 +206,7 @@ async def test_a_song_its_deletion_and_its_return_are_each_announced_to_one_who_
         await studio.catalogue.get("nosuchtrack")
 
 
-async def test_nothing_is_paid_when_the_limit_is_zero(monkeypatch):
+async def test_nothing_is_submitted_when_the_limit_is_zero(monkeypatch):
     monkeypatch.setenv("FAL_KEY", "id:secret")
     monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "0")
     async with open_studio(load()) as studio:
@@ -237,45 +237,45 @@ def test_the_backend_follows_the_settings_and_says_why(monkeypatch, variables, b
     [
         (None, "fal", 0.0002, 0.012, "not verified"),
         ("0.001", "fal", 0.001, 0.06, "ACESTEP_PRICE_PER_SECOND_USD"),
-        ("0.001", "engine", 0, 0, "nobody is paid"),
-        (None, "draft", 0, 0, "nobody is paid"),
+        ("0.001", "engine", 0, 0, "no charge"),
+        (None, "draft", 0, 0, "draft engine: no charge"),
     ],
 )
-def test_what_a_default_minute_costs_is_told_with_who_says_so(price, backend, rate, song, basis):
-    told = costs(load(price_per_second_usd=price), backend)
-    assert (told["per_second_usd"], told["default_song_seconds"], told["default_song_usd"]) == (rate, 60, song)
-    assert basis in told["basis"]
+def test_the_cost_of_a_default_song_is_given_with_its_basis(price, backend, rate, song, basis):
+    cost = costs(load(price_per_second_usd=price), backend)
+    assert (cost["per_second_usd"], cost["default_song_seconds"], cost["default_song_usd"]) == (rate, 60, song)
+    assert basis in cost["basis"]
 
 
-async def test_status_tells_what_is_spent_today_and_what_may_be(monkeypatch):
+async def test_status_gives_today_s_spend_and_the_limit(monkeypatch):
     monkeypatch.setenv("ACESTEP_MAX_SPEND_USD", "2")
     async with open_studio(load()) as studio:
-        told = (await studio.status()).facts()
-    assert (told["backend"], told["spent_today_usd"], told["max_spend_usd"]) == ("draft", 0, 2)
-    assert told["cost"] == costs(studio.settings, "draft")
-    assert told["writer"] == "the rules"
+        status = (await studio.status()).facts()
+    assert (status["backend"], status["spent_today_usd"], status["max_spend_usd"]) == ("draft", 0, 2)
+    assert status["cost"] == costs(studio.settings, "draft")
+    assert status["writer"] == "the built-in rules"
 
 
-def test_who_writes_for_prompts_is_told_for_the_host_in_use():
+def test_the_writer_for_prompts_depends_on_the_backend():
     settings = load(llm_url="http://127.0.0.1:1/v1", llm_model="small-model")
-    assert writer(settings, "draft") == "the language model small-model, or the rules"
+    assert writer(settings, "draft") == "the language model small-model, or the built-in rules"
     assert writer(settings, "fal") == writer(settings, "engine") == "the host's own"
 
 
 @pytest.mark.parametrize(("backend", "missing"), [("fal", "FAL_KEY"), ("engine", "ACESTEP_ENGINE_URL")])
-def test_a_backend_that_cannot_be_had_is_an_error_and_not_another_backend(monkeypatch, backend, missing):
+def test_an_unavailable_backend_is_an_error_and_no_other_backend_is_used(monkeypatch, backend, missing):
     monkeypatch.setenv("ACESTEP_BACKEND", backend)
     with pytest.raises(ConfigurationError, match=missing):
         choose(load())
 
 
-async def test_an_error_in_an_open_studio_comes_out_as_itself():
+async def test_an_error_in_an_open_studio_is_raised_without_a_group():
     with pytest.raises(NotFound):
         async with open_studio(load()) as studio:
             await studio.catalogue.get("nosuchtrack")
 
 
-async def test_a_paid_song_says_its_host_and_price_before_it_is_submitted_and_carries_the_hosts_options(monkeypatch):
+async def test_a_paid_song_shows_host_and_price_before_it_is_submitted_and_has_the_host_s_options(monkeypatch):
     monkeypatch.setenv("FAL_KEY", "id:secret")
     monkeypatch.setenv("ACESTEP_PRIORITY", "low")
     monkeypatch.setenv("ACESTEP_OBJECT_LIFETIME", "3600")
@@ -287,11 +287,11 @@ async def test_a_paid_song_says_its_host_and_price_before_it_is_submitted_and_ca
     assert paid.progress.describe() == "fal, about $0.0120"
     assert paid.estimated_cost == 0.012
     assert SubmitOptions(**paid.options.submit) == SubmitOptions(priority="low", object_lifecycle=3600)
-    assert free.progress.describe() == "working"
+    assert free.progress.describe() == "preparing"
     assert free.options.submit == {}
 
 
-async def test_a_preview_is_made_once_and_kept(studio):
+async def test_a_preview_is_made_once_and_cached(studio):
     track = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
     first = await studio.catalogue.preview(track, 60_000)
     assert 10_000 < len(first) <= 60_000
@@ -302,9 +302,9 @@ async def test_a_preview_is_made_once_and_kept(studio):
 
 
 def test_progress_never_falls_from_one_stage_to_the_next():
-    told = ["composing 1/1", "rendering 0/12", "rendering 6/12", "denoising 27/27", "decoding 1/5", "a word"]
+    lines = ["composing 1/1", "rendering 0/12", "rendering 6/12", "denoising 27/27", "decoding 1/5", "a word"]
     progress, fractions = Progress(), []
-    for message in told:
+    for message in lines:
         progress = progress_after((Log(message),), progress)
         fractions.append(progress.fraction)
     assert fractions == [0, 0, 0.5, 0.97, 0.97, 0.97]

@@ -1,4 +1,4 @@
-"""What an edit means on the source's own clock: windows, lengths and limits, the same for every host and engine."""
+"""Edits in seconds of their source: windows, lengths and limits, the same for every host and engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class UnchangedSpan:
-    """Seconds `start` to `end` of the source stand unchanged in the result, `shift` seconds later."""
+    """Seconds `start` to `end` of the source appear unchanged in the result, `shift` seconds later."""
 
     start: float
     end: float
@@ -43,7 +43,7 @@ class UnchangedSpan:
 class Edit:
     """What a request does to its source.
 
-    `span` is for the record, in seconds of the source. `unchanged` are the parts that must be the source's own samples;
+    `span` is stored with the track, in seconds of the source. `unchanged` lists the parts that must equal the source;
     with `same_length` the result is as long as the source.
     """
 
@@ -54,7 +54,7 @@ class Edit:
 
 
 def inpaint(request: AudioInpaint, seconds: float) -> Edit:
-    """The edit of a source of `seconds`. Raises InvalidRequest when the window is outside of it or empty."""
+    """The edit of a source of `seconds`. Raises InvalidRequest when the window is outside it or empty."""
     window = inpaint_window(request, seconds)
     return Edit(
         {"start": window.start, "end": window.end, "variance": request.variance},
@@ -72,23 +72,23 @@ def outpaint(request: AudioOutpaint, seconds: float) -> Edit:
 
 
 def remake(request: AudioToAudio, seconds: float) -> Edit:  # noqa: ARG001 - one signature for all
-    """A remix or new lyrics change every sample."""
+    """A remix or new lyrics; every sample may change."""
     return Edit({"edit_mode": request.edit_mode})
 
 
 def check_source_length(seconds: float, longest: float) -> None:
     """Raises InvalidRequest for a source that is empty or longer than `longest` seconds."""
     if seconds <= 0:
-        raise InvalidRequest.of(FieldError("audio_url", "the song is empty; give one that has sound", "audio_empty"))
+        raise InvalidRequest.of(FieldError("audio_url", "the song is empty; give one with sound", "audio_empty"))
     if seconds > longest:
-        message = f"the song is {_s(seconds)} long and at most {_s(longest)} can be edited here; give a shorter one"
+        message = f"the song is {_s(seconds)} long, and at most {_s(longest)} can be edited; give a shorter one"
         raise InvalidRequest.of(FieldError("audio_url", message, "audio_duration_too_long"))
 
 
 def inpaint_window(request: AudioInpaint, seconds: float) -> EditWindow:
-    """Where the window lies in a song of `seconds`; an edge outside the song is moved to its edge, and noted.
+    """The window in a song of `seconds`, clamped to the song; `notes` say what was clamped.
 
-    Raises InvalidRequest when it begins at or past the song's end, or nothing of it is left.
+    Raises InvalidRequest when the window begins at or past the song's end, or is empty.
     """
     start = _position(request.start_time, request.start_time_relative_to, seconds)
     end = _position(request.end_time, request.end_time_relative_to, seconds)
@@ -118,7 +118,7 @@ def outpaint_lengths(request: AudioOutpaint, seconds: float) -> Lengths:
 
 
 def minimum_guidance(request: Request) -> tuple[float, tuple[str, ...]]:
-    """The floor of guidance under decay, never above `guidance_scale`, and a note where it had to be lowered."""
+    """The lower limit of guidance under decay, at most `guidance_scale`, and a note if it was lowered."""
     floor, scale = request.minimum_guidance_scale, request.guidance_scale
     if request.guidance_interval_decay <= 0 or floor <= scale:
         return floor, ()

@@ -1,5 +1,5 @@
-"""The table of the endpoints: their names and what they do. Tools, routes, command-line options, schemas and the
-documentation are derived from it; `docs/adding-an-endpoint.md` says what a new row needs elsewhere.
+"""The table of endpoints. Tools, routes, command-line options, schemas and documentation are derived from it;
+`docs/adding-an-endpoint.md` says what a new row needs elsewhere.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from acestep_mcp.api.requests import (
     TextToAudio,
 )
 
-# Read on fal's model pages by a third party; not confirmed by us. Settings can override it.
+# From a third-party reading of fal's model pages; not verified. A setting can override it.
 PRICE_PER_SECOND_USD = 0.0002
 UNKNOWN_LENGTH = float(LONGEST)
-"""Seconds reserved for a song whose length only its host will know: the longest it can be."""
+"""Seconds to reserve for a song whose length only its host will know: the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRules:
-    """What an endpoint that edits a song needs of it: `longest` seconds, and what the edit does to it."""
+    """For an endpoint that edits a song: the `longest` source in seconds, and what the edit does to it."""
 
     longest: float
     edit: Callable[[Any, float], Edit]
@@ -48,8 +48,8 @@ class Endpoint:
     """One way to make music.
 
     `id` is the published id (the submit path), `tool` the MCP tool's name, `schema` the published name of the
-    request's schema. `seconds` gives the length of the result from a request and its source's length, where the
-    endpoint has a source and its length is known. `source` is None for an endpoint without a source.
+    request's schema. `seconds` computes the result's length from a request and its source's length (None if unknown).
+    `source` is None for an endpoint without a source.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Endpoint:
         return self.source.edit(request, seconds)
 
 
-def _asked(request: TextToAudio | PromptToAudio, _: float | None) -> float:
+def _duration(request: TextToAudio | PromptToAudio, _: float | None) -> float:
     return request.duration
 
 
@@ -93,8 +93,8 @@ ENDPOINTS = (
         "Make a song from tags and lyrics",
         TextToAudio,
         "ACEStepTextToAudioRequest",
-        "Make a song from style tags and, if there is singing, lyrics.",
-        _asked,
+        "Make a song from style tags and, for vocals, lyrics.",
+        _duration,
     ),
     Endpoint(
         "fal-ai/ace-step/prompt-to-audio",
@@ -103,26 +103,26 @@ ENDPOINTS = (
         PromptToAudio,
         "ACEStepPromptToAudioRequest",
         "Make a song from one plain sentence; tags and lyrics are written for it and returned. "
-        "You usually get a better song by writing tags and lyrics yourself with text_to_audio.",
-        _asked,
+        "Writing tags and lyrics yourself with text_to_audio usually gives a better song.",
+        _duration,
     ),
     Endpoint(
         "fal-ai/ace-step/audio-to-audio",
         "audio_to_audio",
-        "Remix a song or change its words",
+        "Remix a song or change its lyrics",
         AudioToAudio,
         "ACEStepAudioToAudioRequest",
-        "Make a new version of a song: remix gives it another style, lyrics keeps the music and changes some words.",
+        "Make a new version of a song: remix changes its style, lyrics keeps the music and changes some words.",
         _as_source,
         SourceRules(LONGEST_REMIX, remake),
     ),
     Endpoint(
         "fal-ai/ace-step/audio-inpaint",
         "audio_inpaint",
-        "Redo a stretch of a song",
+        "Regenerate part of a song",
         AudioInpaint,
         "ACEStepAudioInpaintRequest",
-        "Make one stretch of a song anew; everything outside it stays exactly as it was.",
+        "Regenerate one part of a song; everything outside it stays unchanged.",
         _as_source,
         SourceRules(LONGEST_SOURCE, inpaint),
     ),
@@ -132,7 +132,7 @@ ENDPOINTS = (
         "Extend a song",
         AudioOutpaint,
         "ACEStepAudioOutpaintRequest",
-        "Add new music before a song, after it, or both; the song itself stays exactly as it was.",
+        "Add new music before a song, after it, or both; the song itself stays unchanged.",
         _extended,
         SourceRules(LONGEST_SOURCE, outpaint),
     ),
@@ -144,7 +144,7 @@ BY_REQUEST: dict[type[Request], Endpoint] = {endpoint.request: endpoint for endp
 
 
 def named(name: str) -> Endpoint:
-    """The endpoint with this id, tool name or command name. Raises NotFound naming the five."""
+    """The endpoint with this id, tool name or command name. Raises NotFound listing all five."""
     for endpoint in ENDPOINTS:
         if name in (endpoint.id, endpoint.tool, endpoint.command):
             return endpoint

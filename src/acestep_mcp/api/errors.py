@@ -1,23 +1,26 @@
-"""Every error we raise, sorted by who can put it right.
+"""The exceptions of this package, and how unexpected ones are contained.
 
-* AceStepError
-  x InvalidRequest        the caller: change the arguments
-    + NotFound            the caller: no such job, track or file; near matches are named
-  x ConfigurationError    the person at the machine: a setting, a key, a missing package
-    + Occupied            the person at the machine: another engine server has that folder or device
-  x StorageError          the person at the machine: disk full, folder missing or read-only
-  x SpendLimitReached     the person who pays: raise ACESTEP_MAX_SPEND_USD or wait for tomorrow
-  x QueueError            the queue's host: try again later, or report it
-    + RequestUnknown      the host does not know the request (any more)
-    + SubmissionUnknown   the submit may have been accepted: never sent again by itself
-    + GenerationFailed    the model ran and failed
-  x JobCancelled          nobody: somebody asked for it
+    AceStepError
+        InvalidRequest          change the arguments
+            NotFound            no such job, track or file; near matches are named
+        ConfigurationError      fix a setting or a key, or install a package
+            Occupied            another engine server uses this folder or device
+        StorageError            free disk space, or make the folder writable
+        SpendLimitReached       raise ACESTEP_MAX_SPEND_USD, or wait until tomorrow
+        QueueError              try again later, or report it to the host
+            RequestUnknown      the host does not know this request id
+            SubmissionUnknown   the submit may have been accepted; it is never repeated automatically
+            GenerationFailed    the model ran and failed
+        JobCancelled            cancelled on request
 
 Every message says what happened and what to do next; a language model reads it.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,17 +77,17 @@ class ConfigurationError(AceStepError):
 
 
 class Occupied(ConfigurationError):
-    """Another engine server has what this one needs; it may be about to end."""
+    """Another engine server uses what this one needs; it may be about to end."""
 
 
 class StorageError(AceStepError):
-    """A file could not be kept: disk full, folder missing or read-only."""
+    """A file could not be written: disk full, folder missing or read-only."""
 
     code = "storage"
 
 
 class SpendLimitReached(AceStepError):
-    """The day's spending limit would be passed; nothing was submitted."""
+    """The job would exceed the daily spending limit; nothing was submitted."""
 
     code = "spend_limit"
 
@@ -92,7 +95,7 @@ class SpendLimitReached(AceStepError):
 class QueueError(AceStepError):
     """The queue's host did not answer, or answered with an error.
 
-    `status` is the HTTP status (None when there was no answer), `error_type` the host's own word for it.
+    `status` is the HTTP status (None when there was no answer), `error_type` the host's name for the error.
     """
 
     code = "queue"
@@ -110,13 +113,13 @@ class RequestUnknown(QueueError):
 
 
 class SubmissionUnknown(QueueError):
-    """The submit was sent and no answer came: it may have been accepted and billed."""
+    """The submit was sent but not answered: it may have been accepted and billed."""
 
     code = "submission_unknown"
 
 
 class GenerationFailed(QueueError):
-    """The model ran and failed; another try with other arguments may work."""
+    """The model ran and failed; other arguments may work."""
 
     code = "generation_failed"
 
@@ -125,3 +128,41 @@ class JobCancelled(AceStepError):
     """The job was cancelled on request."""
 
     code = "cancelled"
+
+
+@dataclass(slots=True)
+class Isolation:
+    """The result of an `isolated` block."""
+
+    error: Exception | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None
+
+
+@contextmanager
+def isolated(logger: logging.Logger, message: str, *args: object) -> Iterator[Isolation]:
+    """Contain a bug: log an unexpected exception with its traceback instead of raising it.
+
+    An AceStepError is raised, also when a task group has wrapped it; cancellation passes. For the top of a call, job or
+    background task, where one bug must not end the others.
+    """
+    isolation = Isolation()
+    try:
+        yield isolation
+    except AceStepError:
+        raise
+    except Exception as exc:
+        known = _first_known(exc)
+        if known is not None:
+            raise known from exc
+        isolation.error = exc
+        logger.exception(message, *args)
+
+
+def _first_known(error: Exception) -> AceStepError | None:
+    found: Exception | None = error.subgroup(AceStepError) if isinstance(error, ExceptionGroup) else None
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return found if isinstance(found, AceStepError) else None

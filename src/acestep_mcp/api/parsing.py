@@ -1,4 +1,4 @@
-"""Arguments from a model, a person or the wire become a checked value, or an error that names every wrong field."""
+"""Validation of arguments from a model, a person or the wire, with errors that name every wrong field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
-    """Check arguments against any model that forbids extras; a null means absent.
+    """Validate arguments against a model that forbids extras; null means absent.
 
     Raises InvalidRequest naming every wrong field, its value and its bounds.
     """
@@ -25,7 +25,7 @@ def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
 
 
 def _field_error(model: type[BaseModel], error: Any) -> FieldError:
-    """One pydantic complaint as ours; a value is shown only short, and never an address's content."""
+    """A pydantic error as a FieldError; the shown value is shortened."""
     name = ".".join(str(part) for part in error["loc"]) or "arguments"
     value = error.get("input")
     match error["type"]:
@@ -40,13 +40,13 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
 
 
 class Lenient(BaseModel):
-    """A model of what others wrote: a field of the wrong type counts as absent, and takes its default."""
+    """A model of foreign data: a field of the wrong type counts as absent and gets its default."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     @field_validator("*", mode="wrap")
     @classmethod
-    def _odd_is_absent(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    def _invalid_is_absent(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         try:
             return validate(value)
         except ValidationError:

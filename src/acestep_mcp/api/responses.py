@@ -1,4 +1,4 @@
-"""What every endpoint answers: the published response, and what our own engines add to it."""
+"""The response of every endpoint, as published, and what our own engines add to it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class File(BaseModel):
 
 
 class EngineReport(Lenient):
-    """What an engine of ours says of the song it made. A field of another type is dropped: the song counts.
+    """What our own engine reports about a song. A field of the wrong type is dropped, so that the song is not lost.
 
-    `measured` is `audio.measure.Measurement.facts()` of the samples as they were generated; `writer` names who wrote
-    tags and lyrics for a prompt.
+    `measured` is `audio.measure.Measurement.facts()` of the generated samples; `writer` names what wrote tags and
+    lyrics for a prompt.
     """
 
     engine: str | None = None
@@ -38,7 +38,7 @@ class EngineReport(Lenient):
 
 
 class Response(BaseModel):
-    """The result of a request. `acestep` is our own queue's addition; fal never sends it."""
+    """The result of a request. `acestep` is added by our own queue; fal never sends it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -55,5 +55,5 @@ class Response(BaseModel):
 
     @property
     def report(self) -> EngineReport:
-        """The engine's report; an empty one from a host that sends none."""
+        """The engine's report; empty if the host sends none."""
         return self.acestep or EngineReport()

@@ -1,4 +1,4 @@
-"""JSON Schemas that every MCP host can read, made from our models."""
+"""JSON Schemas of our models that every MCP host can read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acestep_mcp.api.requests import Request
 
 
 class PlainSchema(GenerateJsonSchema):
-    """JSON Schema that every host can read: no `anyOf` with null, no null defaults, no titles."""
+    """A generator without `anyOf` with null, null defaults and titles, which some hosts cannot read."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -27,7 +27,7 @@ class PlainSchema(GenerateJsonSchema):
 
 
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a flat argument model; required fields first, then its own, then the shared ones."""
+    """The JSON Schema of a flat argument model: required fields first, then its own, then the shared ones."""
     schema = model.model_json_schema(schema_generator=PlainSchema)
     required = schema.get("required", [])
     shared = Request.model_fields if issubclass(model, Request) else {}
@@ -41,7 +41,7 @@ def input_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def output_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of an answer, without defaults; nested models are inlined, since some hosts follow no `$ref`."""
+    """The JSON Schema of an answer, without defaults; nested models are inlined, since some hosts ignore `$ref`."""
     schema = model.model_json_schema(schema_generator=PlainSchema)
     inlined: dict[str, Any] = _inlined(schema, schema.pop("$defs", {}))
     return inlined
@@ -59,6 +59,6 @@ def _inlined(schema: Any, models: dict[str, Any]) -> Any:
 
 
 def _is_noise(key: str, value: Any, schema: dict[str, Any]) -> bool:
-    """Defaults, the names of classes, and their docstrings, which are for the readers of the code."""
+    """True for defaults, class names and docstrings, which are for readers of the code."""
     is_docstring = key == "description" and "properties" in schema
     return key == "default" or (key == "title" and isinstance(value, str)) or is_docstring

@@ -1,4 +1,4 @@
-"""What a queue says of a request while it waits and runs: Queued | InProgress | Completed."""
+"""The status updates of a request: Queued | InProgress | Completed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STEP = re.compile(r"(?<![\d/.])(\d{1,5})\s*/\s*(\d{1,5})(?![\d/.])")
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One line the running engine wrote. `timestamp` is ISO 8601 as the host gave it."""
+    """One log line of the engine. `timestamp` is ISO 8601, as the host gave it."""
 
     message: str
     level: str = "INFO"
@@ -26,14 +26,14 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class InProgress:
-    """Running; `logs` holds only the lines not seen before."""
+    """Running; `logs` holds only new lines."""
 
     logs: tuple[Log, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Ended, well or (with `error`) badly; the full answer is at the result address."""
+    """Ended, successfully unless `error` is set; the full answer is at the result address."""
 
     logs: tuple[Log, ...] = ()
     error: str | None = None
@@ -45,7 +45,7 @@ Update = Queued | InProgress | Completed
 
 
 def step_in(message: str) -> tuple[int, int] | None:
-    """The `n/m` of a log line such as `denoising 3/27`, or None when it has no such pair with 0 <= n <= m."""
+    """`n` and `m` of a log line with `n/m`, such as `denoising 3/27`; None without a pair 0 <= n <= m, m > 0."""
     found = _STEP.search(message)
     if not found:
         return None

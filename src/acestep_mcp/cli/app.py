@@ -1,4 +1,4 @@
-"""The commands, and the one place where an error becomes a message, JSON and an exit code."""
+"""The command group, and the one place where an error becomes a message or JSON, and an exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from acestep_mcp.cli.output import failure, print_json
 from acestep_mcp.cli.serve import serve
 from acestep_mcp.cli.tracks import tracks
 
-EPILOG = "Without a command, acestep-mcp is an MCP server on stdin and stdout, to be started by a host."
+EPILOG = "Without a command, acestep-mcp is an MCP server on stdin and stdout, for a host to start."
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -32,7 +32,7 @@ for command in (serve, make, tracks, jobs, doctor, engine):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """0: done. 1: failed. 2: the command line is wrong. 130: stopped by Ctrl-C."""
+    """Returns 0 for success, 1 for an error, 2 for a wrong command line, 130 after Ctrl-C."""
     _replace_unprintable()
     as_json = "--json" in arguments
     try:
@@ -62,7 +62,7 @@ def _usage_error(exc: click.ClickException, code: str, exit_code: int, *, as_jso
 
 
 def _replace_unprintable() -> None:
-    """A Japanese title on a Western code page prints as question marks instead of raising an error."""
+    """Print characters that the console cannot encode, such as a Japanese title, as question marks."""
     streams: tuple[Any, ...] = (sys.stdout, sys.stderr)
     for stream in streams:
         if hasattr(stream, "reconfigure"):

@@ -123,10 +123,10 @@ def _findable(
 
 
 def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOptions:
-    from acestep_mcp.assembly import ways_out, writer_of
+    from acestep_mcp.assembly import outbound_http, writer_of
     from acestep_mcp.engine_server.options import QueueOptions
 
-    fetch, post = ways_out(webhooks=given["allow_webhooks"])
+    fetch, post = outbound_http(webhooks=given["allow_webhooks"])
     return QueueOptions(
         database=folder / "engine.sqlite3",
         key=_key(given["key"], given["key_file"], settings),

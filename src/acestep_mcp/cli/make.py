@@ -35,7 +35,7 @@ OWN = (
 
 
 @dataclass
-class _Call:
+class _MakeCommand:
     """One `make` command, and its job as soon as there is one (for the message after Ctrl-C)."""
 
     request: ApiRequest
@@ -73,7 +73,7 @@ def make() -> None:
 def _run(endpoint: Endpoint, values: dict[str, Any]) -> int:
     out, form, as_json = values.pop("out"), values.pop("format"), values.pop("as_json")
     form, host = format_of(out, form), {name: values.pop(name) for name in ("key_file", "insecure")}
-    call = _Call(endpoint.request.parse(given(values)), out, form, as_json)
+    call = _MakeCommand(endpoint.request.parse(given(values)), out, form, as_json)
     try:
         outcome: Outcome = with_studio(call.make, load(format=form, **host))
     except KeyboardInterrupt:

@@ -93,7 +93,7 @@ def download(files: ModelFiles, options: EngineOptions) -> int:
 def _fetch(url: str, path: Path) -> None:
     import anyio
 
-    from acestep_mcp.assembly import ways_out
+    from acestep_mcp.assembly import outbound_http
 
-    fetch, _ = ways_out(webhooks=False)
+    fetch, _ = outbound_http(webhooks=False)
     anyio.run(fetch, url, path)

@@ -1,4 +1,4 @@
-"""What is printed: one JSON object, or lines for people."""
+"""Output of the commands: one JSON object, or lines for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from acestep_mcp.studio.build_views import job_view
 
 
 def print_json(answer: dict[str, Any]) -> None:
-    """Exactly one object on stdout, with escapes only where stdout cannot carry the letters themselves."""
+    """Print one object to stdout, escaping non-ASCII characters only if stdout is not UTF-8."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     click.echo(json.dumps(answer, ensure_ascii=not unicode, indent=2, default=str))
 
@@ -29,19 +29,19 @@ def failure(exc: AceStepError) -> dict[str, Any]:
     return {"error": error}
 
 
-def _ended_badly(job: Job) -> AceStepError:
+def _error_of(job: Job) -> AceStepError:
     """The error of a job that ended without a track."""
     if job.status is Status.CANCELLED:
         return JobCancelled(f"Job {job.id} was cancelled; there is no track.")
     if job.error is None:
-        return GenerationFailed(f"Job {job.id}: it ended without a track and without a reason")
+        return GenerationFailed(f"Job {job.id} ended without a track and without a reason.")
     exc = GenerationFailed(f"Job {job.id}: {job.error.message}")
     exc.code = job.error.code
     return exc
 
 
 def made_by(job: Job) -> list[str]:
-    """What a person should read before the path: the draft's warning, what was written for a prompt, every note."""
+    """Lines to print before the path: the draft's warning, the text written for a prompt, and notes."""
     report = job.result.report if job.result else EngineReport()
     lines = ["Made by the draft engine: a sketch, not ACE-Step."] if report.engine == "draft" else []
     if isinstance(job.request, PromptToAudio) and job.result:
@@ -50,8 +50,8 @@ def made_by(job: Job) -> list[str]:
 
 
 def without_track(outcome: Outcome, *, as_json: bool) -> int:
-    """Say why a job that has ended has no track; raises that as an error unless it is printed as JSON."""
-    error = _ended_badly(outcome.job)
+    """Raise why a job ended without a track, or print it as JSON and return 1."""
+    error = _error_of(outcome.job)
     if not as_json:
         raise error
     print_json(failure(error) | job_view(outcome).facts())
@@ -59,25 +59,25 @@ def without_track(outcome: Outcome, *, as_json: bool) -> int:
 
 
 def stopped(job: Job | None, *, as_json: bool) -> int:
-    """Say what becomes of a job after Ctrl-C: it ends the waiting, never the job."""
-    words = _after_ctrl_c(job) if job else "Stopped before there was a job; nothing was started."
+    """Print what happens to a job after Ctrl-C, which ends the wait but not the job; returns 130."""
+    message = _after_ctrl_c(job) if job else "Stopped before a job was created; nothing was started."
     if as_json:
-        error = {"error": {"code": "interrupted", "message": words}}
+        error = {"error": {"code": "interrupted", "message": message}}
         print_json(error | job_view(Outcome(job)).facts() if job else error)
     else:
-        click.echo(words, err=True)
+        click.echo(message, err=True)
     return 130
 
 
 def _after_ctrl_c(job: Job) -> str:
-    goes_on = (
-        "was stopped on the way and stays on record; the next start takes it up again."
+    state = (
+        "was interrupted and stays on record; the next start continues it."
         if job.backend == "draft"
-        else f"goes on at {job.queue_url or job.backend}."
+        else f"continues at {job.queue_url or job.backend}."
     )
     return (
-        f"Stopped waiting. Job {job.id} {goes_on} "
-        f"To have it: acestep-mcp jobs wait {job.id}. To drop it: acestep-mcp jobs cancel {job.id}."
+        f"Stopped waiting. Job {job.id} {state} "
+        f"To get the song: acestep-mcp jobs wait {job.id}. To cancel it: acestep-mcp jobs cancel {job.id}."
     )
 
 

@@ -1,4 +1,4 @@
-"""A studio for the length of one command."""
+"""A studio for one command."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def _inside(use: Callable[[Studio], Awaitable[Any]], settings: Settings) -
 
 
 async def follow(studio: Studio, job_id: str, show: Callable[[Progress], None]) -> Outcome:
-    """Watch a job until it ends, however long that takes."""
+    """Watch a job until it ends."""
     while True:
         async for progress in studio.watch(job_id, 3600):
             show(progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from acestep_mcp.api.errors import StorageError
@@ -76,11 +76,11 @@ ALTER TABLE jobs ADD COLUMN request_id TEXT;
 UPDATE jobs SET request_id = json_extract(ticket, '$.request_id') WHERE ticket IS NOT NULL
 """,
 }
-"""From each version to the next. Columns are only added: a server of the older version may have the file open."""
+"""Statements from each version to the next. Columns are only added: an older server may have the file open."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a new or older database to this schema, within the transaction that is open."""
+    """Create the schema, or update an older one, within the open transaction."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     for step in range(version, SCHEMA_VERSION) if version else ():
         for statement in _MIGRATIONS[step].split(";"):
@@ -91,10 +91,10 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 class Database:
-    """A connection shared by the threads of one process; every method of its users is one short transaction."""
+    """A connection shared by the threads of one process, for short transactions."""
 
     def __init__(self, path: Path) -> None:
-        """Raises StorageError when the file cannot be made or is not a database."""
+        """Raises StorageError when the file cannot be created or is not a database."""
         self.path = path
         self._lock = threading.Lock()
         try:
@@ -102,11 +102,10 @@ class Database:
             self._connection = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as exc:
             raise self._unusable(exc) from exc
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._connection.close)
             self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
+            stack.pop_all()
 
     def _prepare(self) -> None:
         self._connection.row_factory = sqlite3.Row
@@ -121,13 +120,13 @@ class Database:
             self._back_up(version)
         with self.writing() as connection:
             migrate(connection)
-        # After the first transaction: switching the journal needs the file to itself, and is kept in the file.
+        # After the first transaction: switching the journal needs exclusive access, and is stored in the file.
         with self._translated(), self._lock:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
 
     def _back_up(self, version: int) -> None:
-        """Copy a database of an older schema to a file beside it, once, before it is changed."""
+        """Copy a database of an older schema to a file next to it, once, before it is changed."""
         backup = self.path.with_name(f"{self.path.name}.v{version}.backup")
         if backup.exists():
             return
@@ -141,21 +140,17 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for SELECTs that need no common snapshot."""
+        """The connection, for SELECTs that need no shared snapshot."""
         with self._translated(), self._lock:
             yield self._connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction: committed as a whole, or not at all."""
+        """One immediate transaction: committed at the end, rolled back after any error, that of the commit included."""
         with self._translated(), self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._connection:
                 yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

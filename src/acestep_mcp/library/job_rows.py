@@ -16,7 +16,7 @@ from acestep_mcp.api.responses import Response
 from acestep_mcp.library.models import Job, JobError, JobOptions, Progress, Status
 
 _COLUMN = {"handle": "ticket"}
-"""Fields whose column has another name. Columns are only ever added: an older server may still use the same file."""
+"""Fields whose column has another name. Columns are only added: an older server may use the same file."""
 _PLAIN = (
     "id", "endpoint", "backend", "created_at", "queue_url", "request_id", "attempts", "started_at", "ended_at",
     "track_id", "parent", "estimated_cost", "cost",
@@ -46,7 +46,7 @@ def _encoded(value: Any) -> Any:
 
 
 def job_of(row: sqlite3.Row, *, attached: bool = False) -> Job:
-    """The job of a row. Its JSON columns are decoded at first use, and raise what decoding raises only then."""
+    """The job of a row. Its JSON columns are decoded, and may raise, at first use."""
     plain = {name: row[name] for name in _PLAIN}
     undecoded: dict[str, Callable[[], Any]] = {
         "request": partial(_request, row),
@@ -62,7 +62,7 @@ def job_of(row: sqlite3.Row, *, attached: bool = False) -> Job:
 
 
 def fingerprint_of(job: Job) -> str:
-    """The same for calls with the same arguments, in whatever order they came, and the same wanted file."""
+    """Equal for calls with the same endpoint, arguments (in any order) and file format."""
     text = json.dumps([job.endpoint, job.request.wire(), job.options.format], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Jobs on disk: written before anything is submitted, owned by the process that holds their lease."""
+"""Jobs in the database: written before anything is submitted, each owned by one process."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from acestep_mcp.library.leases import Leases
 from acestep_mcp.library.models import Job, Status
 from acestep_mcp.library.uploads import Uploads
 
-ASKED_AGAIN_SECONDS = 600
+JOIN_SECONDS = 600
 LOG_LINES = 50
 _OPEN = (Status.NEW, Status.IN_QUEUE, Status.IN_PROGRESS)
 _OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
 
 
 class Jobs:
-    """The job table as one process sees it; `lease` is how many seconds without a heartbeat make a process dead."""
+    """The job table, for one process. A process without a heartbeat for `lease` seconds counts as dead."""
 
     def __init__(self, database: Database, *, lease: float = 15.0) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class Jobs:
     # -- ownership
 
     def adopt(self, running: Collection[str] = ()) -> list[Job]:
-        """Take over every open job whose owner is dead; also our own that are not `running`."""
+        """Take over every open job whose owner is dead, and those of this process that are not `running`."""
         orphans = (
             f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner = ? OR owner IS NULL OR owner NOT IN "
             "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number"
@@ -49,8 +49,8 @@ class Jobs:
             db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self._process, row["id"]) for row in rows])
         return [job_of(row) for row in rows]
 
-    def revive(self, job_id: str) -> bool:
-        """Open a job again that was accepted but could not be fetched or kept; False for any other job."""
+    def reopen(self, job_id: str) -> bool:
+        """Reopen a job that was accepted but could not be fetched or saved; False for any other job."""
         with self._database.writing() as db:
             cursor = db.execute(
                 "UPDATE jobs SET status = 'IN_PROGRESS', ended_at = NULL, error = NULL, owner = ? WHERE id = ? "
@@ -60,19 +60,18 @@ class Jobs:
             return cursor.rowcount == 1
 
     def is_owned(self, job_id: str) -> bool:
-        """True while this process still owns the job; checked before anything that cannot be undone."""
+        """True while this process owns the job; check it before anything that cannot be undone."""
         with self._database.reading() as db:
             row = db.execute("SELECT owner FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return bool(row) and row["owner"] == self._process
 
-    # -- making
+    # -- adding
 
     def add(self, job: Job, *, idempotency_key: str | None = None, spend_limit: float | None = None) -> Job:
-        """Put a new job on disk, or give back the earlier one that this call repeats (`attached`).
+        """Store a new job, or return the earlier one that this call repeats (`attached`).
 
-        Its estimated cost is reserved in the same transaction; past `spend_limit` dollars a day it raises
-        SpendLimitReached and nothing is recorded. InvalidRequest when an idempotency key comes back with other
-        arguments.
+        Its estimated cost is reserved in the same transaction. Raises SpendLimitReached, and stores nothing, if the day
+        would then cost more than `spend_limit` dollars; InvalidRequest if the key was used with other arguments.
         """
         fingerprint = fingerprint_of(job)
         with self._database.writing() as db:
@@ -95,14 +94,14 @@ class Jobs:
         return job
 
     def _repeated(self, db: sqlite3.Connection, fingerprint: str, key: str | None) -> sqlite3.Row | None:
-        """The job that this call asks for again: by its key, else by an answer that never arrived."""
+        """The job that this call repeats: by its key, else by an undelivered answer."""
         if key is not None:
             row = db.execute("SELECT * FROM jobs WHERE idempotency_key = ?", (key,)).fetchone()
             if row is None:
                 return None
             if row["fingerprint"] != fingerprint:
                 raise InvalidRequest(
-                    f"The idempotency key {key!r} was used before with other arguments (job {row['id']}). "
+                    f"The idempotency key {key!r} was already used with other arguments (job {row['id']}). "
                     "Use a new key for a new song."
                 )
             if row["status"] in (Status.FAILED, Status.CANCELLED):
@@ -117,19 +116,19 @@ class Jobs:
                 "AND (answer = 'cut' OR (answer = 'open' AND coalesce(heartbeat, 0) < ?)) "
                 f"AND (status IN {_OPEN_SQL} OR max(created_at, coalesce(ended_at, 0), "
                 "coalesce(CASE answer WHEN 'cut' THEN cut_at ELSE heartbeat END, 0)) > ?) ORDER BY number DESC LIMIT 1",
-                (fingerprint, self.leases.oldest_alive, now - ASKED_AGAIN_SECONDS),
+                (fingerprint, self.leases.oldest_alive, now - JOIN_SECONDS),
             ).fetchone()
         )
 
-    def answer(self, job_id: str, answer: str) -> None:
-        """`delivered`: its caller has the answer. `cut`: the caller went away without one."""
+    def record_answer(self, job_id: str, answer: str) -> None:
+        """`delivered`: the caller has the answer. `cut`: the caller left without it."""
         with self._database.writing() as db:
             db.execute("UPDATE jobs SET answer = ?, cut_at = ? WHERE id = ?", (answer, time.time(), job_id))
 
     # -- changing
 
     def update(self, job_id: str, **changes: Any) -> bool:
-        """Change fields of an open job that this process owns; False (and no change) when it owns it no longer or it ended."""
+        """Change fields of a job. Returns False, without a change, unless it is open and owned by this process."""
         values = columns_of(changes)
         assignments = ", ".join(f"{name} = ?" for name in values)
         with self._database.writing() as db:
@@ -139,8 +138,8 @@ class Jobs:
             )
             return cursor.rowcount == 1
 
-    def attempt(self, job_id: str) -> int:
-        """Count one more submit of an owned job, before it is sent; answers which one this is."""
+    def count_attempt(self, job_id: str) -> int:
+        """Count a submit of an owned job before it is sent, and return the new count."""
         with self._database.writing() as db:
             db.execute(
                 "UPDATE jobs SET attempts = attempts + 1, ticket = NULL, request_id = NULL WHERE id = ? AND owner = ?",
@@ -149,8 +148,8 @@ class Jobs:
             row = db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return int(row["attempts"])
 
-    def give_back(self, job_id: str) -> None:
-        """An orderly end stopped a draft: that was no failure of its engine, and is not counted."""
+    def uncount_attempt(self, job_id: str) -> None:
+        """Undo `count_attempt` for a draft that an orderly shutdown stopped: its engine did not fail."""
         with self._database.writing() as db:
             db.execute(
                 "UPDATE jobs SET attempts = max(0, attempts - 1) WHERE id = ? AND owner = ? AND backend = 'draft' "
@@ -159,9 +158,9 @@ class Jobs:
             )
 
     def reserve_name(self, job_id: str, names: Iterable[str]) -> str:
-        """The first of the names whose stem no other job has; a job that already has one keeps it.
+        """The first of the names whose stem no other job has; a job that already has a name keeps it.
 
-        Stems are compared without case: a sidecar has its song's stem, and some systems' files know no case.
+        Stems are compared without case: a sidecar shares its song's stem, and some file systems ignore case.
         """
         with self._database.writing() as db:
             row = db.execute("SELECT file_name FROM jobs WHERE id = ?", (job_id,)).fetchone()
@@ -172,10 +171,10 @@ class Jobs:
                 if db.execute("SELECT 1 FROM jobs WHERE file_stem = ?", (stem,)).fetchone() is None:
                     db.execute("UPDATE jobs SET file_name = ?, file_stem = ? WHERE id = ?", (name, stem, job_id))
                     return name
-        raise AssertionError("the names never end")
+        raise AssertionError("names is endless")
 
     def sources(self) -> set[str]:
-        """Files that open or collectable jobs may still have to read."""
+        """Source files that open jobs may still have to read."""
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT json_extract(options, '$.source') AS source FROM jobs WHERE status IN {_OPEN_SQL}"
@@ -183,12 +182,12 @@ class Jobs:
         return {row["source"] for row in rows if row["source"]}
 
     def request_cancel(self, job_id: str) -> None:
-        """Leave a note for the owner, whichever process that is."""
+        """Ask the job's owner, in any process, to cancel it."""
         with self._database.writing() as db:
             db.execute(f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND status IN {_OPEN_SQL}", (job_id,))
 
-    def to_cancel(self) -> list[str]:
-        """Open jobs of this process that somebody wants cancelled."""
+    def cancel_requests(self) -> list[str]:
+        """Open jobs of this process that are to be cancelled."""
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT id FROM jobs WHERE cancel_requested = 1 AND owner = ? AND status IN {_OPEN_SQL}",
@@ -205,7 +204,8 @@ class Jobs:
         if row is None:
             recent = ", ".join(job.id for job in self.newest(5)) or "none yet"
             raise NotFound(
-                f"There is no job {job_id!r}. Recent jobs: {recent}. Call get_job without an id to list them."
+                f"There is no job {job_id!r}. Recent jobs: {recent}. "
+                "List them with get_job without an id, or `acestep-mcp jobs list`."
             )
         return job_of(row)
 
@@ -215,7 +215,7 @@ class Jobs:
         return [job_of(row) for row in rows]
 
     def rates(self, backend: str, endpoint: str) -> list[tuple[float, float]]:
-        """(seconds of run time, seconds of audio) of the newest finished jobs, for estimates."""
+        """(seconds of run time, seconds of audio) of the newest finished jobs."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT ended_at - started_at AS run, json_extract(options, '$.seconds') AS seconds FROM jobs "
@@ -232,7 +232,7 @@ class Jobs:
 
 
 def new_id() -> str:
-    """80 random bits: not to be guessed, and short enough to be typed."""
+    """80 random bits: hard to guess, and short enough to type."""
     alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
     return "".join(secrets.choice(alphabet) for _ in range(16))
 
@@ -250,7 +250,7 @@ def _check_spend(db: sqlite3.Connection, cost: float, limit: float) -> None:
     spent = _spent(db)
     if spent + cost > limit + 1e-9:
         raise SpendLimitReached(
-            f"This song costs about ${cost:.4f}, today's songs already about ${spent:.4f}, and the limit is "
+            f"This song would cost about ${cost:.4f}; today's songs already cost about ${spent:.4f}, and the limit is "
             f"${limit:.2f} a day. Nothing was submitted. Raise ACESTEP_MAX_SPEND_USD, make a shorter song, "
             "or use the draft engine (ACESTEP_BACKEND=draft)."
         )

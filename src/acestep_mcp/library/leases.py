@@ -13,8 +13,8 @@ _FORGOTTEN_SECONDS = 3600
 class Leases:
     """The heartbeats of the processes that use one database; `process` is this one's id.
 
-    `seconds` without a heartbeat make a process count as dead. Times are wall-clock seconds: processes that share the
-    file share a machine.
+    A process without a heartbeat for `seconds` counts as dead. Times are wall-clock seconds: the processes that share
+    the file run on one machine.
     """
 
     def __init__(self, database: Database, seconds: float) -> None:
@@ -29,7 +29,7 @@ class Leases:
         return time.time() - self.seconds
 
     def beat(self) -> None:
-        """Record a heartbeat, at most five times a lease; rows of processes that died long ago are removed."""
+        """Record a heartbeat, at most five per lease, and remove processes that died long ago."""
         now = time.time()
         if 0 <= now - self._recorded_at < self.seconds / 5:
             return
@@ -42,12 +42,12 @@ class Leases:
         self._recorded_at = now
 
     def leave(self) -> None:
-        """An orderly end: the jobs of this process can be taken over at once."""
+        """Remove this process, so that its jobs can be taken over at once."""
         with self._database.writing() as db:
             db.execute("DELETE FROM processes WHERE id = ?", (self.process,))
 
-    def living(self) -> set[str]:
-        """The processes that are alive, this one included."""
+    def alive(self) -> set[str]:
+        """Ids of the processes that are alive, including this one."""
         with self._database.reading() as db:
             rows = db.execute("SELECT id FROM processes WHERE heartbeat >= ?", (self.oldest_alive,)).fetchall()
         return {self.process, *(row["id"] for row in rows)}

@@ -1,4 +1,4 @@
-"""What is kept: jobs (SQLite) and tracks (audio files, each with a sidecar). Plain and synchronous inside."""
+"""What is stored: jobs (in SQLite) and tracks (audio files, each with a sidecar)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from acestep_mcp.api.responses import Response
 
 
 class Status(StrEnum):
-    """fal's three words, and what the wire cannot say. COMPLETED here always means: a track exists."""
+    """fal's three states, and four of this package. COMPLETED means that a track exists."""
 
     NEW = "NEW"
-    """On disk, not yet submitted."""
+    """Stored, not yet submitted."""
     IN_QUEUE = "IN_QUEUE"
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     UNKNOWN = "UNKNOWN"
-    """The submit was sent and no answer came; it may have been accepted and billed."""
+    """The submit was sent but not answered; it may have been accepted and billed."""
 
     @property
     def is_terminal(self) -> bool:
@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a job stands. `fraction` is 0 to 1; `eta` is seconds left as measured history has it, or None."""
+    """`fraction` is 0 to 1; `eta` is the estimated number of seconds left, or None."""
 
     fraction: float = 0.0
     stage: str = ""
@@ -45,19 +45,19 @@ class Progress:
         """One short line for people and models: `rendering, step 3 of 12, about 4 s left`."""
         if self.queue_position is not None:
             ahead = self.queue_position
-            words = ["queued, next in line" if ahead == 0 else f"queued, {ahead} ahead"]
+            parts = ["queued, next in line" if ahead == 0 else f"queued, {ahead} ahead"]
         else:
-            words = [self.stage or "working"]
+            parts = [self.stage or "preparing"]
             if self.step is not None and self.total and self.total > 1:
-                words.append(f"step {self.step} of {self.total}")
+                parts.append(f"step {self.step} of {self.total}")
         if self.eta is not None:
-            words.append(f"about {max(1, round(self.eta))} s left")
-        return ", ".join(words)
+            parts.append(f"about {max(1, round(self.eta))} s left")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """Why a job ended badly. A `collectable` one was accepted by its host and can still be fetched."""
+    """Why a job failed. If `collectable`, the host accepted it and its song can still be fetched."""
 
     code: str
     message: str
@@ -68,9 +68,9 @@ class JobError:
 class JobOptions:
     """What was decided when the job was created.
 
-    `format` is the ending of the file, `price` dollars per second, `seconds` the expected length. An edit of a local
-    file has its path in `source`, with its `content_type`, and in `edit` the span in seconds of the source. `submit`
-    holds what is sent beside the request (`client.SubmitOptions`).
+    `format` is the file's extension, `price` dollars per second, `seconds` the expected length. For an edit of a local
+    file, `source` is its path, `content_type` its type, and `edit` the span in seconds of the source. `submit` holds
+    the fields of `client.SubmitOptions`.
     """
 
     format: str = "wav"
@@ -83,19 +83,19 @@ class JobOptions:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> JobOptions:
-        """From a database column; what another version wrote there and this one does not know is left out."""
+        """From a database column; fields of other versions are ignored."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in names})
 
 
 @dataclass(frozen=True)
 class Job:
-    """One request on its way to a track: our durable record, on disk before anything is submitted.
+    """The durable record of one request, stored before anything is submitted.
 
     Times are seconds since the epoch. `request` is as given (before uploads), `handle` what the queue returned for it,
     `attempts` how often it was submitted. `attached` means that a call joined this older job.
 
-    A job that comes from the database decodes each JSON column when the field is first used.
+    A job from the database decodes each JSON column when the field is first used.
     """
 
     id: str
@@ -125,7 +125,7 @@ class Job:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            # Only reached for a field that is not set: one that `stored` left to be decoded.
+            # Reached only for a field that is not set: one that `stored` has not decoded yet.
             decode = self.__dict__.get("_undecoded", {}).get(name)
             if decode is None:
                 raise AttributeError(name)
@@ -135,7 +135,7 @@ class Job:
 
     @classmethod
     def stored(cls, plain: Mapping[str, Any], undecoded: Mapping[str, Callable[[], Any]]) -> Job:
-        """A job from a database row: `plain` fields as they are, the others as functions that decode them."""
+        """A job from a database row: `plain` values, and functions that decode the others."""
         job = object.__new__(cls)
         for name, value in (*plain.items(), ("_undecoded", undecoded)):
             object.__setattr__(job, name, value)
@@ -143,16 +143,15 @@ class Job:
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds from creation to end, None while it is open."""
+        """Seconds from creation to end; None while it is open."""
         return None if self.ended_at is None else self.ended_at - self.created_at
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A kept song: a file and its sidecar.
+    """A song in the music folder: a file and its sidecar.
 
-    `sidecar` is the whole JSON; the properties are the parts that everyone asks for. `deleted` tracks lie in the
-    trash folder.
+    `sidecar` is the whole JSON; the properties are its most used parts. `deleted` tracks are in the trash folder.
     """
 
     id: str
@@ -195,7 +194,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TrackPage:
-    """A page of tracks, newest first; `next_cursor` is None on the last one. `total` counts all that match."""
+    """A page of tracks, newest first; `next_cursor` is None on the last page. `total` counts all matches."""
 
     tracks: tuple[Track, ...]
     next_cursor: str | None

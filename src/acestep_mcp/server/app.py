@@ -1,4 +1,4 @@
-"""The MCP server: tools from a table, the kept tracks as resources, and a studio that is opened at the first call."""
+"""The MCP server: tools from a table, tracks as resources, and a studio that is opened at the first call."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from mcp.types import Prompt as PromptEntry
 from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, isolated
 from acestep_mcp.api.parsing import parse
 from acestep_mcp.library.models import Track
-from acestep_mcp.server import render, resources, sdk
+from acestep_mcp.server import resources, results, sdk
 from acestep_mcp.server.delivery import Calls, Deliveries
 from acestep_mcp.server.lazy_studio import LazyStudio, OpenStudio, lazy_studio
 from acestep_mcp.server.notifications import ChangeNotifier
@@ -58,15 +58,15 @@ Transport = Literal["stdio", "http"]
 INSTRUCTIONS = """\
 Makes music. Write tags and lyrics yourself and call text_to_audio; use prompt_to_audio only for a quick try.
 A tool that makes a song answers with it, or with a job_id: then call get_job until it is done, and start nothing twice.
-Songs are kept as files; give their file_path to the user. Edits take a track id as audio_url, and the original tags \
-and lyrics from get_track. Engine "draft" plays a sketch, not ACE-Step; status tells which engine is in use."""
+Songs are saved as files; give their file_path to the user. Edits take a track id as audio_url, and the original tags \
+and lyrics from get_track. Engine "draft" makes a sketch, not ACE-Step; status says which engine is in use."""
 
 IDEMPOTENCY_KEY = "acestep/idempotencyKey"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What one running server holds, from its start to its end."""
+    """The state of one running server."""
 
     studio: LazyStudio
     calls: Calls
@@ -102,12 +102,12 @@ class AceStepServer(MCPServer[ServerState]):
         add("completion/complete", CompleteRequestParams, self._complete)
 
     def end_waits(self) -> None:
-        """The process is about to end: calls that wait answer with their job's handle now."""
+        """The process is about to end: waiting calls answer with their job's id now."""
         for state in self._states:
             state.studio.end_waits()
 
     async def open_studio(self) -> Studio:
-        """The studio for routes beside MCP, while the server runs."""
+        """The studio, for the HTTP routes beside MCP, while the server runs."""
         return await self._states[0].studio()
 
     @asynccontextmanager
@@ -134,12 +134,11 @@ class AceStepServer(MCPServer[ServerState]):
         if tool is None:
             raise ToolError(f"Unknown tool: {name}. The tools are {', '.join(BY_NAME)}.")
         try:
-            return await self._answer(tool, arguments, context)
+            with isolated(logger, "tool %s failed", name):
+                return await self._answer(tool, arguments, context)
         except AceStepError as error:
-            return render.error_result(error, self._studio_settings.problems)
-        except Exception:  # the top of every call: a bug's text may hold secrets and goes to the log alone
-            logger.exception("tool %s failed", name)
-            return render.bug_result(name, self._studio_settings.problems)
+            return results.error_result(error, self._studio_settings.problems)
+        return results.bug_result(name, self._studio_settings.problems)
 
     async def _answer(
         self, tool: Tool, arguments: dict[str, Any], context: Context[ServerState, Any]
@@ -164,7 +163,7 @@ class AceStepServer(MCPServer[ServerState]):
         http = request.request
         if self._transport == "stdio" or http is None:
             return lambda track: track.path.as_uri()
-        from acestep_mcp.server.files import download_url
+        from acestep_mcp.server.transfers import download_url
 
         return lambda track: download_url(http, track, self._studio_settings)
 
@@ -183,7 +182,7 @@ class AceStepServer(MCPServer[ServerState]):
 
     @cached_property
     def _prompts(self) -> tuple[PromptFile, ...]:
-        """The prompt files, read when somebody first asks for prompts."""
+        """The prompt files, read at the first request for prompts."""
         from acestep_mcp.server.prompts import load
 
         prompts = load()
@@ -222,7 +221,7 @@ class AceStepServer(MCPServer[ServerState]):
 
 
 async def _studio(ctx: RequestContext) -> Any:
-    """The open studio, for what is not a tool: our errors become protocol errors."""
+    """The studio, for requests other than tool calls: our errors become protocol errors."""
     try:
         return await ctx.lifespan_context.studio()
     except AceStepError as error:
@@ -237,7 +236,7 @@ async def _lifespan(server: MCPServer[ServerState]) -> AsyncIterator[ServerState
 
 
 async def _middleware(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
-    """What only the envelope of a message says: calls and their ends, and legacy clients that want change notices."""
+    """Follow calls to their end, and register legacy clients for change notifications."""
     if ctx.request_id is not None and ctx.method == "tools/call":
         return await _follow_call(ctx, call_next)
     result = await call_next(ctx)
@@ -257,7 +256,7 @@ async def _follow_call(ctx: RequestContext, call_next: CallNext) -> HandlerResul
     try:
         result = await call_next(ctx)
     except anyio.get_cancelled_exc_class():
-        calls.cut(ctx, call)
+        calls.interrupted(ctx, call)
         raise
     except MCPError:
         calls.end(ctx)
@@ -267,18 +266,18 @@ async def _follow_call(ctx: RequestContext, call_next: CallNext) -> HandlerResul
 
 
 def log_to_stderr(level: str) -> None:
-    """Plain lines on stderr. Before `MCPServer` is built: it would install a handler that draws boxes."""
+    """Log plain lines to stderr. Call it before `MCPServer` is built, which would install a rich handler."""
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if level != "DEBUG":
         logging.getLogger("httpx").setLevel("WARNING")  # it logs every poll
 
 
-def studio_of(settings: Settings) -> OpenStudio:
-    """Opens the real studio; what that needs is imported only then."""
+def studio_opener(settings: Settings) -> OpenStudio:
+    """Opens the real studio; its imports happen only then."""
 
     @asynccontextmanager
     async def open_studio() -> AsyncIterator[Studio]:
-        # In a thread: a ping that comes meanwhile is answered.
+        # In a thread, so that pings are answered meanwhile.
         assembly = await anyio.to_thread.run_sync(import_module, "acestep_mcp.assembly")
         async with assembly.open_studio(settings) as studio:
             yield studio
@@ -287,9 +286,9 @@ def studio_of(settings: Settings) -> OpenStudio:
 
 
 def create_server(open_studio: OpenStudio, settings: Settings, *, transport: Transport) -> AceStepServer:
-    """A server that opens its studio at the first call that needs it, and closes it at its end.
+    """A server that opens its studio at the first call that needs it.
 
-    `transport` decides only what the address of a kept file looks like.
+    `transport` decides only how the URLs of tracks look.
     """
     log_to_stderr(settings.log_level)
     with sdk.without_rich():

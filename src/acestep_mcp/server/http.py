@@ -1,7 +1,7 @@
-"""The server on Streamable HTTP, with sessions, and its own routes beside it.
+"""The server on Streamable HTTP, with sessions, and our own routes.
 
-One guard stands before everything, the SDK's routes and ours alike: Host, Origin, and the bearer token when there is
-one. Off loopback there must be one.
+A middleware checks Host, Origin and the bearer token (if one is set) for the SDK's routes and ours alike. Off loopback a
+token is required.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.net.listen import EVERYWHERE, HttpServer, listen, own_addresses, own_names
 from acestep_mcp.net.loopback import is_loopback
-from acestep_mcp.server import files
-from acestep_mcp.server.app import AceStepServer, create_server, studio_of
+from acestep_mcp.server import transfers
+from acestep_mcp.server.app import AceStepServer, create_server, studio_opener
 from acestep_mcp.server.delivery import DELIVERY, Delivery
 from acestep_mcp.settings import Settings
 
@@ -38,18 +38,18 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8766, allowed_hosts: Sequence[str] = ()) -> int:
-    """Serve until a signal. Raises ConfigurationError when others could reach it and there is no token.
+    """Serve until a signal. Raises ConfigurationError when `host` is not loopback and no token is set.
 
-    `allowed_hosts` are more names under which callers reach it, such as the one of a proxy.
+    `allowed_hosts` are additional names by which callers reach it, such as a proxy's.
     """
-    server = create_server(studio_of(settings), settings, transport="http")
+    server = create_server(studio_opener(settings), settings, transport="http")
     return run_server(server, settings, host=host, port=port, allowed_hosts=allowed_hosts)
 
 
 def run_server(
     server: AceStepServer, settings: Settings, *, host: str, port: int, allowed_hosts: Sequence[str] = ()
 ) -> int:
-    """As `run`, for a server that was built before."""
+    """As `run`, for an existing server."""
     app, deliveries = _build(server, settings, host=host, allowed_hosts=allowed_hosts)
     listeners = listen(host, port, server="The MCP server")
     uvicorn = HttpServer(app, grace=_GRACE_SECONDS, lifespan="auto", proxy_headers=True)
@@ -66,14 +66,14 @@ def _log_addresses(listeners: Sequence[socket.socket]) -> None:
 
 
 async def _last_answers(server: AceStepServer, deliveries: DeliveryMiddleware) -> None:
-    """Before the connections are closed, calls that wait for a job answer with its handle."""
+    """Before the connections are closed, waiting calls answer with their job's id."""
     server.end_waits()
     with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
-        await deliveries.all_out()
+        await deliveries.wait_all()
 
 
 def http_app(server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str] = ()) -> ASGIApp:
-    """The whole ASGI app. Raises ConfigurationError for a host off loopback without a token."""
+    """The ASGI app. Raises ConfigurationError when `host` is not loopback and no token is set."""
     return _build(server, settings, host=host, allowed_hosts=allowed_hosts)[0]
 
 
@@ -88,13 +88,13 @@ def _build(
         )
     security = _security(host, allowed_hosts)
     server.custom_route("/tracks/{id}/{file_name}", methods=["GET", "HEAD"])(
-        partial(files.download, server.open_studio)
+        partial(transfers.download, server.open_studio)
     )
-    server.custom_route("/uploads", methods=["POST"])(partial(files.upload, settings))
+    server.custom_route("/uploads", methods=["POST"])(partial(transfers.upload, settings))
     server.custom_route("/health", methods=["GET"])(_health)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     deliveries = DeliveryMiddleware(app)
-    return HttpGuard(deliveries, security, token), deliveries
+    return AccessMiddleware(deliveries, security, token), deliveries
 
 
 async def _health(_: Request) -> Response:
@@ -102,7 +102,7 @@ async def _health(_: Request) -> Response:
 
 
 def _security(host: str, allowed_hosts: Sequence[str]) -> TransportSecuritySettings:
-    """The names under which this server may be reached, with any port; browsers' pages only from the same names."""
+    """The host names allowed, with any port; also the origins allowed."""
     names = dict.fromkeys([*_LOOPBACK, *_own_hosts(host), *allowed_hosts])
     hosts = [form for name in names for form in (name, f"{name}:*")]
     origins = [f"{scheme}://{form}" for form in hosts for scheme in ("http", "https")]
@@ -114,10 +114,10 @@ def _own_hosts(host: str) -> list[str]:
     return [f"[{name}]" if ":" in name else name for name in names]
 
 
-class HttpGuard:
-    """Nothing behind it is reached by a wrong name, from a foreign page, or without the token.
+class AccessMiddleware:
+    """Rejects requests with a wrong Host or Origin, or without the token.
 
-    A download address that carries its own key needs no token.
+    A download URL with its own key needs no token.
     """
 
     def __init__(self, app: ASGIApp, security: TransportSecuritySettings, token: str) -> None:
@@ -128,15 +128,15 @@ class HttpGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             request = Request(scope)
-            refused = await self._security.validate_request(request) or self._refused(request)
-            if refused is not None:
-                await refused(scope, receive, send)
+            rejection = await self._security.validate_request(request) or self._unauthorized(request)
+            if rejection is not None:
+                await rejection(scope, receive, send)
                 return
         elif scope["type"] != "lifespan":
             return
         await self._app(scope, receive, send)
 
-    def _refused(self, request: Request) -> Response | None:
+    def _unauthorized(self, request: Request) -> Response | None:
         if not self._token or self._has_token(request) or self._has_key(request):
             return None
         message = "Send the server's token: Authorization: Bearer TOKEN."
@@ -152,20 +152,20 @@ class HttpGuard:
         if request.method not in ("GET", "HEAD") or len(parts) != 4 or parts[1] != "tracks":
             return False
         given = request.query_params.get("key", "")
-        return hmac.compare_digest(given.encode(), files.key_of(parts[2], self._token).encode())
+        return hmac.compare_digest(given.encode(), transfers.key_of(parts[2], self._token).encode())
 
 
 class DeliveryMiddleware:
-    """A result that was written while its caller was still connected is delivered, else it is lost."""
+    """Records a result as delivered if it was written while its caller was connected, else as lost."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._open: dict[Delivery, anyio.Event] = {}
 
-    async def all_out(self) -> None:
-        """Wait until the calls that run now have their answers, each to its last byte."""
+    async def wait_all(self) -> None:
+        """Wait until the running calls have their complete answers."""
         for delivery, ended in tuple(self._open.items()):
-            if await delivery.owed():
+            if await delivery.wait():
                 await ended.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,27 +175,27 @@ class DeliveryMiddleware:
         delivery = scope[DELIVERY] = Delivery()
         self._open[delivery] = ended = anyio.Event()
         try:
-            await self._app(scope, *_watched(delivery, receive, send))
+            await self._app(scope, *_observed(delivery, receive, send))
         finally:
             del self._open[delivery]
             ended.set()
             delivery.lost()
 
 
-def _watched(
+def _observed(
     delivery: Delivery, receive: Receive, send: Send
 ) -> tuple[Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]]:
-    async def watched_receive() -> Message:
+    async def observed_receive() -> Message:
         message = await receive()
         if message["type"] == "http.disconnect":
             delivery.lost()
         return message
 
-    async def watched_send(message: Message) -> None:
+    async def observed_send(message: Message) -> None:
         await send(message)
-        # Progress that was under way when the handler returned may still come first; inside its JSON strings
-        # a quote is escaped, so these bytes are only ever the key of a response.
+        # A progress message may still come first; quotes inside its JSON strings are escaped, so these bytes can
+        # only be the key of a response.
         if delivery.is_ready and b'"result":' in message.get("body", b""):
             delivery.sent()
 
-    return watched_receive, watched_send
+    return observed_receive, observed_send

@@ -1,7 +1,7 @@
 """The studio of one server, opened at the first call that needs it and closed at the end.
 
-Hosts start a server just to list its tools, sometimes twice: until a call needs the studio there is no database, no
-folder and no heavy import.
+Hosts start a server just to list its tools, sometimes twice: until a call needs the studio, no database or folder is
+created and nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
-from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.api.errors import AceStepError, isolated
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
 
 
 OpenStudio = Callable[[], "AbstractAsyncContextManager[Studio]"]
-BesideStudio = Callable[["Studio"], Coroutine[Any, Any, None]]
-"""Runs for as long as the studio is open."""
+Background = Callable[["Studio"], Coroutine[Any, Any, None]]
+"""Runs as long as the studio is open."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +30,13 @@ _RUN_SOON_SECONDS = 5.0
 
 
 class LazyStudio:
-    """Calling it gives the open studio. It also runs the work of the server that outlives a call."""
+    """Calling it returns the open studio. It also runs the server's tasks that outlive a call."""
 
-    def __init__(self, open_studio: OpenStudio, beside: BesideStudio, tasks: TaskGroup, short_tasks: TaskGroup) -> None:
+    def __init__(
+        self, open_studio: OpenStudio, background: Background, tasks: TaskGroup, short_tasks: TaskGroup
+    ) -> None:
         self._open_studio = open_studio
-        self._beside = beside
+        self._background = background
         self._tasks = tasks
         self._short_tasks = short_tasks
         self._closing = anyio.Event()
@@ -43,9 +45,9 @@ class LazyStudio:
         self._ending = False
 
     async def __call__(self) -> Studio:
-        """The studio; the first call opens it. Raises what opening raises, and tries again at the next call.
+        """The studio; the first call opens it. Raises what opening raises; the next call then tries again.
 
-        Opening belongs to no call: a call that is cancelled meanwhile returns at once, and the others get the studio.
+        Opening runs in its own task: a call that is cancelled meanwhile returns at once, and others get the studio.
         """
         if self._attempt is None:
             self._attempt = _Attempt()
@@ -53,23 +55,30 @@ class LazyStudio:
         return await self._attempt.studio()
 
     async def _keep_open(self, attempt: _Attempt) -> None:
-        # Entered and left in one task, as its task groups need; shielded, so that an end by signal closes it too.
+        error: Exception | None
         try:
-            with anyio.CancelScope(shield=True):
-                async with self._open_studio() as studio, anyio.create_task_group() as beside:
-                    beside.start_soon(self._beside, studio)
-                    attempt.succeed(studio)
-                    await self._closing.wait()
-                    beside.cancel_scope.cancel()
-        except Exception as error:  # the top of everything that runs beside the calls
-            self._attempt = None
+            with isolated(logger, "the studio failed because of a bug; the next call opens it again") as run:
+                await self._hold_open(attempt)
+            error = run.error
+        except AceStepError as exc:
+            error = exc
             if attempt.is_over:
-                logger.exception("the studio stopped because of a bug; the next call opens it again")
-            else:
-                attempt.fail(_own_error(error))
+                logger.warning("the studio failed; the next call opens it again: %s", exc.message)
+        if error is not None:
+            self._attempt = None
+            attempt.fail(error)
+
+    async def _hold_open(self, attempt: _Attempt) -> None:
+        # Opened and closed in one task, as its task groups require; shielded, so that a signal closes it in order.
+        with anyio.CancelScope(shield=True):
+            async with self._open_studio() as studio, anyio.create_task_group() as background:
+                background.start_soon(self._background, studio)
+                attempt.succeed(studio)
+                await self._closing.wait()
+                background.cancel_scope.cancel()
 
     def run_soon(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Run this even if the call that asked for it ends; for at most 5 s."""
+        """Run this for at most 5 s, even if the call that started it ends."""
         self._short_tasks.start_soon(self._run, work)
 
     @staticmethod
@@ -78,17 +87,17 @@ class LazyStudio:
             try:
                 await work()
             except AceStepError as error:
-                logger.warning("the end of a call could not be recorded: %s", error.message)
+                logger.warning("how a call ended could not be recorded: %s", error.message)
 
-    def start_beside(
+    def run_until_cancelled(
         self, work: Callable[[anyio.CancelScope], Coroutine[Any, Any, None]], scope: anyio.CancelScope
     ) -> None:
-        """Run this beside a call until its scope is cancelled."""
+        """Run this in parallel to a call until its scope is cancelled."""
         self._tasks.start_soon(work, scope)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """A wait that `end_waits` cuts short, so that its call can still answer."""
+        """A block that `end_waits` cancels, so that the call can still answer."""
         with anyio.CancelScope() as scope:
             self._waits.add(scope)
             if self._ending:
@@ -99,7 +108,7 @@ class LazyStudio:
                 self._waits.discard(scope)
 
     def end_waits(self) -> None:
-        """The server is ending: calls that wait answer with their job now. No job is cancelled."""
+        """The server is stopping: calls that wait answer with their job now. No job is cancelled."""
         self._ending = True
         for scope in tuple(self._waits):
             scope.cancel()
@@ -109,7 +118,7 @@ class LazyStudio:
 
 
 class _Attempt:
-    """One opening of the studio, which any number of calls wait for."""
+    """One attempt to open the studio; any number of calls wait for it."""
 
     def __init__(self) -> None:
         self._over = anyio.Event()
@@ -129,7 +138,7 @@ class _Attempt:
         self._over.set()
 
     async def studio(self) -> Studio:
-        """Raises the error of a failed opening."""
+        """Raises the error of a failed attempt."""
         await self._over.wait()
         if self._studio is None:
             assert self._error is not None
@@ -137,22 +146,14 @@ class _Attempt:
         return self._studio
 
 
-def _own_error(error: Exception) -> Exception:
-    """Our own error out of a group (a task group wraps what leaves it); anything else as it is."""
-    found: Exception | None = error.subgroup(AceStepError) if isinstance(error, ExceptionGroup) else None
-    while isinstance(found, ExceptionGroup):
-        found = found.exceptions[0]
-    return found or error
-
-
 @asynccontextmanager
-async def lazy_studio(open_studio: OpenStudio, beside: BesideStudio) -> AsyncIterator[LazyStudio]:
-    """The studio of one running server. At the end: short tasks are finished, then the studio is closed."""
+async def lazy_studio(open_studio: OpenStudio, background: Background) -> AsyncIterator[LazyStudio]:
+    """The studio of one running server. At the end, short tasks finish first, then the studio closes."""
     async with anyio.create_task_group() as tasks:
         lazy: LazyStudio | None = None
         try:
             async with anyio.create_task_group() as short_tasks:
-                lazy = LazyStudio(open_studio, beside, tasks, short_tasks)
+                lazy = LazyStudio(open_studio, background, tasks, short_tasks)
                 yield lazy
         finally:
             if lazy is not None:

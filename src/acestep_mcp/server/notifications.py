@@ -22,7 +22,7 @@ _RETRY_SECONDS = 5.0
 
 
 class ChangeNotifier:
-    """Notifies modern listeners through the bus, and each legacy connection through its own channel."""
+    """Notifies modern listeners through the bus, and legacy clients through their sessions."""
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
@@ -35,12 +35,12 @@ class ChangeNotifier:
         sdk.on_connection_end(ctx.session, lambda: self.sessions.pop(key, None))
 
     async def follow(self, studio: Studio) -> None:
-        """Notify of every change until cancelled."""
+        """Send a notification for every change until cancelled."""
         while True:
             try:
                 await self._follow(studio)
             except AceStepError as error:
-                logger.warning("changes cannot be announced at the moment: %s", error.message)
+                logger.warning("notifications of changes failed, trying again: %s", error.message)
                 await anyio.sleep(_RETRY_SECONDS)
 
     async def _follow(self, studio: Studio) -> None:

@@ -1,4 +1,4 @@
-"""Songs as resources: each track's audio and sidecar, and the two lists. What is listed can be read."""
+"""Songs as resources: each track's audio and sidecar, a list of tracks and a list of jobs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PAGE = 50
 """Tracks on a page of `resources/list`; each is two resources."""
 INLINE_BYTES = 700 * 1024
-"""Audio above this is read as an MP3 preview: hosts drop messages over 1 MiB, and base64 adds a third."""
+"""Larger files are read as an MP3 preview: hosts drop messages over 1 MiB, and base64 adds a third."""
 COMPLETIONS = 100
 
 _TRACK = re.compile(r"acestep://tracks/(?P<id>[^/?#]+)(?P<audio>/audio)?")
@@ -42,12 +42,12 @@ TEMPLATES = (
         uri_template="acestep://tracks/{id}/audio",
         name="track-audio",
         title="A song",
-        description="The audio of a kept song; a long one as an MP3 preview of the whole.",
+        description="The audio of a song; a long one as an MP3 preview of the whole.",
     ),
     ResourceTemplate(
         uri_template="acestep://tracks/{id}",
         name="track",
-        title="What is kept about a song",
+        title="Details of a song",
         description="Tags, lyrics, seed, full request, engine and lineage as JSON.",
         mime_type=_JSON,
     ),
@@ -59,7 +59,7 @@ _LISTS = (
 
 
 async def page(studio: Studio, cursor: str | None) -> ListResourcesResult:
-    """A page of `resources/list`, newest tracks first. A cursor that is not ours is INVALID_PARAMS."""
+    """A page of `resources/list`, newest tracks first. An invalid cursor is INVALID_PARAMS."""
     try:
         found = await studio.catalogue.page(limit=PAGE, cursor=cursor)
     except InvalidRequest as error:
@@ -100,7 +100,7 @@ def _audio_meta(track: Track) -> dict[str, Any]:
 
 
 async def read(studio: Studio, uri: str) -> ReadResourceContents:
-    """The content behind one of our uris. Raises ResourceNotFoundError or ResourceError with our message."""
+    """The content of one of our URIs. Raises ResourceNotFoundError or ResourceError."""
     try:
         if uri == _TRACKS:
             return await _tracks(studio)
@@ -121,10 +121,10 @@ async def _tracks(studio: Studio) -> ReadResourceContents:
 async def _track(studio: Studio, uri: str) -> ReadResourceContents:
     match = _TRACK.fullmatch(uri)
     if match is None:
-        raise NotFound(f"There is no resource {uri!r}. resources/list names what there is.")
+        raise NotFound(f"There is no resource {uri!r}. resources/list shows them all.")
     track = await studio.catalogue.get(match["id"])
     if track.deleted:
-        raise NotFound(f"Track {track.id} was deleted. delete_track with restore=true brings it back.")
+        raise NotFound(f"Track {track.id} was deleted. delete_track with restore=true restores it.")
     return await _audio(studio, track) if match["audio"] else _json(track.sidecar)
 
 
@@ -154,7 +154,7 @@ async def recent_ids(studio: Studio) -> list[str]:
 
 
 async def complete_id(studio: Studio, start: str) -> list[str]:
-    """Ids of tracks that begin with these letters, newest first; a title's words find one too."""
+    """Ids of tracks that start with this text, newest first; if there are none, of tracks that match it."""
     ids = [found for found in await recent_ids(studio) if found.startswith(start)]
     if not ids and start.strip():
         ids = [track.id for track in (await studio.catalogue.page(start, limit=COMPLETIONS)).tracks]

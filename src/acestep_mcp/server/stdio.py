@@ -1,7 +1,7 @@
 """The server on stdin and stdout.
 
-Beyond what the SDK does: it ends cleanly on SIGTERM and SIGINT, it accepts a client that sends `server/discover` and then
-`initialize`, and it knows when an answer has left the process. No end of it cancels a job.
+Beyond the SDK, it ends cleanly on SIGTERM and SIGINT, accepts a client that sends `server/discover` and then
+`initialize`, and knows when an answer has left the process. Ending it cancels no job.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from acestep_mcp.server import sdk
-from acestep_mcp.server.app import AceStepServer, ServerState, create_server, studio_of
+from acestep_mcp.server.app import AceStepServer, ServerState, create_server, studio_opener
 from acestep_mcp.server.delivery import Deliveries
 from acestep_mcp.settings import Settings
 
@@ -30,21 +30,21 @@ Incoming = SessionMessage | Exception
 _CLEAN_UP_SECONDS = 10.0
 _LAST_ANSWERS_SECONDS = 1.0
 _AFTER_INPUT_SECONDS = 10.0
-"""How long requests that came before the end of stdin may still work: `cat requests | acestep-mcp` gets its song."""
+"""How long requests may run after the end of stdin, so that `cat requests | acestep-mcp` gets its song."""
 _STUCK_SECONDS = 2.0
 
 
 class Unanswered:
-    """The requests of one pipe that have no answer yet, by id."""
+    """The ids of the requests of one pipe that have no answer yet."""
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
         self._changed = anyio.Event()
         self.input_ended = False
-        """Nothing more comes in; whether somebody still reads the answers is not known."""
+        """Stdin has ended; the client may or may not still read answers."""
 
     def add(self, message: JSONRPCMessage | None) -> None:
-        """Count a request; a request that its client cancels is owed nothing."""
+        """Add a request, or remove one that its client cancels."""
         if isinstance(message, JSONRPCRequest):
             self._ids.add(str(message.id))
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
@@ -55,13 +55,13 @@ class Unanswered:
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 
-    async def none_left(self) -> None:
+    async def wait_empty(self) -> None:
         while self._ids:
             await self._changed.wait()
 
 
 class Outbox:
-    """The write stream; each expected answer is reported once it was flushed."""
+    """The write stream; reports each pending answer once it is flushed."""
 
     def __init__(self, stream: Any, deliveries: Deliveries) -> None:
         self._stream = stream
@@ -77,10 +77,10 @@ class Outbox:
         delivery = self._deliveries.of(request_id)
         if delivery is not None:
             await sdk.flushed(self._stream)
-            # A host that is going away closes stdin first: what is written then may never be read, and the same call
-            # from its next start must find this job instead of paying for a second one.
+            # A host that exits closes stdin first and may not read this answer: the same call from its next start
+            # must find this job instead of paying for a second one.
             (delivery.lost if self.unanswered.input_ended else delivery.sent)()
-            self._deliveries.take(request_id)
+            self._deliveries.remove(request_id)
         self.unanswered.remove(request_id)
 
     async def aclose(self) -> None:
@@ -94,17 +94,17 @@ class Outbox:
 
 
 async def serve(server: AceStepServer) -> None:
-    """Serve one client until stdin ends or a signal comes; after a signal the process ends with 128 + its number."""
+    """Serve one client until stdin ends or a signal arrives; a signal ends the process with 128 + its number."""
     serving, closed = anyio.CancelScope(), anyio.Event()
     server.deliveries = deliveries = Deliveries()
     async with anyio.create_task_group() as tasks:
-        if sys.platform != "win32":  # the proactor loop takes no signal handlers; hosts end the process there
+        if sys.platform != "win32":  # the proactor loop has no signal handlers; hosts kill the process there
             tasks.start_soon(_end_on_signal, server, deliveries, serving, closed)
         tasks.start_soon(_end_when_stuck, closed)
         with serving:
             await _serve(server, deliveries, closed)
         if serving.cancel_called:
-            await anyio.sleep_forever()  # the watcher ends the process
+            await anyio.sleep_forever()  # `_end_on_signal` ends the process
         tasks.cancel_scope.cancel()
 
 
@@ -115,17 +115,17 @@ async def _end_on_signal(
         async for number in signals:
             server.end_waits()
             with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
-                await deliveries.all_taken()
+                await deliveries.wait_empty()
             serving.cancel()
             with anyio.move_on_after(_CLEAN_UP_SECONDS):
                 await closed.wait()
             sys.stderr.flush()
-            # A thread still blocks in reading stdin and would keep the interpreter alive.
+            # A thread blocked in reading stdin would keep the interpreter alive.
             os._exit(128 + number)
 
 
 async def _end_when_stuck(closed: anyio.Event) -> None:
-    """A client that closed only our stdout leaves a thread in reading stdin, and nothing to do."""
+    """End the process of a client that closed only our stdout: a thread still blocks in reading stdin."""
     await closed.wait()
     await anyio.sleep(_STUCK_SECONDS)
     os._exit(0)
@@ -154,10 +154,10 @@ async def _messages(
 ) -> AsyncIterator[ObjectReceiveStream[Incoming]]:
     """The messages for the SDK's loop.
 
-    `server/discover` requests that come first are answered here: the SDK fixes a connection's era at its first
-    request, and refuses the `initialize` that some hosts send after a discovery on the same pipe. The end of the
-    messages comes only when every request has its answer, or after 10 s: the SDK cancels what still runs when its
-    input ends, and `cat requests | acestep-mcp` would get no answer.
+    Leading `server/discover` requests are answered here: the SDK fixes a connection's era at its first request, and
+    rejects the `initialize` that some hosts send after a discovery on the same pipe. The messages end only when every
+    request is answered, or after 10 s: the SDK cancels running requests when its input ends, and
+    `cat requests | acestep-mcp` would get no answer.
     """
     send, receive = anyio.create_memory_object_stream[Incoming]()
 
@@ -184,14 +184,14 @@ async def _messages(
 async def _last_answers(server: AceStepServer, unanswered: Unanswered) -> None:
     unanswered.input_ended = True
     with anyio.move_on_after(_AFTER_INPUT_SECONDS):
-        await unanswered.none_left()
+        await unanswered.wait_empty()
     server.end_waits()
     with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
-        await unanswered.none_left()
+        await unanswered.wait_empty()
 
 
 async def _discovery(server: AceStepServer, state: ServerState, request: SessionMessage) -> SessionMessage:
-    """The SDK's own answer, from a loop that serves this one request."""
+    """The SDK's own answer, from a loop that serves only this request."""
     to_loop, incoming = anyio.create_memory_object_stream[Incoming](1)
     outgoing, from_loop = anyio.create_memory_object_stream[SessionMessage](1)
     low = sdk.lowlevel(server)
@@ -210,14 +210,14 @@ async def _loop(low: Any, incoming: Any, outgoing: Any, state: ServerState) -> N
 
 
 def run(settings: Settings) -> int:
-    """Serve stdio with the real studio until the client is gone; 0."""
-    return run_server(create_server(studio_of(settings), settings, transport="stdio"))
+    """Serve stdio with the real studio until the client leaves; returns 0."""
+    return run_server(create_server(studio_opener(settings), settings, transport="stdio"))
 
 
 def run_server(server: AceStepServer) -> int:
-    """Serve stdio until the client is gone; 0."""
+    """Serve stdio until the client leaves; returns 0."""
     try:
         anyio.run(serve, server)
     except* BrokenPipeError:
-        pass  # the client went away before its answer
+        pass  # the client left before its answer
     return 0

@@ -1,1 +1,1 @@
-"""The use cases: make, wait, cancel, list, remake. Knows no MCP and no HTTP."""
+"""The use cases: make, wait, cancel, list. Independent of MCP and of HTTP."""

@@ -11,17 +11,17 @@ from acestep_mcp.client import FAL_QUEUE, IN_PROCESS, QueueClient
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.estimate import DEFAULT_LENGTH
 
-Name = Literal["fal", "engine", "draft"]
+BackendName = Literal["fal", "engine", "draft"]
 
 LOCAL = "local:"
-"""Before an engine's name: the queue of this machine's own engine server, wherever it listens today."""
+"""Prefix of an engine's name: the queue of this machine's own engine server, at whatever address it listens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A backend, in one sentence why it was taken, and its queue's address. `starts`: it first has to be started."""
+    """A backend, why it was chosen, and its queue's address. `starts`: its engine is not running yet."""
 
-    name: Name
+    name: BackendName
     why: str
     queue_url: str
     starts: bool = False
@@ -29,67 +29,70 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class LocalEngine:
-    """An engine of this machine: its address if its server runs, and in half a sentence why it cannot be started."""
+    """An engine on this machine: its address if its server runs, and why it cannot be started if it cannot."""
 
     name: str
     address: str | None = None
-    obstacle: str | None = None
+    unavailable_reason: str | None = None
 
     @property
-    def can_be_had(self) -> bool:
-        return self.address is not None or self.obstacle is None
+    def is_available(self) -> bool:
+        return self.address is not None or self.unavailable_reason is None
 
     @property
-    def refusal(self) -> str:
-        return f"the local engine {self.name} cannot run here: {self.obstacle}"
+    def unavailable_message(self) -> str:
+        return f"the local engine {self.name} cannot run here: {self.unavailable_reason}"
 
-    def choice(self, because: str) -> Choice:
+    def choice(self, prefix: str) -> Choice:
+        """`prefix` begins the sentence that says why it was chosen."""
         url = f"{LOCAL}{self.name}"
         if self.address is not None:
-            return Choice("engine", f"{because}the local engine {self.name} runs at {self.address}", url)
-        words = f"{because}the local engine {self.name} can run here; it is started at the first song"
-        return Choice("engine", words, url, starts=True)
+            return Choice("engine", f"{prefix}the local engine {self.name} runs at {self.address}", url)
+        why = f"{prefix}the local engine {self.name} can run here; it starts with the first song"
+        return Choice("engine", why, url, starts=True)
 
 
 class Backends(Protocol):
-    """Gives the client of a backend, opened once and kept; `queue_url` is the address a job was recorded with.
+    """The queue clients of the backends."""
 
-    That of a local engine is found anew each time, and the engine is started where it does not run.
-    """
+    async def client(self, name: str, queue_url: str) -> QueueClient:
+        """The client for the address recorded with a job, opened once.
 
-    async def client(self, name: str, queue_url: str) -> QueueClient: ...
+        A local engine's address is looked up every time, and the engine is started if it is not running.
+        """
+        ...
 
-    async def local(self) -> LocalEngine:
-        """What is known of this machine's own engine; starts nothing."""
+    async def local_engine(self) -> LocalEngine:
+        """The state of this machine's own engine; starts nothing."""
         ...
 
     def describe(self, name: str) -> dict[str, str | None]:
-        """name, model and version of the engine behind a backend, as far as they are known here."""
+        """name, model and version of the engine behind a backend, as far as known."""
         ...
 
 
 async def choose_backend(settings: Settings, backends: Backends) -> Choice:
-    """The backend that the settings ask for. Raises ConfigurationError when it cannot be used."""
-    return choose(settings, await backends.local() if may_be_local(settings) else None)
+    """The backend that the settings select. Raises ConfigurationError when it cannot be used."""
+    return choose(settings, await backends.local_engine() if may_use_local_engine(settings) else None)
 
 
-def may_be_local(settings: Settings) -> bool:
-    """Whether `choose` needs to know of a local engine."""
+def may_use_local_engine(settings: Settings) -> bool:
+    """Whether `choose` needs the state of the local engine."""
     if settings.engine_url is not None:
         return False
     return settings.backend == "engine" or (settings.backend == "auto" and settings.key is None)
 
 
 def choose(settings: Settings, local: LocalEngine | None = None) -> Choice:
-    """The backend that the settings ask for; `local` counts where `may_be_local`.
+    """The backend that the settings select; `local` is needed if `may_use_local_engine`.
 
-    Raises ConfigurationError when what they ask for cannot be had.
+    Raises ConfigurationError when it is not available.
     """
     match settings.backend:
         case "fal":
             if settings.key is None:
                 raise ConfigurationError(
-                    "ACESTEP_BACKEND is fal, but there is no FAL_KEY. Set FAL_KEY, or ACESTEP_BACKEND=auto."
+                    "ACESTEP_BACKEND is fal, but FAL_KEY is not set. Set FAL_KEY, or ACESTEP_BACKEND=auto."
                 )
             return Choice("fal", "ACESTEP_BACKEND is fal", FAL_QUEUE)
         case "engine":
@@ -97,34 +100,35 @@ def choose(settings: Settings, local: LocalEngine | None = None) -> Choice:
         case "draft":
             return Choice("draft", "ACESTEP_BACKEND is draft", IN_PROCESS)
         case "auto":
-            return _best(settings, local)
+            return _auto(settings, local)
 
 
-def _best(settings: Settings, local: LocalEngine | None) -> Choice:
+def _auto(settings: Settings, local: LocalEngine | None) -> Choice:
     if settings.engine_url is not None:
         return Choice("engine", "ACESTEP_ENGINE_URL is set", settings.engine_url)
     if settings.key is not None:
         return Choice("fal", "a fal key is set", FAL_QUEUE)
-    nothing = "neither an engine's address nor a fal key is set"
-    if local and local.can_be_had:
-        return local.choice(f"{nothing}, and ")
-    return Choice("draft", f"{nothing}{f', and {local.refusal}' if local else ''}", IN_PROCESS)
+    unset = "neither an engine's address nor a fal key is set"
+    if local and local.is_available:
+        return local.choice(f"{unset}, and ")
+    return Choice("draft", f"{unset}{f', and {local.unavailable_message}' if local else ''}", IN_PROCESS)
 
 
 def _engine(settings: Settings, local: LocalEngine | None) -> Choice:
     if settings.engine_url is not None:
         return Choice("engine", "ACESTEP_BACKEND is engine", settings.engine_url)
-    if local and local.can_be_had:
+    if local and local.is_available:
         return local.choice("ACESTEP_BACKEND is engine, and ")
     raise ConfigurationError(
-        f"ACESTEP_BACKEND is engine, but ACESTEP_ENGINE_URL is not set{f', and {local.refusal}' if local else ''}. "
-        "Mend that, set ACESTEP_ENGINE_URL to an engine's address (for example http://127.0.0.1:8765), or take "
-        "another backend."
+        "ACESTEP_BACKEND is engine, but ACESTEP_ENGINE_URL is not set"
+        f"{f', and {local.unavailable_message}' if local else ''}. "
+        "Fix that, set ACESTEP_ENGINE_URL to an engine's address (for example http://127.0.0.1:8765), or choose "
+        "another ACESTEP_BACKEND."
     )
 
 
 def submit_options(settings: Settings) -> dict[str, str | float | bool]:
-    """What the settings say beside the request, as `client.SubmitOptions` takes it; nothing that is not set."""
+    """The settings that are sent beside a request, as fields of `client.SubmitOptions`; unset ones are left out."""
     given = {
         "priority": settings.priority,
         "hint": settings.runner_hint,
@@ -137,21 +141,21 @@ def submit_options(settings: Settings) -> dict[str, str | float | bool]:
 
 
 def price(settings: Settings, backend: str) -> float:
-    """Dollars per second of music; nothing on our own engines."""
+    """Dollars per second of music; 0 on the user's own engines."""
     if backend != "fal":
         return 0.0
     return PRICE_PER_SECOND_USD if settings.price_per_second_usd is None else settings.price_per_second_usd
 
 
 def costs(settings: Settings, backend: str) -> dict[str, Any]:
-    """What songs cost there in dollars, a second and a song of the default length, and who says so."""
+    """The price in dollars, per second and for a song of the default length, and where the price comes from."""
     rate = price(settings, backend)
     if backend != "fal":
-        basis = "an engine of your own: nobody is paid"
+        basis = "your own engine: no charge" if backend == "engine" else "the draft engine: no charge"
     elif settings.price_per_second_usd is not None:
         basis = "ACESTEP_PRICE_PER_SECOND_USD"
     else:
-        basis = "read on fal's pages by others and not verified; ACESTEP_PRICE_PER_SECOND_USD sets another"
+        basis = "third-party reading of fal's pages, not verified; ACESTEP_PRICE_PER_SECOND_USD overrides it"
     return {
         "per_second_usd": rate,
         "default_song_seconds": DEFAULT_LENGTH,
@@ -161,7 +165,9 @@ def costs(settings: Settings, backend: str) -> dict[str, Any]:
 
 
 def writer(settings: Settings, backend: str) -> str:
-    """Who writes tags and lyrics for prompts there. A host has a writer of its own."""
+    """What writes tags and lyrics for prompts. Hosts have their own."""
     if backend != "draft":
         return "the host's own"
-    return f"the language model {settings.llm_model}, or the rules" if settings.llm_url else "the rules"
+    return (
+        f"the language model {settings.llm_model}, or the built-in rules" if settings.llm_url else "the built-in rules"
+    )

@@ -25,28 +25,28 @@ from acestep_mcp.studio.views import (
 )
 
 TrackUrl = Callable[[Track], str]
-"""The address of a kept file for the reader: `file://` on this machine, a download address over HTTP."""
+"""The URL of a track's file: `file://` on this machine, a download address over HTTP."""
 
 _LAST_LOGS = 10
 _ENDED_BADLY = {
     Status.FAILED: "Change the arguments as the message says, or try once more.",
-    Status.CANCELLED: "Nothing is running; call the tool again if the song is still wanted.",
-    Status.UNKNOWN: "Ask the user to look at the host's dashboard; start it again only if the song is not there.",
+    Status.CANCELLED: "Nothing is running; start again if the song is still wanted.",
+    Status.UNKNOWN: "Ask the user to check the host's dashboard; start again only if the song is not there.",
 }
 
 
 def file_url(track: Track) -> str:
-    """The address of a kept file on this machine."""
+    """The `file://` URL of a track's file."""
     return track.path.as_uri()
 
 
 def job_view(outcome: Outcome, url: TrackUrl = file_url) -> JobView:
-    """The job as it is now."""
+    """The current state of a job."""
     return JobView(**_job_facts(outcome, url))
 
 
 def job_with_logs(outcome: Outcome, url: TrackUrl = file_url) -> JobWithLogs:
-    """The job as it is now, with its last log lines."""
+    """The current state of a job, with its last log lines."""
     logs = [] if outcome.job.status is Status.COMPLETED else outcome.job.logs[-_LAST_LOGS:]
     return JobWithLogs(**_job_facts(outcome, url), logs=list(logs) or None)
 
@@ -86,7 +86,7 @@ def _song(job: Job, track: Track, url: TrackUrl) -> dict[str, Any]:
 
 
 def _audio(job: Job, track: Track, url: TrackUrl) -> AudioView:
-    """The host's own file as it gave it; the embedded engine's address leads nowhere outside its process."""
+    """The file as the host described it, or the local file: the embedded engine's URL is valid only in its process."""
     if job.result is not None and job.backend != "draft":
         return AudioView(**job.result.audio.model_dump(exclude_none=True))
     return AudioView(url=url(track), content_type=track.content_type, file_name=track.path.name, file_size=track.size)
@@ -103,7 +103,7 @@ def _engine(job: Job, track: Track | None) -> str:
 def _notes(job: Job) -> list[str] | None:
     notes = list(dict.fromkeys([*job.notes, *(job.result.report.notes if job.result else ())]))
     if job.attached:
-        notes.insert(0, "Joined to the job of an earlier, identical call; nothing was started twice.")
+        notes.insert(0, "Joined the job of an earlier identical call; nothing was started twice.")
     return notes or None
 
 
@@ -113,15 +113,15 @@ def _elapsed(job: Job) -> float:
 
 
 def next_step(outcome: Outcome) -> str:
-    """The one thing to do now."""
+    """What to do next."""
     job = outcome.job
     if not job.status.is_terminal:
         return f'call get_job with job_id="{job.id}" and wait for it; do not start the song again'
     if outcome.track is not None and outcome.track.deleted:
-        return f'the song is in the trash; delete_track with track_id="{outcome.track.id}", restore=true brings it back'
+        return f'the song is in the trash; delete_track with track_id="{outcome.track.id}", restore=true restores it'
     if job.status is Status.COMPLETED and outcome.track is not None:
         return "done; give the user the file_path, or audio.url to one on another machine"
-    return _ENDED_BADLY.get(job.status, "call list_tracks to see the songs that are kept")
+    return _ENDED_BADLY.get(job.status, "call list_tracks to see the songs")
 
 
 def job_list(jobs: Iterable[Job]) -> JobList:
@@ -141,7 +141,7 @@ def _job_row(job: Job) -> JobRow:
 
 
 def about(job: Job) -> str:
-    """The prompt or tags of its request; empty for a request that this version cannot read."""
+    """The prompt or tags of the request; empty for one that this version cannot read."""
     try:
         request = job.request
     except AceStepError:
@@ -163,7 +163,7 @@ def track_list(page: TrackPage) -> TrackList:
 
 
 def track_view(track: Track, url: TrackUrl = file_url) -> TrackView:
-    """Everything kept about one track."""
+    """Everything stored about one track."""
     names = ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes")
     known = {name: track.sidecar.get(name) for name in names}
     return TrackView(
@@ -177,10 +177,10 @@ def track_view(track: Track, url: TrackUrl = file_url) -> TrackView:
 
 
 def deletion_view(track: Track) -> DeletionView:
-    """A track that was just deleted, or restored."""
-    step = "nothing; the track is back"
+    """A track that was just deleted or restored."""
+    step = "nothing; the track is restored"
     if track.deleted:
-        step = f'it lies in the trash folder; delete_track with track_id="{track.id}", restore=true undoes it'
+        step = f'it is in the trash folder; delete_track with track_id="{track.id}", restore=true restores it'
     return DeletionView(track=track_file(track), title=track.title, deleted=track.deleted, next_step=step)
 
 

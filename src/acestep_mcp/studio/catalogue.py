@@ -1,4 +1,4 @@
-"""The kept songs: find, preview, delete, restore, and what changed."""
+"""The songs in the music folder: find, preview, delete, restore, and watch for changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _POLL_SECONDS = 1.0
 
 
 class Catalogue:
-    """The tracks of one music folder, for the threads of an event loop. `previews` is where MP3 previews are kept."""
+    """The tracks of one music folder, for use in an event loop. `previews` is the folder for MP3 previews."""
 
     def __init__(self, tracks: Tracks, previews: Path) -> None:
         self._tracks = tracks
@@ -24,7 +24,7 @@ class Catalogue:
         self._first_change = 0
 
     async def open(self) -> None:
-        """From now on every change is announced by `changes`, however late it is called."""
+        """Set the point from which `changes` reports."""
         _, self._first_change = await anyio.to_thread.run_sync(self._tracks.changed_since, -1)
 
     async def page(self, query: str = "", *, limit: int = 20, cursor: str | None = None) -> TrackPage:
@@ -53,7 +53,7 @@ class Catalogue:
         return await anyio.to_thread.run_sync(self._tracks.rebuild)
 
     async def changes(self) -> AsyncIterator[Track]:
-        """Every track finished, deleted or restored since `open`, by this process or another."""
+        """Every track finished, deleted or restored since `open`, by any process."""
         seen = self._first_change
         while True:
             tracks, seen = await anyio.to_thread.run_sync(self._tracks.changed_since, seen)

@@ -1,4 +1,4 @@
-"""The time left, by the measured history of earlier jobs."""
+"""The time left, estimated from earlier jobs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MIN_HISTORY = 2
 def seconds_left(
     progress: Progress, running: float, seconds: float, rates: Sequence[tuple[float, float]]
 ) -> float | None:
-    """By the median pace of earlier jobs, corrected by how far this one is; None without two of them.
+    """The median pace of earlier jobs, corrected by this job's progress; None with fewer than two of them.
 
-    `running` is how long it has run, `seconds` its length, `rates` (run time, length) of earlier jobs.
+    All in seconds: `running` since the job started, `seconds` of audio, `rates` (run time, length) of earlier jobs.
     """
     if len(rates) < _MIN_HISTORY or progress.queue_position is not None:
         return None

@@ -1,4 +1,4 @@
-"""How far a job is, by the log lines of its engine."""
+"""A job's progress, read from its engine's log lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acestep_mcp.library.models import Progress
 def progress_after(logs: tuple[Log, ...], before: Progress) -> Progress:
     """The progress after these log lines.
 
-    Each stage counts from zero, but the fraction of the whole never falls; a stage of one step does not change it.
+    Each stage counts from zero, but the fraction never falls; a stage with one step does not change it.
     """
     for log in reversed(logs):
         found = step_in(log.message)

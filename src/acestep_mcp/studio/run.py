@@ -1,4 +1,4 @@
-"""One job from NEW on disk to a track, in the process that owns it."""
+"""Runs one job, from NEW to a track, in the process that owns it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from acestep_mcp.api.errors import (
     RequestUnknown,
     StorageError,
     SubmissionUnknown,
+    isolated,
 )
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
@@ -41,23 +42,26 @@ MAX_ATTEMPTS = 3
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 300.0
 GIVE_UP_AFTER = 24 * 3600.0
-"""Seconds after which a host that does not answer is no longer asked by itself; get_job still asks."""
+"""Seconds after which an unreachable host is no longer polled automatically; get_job still tries."""
 
-_SETTLED = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, JobCancelled)
-_FINISHING = Progress(0.98, "keeping the song")
+_FINAL = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, JobCancelled)
+_SAVING = Progress(0.98, "saving the song")
 _COLLECT = (
-    "The song was accepted and is not lost: fix this (ACESTEP_MUSIC_DIR chooses another folder), then call get_job "
-    "with this job's id. The song is then fetched and kept without being made or paid again."
+    "The song was accepted and is not lost: fix this (ACESTEP_MUSIC_DIR chooses another folder), then wait for this job "
+    "again (get_job, or `acestep-mcp jobs wait`): the song is fetched and saved without being made or paid for again."
 )
-_BUG = "A bug in acestep-mcp ended this job; the log has the details. Please report it."
+_BUG = "This job failed because of a bug in acestep-mcp; the log has the details. Please report it."
 
 
-class LeaseLost(Exception):
-    """Another process took the job over (this one was suspended for long); this one may not change it."""
+class LeaseLost(AceStepError):
+    """Another process took the job over (this one was suspended for long), so this one must not change it."""
+
+    def __init__(self) -> None:
+        super().__init__("Another process runs this job now.")
 
 
 class Run:
-    """Runs one job. Setting `cancel` cancels it; `changed` is set, and replaced, at every change of `job`."""
+    """Runs one job. Setting `cancel` cancels it; `changed` is set and replaced at every change of `job`."""
 
     def __init__(
         self,
@@ -74,57 +78,57 @@ class Run:
         self._backends = backends
         self._sources = sources
         self._finishing = finishing
-        self._unwritten: dict[str, Any] = {}
-        """Written with the next change: the last update of a job is followed by its result at once."""
+        self._pending: dict[str, Any] = {}
+        """Written with the next change, to save a transaction: the last update is followed by the result at once."""
         self.rates: list[tuple[float, float]] | None = None
-        """Run times of earlier jobs, read once for the estimates of this one."""
+        """(run time, length) of earlier jobs, read once for this job's estimates."""
         self.cancel = anyio.Event()
         self.changed = anyio.Event()
 
     async def __call__(self) -> None:
         try:
-            await self._to_the_end()
+            await self._run_until_ended()
         except LeaseLost:
-            logger.warning("job %s goes on in another process", self.job.id)
+            logger.warning("job %s continues in another process", self.job.id)
         except StorageError as exc:
-            # Not even its end could be written. The studio takes it up again as long as it is open.
+            # Not even the failure could be written. An open studio starts the job again.
             logger.error("job %s (request %s): %s", self.job.id, self.job.request_id, exc.message)  # noqa: TRY400
             await anyio.sleep(FIRST_PAUSE)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await self._sync(self._jobs.give_back, self.job.id)
+                await self._sync(self._jobs.uncount_attempt, self.job.id)
             raise
         finally:
-            self._pulse()
+            self._notify()
 
-    async def _to_the_end(self) -> None:
-        """Advance until the job has ended; while its host cannot be reached, wait and ask again."""
+    async def _run_until_ended(self) -> None:
+        """Advance until the job has ended; while its host is unreachable, wait and try again."""
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._advance()
-            except AceStepError as exc:
-                if not self._is_waiting(exc):
-                    return await self._end(exc)
-                logger.warning("job %s: %s Asking again in %d s.", self.job.id, exc.message, pause)
-                await self._change(progress=replace(self.job.progress, stage="the host does not answer"))
+                with isolated(logger, "job %s failed because of a bug", self.job.id):
+                    return await self._advance()
             except LeaseLost:
                 raise
-            except Exception:
-                logger.exception("job %s ended by a bug", self.job.id)
+            except AceStepError as exc:
+                if not self._should_retry(exc):
+                    return await self._end(exc)
+                logger.warning("job %s: %s Trying again in %d s.", self.job.id, exc.message, pause)
+                await self._change(progress=replace(self.job.progress, stage="waiting for the host to answer"))
+            else:
                 return await self._end(AceStepError(_BUG))
             with anyio.move_on_after(pause):
                 await self.cancel.wait()
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _is_waiting(self, error: AceStepError) -> bool:
-        """The request was accepted and its fate is not known: nothing may be given up, only asked again."""
-        is_known = not isinstance(error, QueueError) or isinstance(error, _SETTLED)
-        is_young = time.time() - self.job.created_at < GIVE_UP_AFTER
-        return not is_known and self.job.request_id is not None and is_young and not self.cancel.is_set()
+    def _should_retry(self, error: AceStepError) -> bool:
+        """True for an accepted request whose outcome is still unknown."""
+        is_known = not isinstance(error, QueueError) or isinstance(error, _FINAL)
+        is_recent = time.time() - self.job.created_at < GIVE_UP_AFTER
+        return not is_known and self.job.request_id is not None and is_recent and not self.cancel.is_set()
 
     async def _advance(self) -> None:
-        """Take the job up wherever it stands."""
+        """Continue the job from its current state to the end."""
         client = await self._backends.client(self.job.backend, self.job.queue_url)
         while True:
             result = self._result(client) or await self._generate(client)
@@ -133,19 +137,19 @@ class Run:
             except QueueError as exc:
                 if self.job.backend != "draft" or exc.status not in (404, 410):
                     raise
-                # The audio went with the process that rendered it; the same seed makes the same song again.
+                # The audio was lost with the process that rendered it; the same seed makes the same song.
                 request = self.job.request.model_copy(update={"seed": result.seed})
                 await self._change(result=None, handle=None, request_id=None, request=request)
 
     def _result(self, client: QueueClient) -> Response | None:
-        """The stored result, unless its file has an address that the local engine no longer has."""
+        """The stored result, unless its file is at an old address of the local engine."""
         result = self.job.result
         if result and self.job.queue_url.startswith(LOCAL) and not client.host.is_queue_url(result.audio.url):
             return None
         return result
 
     async def _generate(self, client: QueueClient) -> Response:
-        """Submit (unless that was done) and follow to the result, which is on disk when this returns."""
+        """Submit (unless already done) and follow to the result, which is stored when this returns."""
         while True:
             handle = RequestHandle.from_dict(self.job.handle) if self.job.handle else await self._submit(client)
             try:
@@ -153,34 +157,34 @@ class Run:
             except RequestUnknown:
                 if self.job.backend != "draft":
                     raise
-                # The process that held this queue is gone; its draft cost nothing and can be made again.
+                # The process with this queue has ended; a draft costs nothing and can be made again.
                 await self._change(handle=None, request_id=None, status=Status.NEW, progress=Progress())
                 continue
-            await self._change(result=result, progress=_FINISHING)
+            await self._change(result=result, progress=_SAVING)
             return result
 
     async def _submit(self, client: QueueClient) -> RequestHandle:
         if self.cancel.is_set():
-            raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or paid.")
+            raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or billed.")
         attempts = self.job.attempts
         if attempts and self.job.backend != "draft":
             raise SubmissionUnknown(
-                "The program ended while this request was being submitted: it may have been accepted and billed. "
-                "It is not sent again by itself. Look at the host's dashboard, and make the song again if it is not there."
+                "The program ended while it submitted this request: it may have been accepted and billed. "
+                "It is not sent again automatically. Check the host's dashboard, and start again if it is not there."
             )
         if attempts >= MAX_ATTEMPTS:
             raise GenerationFailed(f"The engine ended {attempts} times while making this song. Try other arguments.")
         body = await self._body(client)
-        # A purchase is not left half done: even an orderly end of the program waits for the host's answer.
+        # A submit may be billed: even an orderly shutdown waits for the host's answer.
         with anyio.CancelScope(shield=True):
-            self.job = replace(self.job, attempts=await self._sync(self._jobs.attempt, self.job.id))
+            self.job = replace(self.job, attempts=await self._sync(self._jobs.count_attempt, self.job.id))
             handle = await client.submit(self.job.endpoint, body, SubmitOptions(**self.job.options.submit))
             logger.info("job %s is request %s at %s", self.job.id, handle.request_id, self.job.queue_url)
-            await self._store(handle)
+            await self._record_handle(handle)
         return handle
 
-    async def _store(self, handle: RequestHandle) -> None:
-        """Write the handle to the disk, however long that stays full: without it the song is paid and lost."""
+    async def _record_handle(self, handle: RequestHandle) -> None:
+        """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
         while True:
             try:
                 return await self._change(handle=handle.to_dict(), request_id=handle.request_id, status=Status.IN_QUEUE)
@@ -189,61 +193,63 @@ class Run:
                 await anyio.sleep(FIRST_PAUSE)
 
     async def _body(self, client: QueueClient) -> dict[str, Any]:
-        """The request as it goes over the wire: a local source is uploaded first."""
+        """The request to send; a local source is uploaded first."""
         body = self.job.request.wire()
         source = self.job.options.source
         if source is None:
             return body
         path = Path(source)
         if not await anyio.Path(path).is_file():
-            raise StorageError(f"The source {path} is gone. Put it back, or start again with another audio_url.")
+            raise StorageError(
+                f"The source {path} no longer exists. Put it back, or start again with another audio_url."
+            )
         await self._change(progress=Progress(0.0, "uploading the source"))
         body["audio_url"] = await self._sources.address(client, path, self.job.options.content_type)
         return body
 
     async def _follow(self, client: QueueClient, handle: RequestHandle) -> Response:
-        failure: AceStepError | LeaseLost | None = None
+        failure: AceStepError | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._cancel_when_asked, client, handle)
-            # What keeping needs is loaded while the engine works: about a second of the first song.
+            tasks.start_soon(self._cancel_on_request, client, handle)
+            # Imported while the engine runs: it takes about a second at the first song.
             tasks.start_soon(self._sync, import_module, "acestep_mcp.audio.measure")
             try:
                 async with aclosing(client.follow(self.job.endpoint, handle)) as updates:
                     async for update in updates:
-                        await self._note(update)
-            except (AceStepError, LeaseLost) as exc:
-                failure = exc  # raised below: through the task group it would arrive as a group
+                        await self._record(update)
+            except AceStepError as exc:
+                failure = exc  # raised below: the task group would wrap it in a group
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
         return await client.result(self.job.endpoint, handle)
 
-    async def _cancel_when_asked(self, client: QueueClient, handle: RequestHandle) -> None:
+    async def _cancel_on_request(self, client: QueueClient, handle: RequestHandle) -> None:
         await self.cancel.wait()
         while True:
             try:
                 await client.cancel(self.job.endpoint, handle)
             except QueueError as exc:
-                logger.warning("cancel of job %s was not taken: %s", self.job.id, exc.message)
+                logger.warning("cancelling job %s failed: %s", self.job.id, exc.message)
                 await anyio.sleep(FIRST_PAUSE)
             else:
                 return
 
-    async def _note(self, update: Update) -> None:
-        """Put what the queue said on disk, when it differs from what stands there."""
+    async def _record(self, update: Update) -> None:
+        """Store an update from the queue if it changes the job."""
         match update:
             case Queued(position):
                 if self.job.progress.queue_position != position:
                     await self._change(status=Status.IN_QUEUE, progress=Progress(queue_position=position))
             case InProgress(logs):
-                if changes := self._running(logs):
+                if changes := self._changes_from(logs):
                     await self._change(**changes)
             case Completed(logs, error):
-                if error is None:  # with one it may never have run, and its result will tell
-                    self._unwritten = self._running(logs)
+                if error is None:  # with an error it may never have run; the result address has the details
+                    self._pending = self._changes_from(logs)
 
-    def _running(self, logs: tuple[Log, ...]) -> dict[str, Any]:
-        """What these lines change of a job that runs."""
+    def _changes_from(self, logs: tuple[Log, ...]) -> dict[str, Any]:
+        """The changes that log lines make to a running job."""
         job = self.job
         changes: dict[str, Any] = {}
         if job.status is not Status.IN_PROGRESS:
@@ -256,14 +262,14 @@ class Run:
         return changes
 
     async def _finish(self, client: QueueClient, response: Response) -> None:
-        """Download and store the track; a failure here loses nothing, the next call tries again."""
-        if self.job.progress != _FINISHING:
-            await self._change(progress=_FINISHING)
+        """Download and save the track; after a failure the next call tries again."""
+        if self.job.progress != _SAVING:
+            await self._change(progress=_SAVING)
         part = download_path(self._tracks, self.job.id)
         async with self._finishing:
             await client.download(response.audio.url, part, size=response.audio.file_size)
             job = replace(self.job, ended_at=time.time())
-            track = await self._sync(self._kept, job, response, part)
+            track = await self._sync(self._store_track, job, response, part)
         await self._change(
             status=Status.COMPLETED,
             ended_at=job.ended_at,
@@ -272,19 +278,19 @@ class Run:
             progress=Progress(1.0, "done"),
         )
 
-    def _kept(self, job: Job, response: Response, part: Path) -> Track:
+    def _store_track(self, job: Job, response: Response, part: Path) -> Track:
         if not self._jobs.is_owned(job.id):
             raise LeaseLost
         return store_track(job, response, part, self._tracks, self._jobs)
 
     async def _end(self, error: AceStepError) -> None:
-        """Write down how it ended badly. What was accepted and may still be fetched stays paid and collectable."""
+        """Store the end of a job without a song. An accepted one that may still be fetched keeps its cost."""
         status, message = Status.FAILED, error.message
         if isinstance(error, JobCancelled):
             status = Status.CANCELLED
         elif isinstance(error, SubmissionUnknown):
             status = Status.UNKNOWN
-        collectable = self.job.request_id is not None and not isinstance(error, _SETTLED)
+        collectable = self.job.request_id is not None and not isinstance(error, _FINAL)
         changes: dict[str, Any] = {"status": status, "ended_at": time.time()}
         if collectable:
             message += f" {_COLLECT}"
@@ -296,14 +302,14 @@ class Run:
             return
 
     async def _change(self, **changes: Any) -> None:
-        """Change the job on disk, then here. Raises LeaseLost when another process owns it."""
-        changes, self._unwritten = self._unwritten | changes, {}
+        """Change the job on disk, then in memory. Raises LeaseLost when another process owns it."""
+        changes, self._pending = self._pending | changes, {}
         if not await self._sync(partial(self._jobs.update, self.job.id, **changes)):
             raise LeaseLost
         self.job = replace(self.job, **changes)
-        self._pulse()
+        self._notify()
 
-    def _pulse(self) -> None:
+    def _notify(self) -> None:
         self.changed.set()
         self.changed = anyio.Event()
 

@@ -1,4 +1,4 @@
-"""The state of the set-up: which engine would be used and why, whether it answers, folders, spend, problems."""
+"""The state of the setup: which engine would be used and why, whether it answers, folders, spend, problems."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from acestep_mcp.studio.views import StatusView
 
 
 async def status_of(settings: Settings, jobs: Jobs, backends: Backends) -> StatusView:
-    """A local engine that does not run is not started for this; `reachable` and `engine` are then absent."""
+    """Does not start a local engine; `reachable` and `engine` are absent when it is not running."""
     problems = list(settings.problems)
     try:
         choice = await choose_backend(settings, backends)
         backend: dict[str, Any] = {"backend": choice.name, "why": choice.why, "queue_url": choice.queue_url}
         backend |= {"cost": costs(settings, choice.name), "writer": writer(settings, choice.name)}
         if not choice.starts:
-            backend |= await _reached(choice, backends)
+            backend |= await _probe(choice, backends)
     except AceStepError as exc:
         backend = {"reachable": False, "trouble": exc.message}
     try:
@@ -41,7 +41,7 @@ async def status_of(settings: Settings, jobs: Jobs, backends: Backends) -> Statu
     )
 
 
-async def _reached(choice: Choice, backends: Backends) -> dict[str, Any]:
+async def _probe(choice: Choice, backends: Backends) -> dict[str, Any]:
     client = await backends.client(choice.name, choice.queue_url)
     trouble = await client.reachable()
     return {"reachable": trouble is None, "trouble": trouble, "engine": backends.describe(choice.name)}

@@ -40,7 +40,7 @@ _HEARTBEAT_SECONDS = 1.0
 
 
 class Studio:
-    """Built once per process by `assembly.open_studio`, passed down; its jobs run in the task group given here."""
+    """One per process, opened by `assembly.open_studio`; its jobs run in the task group given here."""
 
     def __init__(self, settings: Settings, jobs: Jobs, tracks: Tracks, backends: Backends, tasks: TaskGroup) -> None:
         self.settings = settings
@@ -49,10 +49,10 @@ class Studio:
         self._backends = backends
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
-        self._working = anyio.Event()
+        self._adopting = anyio.Event()
         self._sources = SourceUploads(jobs.uploads)
         self._finishing = anyio.CapacityLimiter(2)
-        # Its own thread: many busy jobs must not make this process look dead.
+        # Its own thread, so that many busy jobs do not delay it.
         self._heartbeat = anyio.CapacityLimiter(1)
         self.catalogue = Catalogue(tracks, settings.data_dir / "previews")
         folders = (settings.music_dir, *settings.allowed_dirs)
@@ -61,15 +61,15 @@ class Studio:
     # -- this process among others
 
     async def open(self) -> None:
-        """Record this process's heartbeat from now on. Jobs of dead processes are taken over only after `work`."""
+        """Start the heartbeat. Jobs of dead processes are taken over only after `adopt_jobs`."""
         await _sync(self._jobs.leases.beat)
         await self.catalogue.open()
         self._tasks.start_soon(self._run_rounds)
 
-    def work(self) -> None:
-        """From now on take over open jobs of dead processes: this process stays long enough to finish them."""
-        if not self._working.is_set():
-            self._working.set()
+    def adopt_jobs(self) -> None:
+        """Take over the open jobs of dead processes from now on, since this process stays to finish them."""
+        if not self._adopting.is_set():
+            self._adopting.set()
             self._tasks.start_soon(_sync, self._tidy)
 
     def _tidy(self) -> None:
@@ -83,25 +83,25 @@ class Studio:
             except StorageError as exc:
                 logger.warning("%s", exc.message)
             with anyio.move_on_after(_HEARTBEAT_SECONDS):
-                # The first call of `work` is answered at once.
-                await (anyio.sleep_forever() if self._working.is_set() else self._working.wait())
+                # The first call of `adopt_jobs` takes effect at once.
+                await (anyio.sleep_forever() if self._adopting.is_set() else self._adopting.wait())
 
     async def _round(self) -> None:
-        running = frozenset(self._runs) if self._working.is_set() else None
-        adopted, to_cancel = await anyio.to_thread.run_sync(self._look, running, limiter=self._heartbeat)
+        running = frozenset(self._runs) if self._adopting.is_set() else None
+        adopted, to_cancel = await anyio.to_thread.run_sync(self._poll_database, running, limiter=self._heartbeat)
         for job in adopted:
-            self._go(job)
+            self._start_run(job)
         for job_id in to_cancel:
             if job_id in self._runs:
                 self._runs[job_id].cancel.set()
 
-    def _look(self, running: frozenset[str] | None) -> tuple[list[Job], list[str]]:
-        """In one thread hop: the heartbeat, jobs to take over, and jobs somebody wants cancelled."""
+    def _poll_database(self, running: frozenset[str] | None) -> tuple[list[Job], list[str]]:
+        """In one thread hop: the heartbeat, jobs to take over, and cancel requests."""
         self._jobs.leases.beat()
         adopted = [] if running is None else self._jobs.adopt(running)
-        return adopted, self._jobs.to_cancel()
+        return adopted, self._jobs.cancel_requests()
 
-    def _go(self, job: Job) -> None:
+    def _start_run(self, job: Job) -> None:
         if job.id not in self._runs:
             run = Run(job, self._jobs, self._tracks, self._backends, self._sources, self._finishing)
             self._runs[job.id] = run
@@ -116,26 +116,26 @@ class Studio:
     # -- making
 
     async def start(self, request: ApiRequest, *, idempotency_key: str | None = None) -> Job:
-        """Put a job for the request on disk and run it.
+        """Store a job for the request and run it.
 
-        The same request again within 10 minutes of an answer that was never delivered (see `delivered`) returns the
-        first job, with `attached` True; so does the same idempotency key at any time.
+        The same request within 10 minutes of an undelivered answer (see `delivered`) returns the first job with
+        `attached` True; so does the same idempotency key at any time.
         Raises InvalidRequest, NotFound (for a source), ConfigurationError, StorageError, SpendLimitReached.
         """
-        self.work()
+        self.adopt_jobs()
         if self.settings.problems:
             raise ConfigurationError(
-                f"The settings are wrong, and nothing was made: {' '.join(self.settings.problems)} "
-                "Fix them and start the server again."
+                f"Nothing was made, because settings are wrong: {' '.join(self.settings.problems)} "
+                "Fix them and start the program again."
             )
         choice = await choose_backend(self.settings, self._backends)
-        job = await _sync(self._added, request, choice, idempotency_key)
+        job = await _sync(self._add, request, choice, idempotency_key)
         if not job.attached:
-            self._go(job)
+            self._start_run(job)
         return job
 
-    def _added(self, request: ApiRequest, choice: Choice, idempotency_key: str | None) -> Job:
-        """In a thread: the job on disk, or the earlier one that this call repeats."""
+    def _add(self, request: ApiRequest, choice: Choice, idempotency_key: str | None) -> Job:
+        """Runs in a thread; returns the stored job, or the earlier one that this call repeats."""
         ensure_writable(self.settings.music_dir)
         job = self._new_job(request, choice)
         limit = self.settings.max_spend_usd
@@ -170,21 +170,21 @@ class Studio:
             queue_url=choice.queue_url,
             parent=source.parent if isinstance(source, LocalSource) else None,
             estimated_cost=cost,
-            # The first progress that is reported, before anything is submitted.
+            # Reported first, before anything is submitted.
             progress=Progress(stage=f"{choice.name}, about ${cost:.4f}" if cost else ""),
-            # Our own engines note these themselves.
+            # Our own engines add these notes themselves.
             notes=notes if choice.name == "fal" else (),
             options=replace(options, seconds=seconds),
         )
 
     async def watch(self, job_id: str, seconds: float) -> AsyncIterator[Progress]:
-        """Progress at every change and at least every 4 s; ends when the job has ended or after `seconds`.
+        """Progress at every change and at least every 4 s, until the job has ended or `seconds` have passed.
 
-        A job whose song exists but could not be kept is tried again first.
+        A job whose song exists but could not be saved is reopened first.
         """
-        self.work()
-        if job_id not in self._runs and await _sync(self._jobs.revive, job_id):
-            self._go(await _sync(self._jobs.get, job_id))
+        self.adopt_jobs()
+        if job_id not in self._runs and await _sync(self._jobs.reopen, job_id):
+            self._start_run(await _sync(self._jobs.get, job_id))
         deadline = anyio.current_time() + seconds
         reported: Progress | None = None
         reported_at = 0.0
@@ -228,15 +228,15 @@ class Studio:
             return Outcome(job)
 
     async def delivered(self, job_id: str) -> None:
-        """Say that this job's answer reached its caller: the next identical call is a new song."""
-        await _sync(self._jobs.answer, job_id, "delivered")
+        """Record that the caller has the answer: the next identical call makes a new song."""
+        await _sync(self._jobs.record_answer, job_id, "delivered")
 
-    async def cut(self, job_id: str) -> None:
-        """Say that the caller went away without an answer: the next identical call is attached to this job."""
-        await _sync(self._jobs.answer, job_id, "cut")
+    async def undelivered(self, job_id: str) -> None:
+        """Record that the caller left without an answer: the next identical call is attached to this job."""
+        await _sync(self._jobs.record_answer, job_id, "cut")
 
     async def cancel(self, job_id: str) -> Outcome:
-        """Cancel on request, wherever it runs, and wait up to 5 s for its end; an ended job is returned as it is."""
+        """Cancel the job, whichever process runs it, and wait up to 5 s; a job that has ended stays as it is."""
         job = await _sync(self._jobs.get, job_id)
         if job.status.is_terminal:
             return await self.outcome(job_id)
@@ -248,11 +248,11 @@ class Studio:
         return await self.outcome(job_id)
 
     async def caller_cancelled(self, job_id: str) -> None:
-        """The creating call was cancelled by an explicit notification: cancel if that saves something.
+        """The call that created the job was explicitly cancelled: cancel the job as ACESTEP_CANCEL says.
 
-        By ACESTEP_CANCEL: auto (queued jobs, and running ones on a local engine), always, never.
+        auto cancels what would still cost money or time: queued jobs, and running ones that are not at fal.
         """
-        await self.cut(job_id)
+        await self.undelivered(job_id)
         job = await _sync(self._jobs.get, job_id)
         saves = job.backend != "fal" or job.status in (Status.NEW, Status.IN_QUEUE)
         if self.settings.cancel == "always" or (self.settings.cancel == "auto" and saves):
@@ -263,7 +263,7 @@ class Studio:
         return await _sync(self._jobs.newest, limit)
 
     async def status(self) -> StatusView:
-        """The state of the set-up."""
+        """The state of the setup."""
         return await status_of(self.settings, self._jobs, self._backends)
 
 

@@ -1,7 +1,7 @@
-"""What is shown of jobs, tracks and the set-up. Built here once; MCP answers and their schemas, the command line's tables
-and `--json`, and pages are derived from it.
+"""What is shown of jobs, tracks and the setup. MCP answers and their schemas, the command line's tables and `--json`, and
+pages are derived from these models.
 
-A field that does not apply is absent. Text from sidecars and hosts that has the wrong type is left out.
+A field that does not apply is absent; so is a value from a sidecar or host that has the wrong type.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from acestep_mcp.library.models import Status
 
 
 class View(Lenient):
-    """A view is also its JSON: `facts` leaves out what is absent."""
+    """A model whose JSON is shown."""
 
     def facts(self) -> dict[str, Any]:
+        """The JSON object, without absent fields."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -25,7 +26,7 @@ JobStatus = Annotated[Status, WithJsonSchema({"type": "string", "enum": [str(sta
 
 
 class AudioView(View):
-    """The file as its host gave it, or as it is kept here."""
+    """The file as its host described it, or the local file."""
 
     url: str | None = None
     content_type: str | None = None
@@ -34,7 +35,7 @@ class AudioView(View):
 
 
 class TrackFile(View):
-    """The `track` object of every answer."""
+    """The `track` object of answers."""
 
     id: str | None = None
     uri: str | None = None
@@ -43,21 +44,21 @@ class TrackFile(View):
     sample_rate: int | None = None
     channels: int | None = None
     size: int | None = None
-    parent: str | None = Field(default=None, description="Track it was made from.")
+    parent: str | None = Field(default=None, description="The track it was made from.")
 
 
 class Checks(View):
-    """What was measured of the kept file."""
+    """Measurements of the saved file."""
 
     lufs: float | None = None
     peak_dbfs: float | None = None
     clipped_samples: int | None = None
     silent: bool | None = None
-    unchanged_outside: bool | None = Field(default=None, description="All samples outside the edit are the source's.")
+    unchanged_outside: bool | None = Field(default=None, description="All samples outside the edit equal the source's.")
 
 
 class JobFacts(View):
-    """Everything about one job, flat. `audio`, `seed`, `tags`, `lyrics` and `track` are there exactly when COMPLETED."""
+    """One job, flat. `audio`, `seed`, `tags`, `lyrics` and `track` are present exactly when it is COMPLETED."""
 
     status: JobStatus | None = None
     job_id: str | None = None
@@ -91,7 +92,7 @@ class JobRow(View):
     status: JobStatus
     tool: str | None = None
     created_at: str | None = None
-    about: str | None = Field(default=None, description="The beginning of its prompt or tags.")
+    about: str | None = Field(default=None, description="Start of its prompt or tags.")
     track: str | None = Field(default=None, description="Track id.")
 
 
@@ -100,7 +101,7 @@ class JobList(View):
 
 
 class JobWithLogs(JobView):
-    """One job, with the last lines its engine wrote while it is not COMPLETED."""
+    """One job, with the last lines of its engine's log unless it is COMPLETED."""
 
     logs: list[str] | None = None
 
@@ -121,12 +122,12 @@ class TrackRow(TrackFile):
 
 class TrackList(View):
     tracks: list[TrackRow] = Field(default_factory=list)
-    total: int = Field(default=0, description="How many match in all.")
+    total: int = Field(default=0, description="Number of matches.")
     next_cursor: str | None = None
 
 
 class TrackView(View):
-    """Everything kept about one track; what an edit needs (tags, lyrics, seed) is what it was made with."""
+    """Everything stored about one track; tags, lyrics and seed are those it was made with."""
 
     track: TrackFile
     title: str | None = None
@@ -140,7 +141,7 @@ class TrackView(View):
     checks: Checks | None = None
     notes: list[str] | None = None
     created_at: str | None = None
-    deleted: bool = Field(default=False, description="It lies in the trash.")
+    deleted: bool = Field(default=False, description="It is in the trash.")
 
 
 class DeletionView(View):
@@ -164,7 +165,7 @@ class EngineView(View):
 
 
 class StatusView(View):
-    """Which engine would be used and why, whether it answers, folders, spend, and what is wrong with the settings."""
+    """The engine that would be used and why, whether it answers, folders, spend, and problems with the settings."""
 
     problems: list[str] = Field(default_factory=list)
     version: str | None = None

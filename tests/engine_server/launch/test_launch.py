@@ -28,7 +28,7 @@ from acestep_mcp.engine_server.launch.state import RunningEngine, folder_of, pro
 from acestep_mcp.engines.registry import ENGINES
 from acestep_mcp.library.models import Status
 from acestep_mcp.settings import Settings, load
-from acestep_mcp.studio.backends import LocalEngine, choose, may_be_local
+from acestep_mcp.studio.backends import LocalEngine, choose, may_use_local_engine
 from tests.support.requests import request
 
 pytestmark = pytest.mark.anyio
@@ -207,7 +207,7 @@ def test_the_settings_know_the_engines_that_there_are() -> None:
     ("variables", "local_engine", "backend", "words"),
     [
         ({}, LocalEngine("ace-step-v1", None, "its weights are not here"), "draft", "ace-step-v1 cannot run here: its"),
-        ({}, LocalEngine("ace-step-v1"), "engine", "is started at the first song"),
+        ({}, LocalEngine("ace-step-v1"), "engine", "starts with the first song"),
         ({}, LocalEngine("ace-step-v1", "http://127.0.0.1:9", "gone"), "engine", "runs at http://127.0.0.1:9"),
         ({"ACESTEP_BACKEND": "engine"}, LocalEngine("draft"), "engine", "ACESTEP_BACKEND is engine"),
         ({"FAL_KEY": "a:b"}, LocalEngine("draft"), "fal", "a fal key"),
@@ -222,7 +222,7 @@ def test_a_local_engine_comes_after_what_is_named_and_before_the_draft(
     choice = choose(load(), local_engine)
     assert choice.name == backend
     assert words in choice.why
-    assert (choice.queue_url == f"local:{local_engine.name}") is (may_be_local(load()) and backend == "engine")
+    assert (choice.queue_url == f"local:{local_engine.name}") is (may_use_local_engine(load()) and backend == "engine")
 
 
 def test_an_engine_that_is_wanted_and_cannot_be_had_is_an_error() -> None:

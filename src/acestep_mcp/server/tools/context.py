@@ -1,4 +1,4 @@
-"""What a tool works with, and the progress it reports."""
+"""The context of a tool call, and its progress reports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Report(Protocol):
 class ToolContext:
     """One tool call: the studio, the call itself, and how to report to its caller.
 
-    `url` gives the address of a kept file for the caller.
+    `url` returns the URL of a track's file for the caller.
     """
 
     studio: LazyStudio
@@ -64,7 +64,7 @@ class ProgressReporter:
         await self._report(self._value, 100, self._message)
 
     async def heartbeat(self, scope: anyio.CancelScope) -> None:
-        """Repeat the last message whenever there was none for 4 s, until the scope is cancelled."""
+        """Repeat the last message after every 4 s without one, until the scope is cancelled."""
         with scope:
             while True:
                 await anyio.sleep(max(0.05, self._sent_at + HEARTBEAT_SECONDS - anyio.current_time()))
@@ -74,11 +74,11 @@ class ProgressReporter:
 
 @asynccontextmanager
 async def reporting(context: ToolContext) -> AsyncIterator[ProgressReporter]:
-    """Progress for as long as the call works, with a heartbeat when there is no news."""
+    """Report progress during the block, with a heartbeat when nothing changes."""
     reporter = ProgressReporter(context.report)
     await reporter.send()
     scope = anyio.CancelScope()
-    context.studio.start_beside(reporter.heartbeat, scope)
+    context.studio.run_until_cancelled(reporter.heartbeat, scope)
     try:
         yield reporter
     finally:

@@ -8,7 +8,7 @@ import anyio
 from mcp.types import CallToolResult
 
 from acestep_mcp.api.requests import ApiRequest
-from acestep_mcp.server import render
+from acestep_mcp.server import results
 from acestep_mcp.server.tools.context import ProgressReporter, ToolContext, reporting
 
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 async def make(context: ToolContext, request: ApiRequest) -> CallToolResult:
-    """Start a job for the request and answer with its song, or with the job when that takes longer."""
+    """Start a job for the request and answer with its song, or with the job if that takes longer."""
     async with reporting(context) as reporter:
         studio = await context.studio()
-        # Shielded: a call that is cut while its job is being written to the disk still knows the job it made.
+        # Shielded: a call that is cancelled while its job is being stored must still know the job.
         with anyio.CancelScope(shield=True):
             job = await studio.start(request, idempotency_key=context.idempotency_key)
-        context.calls.made(context.call, job.id)
+        context.calls.assign_job(context.call, job.id)
         return await wait_for(context, studio, job.id, reporter, attached=job.attached)
 
 
@@ -35,13 +35,13 @@ async def wait_for(
     attached: bool = False,
     logs: bool = False,
 ) -> CallToolResult:
-    """Follow the job for `wait_seconds`, then answer with its state by then.
+    """Follow the job for up to `wait_seconds`, then answer with its state.
 
-    `attached`: the call joined an older job. `logs`: the last log lines are wanted.
+    `attached`: the call joined an older job. `logs`: include the last log lines.
     """
     with context.studio.waiting():
         async for progress in studio.watch(job_id, context.settings.wait_seconds):
             await reporter.send(progress)
     context.call.answered_job = job_id
     outcome = await studio.outcome(job_id)
-    return render.job_result(outcome, context.url, attached=attached, logs=logs)
+    return results.job_result(outcome, context.url, attached=attached, logs=logs)

@@ -6,7 +6,7 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict
 
 from acestep_mcp.api.errors import AceStepError
-from acestep_mcp.server import render
+from acestep_mcp.server import results
 from acestep_mcp.server.tools.context import ToolContext
 from acestep_mcp.studio.views import StatusView
 
@@ -17,10 +17,10 @@ class NoArguments(BaseModel):
 
 async def status(context: ToolContext, _: NoArguments) -> CallToolResult:
     try:
-        return render.status_result(await (await context.studio()).status())
+        return results.status_result(await (await context.studio()).status())
     except AceStepError as error:
-        # The tool that reports what is wrong must answer when everything else fails.
+        # This tool reports problems, so it must answer when everything else fails.
         settings = context.settings
         problems = [f"{error.code}: {error.message}", *settings.problems]
         view = StatusView(problems=problems, music_dir=str(settings.music_dir), data_dir=str(settings.data_dir))
-        return render.status_result(view)
+        return results.status_result(view)

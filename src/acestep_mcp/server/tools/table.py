@@ -1,4 +1,4 @@
-"""The tools as rows: name, title, description, arguments, answer, hints, handler."""
+"""The table of tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from acestep_mcp.studio.views import DeletionView, JobOrList, JobView, StatusVie
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One row. `arguments` is a model that forbids extras, `answer` the view that the structured content holds."""
+    """One tool. `arguments` is a model that forbids extras, `answer` the view in the structured content."""
 
     name: str
     title: str
@@ -51,8 +51,8 @@ def _hints(*, read_only: bool, destructive: bool, idempotent: bool, open_world: 
 
 _MAKES = _hints(read_only=False, destructive=False, idempotent=False, open_world=True)
 _READS = _hints(read_only=True, destructive=False, idempotent=True, open_world=False)
-_ASKS = _hints(read_only=True, destructive=False, idempotent=True, open_world=True)
-# A poll may fetch and keep a song that could not be kept before: it is not read-only.
+_PROBES = _hints(read_only=True, destructive=False, idempotent=True, open_world=True)
+# Not read-only: it may fetch and save a song that could not be saved before.
 _COLLECTS = _hints(read_only=False, destructive=False, idempotent=True, open_world=True)
 _ENDS = _hints(read_only=False, destructive=True, idempotent=True, open_world=True)
 _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=False)
@@ -60,9 +60,9 @@ _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=F
 _SLOW = " Answers with the song, or after a while with a job_id for get_job. Engine draft makes a sketch, not ACE-Step."
 _ADVICE = {
     "text_to_audio": " Write tags and lyrics yourself: they decide the song.",
-    "audio_to_audio": " get_track knows the original tags and lyrics.",
+    "audio_to_audio": " get_track has the original tags and lyrics.",
 }
-_UPLOADS = " On fal the source is uploaded: public to whoever has its address."
+_UPLOADS = " On fal the source is uploaded, public to anyone with its URL."
 
 
 def _generating(endpoint: Endpoint) -> Tool:
@@ -76,17 +76,17 @@ TOOLS = (
     Tool(
         "get_job",
         "Follow a job",
-        "Wait for a job and get its song, or how far it is, with its last log lines.",
+        "Wait for a job; returns its song, or its progress and last log lines.",
         JobQuery,
         JobOrList,
         _COLLECTS,
         get_job,
     ),
-    Tool("cancel_job", "Cancel a job", "Stop a job for good.", JobName, JobView, _ENDS, cancel_job),
+    Tool("cancel_job", "Cancel a job", "Cancel a job permanently.", JobName, JobView, _ENDS, cancel_job),
     Tool(
         "list_tracks",
         "List songs",
-        "The kept songs, newest first.",
+        "The songs in the music folder, newest first.",
         TrackQuery,
         TrackList,
         _READS,
@@ -112,12 +112,12 @@ TOOLS = (
     ),
     Tool(
         "status",
-        "Show the set-up",
+        "Show the setup",
         "Which engine makes the music and why (draft is a sketch, not ACE-Step), whether it answers, folders, spend, "
-        "and what is wrong with the settings.",
+        "and problems with the settings.",
         NoArguments,
         StatusView,
-        _ASKS,
+        _PROBES,
         status,
     ),
 )

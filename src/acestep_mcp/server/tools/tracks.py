@@ -1,11 +1,11 @@
-"""The tools for kept songs: list, look up, delete and restore."""
+"""The tools for songs: list, look up, delete and restore."""
 
 from __future__ import annotations
 
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field
 
-from acestep_mcp.server import render
+from acestep_mcp.server import results
 from acestep_mcp.server.tools.context import ToolContext
 
 
@@ -14,13 +14,13 @@ class TrackQuery(BaseModel):
 
     query: str = Field("", description="Words that must all occur in title, tags, lyrics, prompt or id.")
     limit: int = Field(20, ge=1, le=100)
-    cursor: str = Field("", description="next_cursor of the page before.")
+    cursor: str = Field("", description="next_cursor of the previous page.")
 
 
 async def list_tracks(context: ToolContext, query: TrackQuery) -> CallToolResult:
     studio = await context.studio()
-    studio.work()
-    return render.tracks_result(
+    studio.adopt_jobs()
+    return results.tracks_result(
         await studio.catalogue.page(query.query, limit=query.limit, cursor=query.cursor or None)
     )
 
@@ -33,17 +33,17 @@ class TrackName(BaseModel):
 
 async def get_track(context: ToolContext, name: TrackName) -> CallToolResult:
     studio = await context.studio()
-    return render.track_result(await studio.catalogue.get(name.track_id), context.url)
+    return results.track_result(await studio.catalogue.get(name.track_id), context.url)
 
 
 class Deletion(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     track_id: str
-    restore: bool = Field(default=False, description="True: bring it back from the trash.")
+    restore: bool = Field(default=False, description="True: restore it from the trash.")
 
 
 async def delete_track(context: ToolContext, deletion: Deletion) -> CallToolResult:
     catalogue = (await context.studio()).catalogue
     change = catalogue.restore if deletion.restore else catalogue.delete
-    return render.deletion_result(await change(deletion.track_id))
+    return results.deletion_result(await change(deletion.track_id))

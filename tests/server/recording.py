@@ -1,4 +1,4 @@
-"""The whole house with a quick engine behind a real queue on loopback, and an ear at the studio's door."""
+"""A real studio over a fast engine behind a real queue on loopback, which records what the server reports to it."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from acestep_mcp.assembly import open_studio
 from tests.support.engine import Tone, behind_a_port
 
 
-class House:
-    """Called, it opens the studio. Tags with "hold" in them make a job that never ends by itself, "fail" one that fails.
+class StudioFactory:
+    """Calling it opens the studio. Tags that contain "hold" make a job that never ends, "fail" one that fails.
 
-    `told` is what the server told the studio: ("started", "job-1"), ("delivered", ...), ("cut", ...), ("cancelled", ...);
-    jobs are numbered in the order they came. `open` counts open studios.
+    `events` lists the server's reports: ("started", "job-1"), ("delivered", ...), ("undelivered", ...),
+    ("cancelled", ...); jobs are numbered in their order of arrival. `open_count` counts open studios.
     """
 
     def __init__(self, settings):
         self.settings = settings
-        self.open = 0
-        self.told = []
+        self.open_count = 0
+        self.events = []
         self.watchers = 0
         self._numbers = {}
         self._news = anyio.Event()
 
     @asynccontextmanager
     async def __call__(self):
-        self.open += 1
+        self.open_count += 1
         try:
             async with behind_a_port(self.settings.data_dir / "engine", Tone()) as url:
                 settings = self.settings.model_copy(update={"backend": "engine", "engine_url": url})
                 async with open_studio(settings) as studio:
-                    yield Overheard(studio, self)
+                    yield RecordingStudio(studio, self)
         finally:
-            self.open -= 1
+            self.open_count -= 1
 
-    def hear(self, what, job_id):
-        self.told.append((what, self._numbers.setdefault(job_id, f"job-{len(self._numbers) + 1}")))
+    def record(self, event, job_id):
+        self.events.append((event, self._numbers.setdefault(job_id, f"job-{len(self._numbers) + 1}")))
         self.wake()
 
     def wake(self):
         news, self._news = self._news, anyio.Event()
         news.set()
 
-    async def until(self, true):
+    async def until(self, condition):
         with anyio.fail_after(20):
-            while not true():
+            while not condition():
                 await self._news.wait()
 
-    async def heard(self, *what):
-        """Wait until the studio was told this."""
-        await self.until(lambda: what in self.told)
+    async def wait_for(self, *event):
+        """Wait until this event is recorded."""
+        await self.until(lambda: event in self.events)
 
-    def keep(self, track_id, *, seconds=0.1, title=None):
-        """Put a song into the music folder as another process would; gives its path."""
+    def add_track(self, track_id, *, seconds=0.1, title=None):
+        """Put a song into the music folder as another process would; returns its path."""
         folder = self.settings.music_dir
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{track_id} ü.wav"
@@ -91,34 +91,34 @@ class House:
         return path
 
 
-class Overheard:
-    """The real studio; what the server tells it of its calls is written down once it is done."""
+class RecordingStudio:
+    """The real studio; records the server's reports once they are processed."""
 
-    def __init__(self, studio, house):
-        self._studio, self._house = studio, house
+    def __init__(self, studio, factory):
+        self._studio, self._factory = studio, factory
 
     def __getattr__(self, name):
         return getattr(self._studio, name)
 
     async def start(self, *args, **kwargs):
         job = await self._studio.start(*args, **kwargs)
-        self._house.hear("started", job.id)
+        self._factory.record("started", job.id)
         return job
 
     async def watch(self, job_id, seconds):
-        self._house.watchers += 1
-        self._house.wake()
+        self._factory.watchers += 1
+        self._factory.wake()
         async for progress in self._studio.watch(job_id, seconds):
             yield progress
 
     async def delivered(self, job_id):
         await self._studio.delivered(job_id)
-        self._house.hear("delivered", job_id)
+        self._factory.record("delivered", job_id)
 
-    async def cut(self, job_id):
-        await self._studio.cut(job_id)
-        self._house.hear("cut", job_id)
+    async def undelivered(self, job_id):
+        await self._studio.undelivered(job_id)
+        self._factory.record("undelivered", job_id)
 
     async def caller_cancelled(self, job_id):
         await self._studio.caller_cancelled(job_id)
-        self._house.hear("cancelled", job_id)
+        self._factory.record("cancelled", job_id)

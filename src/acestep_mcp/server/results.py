@@ -1,6 +1,6 @@
-"""The answers of tools: the same view as text and as structured content.
+"""The answers of tools: the same view as text and as structured content, since some hosts pass on only one of them.
 
-Some hosts give their model only the one, some only the other; none gets audio bytes or a resource link.
+No answer contains audio bytes or a resource link.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from acestep_mcp.studio.build_views import (
 from acestep_mcp.studio.views import StatusView
 
 _MISSING = (
-    "The song of this job was made, but its file is no longer in the music folder. It may have been moved or removed "
-    "by hand, or ACESTEP_MUSIC_DIR has changed. Make it again with the same arguments and seed if it is wanted."
+    "The song of this job was made, but its file is no longer in the music folder. It may have been moved or removed, "
+    "or ACESTEP_MUSIC_DIR has changed. If it is still wanted, make it again with the same arguments and seed."
 )
 _NO_SONG = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
 
 def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs: bool = False) -> CallToolResult:
-    """The answer about one job; a job that ended without a track is an error result.
+    """The state of one job; a job that ended without a track is an error result.
 
-    `attached`: the call joined an older job instead of making its own.
+    `attached`: the call joined an older job.
     """
     job = replace(outcome.job, attached=attached or outcome.job.attached)
     outcome = replace(outcome, job=job)
@@ -56,11 +56,11 @@ def _failure(job: Job) -> str:
 
 
 def cancelled_result(outcome: Outcome, url: TrackUrl) -> CallToolResult:
-    """The answer of cancel_job: a cancelled job is what was asked for, not an error."""
+    """The answer of cancel_job, for which a cancelled job is not an error."""
     if outcome.job.status is not Status.CANCELLED:
         return job_result(outcome, url)
     facts = job_view(outcome, url).facts() | {"next_step": "nothing; the job is cancelled"}
-    return _answer(_text("CANCELLED as asked", facts), facts)
+    return _answer(_text("CANCELLED as requested", facts), facts)
 
 
 def _headline(outcome: Outcome) -> str:
@@ -72,7 +72,7 @@ def _headline(outcome: Outcome) -> str:
 
 
 def jobs_result(jobs: list[Job]) -> CallToolResult:
-    """The newest jobs, a line each."""
+    """The newest jobs, one line each."""
     view = job_list(jobs)
     lines = [f"{row.job_id}  {row.status}  {row.tool}  {row.created_at}  {row.about}" for row in view.jobs or ()]
     head = f"{len(lines)} newest jobs, newest first" if lines else "No jobs yet; make a song with text_to_audio."
@@ -80,7 +80,7 @@ def jobs_result(jobs: list[Job]) -> CallToolResult:
 
 
 def tracks_result(page: TrackPage) -> CallToolResult:
-    """A page of tracks, a line each."""
+    """A page of tracks, one line each."""
     view = track_list(page)
     lines = [f"{row.id}  {row.duration or 0:.0f} s  {row.title}  {row.file_path}" for row in view.tracks]
     head = f"{len(lines)} of {view.total} tracks, newest first" if view.total else "No tracks found."
@@ -89,31 +89,31 @@ def tracks_result(page: TrackPage) -> CallToolResult:
 
 
 def track_result(track: Track, url: TrackUrl) -> CallToolResult:
-    """Everything kept about one track."""
+    """Everything stored about one track."""
     facts = track_view(track, url).facts()
     return _answer(_text(track.title, facts), facts)
 
 
 def deletion_result(track: Track) -> CallToolResult:
-    """The answer of delete_track, both ways."""
+    """The answer of delete_track, for deleting and restoring."""
     facts = deletion_view(track).facts()
     return _answer(_text(f"{track.title} is {'deleted' if track.deleted else 'restored'}", facts), facts)
 
 
 def status_result(view: StatusView) -> CallToolResult:
-    """Backend, folders, spend and everything wrong with the settings."""
+    """Backend, folders, spend and problems with the settings."""
     facts = view.facts()
     return _answer(_text("acestep-mcp", facts), facts)
 
 
 def error_result(error: AceStepError, problems: tuple[str, ...]) -> CallToolResult:
-    """`code: message`, and what is wrong with the settings, since that may be the cause."""
+    """`code: message`, and problems with the settings, since they may be the cause."""
     lines = [f"{error.code}: {error.message}", *(f"settings problem: {problem}" for problem in problems)]
     return CallToolResult(content=[TextContent(type="text", text="\n".join(lines))], is_error=True)
 
 
 def bug_result(tool: str, problems: tuple[str, ...]) -> CallToolResult:
-    """An unexpected error: its text may hold secrets and stays in the log."""
+    """An unexpected error; its text may contain secrets and is only logged."""
     text = f"internal: {tool} failed because of a bug in acestep-mcp; its log (stderr) has the details. Try status."
     return error_result(AceStepError(text), problems)
 
@@ -123,7 +123,7 @@ def _answer(text: str, facts: dict[str, Any], *, is_error: bool = False) -> Call
 
 
 def _text(head: str, facts: Mapping[str, Any]) -> str:
-    """A headline and one `name: value` line per fact, in plain words; nested facts as JSON."""
+    """A headline and one `name: value` line per fact; nested facts are JSON."""
     lines = [head]
     for name, value in facts.items():
         if name != "status" and value is not None:

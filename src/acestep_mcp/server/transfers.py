@@ -1,4 +1,4 @@
-"""Songs out and sources in over HTTP: `GET /tracks/{id}/{file_name}` with ranges, and `POST /uploads`."""
+"""Downloads and uploads over HTTP: `GET /tracks/{id}/{file_name}` with ranges, and `POST /uploads`."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ _STATUS = {NotFound: 404, InvalidRequest: 422, StorageError: 507}
 
 
 def key_of(track_id: str, token: str) -> str:
-    """What makes a download address unguessable: a player that cannot send the token can still play it."""
+    """The key in a download URL, for players that cannot send the token."""
     return hmac.new(token.encode(), f"track {track_id}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def download_url(request: Request, track: Track, settings: Settings) -> str:
-    """The address of a kept file on this server, by the name under which the caller reached it."""
+    """The URL of a track's file on this server, with the host name the caller used."""
     address = f"{request.base_url}tracks/{quote(track.id, safe='')}/{quote(track.path.name)}"
     return f"{address}?key={key_of(track.id, settings.bearer)}" if settings.bearer else address
 
 
 async def download(studio: Callable[[], Awaitable[Studio]], request: Request) -> Response:
-    """The file itself; ranges and conditions are the framework's."""
+    """The file; Starlette handles ranges and conditions."""
     try:
         track = await (await studio()).catalogue.get(request.path_params["id"])
     except AceStepError as error:
-        return refusal(error)
+        return error_response(error)
     if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():
-        return refusal(NotFound(f"Track {track.id} has no file of that name here; list_tracks tells what there is."))
+        return error_response(NotFound(f"Track {track.id} has no file of that name here; list_tracks shows the songs."))
     is_audio = track.content_type.startswith("audio/")  # anything else could be a page that runs in this origin
     return FileResponse(
         track.path,
@@ -71,7 +71,7 @@ async def download(studio: Callable[[], Awaitable[Studio]], request: Request) ->
 
 
 async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYTES) -> Response:
-    """Keep a source for a day; the body is the file itself. Answers `{"url": "upload://..."}` for `audio_url`."""
+    """Store a source for a day; the body is the file. Answers `{"url": "upload://..."}` for `audio_url`."""
     folder = settings.data_dir / "uploads"
     part = folder / f"{secrets.token_urlsafe(24)}.part"
     try:
@@ -80,7 +80,7 @@ async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYT
             await _receive(request, part, most)
             kept, properties = await anyio.to_thread.run_sync(_accept, part)
     except AceStepError as error:
-        return refusal(error)
+        return error_response(error)
     except ClientDisconnect:
         return Response(status_code=499)
     finally:
@@ -104,11 +104,13 @@ async def _receive(request: Request, part: Path, most: int) -> None:
 
 def _check_size(size: int, most: int) -> None:
     if size > most:
-        raise TooLarge(f"An upload may have {most // 2**20} MiB. Convert the file to FLAC, or send a part of it.")
+        raise TooLarge(
+            f"An upload may have at most {most // 2**20} MiB. Convert the file to FLAC, or send a part of it."
+        )
 
 
 class TooLarge(InvalidRequest):
-    """More bytes than an upload may have."""
+    """An upload over the size limit."""
 
 
 def _prepare(folder: Path) -> None:
@@ -116,7 +118,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _accept(part: Path) -> tuple[Path, Properties]:
-    """Only real audio stays; its name ends as its content says. Raises InvalidRequest."""
+    """Rename a valid audio file to fit its content type. Raises InvalidRequest for any other file."""
     from acestep_mcp.audio.read import probe_source
 
     properties = probe_source(part, max_seconds=LONGEST_SOURCE, name="the upload")
@@ -124,7 +126,7 @@ def _accept(part: Path) -> tuple[Path, Properties]:
     return part.rename(kept), properties
 
 
-def refusal(error: AceStepError) -> JSONResponse:
+def error_response(error: AceStepError) -> JSONResponse:
     status = 413 if isinstance(error, TooLarge) else _STATUS.get(type(error), 503)
     body: dict[str, Any] = {"error": {"code": error.code, "message": error.message}}
     return JSONResponse(body, status_code=status)

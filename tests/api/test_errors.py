@@ -1,0 +1,41 @@
+import logging
+
+import anyio
+import pytest
+
+from acestep_mcp.api.errors import NotFound, isolated
+
+logger = logging.getLogger(__name__)
+
+
+def test_a_bug_is_logged_with_its_traceback_and_reported(caplog):
+    with isolated(logger, "job %s failed", "j1") as isolation:
+        raise RuntimeError("broken")
+    assert isolation.failed
+    assert str(isolation.error) == "broken"
+    assert "job j1 failed" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_without_an_error_nothing_is_logged(caplog):
+    with isolated(logger, "failed") as isolation:
+        pass
+    assert not isolation.failed
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("error", [NotFound("x"), ExceptionGroup("", [ExceptionGroup("", [NotFound("x")])])])
+def test_a_known_error_is_raised_out_of_its_groups_too(error, caplog):
+    with pytest.raises(NotFound), isolated(logger, "failed"):
+        raise error
+    assert caplog.text == ""
+
+
+@pytest.mark.anyio
+async def test_cancellation_passes(caplog):
+    with anyio.CancelScope() as scope, isolated(logger, "failed") as isolation:
+        scope.cancel()
+        await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert not isolation.failed
+    assert caplog.text == ""
