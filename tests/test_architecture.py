@@ -255,6 +255,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("torch", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["light", "torch"])
 def test_importing_any_module_does_nothing(environment: dict[str, str], tmp_path: Path, torch: bool) -> None:
     """No file or folder appears, nothing is opened for writing, no socket, process, thread or database."""
@@ -279,6 +280,7 @@ FIRST = [
 ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", FIRST)
 def test_a_module_can_be_the_first_to_be_imported(name: str, environment: dict[str, str]) -> None:
     command = [sys.executable, "-c", f"import acestep_mcp.{name}"]

@@ -45,6 +45,7 @@ def test_an_error_on_the_way_leaves_the_earlier_file_and_nothing_else(folder):
     assert target.read_bytes() == b"earlier"
 
 
+@pytest.mark.process
 def test_a_killed_process_leaves_the_earlier_file_and_a_temporary_one(folder):
     target = folder / "song.wav"
     target.write_bytes(b"earlier")

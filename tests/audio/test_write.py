@@ -84,6 +84,7 @@ def test_a_missing_folder_is_named_with_what_to_do(folder, noise):
         write(folder / "gone" / "song.wav", noise(0.1), format="wav", tags=FileTags())
 
 
+@pytest.mark.process
 @on_unix
 def test_a_read_only_folder_is_named_and_unchanged(tmp_path, folder):
     """In a process without root's right to write anywhere."""
@@ -102,6 +103,7 @@ def test_a_read_only_folder_is_named_and_unchanged(tmp_path, folder):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.process
 @on_unix
 @formats
 @pytest.mark.parametrize("limit", [100, 20_000])

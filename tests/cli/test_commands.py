@@ -25,6 +25,8 @@ from acestep_mcp.cli.request_options import request_options
 from acestep_mcp.client import retry
 from acestep_mcp.studio.views import JobView
 
+pytestmark = pytest.mark.process
+
 SONG = ("make", "text-to-audio", "--tags", "piano, calm", "--duration", "5", "--seed", "7")
 
 

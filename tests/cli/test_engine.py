@@ -22,6 +22,8 @@ from acestep_mcp.cli import main
 from acestep_mcp.cli.client_setup import lines
 from tests.support.engine_process import Running, running, until
 
+pytestmark = pytest.mark.process
+
 APP = "/fal-ai/ace-step"
 KEY = "a-key-that-nobody-guesses"
 BODY = {"tags": "piano, calm", "lyrics": "[inst]", "duration": 5, "seed": 7}

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.process
+
 HERE = Path(__file__).parent
 KEY = "kid:s3cr3t-of-the-engine"
 LINES = [f"rendering {number}/3" for number in range(4)]

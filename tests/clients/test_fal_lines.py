@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 KEY = "kid:s3cr3t"
 SONG = {"tags": "piano, calm", "lyrics": "[inst]", "duration": 5, "seed": 7}
 PYTHON = """

@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 LINES = [f"rendering {number}/3" for number in range(4)]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 
 @pytest.fixture(scope="module")

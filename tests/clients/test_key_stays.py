@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.process
+
 HERE = Path(__file__).parent
 SECRET = "s3cr3t-of-the-engine"
 WRONG = "s3cr3t-of-another"

@@ -17,7 +17,7 @@ import soundfile
 
 from acestep_mcp.api.endpoints import ENDPOINTS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

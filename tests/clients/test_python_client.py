@@ -15,7 +15,7 @@ from mcp.types import PromptReference, ResourceTemplateReference, TextContent
 ERAS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
 OPEN = {"NEW", "IN_QUEUE", "IN_PROGRESS"}
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 

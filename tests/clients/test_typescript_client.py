@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 SCRIPT = Path(__file__).with_name("typescript.mjs")
 OPEN = {"NEW", "IN_QUEUE", "IN_PROGRESS"}
 VERSIONS = {("v1", "legacy"): None, ("v2", "auto"): "2026-07-28"}

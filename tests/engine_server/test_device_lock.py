@@ -50,6 +50,7 @@ def holder(environment, tmp_path) -> Iterator[Callable[[str], subprocess.Popen[b
         process.communicate(timeout=10)
 
 
+@pytest.mark.process
 def test_a_second_engine_learns_who_holds_the_device_and_gets_it_when_that_one_is_killed(holder, tmp_path) -> None:
     process = holder("http://127.0.0.1:8765")
     with pytest.raises(Occupied) as refused, device_lock("cuda GPU-1", folder=tmp_path):
@@ -68,6 +69,7 @@ def test_a_second_engine_learns_who_holds_the_device_and_gets_it_when_that_one_i
         pass
 
 
+@pytest.mark.process
 def test_one_that_only_starts_has_the_device_already(holder, tmp_path) -> None:
     process = holder("")
     with (
@@ -101,6 +103,7 @@ def test_every_user_can_lock_and_nobody_can_lay_a_trap(tmp_path) -> None:
         pass
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("told", [b"", b" x", b' {"pid": 1}', b' {"pid": "rm", "address": ""}', b" [1]"])
 def test_nonsense_in_the_lock_is_not_repeated(holder, tmp_path: Path, told: bytes) -> None:
     holder("http://127.0.0.1:8765")

@@ -17,6 +17,8 @@ from acestep_mcp.api.errors import ConfigurationError, StorageError
 from acestep_mcp.engine_server.app import QueueOptions, serving
 from acestep_mcp.engine_server.job_store import JobStore
 
+pytestmark = pytest.mark.process
+
 SERVER = Path(__file__).with_name("run_engine.py")
 APP = "/fal-ai/ace-step"
 

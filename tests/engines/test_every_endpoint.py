@@ -49,8 +49,8 @@ def body_of(endpoint: Endpoint) -> dict[str, Any]:
 @pytest.fixture(
     params=[
         "draft",
-        pytest.param("ace-step-v1", marks=pytest.mark.xdist_group("torch")),
-        pytest.param("ace-step-v1.5", marks=pytest.mark.xdist_group("torch")),
+        pytest.param("ace-step-v1", marks=[pytest.mark.torch, pytest.mark.xdist_group("torch")]),
+        pytest.param("ace-step-v1.5", marks=[pytest.mark.torch, pytest.mark.xdist_group("torch")]),
     ]
 )
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
@@ -77,6 +77,8 @@ def test_an_endpoint_has_rules_for_a_source_exactly_when_its_request_has_one(end
     assert bool(endpoint.source) == issubclass(endpoint.request, EditRequest)
 
 
+@pytest.mark.process
+@pytest.mark.process
 @pytest.mark.timeout(300)
 async def test_an_engine_makes_a_song_of_every_endpoint_of_the_length_that_its_row_says(
     engine: Engine, tmp_path: Path

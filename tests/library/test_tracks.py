@@ -358,6 +358,7 @@ getattr(found, action)("t01")
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("action", ["delete", "restore"])
 @pytest.mark.parametrize("taken", [False, True], ids=["", "name taken"])
 def test_a_process_killed_between_any_two_steps_of_a_move_loses_no_song(tmp_path, folder, action, taken):

@@ -94,6 +94,7 @@ async def test_a_folder_that_is_not_there_is_the_disks_fault(tmp_path: Path):
         await fetched(lambda _: Reply(200, SONG), tmp_path / "no" / "a")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 async def test_a_disk_that_takes_no_more_is_the_disks_fault_and_keeps_no_part(tmp_path: Path):
     """In a process of its own, which may write files of 100 kB at most."""

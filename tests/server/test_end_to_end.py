@@ -16,7 +16,7 @@ from acestep_mcp.assembly import open_studio
 from acestep_mcp.server.app import create_server
 from acestep_mcp.settings import Settings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 eras = pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 
 

@@ -14,6 +14,8 @@ import pytest
 
 import acestep_mcp
 
+pytestmark = pytest.mark.process
+
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 BOTH = {"Accept": "application/json, text/event-stream"}

@@ -254,6 +254,7 @@ async def test_the_sdk_renders_them_too():
         assert "this music: {avoid}" in got.messages[0].content.text
 
 
+@pytest.mark.process
 def test_loading_imports_nothing_heavy():
     code = (
         "import sys, mcp.server.mcpserver; before = set(sys.modules)\n"

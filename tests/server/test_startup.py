@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 BARE = """
 from mcp.server import MCPServer
 server = MCPServer("x")

@@ -16,7 +16,7 @@ from tests.support.chat import SONG, Model
 from tests.support.loopback import Reply, free_port, listening
 from tests.support.requests import request
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 KEY = "sk-hunter2-hunter2"
 REQUEST = {"prompt": "a sad song about the sea, trip hop", "duration": 20, "seed": 7}

@@ -157,6 +157,7 @@ def test_the_prompt_itself_is_never_sung():
             assert len(line) < 90
 
 
+@pytest.mark.process
 def test_the_same_seed_gives_the_same_text_in_every_process():
     code = "import sys; from acestep_mcp.songwriter.writer import write_by_rules; print(ascii(write_by_rules(sys.argv[1], instrumental=False, duration=90, seed=5)))"
     rhymes_for = set()

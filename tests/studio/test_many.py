@@ -8,7 +8,7 @@ from acestep_mcp.library.models import Status
 from acestep_mcp.settings import load
 from tests.support.requests import request
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 
 async def make_all(studio, requests):

@@ -13,7 +13,7 @@ from acestep_mcp.library.models import Status
 from acestep_mcp.settings import load
 from tests.support.requests import request
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 MAKER = Path(__file__).with_name("maker.py")
 DEAD_AFTER = 0.5
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}

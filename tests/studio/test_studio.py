@@ -17,7 +17,7 @@ from acestep_mcp.studio.backends import choose, costs, writer
 from acestep_mcp.studio.run import progress_after
 from tests.support.requests import request
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
 
 

@@ -31,7 +31,7 @@ from acestep_mcp.settings import Settings, load
 from acestep_mcp.studio.backends import LocalEngine, choose, may_use_local_engine
 from tests.support.requests import request
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 MAKER = Path(__file__).parents[2] / "studio" / "maker.py"
 SONG = {"tags": "lofi, chill", "duration": 5}
 

@@ -22,6 +22,8 @@ from acestep_mcp.audio.measure import measure
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.draft import DraftEngine
 
+pytestmark = pytest.mark.process
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 
 
