@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -32,9 +33,9 @@ import uvicorn
 from acestep_mcp.api.requests import Request
 from acestep_mcp.audio import Sound
 from acestep_mcp.engine_server.app import QueueOptions, serving
-from acestep_mcp.engine_server.job_queue import Line
-from acestep_mcp.engine_server.serve import Place, listening
+from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engines import Audio, Source, Step
+from acestep_mcp.net.listen import listen
 
 RATE = 48000
 
@@ -64,16 +65,16 @@ class Noise:
 
 
 async def serve(folder: Path, seconds: float) -> None:
-    finish = Line.finish
+    finish = JobQueue.finish
 
     def finish_and_report(line, job, answer):
         finish(line, job, answer)
         print(json.dumps({"ended": time.monotonic()}), flush=True)
 
-    Line.finish = finish_and_report
+    JobQueue.finish = finish_and_report
     options = QueueOptions(database=folder / "jobs.sqlite3")
     async with serving(Noise(seconds), folder=folder / "files", options=options) as app:
-        with listening(Place("127.0.0.1", 0, folder)) as listener:
+        with closing(listen("127.0.0.1", 0, server="The bench")[0]) as listener:
             print(json.dumps({"url": f"http://127.0.0.1:{listener.getsockname()[1]}"}), flush=True)
             config = uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False)
             await uvicorn.Server(config).serve([listener])

@@ -13,14 +13,18 @@ with 6.
 
 import argparse
 import statistics
+import sys
 import time
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from acestep_mcp.engines.ace_step_v1.parity import parameter
-from acestep_mcp.engines.ace_step_v1.sampling import frames
-from acestep_mcp.engines.ace_step_v1.transformer import Config, Transformer
+from acestep_mcp.engines.ace_step_v1.sampling import latent_frames
+from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tools.random_parameters import parameter
 
 PREDICTIONS = 3
 CONDITION = 300
@@ -29,7 +33,9 @@ CONDITION = 300
 
 def model_of(given):
     heads = given.width // 128
-    config = Config(num_layers=given.layers, inner_dim=given.width, num_attention_heads=heads, attention_head_dim=128)
+    config = TransformerConfig(
+        num_layers=given.layers, inner_dim=given.width, num_attention_heads=heads, attention_head_dim=128
+    )
     model = Transformer(config).eval()
     with torch.no_grad():
         for name, value in model.named_parameters():
@@ -81,7 +87,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    length = frames(given.seconds)
+    length = latent_frames(given.seconds)
     model = model_of(given)
     latents = torch.randn(1, 8, 16, length)
     timestep = torch.full((1,), 500.0)

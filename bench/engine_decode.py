@@ -22,17 +22,19 @@ def codec_of(full):
     import engine_memory
     from diffusers import AutoencoderDC
 
-    from acestep_mcp.engines.ace_step_v1 import vocoder
     from acestep_mcp.engines.ace_step_v1.codec import Codec
-    from acestep_mcp.engines.ace_step_v1.parameter_names import fill
-    from acestep_mcp.engines.ace_step_v1.parity import parameter
+    from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
+    from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tools.random_parameters import parameter
 
     small = json.loads((TESTS / "numbers" / "configs.json").read_text(encoding="utf-8"))
     configs = engine_memory.CONFIGS if full else small
     given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
-    modules = AutoencoderDC(**given), vocoder.Vocoder(vocoder.Config.read(configs["music_vocoder"]))
+    modules = AutoencoderDC(**given), Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))
     for module in modules:
-        fill(module, parameter)
+        load_parameters(module, parameter)
         module.eval()
     return Codec(*modules)
 
@@ -40,10 +42,10 @@ def codec_of(full):
 def measure(seconds, full):
     import torch
 
-    from acestep_mcp.engines.ace_step_v1.sampling import frames
+    from acestep_mcp.engines.ace_step_v1.sampling import latent_frames
 
     codec = codec_of(full)
-    latents = torch.randn(1, 8, 16, frames(seconds), generator=torch.Generator().manual_seed(2))
+    latents = torch.randn(1, 8, 16, latent_frames(seconds), generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         for _ in codec.decode(latents[..., :30]):
             pass

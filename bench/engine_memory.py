@@ -81,7 +81,7 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
     import torch
 
     import acestep_mcp.engines.ace_step_v1.weights as loading
-    from acestep_mcp.engines.ace_step_v1.published import Options
+    from acestep_mcp.engines.model.options import EngineOptions
 
     if given.quantize:
         import torchao.quantization  # noqa: F401 - its memory is not part of loading
@@ -92,7 +92,14 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
     before = resident()
     with Peak() as peak:
         began = time.perf_counter()
-        options = Options(folder, folder, None, given.device, given.dtype, given.offload, given.quantize)
+        options = EngineOptions(
+            data_dir=folder,
+            weights=folder,
+            device=given.device,
+            dtype=given.dtype,
+            offload=given.offload,
+            quantize=given.quantize,
+        )
         loaded = loading.load(options)
         seconds = time.perf_counter() - began
     modules = (loaded.denoiser, loaded.codec.autoencoder, loaded.codec.vocoder, loaded.text.encoder)

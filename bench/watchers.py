@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import anyio
@@ -29,8 +29,8 @@ import uvicorn
 from acestep_mcp.api.requests import Request
 from acestep_mcp.audio import Sound
 from acestep_mcp.engine_server.app import QueueOptions, serving
-from acestep_mcp.engine_server.serve import Place, listening
 from acestep_mcp.engines import Audio, Source, Step
+from acestep_mcp.net.listen import listen
 
 SERVES = sys.argv[1:2] == ["serve"]
 JOBS, WATCHERS, ROUNDS, KEPT = (200, 8, 2, 86400) if SERVES else [
@@ -53,7 +53,7 @@ class Tone:
 async def serve(folder: Path, kept: float) -> None:
     options = QueueOptions(database=folder / "jobs.sqlite3", retention=kept)
     async with serving(Tone(), folder=folder / "files", options=options) as app:
-        with listening(Place("127.0.0.1", 0, folder)) as listener:
+        with closing(listen("127.0.0.1", 0, server="The bench")[0]) as listener:
             print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
             config = uvicorn.Config(app, lifespan="off", log_level="warning", backlog=4096)
             await uvicorn.Server(config).serve([listener])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from acestep_mcp.api.endpoints import ENDPOINTS
+from acestep_mcp.api.model_options import ModelOptions
 from acestep_mcp.cli.make import make
 from acestep_mcp.settings import Settings
 
@@ -28,7 +29,12 @@ def environment_name(name: str) -> str:
 
 
 def test_the_settings_page_lists_exactly_the_settings() -> None:
-    assert list(rows("docs/settings.md")) == [environment_name(name) for name in Settings.model_fields]
+    """Those of a model stand together, each group in the order of its class."""
+    listed = list(rows("docs/settings.md"))
+    for_models = [environment_name(name) for name in ModelOptions.model_fields]
+    others = [environment_name(name) for name in Settings.model_fields if name not in ModelOptions.model_fields]
+    first = listed.index(for_models[0])
+    assert listed == others[:first] + for_models + others[first:]
 
 
 @pytest.mark.parametrize("name", [n for n, f in Settings.model_fields.items() if not f.default_factory])

@@ -1,16 +1,21 @@
-"""Names are given out once, and files appear whole."""
+"""Files appear complete or not at all, and errors say what to do."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from acestep_mcp import files
 from acestep_mcp.api.errors import StorageError
-from acestep_mcp.files import free_name, publish, release, safe_stem, sweep, temporary
+from acestep_mcp.files import atomic, make_folder, publish, read_regular, storage_errors, sweep, temporary, write_bytes
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions and pipes")
 
 
 @pytest.fixture
@@ -21,138 +26,116 @@ def folder(tmp_path):
     return path
 
 
-def visible(folder):
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def test_a_free_name_is_the_wanted_one_and_the_next_is_numbered(folder):
-    assert free_name(folder, "夜の歌 (42)", ".wav").name == "夜の歌 (42).wav"
-    assert free_name(folder, "夜の歌 (42)", ".wav").name == "夜の歌 (42) (2).wav"
-    assert visible(folder) == []
-
-
-def test_a_stem_in_use_is_not_given_out_for_another_suffix(folder):
-    """A song and its sidecar share a stem: two songs never share a sidecar."""
-    (folder / "song.json").touch()
-    assert free_name(folder, "song", ".wav").name == "song (2).wav"
-    assert free_name(folder, "song", ".mp3").name == "song (3).mp3"
-
-
-def test_publishing_ends_the_reservation_and_the_file_holds_the_name(folder):
-    target = free_name(folder, "song", ".wav")
-    with temporary(target) as temp:
+def test_a_file_appears_under_its_name_only_when_the_block_has_ended(folder):
+    target = folder / "song.wav"
+    with atomic(target) as temp:
         temp.write_bytes(b"whole")
-        assert visible(folder) == []
-        publish(temp, target)
+        assert not target.exists()
     assert [path.name for path in folder.iterdir()] == ["song.wav"]
     assert target.read_bytes() == b"whole"
-    assert free_name(folder, "song", ".wav").name == "song (2).wav"
 
 
-def test_a_name_given_back_is_free_again(folder):
-    target = free_name(folder, "song", ".wav")
-    release(target)
-    release(target)
-    assert free_name(folder, "song", ".wav") == target
-
-
-def test_an_error_on_the_way_leaves_nothing(folder):
+def test_an_error_on_the_way_leaves_the_earlier_file_and_nothing_else(folder):
     target = folder / "song.wav"
-    with pytest.raises(KeyboardInterrupt), temporary(target) as temp:
+    target.write_bytes(b"earlier")
+    with pytest.raises(KeyboardInterrupt), atomic(target) as temp:
         temp.write_bytes(b"half")
         raise KeyboardInterrupt
-    assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == [target]
+    assert target.read_bytes() == b"earlier"
 
 
-def test_processes_that_ask_at_once_all_get_names_of_their_own(folder):
+def test_a_killed_process_leaves_the_earlier_file_and_a_temporary_one(folder):
+    target = folder / "song.wav"
+    target.write_bytes(b"earlier")
     code = (
-        "import pathlib, sys; from acestep_mcp.files import *; folder = pathlib.Path(sys.argv[1])\n"
-        "sys.stdin.readline()\n"
-        "for i in range(40):\n"
-        "    target = free_name(folder, 'song', '.wav')\n"
-        "    with temporary(target) as temp: temp.write_text(sys.argv[2]); publish(temp, target)\n"
-        "    print(target.name, flush=True)\n"
+        "import os, pathlib, sys; from acestep_mcp.files import atomic\n"
+        "with atomic(pathlib.Path(sys.argv[1])) as temp:\n    temp.write_bytes(b'half'); os._exit(9)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(folder), str(number)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8",
-        )
-        for number in range(3)
-    ]  # fmt: skip
-    for process in running:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    names = {number: process.communicate(timeout=60)[0].splitlines() for number, process in enumerate(running)}
-    every = [name for given in names.values() for name in given]
-    assert len(every) == len(set(every)) == 120
-    for number, given in names.items():
-        assert {(folder / name).read_text(encoding="utf-8") for name in given} == {str(number)}
-    assert len(list(folder.iterdir())) == 120
+    assert subprocess.run([sys.executable, "-c", code, str(target)], env=environment, check=False).returncode == 9
+    assert target.read_bytes() == b"earlier"
+    assert sweep(folder) == 0
+    assert sweep(folder, older_than=-10) == 1
+    assert list(folder.iterdir()) == [target]
 
 
-def test_threads_that_publish_at_once_never_write_over_each_other(folder):
-    """Switched as often as Python can, so that one publishes between another's look and mark."""
-
-    def work(who: int) -> list[str]:
-        names = []
-        for _ in range(25):
-            target = free_name(folder, "song", ".wav")
-            with temporary(target) as temp:
-                temp.write_text(str(who), encoding="utf-8")
-                publish(temp, target)
-            names.append(target.name)
-        return names
-
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(6) as pool:
-            given = list(pool.map(work, range(6)))
-    finally:
-        sys.setswitchinterval(usual)
-    every = [name for names in given for name in names]
-    assert len(every) == len(set(every)) == len(list(folder.iterdir())) == 150
-
-
-def test_what_killed_processes_left_is_swept_when_it_is_old(folder):
-    target = free_name(folder, "song", ".wav")
-    with temporary(target) as temp:
+def test_only_old_temporary_files_are_swept(folder):
+    with temporary(folder / "song.wav") as temp:
         kept = folder / "kept.part.wav"
         kept.touch()
         assert sweep(folder) == 0
         for path in folder.iterdir():
             os.utime(path, (1, 1))
-        assert sweep(folder) == 2
+        assert sweep(folder) == 1
         assert not temp.exists()
     assert list(folder.iterdir()) == [kept]
 
 
+@posix
+def test_a_private_file_and_folder_are_readable_by_their_owner_only(folder):
+    inner = make_folder(folder / "a" / "b", private=True)
+    write_bytes(inner / "key", b"secret", private=True)
+    assert stat.S_IMODE((inner / "key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(inner.stat().st_mode) == 0o700
+
+
+def test_json_is_readable_utf8(folder):
+    files.write_json(folder / "a.json", {"title": "夜"})
+    text = (folder / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"title": "夜"}
+    assert "夜" in text
+
+
 def test_a_missing_folder_and_a_file_in_its_place_are_explained(folder):
-    with pytest.raises(StorageError, match="does not exist: create it"):
-        free_name(folder / "gone", "song", ".wav")
+    with pytest.raises(StorageError, match=r"the folder does not exist\. Create it, or choose another folder"):
+        write_bytes(folder / "gone" / "song.wav", b"")
     (folder / "file").touch()
     with pytest.raises(StorageError, match="not a folder"):
-        free_name(folder / "file", "song", ".wav")
+        write_bytes(folder / "file" / "song.wav", b"")
+    with pytest.raises(StorageError, match="Cannot create the folder"):
+        make_folder(folder / "file")
+    with pytest.raises(StorageError, match="does not exist"):
+        publish(folder / "no.part", folder / "song.wav")
 
 
 @pytest.mark.parametrize(
-    ("text", "stem"),
+    ("code", "message"),
     [
-        ("lofi hiphop (42)", "lofi hiphop (42)"),
-        ("夜の歌 🎵", "夜の歌 🎵"),
-        ("../../etc/passwd", "etc passwd"),
-        ('a/b\\c:d*e?f"g<h>i|j', "a b c d e f g h i j"),
-        ("tab\tand\nline\0end", "tab and line end"),
-        ("trailing dots... ", "trailing dots"),
-        ("con", "song con"),
-        ("LPT1.old", "song LPT1.old"),
-        ("", "song"),
-        (" ... ", "song"),
-        ("half \ud83c pair", "half pair"),
-        ("歌" * 200, "歌" * 50),
+        (errno.ENOSPC, "Cannot write {}: the disk is full. Free some space, or set X."),
+        (errno.EROFS, "Cannot write {}: the disk is read-only. Make it writable, or set X."),
+        (errno.EACCES, "Cannot write {}: access is denied. Allow access, or set X."),
+        (errno.EIO, f"Cannot write {{}}: {os.strerror(errno.EIO)}. Check the disk, or set X."),
     ],
 )
-def test_a_stem_is_safe_on_every_system(text, stem):
-    assert safe_stem(text) == stem
+def test_an_error_says_what_failed_why_and_what_to_do(folder, code, message):
+    with pytest.raises(StorageError) as caught, storage_errors("write", folder, "set X"):
+        raise OSError(code, os.strerror(code))
+    assert caught.value.message == message.format(folder)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_missing_file_that_was_to_be_read_is_not_called_a_folder(folder):
+    expected = pytest.raises(StorageError, match=r"there is no such file\. Put it back, or give another")
+    with expected, storage_errors("read", folder / "a", "give another"):
+        (folder / "a").read_bytes()
+
+
+def test_only_regular_files_of_bounded_size_are_read(folder):
+    path = folder / "a.json"
+    path.write_bytes(b"12345")
+    assert read_regular(path, 5) == b"12345"
+    with pytest.raises(ValueError, match="larger than 4 bytes"):
+        read_regular(path, 4)
+    with pytest.raises(OSError):
+        read_regular(folder / "gone", 4)
+
+
+@posix
+def test_a_pipe_a_device_a_folder_and_a_link_loop_are_not_read_and_do_not_block(folder):
+    os.mkfifo(folder / "pipe")
+    (folder / "zero").symlink_to("/dev/zero")
+    (folder / "loop").symlink_to("loop")
+    for name in ("pipe", "zero", "loop", "."):
+        with pytest.raises((OSError, ValueError)):
+            read_regular(folder / name, 100)

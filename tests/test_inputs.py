@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from acestep_mcp.api.errors import InvalidRequest, NotFound
-from acestep_mcp.inputs import Inputs, Local, Remote
+from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.models import Track
 
 
@@ -49,16 +49,16 @@ def refused(inputs, given):
 def test_a_track_is_accepted_by_each_of_its_names_and_known_as_a_track(inputs, music, name):
     path = write(music / "song.wav")
     found = inputs.resolve(name.format(path=path, uri=path.as_uri()))
-    assert found == Local(path.resolve(), 1.0, "audio/wav", "0123456789abcdef")
+    assert found == LocalSource(path.resolve(), 1.0, "audio/wav", "0123456789abcdef")
 
 
 def test_any_other_audio_in_an_allowed_folder_is_accepted_and_is_no_track(inputs, tmp_path):
     path = write(tmp_path / "more" / "my take.flac")
-    assert inputs.resolve("my take.flac") == inputs.resolve(str(path)) == Local(path, 1.0, "audio/flac", None)
+    assert inputs.resolve("my take.flac") == inputs.resolve(str(path)) == LocalSource(path, 1.0, "audio/flac", None)
 
 
-def test_an_https_address_is_passed_on_as_it_is(inputs):
-    assert inputs.resolve("https://example.com/a.wav?b=c") == Remote("https://example.com/a.wav?b=c")
+def test_an_https_address_is_passed_on_unchanged(inputs):
+    assert inputs.resolve("https://example.com/a.wav?b=c") == RemoteSource("https://example.com/a.wav?b=c")
 
 
 @pytest.mark.parametrize("given", ["http://example.com/a.wav", "ftp://a/b", "javascript:alert(1)", "gopher://x"])
@@ -90,7 +90,7 @@ def test_a_missing_file_is_refused_with_near_matches(inputs, music):
     assert "2026-11-22 lofi chill (42).wav" in refused(inputs, str(music / "2026-11-22 lofi (42).wav"))
 
 
-def test_a_name_that_is_there_twice_is_refused_with_both_places(inputs, music, tmp_path):
+def test_an_ambiguous_name_is_refused_with_both_paths(inputs, music, tmp_path):
     write(music / "a.wav")
     write(tmp_path / "more" / "a.wav")
     message = refused(inputs, "a.wav")
@@ -98,7 +98,7 @@ def test_a_name_that_is_there_twice_is_refused_with_both_places(inputs, music, t
     assert str(tmp_path / "more") in message
 
 
-def test_a_relative_path_is_refused_because_nobody_knows_relative_to_what(inputs, music):
+def test_a_relative_path_is_refused(inputs, music):
     write(music / "sub" / "a.wav")
     assert "relative" in refused(inputs, "sub/a.wav")
     assert "relative" in refused(inputs, "..\\a.wav")
@@ -138,6 +138,44 @@ def test_an_upload_is_accepted_by_the_name_it_was_given_and_no_other(inputs, tmp
         assert "upload" in refused(inputs, name)
 
 
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "ogg"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.8])
+def test_a_truncated_file_is_refused(inputs, music, form, part):
+    path = write(music / f"a.{form}", 20.0)
+    data = path.read_bytes()
+    path.write_bytes(data[: round(len(data) * part)])
+    assert "accepted is WAV" in refused(inputs, path.name)
+
+
+@pytest.mark.parametrize("form", ["flac", "mp3", "ogg"])
+def test_text_after_a_valid_start_is_refused(inputs, music, form):
+    path = write(music / f"a.{form}", 20.0)
+    data = path.read_bytes()
+    path.write_bytes(data[:200] + b"This is not a song. " * 2000)
+    assert "accepted is WAV" in refused(inputs, path.name)
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "ogg", "aiff"])
+def test_the_length_is_exact(inputs, music, form):
+    assert inputs.resolve(str(write(music / f"a.{form}", 12.345))).seconds == 12.345
+
+
+def test_the_length_of_a_flac_file_that_states_none_is_counted(inputs, music):
+    path = write(music / "a.flac", 2.5)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert inputs.resolve("a.flac").seconds == 2.5
+
+
+def test_resolving_does_not_decode_the_song(inputs, music, monkeypatch):
+    from acestep_mcp.audio.decoder import Decoder
+
+    monkeypatch.setattr(Decoder, "blocks", None)
+    assert inputs.resolve(str(write(music / "a.mp3", 30.0))).seconds == 30.0
+
+
 def test_a_song_of_more_than_ten_minutes_is_refused_with_its_length(inputs, music):
     write(music / "long.wav", 601)
     assert "600" in refused(inputs, "long.wav")
@@ -147,7 +185,7 @@ def test_a_song_of_more_than_ten_minutes_is_refused_with_its_length(inputs, musi
     "given",
     ["https://[bad", "http://[::1", "file:///%00", "a\0b.wav", "/a\0b.wav", "~nosuchuser/x.wav", "file://[", ""],
 )
-def test_what_cannot_even_be_parsed_is_refused_like_anything_else(inputs, given):
+def test_unparsable_input_is_refused(inputs, given):
     assert refused(inputs, given)
 
 

@@ -32,7 +32,7 @@ def test_the_prompts_are_in_the_wheel(names: set[str]) -> None:
 def test_the_engines_page_is_in_the_wheel(names: set[str]) -> None:
     source = REPOSITORY / "src"
     files = {path.relative_to(source).as_posix() for path in (source / "acestep_mcp/web/assets").iterdir()}
-    assert "acestep_mcp/web/assets/page.html" in files
+    assert "acestep_mcp/web/assets/engine.html" in files
     assert files <= names
 
 
@@ -43,5 +43,8 @@ def test_every_module_and_the_type_mark_are_in_the_wheel(names: set[str]) -> Non
 
 
 def test_nothing_but_the_package_is_in_the_wheel(names: set[str]) -> None:
+    """Neither the tests nor the developers' tools."""
     assert {name.split("/")[0].split("-")[0] for name in names} == {"acestep_mcp"}
+    assert (REPOSITORY / "tools" / "parity.py").is_file()
+    assert not [name for name in names if "parity" in name]
     assert not [name for name in names if "tests" in name or name.endswith((".pyc", ".sf2"))]

@@ -15,22 +15,23 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
-from acestep_mcp.api.errors import ConfigurationError, StorageError
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.files import DATA_ADVICE, storage_errors
+from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import LOCAL, LocalEngine
 from acestep_mcp.studio.studio import Studio
 
 if TYPE_CHECKING:
     from acestep_mcp.client import Host, QueueClient
-    from acestep_mcp.engine_server.launch.find import Local
+    from acestep_mcp.engine_server.launch.launcher import EngineLauncher
     from acestep_mcp.engine_server.options import Fetch, Post, Writer
     from acestep_mcp.engines import Engine
-    from acestep_mcp.engines.ace_step_v1.published import Options
+    from acestep_mcp.engines.model.options import EngineOptions
     from acestep_mcp.library.jobs import Jobs
     from acestep_mcp.songwriter.song_text import SongText
 
-_LOCAL_TIMEOUTS = Patience(outage=3)
+_LOCAL_TIMEOUTS = Timeouts(outage=3)
 """For an engine on this machine: one that does not answer has ended and is started again."""
 
 
@@ -79,21 +80,11 @@ def outbound_http(*, webhooks: bool) -> tuple[Fetch, Post | None]:
     return download, _post if webhooks else None
 
 
-def engine_options(settings: Settings) -> Options:
-    """What an engine on this machine loads, and on which device it runs."""
-    from acestep_mcp.engines.ace_step_v1.published import Options
+def engine_options(settings: Settings) -> EngineOptions:
+    """The settings of an engine on this machine."""
+    from acestep_mcp.engines.model.options import EngineOptions
 
-    return Options(
-        settings.data_dir,
-        settings.weights,
-        settings.lyric_vocab,
-        settings.device,
-        settings.dtype,
-        settings.offload,
-        settings.quantize,
-        settings.lora,
-        settings.compile,
-    )
+    return EngineOptions(**{name: getattr(settings, name) for name in EngineOptions.model_fields})
 
 
 def writer_of(settings: Settings) -> Writer:
@@ -172,33 +163,33 @@ class QueueClients:
         return cast("QueueClient", client)
 
     async def local_engine(self) -> LocalEngine:
-        from acestep_mcp.engines.registry import OFFERED
+        from acestep_mcp.engines.registry import ENGINES
 
         name = self._settings.local_engine
         running = await self._local(name).find()
         options = engine_options(self._settings)
-        reason = None if running else await anyio.to_thread.run_sync(OFFERED[name].obstacle, options)
+        reason = None if running else await anyio.to_thread.run_sync(ENGINES[name].unavailable_reason, options)
         return LocalEngine(name, running.address if running else None, reason)
 
-    def _local(self, name: str) -> Local:
-        from acestep_mcp.engine_server.launch.find import Idle, Local
+    def _local(self, name: str) -> EngineLauncher:
+        from acestep_mcp.engine_server.launch.launcher import EngineLauncher, IdleLimits
 
         settings = self._settings
-        return Local(name, settings.data_dir, Idle(settings.local_idle_unload, settings.local_idle_exit))
+        return EngineLauncher(name, settings.data_dir, IdleLimits(settings.local_idle_unload, settings.local_idle_exit))
 
     async def _local_host(self, queue_url: str) -> Host:
         """The local engine's current address; the engine is started if it is not running."""
         from acestep_mcp.client import Host
-        from acestep_mcp.engines.registry import OFFERED
+        from acestep_mcp.engines.registry import ENGINES
 
         name = queue_url.removeprefix(LOCAL)
-        if name not in OFFERED:
+        if name not in ENGINES:
             raise ConfigurationError(
                 f"This job belongs to the engine {name!r}, which this version does not have. Update acestep-mcp."
             )
         async with self._starting:
             running = await self._local(name).running()
-        return Host.engine(running.address, running.key or self._settings.engine_key, patience=_LOCAL_TIMEOUTS)
+        return Host.engine(running.address, running.key or self._settings.engine_key, timeouts=_LOCAL_TIMEOUTS)
 
     def describe(self, name: str) -> dict[str, str | None]:
         if name == "draft" and self._draft is not None:
@@ -257,13 +248,9 @@ def _process_folder(parent: Path, jobs: Jobs) -> Path:
     """Create this process's own folder below `parent`, and remove those of dead processes."""
     alive = jobs.leases.alive()
     folder = parent / jobs.leases.process
-    try:
+    with storage_errors("write in", parent, DATA_ADVICE):
         folder.mkdir(parents=True, exist_ok=True)
         for other in parent.iterdir():
             if other.name not in alive:
                 shutil.rmtree(other, ignore_errors=True)
-    except OSError as exc:
-        raise StorageError(
-            f"{parent} cannot be written: {exc.strerror or exc}. Make it writable, or set ACESTEP_DATA_DIR."
-        ) from exc
     return folder

@@ -1,142 +1,137 @@
-"""Where a file gets its place: written under a temporary name, flushed to the disk, then renamed; whole or absent."""
+"""Files that appear complete or not at all, and the one place where an OSError becomes a StorageError."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
-import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from acestep_mcp.api.errors import StorageError
 
-_PART, _RESERVED = ".part", ".reserved"
-_LONGEST_STEM = 150
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]+')
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-_MOST_NAMES = 100_000
-_ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space",
-    errno.EDQUOT: "the disk quota is used up: free some space",
-    errno.EFBIG: "the file is larger than is allowed here: choose another folder (ACESTEP_MUSIC_DIR)",
-    errno.ENOENT: "the folder does not exist: create it or choose another (ACESTEP_MUSIC_DIR)",
-    errno.ENOTDIR: "that is not a folder: choose another (ACESTEP_MUSIC_DIR)",
-    errno.EROFS: "the disk is read-only: choose another folder (ACESTEP_MUSIC_DIR)",
-    errno.EACCES: "access is denied: allow writing there or choose another folder (ACESTEP_MUSIC_DIR)",
-    errno.EPERM: "access is denied: allow writing there or choose another folder (ACESTEP_MUSIC_DIR)",
+MUSIC_ADVICE = "choose another folder (ACESTEP_MUSIC_DIR)"
+DATA_ADVICE = "set ACESTEP_DATA_DIR to another folder"
+
+_PART = ".part"
+# What the system reports, and what to do about it.
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "Free some space"),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space"),
+    errno.EFBIG: ("the file is larger than is allowed here", "Raise the limit"),
+    errno.ENOENT: ("the folder does not exist", "Create it"),
+    errno.ENOTDIR: ("a part of the path is not a folder", "Rename that file"),
+    errno.EROFS: ("the disk is read-only", "Make it writable"),
+    errno.EACCES: ("access is denied", "Allow access"),
+    errno.EPERM: ("access is denied", "Allow access"),
 }
+_READING = {errno.ENOENT: ("there is no such file", "Put it back")}
 
 
-def cannot_keep(target: Path, exc: OSError) -> StorageError:
-    """The error for a file that could not be written: what happened, where, and what to do."""
-    advice = _ADVICE.get(exc.errno or 0, f"{exc.strerror or exc}: check the folder or choose another")
-    return StorageError(f"Cannot write {target.name} in {target.parent}: {advice}, then try again.")
+def storage_error(exc: OSError, what: str, path: Path, advice: str) -> StorageError:
+    """`Cannot WHAT PATH: reason. What to do, or ADVICE.`"""
+    reasons = _REASONS | (_READING if what.startswith("read") else {})
+    reason, remedy = reasons.get(exc.errno or 0, (exc.strerror or str(exc), "Check the disk"))
+    return StorageError(f"Cannot {what} {path}: {reason}. {remedy}, or {advice}.")
 
 
 @contextmanager
-def temporary(target: Path) -> Iterator[Path]:
-    """An empty file of ours beside `target`, gone at the end unless it was published.
+def storage_errors(what: str, path: Path, advice: str = MUSIC_ADVICE) -> Iterator[None]:
+    """Turn every OSError inside into a StorageError; `what` is a verb (`write`, `read`), `advice` completes `or ...`."""
+    try:
+        yield
+    except OSError as exc:
+        raise storage_error(exc, what, path, advice) from exc
 
-    Every OSError inside leaves as a StorageError about `target`.
+
+@contextmanager
+def temporary(target: Path, advice: str = MUSIC_ADVICE, *, private: bool = False) -> Iterator[Path]:
+    """A new, empty file beside `target`, removed at the end unless it was published.
+
+    With `private` only its owner can read it. Every OSError inside leaves as a StorageError about `target`.
     """
     temp = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{_PART}")
     try:
-        with temp.open("xb"):
-            pass
-        yield temp
-    except OSError as exc:
-        raise cannot_keep(target, exc) from exc
+        with storage_errors("write", target, advice):
+            os.close(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666))
+            yield temp
     finally:
         with suppress(OSError):
             temp.unlink(missing_ok=True)
 
 
-def publish(temp: Path, target: Path) -> None:
-    """Flush `temp` to the disk and give it its final name, in one step and over whatever has that name.
+@contextmanager
+def atomic(target: Path, advice: str = MUSIC_ADVICE, *, private: bool = False) -> Iterator[Path]:
+    """`temporary` that is published under `target` when the block ends without an error."""
+    with temporary(target, advice, private=private) as temp:
+        yield temp
+        publish(temp, target, advice)
 
-    Ends a reservation of the name. Raises StorageError, and `temp` is then still there.
+
+def publish(temp: Path, target: Path, advice: str = MUSIC_ADVICE) -> None:
+    """Flush `temp` to the disk and rename it to `target`, replacing any file there.
+
+    Raises StorageError; `temp` is then still there.
     """
-    try:
+    with storage_errors("write", target, advice):
         with temp.open("r+b") as file:
             os.fsync(file.fileno())
         temp.replace(target)
         _flush_folder(target.parent)
-        release(target)
-    except OSError as exc:
-        raise cannot_keep(target, exc) from exc
 
 
-def free_name(folder: Path, stem: str, suffix: str) -> Path:
-    """Reserve a path in `folder` that no file has: `stem.wav`, else `stem (2).wav`, and so on.
-
-    No other process gets the same name, nor one that differs in the suffix only (a song and its sidecar share a
-    stem). The name is made safe for every system and cut to 150 bytes. Nothing appears under it: the reservation is
-    a hidden file that `publish` or `release` removes, and `sweep` after a crash. Raises StorageError.
-    """
-    stem = safe_stem(stem)
-    for number in range(1, _MOST_NAMES):
-        target = folder / f"{stem if number == 1 else f'{stem} ({number})'}{suffix}"
-        try:
-            if _reserved(target):
-                return target
-        except OSError as exc:
-            raise cannot_keep(target, exc) from exc
-    raise StorageError(f"{folder} holds too many files named {stem}: choose another title or folder.")
+def write_bytes(target: Path, content: bytes, advice: str = MUSIC_ADVICE, *, private: bool = False) -> None:
+    """Write a whole file atomically; an earlier one is replaced. Raises StorageError."""
+    with atomic(target, advice, private=private) as temp:
+        temp.write_bytes(content)
 
 
-def release(target: Path) -> None:
-    """Give a reserved name back; nothing happens when it was not reserved."""
-    with suppress(OSError):
-        _mark(target).unlink(missing_ok=True)
+def write_json(target: Path, value: dict[str, Any], advice: str = MUSIC_ADVICE, *, private: bool = False) -> None:
+    """Write readable UTF-8 JSON atomically. Raises StorageError."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    write_bytes(target, text.encode("utf-8"), advice, private=private)
+
+
+def make_folder(folder: Path, advice: str = MUSIC_ADVICE, *, private: bool = False) -> Path:
+    """Create a folder and its parents where they are missing. Raises StorageError."""
+    with storage_errors("create the folder", folder, advice):
+        folder.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
+    return folder
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError, also for a folder, pipe or device; never waits for a pipe's other end."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The content of a file. Raises what `open_regular` does, and ValueError when it is larger than `most` bytes."""
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it is larger than {most} bytes")
+    return content
 
 
 def sweep(folder: Path, *, older_than: float = 86_400) -> int:
-    """Remove what killed processes left: temporary files and reservations older than that many seconds."""
+    """Remove temporary files that killed processes left, when older than that many seconds."""
     removed = 0
     limit = time.time() - older_than
-    for path in (*folder.glob(f".*{_PART}"), *folder.glob(f".*{_RESERVED}")):
+    for path in folder.glob(f".*{_PART}"):
         with suppress(OSError):
             if path.stat().st_mtime < limit:
                 path.unlink()
                 removed += 1
     return removed
-
-
-def safe_stem(text: str) -> str:
-    """A file name without suffix that Windows, macOS and Linux accept, and that names no folder; never empty."""
-    stem = " ".join(_FORBIDDEN.sub(" ", text).split())
-    stem = stem.encode()[:_LONGEST_STEM].decode(errors="ignore").strip(" .")
-    if not stem or _DEVICES.fullmatch(stem):
-        return f"song {stem}".strip()
-    return stem
-
-
-def _reserved(target: Path) -> bool:
-    """Try to take the name. Looking comes after marking: who marked first may have published in between."""
-    mark = _mark(target)
-    if _taken(target):
-        return False
-    try:
-        with mark.open("xb"):
-            pass
-    except FileExistsError:
-        return False
-    if not _taken(target):
-        return True
-    mark.unlink(missing_ok=True)
-    return False
-
-
-def _mark(target: Path) -> Path:
-    return target.with_name(f".{target.stem}{_RESERVED}")
-
-
-def _taken(target: Path) -> bool:
-    suffixes = {target.suffix, ".wav", ".flac", ".mp3", ".ogg", ".json"}
-    return any(os.path.lexists(target.with_name(target.stem + suffix)) for suffix in suffixes)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.model_options import AbsolutePath, ModelOptions
 
 _FILE = "config.toml"
 _UNSET = re.compile(r"^\s*(\$\{[^}]*\})?\s*$")
@@ -39,22 +39,28 @@ def _default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("acestep-mcp", appauthor=False))
 
 
-class Settings(BaseSettings):
+class Settings(ModelOptions, BaseSettings):
     """Read from `ACESTEP_*` (and `FAL_KEY`), then `config.toml`, then these defaults.
 
     An empty string, or a literal `${user_config.x}` that a host failed to replace, means unset. Invalid values never stop
-    the program: they are listed in `problems`, and the default is used.
+    the program: they are listed in `problems`, and the default is used. The
+    options of a model on this machine are the fields of `ModelOptions`.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ACESTEP_", frozen=True, extra="ignore", populate_by_name=True, validate_default=False
+        env_prefix="ACESTEP_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        validate_default=False,
+        enable_decoding=False,  # lists are text with separators, not JSON
     )
 
-    music_dir: Path = Field(default_factory=_default_music_dir)
+    music_dir: AbsolutePath = Field(default_factory=_default_music_dir)
     """Folder for finished songs."""
-    data_dir: Path = Field(default_factory=_default_data_dir)
+    data_dir: AbsolutePath = Field(default_factory=_default_data_dir)
     """Folder of the job database."""
-    allowed_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    allowed_dirs: tuple[AbsolutePath, ...] = ()
     """Further folders that `audio_url` may read from, separated like PATH."""
     format: Literal["wav", "flac", "mp3", "ogg"] = "wav"
     """Format of the songs' files."""
@@ -65,7 +71,7 @@ class Settings(BaseSettings):
     fal_key_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_SECRET", "fal_key_secret"))
     engine_url: str | None = None
     engine_key: SecretStr | None = None
-    key_file: Path | None = None
+    key_file: AbsolutePath | None = None
     """File with the key of the host in use, which overrides the keys above: see `_with_key_file`."""
     local_engine: Literal["ace-step-v1", "ace-step-v1.5", "draft"] = "ace-step-v1"
     """The engine used and started on this machine when no address is set."""
@@ -73,20 +79,6 @@ class Settings(BaseSettings):
     """Seconds without a song after which that engine frees its model's memory."""
     local_idle_exit: float = Field(1800, ge=1, allow_inf_nan=False)
     """Seconds without a request after which that engine exits."""
-    weights: Path | None = None
-    """Folder with the model's published weights; by default they are looked up in the Hugging Face cache. This and the
-    next seven are for a model on this machine; lyric_vocab, quantize, compile and lora only for ace-step-v1."""
-    lyric_vocab: Path | None = None
-    """The `vocab.json` of ace-step-v1; by default it is looked up beside the weights and in the data folder."""
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$")
-    dtype: Literal["bfloat16", "float16", "float32"] | None = None
-    offload: bool = False
-    """Keep only the active part of the model on the device."""
-    quantize: Literal["int8"] | None = None
-    compile: bool = False
-    """Compile the model with torch: the first song is slow, later ones are faster."""
-    lora: Annotated[tuple[tuple[Path, float], ...], NoDecode] = ()
-    """LoRA adapters, each `FILE` or `FILE:WEIGHT`, separated by `;`."""
     insecure: bool = False
     """Allow a key to be sent over plain http to another machine."""
 
@@ -154,19 +146,6 @@ class Settings(BaseSettings):
 
         return tuple(part for part in value.split(os.pathsep) if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("lora", mode="before")
-    @classmethod
-    def _adapters(cls, value: Any) -> Any:
-        given = value.split(";") if isinstance(value, str) else value
-        return tuple(_adapter(part) if isinstance(part, str) else part for part in given if part)
-
-    @field_validator("music_dir", "data_dir", "allowed_dirs", "key_file", "weights", "lyric_vocab")
-    @classmethod
-    def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
-        if isinstance(value, tuple):
-            return tuple(_absolute(path) for path in value)
-        return value and _absolute(value)
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -180,25 +159,6 @@ class Settings(BaseSettings):
         if _FILE not in cls._rejected:
             sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_config_file()))
         return init_settings, *(_Filtered(settings_cls, source, cls._rejected) for source in sources)
-
-
-def _adapter(given: str) -> tuple[Path, float]:
-    """Parse `FILE` or `FILE:WEIGHT`; the colon of a drive letter belongs to the file."""
-    file, colon, weight = given.strip().rpartition(":")
-    if colon and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", weight):
-        return _absolute(Path(file)), float(weight)
-    return _absolute(Path(given.strip())), 1.0
-
-
-def _absolute(path: Path) -> Path:
-    """The path with `~` expanded. Relative paths are refused: a host's working folder is unknown."""
-    try:
-        path = path.expanduser()
-    except RuntimeError as exc:
-        raise ValueError(str(exc)) from exc
-    if not path.is_absolute():
-        raise ValueError("must be an absolute path")
-    return path
 
 
 class _Filtered(PydanticBaseSettingsSource):

@@ -1,4 +1,4 @@
-"""Sounds that the tests of this room share."""
+"""Sounds shared by the tests of this package."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_rate_and_channels_do_not_matter():
 
 @pytest.mark.parametrize("frames", [1, 500, 5000, 40_000])
 @pytest.mark.parametrize("loud", [0, 1])
-def test_what_has_no_pulse_and_no_tone_still_gets_an_answer(noise, frames, loud):
+def test_sound_without_pulse_or_tone_gets_an_estimate(noise, frames, loud):
     pcm = noise(1.0).pcm[:frames] * loud
     sound = Sound(pcm, 48_000)
     assert 60 <= estimate_tempo(sound) <= 200

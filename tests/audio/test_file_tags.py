@@ -1,4 +1,4 @@
-"""What a song says of itself is found again by us, and by a reader that is not ours."""
+"""Tags are read back by this package and by an independent reader."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from tinytag import TinyTag
 from acestep_mcp.api.errors import InvalidRequest, StorageError
 from acestep_mcp.audio.read import read
 from acestep_mcp.audio.tags import id3, ogg, vorbis
-from acestep_mcp.audio.tags.file_tags import FileTags, read_tags, write_tags
+from acestep_mcp.audio.tags.file_tags import FileTags, read_tags, retag
 from acestep_mcp.audio.write import write
+from acestep_mcp.files import atomic
 
 FORMATS = ["wav", "flac", "mp3", "ogg"]
 formats = pytest.mark.parametrize("form", FORMATS)
@@ -41,6 +42,12 @@ def test_another_reader_finds_the_same(folder, noise, words, form):
     assert other(found, "lyrics") == words.lyrics
     assert other(found, "seed") == str(words.seed)
     assert found.duration == pytest.approx(2.0, abs=0.05)
+
+
+def write_tags(path, form, tags):
+    """Replace a file's tags with no other change."""
+    with atomic(path) as temp, path.open("rb") as source, temp.open("wb") as target:
+        retag(source, target, form, tags)
 
 
 @pytest.mark.parametrize("form", ["wav", "flac", "ogg"])
@@ -74,7 +81,7 @@ def test_lyrics_longer_than_many_pages_come_back(folder, noise, form):
 
 @formats
 @pytest.mark.parametrize("length", [*range(248, 262), *range(503, 517)])
-def test_no_length_is_special(folder, noise, form, length):
+def test_lyrics_of_any_length_come_back(folder, noise, form, length):
     path = folder / f"song.{form}"
     tags = FileTags(title="t" * length)
     write(path, noise(0.05), format=form, tags=tags)
@@ -83,7 +90,7 @@ def test_no_length_is_special(folder, noise, form, length):
 
 
 @formats
-def test_what_no_format_can_hold_is_left_out_and_the_rest_kept(folder, noise, form):
+def test_characters_that_no_format_can_hold_are_left_out(folder, noise, form):
     path = folder / f"song.{form}"
     write(path, noise(), format=form, tags=FileTags(title="a\0b\ud800c", comment="x" * (1024 * 1024 + 5)))
     assert read_tags(path) == FileTags(title="abc", comment="x" * 1024 * 1024)
@@ -127,8 +134,8 @@ def test_damaged_tags_raise_nothing(folder, noise, words, form):
             continue
 
 
-def test_a_lying_size_is_not_believed(folder):
-    path = folder / "liar.mp3"
+def test_a_wrong_size_is_ignored(folder):
+    path = folder / "wrong.mp3"
     path.write_bytes(b"ID3\4\0\0\x7f\x7f\x7f\x7f" + b"TIT2\x7f\x7f\x7f\x7f\0\0\3Title")
     assert read_tags(path) == FileTags()
     assert vorbis.decode(struct.pack("<I", 2**32 - 1) + b"xx") == {}
@@ -180,12 +187,12 @@ def test_a_three_letter_tag_is_read():
     assert id3.decode(b"ID3\2\0\0\0\0\0" + bytes([len(frames)]) + frames) == {"title": "Song"}
 
 
-def test_a_comment_meant_for_a_program_is_not_the_comment():
-    tag = id3.encode({}, [id3.Frame(b"COMM", b"\3engiTunNORM\x00 00000")])
+def test_a_comment_with_a_description_is_not_the_comment():
+    tag = id3.encode({}, [id3.Id3Frame(b"COMM", b"\3engiTunNORM\x00 00000")])
     assert id3.decode(tag) == {}
 
 
-def test_an_old_trailing_tag_goes_so_that_it_cannot_contradict(folder, noise):
+def test_an_id3v1_tag_is_removed_when_tags_are_written(folder, noise):
     path = folder / "song.mp3"
     write(path, noise(), format="mp3", tags=FileTags())
     path.write_bytes(path.read_bytes() + b"TAG" + b"Old title".ljust(125, b"\0"))
@@ -195,7 +202,7 @@ def test_an_old_trailing_tag_goes_so_that_it_cannot_contradict(folder, noise):
     assert TinyTag.get(path).title == "New"
 
 
-def test_an_old_trailing_tag_is_read_where_there_is_no_other(folder, noise):
+def test_an_id3v1_tag_is_read_where_there_is_no_other(folder, noise):
     path = folder / "song.mp3"
     write(path, noise(), format="mp3", tags=FileTags())
     path.write_bytes(path.read_bytes() + b"TAG" + "Über".encode("latin-1").ljust(125, b"\0"))

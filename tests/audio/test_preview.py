@@ -1,4 +1,4 @@
-"""A preview is the whole song, and never larger than it may be."""
+"""A preview is the whole song within its size limit."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_small_mp3_is_its_own_preview(folder, sine):
     assert len(mp3_preview(path, max_bytes=6000)) <= 6000
 
 
-def test_one_frame_has_a_preview_and_no_song_has_one_in_a_hundred_bytes(folder, sine):
+def test_one_frame_has_a_preview_and_a_hundred_bytes_are_too_few(folder, sine):
     path = folder / "song.wav"
     write(path, Sound(sine(1.0).pcm[:1], 48_000), format="wav", tags=FileTags())
     assert soundfile.info(io.BytesIO(mp3_preview(path))).frames >= 1

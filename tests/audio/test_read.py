@@ -1,4 +1,4 @@
-"""What is read comes through as it was; what is no song is refused in words."""
+"""Reading keeps every sample; other files are refused with a message."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_very_short_songs_are_read(folder, form, frames):
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3", "OGG"])
-def test_a_song_that_breaks_off_is_refused(folder, noise, form):
+def test_a_truncated_song_is_refused(folder, noise, form):
     whole = folder / "whole"
     soundfile.write(whole, noise(3.0).pcm, 48_000, format=form)
     data = whole.read_bytes()
@@ -104,7 +104,7 @@ def test_a_song_that_breaks_off_is_refused(folder, noise, form):
         assert "unsupported_audio_format" in refused(path)
 
 
-def test_a_wav_from_a_pipe_that_does_not_know_its_size_is_read(folder, noise):
+def test_a_wav_of_unknown_size_is_read(folder, noise):
     sound = noise(0.5)
     path = folder / "piped.wav"
     soundfile.write(path, sound.pcm, 48_000, subtype="PCM_16")
@@ -114,7 +114,7 @@ def test_a_wav_from_a_pipe_that_does_not_know_its_size_is_read(folder, noise):
     assert np.array_equal(read(path).pcm, sound.pcm)
 
 
-def test_a_flac_that_does_not_know_its_length_is_read(folder, noise):
+def test_a_flac_of_unknown_length_is_read(folder, noise):
     sound = noise(0.5)
     path = folder / "piped.flac"
     soundfile.write(path, sound.pcm, 48_000, subtype="PCM_16")
@@ -131,7 +131,7 @@ def test_a_flac_that_does_not_know_its_length_is_read(folder, noise):
     [b"", b"\0" * 5000, b"ID3", b"ID3\x04\0\0\0\0\x7f\x7f" + b"x" * 500, b"OggS" + b"\xff" * 400, b"fLaC" + b"\0" * 99],
     ids=["empty", "zeros", "id3", "id3 and text", "ogg", "flac"],
 )
-def test_what_is_no_audio_is_refused_and_the_message_says_what_is_accepted(folder, content):
+def test_other_files_are_refused_with_what_is_accepted(folder, content):
     path = folder / "secret.wav"
     path.write_bytes(content)
     assert "WAV, FLAC, MP3 or OGG" in refused(path)
@@ -144,7 +144,7 @@ def test_text_never_reaches_the_decoder(folder, content):
     assert "not an audio file of a known kind" in refused(path)
 
 
-def test_random_bytes_after_a_true_beginning_raise_nothing_but_our_error(folder):
+def test_random_bytes_after_a_valid_start_raise_only_invalid_request(folder):
     random = np.random.default_rng(5)
     heads = [b"RIFF\x24\0\0\0WAVEfmt ", b"fLaC\x80\0\0\x22", b"OggS\0\2", b"\xff\xfb\x90\x44", b"ID3\x03\0\0\0\0\0\x20"]
     path = folder / "garbage"
@@ -156,7 +156,7 @@ def test_random_bytes_after_a_true_beginning_raise_nothing_but_our_error(folder)
             assert path.name in exc.message
 
 
-def test_a_song_without_a_sample_is_refused(folder):
+def test_an_empty_song_is_refused(folder):
     path = folder / "nothing.wav"
     soundfile.write(path, np.zeros((0, 2)), 48_000)
     assert "no sound in it" in refused(path)
@@ -189,8 +189,8 @@ def test_a_long_song_is_refused_with_its_length_and_the_limit_before_it_is_decod
     assert "240 s" in message
 
 
-def test_a_header_that_promises_hours_takes_no_memory(folder, noise):
-    path = folder / "liar.flac"
+def test_a_header_that_states_hours_takes_no_memory(folder, noise):
+    path = folder / "wrong.flac"
     soundfile.write(path, noise(0.5).pcm, 48_000, subtype="PCM_16")
     data = bytearray(path.read_bytes())
     data[21] |= 0x0F
@@ -215,7 +215,7 @@ def test_unusual_rates_are_kept(folder):
         ("MP3", "MPEG_LAYER_III", 16, "mp3", "audio/mpeg"),
     ],
 )
-def test_probe_says_what_the_header_says(folder, noise, form, subtype, bits, name, content_type):
+def test_probe_returns_the_header(folder, noise, form, subtype, bits, name, content_type):
     path = folder / "ある歌.bin"
     soundfile.write(path, noise(0.75, 44_100).pcm, 44_100, format=form, subtype=subtype)
     got = probe(path)

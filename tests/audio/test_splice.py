@@ -54,7 +54,7 @@ def test_a_lead_longer_than_what_is_before_the_window_stays_in_time(noise):
     assert np.array_equal(whole.pcm[:40_000], new.pcm[24_000:64_000])
 
 
-def test_new_music_that_is_short_gives_way_to_the_song_and_leaves_no_hole(noise):
+def test_short_new_music_leaves_no_gap(noise):
     source, new = noise(3.0, seed=1), noise(0.5, seed=2)
     result = inpaint(source, new, 1.0, 2.0)
     assert np.array_equal(result.pcm[72_000:], source.pcm[72_000:])

@@ -1,4 +1,4 @@
-"""A song is kept whole or not at all, and holds the samples it was given."""
+"""Songs are written atomically and with the samples they were given."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from acestep_mcp.api.errors import InvalidRequest, StorageError
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.read import probe, read
 from acestep_mcp.audio.tags.file_tags import FileTags, read_tags
-from acestep_mcp.audio.write import convert_file, turn_into, write
+from acestep_mcp.audio.write import convert_and_remove, convert_file, write
 
 FORMATS = ["wav", "flac", "mp3", "ogg"]
 formats = pytest.mark.parametrize("form", FORMATS)
@@ -54,7 +54,7 @@ def test_equal_songs_are_equal_files(folder, noise, words, form):
 
 @formats
 @pytest.mark.parametrize("rate", [8000, 37_000, 96_000])
-def test_a_rate_that_a_format_lacks_becomes_the_nearest_it_has_and_the_song_keeps_its_length(folder, sine, form, rate):
+def test_a_rate_that_a_format_lacks_becomes_the_nearest_one(folder, sine, form, rate):
     path = folder / f"song.{form}"
     write(path, sine(1.5, rate), format=form, tags=FileTags())
     got = read(path)
@@ -80,12 +80,12 @@ def test_a_song_replaces_the_one_that_was_there(folder, noise):
 
 
 def test_a_missing_folder_is_named_with_what_to_do(folder, noise):
-    with pytest.raises(StorageError, match=r"song\.wav .*gone.* create it"):
+    with pytest.raises(StorageError, match=r"gone.song\.wav: the folder does not exist\. Create it"):
         write(folder / "gone" / "song.wav", noise(0.1), format="wav", tags=FileTags())
 
 
 @on_unix
-def test_a_read_only_folder_is_named_and_stays_as_it_was(tmp_path, folder):
+def test_a_read_only_folder_is_named_and_unchanged(tmp_path, folder):
     """In a process without root's right to write anywhere."""
     folder.chmod(0o555)
     code = f"""
@@ -105,7 +105,7 @@ def test_a_read_only_folder_is_named_and_stays_as_it_was(tmp_path, folder):
 @on_unix
 @formats
 @pytest.mark.parametrize("limit", [100, 20_000])
-def test_a_disk_that_fills_up_leaves_nothing_behind_and_what_was_there_whole(folder, noise, form, limit):
+def test_a_full_disk_leaves_the_earlier_file_and_nothing_else(folder, noise, form, limit):
     path = folder / f"song.{form}"
     write(path, noise(0.05), format=form, tags=FileTags(title="old"))
     before = path.read_bytes()
@@ -187,11 +187,11 @@ def test_containers_we_do_not_write_become_plain_wav_with_the_same_samples(folde
 
 @pytest.mark.parametrize("source", ["wav", *(pytest.param(form, marks=pytest.mark.slow) for form in FORMATS[1:])])
 @pytest.mark.parametrize("target", FORMATS)
-def test_what_a_song_is_turned_into_is_what_it_converts_to_and_it_is_gone(folder, sine, words, source, target):
+def test_convert_and_remove_gives_the_same_file_and_removes_the_source(folder, sine, words, source, target):
     old, new, other = folder / f"old.{source}", folder / f"new.{target}", folder / f"other.{target}"
     write(old, sine(0.3), format=source, tags=FileTags(title="old", comment="longer than what comes" * 9))
     convert_file(old, other, format=target, tags=words)
-    turn_into(old, new, format=target, tags=words)
+    convert_and_remove(old, new, format=target, tags=words)
     assert read_tags(new) == words
     assert new.read_bytes() == other.read_bytes()
     assert sorted(folder.iterdir()) == sorted([new, other])
@@ -201,7 +201,7 @@ CUE = b"cue \4\0\0\0\0\0\0\0"
 BAD_SIZE = b"\xff\xff\xff\xff"
 
 
-@pytest.mark.parametrize("kind", ["a chunk behind the tags", "a size that nobody knew", "no pad byte at the end"])
+@pytest.mark.parametrize("kind", ["a chunk behind the tags", "an unknown size", "no pad byte at the end"])
 def test_an_unusual_wav_file_gets_its_tags_too_and_keeps_its_samples(folder, noise, words, kind):
     path, target = folder / "old.wav", folder / "new.wav"
     write(path, noise(0.2), format="wav", tags=FileTags(title="old"))
@@ -211,12 +211,12 @@ def test_an_unusual_wav_file_gets_its_tags_too_and_keeps_its_samples(folder, noi
     match kind:
         case "a chunk behind the tags":
             content += CUE
-        case "a size that nobody knew":
+        case "an unknown size":
             content = bare[: start + 4] + BAD_SIZE + bare[start + 8 :]
         case _:
             content = bare + b"note\1\0\0\0x"
     path.write_bytes(content)
-    turn_into(path, target, format="wav", tags=words)
+    convert_and_remove(path, target, format="wav", tags=words)
     assert np.array_equal(soundfile.read(target, dtype="int16")[0], noise(0.2).pcm >> 16)
     assert read_tags(target) == words
     assert int.from_bytes(target.read_bytes()[4:8], "little") == target.stat().st_size - 8
@@ -231,7 +231,7 @@ def test_a_broken_source_is_refused_and_leaves_no_target(folder):
     assert list(folder.iterdir()) == [source]
 
 
-def test_a_name_as_long_as_the_system_allows_is_written(folder, noise):
+def test_the_longest_possible_name_is_written(folder, noise):
     path = folder / f"{'長' * 83}.wav"
     write(path, noise(0.1), format="wav", tags=FileTags())
     assert probe(path).seconds == pytest.approx(0.1)

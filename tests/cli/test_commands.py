@@ -338,7 +338,7 @@ def test_a_key_is_sent_unencrypted_to_another_machine_only_with_insecure(here, m
     engine = {"ACESTEP_ENGINE_URL": "http://gpu-box.invalid:9", "ACESTEP_ENGINE_KEY": "a-long-secret"}
     refused = here(*SONG, **engine)
     assert refused.returncode == 1
-    assert "readable on the way" in refused.stderr
+    assert "unencrypted" in refused.stderr
     assert "--insecure" in refused.stderr
     tried = here(*SONG, "--insecure", **engine)
     assert tried.returncode == 1

@@ -14,14 +14,14 @@ import soundfile
 from acestep_mcp.api.errors import AceStepError, QueueError, SubmissionUnknown
 from acestep_mcp.api.updates import Completed, InProgress
 from acestep_mcp.client import Host, QueueClient
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support.engine import Tone, behind_a_port, pcm_of
 from tests.support.faults import FAULTS, spoiling
 
 pytestmark = pytest.mark.anyio
 
 ENDPOINT = "fal-ai/ace-step"
-HASTY = Patience(
+SHORT = Timeouts(
     connect=2, answer=0.5, submit=0.5, silence=0.5, transfer=5, outage=8, first_wait=0.02, longest_wait=0.2
 )
 
@@ -38,7 +38,7 @@ class Ledger:
 async def buy(client: QueueClient, seed: int, folder: Path, ledger: Ledger) -> None:
     part = folder / f"{seed}.part"
     try:
-        ticket = await client.submit(ENDPOINT, {"tags": "lofi", "duration": 5, "seed": seed})
+        handle = await client.submit(ENDPOINT, {"tags": "lofi", "duration": 5, "seed": seed})
     except SubmissionUnknown:
         ledger.unknown.append(seed)
         return
@@ -47,8 +47,8 @@ async def buy(client: QueueClient, seed: int, folder: Path, ledger: Ledger) -> N
         ledger.refused.append(seed)
         return
     try:
-        updates = [update async for update in client.follow(ENDPOINT, ticket)]
-        song = await client.result(ENDPOINT, ticket)
+        updates = [update async for update in client.follow(ENDPOINT, handle)]
+        song = await client.result(ENDPOINT, handle)
         await client.download(song.audio.url, part, size=song.audio.file_size)
     except AceStepError as exc:
         assert "ry again" in exc.message, exc.message
@@ -67,7 +67,7 @@ async def bought(jobs: int, rate: float, folder: Path, at_once: int = 16) -> tup
     async with (
         behind_a_port(folder / "q", engine, key=(key := "kid:a-long-secret"), max_queue=jobs) as url,
         spoiling(int(url.rpartition(":")[2]), rate=rate, seed=7) as proxy,
-        QueueClient(Host.engine(proxy.url, key, patience=HASTY)) as client,
+        QueueClient(Host.engine(proxy.url, key, timeouts=SHORT)) as client,
     ):
 
         async def buyer() -> None:

@@ -12,7 +12,7 @@ from acestep_mcp.api.errors import ConfigurationError, QueueError, StorageError
 from acestep_mcp.client import Host, QueueClient
 from acestep_mcp.client import storage as parts
 from acestep_mcp.net.ssrf import Reach
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support import fal_replies as fal
 from tests.support.certificates import authority
 from tests.support.fal_replies import KEY
@@ -20,12 +20,12 @@ from tests.support.loopback import Reply, Server, listening
 
 pytestmark = pytest.mark.anyio
 
-HASTY = Patience(connect=2, answer=2, silence=2, outage=0.5, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=2, silence=2, outage=0.5, first_wait=0.01, longest_wait=0.05)
 SONG = b"RIFF" + bytes(range(256)) * 500
 
 
 def client_of(server: Server, **more) -> QueueClient:
-    return QueueClient(Host.engine(server.url, KEY, patience=HASTY), **more)
+    return QueueClient(Host.engine(server.url, KEY, timeouts=SHORT), **more)
 
 
 async def test_a_song_of_the_engines_own_is_streamed_to_disk_without_the_key(tmp_path: Path):
@@ -37,7 +37,7 @@ async def test_a_song_of_the_engines_own_is_streamed_to_disk_without_the_key(tmp
 
 async def test_fal_may_not_name_a_private_address(tmp_path: Path):
     async with listening(lambda _: Reply(200, SONG)) as server:
-        host = Host(server.url, server.url, KEY, "fal", patience=HASTY)
+        host = Host(server.url, server.url, KEY, "fal", timeouts=SHORT)
         async with QueueClient(host) as client:
             for url in (
                 f"{server.url}/a.wav",
@@ -45,7 +45,7 @@ async def test_fal_may_not_name_a_private_address(tmp_path: Path):
                 "file:///etc/passwd",
                 "/a.wav",
             ):
-                with pytest.raises(QueueError, match="not fetched"):
+                with pytest.raises(QueueError, match="not used"):
                     await client.download(url, tmp_path / "a.part", size=None)
     assert server.seen == [] and not (tmp_path / "a.part").exists()
 
@@ -56,7 +56,7 @@ async def test_an_engine_may_not_name_another_private_address(tmp_path: Path):
         listening(lambda _: Reply(200)) as server,
         client_of(server) as client,
     ):
-        with pytest.raises(QueueError, match="not fetched"):
+        with pytest.raises(QueueError, match="not used"):
             await client.download(f"{other.url}/a.wav", tmp_path / "a.part", size=None)
     assert other.seen == []
 
@@ -95,7 +95,7 @@ async def test_fals_upload_goes_to_the_public_storage_it_names_over_checked_tls(
         upload = f"https://storage.example:{store.port}/bucket/x?sig=1"
         begun = Reply(200, {"upload_url": upload, "file_url": "https://v3.fal.media/files/x.wav"})
         async with listening(lambda _: begun) as server:
-            host = Host(server.url, server.url, KEY, "fal", patience=HASTY)
+            host = Host(server.url, server.url, KEY, "fal", timeouts=SHORT)
             reach = Reach(resolve=resolve, admits=lambda _: True, certificates=trusting)
             async with QueueClient(host, reach=reach) as client:
                 assert await client.upload(source, "audio/wav", "s.wav") == "https://v3.fal.media/files/x.wav"

@@ -1,4 +1,4 @@
-"""Watching a request: every change once, whatever breaks on the way."""
+"""Following a request: every change once, whatever connection breaks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 from acestep_mcp.api.errors import ConfigurationError, QueueError, RequestUnknown
 from acestep_mcp.api.updates import Completed, InProgress, Queued, Update
-from acestep_mcp.client import Host, QueueClient, Ticket
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.client import Host, QueueClient, RequestHandle
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support import fal_replies as fal
 from tests.support.fal_replies import APP, ENDPOINT, ID
 from tests.support.loopback import Reply, Script, Server, listening
 
 pytestmark = pytest.mark.anyio
 
-HASTY = Patience(connect=2, answer=0.5, silence=0.5, outage=0.5, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=0.5, silence=0.5, outage=0.5, first_wait=0.01, longest_wait=0.05)
 BASE = "http://queue.example"
 
 
@@ -35,10 +35,10 @@ def stream(*chunks: bytes, clean: bool = True) -> Reply:
 
 async def followed(script: Script, *, streams: bool) -> tuple[list[Update], Server]:
     async with listening(script) as server:
-        host = Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), streams, patience=HASTY)
+        host = Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), streams, timeouts=SHORT)
         updates = []
         with anyio.fail_after(10):
-            async with QueueClient(host) as client, aclosing(client.follow(ENDPOINT, Ticket(ID))) as news:
+            async with QueueClient(host) as client, aclosing(client.follow(ENDPOINT, RequestHandle(ID))) as news:
                 async for update in news:
                     updates.append(update)
     return updates, server
@@ -49,7 +49,7 @@ def lines(updates: list[Update]) -> list[str]:
 
 
 def script_of(*replies: Reply) -> Script:
-    """The replies in turn, the last one for ever."""
+    """The replies in turn, the last one repeatedly."""
     left = list(replies)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -93,9 +93,9 @@ async def test_polls_come_less_and_less_often_while_nothing_changes():
         return fal.queued(BASE) if len(times) < 8 else fal.completed(BASE)
 
     async with listening(script) as server:
-        host = Host(server.url, server.url, None, "fal", (0.02, 0.1), streams=False, patience=HASTY)
+        host = Host(server.url, server.url, None, "fal", (0.02, 0.1), streams=False, timeouts=SHORT)
         async with QueueClient(host) as client:
-            [_, _] = [update async for update in client.follow(ENDPOINT, Ticket(ID))]
+            [_, _] = [update async for update in client.follow(ENDPOINT, RequestHandle(ID))]
     gaps = [after - before for before, after in pairwise(times)]
     for gap, pause in zip(gaps, [0.02, 0.03, 0.045, 0.0675, 0.1, 0.1, 0.1], strict=True):
         assert gap >= 0.9 * pause
@@ -229,8 +229,8 @@ async def test_faults_of_a_poll_are_waited_through():
         (fal.UNKNOWN_KEY, ConfigurationError, "key was not accepted"),
         (fal.WRONG_METHOD, QueueError, "405"),
         (Reply(404, b"<html>nginx</html>"), QueueError, "web page"),
-        (Reply(202, {"status": "FAILED"}), QueueError, "none of the protocol's three"),
-        (Reply(200, b"hello"), QueueError, "none of the protocol's three"),
+        (Reply(202, {"status": "FAILED"}), QueueError, "unknown state"),
+        (Reply(200, b"hello"), QueueError, "unknown state"),
         (fal.INGRESS, QueueError, "502"),
     ],
 )
@@ -256,29 +256,29 @@ async def test_an_answer_that_says_its_own_time_limit_passed_is_not_asked_again(
 async def test_addresses_of_another_origin_are_never_asked():
     async with listening(lambda _: fal.completed(BASE)) as stranger:
         async with listening(lambda _: fal.completed(BASE)) as server:
-            host = Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), streams=False, patience=HASTY)
+            host = Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), streams=False, timeouts=SHORT)
             elsewhere = [stranger.url, server.url.replace("127.0.0.1", "user:pw@127.0.0.1"), "file:///etc", "//x"]
             async with QueueClient(host) as client:
                 for base in elsewhere:
-                    ticket = Ticket(ID, f"{base}/a/b/requests/{ID}/status")
-                    assert [type(u) async for u in client.follow(ENDPOINT, ticket)] == [Completed]
+                    handle = RequestHandle(ID, f"{base}/a/b/requests/{ID}/status")
+                    assert [type(u) async for u in client.follow(ENDPOINT, handle)] == [Completed]
         assert stranger.seen == []
     assert {seen.path for seen in server.seen} == {f"/{APP}/requests/{ID}/status"}
 
 
 async def test_an_address_of_the_hosts_own_is_used_as_given():
     async with listening(lambda _: fal.completed(BASE)) as server:
-        host = Host(server.url, server.url, None, "fal", (0.01, 0.02), streams=False, patience=HASTY)
-        ticket = Ticket(ID, f"{server.url}/other/app/requests/{ID}/status")
+        host = Host(server.url, server.url, None, "fal", (0.01, 0.02), streams=False, timeouts=SHORT)
+        handle = RequestHandle(ID, f"{server.url}/other/app/requests/{ID}/status")
         async with QueueClient(host) as client:
-            assert [type(u) async for u in client.follow(ENDPOINT, ticket)] == [Completed]
+            assert [type(u) async for u in client.follow(ENDPOINT, handle)] == [Completed]
     assert server.seen[0].path == f"/other/app/requests/{ID}/status"
 
 
 async def test_who_stops_watching_leaves_no_request_behind():
     async with listening(lambda _: stream(event(fal.running(BASE)), clean=False)) as server:
-        host = Host(server.url, server.url, None, "fal", patience=HASTY)
-        async with QueueClient(host) as client, aclosing(client.follow(ENDPOINT, Ticket(ID))) as updates:
+        host = Host(server.url, server.url, None, "fal", timeouts=SHORT)
+        async with QueueClient(host) as client, aclosing(client.follow(ENDPOINT, RequestHandle(ID))) as updates:
             async for update in updates:
                 assert update == InProgress()
                 break

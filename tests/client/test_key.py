@@ -10,13 +10,13 @@ import pytest
 from pydantic import SecretStr
 
 from acestep_mcp.api.errors import AceStepError, ConfigurationError
-from acestep_mcp.client import Host, QueueClient, Ticket
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.client import Host, QueueClient, RequestHandle
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support import fal_replies as fal
 from tests.support.fal_replies import ENDPOINT, ID, KEY
 from tests.support.loopback import Reply, listening
 
-HASTY = Patience(connect=2, answer=0.5, submit=0.5, silence=0.5, outage=0.3, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=0.5, submit=0.5, silence=0.5, outage=0.3, first_wait=0.01, longest_wait=0.05)
 SECRET = KEY.partition(":")[2]
 
 
@@ -85,12 +85,12 @@ async def test_a_host_that_repeats_the_key_does_not_get_it_into_errors_or_logs(s
     reply = Reply(status, {"detail": detail}, {"x-fal-error-type": SECRET, "retry-after": "99"})
     async with (
         listening(lambda _: reply) as server,
-        QueueClient(Host.engine(server.url, KEY, patience=HASTY)) as client,
+        QueueClient(Host.engine(server.url, KEY, timeouts=SHORT)) as client,
     ):
         for call in (
             client.submit(ENDPOINT, {}),
-            client.result(ENDPOINT, Ticket(ID)),
-            client.cancel(ENDPOINT, Ticket(ID)),
+            client.result(ENDPOINT, RequestHandle(ID)),
+            client.cancel(ENDPOINT, RequestHandle(ID)),
         ):
             with pytest.raises(AceStepError) as error:
                 await call
@@ -113,9 +113,9 @@ async def test_a_key_repeated_in_a_log_line_or_a_song_is_taken_out():
             )
         return fal.song(tags=KEY)
 
-    async with listening(script) as server, QueueClient(Host.engine(server.url, KEY, patience=HASTY)) as client:
-        [update] = [update async for update in client.follow(ENDPOINT, Ticket(ID))]
-        song = await client.result(ENDPOINT, Ticket(ID))
+    async with listening(script) as server, QueueClient(Host.engine(server.url, KEY, timeouts=SHORT)) as client:
+        [update] = [update async for update in client.follow(ENDPOINT, RequestHandle(ID))]
+        song = await client.result(ENDPOINT, RequestHandle(ID))
     assert update.logs[0].message == "Key ***"
     assert song.tags == "***"
 
@@ -127,12 +127,12 @@ async def test_a_redirect_is_not_followed_with_the_key(status):
         away = Reply(status, b"", {"location": f"{stranger.url}/x"})
         async with (
             listening(lambda _: away) as server,
-            QueueClient(Host.engine(server.url, KEY, patience=HASTY)) as client,
+            QueueClient(Host.engine(server.url, KEY, timeouts=SHORT)) as client,
         ):
             for call in (
                 client.submit(ENDPOINT, {}),
-                client.result(ENDPOINT, Ticket(ID)),
-                client.cancel(ENDPOINT, Ticket(ID)),
+                client.result(ENDPOINT, RequestHandle(ID)),
+                client.cancel(ENDPOINT, RequestHandle(ID)),
             ):
                 with pytest.raises(AceStepError, match="redirects"):
                     await call
@@ -148,6 +148,6 @@ async def test_plain_http_ignores_a_proxy_of_the_environment(monkeypatch):
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
         with anyio.fail_after(5):
-            async with QueueClient(Host.engine(server.url, KEY, patience=HASTY)) as client:
+            async with QueueClient(Host.engine(server.url, KEY, timeouts=SHORT)) as client:
                 assert await client.reachable() is None
     assert (len(proxy.seen), len(server.seen)) == (0, 1)

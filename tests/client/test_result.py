@@ -15,20 +15,20 @@ from acestep_mcp.api.errors import (
     QueueError,
     RequestUnknown,
 )
-from acestep_mcp.api.requests import Response
-from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, Ticket
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.api.responses import EngineReport, Response
+from acestep_mcp.client import NOT_FINISHED, Host, QueueClient, RequestHandle
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support import fal_replies as fal
 from tests.support.fal_replies import APP, ENDPOINT, ID
 from tests.support.loopback import Reply, Script, Server, listening
 
 pytestmark = pytest.mark.anyio
 
-HASTY = Patience(connect=2, answer=0.5, silence=0.5, outage=0.5, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=0.5, silence=0.5, outage=0.5, first_wait=0.01, longest_wait=0.05)
 
 
 def host(server: Server) -> Host:
-    return Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), patience=HASTY)
+    return Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), timeouts=SHORT)
 
 
 async def fetched(script: Script) -> tuple[Response | AceStepError, Server]:
@@ -36,7 +36,7 @@ async def fetched(script: Script) -> tuple[Response | AceStepError, Server]:
         with anyio.fail_after(10):
             async with QueueClient(host(server)) as client:
                 try:
-                    return await client.result(ENDPOINT, Ticket(ID)), server
+                    return await client.result(ENDPOINT, RequestHandle(ID)), server
                 except AceStepError as error:
                     return error, server
 
@@ -51,9 +51,17 @@ async def test_a_song_is_fetched_with_one_question_at_the_short_address():
     assert [seen.target for seen in server.seen] == [f"/{APP}/requests/{ID}"]
 
 
-async def test_what_our_own_queue_adds_is_kept():
-    song, _ = await fetched(lambda _: fal.song(acestep={"engine": "draft"}))
-    assert song.acestep == {"engine": "draft"}
+@pytest.mark.parametrize(
+    ("added", "report"),
+    [
+        ({"engine": "draft", "notes": ["a"]}, EngineReport(engine="draft", notes=("a",))),
+        ({"engine": 5, "notes": "a", "measured": [], "model": "m", "new": 1}, EngineReport(model="m")),
+        ("no object", EngineReport()),
+    ],
+)
+async def test_what_our_own_queue_adds_is_kept_and_what_is_odd_in_it_is_dropped(added, report):
+    song, _ = await fetched(lambda _: fal.song(acestep=added))
+    assert song.report == report
 
 
 @pytest.mark.parametrize(
@@ -139,7 +147,7 @@ async def test_a_hosts_words_come_on_one_line_short_and_without_control_characte
 )
 async def test_a_cancel_says_whether_it_came_in_time(reply, asked):
     async with listening(lambda _: reply) as server, QueueClient(host(server)) as client:
-        assert await client.cancel(ENDPOINT, Ticket(ID)) is asked
+        assert await client.cancel(ENDPOINT, RequestHandle(ID)) is asked
     [seen] = server.seen
     assert (seen.method, seen.target, seen.headers["content-length"]) == ("PUT", f"/{APP}/requests/{ID}/cancel", "0")
 
@@ -147,7 +155,7 @@ async def test_a_cancel_says_whether_it_came_in_time(reply, asked):
 async def test_a_cancel_is_repeated_until_it_is_heard():
     faults = iter([Reply(reset=True), fal.INGRESS])
     async with listening(lambda _: next(faults, None) or fal.CANCELLING) as server, QueueClient(host(server)) as client:
-        assert await client.cancel(ENDPOINT, Ticket(ID)) is True
+        assert await client.cancel(ENDPOINT, RequestHandle(ID)) is True
     assert len(server.seen) == 3
 
 
@@ -155,7 +163,7 @@ async def test_a_cancel_is_repeated_until_it_is_heard():
 async def test_a_cancel_that_cannot_be_says_why(reply, kind):
     async with listening(lambda _: reply) as server, QueueClient(host(server)) as client:
         with pytest.raises(kind):
-            await client.cancel(ENDPOINT, Ticket(ID))
+            await client.cancel(ENDPOINT, RequestHandle(ID))
 
 
 @pytest.mark.parametrize(

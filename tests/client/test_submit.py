@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from acestep_mcp.api.errors import AceStepError, ConfigurationError, InvalidRequest, QueueError, SubmissionUnknown
-from acestep_mcp.client import Host, QueueClient, SubmitOptions, Ticket
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.client import Host, QueueClient, RequestHandle, SubmitOptions
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support import fal_replies as fal
 from tests.support.fal_replies import APP, ENDPOINT, ID
 from tests.support.loopback import Reply, Server, free_port, listening
@@ -20,14 +20,14 @@ from tests.support.loopback import Reply, Server, free_port, listening
 pytestmark = pytest.mark.anyio
 
 NO_OPTIONS = SubmitOptions()
-HASTY = Patience(connect=2, answer=2, submit=0.4, silence=2, outage=1, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=2, submit=0.4, silence=2, outage=1, first_wait=0.01, longest_wait=0.05)
 
 
 def host(server: Server, **more) -> Host:
-    return Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), patience=HASTY, **more)
+    return Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), timeouts=SHORT, **more)
 
 
-async def submitting(server: Server, options: SubmitOptions = NO_OPTIONS) -> Ticket:
+async def submitting(server: Server, options: SubmitOptions = NO_OPTIONS) -> RequestHandle:
     with anyio.fail_after(10):
         async with QueueClient(host(server)) as client:
             return await client.submit(ENDPOINT, {"tags": "lofi", "seed": 7}, options)
@@ -35,12 +35,12 @@ async def submitting(server: Server, options: SubmitOptions = NO_OPTIONS) -> Tic
 
 async def test_the_body_is_the_request_itself_and_the_whole_id_is_the_address():
     async with listening(lambda _: fal.submitted(server.url)) as server:
-        ticket = await submitting(server)
+        handle = await submitting(server)
     [seen] = server.seen
     assert (seen.method, seen.target, seen.json()) == ("POST", f"/{ENDPOINT}", {"tags": "lofi", "seed": 7})
     assert seen.headers["authorization"] == f"Key {fal.KEY}"
     assert seen.headers["content-type"] == "application/json"
-    assert ticket.request_id == ID and ticket.status_url == f"{server.url}/{APP}/requests/{ID}/status"
+    assert handle.request_id == ID and handle.status_url == f"{server.url}/{APP}/requests/{ID}/status"
 
 
 async def test_every_option_arrives_as_fal_reads_it():
@@ -110,7 +110,7 @@ async def test_a_connection_that_is_refused_is_tried_four_times_and_is_no_unknow
             tries.append(request)
             return await super().handle_async_request(request)
 
-    here = Host.engine(f"http://127.0.0.1:{port}", patience=HASTY)
+    here = Host.engine(f"http://127.0.0.1:{port}", timeouts=SHORT)
     async with QueueClient(here, transport=Counting()) as client:
         with pytest.raises(QueueError) as error:
             await client.submit(ENDPOINT, {})
@@ -128,9 +128,9 @@ async def test_a_submit_goes_through_once_the_connection_can_be_made():
             raise [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout][len(tries) - 1]("no")
         return httpx.Response(200, json={"request_id": ID})
 
-    async with QueueClient(Host.fal(fal.KEY, patience=HASTY), transport=httpx.MockTransport(answer)) as client:
-        ticket = await client.submit(ENDPOINT, {})
-    assert (ticket.request_id, len(tries)) == (ID, 4)
+    async with QueueClient(Host.fal(fal.KEY, timeouts=SHORT), transport=httpx.MockTransport(answer)) as client:
+        handle = await client.submit(ENDPOINT, {})
+    assert (handle.request_id, len(tries)) == (ID, 4)
 
 
 async def test_a_busy_queue_is_asked_again_and_accepts_one_request():
@@ -198,7 +198,7 @@ async def test_a_refusal_is_not_repeated_and_says_what_to_do(reply, kind, words)
 async def test_a_missing_key_is_told_from_a_wrong_one():
     async with (
         listening(lambda _: fal.NO_KEY) as server,
-        QueueClient(Host(server.url, server.url, None, "fal", patience=HASTY)) as client,
+        QueueClient(Host(server.url, server.url, None, "fal", timeouts=SHORT)) as client,
     ):
         with pytest.raises(ConfigurationError, match="a key is needed"):
             await client.submit(ENDPOINT, {})
@@ -213,10 +213,10 @@ async def test_an_id_that_is_none_is_refused_before_any_request(endpoint):
 
 
 async def test_a_ticket_survives_the_job_record():
-    ticket = Ticket(ID, "https://a.example/s", None, "https://a.example/c", "gateway-1")
-    assert Ticket.from_dict(json.loads(json.dumps(ticket.to_dict()))) == ticket
+    handle = RequestHandle(ID, "https://a.example/s", None, "https://a.example/c", "gateway-1")
+    assert RequestHandle.from_dict(json.loads(json.dumps(handle.to_dict()))) == handle
     with pytest.raises(QueueError):
-        Ticket.from_dict({"request_id": "a/b"})
+        RequestHandle.from_dict({"request_id": "a/b"})
 
 
 async def test_a_submit_never_travels_on_a_connection_used_before():
@@ -239,7 +239,7 @@ async def test_a_submit_never_travels_on_a_connection_used_before():
 
     server = await asyncio.start_server(app, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with QueueClient(Host.engine(url, patience=HASTY)) as client:
+    async with QueueClient(Host.engine(url, timeouts=SHORT)) as client:
         assert await client.reachable() is None
         assert await client.reachable() is None
         assert len(ports) == 1

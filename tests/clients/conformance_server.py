@@ -1,7 +1,7 @@
 """Our server with the fixtures that the conformance suite asks for, so that more of it crosses our own classes.
 
 Run as a script with our settings in the environment; it serves HTTP on a free port and names it on stderr. Only what
-an MCP server of ours can be asked is here: it never asks the client for anything.
+this MCP server offers is here: it never asks the client for anything.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import pytest
 HERE = Path(__file__).parent
 HTTP = (sys.executable, "-m", "acestep_mcp", "serve", "--http", "--port", "0")
 Engine = Callable[..., contextlib.AbstractContextManager[str]]
-# Read now: tests run without the settings of whoever runs them.
+# Read now: tests run without the settings of the person who runs them.
 _SDK = os.environ.get("ACESTEP_TESTS_FAL_PYTHON")
 _ADDRESS = re.compile(rb"https?://127\.0\.0\.1:\d+")
 
@@ -75,7 +75,7 @@ class Secure:
 
 @pytest.fixture(scope="session")
 def secure(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    """One engine server over TLS for the clients that are told of it by their environment."""
+    """One engine server over TLS for the clients that find it by their environment."""
     folder = tmp_path_factory.mktemp("secure")
     with engine(folder / "engine", Secure.key, str(folder / "tls")) as url:
         yield Secure(url, folder / "engine", folder / "tls" / "acestep-ca.pem")

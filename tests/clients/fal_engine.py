@@ -17,7 +17,7 @@ import uvicorn
 
 from acestep_mcp.api.requests import Request
 from acestep_mcp.engine_server.app import QueueOptions, serving
-from acestep_mcp.engine_server.certificates import identity
+from acestep_mcp.engine_server.certificates import tls_files
 from acestep_mcp.engines import Audio, Source, Step
 from tests.support.engine import Tone
 
@@ -41,7 +41,7 @@ async def main(folder: Path, key: str, tls_folder: str | None = None) -> None:
             sys.stderr.flush()
             config = uvicorn.Config(
                 app, lifespan="off", log_config=None, log_level="trace", timeout_graceful_shutdown=1,
-                ssl_certfile=identity(Path(tls_folder)).server if tls_folder else None,
+                ssl_certfile=tls_files(Path(tls_folder)).server if tls_folder else None,
             )  # fmt: skip
             await uvicorn.Server(config).serve([listener])
 

@@ -129,7 +129,7 @@ const scenes = {
       await make(page);
       await card(page, title).waitFor();
     }
-    await card(page, "third").getByText("1 ahead in the line").waitFor();
+    await card(page, "third").getByText("1 ahead in the queue").waitFor();
     await page.locator("#queue", { hasText: "Busy, 2 waiting" }).waitFor();
     for (const title of titles.reverse()) {
       await card(page, title).getByRole("button", { name: "Cancel" }).click();
@@ -172,7 +172,7 @@ const scenes = {
 
   async key() {
     const context = await browser.newContext(), page = await open(url, context);
-    await page.locator("#gate").waitFor();
+    await page.locator("#key-form").waitFor();
     saw.hidden = !(await page.locator("#studio").isVisible());
     const enter = async (given) => { await fill(page, { Key: given }); await page.getByRole("button", { name: "Open" }).click(); };
     await enter("not the key");
@@ -185,17 +185,17 @@ const scenes = {
     await page.reload();
     await state(page, "private piano", "done");
     const other = await open(url, context); // another tab has the list, and not the key
-    await other.locator("#gate").waitFor();
+    await other.locator("#key-form").waitFor();
     saw.other = await other.locator("body").innerText();
     await page.getByRole("button", { name: "Forget key" }).click();
-    await page.locator("#gate").waitFor();
+    await page.locator("#key-form").waitFor();
     await page.getByLabel("Remember it in this browser").check();
     await enter(key);
     await studio(page);
     saw.remembered = await page.evaluate(() => Object.values(localStorage));
     await studio(await open(url, context));
     await page.getByRole("button", { name: "Forget key" }).click();
-    await page.locator("#gate").waitFor();
+    await page.locator("#key-form").waitFor();
     saw.forgotten = await page.evaluate(() => [...Object.values(localStorage), ...Object.values(sessionStorage)]);
   },
 

@@ -1,4 +1,4 @@
-"""The queue app around a sine engine, in this process and on a loopback port."""
+"""The engine server around a sine engine, in this process and on a loopback port."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ APP = "/fal-ai/ace-step"
 BODY = {"tags": "lofi, chill", "lyrics": "[verse]\nhello", "duration": 5, "seed": 42}
 
 
-class Desk:
-    """An HTTP client at the queue's desk, with the few calls that every test makes."""
+class EngineClient:
+    """An HTTP client of the engine server, with the calls that every test makes."""
 
     def __init__(self, http: httpx.AsyncClient, engine: Any, app: Starlette) -> None:
         self.http, self.engine, self.app = http, engine, app
@@ -60,21 +60,21 @@ class Desk:
         assert await anyio.to_thread.run_sync(self.engine.started.wait, 5)
 
     async def stopped(self) -> None:
-        """Wait until the engine has left a job."""
+        """Wait until the engine has stopped a job."""
         assert await anyio.to_thread.run_sync(self.engine.stopped.wait, 5)
 
 
 @asynccontextmanager
-async def _embedded(folder: Path, **options: Any) -> AsyncIterator[Desk]:
+async def _embedded(folder: Path, **options: Any) -> AsyncIterator[EngineClient]:
     engine = options.pop("engine", None) or Sine()
     async with serving(engine, folder=folder, options=QueueOptions(**options)) as app:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-            yield Desk(http, engine, app)
+            yield EngineClient(http, engine, app)
 
 
 @asynccontextmanager
-async def _listening(folder: Path, **options: Any) -> AsyncIterator[Desk]:
+async def _listening(folder: Path, **options: Any) -> AsyncIterator[EngineClient]:
     engine = Sine()
     async with serving(engine, folder=folder, options=QueueOptions(**options)) as app:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -84,7 +84,7 @@ async def _listening(folder: Path, **options: Any) -> AsyncIterator[Desk]:
             async with anyio.create_task_group() as group, httpx.AsyncClient(base_url=address, timeout=10) as http:
                 group.start_soon(server.serve, [listener])
                 try:
-                    yield Desk(http, engine, app)
+                    yield EngineClient(http, engine, app)
                 finally:
                     engine.release.set()
                     server.should_exit = True

@@ -14,7 +14,7 @@ from tests.engine_server.sine import Sine
 
 
 class Counted(Sine):
-    """Notes each run in a file, and plays on as soon as a file named `release` is there."""
+    """Notes each run in a file, and continues when a file named `release` exists."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

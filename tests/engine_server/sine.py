@@ -1,4 +1,4 @@
-"""A small engine that a test can hold, release and look into. It makes a tone whose pitch is the seed's."""
+"""A small engine that a test can hold, release and inspect. It makes a tone whose pitch follows the seed."""
 
 from __future__ import annotations
 

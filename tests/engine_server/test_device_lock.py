@@ -1,4 +1,4 @@
-"""One engine a device, whoever starts it, and whatever lies in a folder that all may write to."""
+"""One engine per device, across users, in a folder that everyone can write to."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from acestep_mcp.api.errors import ConfigurationError, Occupied
-from acestep_mcp.engine_server.device_lock import held
+from acestep_mcp.engine_server.device_lock import device_lock
 from acestep_mcp.engine_server.options import QueueOptions
-from acestep_mcp.engine_server.serve import Opened, Place, serve
+from acestep_mcp.engine_server.serve import RunningServer, ServerAddress, serve
 from tests.engine_server.sine import Sine
 
 HOLDER = """
 import sys
 from pathlib import Path
-from acestep_mcp.engine_server.device_lock import held
-with held("cuda GPU-1", folder=Path(sys.argv[1])) as engage:
+from acestep_mcp.engine_server.device_lock import device_lock
+with device_lock("cuda GPU-1", folder=Path(sys.argv[1])) as engage:
     if sys.argv[2]:
         engage(sys.argv[2])
     print("held", flush=True)
@@ -50,27 +50,30 @@ def holder(environment, tmp_path) -> Iterator[Callable[[str], subprocess.Popen[b
         process.communicate(timeout=10)
 
 
-def test_a_second_engine_is_told_who_has_the_device_and_gets_it_when_that_one_is_killed(holder, tmp_path) -> None:
+def test_a_second_engine_learns_who_holds_the_device_and_gets_it_when_that_one_is_killed(holder, tmp_path) -> None:
     process = holder("http://127.0.0.1:8765")
-    with pytest.raises(Occupied) as refused, held("cuda GPU-1", folder=tmp_path):
+    with pytest.raises(Occupied) as refused, device_lock("cuda GPU-1", folder=tmp_path):
         pass
     for words in (str(process.pid), "http://127.0.0.1:8765", "ACESTEP_ENGINE_URL", "stop it"):
         assert words in refused.value.message
-    with held("cuda GPU-2", folder=tmp_path):
+    with device_lock("cuda GPU-2", folder=tmp_path):
         pass
     process.kill()
     process.wait(10)
-    with held("cuda GPU-1", folder=tmp_path) as engage:
-        engage("http://127.0.0.1:1")
-        with pytest.raises(Occupied, match=str(os.getpid())), held("cuda GPU-1", folder=tmp_path):
+    with device_lock("cuda GPU-1", folder=tmp_path) as set_address:
+        set_address("http://127.0.0.1:1")
+        with pytest.raises(Occupied, match=str(os.getpid())), device_lock("cuda GPU-1", folder=tmp_path):
             pass
-    with held("cuda GPU-1", folder=tmp_path):
+    with device_lock("cuda GPU-1", folder=tmp_path):
         pass
 
 
 def test_one_that_only_starts_has_the_device_already(holder, tmp_path) -> None:
     process = holder("")
-    with pytest.raises(Occupied, match=f"{process.pid}, which is only starting"), held("cuda GPU-1", folder=tmp_path):
+    with (
+        pytest.raises(Occupied, match=f"{process.pid}, which is still starting"),
+        device_lock("cuda GPU-1", folder=tmp_path),
+    ):
         pass
 
 
@@ -78,7 +81,7 @@ def test_one_that_only_starts_has_the_device_already(holder, tmp_path) -> None:
 def test_every_user_can_lock_and_nobody_can_lay_a_trap(tmp_path) -> None:
     before = os.umask(0o077)
     try:
-        with held("cuda GPU-1", folder=tmp_path):
+        with device_lock("cuda GPU-1", folder=tmp_path):
             pass
     finally:
         os.umask(before)
@@ -89,12 +92,12 @@ def test_every_user_can_lock_and_nobody_can_lay_a_trap(tmp_path) -> None:
         lock.unlink()
         precious.write_text("precious", encoding="utf-8")
         trap(precious, lock)
-        with pytest.raises(ConfigurationError, match="remove that file"), held("cuda GPU-1", folder=tmp_path):
+        with pytest.raises(ConfigurationError, match="remove that file"), device_lock("cuda GPU-1", folder=tmp_path):
             pass
         assert precious.read_text(encoding="utf-8") == "precious"
     lock.unlink()
     os.mkfifo(lock)
-    with pytest.raises(ConfigurationError, match="remove that file"), held("cuda GPU-1", folder=tmp_path):
+    with pytest.raises(ConfigurationError, match="remove that file"), device_lock("cuda GPU-1", folder=tmp_path):
         pass
 
 
@@ -102,12 +105,15 @@ def test_every_user_can_lock_and_nobody_can_lay_a_trap(tmp_path) -> None:
 def test_nonsense_in_the_lock_is_not_repeated(holder, tmp_path: Path, told: bytes) -> None:
     holder("http://127.0.0.1:8765")
     (tmp_path / NAME).write_bytes(told)
-    with pytest.raises(Occupied, match="another engine, which is only starting"), held("cuda GPU-1", folder=tmp_path):
+    with (
+        pytest.raises(Occupied, match="another engine, which is still starting"),
+        device_lock("cuda GPU-1", folder=tmp_path),
+    ):
         pass
 
 
 def test_an_engine_without_a_device_needs_no_lock(tmp_path) -> None:
-    with held(None, folder=tmp_path), held(None, folder=tmp_path):
+    with device_lock(None, folder=tmp_path), device_lock(None, folder=tmp_path):
         assert list(tmp_path.glob("*.lock")) == []
 
 
@@ -117,15 +123,15 @@ def test_a_server_has_its_engines_device_from_before_it_listens_to_its_end(tmp_p
     class OnDevice(Sine):
         device = "cuda GPU-1"
 
-    def told(opened: Opened) -> nullcontext:
-        with pytest.raises(Occupied, match=opened.address), held("cuda GPU-1", folder=tmp_path):
+    def told(opened: RunningServer) -> nullcontext:
+        with pytest.raises(Occupied, match=opened.address), device_lock("cuda GPU-1", folder=tmp_path):
             pass
         seen.append(opened.address)
         return nullcontext()
 
-    place = Place("127.0.0.1", 0, tmp_path / "engine", locks=tmp_path)
+    place = ServerAddress("127.0.0.1", 0, tmp_path / "engine", lock_folder=tmp_path)
     assert serve(OnDevice(), place, QueueOptions(), told, idle_exit=0.01) == 0
     assert len(seen) == 1
-    with held("cuda GPU-1", folder=tmp_path), pytest.raises(Occupied):
+    with device_lock("cuda GPU-1", folder=tmp_path), pytest.raises(Occupied):
         serve(OnDevice(), place, QueueOptions(), told)
     assert len(seen) == 1

@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from acestep_mcp.api.requests import TextToAudio
-from acestep_mcp.engine_server.job_queue import LOGS_AT_HAND, Line
-from acestep_mcp.engine_server.job_store import Records
-from acestep_mcp.engine_server.jobs import Answer, Job
+from acestep_mcp.engine_server.job_queue import UNPACKED_SECONDS, JobQueue
+from acestep_mcp.engine_server.job_store import JobStore
+from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -132,22 +132,22 @@ async def test_answers_and_files_are_gone_when_their_time_is_over(embedded, tmp_
 
 
 async def test_the_log_of_an_old_job_is_kept_small_and_whole(tmp_path: Path):
-    records = Records(tmp_path / "jobs.sqlite3")
-    line, job = Line(records, limit=9), Job("fal-ai/ace-step", TextToAudio(tags="x"))
+    records = JobStore(tmp_path / "jobs.sqlite3")
+    line, job = JobQueue(records, limit=9), QueueJob("fal-ai/ace-step", TextToAudio(tags="x"))
     line.add(job)
-    await line.next()
+    await line.next_job()
     for number in range(60):
         line.log(job, f"rendering {number}/60")
-    line.finish(job, Answer(200, {}))
+    line.finish(job, StoredResponse(200, {}))
     whole = list(job.lines)
     line.forget(0)
     assert job.packed is None, "those who watched it come for the rest now"
-    job.ended_at -= 2 * LOGS_AT_HAND
+    job.ended_at -= 2 * UNPACKED_SECONDS
     line.forget(0)
     assert (job.logs, job.lines, len(whole)) == ([], whole, 60)
     assert len(job.packed) < 2000
-    line.mark_told(job)
+    line.mark_webhook_done(job)
     records.close()
-    with closing(Records(tmp_path / "jobs.sqlite3")) as later:
+    with closing(JobStore(tmp_path / "jobs.sqlite3")) as later:
         [again] = later.all()
     assert again.lines == whole

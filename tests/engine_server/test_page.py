@@ -91,7 +91,7 @@ async def test_the_page_repeats_no_number_and_no_choice_of_the_published_schemas
 
 
 async def test_every_element_that_the_script_names_is_in_the_page():
-    page = (ASSETS / "page.html").read_text(encoding="utf-8")
+    page = (ASSETS / "engine.html").read_text(encoding="utf-8")
     scripts = "".join(file.read_text(encoding="utf-8") for file in ASSETS.glob("*.js"))
     named = set(re.findall(r'\b(?:at|copy)\("([\w-]+)"\)', scripts))
     assert len(named) > 20

@@ -15,7 +15,7 @@ import pytest
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
 from acestep_mcp.engine_server.app import QueueOptions, serving
-from acestep_mcp.engine_server.job_store import Records
+from acestep_mcp.engine_server.job_store import JobStore
 
 SERVER = Path(__file__).with_name("run_engine.py")
 APP = "/fal-ai/ace-step"
@@ -149,7 +149,7 @@ async def test_orderly_stops_never_use_a_job_up(embedded, tmp_path):
         async with embedded(database=database) as desk:
             ticket = ticket or await desk.submit(body={"tags": "hold"})
             await desk.running()
-    records = Records(database)
+    records = JobStore(database)
     assert [(job.state, job.attempts) for job in records.all()] == [("IN_QUEUE", 0)]
     records.close()
     async with embedded(database=database) as desk:

@@ -84,6 +84,22 @@ async def test_what_is_no_sound_is_refused_with_the_result(embedded):
     assert desk.engine.sources == []
 
 
+async def test_a_song_damaged_inside_is_refused_when_it_is_decoded(embedded):
+    whole = io.BytesIO()
+    soundfile.write(whole, np.random.default_rng(1).normal(0, 0.1, 80_000), 8000, format="FLAC")
+    data = bytearray(whole.getvalue())
+    middle = len(data) // 2
+    data[middle : middle + 20_000] = bytes(20_000)
+    async with embedded() as desk:
+        body = {"audio_url": data_url(bytes(data)), "duration": None}
+        result = await desk.end(await desk.submit(OUTPAINT, body))
+    assert result.status_code == 422
+    entry = result.json()["detail"][0]
+    assert (entry["loc"], entry["type"]) == (["body", "audio_url"], "unsupported_audio_format")
+    assert entry["msg"].startswith("the song cannot be decoded")
+    assert "accepted is WAV, FLAC, MP3 or OGG" in entry["msg"]
+
+
 async def test_an_https_source_is_downloaded_when_the_job_runs_and_not_before(embedded, wav):
     asked: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Word of a job's end, signed, to a receiver of its own."""
+"""Signed deliveries of results to a receiver."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUBMIT = "/fal-ai/ace-step?fal_webhook=https%3A%2F%2Fh.example%2Fcb%3Fa%3D1%26b%
 
 
 class Receiver:
-    """What stands for the way out: notes deliveries, and answers with the statuses it was given, then 200."""
+    """Replaces the HTTP client: notes deliveries and answers with the given statuses, then 200."""
 
     def __init__(self, *answers: int | Exception) -> None:
         self.answers = list(answers)
@@ -60,7 +60,7 @@ def verify(body: bytes, headers: Mapping[str, str], keys: dict) -> None:
     public.verify(bytes.fromhex(headers["X-Fal-Webhook-Signature"]), "\n".join(signed).encode())
 
 
-async def test_a_good_end_is_told_once_and_its_signature_holds(embedded):
+async def test_a_result_is_delivered_once_and_its_signature_is_valid(embedded):
     receiver = Receiver()
     async with embedded(post=receiver.post, key="k") as desk:
         submit = await desk.http.post(
@@ -80,7 +80,7 @@ async def test_a_good_end_is_told_once_and_its_signature_holds(embedded):
         verify(body + b" ", headers, keys)
 
 
-async def test_a_bad_end_is_told_with_its_error(embedded):
+async def test_a_failure_is_delivered_with_its_error(embedded):
     receiver = Receiver()
     async with embedded(post=receiver.post) as desk:
         await desk.http.post(SUBMIT, json={"tags": "refuse", "duration": 5})
@@ -90,7 +90,7 @@ async def test_a_bad_end_is_told_with_its_error(embedded):
     assert told["payload"]["detail"][0]["loc"] == ["body", "start_time"]
 
 
-async def test_word_that_does_not_arrive_is_sent_again(embedded):
+async def test_a_failed_delivery_is_retried(embedded):
     receiver = Receiver(500, QueueError("no answer"), 404, 200)
     async with embedded(post=receiver.post) as desk:
         await desk.http.post(SUBMIT, json={"tags": "x", "duration": 5})
@@ -114,7 +114,7 @@ async def test_a_redirect_or_a_private_address_ends_it(embedded, answer, tmp_pat
     assert later.calls == []
 
 
-async def test_what_a_stopped_server_owed_is_told_by_the_next_with_the_same_key(embedded, tmp_path):
+async def test_pending_deliveries_of_a_stopped_server_are_made_by_the_next_with_the_same_key(embedded, tmp_path):
     database = tmp_path / "jobs.sqlite3"
     failing = Receiver(*[QueueError("down")] * 2)
     async with embedded(post=failing.post, database=database) as desk:

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -40,19 +42,19 @@ def sidecar(track_id, name, **changes):
     } | changes
 
 
-def keep(tracks, track_id, **changes):
+def add(tracks, track_id, **changes):
     part = tracks.folder / f".{track_id}.part"
     part.write_bytes(b"RIFF")
     name = f"song {track_id}.wav"
-    return tracks.keep(track_id, part, name, sidecar(track_id, name, **changes))
+    return tracks.add(track_id, part, name, sidecar(track_id, name, **changes))
 
 
 def ids(found):
     return [track.id for track in found[0]]
 
 
-def test_a_kept_track_is_a_file_and_a_sidecar_and_nothing_else(tracks, folder):
-    track = keep(tracks, "t01")
+def test_a_stored_track_is_a_file_and_a_sidecar(tracks, folder):
+    track = add(tracks, "t01")
     assert sorted(path.name for path in folder.iterdir()) == ["song t01.json", "song t01.wav"]
     assert json.loads((folder / "song t01.json").read_text(encoding="utf-8")) == track.sidecar
     assert track.uri == "acestep://tracks/t01"
@@ -60,19 +62,19 @@ def test_a_kept_track_is_a_file_and_a_sidecar_and_nothing_else(tracks, folder):
 
 @pytest.mark.parametrize("name", ["t01", "acestep://tracks/t01", "acestep://tracks/t01/audio", "song t01.wav"])
 def test_a_track_is_found_by_each_of_its_names(tracks, name):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     assert tracks.get(name).id == "t01"
 
 
 def test_an_unknown_track_is_an_error_with_near_matches(tracks):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     with pytest.raises(NotFound, match="song t01.wav"):
         tracks.get("song t10.wav")
 
 
-def test_pages_go_from_newest_to_oldest_and_meet_without_gap_or_repeat(tracks):
+def test_pages_go_from_newest_to_oldest_without_gap_or_repeat(tracks):
     for number in range(1, 8):
-        keep(tracks, f"t{number:02d}")
+        add(tracks, f"t{number:02d}")
     first = tracks.find("", 3, None)
     second = tracks.find("", 3, first[1])
     third = tracks.find("", 3, second[1])
@@ -82,8 +84,8 @@ def test_pages_go_from_newest_to_oldest_and_meet_without_gap_or_repeat(tracks):
 
 
 def test_a_search_finds_words_in_any_order_and_case_in_tags_lyrics_title_and_prompt(tracks):
-    keep(tracks, "t01", lyrics="La Mer est calme", request={"prompt": "a song of the SEA"})
-    keep(tracks, "t02")
+    add(tracks, "t01", lyrics="La Mer est calme", request={"prompt": "a song of the SEA"})
+    add(tracks, "t02")
     assert ids(tracks.find("mer LA", 9, None)) == ["t01"]
     assert ids(tracks.find("sea", 9, None)) == ["t01"]
     assert ids(tracks.find("lofi", 9, None)) == ["t02", "t01"]
@@ -95,8 +97,8 @@ def test_a_bad_cursor_is_an_error_that_says_so(tracks):
         tracks.find("", 5, "rubbish")
 
 
-def test_a_deleted_track_lies_in_the_trash_and_comes_back_whole(tracks, folder):
-    kept = keep(tracks, "t01")
+def test_a_deleted_track_is_in_the_trash_and_can_be_restored(tracks, folder):
+    kept = add(tracks, "t01")
     tracks.delete("t01")
     assert ids(tracks.find("", 5, None)) == []
     assert (folder / TRASH / "song t01.wav").read_bytes() == b"RIFF"
@@ -107,13 +109,13 @@ def test_a_deleted_track_lies_in_the_trash_and_comes_back_whole(tracks, folder):
 
 
 def test_deleting_or_restoring_twice_is_the_same_as_once(tracks):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     assert tracks.delete("t01") == tracks.delete("t01")
     assert tracks.restore("t01") == tracks.restore("t01")
 
 
 def test_a_restored_track_never_overwrites_one_that_took_its_name(tracks, folder):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     tracks.delete("t01")
     (folder / "song t01.wav").write_bytes(b"other")
     assert tracks.restore("t01").path.name == "song t01 2.wav"
@@ -121,9 +123,9 @@ def test_a_restored_track_never_overwrites_one_that_took_its_name(tracks, folder
     assert tracks.get("t01").path.read_bytes() == b"RIFF"
 
 
-def test_the_index_follows_what_is_done_to_the_files_by_hand(tracks, folder):
-    keep(tracks, "t01")
-    keep(tracks, "t02")
+def test_the_index_follows_manual_changes_to_files(tracks, folder):
+    add(tracks, "t01")
+    add(tracks, "t02")
     os.remove(folder / "song t01.wav")
     os.remove(folder / "song t01.json")
     (folder / "song t02.wav").rename(folder / "mine.wav")
@@ -133,8 +135,8 @@ def test_the_index_follows_what_is_done_to_the_files_by_hand(tracks, folder):
 
 
 def test_a_lost_database_is_rebuilt_from_the_sidecars(tracks, folder, tmp_path):
-    keep(tracks, "t01")
-    keep(tracks, "t02")
+    add(tracks, "t01")
+    add(tracks, "t02")
     tracks.delete("t02")
     fresh = Database(tmp_path / "other" / "acestep.sqlite3")
     try:
@@ -158,15 +160,15 @@ def test_a_lost_database_is_rebuilt_from_the_sidecars(tracks, folder, tmp_path):
         {"request": "x"},
     ],
 )
-def test_a_sidecar_that_was_spoilt_by_hand_is_passed_over(tracks, folder, change):
-    keep(tracks, "t01")
+def test_an_invalid_sidecar_is_skipped(tracks, folder, change):
+    add(tracks, "t01")
     (folder / "spoilt.wav").write_bytes(b"RIFF")
     (folder / "spoilt.json").write_text(json.dumps(sidecar("t02", "spoilt.wav") | change), encoding="utf-8")
     assert ids(tracks.find("", 5, None)) == ["t01"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000, "\xff"])
-def test_json_that_is_no_sidecar_is_passed_over(tracks, folder, text):
+def test_other_json_is_skipped(tracks, folder, text):
     (folder / "other.wav").write_bytes(b"RIFF")
     (folder / "other.json").write_text(text, encoding="utf-8")
     assert ids(tracks.find("", 5, None)) == []
@@ -180,7 +182,7 @@ def test_the_name_inside_a_sidecar_does_not_matter(tracks, folder, name):
 
 
 def test_a_track_whose_audio_is_removed_by_hand_is_gone(tracks, folder):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     (folder / "song t01.wav").unlink()
     assert ids(tracks.find("", 5, None)) == []
     with pytest.raises(NotFound):
@@ -188,14 +190,14 @@ def test_a_track_whose_audio_is_removed_by_hand_is_gone(tracks, folder):
 
 
 def test_a_name_in_the_trash_is_not_free(tracks):
-    keep(tracks, "t01")
+    add(tracks, "t01")
     assert tracks.is_free("song t02.wav")
     tracks.delete("t01")
     assert not tracks.is_free("song t01.flac")
 
 
 def test_a_copy_of_a_track_made_by_hand_does_not_take_its_place(tracks, folder):
-    kept = keep(tracks, "t01")
+    kept = add(tracks, "t01")
     (folder / "copy.wav").write_bytes(b"RIFF")
     (folder / "copy.json").write_text((folder / "song t01.json").read_text(encoding="utf-8"), encoding="utf-8")
     _, before = tracks.changed_since(-1)
@@ -204,9 +206,186 @@ def test_a_copy_of_a_track_made_by_hand_does_not_take_its_place(tracks, folder):
     assert tracks.changed_since(before) == ([], before)
 
 
+def spoil(folder, text, name="spoilt"):
+    """A sidecar with this text, beside a song."""
+    (folder / f"{name}.wav").write_bytes(b"RIFF")
+    (folder / f"{name}.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder / f"{name}.json"
+
+
+def written(**changes):
+    return json.dumps(sidecar("t02", "spoilt.wav") | changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        written(title="\ud800").replace('"t02"', '"\\ud800"'),
+        written(audio={"duration": 10**400, "size": 4}),
+        written(audio={"duration": 1, "size": 10**400}),
+        written(audio={"duration": -1, "size": 4}),
+        written().replace('"duration": 1.0', '"duration": NaN'),
+        written().replace('"duration": 1.0', '"duration": 1e400'),
+        written().replace('"size": 4', '"size": 1' + "0" * 5000),
+        written(id="../../x"),
+        written(id="x" * 65),
+        written(created_at="yesterday"),
+        written(created_at="2026" * 100),
+        b"\xff\xfe",
+        "[" * 100_000,
+        "x" * (4 * 2**20 + 1),
+    ],
+)
+def test_a_hostile_sidecar_hides_no_good_one_and_is_reported(tracks, folder, text):
+    add(tracks, "t01")
+    path = spoil(folder, text)
+    for _ in range(2):
+        assert ids(tracks.find("", 5, None)) == ["t01"]
+        (problem,) = tracks.problems()
+        assert problem.startswith(f"{path} is not used: ")
+        assert len(problem) < 500 + len(str(path))
+    assert tracks.get("t01").id == "t01"
+    with pytest.raises(NotFound):
+        tracks.get("t02")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", {"a": 1}),
+        ("title", "\ud83c"),
+        ("title", "x" * 2000),
+        ("tags", 3),
+        ("seed", 10**400),
+        ("seed", -1),
+        ("seed", "7"),
+        ("notes", "x"),
+        ("cost", float("inf")),
+        ("other", json.loads("1e400")),
+        ("other", ["\ud800"]),
+        ("checks", json.loads("[" * 200 + "]" * 200)),
+    ],
+)
+def test_an_odd_optional_field_is_dropped_and_the_rest_is_used(tracks, folder, field, value):
+    spoil(
+        folder,
+        json.dumps(sidecar("t02", "spoilt.wav") | {"mine": {"kept": [1]}, field: value}).replace("Infinity", "1e400"),
+    )
+    found = tracks.get("t02")
+    assert field not in found.sidecar
+    assert found.sidecar["mine"] == {"kept": [1]}
+    assert found.title
+    assert tracks.problems() == []
+    json.dumps(tracks.find("", 5, None)[0][0].sidecar, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("given", ["text/html", "audio/wav\r\nx: y", 7, None])
+def test_a_content_type_other_than_audio_is_replaced_by_the_file_names(tracks, folder, given):
+    spoil(folder, written(audio={"duration": 1, "size": 4, "content_type": given, "sha256": "../../../x"}))
+    track = tracks.get("t02")
+    assert track.content_type == "audio/wav"
+    assert "sha256" not in track.sidecar["audio"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and links")
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "folder", "audio loop", "audio pipe", "name"])
+def test_anything_but_a_regular_file_is_skipped_without_waiting(tracks, folder, kind):
+    add(tracks, "t01")
+    path = spoil(folder, written())
+    audio = path.with_suffix(".wav")
+    match kind:
+        case "pipe" | "audio pipe":
+            target = path if kind == "pipe" else audio
+            target.unlink()
+            os.mkfifo(target)
+        case "device":
+            path.unlink()
+            path.symlink_to("/dev/zero")
+        case "loop" | "audio loop":
+            target = path if kind == "loop" else audio
+            target.unlink()
+            target.symlink_to(target.name)
+        case "folder":
+            path.unlink()
+            path.mkdir()
+        case "name":
+            for old in (path, audio):
+                os.rename(old, os.fsencode(folder) + b"/\xff" + os.fsencode(old.suffix))
+    assert ids(tracks.find("", 5, None)) == ["t01"]
+    (problem,) = tracks.problems()
+    assert problem.encode()
+
+
+def test_a_corrected_sidecar_is_used_and_is_no_longer_a_problem(tracks, folder):
+    path = spoil(folder, "{")
+    assert ids(tracks.find("", 5, None)) == []
+    path.write_text(written(), encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == ["t02"]
+    assert tracks.problems() == []
+    path.write_text("{", encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == []
+    path.unlink()
+    assert ids(tracks.find("", 5, None)) == []
+    assert tracks.problems() == []
+
+
+def test_a_sidecar_with_another_id_is_one_track(tracks, folder):
+    path = spoil(folder, written())
+    assert ids(tracks.find("", 5, None)) == ["t02"]
+    path.write_text(written(id="t033"), encoding="utf-8")
+    assert ids(tracks.find("", 5, None)) == ["t033"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from acestep_mcp.library import tracks
+from acestep_mcp.library.database import Database
+music, data, step, action = sys.argv[1:]
+step = int(step)
+def dying(function):
+    def run(*arguments, **options):
+        global step
+        step -= 1
+        if step < 0:
+            os._exit(9)
+        return function(*arguments, **options)
+    return run
+found = tracks.Tracks(Database(Path(data)), Path(music))
+found.refresh()
+Path.replace, Path.unlink, tracks.Tracks._index = map(dying, (Path.replace, Path.unlink, tracks.Tracks._index))
+getattr(found, action)("t01")
+"""
+
+
+@pytest.mark.parametrize("action", ["delete", "restore"])
+@pytest.mark.parametrize("taken", [False, True], ids=["", "name taken"])
+def test_a_process_killed_between_any_two_steps_of_a_move_loses_no_song(tmp_path, folder, action, taken):
+    path = tmp_path / "data.sqlite3"
+    codes = []
+    for step in range(8):
+        database = Database(path)
+        tracks = Tracks(database, folder)
+        if step == 0:
+            add(tracks, "t01")
+        tracks.restore("t01") if action == "delete" else tracks.delete("t01")
+        if taken and step == 0:
+            (folder / (TRASH if action == "delete" else "") / tracks.get("t01").path.name).parent.mkdir(exist_ok=True)
+            (folder / (TRASH if action == "delete" else "") / tracks.get("t01").path.name).write_bytes(b"other")
+        database.close()
+        command = [sys.executable, "-c", KILLED, str(folder), str(path), str(step), action]
+        codes.append(subprocess.run(command, check=False).returncode)
+        for index in (path, tmp_path / f"fresh{step}.sqlite3"):
+            database = Database(index)
+            assert Tracks(database, folder).get("t01").path.read_bytes() == b"RIFF"
+            database.close()
+    assert codes[0] == 9
+    assert codes[-1] == 0
+
+
 def test_every_change_is_seen_once_by_a_watcher(tracks):
     _, seen = tracks.changed_since(-1)
-    keep(tracks, "t01")
+    add(tracks, "t01")
     changed, seen = tracks.changed_since(seen)
     assert [(t.id, t.deleted) for t in changed] == [("t01", False)]
     tracks.delete("t01")
@@ -215,10 +394,10 @@ def test_every_change_is_seen_once_by_a_watcher(tracks):
     assert tracks.changed_since(seen) == ([], seen)
 
 
-def test_a_folder_that_is_gone_is_an_error_and_the_part_stays(tracks, tmp_path):
+def test_a_missing_folder_is_an_error_and_the_download_stays(tracks, tmp_path):
     part = tmp_path / "x.part"
     part.write_bytes(b"RIFF")
     os.rmdir(tracks.folder)
-    with pytest.raises(StorageError, match="make the folder writable"):
-        tracks.keep("t01", part, "a.wav", sidecar("t01", "a.wav"))
+    with pytest.raises(StorageError, match="Create it"):
+        tracks.add("t01", part, "a.wav", sidecar("t01", "a.wav"))
     assert part.read_bytes() == b"RIFF"

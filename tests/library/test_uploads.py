@@ -1,4 +1,4 @@
-"""What is remembered of uploads."""
+"""Uploads are reused while they are recent."""
 
 from acestep_mcp.library import uploads
 from acestep_mcp.library.database import Database
@@ -7,10 +7,10 @@ from acestep_mcp.library.uploads import Uploads
 HOST = "https://rest.example"
 
 
-def test_an_upload_is_found_by_host_and_bytes_in_every_process_and_only_while_it_is_young(tmp_path, monkeypatch):
+def test_an_upload_is_found_by_host_and_digest_in_every_process_until_it_expires(tmp_path, monkeypatch):
     one, two = (Database(tmp_path / "jobs.sqlite3") for _ in range(2))
-    Uploads(one).note(HOST, "digest", "https://files.example/old.wav")
-    Uploads(one).note(HOST, "digest", "https://files.example/new.wav")
+    Uploads(one).remember(HOST, "digest", "https://files.example/old.wav")
+    Uploads(one).remember(HOST, "digest", "https://files.example/new.wav")
     found = Uploads(two)
     assert found.find(HOST, "digest") == "https://files.example/new.wav"
     assert found.find("https://other.example", "digest") is None

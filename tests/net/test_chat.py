@@ -9,20 +9,20 @@ import pytest
 
 from acestep_mcp.api.errors import AceStepError, ConfigurationError, QueueError
 from acestep_mcp.net.chat import Chat
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support.chat import SONG, Model, completion
 from tests.support.loopback import Reply, free_port, listening
 
 pytestmark = pytest.mark.anyio
 
 KEY = "sk-hunter2-hunter2"
-HASTY = Patience(connect=1, silence=0.3, transfer=0.5)
+SHORT = Timeouts(connect=1, silence=0.3, transfer=0.5)
 MESSAGES = [{"role": "system", "content": "Write."}, {"role": "user", "content": "Ça va? 海"}]
 
 
 async def ask(url: str, key: str | None = None, model: str = "small-model", **more) -> str:
     with anyio.fail_after(10):
-        return await Chat(url, model, key, patience=HASTY, **more).ask(MESSAGES, seed=7)
+        return await Chat(url, model, key, timeouts=SHORT, **more).ask(MESSAGES, seed=7)
 
 
 async def refused(url: str, **more) -> AceStepError:
@@ -70,16 +70,16 @@ async def test_the_text_is_one_or_in_parts(content, text):
 
 
 @pytest.mark.parametrize(
-    ("status", "mend"),
+    ("status", "advice"),
     [
         (401, "ACESTEP_LLM_KEY"), (403, "ACESTEP_LLM_KEY"), (402, "account"), (404, "ACESTEP_LLM_MODEL"),
         (429, "too many requests"), (400, "ACESTEP_LLM_MODEL"), (418, "ACESTEP_LLM_MODEL"), (500, "log"), (503, "log"),
     ],
 )  # fmt: skip
-async def test_a_refusal_says_what_to_mend_and_repeats_nothing_that_the_service_said(status, mend):
+async def test_a_refusal_says_what_to_change_and_repeats_nothing_that_the_service_said(status, advice):
     async with listening(lambda _: Reply(status, {"error": {"message": f"your key {KEY} is bad"}})) as server:
         error = await refused(server.url, key=KEY)
-    assert mend in error.message
+    assert advice in error.message
     assert f"({status})" in error.message
     assert KEY not in error.message
     assert len(server.seen) == (2 if status == 400 else 1)
@@ -102,10 +102,10 @@ async def test_a_redirect_is_not_followed_with_the_key_or_without():
     ],
     ids=["page", "no choice", "list", "error", "refusal", "number", "deep"],
 )  # fmt: skip
-async def test_what_is_no_completion_is_told_so(reply):
+async def test_an_answer_that_is_not_a_completion_is_an_error(reply):
     async with listening(lambda _: reply) as server:
         error = await refused(server.url)
-    assert "no chat completion" in error.message
+    assert "other than a chat completion" in error.message
     assert "ACESTEP_LLM_URL has to be" in error.message
 
 

@@ -11,21 +11,21 @@ import pytest
 from acestep_mcp.api.errors import QueueError, StorageError
 from acestep_mcp.net.download import download
 from acestep_mcp.net.ssrf import Reach, origin
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support.loopback import Reply, Script, Server, listening
 
 pytestmark = pytest.mark.anyio
 
-HASTY = Patience(connect=2, answer=2, silence=0.2, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=2, silence=0.2, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
 SONG = b"RIFF" + bytes(range(256)) * 9000
 
 
 async def fetched(script: Script, path: Path, **limits) -> tuple[int, Server]:
     async with listening(script) as server:
         near = Reach(origins=frozenset({origin(server.url)}))
-        patience = limits.pop("patience", HASTY)
+        timeouts = limits.pop("timeouts", SHORT)
         with anyio.fail_after(20):
-            return await download(f"{server.url}/song.wav", path, reach=near, patience=patience, **limits), server
+            return await download(f"{server.url}/song.wav", path, reach=near, timeouts=timeouts, **limits), server
 
 
 async def test_a_file_arrives_whole(tmp_path: Path):
@@ -83,14 +83,14 @@ async def test_a_file_larger_than_the_limit_is_not_kept(reply, tmp_path: Path):
 
 
 async def test_a_file_that_trickles_for_ever_ends_at_the_time_limit(tmp_path: Path):
-    slow = Patience(silence=5, transfer=0.1, first_wait=0.01, longest_wait=0.01)
+    slow = Timeouts(silence=5, transfer=0.1, first_wait=0.01, longest_wait=0.01)
     with pytest.raises(QueueError, match="in time"):
-        await fetched(lambda _: Reply(200, stream=[b"x"], hang=True), tmp_path / "a", patience=slow)
+        await fetched(lambda _: Reply(200, stream=[b"x"], hang=True), tmp_path / "a", timeouts=slow)
     assert not (tmp_path / "a").exists()
 
 
 async def test_a_folder_that_is_not_there_is_the_disks_fault(tmp_path: Path):
-    with pytest.raises(StorageError, match="could not be written"):
+    with pytest.raises(StorageError, match="Cannot write"):
         await fetched(lambda _: Reply(200, SONG), tmp_path / "no" / "a")
 
 
@@ -100,7 +100,7 @@ async def test_a_disk_that_takes_no_more_is_the_disks_fault_and_keeps_no_part(tm
     async with listening(lambda _: Reply(200, SONG)) as server:
         done = await anyio.run_process([sys.executable, "-c", LIMITED, server.url, str(tmp_path / "a")])
     assert done.stdout.decode().startswith("StorageError")
-    assert "could not be written" in done.stdout.decode()
+    assert "Cannot write" in done.stdout.decode()
     assert not (tmp_path / "a").exists()
 
 

@@ -9,21 +9,21 @@ import anyio
 import pytest
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
-from acestep_mcp.net.answers import NoAnswer
+from acestep_mcp.net.responses import NoResponse
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.net.timeouts import Timeouts
 from tests.support.certificates import authority
 from tests.support.loopback import Reply, Server, free_port, listening
 
 pytestmark = pytest.mark.anyio
 
 NOTHING = Body()
-HASTY = Patience(connect=2, answer=2, silence=1, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=2, silence=1, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
 NAME = "songs.example"
 
 
 class Names:
-    """A resolver that answers from a list, one entry a question, the last for ever."""
+    """A resolver that answers from a list, one entry per lookup, the last one repeatedly."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -45,7 +45,7 @@ def url_of(server: Server, path: str = "/a") -> str:
 
 async def ask(url: str, reach: Reach, method: str = "GET", body: Body = NOTHING):
     with anyio.fail_after(10):
-        return await send(method, url, body=body, reach=reach, patience=HASTY)
+        return await send(method, url, body=body, reach=reach, timeouts=SHORT)
 
 
 async def test_the_connection_goes_to_the_checked_address_under_the_hosts_name(tmp_path: Path):
@@ -62,7 +62,7 @@ async def test_the_connection_goes_to_the_checked_address_under_the_hosts_name(t
 async def test_a_certificate_for_another_name_is_refused(tmp_path: Path):
     tls, trusting = authority(tmp_path, "other.example")
     async with listening(lambda _: Reply(200), tls=tls) as server:
-        with pytest.raises(NoAnswer, match="certificate was refused") as error:
+        with pytest.raises(NoResponse, match="certificate was refused") as error:
             await ask(url_of(server), reach(Names(["127.0.0.1"]), trusting))
     assert server.seen == [] and error.value.sent is False
 
@@ -70,7 +70,7 @@ async def test_a_certificate_for_another_name_is_refused(tmp_path: Path):
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path):
     tls, _ = authority(tmp_path, NAME)
     async with listening(lambda _: Reply(200), tls=tls) as server:
-        with pytest.raises(NoAnswer, match="certificate was refused"):
+        with pytest.raises(NoResponse, match="certificate was refused"):
             await ask(url_of(server), reach(Names(["127.0.0.1"])))
     assert server.seen == []
 
@@ -87,7 +87,7 @@ async def test_one_address_that_is_not_public_closes_the_whole_host(found, tmp_p
 async def test_a_private_host_is_refused_by_the_real_rules():
     async with listening(lambda _: Reply(200)) as server:
         for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"):
-            with pytest.raises((InvalidRequest, NoAnswer)):
+            with pytest.raises((InvalidRequest, NoResponse)):
                 await ask(f"https://{host}:{server.port}/", Reach())
     assert server.seen == []
 
@@ -163,7 +163,7 @@ async def test_what_is_sent_is_not_sent_on_by_a_redirect(tmp_path: Path):
 async def test_an_answer_too_large_for_an_answer_is_cut_off(tmp_path: Path):
     tls, trusting = authority(tmp_path, NAME)
     async with listening(lambda _: Reply(200, stream=[bytes(1 << 20)] * 9), tls=tls) as server:
-        with pytest.raises(NoAnswer, match="larger than"):
+        with pytest.raises(NoResponse, match="larger than"):
             await ask(url_of(server), reach(Names(["127.0.0.1"]), trusting))
 
 
@@ -171,13 +171,13 @@ async def test_a_name_that_does_not_exist_is_said_to_be_one():
     async def nothing(name, port):
         raise OSError("no such name")
 
-    with pytest.raises(NoAnswer, match="could not be resolved") as error:
+    with pytest.raises(NoResponse, match="could not be resolved") as error:
         await ask("https://nowhere.example/", Reach(resolve=nothing))
     assert error.value.sent is False
 
 
 async def test_a_port_where_nothing_listens_is_said_to_be_one():
-    with pytest.raises(NoAnswer, match="nothing listens there"):
+    with pytest.raises(NoResponse, match="nothing listens there"):
         await ask(f"https://{NAME}:{free_port()}/", reach(Names(["127.0.0.1"])))
 
 

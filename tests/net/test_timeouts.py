@@ -6,11 +6,11 @@ from itertools import islice
 
 import pytest
 
-from acestep_mcp.net.timeouts import Patience, retry_after
+from acestep_mcp.net.timeouts import Timeouts, retry_after
 
 
 def test_waits_double_up_to_the_longest_and_spread_by_a_quarter():
-    waits = list(islice(Patience(first_wait=1, longest_wait=8).waits(), 6))
+    waits = list(islice(Timeouts(first_wait=1, longest_wait=8).waits(), 6))
     for wait, middle in zip(waits, [1, 2, 4, 8, 8, 8], strict=True):
         assert 0.75 * middle <= wait <= 1.25 * middle
 

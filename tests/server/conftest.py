@@ -84,7 +84,7 @@ def shared(tmp_path_factory):
     """One HTTP server with the token "secret" for the tests of a module that do not change it: (process, address)."""
     with spawning(tmp_path_factory.mktemp("shared")) as start:
         process = start("http", "secret")
-        yield process, process.read_until("running on http://").split("running on ")[1].split()[0]
+        yield process, process.read_until("served at http://").split("served at ")[1].strip().removesuffix("/mcp")
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ import soundfile
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ResourceListChangedNotification
+from starlette.requests import Request
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.library.models import Track
 from acestep_mcp.server import http, transfers
 from acestep_mcp.server.app import create_server
 
@@ -49,8 +51,8 @@ async def start_server(spawn):
 
     async def start(*token):
         process = spawn("http", *token)
-        line = await anyio.to_thread.run_sync(process.read_until, "running on http://")
-        url = line.split("running on ")[1].split()[0]
+        line = await anyio.to_thread.run_sync(process.read_until, "served at http://")
+        url = line.split("served at ")[1].strip().removesuffix("/mcp")
         clients.append(httpx2.AsyncClient(base_url=url, timeout=30))
         return ServerWithClient(process, clients[-1])
 
@@ -300,3 +302,32 @@ async def test_a_closed_session_is_removed(studio_factory, settings):
             await client.delete("/mcp", headers=headers)
             while state.notifier.sessions:
                 await anyio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "served", "how"),
+    [
+        ("audio/flac", "audio/flac", "inline"),
+        ("text/html", "application/octet-stream", "attachment"),
+        ("image/svg+xml", "application/octet-stream", "attachment"),
+    ],
+)
+async def test_only_audio_is_served_as_what_its_sidecar_says(tmp_path, content_type, served, how):
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"<script>alert(1)</script>")
+    track = Track("t01", path, {"audio": {"content_type": content_type}})
+
+    class Studio:
+        async def get(self, _):
+            return track
+
+        catalogue = property(lambda self: self)
+
+    async def open_studio():
+        return Studio()
+
+    scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"id": "t01", "file_name": "song.wav"}}
+    response = await transfers.download(open_studio, Request(scope))
+    assert response.headers["content-type"] == served
+    assert response.headers["content-disposition"].startswith(how)
+    assert response.headers["x-content-type-options"] == "nosniff"

@@ -133,8 +133,8 @@ def test_a_missing_argument_is_named_with_its_description(arguments):
 
 
 def test_an_unknown_argument_is_answered_with_the_known_ones():
-    with pytest.raises(MCPError, match="no argument 'whom'.* who, how") as raised:
-        parse("greet", FILE).render({"who": "you", "whom": "x"})
+    with pytest.raises(MCPError, match="no argument 'whose'.* who, how") as raised:
+        parse("greet", FILE).render({"who": "you", "whose": "x"})
     assert raised.value.code == INVALID_PARAMS
 
 

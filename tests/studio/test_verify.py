@@ -60,7 +60,7 @@ def test_a_song_that_was_moved_or_cut_is_found(job, source):
     assert unchanged_outside(job("audio-outpaint", **request), Sound(source, RATE)) is False
 
 
-def test_what_cannot_be_compared_is_not_judged(job, source, tmp_path):
+def test_the_result_is_none_where_nothing_can_be_compared(job, source, tmp_path):
     inpaint = job("audio-inpaint", start_time=1, end_time=2)
     assert unchanged_outside(inpaint, Sound(source, 16000)) is None
     (tmp_path / "source.wav").unlink()

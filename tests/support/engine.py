@@ -23,7 +23,7 @@ RATE = 8000
 
 
 class Tone:
-    """Makes a tone that belongs to the seed. Tags: "hold" runs till it is stopped, "fail" and "refuse" raise."""
+    """Makes a tone whose pitch follows the seed. Tags: "hold" runs until stopped, "fail" and "refuse" raise."""
 
     name, model, version, device = "tone", "tone-1", "1", None
 
@@ -53,7 +53,7 @@ class Tone:
 
 
 def pcm_of(seed: int) -> np.ndarray:
-    """What the song of a seed holds: half a second."""
+    """The samples of the song of a seed: half a second."""
     wave = np.sin(np.arange(RATE // 2) * 2 * np.pi * (200 + seed % 400) / RATE)
     return (wave * 2**14).astype(np.int32)[:, None] << 16
 
@@ -65,7 +65,7 @@ async def behind_a_port(folder: Path, engine: Tone, **options: Any) -> AsyncIter
 
 
 class _Deaf(uvicorn.Server):
-    """Leaves signals to the server that is tested: it may run in the same process."""
+    """Leaves signals to the tested server, which may run in the same process."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

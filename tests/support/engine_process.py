@@ -17,7 +17,7 @@ OURS = (sys.executable, "-m", "acestep_mcp")
 
 @dataclass
 class Running:
-    """An engine that answers, its address, and what it has told on stderr up to the last line for people."""
+    """An engine that answers, its address, and its stderr up to the last setup line."""
 
     process: subprocess.Popen[str]
     address: str
@@ -49,7 +49,7 @@ def running(environment: dict[str, str], *arguments: str) -> Iterator[Running]:
 
 
 def until(http: httpx.Client, path: str, job: str, wanted: str) -> None:
-    """Wait for words in the status stream; the end of the job ends the waiting too."""
+    """Wait for a text in the status stream, or for the end of the job."""
     with http.stream("GET", f"{path}/requests/{job}/status/stream", params={"logs": 1}) as reply:
         for line in reply.iter_lines():
             if wanted in line:

@@ -1,4 +1,4 @@
-"""Sound as numbers and as files: read, write, splice, measure, draw. Knows nothing of jobs, MCP or HTTP."""
+"""Audio as arrays and files: read, write, splice, measure. Independent of jobs, MCP and HTTP."""
 
 from __future__ import annotations
 

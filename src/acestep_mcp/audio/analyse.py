@@ -1,4 +1,4 @@
-"""Tempo, beat and key of a song whose plan nobody kept: estimates, good on music with a pulse and a tonal centre."""
+"""Estimate tempo, beat and key of a song without a stored plan; reliable on music with a pulse and a tonal centre."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3
 def estimate_tempo(sound: Sound) -> float:
     """Beats per minute, 60 to 200, by the autocorrelation of the onsets; 120 when there is no pulse.
 
-    Music that could be counted at half or double speed gets the count that fits better, with a leaning to 110.
+    Of half, single and double speed the best fit wins, with a bias towards 110.
     """
     onsets = _onsets(_mono(sound))
     longest = min(round(_FRAMES_PER_SECOND * 4 * 60 / SLOWEST) + 1, len(onsets) // 2)
@@ -47,9 +47,9 @@ def estimate_tempo(sound: Sound) -> float:
 
 
 def beat_phase(sound: Sound, bpm: float) -> float:
-    """Seconds from the song's beginning to its first beat at that tempo: at least 0, under one beat.
+    """Seconds from the start of the song to its first beat at that tempo: 0 or more, less than one beat.
 
-    Right to some 10 ms; a beat that near before the beginning is taken to be at it.
+    Accurate to about 10 ms; a beat up to 10 ms before the start counts as 0.
     """
     onsets = _onsets(_mono(sound))
     period = _FRAMES_PER_SECOND * 60 / bpm
@@ -62,7 +62,7 @@ def beat_phase(sound: Sound, bpm: float) -> float:
 
 
 def estimate_key(sound: Sound) -> str:
-    """Like "F# minor" or "C major": the key whose profile fits the weights of the twelve notes best."""
+    """Such as "F# minor" or "C major": the key whose profile correlates best with the weights of the twelve notes."""
     chroma = _chroma(_mono(sound))
     fits = {
         f"{NOTES[tonic]} {mode}": _correlation(np.roll(profile, tonic), chroma)
@@ -91,7 +91,7 @@ def _spectra(mono: NDArray[np.float32], window: int, hop: int) -> NDArray[np.flo
 
 
 def _onsets(mono: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much new energy each hop brings, summed over bands that are narrow where the ear's are."""
+    """New energy in each hop, summed over bands that are narrow at low frequencies, as the ear's are."""
     spectra = _spectra(mono, _WINDOW, _HOP)
     edges = np.unique(np.geomspace(1, spectra.shape[1] - 1, _BANDS + 1).astype(int))
     loudest = float(spectra.sum(axis=1).max()) / _BANDS
@@ -110,14 +110,14 @@ def _autocorrelation(onsets: NDArray[np.float64], most: int) -> NDArray[np.float
 
 
 def _comb(likeness: NDArray[np.float64], periods: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean likeness at one to four periods: a tempo whose multiples fit too wins over a chance repetition."""
+    """Mean autocorrelation at one to four periods, which favours a tempo whose multiples also fit."""
     at = np.arange(len(likeness))
     values = [np.interp(periods * times, at, likeness, right=0.0) for times in (1, 2, 3, 4)]
     return np.asarray(np.mean(values, axis=0))
 
 
 def _refined(onsets: NDArray[np.float64], bpm: float) -> float:
-    """The tempo within 2 % whose pulses, over the whole song, meet the most onsets."""
+    """The tempo within 2 % whose pulses coincide with the most onsets over the whole song."""
     candidates = np.linspace(bpm * 0.98, bpm * 1.02, 161)
     return float(min(max(_best_pulsed(onsets, candidates), SLOWEST), FASTEST))
 

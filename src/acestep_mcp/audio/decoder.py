@@ -1,21 +1,25 @@
-"""Any audio file as blocks of int32 samples, checked before and while it is read."""
+"""Any audio file as blocks of int32 samples, checked before and while it is decoded."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import BinaryIO, Literal, NoReturn
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.audio import mp3
 from acestep_mcp.audio.tags import id3, ogg, riff
+from acestep_mcp.files import open_regular
 
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
+HIGHEST_RATE = 384_000
 
 _CONTENT_TYPES = {
     "wav": "audio/wav",
@@ -37,7 +41,7 @@ _MOST_MISSING_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """What a file's header says. `seconds` is 0 when it does not know; `bits` is the depth we read it at."""
+    """What a file's header says. `seconds` is 0 when it states no length; `bits` is the depth it is decoded at."""
 
     seconds: float
     sample_rate: int
@@ -49,17 +53,17 @@ class Properties:
 
 
 def refuse(name: str, reason: str) -> NoReturn:
-    """Raise InvalidRequest for a source that is no usable audio."""
+    """Raise InvalidRequest for a source that is not usable audio."""
     raise InvalidRequest.of(
         FieldError("audio_url", f"{name} {reason}; accepted is {ACCEPTED}", type="unsupported_audio_format")
     )
 
 
 class Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """A sound file that is gone through once.
+    """A sound file read from start to end.
 
     soundfile seeks after every block of a seekable file, which costs time in compressed formats and fails at the end
-    of a FLAC file that does not know its length.
+    of a FLAC file that does not state its length.
     """
 
     def seekable(self) -> bool:
@@ -67,11 +71,11 @@ class Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 
 class Decoder:
-    """An open audio file: its properties, and its samples in blocks of at most a second."""
+    """An open audio file: its properties, and its samples in blocks of at most one second."""
 
-    def __init__(self, file: soundfile.SoundFile, path: Path) -> None:
+    def __init__(self, file: soundfile.SoundFile, size: int, name: str) -> None:
         self._file = file
-        self.name = path.name
+        self.name = name
         self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
         kind = str(file.format)
         form = _NAMES.get(kind, kind.lower())
@@ -82,11 +86,11 @@ class Decoder:
             bits=24 if file.subtype in _WIDE else 16,
             format=form,
             content_type=_CONTENT_TYPES.get(form, "application/octet-stream"),
-            size=path.stat().st_size,
+            size=size,
         )
 
     def blocks(self) -> Iterator[NDArray[np.int32]]:
-        """Left-aligned samples [frames, channels], at our depth. Raises InvalidRequest where the file breaks off."""
+        """Left-aligned samples [frames, channels]. Raises InvalidRequest where the file is cut short."""
         taken = 0
         while True:
             block = self._next()
@@ -94,11 +98,31 @@ class Decoder:
                 break
             taken += len(block)
             yield block
-        missing = (self.frames or 0) - taken
-        if missing > _MOST_MISSING_SECONDS * self.properties.sample_rate:
-            refuse(self.name, f"breaks off after {taken / self.properties.sample_rate:.1f} s: it is not whole")
+        self._check_missing((self.frames or 0) - taken)
         if not taken:
             refuse(self.name, "has no sound in it")
+
+    def check_ends(self) -> None:
+        """Decode the first block and one near the end: most damaged files show there. Raises InvalidRequest."""
+        if not len(self._next()):
+            refuse(self.name, "has no sound in it")
+        if self.frames is None or self.properties.format == "mp3":  # its frames have been counted
+            return
+        allowed = int(_MOST_MISSING_SECONDS * self.properties.sample_rate)
+        if self.frames > allowed + 1:
+            try:
+                self._file.seek(self.frames - allowed - 1)
+                is_there = len(self._next()) > 0
+            except soundfile.LibsndfileError:
+                is_there = False
+            self._check_missing(0 if is_there else self.frames)
+
+    def _check_missing(self, frames: int) -> None:
+        rate = self.properties.sample_rate
+        if frames > _MOST_MISSING_SECONDS * rate:
+            there = ((self.frames or 0) - frames) / rate
+            after = f" after {there:.1f} s" if there > 0 else ""
+            refuse(self.name, f"breaks off{after}: it is incomplete")
 
     def _next(self) -> NDArray[np.int32]:
         floating = self._file.subtype in _FLOATING
@@ -111,30 +135,51 @@ class Decoder:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Decoder]:
-    """Open an audio file. Raises InvalidRequest, naming the file, for anything that is not whole, usable audio.
+def opened(path: Path, name: str = "") -> Iterator[Decoder]:
+    """Open an audio file. Raises InvalidRequest for anything whose header is not that of complete, usable audio.
 
-    Only files that begin like one of the known formats reach the decoding library.
+    Messages call it `name`, else its file name. Only files that begin like one of the known formats reach the
+    decoding library.
     """
-    try:
-        _check_head(path)
-        file = Forward(str(path))
-    except OSError as exc:
-        message = f"{path.name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
-        raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc
-    except soundfile.LibsndfileError as exc:
-        raise _unreadable(path.name, exc) from exc
-    with file:
+    name = name or path.name
+    with ExitStack() as stack:
+        try:
+            raw = stack.enter_context(open_regular(path))
+            _check_head(raw, name)
+            file = _sound_file(path, raw, name)
+        except OSError as exc:
+            message = f"{name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
+            raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc
+        except soundfile.LibsndfileError as exc:
+            raise _unreadable(name, exc) from exc
+        stack.enter_context(file)
         if file.channels > 2:
-            refuse(path.name, f"has {file.channels} channels")
+            refuse(name, f"has {file.channels} channels")
+        if file.samplerate > HIGHEST_RATE:
+            refuse(name, f"has a sample rate of {file.samplerate} Hz, and at most {HIGHEST_RATE} Hz are read")
         if not file.frames or file.samplerate < 1:
-            refuse(path.name, "has no sound in it")
-        yield Decoder(file, path)
+            refuse(name, "has no sound in it")
+        yield Decoder(file, os.fstat(raw.fileno()).st_size, name)
+
+
+def _sound_file(path: Path, raw: BinaryIO, name: str) -> Forward:
+    """Open with libsndfile. A variable-rate MP3 file that does not state its length is opened with a header that does."""
+    file = Forward(str(path))
+    stream = mp3.walk(raw) if file.format in ("MP3", "MPEG") else None
+    if stream is None:
+        return file
+    if stream.missing > _MOST_MISSING_SECONDS * file.samplerate:
+        file.close()
+        refuse(name, f"breaks off after {stream.samples / file.samplerate:.1f} s: it is incomplete")
+    if stream.stated is None and abs(file.frames - stream.samples) > stream.frame_samples:
+        file.close()
+        return Forward(mp3.WithLength(raw, stream))
+    return file
 
 
 def quantised(samples: NDArray[np.floating], bits: int) -> NDArray[np.int32]:
     """Floats (full scale 1.0) as left-aligned integers: rounded half to even, clipped, not-a-number is silence."""
-    # Single precision holds every integer of 24 bits, and scaling by a power of two loses nothing of what it was given.
+    # Single precision holds every integer of 24 bits, and scaling by a power of two is exact.
     steps = np.float32(2 ** (bits - 1)) if samples.dtype == np.float32 else np.float64(2 ** (bits - 1))
     scaled = samples * steps
     if not np.isfinite(np.min(scaled, initial=0)) or not np.isfinite(np.max(scaled, initial=0)):
@@ -155,16 +200,14 @@ def rounded(pcm: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
     return (np.minimum(pcm, highest) + np.int32(1 << (shift - 1))) >> shift << shift
 
 
-def _check_head(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(16)
-        if not head:
-            refuse(path.name, "is empty")
-        if not _known(head):
-            refuse(path.name, "is not an audio file of a known kind")
-        cut = riff.is_cut(file) if head[:4] == b"RIFF" else head[:4] == b"OggS" and ogg.is_cut(file)
-    if cut:
-        refuse(path.name, "breaks off: it is not whole")
+def _check_head(file: BinaryIO, name: str) -> None:
+    head = file.read(16)
+    if not head:
+        refuse(name, "is empty")
+    if not _known(head):
+        refuse(name, "is not an audio file of a known kind")
+    if riff.is_cut(file) if head[:4] == b"RIFF" else head[:4] == b"OggS" and ogg.is_cut(file):
+        refuse(name, "breaks off: it is incomplete")
 
 
 def _known(head: bytes) -> bool:

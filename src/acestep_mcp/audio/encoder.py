@@ -1,4 +1,4 @@
-"""Blocks of int32 samples as the bytes of a WAV, FLAC, MP3 or Ogg Vorbis file."""
+"""Encode blocks of int32 samples as WAV, FLAC, MP3 or Ogg Vorbis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Shape:
 
 
 def encode(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, form: Format) -> None:
-    """Write a whole file; the sample rate changes only where the format has no such rate.
+    """Write a complete file; the sample rate changes only where the format does not have it.
 
     MP3 is LAME's V0 and Vorbis quality 6. Raises the OSError of a failed write, and InvalidRequest for a sound that
     the format cannot hold.
@@ -44,7 +44,7 @@ def encode(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, form:
 
 
 def encode_as(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, settings: dict[str, Any]) -> None:
-    """Write a whole file with these settings of soundfile's; the rate must be one of the format's.
+    """Write a complete file with these soundfile settings; the format must have the rate.
 
     No block may be much longer than a second: a long write of Ogg Vorbis crashes the process inside libsndfile.
     """
@@ -56,7 +56,7 @@ def encode_as(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, se
                 sink.check()
     except soundfile.LibsndfileError as exc:
         sink.check()
-        message = f"{settings['format']} cannot hold {shape.channels} channels at {shape.sample_rate} Hz: take wav"
+        message = f"{settings['format']} cannot hold {shape.channels} channels at {shape.sample_rate} Hz: choose wav"
         raise InvalidRequest(message) from exc
     sink.check()
 
@@ -91,16 +91,16 @@ def _settings(form: Format, bits: int) -> dict[str, Any]:
 
 
 def _short(blocks: Iterable[NDArray[Any]], rate: int) -> Iterator[NDArray[Any]]:
-    """The same samples in blocks of at most a second."""
+    """The same samples in blocks of at most one second."""
     for block in blocks:
         for start in range(0, len(block), rate):
             yield np.ascontiguousarray(block[start : start + rate])
 
 
 class _Sink(io.RawIOBase):
-    """A file for libsndfile that remembers the first OSError.
+    """A file object for libsndfile that remembers the first OSError.
 
-    An exception cannot pass through C: after a failure writes seem to succeed, and `check` raises what happened.
+    Exceptions cannot pass through C: after a failure writes seem to succeed, and `check` raises the error.
     """
 
     def __init__(self, file: BinaryIO) -> None:

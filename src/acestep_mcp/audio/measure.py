@@ -1,4 +1,4 @@
-"""How loud a song is, and making it as loud as wanted.
+"""Measure and adjust loudness.
 
 Loudness is integrated LUFS by ITU-R BS.1770-4: K-weighting, blocks of 400 ms every 100 ms, an absolute gate at -70
 and a relative one 10 LU under the mean of what passes it. The weighting filters are the standard's two sections,
@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -24,7 +23,7 @@ from acestep_mcp.audio.splice import columns, to_float
 _OFFSET = -0.691
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
 _HOP, _HOPS_PER_BLOCK = 0.1, 4
-# The weighting forgets what is this long past: its slowest part has died away by more than 120 dB.
+# The impulse response of the weighting has decayed by more than 120 dB after this time.
 _MEMORY_SECONDS = 0.08
 _LIMITER_SECONDS, _LIMITER_STEP = 0.005, 0.0005
 _LIMITER_PASSES = 3
@@ -49,12 +48,12 @@ class Measurement:
         return {key: _finite(value) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
 
-def facts_in(told: Any) -> dict[str, float | int | bool | None] | None:
-    """What `Measurement.facts` gave on another machine, or None when this is nothing of the kind."""
-    if not isinstance(told, dict) or set(told) != {field.name for field in fields(Measurement)}:
+def facts_in(value: Any) -> dict[str, float | int | bool | None] | None:
+    """`value` if it has the form of `Measurement.facts`, as another machine may send it; else None."""
+    if not isinstance(value, dict) or set(value) != {field.name for field in fields(Measurement)}:
         return None
-    levels = all(told[name] is None or type(told[name]) in {int, float} for name in ("lufs", "peak_dbfs"))
-    return told if levels and type(told["clipped_samples"]) is int and type(told["silent"]) is bool else None
+    levels = all(value[name] is None or type(value[name]) in {int, float} for name in ("lufs", "peak_dbfs"))
+    return value if levels and type(value["clipped_samples"]) is int and type(value["silent"]) is bool else None
 
 
 def measure(sound: Sound) -> Measurement:
@@ -67,7 +66,7 @@ def measure(sound: Sound) -> Measurement:
 def loudness(samples: NDArray[Any], rate: int) -> float:
     """Integrated LUFS of float samples [frames] or [frames, channels]; -inf when nothing passes the gates.
 
-    A sound under 0.4 s, for which the standard has no block, is taken as one block.
+    A sound shorter than the standard's 0.4 s block counts as one block.
     """
     if not len(samples):
         return -math.inf
@@ -80,15 +79,8 @@ def loudness(samples: NDArray[Any], rate: int) -> float:
 
 
 def peak_dbfs(samples: NDArray[Any]) -> float:
-    """The largest sample in dB under full scale; -inf for silence."""
+    """The largest sample in dB relative to full scale; -inf for silence."""
     return _decibels(_peak(samples))
-
-
-def true_peak_dbfs(samples: NDArray[Any], rate: int) -> float:
-    """The largest value between samples too, by fourfold oversampling (BS.1770-4 annex 2)."""
-    if not len(samples):
-        return -math.inf
-    return max(peak_dbfs(samples), peak_dbfs(soxr.resample(samples, rate, 4 * rate)))
 
 
 def level(
@@ -96,8 +88,8 @@ def level(
 ) -> NDArray[np.float32]:
     """The same music at `target_lufs`, no sample above the ceiling: a soft limiter turns peaks down for 5 ms each side.
 
-    Limiting takes loudness away, which is made up for in up to three passes; very spiky sounds stay below the target.
-    Silence comes back as it is.
+    Limiting lowers the loudness, which up to three passes compensate; very spiky sounds stay below the target.
+    Silence is returned unchanged.
     """
     music = samples.astype(np.float32)
     ceiling = 10 ** (ceiling_dbfs / 20)
@@ -161,7 +153,7 @@ def _block_powers(channels: NDArray[Any], rate: int) -> NDArray[np.float64]:
 def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDArray[np.float64]]:
     """The K-weighted channels in parts of a multiple of `multiple` samples, which divides their length.
 
-    Filtered by the frequency response, each part together with what the filter remembers from before it.
+    Filtered by the frequency response; each part includes the samples before it that still affect it.
     """
     memory = math.ceil(_MEMORY_SECONDS * rate)
     size = 1 << (4 * memory + multiple).bit_length()
@@ -176,7 +168,7 @@ def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDAr
 
 @lru_cache(4)
 def _response(rate: int, size: int) -> NDArray[np.complex128]:
-    """What the weighting does to each frequency of a transform of `size` samples."""
+    """The weighting's response at each frequency of a transform of `size` samples."""
     delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
     response = np.ones(len(delay), np.complex128)
     for section in _k_weighting(rate):
@@ -208,7 +200,7 @@ def _high_pass(rate: int) -> list[float]:
 
 
 def _limited(samples: NDArray[np.float32], rate: int, ceiling: float) -> NDArray[np.float32]:
-    """Turn down around peaks so that none passes the ceiling; the very same array when none does.
+    """Reduce the gain around peaks above the ceiling; the same array when there are none.
 
     Works on the peaks of short steps: their gain is held at its minimum over a window, averaged over one that is a
     step narrower on each side, and joined by straight lines, so it is nowhere above what a peak needs.
@@ -246,7 +238,7 @@ def _joined(values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
 
 
 def _clipped(sound: Sound) -> int:
-    """Samples at full scale that have a neighbour there: one alone may be a peak, two are a cut one."""
+    """Samples at full scale in runs of two and more: a single one may be a true peak."""
     highest = 2**31 - 2 ** (32 - sound.bits)
     if not sound.pcm.size or (sound.pcm.max() < highest and sound.pcm.min() > -(2**31)):
         return 0

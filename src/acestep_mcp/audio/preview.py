@@ -1,4 +1,4 @@
-"""A whole song as an MP3 small enough to be sent inside a message.
+"""A whole song as an MP3 small enough to send inside a message.
 
 Bit rate, sample rate and channels follow from the length; average bit rate is used because libsndfile's constant
 one loses the song's exact length at low rates; the very lowest rate alone is constant, to be sure of its size.
@@ -31,7 +31,7 @@ _FAMILIES = ((32_000, 44_100, 48_000), (16_000, 22_050, 24_000), (8000, 11_025, 
 
 @dataclass(frozen=True, slots=True)
 class _Quality:
-    """What sounds best from `kbps` on; `lowest` and `highest` are the bit rates MPEG has at that sample rate."""
+    """The best settings from `kbps` upwards; `lowest` and `highest` are MPEG's bit rates at that sample rate."""
 
     kbps: float
     sample_rate: int
@@ -52,10 +52,10 @@ _QUALITIES = (
 
 
 def mp3_preview(path: Path, *, max_bytes: int = 700 * 1024) -> bytes:
-    """The song as MP3 of at most `max_bytes`; an MP3 file that is small enough comes back as it is.
+    """The song as MP3 of at most `max_bytes`; an MP3 file that is small enough is returned unchanged.
 
     A song too long for MP3's lowest bit rate (8 kbit/s: some 11.5 minutes in 700 KiB) is faded out where the space
-    ends. Raises InvalidRequest when the file is no whole audio file, or `max_bytes` holds not even a second.
+    ends. Raises InvalidRequest when the file is not complete audio, or `max_bytes` is too small for one second.
     """
     with opened(path) as decoder:
         if decoder.properties.format == "mp3" and decoder.properties.size <= max_bytes:
@@ -78,7 +78,7 @@ def _beginning(path: Path, seconds: float, max_bytes: int) -> bytes:
         if len(preview) <= max_bytes:
             return preview
         length *= _SPARE * max_bytes / len(preview)
-    raise InvalidRequest(f"No preview of {path.name} fits into {max_bytes} bytes: allow more.")
+    raise InvalidRequest(f"No preview of {path.name} fits into {max_bytes} bytes. Allow more.")
 
 
 def _affordable(seconds: float, max_bytes: int) -> float:
@@ -133,7 +133,7 @@ def _floats(decoder: Decoder, channels: int) -> Iterator[NDArray[Any]]:
 def _shortened(
     blocks: Iterator[NDArray[Any]], decoder: Decoder, seconds: float, *, fade: bool
 ) -> Iterator[NDArray[Any]]:
-    """The first `seconds`, the last two of them fading; everything when nothing is cut off."""
+    """The first `seconds`, of which the last two fade out; everything when nothing is cut off."""
     if not fade:
         yield from blocks
         return

@@ -1,7 +1,8 @@
-"""Read songs: `probe` looks at the header, `read` decodes."""
+"""Read songs: `probe` looks at the header, `probe_source` at both ends too, `read` decodes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import Decoder, Properties, opened
 
-__all__ = ["Properties", "probe", "read"]
+__all__ = ["Properties", "probe", "probe_source", "read"]
 
-_MOST_BYTES = 2 * 1024**3
 _FRAME_BYTES_PER_CHANNEL = 4
+_MOST_BYTES = 2**30
+_MOST_SOURCE_BYTES = 600 * 48_000 * 2 * _FRAME_BYTES_PER_CHANNEL
+"""The longest source any endpoint takes, in stereo at 48 kHz. At higher rates a source must be shorter."""
 
 
 def probe(path: Path) -> Properties:
@@ -23,43 +26,72 @@ def probe(path: Path) -> Properties:
         return decoder.properties
 
 
-def read(path: Path, *, max_seconds: float | None = None) -> Sound:
-    """Decode WAV, FLAC, MP3, OGG (also AIFF, AU, CAF, W64), one or two channels, any rate.
+def probe_source(path: Path, *, max_seconds: float, name: str = "") -> Properties:
+    """`probe` with the true length, for a song that is to be edited: its first and last moments are decoded too.
+
+    Raises InvalidRequest for what is not audio, is cut short, or is too long for `read`; damage further inside
+    is found only by decoding all of it. A file that states no length is decoded once, in blocks, to count it.
+    """
+    with opened(path, name) as decoder:
+        most = _most_frames(decoder.properties, max_seconds)
+        _check_length(decoder, decoder.frames or 0, most)
+        decoder.check_ends()
+        if decoder.frames is not None:
+            return decoder.properties
+    with opened(path, name) as decoder:
+        frames = 0
+        for block in decoder.blocks():
+            frames += len(block)
+            _check_length(decoder, frames, most)
+        return replace(decoder.properties, seconds=frames / decoder.properties.sample_rate)
+
+
+def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sound:
+    """Decode WAV, FLAC, MP3, OGG (also AIFF, AU, CAF, W64), one or two channels, at most 384 kHz.
 
     PCM-16 and PCM-24 samples come through exactly; 8 bits become 16, 32 bits and floats become 24 and lossy formats
-    16, rounded and clipped. Raises InvalidRequest for anything that is not whole audio, or is longer than
-    `max_seconds` (checked before decoding, and again while decoding because a header may lie) or than 2 GiB decoded.
+    16, rounded and clipped. Raises InvalidRequest, which calls the file `name`, for anything that is not complete
+    audio, is longer than `max_seconds` or takes too much memory: 1 GiB of samples, and with `max_seconds` 230 MB.
+    Both are checked before decoding, and again while decoding because a header may lie.
     """
-    with opened(path) as decoder:
+    with opened(path, name) as decoder:
         properties = decoder.properties
         most = _most_frames(properties, max_seconds)
-        if decoder.frames is not None and decoder.frames > most:
-            raise _too_long(decoder, f"{properties.seconds:.1f} s", most)
+        _check_length(decoder, decoder.frames or 0, most)
         pcm = _collected(decoder, most)
     return Sound(pcm, properties.sample_rate, properties.bits)
 
 
 def _most_frames(properties: Properties, max_seconds: float | None) -> int:
-    fits = _MOST_BYTES // (_FRAME_BYTES_PER_CHANNEL * properties.channels)
-    return fits if max_seconds is None else min(fits, round(max_seconds * properties.sample_rate))
+    frame = _FRAME_BYTES_PER_CHANNEL * properties.channels
+    if max_seconds is None:
+        return _MOST_BYTES // frame
+    return min(_MOST_SOURCE_BYTES // frame, round(max_seconds * properties.sample_rate))
 
 
 def _collected(decoder: Decoder, most: int) -> NDArray[np.int32]:
-    """All blocks in one array that is only as large as the header promised, unless there is more."""
+    """All blocks in one array. Only pages that are written take memory, so an array that is too large is free."""
     pcm = np.empty((decoder.frames or 0, decoder.properties.channels), np.int32)
     taken = 0
     for block in decoder.blocks():
         end = taken + len(block)
-        if end > most:
-            raise _too_long(decoder, f"over {most / decoder.properties.sample_rate:.1f} s", most)
+        _check_length(decoder, end, most)
         if end > len(pcm):
-            pcm = np.concatenate([pcm[:taken], np.empty((max(end, taken), pcm.shape[1]), np.int32)])
+            grown = np.empty((min(most, 2 * end), pcm.shape[1]), np.int32)
+            grown[:taken] = pcm[:taken]
+            pcm = grown
         pcm[taken:end] = block
         taken = end
-    return pcm if taken == len(pcm) else pcm[:taken].copy()
+    return pcm[:taken]
 
 
-def _too_long(decoder: Decoder, length: str, most: int) -> InvalidRequest:
-    limit = most / decoder.properties.sample_rate
-    message = f"{decoder.name} is {length} long; at most {limit:g} s are accepted: give a shorter file"
-    return InvalidRequest.of(FieldError("audio_url", message, type="audio_duration_too_long"))
+def _check_length(decoder: Decoder, frames: int, most: int) -> None:
+    if frames <= most:
+        return
+    rate = decoder.properties.sample_rate
+    length = f"{frames / rate:.1f} s" if frames == decoder.frames else f"over {most / rate:.1f} s"
+    limit, advice = f"{most / rate:g} s are accepted", "give a shorter file"
+    if rate > 48_000:
+        limit, advice = f"{limit} at {rate} Hz", f"{advice} or a lower sample rate"
+    message = f"{decoder.name} is {length} long; at most {limit}: {advice}"
+    raise InvalidRequest.of(FieldError("audio_url", message, type="audio_duration_too_long"))

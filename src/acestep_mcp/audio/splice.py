@@ -1,4 +1,4 @@
-r"""Join new music to a song on its own integer samples: outside the new part and its seams nothing changes.
+r"""Join new music to a song on the song's integer samples: outside the new part and its seams nothing changes.
 
 A seam is an equal-power crossfade (cosine out, sine in). Musical events begin at the edges of a window, so a seam
 lies before an edge wherever there is new music to put there:
@@ -41,7 +41,7 @@ def from_float(samples: NDArray[Any], sample_rate: int, bits: int) -> Sound:
 
 
 def columns(samples: NDArray[Any]) -> NDArray[Any]:
-    """Samples as [frames, channels], whatever they came as."""
+    """Samples [frames] or [frames, channels] as [frames, channels]."""
     return samples[:, None] if samples.ndim == 1 else samples
 
 

@@ -1,4 +1,4 @@
-"""Write songs: whole files with their tags, in a place of their own."""
+"""Write complete audio files with their tags."""
 
 from __future__ import annotations
 
@@ -11,36 +11,16 @@ from acestep_mcp.audio.encoder import Shape, encode
 from acestep_mcp.audio.read import probe
 from acestep_mcp.audio.tags import riff
 from acestep_mcp.audio.tags.file_tags import FileTags, Format, retag
-from acestep_mcp.files import cannot_keep, free_name, publish, release, safe_stem, sweep, temporary
+from acestep_mcp.files import atomic, publish, storage_errors, temporary
 
-__all__ = [
-    "CONTENT_TYPES",
-    "Format",
-    "convert_file",
-    "free_name",
-    "publish",
-    "release",
-    "safe_stem",
-    "sweep",
-    "temporary",
-    "turn_into",
-    "write",
-]
-
-CONTENT_TYPES: dict[Format, str] = {
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-}
+__all__ = ["Format", "convert_and_remove", "convert_file", "write"]
 
 
 def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None:  # noqa: A002
-    """Write a song with its tags; `path` is replaced whole or not touched at all, and not before it is on the disk.
+    """Write a song with its tags, atomically.
 
     WAV and FLAC hold the samples exactly, at the sound's depth; equal sounds and tags give equal files. MP3 has no
-    rate above 48 kHz: the sound is resampled to the next one it has. Raises StorageError when the file cannot be
-    kept.
+    rate above 48 kHz: the sound is resampled to the nearest one it has. Raises StorageError.
     """
     with temporary(path) as bare:
         with bare.open("w+b") as file:
@@ -48,10 +28,10 @@ def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None: 
         _finish(bare, path, format, tags)
 
 
-def turn_into(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
-    """`convert_file` for a source that nobody needs any more: it may be changed, and is gone afterwards.
+def convert_and_remove(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
+    """`convert_file` that consumes its source: it may be changed, and is removed afterwards.
 
-    A WAV file that stays one is not copied, which is what a long song's way to its place would mostly take.
+    A WAV file that stays WAV is retagged in place and renamed, not copied.
     """
     if format == "wav" and probe(source).format == "wav" and _retagged_in_place(source, tags):
         return publish(source, target)
@@ -61,18 +41,15 @@ def turn_into(source: Path, target: Path, *, format: Format, tags: FileTags) -> 
 
 
 def _retagged_in_place(source: Path, tags: FileTags) -> bool:
-    try:
-        with source.open("r+b") as file:
-            return riff.retag_in_place(file, tags.fields())
-    except OSError as exc:
-        raise cannot_keep(source, exc) from exc
+    with storage_errors("write", source), source.open("r+b") as file:
+        return riff.retag_in_place(file, tags.fields())
 
 
 def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
     """Copy a song into another format, or into the same one with other tags, without loading it whole.
 
     Where the format stays, the sample data is copied byte for byte. `target` may be `source`. Raises InvalidRequest
-    when the source is no whole audio file, StorageError when the target cannot be kept.
+    when the source is not a complete audio file, StorageError.
     """
     if probe(source).format == format and _retagged(source, target, format, tags):
         return
@@ -88,20 +65,16 @@ def _shape_of(decoder: Decoder) -> Shape:
 
 
 def _retagged(source: Path, target: Path, form: Format, tags: FileTags) -> bool:
-    """Copy with other tags; False when the container is one that only the decoder understands (RF64, say)."""
+    """Copy with other tags; False when only the decoder understands the container (such as RF64)."""
     try:
-        with temporary(target) as temp:
-            with source.open("rb") as old, temp.open("wb") as new:
-                retag(old, new, form, tags)
-            publish(temp, target)
+        with atomic(target) as temp, source.open("rb") as old, temp.open("wb") as new:
+            retag(old, new, form, tags)
     except InvalidRequest:
         return False
     return True
 
 
 def _finish(bare: Path, path: Path, form: Format, tags: FileTags) -> None:
-    """Put the tags in and publish. Nothing is open by then: Windows replaces no open file."""
-    with temporary(path) as tagged:
-        with bare.open("rb") as source, tagged.open("wb") as target:
-            retag(source, target, form, tags, fresh=True)
-        publish(tagged, path)
+    """Add the tags and publish, when all files are closed: Windows cannot replace an open file."""
+    with atomic(path) as tagged, bare.open("rb") as source, tagged.open("wb") as target:
+        retag(source, target, form, tags, fresh=True)

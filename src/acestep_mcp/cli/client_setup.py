@@ -1,4 +1,4 @@
-"""How programs are switched to an engine server: the lines to copy."""
+"""Setup lines for clients of an engine server, to copy."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ def lines(
     engine: str = "draft",
     remark: str = "a sketch, not ACE-Step",
 ) -> list[str]:
-    """What people need to know when the server at `address` has started. The key itself is never in it."""
-    told = [f"The {engine} engine is served at {address} ({remark}). Ctrl-C ends it; its jobs are kept."]
+    """What to print when the server at `address` has started. The key is never part of it."""
+    lines_out = [f"The {engine} engine is served at {address} ({remark}). Ctrl-C stops it; its jobs are kept."]
     if has_key:
-        told += ["Callers need its key: ACESTEP_ENGINE_KEY for acestep-mcp, FAL_KEY or credentials for fal's clients."]
-        told += _open_letter(address)
+        lines_out += [
+            "Callers need its key: ACESTEP_ENGINE_KEY for acestep-mcp, FAL_KEY or credentials for fal's clients."
+        ]
+        lines_out += _open_letter(address)
     else:
-        told += ["It needs no key. fal's Python client insists on having one: any will do."]
+        lines_out += ["It needs no key. fal's Python client requires one: use any text."]
     trust = [_set("SSL_CERT_FILE", str(authority))] if authority else []
     return [
-        *told,
+        *lines_out,
         *_block("acestep-mcp:", [_set("ACESTEP_ENGINE_URL", address), *trust]),
         *_block("fal's Python client:", _python(address, trust)),
         *_block("fal's JavaScript client:", _javascript(address, authority)),
@@ -38,8 +40,8 @@ def _open_letter(address: str) -> list[str]:
     parts = urlsplit(address)
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return []
-    words = "Over plain http the key and the songs can be read on the way: start the engine with --tls-dir"
-    return [f"{words}, or, where the network is yours, set ACESTEP_INSECURE=1 for acestep-mcp."]
+    message = "Plain http is not encrypted: others can read the key and the songs. Start the engine with --tls-dir"
+    return [f"{message}, or, if you trust the network, set ACESTEP_INSECURE=1 for acestep-mcp."]
 
 
 def _block(title: str, body: list[str]) -> list[str]:
@@ -47,7 +49,7 @@ def _block(title: str, body: list[str]) -> list[str]:
 
 
 def _python(address: str, trust: list[str]) -> list[str]:
-    """The client speaks nothing but TLS to hosts from its environment; in the program plain http can be said."""
+    """The client uses TLS for hosts from its environment; plain http can only be set in the program."""
     scheme, _, place = address.partition("://")
     if scheme == "https":
         hosts = [_set("FAL_QUEUE_RUN_HOST", place), _set("FAL_RUN_HOST", f"{place}/run"), *trust]

@@ -9,22 +9,21 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import ConfigurationError, Occupied
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
-from acestep_mcp.engines.registry import OFFERED, V1, Offer
+from acestep_mcp.engines.registry import ENGINES, V1, EngineSpec
 from acestep_mcp.net import keys
 from acestep_mcp.settings import Settings, load
 
 if TYPE_CHECKING:
     from acestep_mcp.engine_server.options import QueueOptions
-    from acestep_mcp.engine_server.serve import Opened
+    from acestep_mcp.engine_server.serve import RunningServer
 
-    State = Callable[[Opened], AbstractContextManager[None]]
+    OnStarted = Callable[[RunningServer], AbstractContextManager[None]]
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, resolve_path=True)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -33,21 +32,21 @@ _SECONDS = click.FloatRange(0, min_open=True)
 
 @click.command()
 @click.option(
-    "--engine", "name", type=click.Choice(tuple(OFFERED)), default="draft", show_default=True, help="Who plays."
+    "--engine", "name", type=click.Choice(tuple(ENGINES)), default="draft", show_default=True, help="Engine to run."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Off loopback a key is required.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@click.option("--key-file", type=_FILE, help="A file that holds the key callers must send.")
-@click.option("--key", help="The key itself; other users see it among the processes. Better ACESTEP_ENGINE_KEY.")
-@click.option("--tls-dir", type=_FOLDER, help="Speak TLS, with a throwaway authority that is made in this folder once.")
-@click.option("--public-url", help="The address under which callers know it, such as a proxy's.")
+@click.option("--key-file", type=_FILE, help="File with the key that callers must send.")
+@click.option("--key", help="The key itself, visible in the process list. Prefer ACESTEP_ENGINE_KEY.")
+@click.option("--tls-dir", type=_FOLDER, help="Use TLS; a certificate and its authority are made in this folder once.")
+@click.option("--public-url", help="The address that callers use, such as a proxy's.")
 @click.option(
     "--data-dir", type=_FOLDER, help="Where jobs and files are kept. [default: engine/NAME in ACESTEP_DATA_DIR]"
 )
-@click.option("--allow-webhooks", is_flag=True, help="Tell public addresses that callers name of a job's end.")
+@click.option("--allow-webhooks", is_flag=True, help="Post results to public addresses that callers name.")
 @click.option("--allowed-host", multiple=True, help="Another name callers use. May be repeated.")
-@click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Free the model after so long without a song.")
-@click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="End after so long without songs and requests.")
+@click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Unload the model after this time without a job.")
+@click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="Exit after this time without jobs and requests.")
 @click.option("--detached", is_flag=True, hidden=True)
 @takes_model_options
 def engine(**given: Any) -> int:
@@ -56,18 +55,18 @@ def engine(**given: Any) -> int:
 
     settings = load(**model_settings(given))
     model = engine_options(settings)
-    offer = OFFERED[given["name"]]
+    spec = ENGINES[given["name"]]
     if given["download"]:
-        return download(offer.model or V1, model)
+        return download(spec.files or V1, model)
     if not given["detached"]:
-        offer_download(offer, model)
-    elif obstacle := offer.obstacle(model):
-        raise ConfigurationError(f"The engine {offer.name} cannot run here: {obstacle}.")
-    folder = given["data_dir"] or _process_folder(settings.data_dir, offer.name)
+        offer_download(spec, model)
+    elif reason := spec.unavailable_reason(model):
+        raise ConfigurationError(f"The engine {spec.name} cannot run here: {reason}.")
+    folder = given["data_dir"] or _own_folder(settings.data_dir, spec.name)
     try:
-        return _serve(offer, _options(given, settings, folder), given, settings, folder)
+        return _serve(spec, _options(given, settings, folder), given, settings, folder)
     except Occupied as exc:
-        from acestep_mcp.engine_server.launch.find import OCCUPIED
+        from acestep_mcp.engine_server.launch.launcher import OCCUPIED
         from acestep_mcp.engine_server.launch.state import read
 
         if given["detached"]:
@@ -79,34 +78,34 @@ def engine(**given: Any) -> int:
         raise Occupied(f"{exc.message} It answers at {other.address}, process id {other.pid}.") from exc
 
 
-def _serve(offer: Offer, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:
+def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:
     import logging
     from contextlib import closing
 
     from acestep_mcp.assembly import engine_options
-    from acestep_mcp.engine_server.serve import Place, serve
+    from acestep_mcp.engine_server.serve import ServerAddress, serve
 
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
     for problem in settings.problems:
         click.echo(f"Note: {problem}", err=True)
-    place = Place(given["host"], given["port"], folder, given["tls_dir"])
-    options, state = _findable(offer.name, options, given, folder)
-    told = partial(_told, offer=offer, has_key=options.key is not None, state=state, detached=given["detached"])
-    with closing(offer.built(engine_options(settings))) as playing:
-        return serve(playing, place, options, told, idle_exit=given["idle_exit"])
+    address = ServerAddress(given["host"], given["port"], folder, given["tls_dir"])
+    options, state = _findable(spec.name, options, given, folder)
+    on_started = partial(_announce, spec=spec, has_key=options.key is not None, state=state, detached=given["detached"])
+    with closing(spec.create(engine_options(settings))) as playing:
+        return serve(playing, address, options, on_started, idle_exit=given["idle_exit"])
 
 
 def _findable(
     name: str, options: QueueOptions, given: dict[str, Any], folder: Path
-) -> tuple[QueueOptions, State | None]:
-    """How other programs on this machine find the server: by a state file, if it answers there over plain http.
+) -> tuple[QueueOptions, OnStarted | None]:
+    """How other programs on this machine find the server: by a state file, if it answers over plain http on loopback.
 
-    A detached one has a key of its own, which stands in that file and nowhere else; a key that a person chose does not.
+    A detached server has its own key, stored only in that file; a key that a person chose is not stored.
     """
     import secrets
 
-    from acestep_mcp.engine_server.launch.state import Running, kept, proof
+    from acestep_mcp.engine_server.launch.state import RunningEngine, proof, state_file
     from acestep_mcp.net.loopback import is_loopback
 
     if given["tls_dir"] or given["public_url"] or not is_loopback(given["host"]):
@@ -115,10 +114,10 @@ def _findable(
     key = secrets.token_urlsafe(32) if given["detached"] else None
     host = "127.0.0.1" if given["host"] == "localhost" else given["host"].strip("[]")
 
-    def state(opened: Opened) -> AbstractContextManager[None]:
-        address = f"http://{f'[{host}]' if ':' in host else host}:{opened.port}"
-        running = Running(name, address, os.getpid(), __version__, secret, key, detached=given["detached"])
-        return kept(folder, running)
+    def state(running: RunningServer) -> AbstractContextManager[None]:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{running.port}"
+        engine = RunningEngine(name, address, os.getpid(), __version__, secret, key, detached=given["detached"])
+        return state_file(folder, engine)
 
     return replace(options, key=key or options.key, prove=partial(proof, secret)), state
 
@@ -140,47 +139,47 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
     )
 
 
-def _key(said: str | None, file: Path | None, settings: Settings) -> str | None:
-    """The key from the command line, else the file, else the settings. Its text is in no message."""
-    if said is None and file is not None:
+def _key(given_key: str | None, file: Path | None, settings: Settings) -> str | None:
+    """The key from the command line, else the file, else the settings. No message contains it."""
+    if given_key is None and file is not None:
         return keys.read(file)
-    if said is None and settings.engine_key:
-        said = settings.engine_key.get_secret_value()
-    return None if said is None else keys.usable(said, "The engine's key")
+    if given_key is None and settings.engine_key:
+        given_key = settings.engine_key.get_secret_value()
+    return None if given_key is None else keys.usable(given_key, "The engine's key")
 
 
 def _public(url: str | None) -> str | None:
     if url is None:
         return None
+    from acestep_mcp.net.addresses import parse_url
+
     try:
-        parts = urlsplit(url)
-        fits = (
-            parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment or "@" in url)
-        )
-        _ = parts.port
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ConfigurationError(f"--public-url {url!r} is not an address like https://music.example.org. Give one.")
+        parsed = parse_url(url)
+    except InvalidRequest as exc:
+        raise ConfigurationError(f"--public-url: {exc.message} Give one like https://music.example.org.") from exc
+    if parsed.query or parsed.fragment:
+        raise ConfigurationError(f"--public-url {url!r} may not hold a query. Give one like https://music.example.org.")
     return url.rstrip("/")
 
 
 @contextmanager
-def _told(opened: Opened, *, offer: Offer, has_key: bool, state: State | None, detached: bool) -> Iterator[None]:
-    """Say how programs are switched to the server, and let those on this machine find it, while it answers."""
+def _announce(
+    running: RunningServer, *, spec: EngineSpec, has_key: bool, state: OnStarted | None, detached: bool
+) -> Iterator[None]:
+    """Print the setup lines for clients, and write the state file while the server answers."""
     from contextlib import nullcontext, suppress
 
     from acestep_mcp.cli.client_setup import lines
 
-    with state(opened) if state else nullcontext():
-        told = lines(opened.address, opened.authority, has_key=has_key, engine=offer.name, remark=offer.remark)
-        with suppress(OSError):  # nobody listens to stderr any more: no reason to stop
-            for line in told[: 1 if detached else None]:
+    with state(running) if state else nullcontext():
+        on_started = lines(running.address, running.authority, has_key=has_key, engine=spec.name, remark=spec.summary)
+        with suppress(OSError):  # stderr is closed: no reason to stop
+            for line in on_started[: 1 if detached else None]:
                 click.echo(line, err=True)
         yield
 
 
-def _process_folder(data_dir: Path, name: str) -> Path:
+def _own_folder(data_dir: Path, name: str) -> Path:
     from acestep_mcp.engine_server.file_store import storage_errors
     from acestep_mcp.engine_server.launch.state import folder_of
 

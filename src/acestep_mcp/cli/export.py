@@ -1,4 +1,4 @@
-"""Copies of songs outside the music folder, and the list's rebuilding."""
+"""Copy songs out of the music folder, and rebuild the index."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from acestep_mcp.settings import Settings
 if TYPE_CHECKING:
     from acestep_mcp.audio.write import Format
 
+_ADVICE = "choose another folder"
 FORMATS = ("wav", "flac", "mp3", "ogg")
 
 
 def format_of(out: Path | None, form: str | None) -> str | None:
-    """The format asked for by name or by the file's ending. UsageError when they disagree or the ending is unknown.
+    """The format given by name or by the file's suffix. UsageError when they disagree or the suffix is unknown.
 
-    Also refuses a file that exists: asked before anything is made or paid for.
+    Also refuses a file that exists. Called before anything is made or paid for.
     """
     if out is None or out.is_dir():
         return form
@@ -35,35 +36,31 @@ def format_of(out: Path | None, form: str | None) -> str | None:
     return ending
 
 
-def place(kept: Path, out: Path, form: str | None) -> Path:
-    """Copy a kept song to `out` (a file, or a folder to put it into), whole or not at all; the absolute path of it."""
-    from acestep_mcp.files import cannot_keep, publish, temporary
+def copy_to(song: Path, out: Path, form: str | None) -> Path:
+    """Copy a song to `out` (a file or a folder), atomically; returns the absolute path of the copy."""
+    from acestep_mcp.files import atomic, make_folder
 
-    target = (out / f"{kept.stem}.{form or kept.suffix[1:]}" if out.is_dir() else out).absolute()
+    target = (out / f"{song.stem}.{form or song.suffix[1:]}" if out.is_dir() else out).absolute()
     if target.exists():
-        raise StorageError(f"{target} exists already and was left alone. The song itself is at {kept}.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise cannot_keep(target, exc) from exc
-    if kept.suffix.lower() != target.suffix.lower():
-        _convert(kept, target)
+        raise StorageError(f"{target} exists already and was left alone. The song itself is at {song}.")
+    make_folder(target.parent, _ADVICE)
+    if song.suffix.lower() != target.suffix.lower():
+        _convert(song, target)
         return target
-    with temporary(target) as part:
-        shutil.copyfile(kept, part)
-        publish(part, target)
+    with atomic(target, _ADVICE) as part:
+        shutil.copyfile(song, part)
     return target
 
 
-def _convert(kept: Path, target: Path) -> None:
+def _convert(song: Path, target: Path) -> None:
     from acestep_mcp.audio.tags.file_tags import read_tags
     from acestep_mcp.audio.write import convert_file
 
-    convert_file(kept, target, format=cast("Format", target.suffix[1:].lower()), tags=read_tags(kept))
+    convert_file(song, target, format=cast("Format", target.suffix[1:].lower()), tags=read_tags(song))
 
 
-def rebuilt(settings: Settings) -> int:
-    """How many songs the list has after reading every sidecar again."""
+def rebuild_index(settings: Settings) -> int:
+    """Read every sidecar again; returns the number of songs."""
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.tracks import Tracks
 

@@ -10,7 +10,7 @@ import click
 
 from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
 from acestep_mcp.api.requests import ApiRequest
-from acestep_mcp.cli.export import FORMATS, format_of, place
+from acestep_mcp.cli.export import FORMATS, copy_to, format_of
 from acestep_mcp.cli.output import made_by, print_json, stopped, without_track
 from acestep_mcp.cli.progress import shown
 from acestep_mcp.cli.request_options import given, host_options, request_options
@@ -56,7 +56,7 @@ class _MakeCommand:
         return outcome
 
     def _print(self, outcome: Outcome, kept: Path) -> None:
-        path = place(kept, self.out, self.format) if self.out else kept
+        path = copy_to(kept, self.out, self.format) if self.out else kept
         if self.as_json:
             print_json(job_view(outcome).facts() | ({"out": str(path)} if self.out else {}))
         else:

@@ -1,4 +1,4 @@
-"""Options of `acestep-mcp engine` for the model itself, and how its files come to this machine."""
+"""Options of `acestep-mcp engine` for the model, and the download of its files."""
 
 from __future__ import annotations
 
@@ -6,82 +6,85 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import click
+from pydantic.fields import FieldInfo
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.model_options import Flag, ModelOptions
 
 if TYPE_CHECKING:
-    from acestep_mcp.engines.ace_step_v1.published import Options
-    from acestep_mcp.engines.registry import Model, Offer
-
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
-
-
-def _device(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    if given is not None and not _DEVICE.fullmatch(given):
-        raise click.BadParameter(f"{given!r} is none of auto, cuda, cuda:1, mps, cpu.")
-    return given
-
-
-_OPTIONS = (
-    click.option(
-        "--weights",
-        type=click.Path(path_type=Path, file_okay=False, exists=True, resolve_path=True),
-        help="The folder with the published weights. [default: found in the caches of Hugging Face]",
-    ),
-    click.option(
-        "--vocab",
-        "lyric_vocab",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True, resolve_path=True),
-        help="The vocab.json of v1, for lyrics.",
-    ),
-    click.option("--device", callback=_device, help="auto, cuda, cuda:1, mps or cpu. [default: auto]"),
-    click.option("--dtype", type=click.Choice(("bfloat16", "float16", "float32")), help="What it computes in."),
-    click.option("--offload", is_flag=True, default=None, help="Keep on the GPU only the part that computes."),
-    click.option(
-        "--quantize", type=click.Choice(("int8",)), help="Large matrices in half the memory; v1, needs torchao."
-    ),
-    click.option(
-        "--compile", is_flag=True, default=None, help="Compile the model: a slow first song, faster ones after. v1"
-    ),
-    click.option("--lora", metavar="FILE[:WEIGHT]", multiple=True, help="A LoRA adapter for v1. May be repeated."),
-    click.option("--download", is_flag=True, help="Fetch the model's files, and do nothing else."),
-)
+    from acestep_mcp.engines.model.options import EngineOptions
+    from acestep_mcp.engines.registry import EngineSpec, ModelFiles
 
 
 def takes_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_OPTIONS):
+    """Add one option for each field of `ModelOptions`, and `--download`."""
+    options = [_option(name, field) for name, field in ModelOptions.model_fields.items()]
+    options.append(click.option("--download", is_flag=True, help="Fetch the model's files, and do nothing else."))
+    for option in reversed(options):
         command = option(command)
     return command
 
 
+def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    flag = next((mark for mark in field.metadata if isinstance(mark, Flag)), Flag())
+    names = (flag.name or f"--{name.replace('_', '-')}", name)
+    return click.option(*names, help=field.description, metavar=flag.metavar, **_kind(field, flag))
+
+
+def _kind(field: FieldInfo, flag: Flag) -> dict[str, Any]:
+    """What click needs to know of the field's type. An option that is not given is None, whatever the default."""
+    kinds = [kind for kind in get_args(field.annotation) if kind is not NoneType]
+    kind = kinds[0] if NoneType in get_args(field.annotation) else field.annotation
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if kind is bool:
+        return {"is_flag": True, "default": None}
+    if kind is Path:
+        path = click.Path(
+            path_type=Path, file_okay=not flag.folder, dir_okay=flag.folder, exists=True, resolve_path=True
+        )
+        return {"type": path}
+    if get_origin(kind) is Literal:
+        return {"type": click.Choice(get_args(kind))}
+    if get_origin(kind) is tuple:
+        return {"multiple": True, "callback": _absolute_files}
+    return {"callback": _check_pattern} if field.examples else {}
+
+
+def _check_pattern(_: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    field = ModelOptions.model_fields[param.name or ""]
+    pattern = next(mark.pattern for mark in field.metadata if hasattr(mark, "pattern"))
+    if given is not None and not re.fullmatch(pattern, given):
+        raise click.BadParameter(f"{given!r} is none of {', '.join(field.examples or ())}.")
+    return given
+
+
+def _absolute_files(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Relative files become absolute; a weight after the colon is not affected."""
+    return tuple(str(Path(file).expanduser().absolute()) for file in given) or None
+
+
 def model_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Those of the options that are settings; they go before the environment."""
-    names = ("weights", "lyric_vocab", "device", "dtype", "offload", "quantize", "compile")
-    found = {name: given[name] for name in names}
-    found["lora"] = tuple(_absolute(adapter) for adapter in given["lora"]) or None
-    return found
+    """The model options on the command line, which take precedence over the environment."""
+    return {name: given[name] for name in ModelOptions.model_fields}
 
 
-def _absolute(adapter: str) -> str:
-    return str(Path(adapter).expanduser().absolute())  # a weight after the colon stays where it is
-
-
-def offer_download(offer: Offer, options: Options) -> None:
-    """Fetch the model's files where none are and a person sees what happens; else only say what is missing."""
-    if offer.model is None or options.weights or not sys.stderr.isatty() or offer.model.lacks_packages():
+def offer_download(spec: EngineSpec, options: EngineOptions) -> None:
+    """Fetch missing model files if stderr is a terminal, where the progress is visible."""
+    if spec.files is None or options.weights or not sys.stderr.isatty() or spec.files.lacks_packages():
         return
-    if offer.obstacle(options):
-        download(offer.model, options)
+    if spec.unavailable_reason(options):
+        download(spec.files, options)
 
 
-def download(model: Model, options: Options) -> int:
-    """What is published of a model and not named by a person."""
-    if missing := model.lacks_packages():
+def download(files: ModelFiles, options: EngineOptions) -> int:
+    """Fetch the published files that the options do not name."""
+    if missing := files.lacks_packages():
         raise ConfigurationError(f"Nothing can be fetched yet: {missing}.")
-    model.download(options, _fetch, lambda line: click.echo(line, err=True))
+    files.download(options, _fetch, lambda line: click.echo(line, err=True))
     if options.weights is not None:
         click.echo(f"The weights are those you named: {options.weights}. Nothing of them was fetched.", err=True)
     return 0

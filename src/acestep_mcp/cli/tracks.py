@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from acestep_mcp.cli.export import FORMATS, format_of, place, rebuilt
+from acestep_mcp.cli.export import FORMATS, copy_to, format_of, rebuild_index
 from acestep_mcp.cli.jobs import Listing, as_json_option
 from acestep_mcp.cli.output import clock, print_json
 from acestep_mcp.cli.session import with_studio
@@ -73,7 +73,7 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
     """
     form = format_of(file, form)
     track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
-    path = place(track.path, file, form)
+    path = copy_to(track.path, file, form)
     if as_json:
         print_json(track_view(track).facts() | {"out": str(path)})
         return
@@ -108,7 +108,7 @@ def restore(name: str, as_json: bool) -> None:
 @as_json_option
 def rebuild(as_json: bool) -> None:
     """Rebuild the list of songs from their .json files."""
-    count = rebuilt(load())
+    count = rebuild_index(load())
     if as_json:
         print_json({"tracks": count})
         return

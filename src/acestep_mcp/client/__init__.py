@@ -1,6 +1,6 @@
-"""The queue client: the one way we have music made, at fal, at an engine of ours, or in this process."""
+"""The queue client: how all music is made, at fal, at an engine server, or in this process."""
 
-from acestep_mcp.client.handle import SubmitOptions, Ticket
+from acestep_mcp.client.handle import RequestHandle, SubmitOptions
 from acestep_mcp.client.host import FAL_QUEUE, FAL_REST, IN_PROCESS, Host, Transport, in_process
 from acestep_mcp.client.queue import QueueClient
 from acestep_mcp.client.replies import NOT_FINISHED
@@ -12,8 +12,8 @@ __all__ = [
     "NOT_FINISHED",
     "Host",
     "QueueClient",
+    "RequestHandle",
     "SubmitOptions",
-    "Ticket",
     "Transport",
     "in_process",
 ]

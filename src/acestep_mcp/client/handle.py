@@ -1,4 +1,4 @@
-"""What a submit takes beside the request, and what it gives back."""
+"""Options of a submit, and the handle that it returns."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
+from acestep_mcp.net.addresses import parse_url
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _HEADER = re.compile(r"[\x20-\x7e]{1,256}")
 
 
 def is_request_id(value: Any) -> bool:
-    """Whether a value from the wire may go into an address."""
+    """Whether a received value may be put into an address."""
     return isinstance(value, str) and _REQUEST_ID.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """A submitted request. The addresses are the host's own words: they are used only if they are its own."""
+class RequestHandle:
+    """A submitted request. The host sent the addresses: each is used only if it is below the host's queue address."""
 
     request_id: str
     status_url: str | None = None
@@ -32,10 +33,12 @@ class Ticket:
 
     def __post_init__(self) -> None:
         if not is_request_id(self.request_id):
-            raise QueueError("The request id is not one (letters, digits and dashes, at most 64). Submit again.")
+            raise QueueError(
+                "The host returned an invalid request id (letters, digits and dashes, at most 64). Submit again."
+            )
 
     def to_dict(self) -> dict[str, str]:
-        """As JSON for the job's record; `from_dict` reads it back."""
+        """For storage as JSON; `from_dict` reads it back."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
     @classmethod
@@ -48,10 +51,10 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class SubmitOptions:
-    """What fal's users know. Everything unset is left to the host.
+    """fal's options of a submit. What is unset is left to the host.
 
     `start_timeout` (seconds, above 1): fail if no runner has started by then. `object_lifecycle`: seconds that the
-    output files live, or fal's whole JSON object. `no_store`: keep neither request nor answer. `no_retry`: the host
+    output files live, or fal's whole JSON object. `no_store`: store neither request nor response. `no_retry`: the host
     does not repeat a failed run. `hint`: prefer the runner that served this hint before.
     """
 
@@ -70,6 +73,8 @@ class SubmitOptions:
             raise InvalidRequest("hint is up to 256 plain ASCII characters.")
         if self.start_timeout is not None and not 1 < self.start_timeout < math.inf:
             raise InvalidRequest(f"start_timeout is a number of seconds above 1, not {self.start_timeout!r}.")
+        if self.webhook_url:
+            parse_url(self.webhook_url)
 
     def headers(self) -> dict[str, str]:
         given = {

@@ -1,20 +1,20 @@
-"""A host that speaks the queue protocol: its addresses, its key, and how it is watched."""
+"""A host that speaks the queue protocol: its addresses, its key, and how it is polled."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
-from acestep_mcp.net.answers import Answer
+from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.loopback import in_clear
+from acestep_mcp.net.responses import HttpResponse
 from acestep_mcp.net.ssrf import origin
-from acestep_mcp.net.timeouts import PATIENT, Patience
+from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 FAL_QUEUE = "https://queue.fal.run"
 FAL_REST = "https://rest.fal.ai"
@@ -25,14 +25,14 @@ MAX_URL = 4096
 _KEY = re.compile(r"[\x21-\x7e]{1,1024}")
 _SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,100}")
 _LEGACY = re.compile(r"(\d+)-([A-Za-z0-9._-]+)")
-_SHORTEST_SECRET = 8  # anything shorter occurs in ordinary text
+_SHORTEST_SECRET = 8  # shorter ones occur in ordinary text
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where requests are made. `poll` is the first and the longest pause between two questions, in seconds.
+    """Where requests are sent. `poll` is the first and the longest pause between two polls, in seconds.
 
-    `streams` tells that the status stream may be used. A key goes to the origins of `queue_url` and `rest_url` and
+    `streams`: the status stream may be used. A key goes to the origins of `queue_url` and `rest_url` and
     nowhere else; over plain http off loopback it is refused with ConfigurationError unless `insecure`.
     """
 
@@ -43,7 +43,7 @@ class Host:
     poll: tuple[float, float] = (1.0, 5.0)
     streams: bool = True
     insecure: bool = False
-    patience: Patience = PATIENT
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "queue_url", _base(self.queue_url))
@@ -51,28 +51,33 @@ class Host:
         object.__setattr__(self, "key", _secret(self.key))
         if self.key and not self.insecure:
             for url in (self.queue_url, self.rest_url):
-                _guarded(url)
+                _check_encrypted(url)
 
     @classmethod
-    def fal(cls, key: SecretStr | str | None, *, patience: Patience = PATIENT) -> Self:
+    def fal(cls, key: SecretStr | str | None, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
         """fal.ai itself."""
-        return cls(FAL_QUEUE, FAL_REST, key, "fal", (1.0, 5.0), streams=True, patience=patience)
+        return cls(FAL_QUEUE, FAL_REST, key, "fal", (1.0, 5.0), streams=True, timeouts=timeouts)
 
     @classmethod
     def engine(
-        cls, url: str, key: SecretStr | str | None = None, *, insecure: bool = False, patience: Patience = PATIENT
+        cls,
+        url: str,
+        key: SecretStr | str | None = None,
+        *,
+        insecure: bool = False,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> Self:
-        """An engine server of ours, or another server that speaks the protocol."""
-        return cls(url, url, key, "engine", (0.25, 2.0), streams=True, insecure=insecure, patience=patience)
+        """An engine server, or another server that speaks the protocol."""
+        return cls(url, url, key, "engine", (0.25, 2.0), streams=True, insecure=insecure, timeouts=timeouts)
 
     @classmethod
-    def draft(cls, *, patience: Patience = PATIENT) -> Self:
-        """The queue app inside this process; see `in_process`. Its transport buffers, so it is polled."""
-        return cls(IN_PROCESS, IN_PROCESS, None, "draft", (0.05, 0.05), streams=False, patience=patience)
+    def draft(cls, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
+        """The engine server inside this process; see `in_process`. Its transport buffers, so it is polled."""
+        return cls(IN_PROCESS, IN_PROCESS, None, "draft", (0.05, 0.05), streams=False, timeouts=timeouts)
 
     @property
     def label(self) -> str:
-        """What error messages call this host."""
+        """The name of this host in error messages."""
         return {"fal": "fal", "draft": "the embedded engine"}.get(self.name) or f"the engine at {self.queue_url}"
 
     @property
@@ -84,21 +89,21 @@ class Host:
         return {"Authorization": f"Key {self.key.get_secret_value()}"} if isinstance(self.key, SecretStr) else {}
 
     def secrets(self) -> tuple[bytes, ...]:
-        """The key and its secret half, as they must never be repeated."""
+        """The key and its secret half, which no message may repeat."""
         if not isinstance(self.key, SecretStr):
             return ()
         key = self.key.get_secret_value()
         return tuple(part.encode() for part in (key, key.rpartition(":")[2]) if len(part) >= _SHORTEST_SECRET)
 
     def scrub(self, text: bytes) -> bytes:
-        """A host's words without our key, should it repeat it."""
+        """Text from the host with our key replaced."""
         for secret in self.secrets():
             text = text.replace(secret, b"***")
         return text
 
-    def scrubbed(self, answer: Answer) -> Answer:
+    def scrubbed(self, answer: HttpResponse) -> HttpResponse:
         headers = {name: self.scrub(value.encode()).decode() for name, value in answer.headers.items()}
-        return Answer(answer.status, headers, self.scrub(answer.body))
+        return HttpResponse(answer.status, headers, self.scrub(answer.body))
 
     def submit_url(self, endpoint_id: str) -> str:
         return f"{self.queue_url}/{'/'.join(_segments(endpoint_id))}"
@@ -110,24 +115,22 @@ class Host:
         return f"{self.queue_url}/{'/'.join(app)}/requests/{request_id}{action}"
 
     def is_queue_url(self, url: Any) -> bool:
-        """Whether a reply's address is below our queue's own, so that the key may go there."""
+        """Whether an address from a reply is below the queue's own, so that the key may be sent there."""
         if not isinstance(url, str) or len(url) > MAX_URL:
             return False
         try:
-            same = origin(url) == origin(self.queue_url)
+            given, own = parse_url(url), parse_url(self.queue_url)
         except InvalidRequest:
             return False
-        return same and httpx.URL(url).path.startswith(httpx.URL(self.queue_url).path.rstrip("/") + "/")
+        return origin(url) == origin(self.queue_url) and given.path.startswith(own.path.rstrip("/") + "/")
 
 
 def _base(url: str) -> str:
     try:
-        origin(url)
+        parsed = parse_url(url)
     except InvalidRequest as exc:
-        words = f"{exc.message} Set the engine's address like http://127.0.0.1:8765."
-        raise ConfigurationError(words) from exc
-    parts = urlsplit(url)
-    if parts.query or parts.fragment:
+        raise ConfigurationError(f"{exc.message} Set the engine's address like http://127.0.0.1:8765.") from exc
+    if parsed.query or parsed.fragment:
         raise ConfigurationError("The engine's address may not hold a query. Set it like http://127.0.0.1:8765.")
     return url.strip().rstrip("/")
 
@@ -136,16 +139,16 @@ def _secret(key: SecretStr | str | None) -> SecretStr | None:
     plain = key.get_secret_value() if isinstance(key, SecretStr) else key or ""
     plain = plain.strip()
     if plain and not _KEY.fullmatch(plain):
-        words = "The key holds white space or characters that no key has. Copy it again, without line breaks."
-        raise ConfigurationError(words)
+        message = "The key contains white space or invalid characters. Copy it again, without line breaks."
+        raise ConfigurationError(message)
     return SecretStr(plain) if plain else None
 
 
-def _guarded(url: str) -> None:
-    """Raises ConfigurationError when a key would travel in clear text to another machine."""
+def _check_encrypted(url: str) -> None:
+    """Raises ConfigurationError when a key would be sent unencrypted to another machine."""
     if in_clear(origin(url)):
         raise ConfigurationError(
-            f"The key would go over plain http to {httpx.URL(url).host}, readable on the way. Use an https address, "
+            f"The key would be sent over plain http to {parse_url(url).host}, unencrypted. Use an https address, "
             "or set ACESTEP_INSECURE=1 (--insecure) if that network is yours."
         )
 
@@ -156,7 +159,7 @@ def _segments(endpoint_id: str) -> list[str]:
     segments = list(legacy.groups()) if legacy else endpoint_id.split("/")
     needed = 3 if segments[0] in NAMESPACES else 2
     if len(segments) < needed or not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        raise InvalidRequest(f"{endpoint_id[:80]!r} is not an endpoint id. One looks like fal-ai/ace-step.")
+        raise InvalidRequest(f"{endpoint_id[:80]!r} is not an endpoint id such as fal-ai/ace-step.")
     return segments
 
 
@@ -164,8 +167,8 @@ Transport = httpx.AsyncBaseTransport
 
 
 def in_process(app: Any) -> Transport:
-    """A transport to an ASGI app without a socket, for `Host.draft()`. The app's lifespan is the caller's to run.
+    """A transport to an ASGI app without a socket, for `Host.draft()`. The caller runs the app's lifespan.
 
-    It gives each answer whole, at its end, and knows no timeouts: the client sets its own.
+    It returns each response when it is complete, and has no timeouts: the client sets its own.
     """
     return httpx.ASGITransport(app, raise_app_exceptions=False)

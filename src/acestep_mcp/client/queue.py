@@ -1,4 +1,4 @@
-"""The queue client: submit, follow, result, cancel, and the files around them."""
+"""The queue client: submit, follow, result, cancel, uploads and downloads."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from acestep_mcp.api.endpoints import ENDPOINTS
 from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, Update
-from acestep_mcp.client.handle import SubmitOptions, Ticket
+from acestep_mcp.client.handle import RequestHandle, SubmitOptions
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.replies import (
     error_of,
     failed,
-    is_apps_own,
-    is_json_fault,
+    handle_of,
+    is_app_error,
+    is_json_error,
     is_not_found,
     is_unclear,
     not_finished,
     response_of,
-    ticket_of,
     update_of,
 )
-from acestep_mcp.client.retry import submitted_once, until_answered
-from acestep_mcp.client.storage import Storage
+from acestep_mcp.client.retry import submit_once, until_answered
+from acestep_mcp.client.storage import HostStorage
 from acestep_mcp.client.watch import Watch, events
-from acestep_mcp.net.answers import Answer, http_errors, read_answer
 from acestep_mcp.net.download import download
+from acestep_mcp.net.responses import HttpResponse, http_errors, read_response
 from acestep_mcp.net.ssrf import Reach, send, trust
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ DRAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _QueueCall:
     """One request to the queue or its storage. `action` begins the message of its errors."""
 
     action: str
@@ -70,8 +70,8 @@ class _Call:
 class QueueClient:
     """Speaks the queue protocol with one host; an async context manager owns its connections.
 
-    `transport` answers in place of the network (see `in_process`). `reach` says how far the other addresses may go
-    that the host names (files, uploads); by default public https, and the engine's own origin.
+    `transport` replaces the network (see `in_process`). `reach` limits the other addresses that the host names (files,
+    uploads); by default public https, and the engine's own origin.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class QueueClient:
         reach = reach or Reach()
         self._reach = replace(reach, origins=reach.origins | host.own_origins, transport=transport)
         self._stack = AsyncExitStack()
-        self._kept: httpx.AsyncClient
-        self._fresh: httpx.AsyncClient
+        self._pooled: httpx.AsyncClient
+        self._unpooled: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         urls = (self.host.queue_url, self.host.rest_url)
@@ -93,11 +93,11 @@ class QueueClient:
             certificates = await anyio.to_thread.run_sync(trust, scheme)
         if scheme == "https":
             self._reach = replace(self._reach, certificates=certificates)
-        self._kept = await self._stack.enter_async_context(self._client(certificates, keep=20))
-        # A connection that the host has closed meanwhile would leave a submit in doubt: submits get fresh ones.
-        self._fresh = self._kept
+        self._pooled = await self._stack.enter_async_context(self._client(certificates, keep=20))
+        # If a pooled connection turned out closed, a submit might have been accepted or not: submits use new ones.
+        self._unpooled = self._pooled
         if self._transport is None:
-            self._fresh = await self._stack.enter_async_context(self._client(certificates, keep=0))
+            self._unpooled = await self._stack.enter_async_context(self._client(certificates, keep=0))
         if self._transport is None and self.host.own_origins:
             files = await self._stack.enter_async_context(httpx.AsyncHTTPTransport(verify=certificates))
             self._reach = replace(self._reach, transport=files)
@@ -106,65 +106,69 @@ class QueueClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Usually we are being cancelled: unshielded, closing would itself be cut and leave connections open.
+        # Usually this task is being cancelled: without a shield, closing would be cancelled too.
         with anyio.move_on_after(CLOSING_SECONDS, shield=True):
             await self._stack.aclose()
 
     def _client(self, certificates: ssl.SSLContext, keep: int) -> httpx.AsyncClient:
-        patience = self.host.patience
+        timeouts = self.host.timeouts
         return httpx.AsyncClient(
             transport=self._transport,
             verify=certificates,
-            # A proxy of the environment sees only ciphertext; plain http, and the key in it, must not pass one.
+            # A proxy from the environment sees only ciphertext; plain http, with the key in it, must not use one.
             trust_env=self.host.queue_url.startswith("https:"),
             follow_redirects=False,
-            timeout=httpx.Timeout(patience.answer, connect=patience.connect),
+            timeout=httpx.Timeout(timeouts.answer, connect=timeouts.connect),
             limits=httpx.Limits(max_keepalive_connections=keep),
             headers={"User-Agent": f"acestep-mcp/{__version__}", "Accept": "application/json"},
         )
 
-    async def submit(self, endpoint_id: str, body: Mapping[str, Any], options: SubmitOptions = NO_OPTIONS) -> Ticket:
+    async def submit(
+        self, endpoint_id: str, body: Mapping[str, Any], options: SubmitOptions = NO_OPTIONS
+    ) -> RequestHandle:
         """Submit exactly once.
 
-        Raises SubmissionUnknown when it may have been accepted, QueueError when it surely was not, InvalidRequest,
+        Raises SubmissionUnknown when it may have been accepted, QueueError when it was not, InvalidRequest,
         ConfigurationError.
         """
         url = str(httpx.URL(self.host.submit_url(endpoint_id), params=options.query() or None))
         headers = {"Content-Type": "application/json", **options.headers()}
-        seconds = self.host.patience.submit
-        call = _Call(f"Submitting to {endpoint_id}", "POST", url, headers, json.dumps(dict(body)).encode(), seconds)
+        seconds = self.host.timeouts.submit
+        call = _QueueCall(
+            f"Submitting to {endpoint_id}", "POST", url, headers, json.dumps(dict(body)).encode(), seconds
+        )
         ask = partial(self._exchange, call, fresh=True)
-        answer = await submitted_once(ask, self.host.patience, self.host.label)
+        answer = await submit_once(ask, self.host.timeouts, self.host.label)
         if not 200 <= answer.status < 300:
             raise error_of(answer, call.action, self.host)
-        return ticket_of(answer, self.host)
+        return handle_of(answer, self.host)
 
-    async def follow(self, endpoint_id: str, ticket: Ticket) -> AsyncGenerator[Update, None]:
+    async def follow(self, endpoint_id: str, handle: RequestHandle) -> AsyncGenerator[Update, None]:
         """Every change until the request has ended: a new position, the start, new log lines; last, Completed.
 
-        Streams where the host does, and polls from the moment a stream breaks. An outage of the host is waited
-        through for `patience.outage` seconds. Raises RequestUnknown, QueueError, ConfigurationError.
+        Uses the status stream if the host has one, and polls after a stream breaks. Outages of the host of up to
+        `timeouts.outage` seconds are tolerated. Raises RequestUnknown, QueueError, ConfigurationError.
         """
         watch = Watch()
         if self.host.streams:
             try:
-                async with aclosing(self._streamed(endpoint_id, ticket, watch)) as updates:
+                async with aclosing(self._streamed(endpoint_id, handle, watch)) as updates:
                     async for update in updates:
                         yield update
                         if isinstance(update, Completed):
                             return
             except QueueError as exc:
-                logger.info("the status stream of %s broke, polling goes on: %s", ticket.request_id, exc.message)
-        async with aclosing(self._polled(endpoint_id, ticket, watch)) as updates:
+                logger.info("the status stream of %s broke, polling instead: %s", handle.request_id, exc.message)
+        async with aclosing(self._polled(endpoint_id, handle, watch)) as updates:
             async for update in updates:
                 yield update
 
-    async def _streamed(self, endpoint_id: str, ticket: Ticket, watch: Watch) -> AsyncGenerator[Update, None]:
-        url = f"{self._status_url(endpoint_id, ticket)}/stream?logs=1"
+    async def _streamed(self, endpoint_id: str, handle: RequestHandle, watch: Watch) -> AsyncGenerator[Update, None]:
+        url = f"{self._status_url(endpoint_id, handle)}/stream?logs=1"
         headers = {**self.host.authorization(), "Accept": "text/event-stream"}
-        timeout = httpx.Timeout(self.host.patience.silence, connect=self.host.patience.connect)
+        timeout = httpx.Timeout(self.host.timeouts.silence, connect=self.host.timeouts.connect)
         with http_errors("Watching the request"):
-            async with self._kept.stream("GET", url, headers=headers, timeout=timeout) as response:
+            async with self._pooled.stream("GET", url, headers=headers, timeout=timeout) as response:
                 kind = response.headers.get("content-type", "")
                 if response.status_code != httpx.codes.OK or not kind.startswith("text/event-stream"):
                     raise QueueError(f"no stream, but {response.status_code} {kind[:40]!r}")
@@ -172,15 +176,15 @@ class QueueClient:
                 async for event in news:
                     update = watch.news(update_of(event, self.host), whole=False)
                     if isinstance(update, Completed):
-                        await _drained(news)
+                        await _drain(news)
                     if update:
                         yield update
 
-    async def _polled(self, endpoint_id: str, ticket: Ticket, watch: Watch) -> AsyncGenerator[Update, None]:
+    async def _polled(self, endpoint_id: str, handle: RequestHandle, watch: Watch) -> AsyncGenerator[Update, None]:
         first, longest = self.host.poll
         pause = first
         while True:
-            update = await self._status(endpoint_id, ticket)
+            update = await self._status(endpoint_id, handle)
             if news := watch.news(update, whole=True):
                 pause = first
                 yield news
@@ -189,48 +193,48 @@ class QueueClient:
             await anyio.sleep(pause)
             pause = min(pause * GROWTH, longest)
 
-    async def _status(self, endpoint_id: str, ticket: Ticket) -> Update:
-        url = f"{self._status_url(endpoint_id, ticket)}?logs=1"
-        call = _Call(f"Asking for request {ticket.request_id}", "GET", url)
-        answer = await until_answered(partial(self._exchange, call), self.host.patience)
+    async def _status(self, endpoint_id: str, handle: RequestHandle) -> Update:
+        url = f"{self._status_url(endpoint_id, handle)}?logs=1"
+        call = _QueueCall(f"Asking for request {handle.request_id}", "GET", url)
+        answer = await until_answered(partial(self._exchange, call), self.host.timeouts)
         if answer.status not in (200, 202):
             raise error_of(answer, call.action, self.host)
         return update_of(answer.json(), self.host)
 
-    async def result(self, endpoint_id: str, ticket: Ticket) -> Response:
-        """What the request ended with.
+    async def result(self, endpoint_id: str, handle: RequestHandle) -> Response:
+        """The result of an ended request.
 
         Raises GenerationFailed, InvalidRequest (fal checks the input only when it runs it), JobCancelled,
         RequestUnknown, QueueError (with `error_type` "not_finished" while it runs), ConfigurationError.
         """
-        url = self._own(ticket.response_url, self.host.request_url(endpoint_id, ticket.request_id))
-        call = _Call(f"Fetching the result of {ticket.request_id}", "GET", url)
-        ask, patience = partial(self._exchange, call), self.host.patience
-        answer = await until_answered(ask, patience, is_final=is_json_fault)
+        url = self._own_or_rebuilt(handle.response_url, self.host.request_url(endpoint_id, handle.request_id))
+        call = _QueueCall(f"Fetching the result of {handle.request_id}", "GET", url)
+        ask, timeouts = partial(self._exchange, call), self.host.timeouts
+        answer = await until_answered(ask, timeouts, is_final=is_json_error)
         if answer.status == httpx.codes.OK:
             return response_of(answer, self.host)
-        if is_apps_own(answer):
+        if is_app_error(answer):
             raise failed(answer)
         if is_unclear(answer):
-            # It may be the app's own end, a fault on the way to it, or say "not yet" in words we do not know.
-            update = await self._status(endpoint_id, ticket)
+            # It may be the result of the app, a fault in between, or an unknown form of "not finished yet".
+            update = await self._status(endpoint_id, handle)
             if not isinstance(update, Completed):
                 raise not_finished(answer, call.action)
             if update.error is not None and answer.is_transient:
                 raise failed(answer)
-            answer = await until_answered(ask, patience)
+            answer = await until_answered(ask, timeouts)
         if answer.status == httpx.codes.OK:
             return response_of(answer, self.host)
         raise error_of(answer, call.action, self.host)
 
-    async def cancel(self, endpoint_id: str, ticket: Ticket) -> bool:
-        """Ask for the request's end: True when that is under way, False when it had already ended.
+    async def cancel(self, endpoint_id: str, handle: RequestHandle) -> bool:
+        """Request cancellation: True when it was accepted, False when the request had already ended.
 
-        How it ended is for `follow` and `result` to tell. Raises RequestUnknown, QueueError, ConfigurationError.
+        `follow` and `result` give the outcome. Raises RequestUnknown, QueueError, ConfigurationError.
         """
-        url = self._own(ticket.cancel_url, self.host.request_url(endpoint_id, ticket.request_id, "/cancel"))
-        call = _Call(f"Cancelling request {ticket.request_id}", "PUT", url)
-        answer = await self._asked(call, CANCEL_SECONDS)
+        url = self._own_or_rebuilt(handle.cancel_url, self.host.request_url(endpoint_id, handle.request_id, "/cancel"))
+        call = _QueueCall(f"Cancelling request {handle.request_id}", "PUT", url)
+        answer = await self._ask(call, CANCEL_SECONDS)
         if 200 <= answer.status < 300:
             return True
         body = answer.json()
@@ -239,46 +243,46 @@ class QueueClient:
         raise error_of(answer, call.action, self.host)
 
     async def download(self, url: str, path: Path, *, size: int | None = None) -> int:
-        """Stream a result's file to `path` and return its size in bytes. No key goes along.
+        """Stream a result's file to `path` and return its size in bytes. No key is sent.
 
         Raises QueueError, StorageError.
         """
         try:
-            return await download(url, path, size=size, reach=self._reach, patience=self.host.patience)
+            return await download(url, path, size=size, reach=self._reach, timeouts=self.host.timeouts)
         except InvalidRequest as exc:
-            raise QueueError(f"{self.host.label} named a file that is not fetched: {exc.message}") from exc
+            raise QueueError(f"{self.host.label} returned a file address that is not used: {exc.message}") from exc
 
     async def upload(self, path: Path, content_type: str, file_name: str) -> str:
         """Put a file into the host's storage and return its address there.
 
-        At fal the file is public to whoever has the address. Raises QueueError, StorageError, ConfigurationError.
+        At fal anyone with the address can read the file. Raises QueueError, StorageError, ConfigurationError.
         """
-        return await Storage(self.host, self._ask_storage, self._reach).upload(path, content_type, file_name)
+        return await HostStorage(self.host, self._ask_storage, self._reach).upload(path, content_type, file_name)
 
     async def still_has(self, url: str) -> bool:
-        """Whether an uploaded file is still served. No key goes along; in doubt it is not."""
-        patience = replace(self.host.patience, silence=PROBE_SECONDS, transfer=PROBE_SECONDS)
+        """Whether an uploaded file is still served; False if unsure. No key is sent."""
+        timeouts = replace(self.host.timeouts, silence=PROBE_SECONDS, transfer=PROBE_SECONDS)
         try:
-            answer = await send("HEAD", url, reach=self._reach, patience=patience)
+            answer = await send("HEAD", url, reach=self._reach, timeouts=timeouts)
         except (InvalidRequest, QueueError):
             return False
         return answer.status == httpx.codes.OK
 
-    async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> Answer:
+    async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> HttpResponse:
         headers, content = {"Content-Type": "application/json"}, json.dumps(dict(body)).encode()
-        call = _Call("Beginning an upload", "POST", self.host.rest_url + path, headers, content)
-        answer = await self._asked(call, UPLOAD_SECONDS)
+        call = _QueueCall("Beginning an upload", "POST", self.host.rest_url + path, headers, content)
+        answer = await self._ask(call, UPLOAD_SECONDS)
         if not 200 <= answer.status < 300:
             raise error_of(answer, call.action, self.host)
         return answer
 
     async def reachable(self) -> str | None:
-        """None when the host answers as a queue and takes the key, else one sentence on what is wrong.
+        """None when the host is a queue and accepts the key, else one sentence about what is wrong.
 
         Asks for a request that cannot exist, which costs nothing.
         """
         url = self.host.request_url(ENDPOINTS[0].id, PROBE_ID, "/status")
-        call = _Call(f"Asking {self.host.label}", "GET", url, seconds=PROBE_SECONDS)
+        call = _QueueCall(f"Asking {self.host.label}", "GET", url, seconds=PROBE_SECONDS)
         try:
             answer = await self._exchange(call)
         except QueueError as exc:
@@ -287,35 +291,35 @@ class QueueClient:
             return None
         return error_of(answer, call.action, self.host).message
 
-    async def _asked(self, call: _Call, outage: float) -> Answer:
-        patience = self.host.patience
-        patience = replace(patience, outage=min(outage, patience.outage))
-        return await until_answered(partial(self._exchange, call), patience)
+    async def _ask(self, call: _QueueCall, outage: float) -> HttpResponse:
+        timeouts = self.host.timeouts
+        timeouts = replace(timeouts, outage=min(outage, timeouts.outage))
+        return await until_answered(partial(self._exchange, call), timeouts)
 
-    async def _exchange(self, call: _Call, *, fresh: bool = False) -> Answer:
-        """One request with the key, and its whole answer. Raises NoAnswer."""
-        client = self._fresh if fresh else self._kept
+    async def _exchange(self, call: _QueueCall, *, fresh: bool = False) -> HttpResponse:
+        """Send one request with the key and read its response. Raises NoResponse."""
+        client = self._unpooled if fresh else self._pooled
         headers = {**call.headers, **self.host.authorization()}
-        seconds = call.seconds or self.host.patience.answer
-        connect = min(seconds, self.host.patience.connect)
+        seconds = call.seconds or self.host.timeouts.answer
+        connect = min(seconds, self.host.timeouts.connect)
         timeout = httpx.Timeout(seconds, connect=connect)
-        # The transport's own timeouts count pauses; this one counts the whole, and an app in this process has none.
+        # The transport's timeouts bound single reads, and the in-process transport has none; this bounds the whole call.
         with http_errors(call.action), anyio.fail_after(seconds + connect):
             stream = client.stream(call.method, call.url, headers=headers, content=call.content, timeout=timeout)
             async with stream as response:
-                answer = await read_answer(response)
+                answer = await read_response(response)
         return self.host.scrubbed(answer)
 
-    def _status_url(self, endpoint_id: str, ticket: Ticket) -> str:
-        return self._own(ticket.status_url, self.host.request_url(endpoint_id, ticket.request_id, "/status"))
+    def _status_url(self, endpoint_id: str, handle: RequestHandle) -> str:
+        return self._own_or_rebuilt(handle.status_url, self.host.request_url(endpoint_id, handle.request_id, "/status"))
 
-    def _own(self, url: str | None, rebuilt: str) -> str:
-        """The address a reply gave if it is the host's own, so that the key may go there; else the rebuilt one."""
+    def _own_or_rebuilt(self, url: str | None, rebuilt: str) -> str:
+        """The address from a reply if it is the host's own, so that the key may be sent there; else the rebuilt one."""
         return url if url and self.host.is_queue_url(url) else rebuilt
 
 
-async def _drained(news: AsyncIterator[Any]) -> None:
-    """Read a stream that has said its last to its end: only then can its connection carry the next request."""
+async def _drain(news: AsyncIterator[Any]) -> None:
+    """Read a stream to its end after the last event, so that its connection can be reused."""
     with anyio.move_on_after(DRAIN_SECONDS), suppress(httpx.HTTPError, QueueError):
         async for _ in news:
             pass

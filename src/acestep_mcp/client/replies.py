@@ -1,4 +1,4 @@
-"""The host's replies read: a ticket, an update, a response, or which of our errors it is."""
+"""Parsing the host's replies: a handle, an update, a response, or one of our errors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from acestep_mcp.api.errors import (
 )
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.client.handle import Ticket, is_request_id
+from acestep_mcp.client.handle import RequestHandle, is_request_id
 from acestep_mcp.client.host import MAX_URL, Host
-from acestep_mcp.net.answers import Answer
+from acestep_mcp.net.responses import HttpResponse
 
 MAX_TEXT = 300
 MAX_LINE = 2000
@@ -32,7 +32,7 @@ MAX_LOGS = 10_000
 MAX_FIELDS = 20
 
 NOT_FINISHED = "not_finished"
-# Line ends, control characters, and the marks that turn the direction of text around.
+# Line ends, control characters, and marks that change the direction of text.
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # Failures of the model that fal answers with a code meant for bad input.
 _MODEL_FAILURES = frozenset({"no_media_generated", "downstream_service_error", "downstream_service_unavailable"})
@@ -42,14 +42,14 @@ _ADVICE = {
     "generation_timeout": "The model took too long. Try a shorter duration or fewer steps.",
     "runner_scheduling_failure": "No runner was free. Try again in a few minutes.",
     "runner_disconnected": "Its runner was lost while it ran. Try again.",
-    "no_media_generated": "The model made no audio of this. Change the tags or lyrics, or take another seed.",
+    "no_media_generated": "The model produced no audio. Change the tags or lyrics, or use another seed.",
     "concurrent_requests_limit": "Too many requests run at once on this account. Wait until one ends.",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """What an error reply says: its text, the host's own word for it, the fields it names, and its request id."""
+class ErrorReply:
+    """An error reply: its text, the host's error type, the fields it names, and its request id."""
 
     text: str = ""
     type: str | None = None
@@ -62,15 +62,15 @@ class Complaint:
 
     @property
     def quoted(self) -> str:
-        """The host's words and word, for the end of a sentence."""
-        said = f': "{self.text}"' if self.text else ""
+        """Text, error type and request id, for the end of a sentence."""
+        reply = f': "{self.text}"' if self.text else ""
         kind = f" [{self.type}]" if self.type else ""
         request = f" (request {self.request_id})" if self.request_id else ""
-        return f"{said}{kind}{request}."
+        return f"{reply}{kind}{request}."
 
 
-def complaint(answer: Answer) -> Complaint:
-    """Read any of the shapes errors come in: a list of fields, a text with a type, a plain text, a web page."""
+def read_error_reply(answer: HttpResponse) -> ErrorReply:
+    """Read an error of any shape: a list of fields, a text with a type, a plain text, a web page."""
     body = answer.json()
     body = body if isinstance(body, Mapping) else {}
     detail = body.get("detail", body.get("message"))
@@ -79,7 +79,7 @@ def complaint(answer: Answer) -> Complaint:
     kind = body.get("error_type") or answer.headers.get("x-fal-error-type") or (fields[0].type if fields else None)
     text = detail if isinstance(detail, str) else "; ".join(f"{f.field}: {f.message}" for f in fields)
     request_id = answer.headers.get("x-fal-request-id")
-    return Complaint(
+    return ErrorReply(
         plain(text), plain(kind, 80) or None if isinstance(kind, str) else None, fields,
         request_id if is_request_id(request_id) else None,
     )  # fmt: skip
@@ -97,31 +97,31 @@ def _field(entry: Mapping[str, Any]) -> FieldError:
 
 
 def plain(text: object, longest: int = MAX_TEXT) -> str:
-    """A host's words on one line, without control characters, shortened: they end in messages a model reads."""
+    """A host's text on one line, shortened and without control characters, for messages that a model reads."""
     if not isinstance(text, str):
         return ""
     text = " ".join(_ODD.sub(" ", text).split())
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
-def error_of(answer: Answer, action: str, host: Host) -> AceStepError:
-    """Which of our errors an answer is that is not the one hoped for. `action` begins the message."""
-    said, status = complaint(answer), answer.status
+def error_of(answer: HttpResponse, action: str, host: Host) -> AceStepError:
+    """An unsuccessful response as one of our errors. `action` begins the message."""
+    reply, status = read_error_reply(answer), answer.status
     if status in (401, 402, 403):
-        return _no_access(said, status, host)
+        return _no_access(reply, status, host)
     if status in (400, 413, 422):
-        return failed(answer) if said.type in _MODEL_FAILURES else _invalid(said, status, host)
+        return failed(answer) if reply.type in _MODEL_FAILURES else _invalid(reply, status, host)
     if is_not_found(answer):
-        words = f"{action}: {host.label} does not know this request (any more). Results are kept for a limited time."
-        return RequestUnknown(f"{words} If its song is not among the tracks, make it again.", status=status)
+        message = f"{action}: {host.label} does not know this request. Results are kept for a limited time."
+        return RequestUnknown(f"{message} If its song is not among the tracks, make it again.", status=status)
     if status == 499:
-        return JobCancelled(f"The request was cancelled{said.quoted} Start a new one if you still want it.")
-    return QueueError(_words(answer, action, host, said), status=status, error_type=said.type)
+        return JobCancelled(f"The request was cancelled{reply.quoted} Start a new one if you still want it.")
+    return QueueError(_error_message(answer, action, host, reply), status=status, error_type=reply.type)
 
 
-def _no_access(said: Complaint, status: int, host: Host) -> ConfigurationError:
+def _no_access(reply: ErrorReply, status: int, host: Host) -> ConfigurationError:
     name = "FAL_KEY" if host.name == "fal" else "ACESTEP_ENGINE_KEY"
-    if status == 402 or "balance" in said.text.lower() or "locked" in said.text.lower():
+    if status == 402 or "balance" in reply.text.lower() or "locked" in reply.text.lower():
         what, then = "the account has no balance left", "Top it up (at fal: fal.ai/dashboard/billing)"
     elif status == 401 and not host.key:
         # An engine's key goes to the address that the settings name, and to no other that a job remembers.
@@ -131,16 +131,16 @@ def _no_access(said: Complaint, status: int, host: Host) -> ConfigurationError:
         what, then = "the key was not accepted", f"Check that {name} is whole and valid"
     else:
         what, then = "this key may not use it", f"Check the key's permissions, or set {name} to another key"
-    return ConfigurationError(f"{_upper(host.label)} answered {status}: {what}{said.quoted} {then}, then try again.")
+    return ConfigurationError(f"{_upper(host.label)} answered {status}: {what}{reply.quoted} {then}, then try again.")
 
 
-def _invalid(said: Complaint, status: int, host: Host) -> InvalidRequest:
-    words = f"{_upper(host.label)} refused the request ({status}){said.quoted} Change the arguments and call again."
-    return InvalidRequest(words, said.fields)
+def _invalid(reply: ErrorReply, status: int, host: Host) -> InvalidRequest:
+    message = f"{_upper(host.label)} refused the request ({status}){reply.quoted} Change the arguments and call again."
+    return InvalidRequest(message, reply.fields)
 
 
-def _words(answer: Answer, action: str, host: Host, said: Complaint) -> str:
-    """The message of an error that is neither the caller's nor the key's."""
+def _error_message(answer: HttpResponse, action: str, host: Host, reply: ErrorReply) -> str:
+    """The message of an error that neither the arguments nor the key caused."""
     if 300 <= answer.status < 400:
         to = plain(answer.headers.get("location"), 120)
         return f"{action}: {host.label} redirects to {to or 'elsewhere'}, which is not followed. Set that address."
@@ -151,55 +151,55 @@ def _words(answer: Answer, action: str, host: Host, said: Complaint) -> str:
         429: f"too many requests or too long a queue. {_later(answer)}",
     }.get(answer.status, f"it failed. {_later(answer)}")
     page = " with a web page instead of JSON" if answer.body and answer.json() is None else ""
-    return f"{action}: {host.label} answered {answer.status}{page}{said.quoted} That means: {what}."
+    return f"{action}: {host.label} answered {answer.status}{page}{reply.quoted} That means: {what}."
 
 
-def _later(answer: Answer) -> str:
+def _later(answer: HttpResponse) -> str:
     pause = answer.pause
     return f"Try again in {pause:.0f} s" if pause else "Try again in a few minutes"
 
 
-def _upper(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _upper(message: str) -> str:
+    return message[:1].upper() + message[1:]
 
 
-def failed(answer: Answer) -> GenerationFailed:
-    """The model's own failure, as its result address replays it."""
-    said = complaint(answer)
-    words = f"The generation failed ({answer.status}){said.quoted} {said.advice}"
-    return GenerationFailed(words, status=answer.status, error_type=said.type)
+def failed(answer: HttpResponse) -> GenerationFailed:
+    """A failure of the model, from its result address."""
+    reply = read_error_reply(answer)
+    message = f"The generation failed ({answer.status}){reply.quoted} {reply.advice}"
+    return GenerationFailed(message, status=answer.status, error_type=reply.type)
 
 
-def is_not_found(answer: Answer) -> bool:
-    """Whether the queue itself, and not a web server in between, says that it has no such request."""
+def is_not_found(answer: HttpResponse) -> bool:
+    """Whether the queue itself, not a web server in between, does not know the request."""
     body = answer.json()
     return answer.status == 404 and isinstance(body, Mapping) and body.get("status") == "NOT_FOUND"
 
 
-def is_json_fault(answer: Answer) -> bool:
+def is_json_error(answer: HttpResponse) -> bool:
     return answer.status >= 500 and isinstance(answer.json(), Mapping)
 
 
-def is_apps_own(answer: Answer) -> bool:
-    """Whether an error at the result address is how the request ended, and not a fault on the way to it."""
+def is_app_error(answer: HttpResponse) -> bool:
+    """Whether an error at the result address is the outcome of the request, not a fault in between."""
     if "x-fal-request-timeout-type" in answer.headers:
         return answer.status >= 500
     if answer.status == 404:  # an app that has no such path; the queue has run it all the same
         return "x-fal-request-id" in answer.headers and not is_not_found(answer)
-    return is_json_fault(answer) and complaint(answer).type is not None
+    return is_json_error(answer) and read_error_reply(answer).type is not None
 
 
-def is_unclear(answer: Answer) -> bool:
-    """A refusal at the result address that only the status can explain."""
-    return is_json_fault(answer) or (answer.status == 400 and not complaint(answer).fields)
+def is_unclear(answer: HttpResponse) -> bool:
+    """An error at the result address that only the status can explain."""
+    return is_json_error(answer) or (answer.status == 400 and not read_error_reply(answer).fields)
 
 
-def not_finished(answer: Answer, action: str) -> QueueError:
-    words = f"{action}: the request has not finished yet{complaint(answer).quoted} Wait for it and ask again."
-    return QueueError(words, status=answer.status, error_type=NOT_FINISHED)
+def not_finished(answer: HttpResponse, action: str) -> QueueError:
+    message = f"{action}: the request has not finished yet{read_error_reply(answer).quoted} Wait for it and ask again."
+    return QueueError(message, status=answer.status, error_type=NOT_FINISHED)
 
 
-def ticket_of(answer: Answer, host: Host) -> Ticket:
+def handle_of(answer: HttpResponse, host: Host) -> RequestHandle:
     """Raises SubmissionUnknown when the reply to an accepted submit holds no usable request id."""
     body = answer.json()
     if not isinstance(body, Mapping) or not is_request_id(body.get("request_id")):
@@ -211,11 +211,11 @@ def ticket_of(answer: Answer, host: Host) -> Ticket:
     names = ("status_url", "response_url", "cancel_url")
     given = {n: v for n in names if isinstance(v := body.get(n), str) and len(v) <= MAX_URL}
     gateway = body.get("gateway_request_id")
-    return Ticket(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
+    return RequestHandle(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
 
 
 def update_of(body: Any, host: Host) -> Update:
-    """A status object as an update, its logs as they are. Raises QueueError for anything else."""
+    """A status object as an update, with all of its log lines. Raises QueueError for anything else."""
     body = body if isinstance(body, Mapping) else {}
     logs = body.get("logs")
     lines = tuple(_log(entry) for entry in logs[:MAX_LOGS]) if isinstance(logs, list) else ()
@@ -227,8 +227,8 @@ def update_of(body: Any, host: Host) -> Update:
             return InProgress(lines)
         case "COMPLETED":
             return _completed(body, lines)
-    words = f"{_upper(host.label)} reported a state that is none of the protocol's three: "
-    raise QueueError(f"{words}{plain(body.get('status'), 40)!r}. Check that its address is a queue's.")
+    message = f"{_upper(host.label)} reported an unknown state: "
+    raise QueueError(f"{message}{plain(body.get('status'), 40)!r}. Check that its address is a queue's.")
 
 
 def _completed(body: Mapping[str, Any], logs: tuple[Log, ...]) -> Completed:
@@ -249,12 +249,12 @@ def _log(entry: Any) -> Log:
     return Log(plain(entry.get("message"), MAX_LINE), level, plain(entry.get("timestamp"), 40))
 
 
-def response_of(answer: Answer, host: Host) -> Response:
-    """Raises QueueError when the body of a finished request is not a song's."""
+def response_of(answer: HttpResponse, host: Host) -> Response:
+    """The result of a finished request. Raises QueueError when its body is not a song."""
     body = answer.json()
     try:
         return Response.model_validate(body)
     except ValidationError as exc:
         wrong = ", ".join(sorted({str(error["loc"][0]) if error["loc"] else "body" for error in exc.errors()}))
-        words = f"{_upper(host.label)} finished the request, but its answer is not a song's ({plain(wrong)})."
-        raise QueueError(f"{words} Ask again, or report it to the host.", status=answer.status) from exc
+        message = f"{_upper(host.label)} finished the request, but its answer is not a song's ({plain(wrong)})."
+        raise QueueError(f"{message} Ask again, or report it to the host.", status=answer.status) from exc

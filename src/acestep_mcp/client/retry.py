@@ -1,4 +1,4 @@
-"""Asking again: only what may be asked twice, and only while it can help."""
+"""Retries: only of calls that may be repeated, and only while a retry can help."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from acestep_mcp.api.errors import SubmissionUnknown
-from acestep_mcp.client.replies import complaint
-from acestep_mcp.net.answers import Answer, NoAnswer
-from acestep_mcp.net.timeouts import Patience
+from acestep_mcp.client.replies import read_error_reply
+from acestep_mcp.net.responses import HttpResponse, NoResponse
+from acestep_mcp.net.timeouts import Timeouts
 
 SUBMITS = 4
-"""The first attempt and three more, each after one that surely was not accepted."""
+"""The first attempt and three more, each after one that was certainly not accepted."""
 
-# A server error may come from between us and a queue that has accepted: an ingress answers so when its upstream is
-# lost after the request went through. Only these say that nothing was kept: not understood, no room to store it.
+# A server error may come from a proxy whose upstream was lost after it had accepted the request. Only these statuses
+# say that nothing was stored: not understood, insufficient storage.
 _SURELY_REFUSED_5XX = frozenset({501, 505, 507})
 
 
 async def until_answered(
-    ask: Callable[[], Awaitable[Answer]], patience: Patience, *, is_final: Callable[[Answer], bool] | None = None
-) -> Answer:
-    """Repeat a question that may be repeated, through `patience.outage` seconds of failures.
+    ask: Callable[[], Awaitable[HttpResponse]],
+    timeouts: Timeouts,
+    *,
+    is_final: Callable[[HttpResponse], bool] | None = None,
+) -> HttpResponse:
+    """Repeat a call that may be repeated, through up to `timeouts.outage` seconds of failures.
 
-    Returns the first answer that is not transient, or that `is_final`, or the last one. Raises NoAnswer if the last
-    one never came.
+    Returns the first response that is not transient, or that `is_final`, or the last one. Raises NoResponse if the
+    last call had none.
     """
-    give_up = anyio.current_time() + patience.outage
-    for wait in patience.waits():
+    give_up = anyio.current_time() + timeouts.outage
+    for wait in timeouts.waits():
         answer, failure, pause = None, None, wait
         try:
             answer = await ask()
-        except NoAnswer as exc:
+        except NoResponse as exc:
             failure = exc
         else:
             if not answer.is_transient or (is_final and is_final(answer)):
@@ -46,27 +49,27 @@ async def until_answered(
     return answer
 
 
-async def submitted_once(ask: Callable[[], Awaitable[Answer]], patience: Patience, host: str) -> Answer:
-    """Submit, again only after a failure that surely came before acceptance: no connection, or a 429.
+async def submit_once(ask: Callable[[], Awaitable[HttpResponse]], timeouts: Timeouts, host: str) -> HttpResponse:
+    """Submit; retry only after a failure that certainly came before acceptance: no connection, or a 429.
 
-    Raises SubmissionUnknown for every failure that leaves it open, NoAnswer when the host was never reached.
+    Raises SubmissionUnknown when acceptance is unknown, NoResponse when the host was never reached.
     """
-    waits = patience.waits()
+    waits = timeouts.waits()
     for left in reversed(range(SUBMITS)):
         pause = next(waits) * 2
         try:
             answer = await ask()
-        except NoAnswer as exc:
+        except NoResponse as exc:
             if exc.sent:
                 raise SubmissionUnknown(_unknown(host, exc.what)) from exc
             if not left:
                 raise
         else:
             if _may_be_accepted(answer.status):
-                words = _unknown(host, f"It answered {answer.status}{complaint(answer).quoted}")
-                raise SubmissionUnknown(words, status=answer.status)
+                message = _unknown(host, f"It answered {answer.status}{read_error_reply(answer).quoted}")
+                raise SubmissionUnknown(message, status=answer.status)
             pause = answer.pause or pause
-            if answer.status != 429 or not left or pause > patience.longest_retry_after:
+            if answer.status != 429 or not left or pause > timeouts.longest_retry_after:
                 return answer
         await anyio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
@@ -79,6 +82,6 @@ def _may_be_accepted(status: int) -> bool:
 def _unknown(host: str, what: str) -> str:
     return (
         f"The request was sent to {host}, and no usable answer came. {what} It may have been accepted and, on a paid "
-        "host, billed; it is not sent again by itself. Look at the host's list of requests, then decide whether to "
-        "make it again."
+        "host, billed, so it is not sent again automatically. Check the host's list of requests, then decide whether "
+        "to submit it again."
     )

@@ -1,4 +1,4 @@
-"""Uploading to a host's storage: one PUT, or parts above 90 MB. The key stays with the calls that begin it."""
+"""Uploading to a host's storage: one PUT, or parts above 90 MB. The key is sent only to begin an upload."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError, StorageError
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import until_answered
-from acestep_mcp.net.answers import Answer
+from acestep_mcp.files import storage_errors
+from acestep_mcp.net.addresses import parse_url
+from acestep_mcp.net.responses import HttpResponse
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
 
 WHOLE_UP_TO = 90 * 1000 * 1000
@@ -26,20 +27,20 @@ _QUERY = "?storage_type=fal-cdn-v3"
 
 T = TypeVar("T")
 
-Ask = Callable[[str, Mapping[str, Any]], Awaitable[Answer]]
-"""POSTs JSON to an address of the storage, with the key, and repeats it while that can help."""
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[HttpResponse]]
+"""POSTs JSON to an address of the storage, with the key and with retries."""
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
-    """A host's storage, asked through `ask` and written to within `reach`."""
+class HostStorage:
+    """A host's storage. `ask` begins uploads, `reach` limits the addresses that bytes are sent to."""
 
     host: Host
     ask: Ask
     reach: Reach
 
     async def upload(self, path: Path, content_type: str, file_name: str) -> str:
-        """The address under which the host will read the file. Raises StorageError when it cannot be read here."""
+        """Upload a file and return its address. Raises StorageError when it cannot be read here, QueueError."""
         size = (await _local(path.stat, path)).st_size
         whole = size <= WHOLE_UP_TO
         begin = "/storage/upload/initiate" + ("" if whole else "-multipart") + _QUERY
@@ -53,7 +54,7 @@ class Storage:
         return file_url
 
     async def _in_parts(self, path: Path, upload_url: str, size: int) -> None:
-        """Parts one after the other: an upload link is the narrow place, and one part at a time bounds memory."""
+        """One part after the other: the upload link is the bottleneck, and this bounds memory."""
         parts = []
         for number, start in enumerate(range(0, size, PART), start=1):
             piece = await _local(partial(_piece, path, start), path)
@@ -66,27 +67,29 @@ class Storage:
             parts.append({"partNumber": number, "etag": etag})
         await self._put("POST", _below(upload_url, "complete"), _json({"parts": parts}))
 
-    async def _put(self, method: str, url: str, body: Body) -> Answer:
-        """Repeatable: the same bytes to the same place."""
-        patience = self.host.patience
+    async def _put(self, method: str, url: str, body: Body) -> HttpResponse:
+        """Send bytes, with retries: the upload is idempotent."""
+        timeouts = self.host.timeouts
         try:
-            ask = partial(send, method, url, body=body, reach=self.reach, patience=patience)
-            answer = await until_answered(ask, patience)
+            ask = partial(send, method, url, body=body, reach=self.reach, timeouts=timeouts)
+            answer = await until_answered(ask, timeouts)
         except InvalidRequest as exc:
-            raise QueueError(f"{self.host.label} gave an upload address that is not used: {exc.message}") from exc
+            raise QueueError(f"{self.host.label} gave an unusable upload address: {exc.message}") from exc
         if not 200 <= answer.status < 300:
-            words = f"The storage of {self.host.label} refused the upload with {answer.status}. Try again later."
-            raise QueueError(words, status=answer.status)
+            message = f"The storage of {self.host.label} refused the upload with {answer.status}. Try again later."
+            raise QueueError(message, status=answer.status)
         return answer
 
-    def _addresses(self, answer: Answer) -> tuple[str, str]:
+    def _addresses(self, answer: HttpResponse) -> tuple[str, str]:
         body = answer.json()
         body = body if isinstance(body, Mapping) else {}
         urls = body.get("upload_url"), body.get("file_url")
         if not all(isinstance(url, str) and len(url) <= MAX_STORAGE_URL for url in urls):
             raise QueueError(f"The storage of {self.host.label} gave no upload address. Try again later.")
         try:
-            usable = all(url.startswith("https://") or origin(url) in self.reach.origins for url in map(str, urls))
+            usable = all(
+                parse_url(url).scheme == "https" or origin(url) in self.reach.origins for url in map(str, urls)
+            )
         except AceStepError:
             usable = False
         if not usable:
@@ -95,8 +98,9 @@ class Storage:
 
 
 def _below(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
+    """An address below another one, before its query."""
+    path, mark, query = url.partition("#")[0].partition("?")
+    return f"{path.rstrip('/')}/{name}{mark}{query}"
 
 
 def _json(value: Mapping[str, Any]) -> Body:
@@ -125,7 +129,5 @@ async def _blocks(path: Path) -> AsyncIterator[bytes]:
 
 async def _local(work: Callable[[], T], path: Path) -> T:
     """Run one file operation off the event loop; its OSError becomes a StorageError."""
-    try:
+    with storage_errors("read", path, "give another file"):
         return await anyio.to_thread.run_sync(work)
-    except OSError as exc:
-        raise StorageError(f"{path} could not be read ({exc.strerror}). Check that the file is still there.") from exc

@@ -1,4 +1,4 @@
-"""Watching a request: events read off a stream, and what of each update is new."""
+"""Following a request: events of a stream, and what is new in each update."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.net.answers import NoAnswer
+from acestep_mcp.net.responses import NoResponse
 
 MAX_EVENT = 4 << 20
 
 
 async def events(chunks: AsyncIterable[bytes], clean: Callable[[bytes], bytes]) -> AsyncIterator[Any]:
-    """The JSON of each event of a `text/event-stream`; comments and other fields are skipped. `clean` goes over each first.
+    """The JSON of each event of a `text/event-stream`; comments and other fields are skipped. `clean` is applied first.
 
-    Raises NoAnswer for an event that is not whole JSON, or larger than 4 MiB.
+    Raises NoResponse for an event that is not JSON, or larger than 4 MiB.
     """
     data: list[bytes] = []
     async for line in _lines(chunks):
@@ -26,14 +26,14 @@ async def events(chunks: AsyncIterable[bytes], clean: Callable[[bytes], bytes]) 
             try:
                 yield json.loads(clean(b"\n".join(data)))
             except (ValueError, RecursionError) as exc:
-                raise NoAnswer("The status stream sent something that is not JSON.", sent=True) from exc
+                raise NoResponse("The status stream sent something that is not JSON.", sent=True) from exc
             data = []
         if sum(map(len, data)) > MAX_EVENT:
-            raise NoAnswer("The status stream sent an event of more than 4 MiB.", sent=True)
+            raise NoResponse("The status stream sent an event of more than 4 MiB.", sent=True)
 
 
 async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines without their ends. What follows the last line end is incomplete and dropped."""
+    """Lines without their ends. What follows the last line end is incomplete and dropped."""
     rest = bytearray()
     async for chunk in chunks:
         rest += chunk
@@ -42,14 +42,14 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             yield bytes(line.removesuffix(b"\r"))
         rest = last
         if len(rest) > MAX_EVENT:
-            raise NoAnswer("The status stream sent a line of more than 4 MiB.", sent=True)
+            raise NoResponse("The status stream sent a line of more than 4 MiB.", sent=True)
 
 
 class Watch:
-    """Remembers what was reported of one request, so that nothing is reported twice.
+    """Remembers what was reported about one request, so that nothing is reported twice.
 
-    A stream sends new log lines only, a poll all lines so far. A line is known again by its time, level and text; a
-    stream whose lines carry no time is believed when it repeats one.
+    A stream sends new log lines only, a poll all lines so far. A line is identified by its time, level and
+    text; a repeated line without a time in a stream counts as new.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Watch:
         """The update with only its new lines, or None when nothing changed. `whole`: it holds all lines so far."""
         if isinstance(update, Queued):
             return self._changed(update)
-        fresh = self._fresh(update.logs, whole=whole)
+        fresh = self._new_lines(update.logs, whole=whole)
         if isinstance(update, Completed):
             return Completed(fresh, update.error, update.error_type, update.inference_time)
         started = self._changed(InProgress())
@@ -70,7 +70,7 @@ class Watch:
         before, self._state = self._state, state
         return None if state == before else state
 
-    def _fresh(self, lines: tuple[Log, ...], *, whole: bool) -> tuple[Log, ...]:
+    def _new_lines(self, lines: tuple[Log, ...], *, whole: bool) -> tuple[Log, ...]:
         known = Counter(self._lines)
         fresh = []
         for line in lines:

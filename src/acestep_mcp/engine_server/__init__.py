@@ -1,7 +1,7 @@
-"""The engine server: fal's queue wire in front of an engine. `queue.app.serving` opens it.
+"""The engine server: fal's queue protocol in front of an engine. `app.serving` opens it, `serve.serve` runs it on a port.
 
-Inside, from the wire down: `app` (routes), `guard` (who may come in), `proxy` (one address for all),
-`tickets` and `uploads` (what they ask), `wire` (how it is written), `line` (jobs in order), `worker` (one engine, one
-job at a time), `sources` and `results` (audio in and out), `webhooks` and `signing` (word of an end), `records`
-(SQLite) and `storage` (files).
+From the protocol down: `app` (the ASGI app), `auth` (Host, Origin, key), `proxy` (one address for all of fal's hosts),
+`job_routes` and `file_routes` (handlers), `wire` (JSON shapes), `job_queue` (jobs in order), `worker` (one engine, one
+job at a time), `source_loader` and `results` (audio in and out), `webhooks` and `signing`, `job_store` (SQLite) and
+`file_store`.
 """

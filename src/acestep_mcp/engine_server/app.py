@@ -22,20 +22,21 @@ from starlette.routing import Route
 import acestep_mcp
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.engine_server import wire
-from acestep_mcp.engine_server.auth import KEYS_PATH, Guard
-from acestep_mcp.engine_server.file_routes import Uploads
-from acestep_mcp.engine_server.file_store import Storage
-from acestep_mcp.engine_server.job_queue import Line
-from acestep_mcp.engine_server.job_routes import Tickets
-from acestep_mcp.engine_server.job_store import Records
+from acestep_mcp.engine_server.auth import KEYS_PATH, AuthMiddleware
+from acestep_mcp.engine_server.background import repeat
+from acestep_mcp.engine_server.engine_page import engine_page
+from acestep_mcp.engine_server.file_routes import FileRoutes
+from acestep_mcp.engine_server.file_store import FileStore
+from acestep_mcp.engine_server.job_queue import JobQueue
+from acestep_mcp.engine_server.job_routes import JobRoutes
+from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.options import Prove, QueueOptions
-from acestep_mcp.engine_server.proxy import Proxy
+from acestep_mcp.engine_server.proxy import ProxyMiddleware
 from acestep_mcp.engine_server.signing import Signer
-from acestep_mcp.engine_server.sources import Sources
+from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks, restored
 from acestep_mcp.engine_server.worker import Worker
 from acestep_mcp.engines import Engine
-from acestep_mcp.web.page import page
 
 __all__ = ["QueueOptions", "serving"]
 
@@ -43,7 +44,9 @@ _DEFAULTS = QueueOptions()
 KEY_NAME = "webhook-key"
 LONGEST_CHALLENGE = 128
 LEFTOVERS_KEPT = 3600
-"""Seconds before a file that no job names is taken for a leftover, however short the retention is."""
+"""Seconds before a file that no job refers to counts as left over, however short the retention is."""
+
+RETRY_SECONDS = 1.0
 
 Reply = Callable[[HttpRequest], Awaitable[Response]]
 
@@ -52,101 +55,108 @@ Reply = Callable[[HttpRequest], Awaitable[Response]]
 async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFAULTS) -> AsyncIterator[Starlette]:
     """Run the engine's worker while the block lasts; the app answers only inside it.
 
-    The app has no lifespan of its own: under uvicorn say `lifespan="off"`. Files lie in `folder`; without a database
-    they, and every job, are gone at exit. A job that runs at exit is stopped, and with a database starts again next
-    time. `app.state.is_busy` tells whether a job waits or runs. Raises Occupied when another server uses the database,
-    StorageError.
+    The app has no lifespan: run uvicorn with `lifespan="off"`. Files are kept in `folder`; without a database they
+    and all jobs are removed at exit. A job that runs at exit is stopped, and with a database restarted next time.
+    `app.state.is_busy` is a function: whether a job waits or runs. Raises Occupied when another server uses the
+    database, StorageError.
     """
-    storage = Storage(folder)
-    records = Records(options.database)
+    file_store = FileStore(folder)
+    job_store = JobStore(options.database)
     try:
-        line = Line(records, limit=options.max_queue)
-        line.restore()
-        webhooks = _webhooks(line, folder, options)
-        async with _at_work(engine, line, storage, webhooks, options) as app:
+        queue = JobQueue(job_store, limit=options.max_queue)
+        queue.restore()
+        webhooks = _webhooks(queue, folder, options)
+        async with _running(engine, queue, file_store, webhooks, options) as app:
             yield app
     finally:
-        records.close()
+        job_store.close()
         if options.database is None:
             (folder / KEY_NAME).unlink(missing_ok=True)
-            storage.remove()
+            file_store.remove()
 
 
 @asynccontextmanager
-async def _at_work(
-    engine: Engine, line: Line, storage: Storage, webhooks: Webhooks | None, options: QueueOptions
+async def _running(
+    engine: Engine, queue: JobQueue, file_store: FileStore, webhooks: Webhooks | None, options: QueueOptions
 ) -> AsyncIterator[Starlette]:
-    sources = Sources(storage, options.fetch)
-    uploads = Uploads(storage, options)
-    worker = Worker(engine, line, storage, sources, options)
+    source_loader = SourceLoader(file_store, options.fetch)
+    file_routes = FileRoutes(file_store, options)
+    worker = Worker(engine, queue, file_store, source_loader, options)
     try:
         async with _task_group() as group:
-            for task in (worker.run, line.refuse_late, line.tell_positions):
-                group.start_soon(task)
-            group.start_soon(_clean, line, storage, uploads, options.retention)
+            group.start_soon(repeat, worker.run, "the worker", RETRY_SECONDS)
+            group.start_soon(repeat, queue.expire_late, "ending jobs that start too late", RETRY_SECONDS)
+            group.start_soon(repeat, queue.announce_positions, "announcing positions", RETRY_SECONDS)
+            clean = partial(_clean, queue, file_store, file_routes, options.retention)
+            group.start_soon(repeat, clean, "cleaning up", min(60, max(options.retention / 2, 0.05)))
             if webhooks:
                 group.start_soon(webhooks.run)
-            tickets = Tickets(line, sources, storage, webhooks, options)
-            app = _app(tickets, [*_about_routes(engine, line, webhooks, options), *_file_routes(uploads)], options)
-            app.state.is_busy = lambda: line.is_busy
+            job_routes = JobRoutes(queue, source_loader, file_store, webhooks, options)
+            app = _app(
+                job_routes, [*_info_routes(engine, queue, webhooks, options), *_file_routes(file_routes)], options
+            )
+            app.state.is_busy = lambda: queue.is_busy
             yield app
             group.cancel_scope.cancel()
     finally:
-        line.release()
+        queue.release()
 
 
-def _webhooks(line: Line, folder: Path, options: QueueOptions) -> Webhooks | None:
+def _webhooks(queue: JobQueue, folder: Path, options: QueueOptions) -> Webhooks | None:
     if options.post is None:
         return None
     keys = options.database.parent if options.database else folder
-    webhooks = Webhooks(line, options.post, Signer(keys / KEY_NAME))
-    for job in restored(line.jobs):
+    webhooks = Webhooks(queue, options.post, Signer(keys / KEY_NAME))
+    for job in restored(queue.jobs):
         webhooks.watch(job)
     return webhooks
 
 
-def _app(tickets: Tickets, others: list[Route], options: QueueOptions) -> Starlette:
+def _app(job_routes: JobRoutes, others: list[Route], options: QueueOptions) -> Starlette:
     return Starlette(
-        routes=[*others, *_job_routes(tickets)],
-        middleware=[Middleware(Proxy, public_url=options.public_url), Middleware(Guard, options=options)],
-        exception_handlers=dict.fromkeys((HTTPException, AceStepError, ClientDisconnect, Exception), wire.failed),
+        routes=[*others, *_job_routes(job_routes)],
+        middleware=[
+            Middleware(ProxyMiddleware, public_url=options.public_url),
+            Middleware(AuthMiddleware, options=options),
+        ],
+        exception_handlers=dict.fromkeys((HTTPException, AceStepError, ClientDisconnect, Exception), wire.error_reply),
     )
 
 
-def _file_routes(uploads: Uploads) -> list[Route]:
+def _file_routes(file_routes: FileRoutes) -> list[Route]:
     return [
-        Route("/storage/auth/token", uploads.token, methods=["POST"]),
-        Route("/storage/upload/initiate", uploads.initiate, methods=["POST"]),
-        Route("/storage/upload/initiate-multipart", uploads.initiate, methods=["POST"]),
-        Route("/files/upload", uploads.whole, methods=["POST"]),
-        Route("/files/upload/multipart", uploads.begin_multipart, methods=["POST"]),
-        Route("/files/{name}/multipart/{upload}/complete", uploads.complete, methods=["POST"]),
-        Route("/files/{name}/multipart/{upload}/{number:int}", uploads.put_part, methods=["PUT"]),
-        Route("/put/{upload}", uploads.put, methods=["PUT"]),
-        Route("/put/{upload}/complete", uploads.complete, methods=["POST"]),
-        Route("/put/{upload}/{number:int}", uploads.put_part, methods=["PUT"]),
-        Route("/files/{name}", uploads.download, methods=["GET"]),
+        Route("/storage/auth/token", file_routes.token, methods=["POST"]),
+        Route("/storage/upload/initiate", file_routes.initiate, methods=["POST"]),
+        Route("/storage/upload/initiate-multipart", file_routes.initiate, methods=["POST"]),
+        Route("/files/upload", file_routes.whole, methods=["POST"]),
+        Route("/files/upload/multipart", file_routes.begin_multipart, methods=["POST"]),
+        Route("/files/{name}/multipart/{upload}/complete", file_routes.complete, methods=["POST"]),
+        Route("/files/{name}/multipart/{upload}/{number:int}", file_routes.put_part, methods=["PUT"]),
+        Route("/put/{upload}", file_routes.put, methods=["PUT"]),
+        Route("/put/{upload}/complete", file_routes.complete, methods=["POST"]),
+        Route("/put/{upload}/{number:int}", file_routes.put_part, methods=["PUT"]),
+        Route("/files/{name}", file_routes.download, methods=["GET"]),
     ]
 
 
-def _job_routes(tickets: Tickets) -> list[Route]:
+def _job_routes(job_routes: JobRoutes) -> list[Route]:
     job = "/{app:path}/requests/{request_id}"
     return [
-        Route(f"{job}/status", tickets.status, methods=["GET"]),
-        Route(f"{job}/status/stream", tickets.stream, methods=["GET"]),
-        Route(f"{job}/response", tickets.result, methods=["GET"]),
-        Route(f"{job}/cancel", tickets.cancel, methods=["PUT"]),
-        Route(job, tickets.result, methods=["GET"]),
-        Route("/run/{endpoint:path}/stream", tickets.run_stream, methods=["POST"]),
-        Route("/run/{endpoint:path}", tickets.run, methods=["POST", "GET"]),
-        Route("/{endpoint:path}", tickets.submit, methods=["POST", "GET"]),
+        Route(f"{job}/status", job_routes.status, methods=["GET"]),
+        Route(f"{job}/status/stream", job_routes.stream, methods=["GET"]),
+        Route(f"{job}/response", job_routes.result, methods=["GET"]),
+        Route(f"{job}/cancel", job_routes.cancel, methods=["PUT"]),
+        Route(job, job_routes.result, methods=["GET"]),
+        Route("/run/{endpoint:path}/stream", job_routes.run_stream, methods=["POST"]),
+        Route("/run/{endpoint:path}", job_routes.run, methods=["POST", "GET"]),
+        Route("/{endpoint:path}", job_routes.submit, methods=["POST", "GET"]),
     ]
 
 
-def _about_routes(engine: Engine, line: Line, webhooks: Webhooks | None, options: QueueOptions) -> list[Route]:
+def _info_routes(engine: Engine, queue: JobQueue, webhooks: Webhooks | None, options: QueueOptions) -> list[Route]:
     routes = [
-        Route("/", page),
-        Route("/health", _health(engine, line, options.prove)),
+        Route("/", engine_page),
+        Route("/health", _health(engine, queue, options.prove)),
         Route("/openapi.json", _openapi(options)),
     ]
     return [*routes, Route(KEYS_PATH, _keys(webhooks.signer))] if webhooks else routes
@@ -159,32 +169,30 @@ def _keys(signer: Signer) -> Reply:
     return keys
 
 
-def _health(engine: Engine, line: Line, prove: Prove | None) -> Reply:
+def _health(engine: Engine, queue: JobQueue, prove: Prove | None) -> Reply:
     async def health(http: HttpRequest) -> Response:
-        about = {"engine": engine.name, "model": engine.model, "version": engine.version}
+        info = {"engine": engine.name, "model": engine.model, "version": engine.version}
         challenge = http.query_params.get("challenge", "")
         if prove and 0 < len(challenge) <= LONGEST_CHALLENGE:
-            about["proof"] = prove(challenge, http.scope["server"][1])
-        return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **about, **line.counts()})
+            info["proof"] = prove(challenge, http.scope["server"][1])
+        return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **info, **queue.counts()})
 
     return health
 
 
-async def _clean(line: Line, storage: Storage, uploads: Uploads, retention: float) -> None:
-    """Run for ever: remove answers and files whose time is over."""
-    while True:
-        before = time.time() - retention
-        names = line.forget(before)
-        uploads.forget(before)
-        await anyio.to_thread.run_sync(storage.forget, names)
-        oldest = min(before, time.time() - LEFTOVERS_KEPT)
-        await anyio.to_thread.run_sync(partial(storage.sweep, oldest, files=line.files, jobs=line.ids))
-        await anyio.sleep(min(60, max(retention / 2, 0.05)))
+async def _clean(queue: JobQueue, file_store: FileStore, file_routes: FileRoutes, retention: float) -> None:
+    """Remove responses and files whose retention has passed."""
+    before = time.time() - retention
+    names = queue.forget(before)
+    file_routes.forget(before)
+    await anyio.to_thread.run_sync(file_store.forget, names)
+    oldest = min(before, time.time() - LEFTOVERS_KEPT)
+    await anyio.to_thread.run_sync(partial(file_store.sweep, oldest, files=queue.files, jobs=queue.ids))
 
 
 def _openapi(options: QueueOptions) -> Reply:
     async def openapi(http: HttpRequest) -> Response:
-        from acestep_mcp.engine_server.openapi import document  # seldom asked for
+        from acestep_mcp.engine_server.openapi import document  # rarely needed
 
         return wire.Json(document(wire.base_of(http, options.public_url)))
 
@@ -193,7 +201,7 @@ def _openapi(options: QueueOptions) -> Reply:
 
 @asynccontextmanager
 async def _task_group() -> AsyncIterator[TaskGroup]:
-    """A task group out of which a single error comes as itself: it is the caller's own, raised in its block."""
+    """A task group that raises a single error as it is: it is the caller's own, from its block."""
     try:
         async with anyio.create_task_group() as group:
             yield group

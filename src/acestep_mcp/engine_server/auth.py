@@ -1,4 +1,4 @@
-"""Who may come in: the Host header, the Origin, the key. Also takes the final slash off every path."""
+"""Access control: the Host header, the Origin, the key. Also removes the final slash of every path."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ KEYS_PATH = "/.well-known/jwks.json"
 _PUBLIC_PATHS = frozenset({"/", "/health", "/openapi.json", KEYS_PATH})
 
 
-class Guard:
-    """Stands before every route.
+class AuthMiddleware:
+    """Checks every request before it reaches a route.
 
-    A web page that a browser on this machine shows must not reach us: neither under a name that now points here
-    (DNS rebinding: 421), nor as a foreign origin (403).
+    A web page in a browser on this machine must not reach the server: neither under a name that now resolves to this
+    machine (DNS rebinding: 421), nor from another origin (403).
     """
 
     def __init__(self, app: ASGIApp, options: QueueOptions) -> None:
@@ -47,7 +47,7 @@ class Guard:
     def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
         if not self._is_own_host(headers.get("host", "")):
             return request_error(
-                421, "This server does not answer to that Host name. Use its address, or allow the name at its start."
+                421, "This server does not answer to that Host name. Use its address, or start it with --allowed-host."
             )
         public = method in {"GET", "HEAD"} and (path.startswith("/files/") or path in _PUBLIC_PATHS)
         if not public and self._is_foreign(headers):
@@ -58,7 +58,7 @@ class Guard:
 
     def _is_own_host(self, host: str) -> bool:
         name = _host_name(host)
-        # An address in digits cannot be made to point here by somebody else's name server.
+        # No name server can make a numeric address point to this machine.
         return bool(name) and (self._any_host or name in self._hosts or _is_ip(name))
 
     def _is_foreign(self, headers: Headers) -> bool:
@@ -78,12 +78,12 @@ class Guard:
 
 
 def new_token(key: str | None, expires: int) -> str:
-    """A token that lets its bearer upload until `expires` (seconds since the epoch), and nothing else."""
+    """A token that allows uploads until `expires` (seconds since the epoch), and nothing else."""
     return f"{expires}.{_signature(key, expires)}"
 
 
 def is_token(key: str | None, token: str) -> bool:
-    """Whether `new_token` made it and it has not expired."""
+    """Whether `new_token` made this token and it has not expired."""
     expires, _, signature = token.partition(".")
     if not (expires.isascii() and expires.isdigit() and len(expires) < 16):
         return False
@@ -100,7 +100,7 @@ def _same(given: str, wanted: str) -> bool:
 
 def _unauthorized(*, has_header: bool) -> Response:
     if has_header:
-        return request_error(401, "This key is not the engine server's. Give the key it was started with.")
+        return request_error(401, "Wrong key. Send the key that the engine server was started with.")
     return request_error(401, "Authorization header is required: 'Key' and the key the server was started with.")
 
 
@@ -112,7 +112,7 @@ def _authority(url: str) -> str:
 
 
 def _host_name(host: str) -> str:
-    """The name in a Host header, lower case, without port and brackets; empty when it is not a host at all."""
+    """The name in a Host header, lower case, without port and brackets; empty when it is not a valid host."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -1,4 +1,4 @@
-"""Request bodies, never larger than allowed."""
+"""Reading request bodies, with a size limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.engine_server.file_store import storage_errors
 
 _CHUNK = 2**20
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
@@ -32,7 +32,7 @@ async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
         value = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:
         raise InvalidRequest.of(FieldError("", f"is not JSON: {str(exc)[:200]}", "json_invalid")) from exc
-    if _HALF.search(body) and not _is_writable(value):
+    if _SURROGATE.search(body) and not _is_encodable(value):
         raise InvalidRequest.of(FieldError("", "holds half of a surrogate pair", "string_unicode"))
     if not isinstance(value, dict):
         raise InvalidRequest.of(FieldError("", "must be a JSON object with the endpoint's fields", "dict_type"))
@@ -40,7 +40,7 @@ async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
 
 
 async def save(http: HttpRequest, path: Path, limit: int) -> int:
-    """Write the body to a file and return its size, in memory no more than a block. Raises HTTPException 413."""
+    """Write the body to a file block by block and return its size. Raises HTTPException 413."""
     _check_length(http, limit)
     size = 0
     block = bytearray()
@@ -71,11 +71,13 @@ def _check_length(http: HttpRequest, limit: int) -> None:
 
 def too_large(limit: int) -> NoReturn:
     """Refuse a body (413)."""
-    raise HTTPException(413, f"The body is larger than the {limit} bytes this server takes.", {"connection": "close"})
+    raise HTTPException(
+        413, f"The body is larger than the {limit} bytes that this server accepts.", {"connection": "close"}
+    )
 
 
-def _is_writable(value: Any) -> bool:
-    """False for text that no file, database or engine can hold: JSON can escape what UTF-8 cannot say."""
+def _is_encodable(value: Any) -> bool:
+    """False for lone surrogates: JSON can escape them, but UTF-8 cannot encode them."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Files in and out: both official clients' ways to upload, and the download of whatever is kept."""
+"""Files in and out: the upload protocols of both official clients, and downloads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, Response
 
 from acestep_mcp.engine_server.auth import TOKEN_LIFE, new_token
 from acestep_mcp.engine_server.bodies import read_object, save, too_large
-from acestep_mcp.engine_server.file_store import Storage, content_type_of, join, suffix_of
+from acestep_mcp.engine_server.file_store import FileStore, content_type_of, join, suffix_of
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.wire import Json, base_of
 
@@ -27,12 +27,12 @@ MAX_PARTS = 10_000
 
 
 class _File(FileResponse):
-    chunk_size = 1 << 20  # each chunk is a way to another thread and back
+    chunk_size = 1 << 20  # each chunk costs a switch to another thread and back
 
 
 @dataclass(slots=True)
 class Upload:
-    """An upload on its way to the file `name`. `secret` is in its address; `parts` are (etag, size) by number."""
+    """An unfinished upload of the file `name`. `secret` is part of its address; `parts` are (etag, size) by number."""
 
     name: str
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -40,20 +40,20 @@ class Upload:
     touched: float = field(default_factory=time.time)
 
     def size_without(self, number: int) -> int:
-        """Bytes of all parts that have arrived but this one."""
+        """Bytes of all parts received so far except this one."""
         return sum(size for part, (_, size) in self.parts.items() if part != number)
 
 
-class Uploads:
-    """One method for each address. Uploads that are not finished do not survive the process."""
+class FileRoutes:
+    """One handler method for each route. Unfinished uploads are lost when the process ends."""
 
-    def __init__(self, storage: Storage, options: QueueOptions) -> None:
-        self._storage = storage
+    def __init__(self, file_store: FileStore, options: QueueOptions) -> None:
+        self._file_store = file_store
         self._options = options
         self._open: dict[str, Upload] = {}
 
     async def token(self, http: HttpRequest) -> Response:
-        """Python's client asks for a token first; a time without an offset would break its second upload."""
+        """The token that the Python client asks for first. It fails on an `expires_at` without a UTC offset."""
         expires = int(time.time()) + TOKEN_LIFE
         return Json(
             {
@@ -65,20 +65,20 @@ class Uploads:
         )
 
     async def whole(self, http: HttpRequest) -> Response:
-        """Python's client: the bytes in one POST."""
+        """Python client: the bytes in one POST."""
         upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         await self._receive_whole(http, upload)
         return Json({"access_url": self._file_url(http, upload)})
 
     async def begin_multipart(self, http: HttpRequest) -> Response:
-        """Python's client, large files: the parts go to an address below the file's own."""
+        """Python client, large files: parts go to addresses below the file's own."""
         upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         return Json({"access_url": self._file_url(http, upload), "uploadId": upload.secret})
 
     async def initiate(self, http: HttpRequest) -> Response:
-        """JavaScript's client, both sizes. The upload carries no key, so its address is the secret."""
-        wish = await read_object(http, self._options.max_body)
-        upload = self._new(str(wish.get("file_name", "")), str(wish.get("content_type", "")))
+        """JavaScript client, all sizes. The upload sends no key, so its address is the secret."""
+        request = await read_object(http, self._options.max_body)
+        upload = self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
         address = f"{self._base(http)}/put/{upload.secret}"
         return Json({"upload_url": address, "file_url": self._file_url(http, upload)})
 
@@ -88,37 +88,37 @@ class Uploads:
         return Json({"file_url": self._file_url(http, upload)})
 
     async def put_part(self, http: HttpRequest) -> Response:
-        """One part. One client wants its etag as a header, the other in the body."""
+        """One part. One client reads the etag from a header, the other from the body."""
         upload = self._find(http)
         number = int(http.path_params["number"])
         if not 1 <= number <= MAX_PARTS:
             raise HTTPException(400, f"Part numbers go from 1 to {MAX_PARTS} (got {number}).")
-        arriving = self._storage.parts(upload.secret) / f"{number}-{secrets.token_hex(4)}"
-        with _whole_or_absent(arriving):
+        arriving = self._file_store.parts(upload.secret) / f"{number}-{secrets.token_hex(4)}"
+        with _removed_on_error(arriving):
             size = await save(http, arriving, self._options.max_upload - upload.size_without(number))
             etag = f'"{await anyio.to_thread.run_sync(_digest, arriving)}"'
-            if size + upload.size_without(number) > self._options.max_upload:  # others have arrived meanwhile
+            if size + upload.size_without(number) > self._options.max_upload:  # other parts arrived meanwhile
                 too_large(self._options.max_upload)
             arriving.replace(arriving.with_name(str(number)))
         upload.parts[number] = (etag, size)
         return Json({"partNumber": number, "etag": etag}, headers={"etag": etag})
 
     async def complete(self, http: HttpRequest) -> Response:
-        """Join the parts by their numbers, in whatever order they are listed, and check each etag."""
+        """Check each etag and join the parts in the order of their numbers."""
         upload = self._find(http)
         body = await read_object(http, self._options.max_body)
         numbers = sorted(_checked(part, upload) for part in _listed(body))
-        folder = self._storage.parts(upload.secret)
+        folder = self._file_store.parts(upload.secret)
         await anyio.to_thread.run_sync(self._assemble, [folder / str(number) for number in numbers], upload)
         self._open.pop(upload.secret, None)
         return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})
 
     async def download(self, http: HttpRequest) -> Response:
-        """A kept file, whole or in ranges, for whoever knows its name."""
+        """A stored file, whole or in ranges; knowing its name is enough."""
         name = http.path_params["name"]
-        path = self._storage.find(name)
+        path = self._file_store.find(name)
         if path is None:
-            raise HTTPException(404, "There is no such file (any more).")
+            raise HTTPException(404, "This file does not exist or has expired.")
         headers = {
             "x-content-type-options": "nosniff",
             "content-security-policy": "sandbox; default-src 'none'",
@@ -127,33 +127,33 @@ class Uploads:
         return _File(path, headers=headers, media_type=content_type_of(name), stat_result=path.stat())
 
     def forget(self, before: float) -> None:
-        """Drop uploads that nothing was sent to since this time."""
+        """Drop uploads that have received nothing since this time."""
         for upload in [upload for upload in self._open.values() if upload.touched < before]:
             del self._open[upload.secret]
 
     def _new(self, file_name: str, content_type: str) -> Upload:
-        upload = Upload(self._storage.new_name(suffix_of(file_name, content_type)))
+        upload = Upload(self._file_store.new_name(suffix_of(file_name, content_type)))
         self._open[upload.secret] = upload
         return upload
 
     def _find(self, http: HttpRequest) -> Upload:
         upload = self._open.get(http.path_params["upload"])
         if upload is None or http.path_params.get("name", upload.name) != upload.name:
-            raise HTTPException(404, "There is no such upload (any more). Begin it again.")
+            raise HTTPException(404, "This upload does not exist or has expired. Start it again.")
         upload.touched = time.time()
         return upload
 
     async def _receive_whole(self, http: HttpRequest, upload: Upload) -> None:
-        path = self._storage.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
-        with _whole_or_absent(path):
+        path = self._file_store.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
+        with _removed_on_error(path):
             await save(http, path, self._options.max_upload)
-            self._storage.keep(path, upload.name)
+            self._file_store.publish(path, upload.name)
 
     def _assemble(self, parts: list[Path], upload: Upload) -> None:
-        target = self._storage.parts(upload.secret) / "joined"
+        target = self._file_store.parts(upload.secret) / "joined"
         join(parts, target)
-        self._storage.keep(target, upload.name)
-        self._storage.clear_parts(upload.secret)
+        self._file_store.publish(target, upload.name)
+        self._file_store.clear_parts(upload.secret)
 
     def _base(self, http: HttpRequest) -> str:
         return base_of(http, self._options.public_url)
@@ -163,8 +163,8 @@ class Uploads:
 
 
 @contextmanager
-def _whole_or_absent(path: Path) -> Iterator[None]:
-    """What a broken or refused upload leaves behind is removed."""
+def _removed_on_error(path: Path) -> Iterator[None]:
+    """Remove the file of a broken or refused upload."""
     try:
         yield
     except BaseException:
@@ -184,7 +184,7 @@ def _checked(part: Mapping[str, Any], upload: Upload) -> int:
     if not isinstance(number, int) or number not in upload.parts:
         raise HTTPException(400, f"Part {number!r} has not arrived. Send it again, then complete.")
     if etag != upload.parts[number][0]:
-        raise HTTPException(400, f"Part {number} is not the one that was announced. Send it again, then complete.")
+        raise HTTPException(400, f"Part {number} has another etag. Send it again, then complete.")
     return number
 
 

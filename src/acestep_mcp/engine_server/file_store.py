@@ -1,4 +1,4 @@
-"""Files of the engine server: uploads, inputs of jobs, results. Plain and synchronous inside."""
+"""Files of the engine server: uploads, inputs of jobs, results. All functions are synchronous."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
 
-from acestep_mcp.api.errors import StorageError
+from acestep_mcp import files
 
+_ADVICE = "give the engine server another data folder"
 _NAME = re.compile(r"[0-9A-Za-z_-]{32}\.[a-z0-9]{1,8}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _TYPES = {
@@ -25,9 +25,9 @@ _TYPES = {
 }
 
 
-class Storage:
-    """Three folders under one: `files` (served to whoever knows a name), `jobs` (one folder for each job that is not
-    done) and `parts` (uploads on their way). A file is in `files` whole or not at all.
+class FileStore:
+    """Three folders: `files` (served to anyone who knows a name), `jobs` (one for each unfinished job) and `parts`
+    (unfinished uploads). A file in `files` is complete.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class Storage:
                 path.mkdir(parents=True, exist_ok=True)
 
     def find(self, name: str) -> Path | None:
-        """The kept file of this name, None when there is none (any string may be asked for)."""
+        """The stored file of this name, None when there is none. Any string is safe."""
         path = self._files / name if _NAME.fullmatch(name) else None
         return path if path and path.is_file() else None
 
@@ -46,47 +46,46 @@ class Storage:
         """A name with 192 random bits; `suffix` is `.wav` and the like."""
         return secrets.token_urlsafe(24) + (suffix if _SUFFIX.fullmatch(suffix) else ".bin")
 
-    def keep(self, path: Path, name: str) -> None:
+    def publish(self, path: Path, name: str) -> None:
         """Move a finished file to `files` under a name from `new_name`, replacing an earlier one."""
-        with storage_errors(self._files):
-            path.replace(self._files / name)
+        files.publish(path, self._files / name, _ADVICE)
 
-    def lend(self, name: str, target: Path) -> bool:
-        """Give a kept file a second name that outlives the first; False when there is no such file."""
+    def link(self, name: str, target: Path) -> bool:
+        """Give a stored file a second name that outlives the first; False when there is no such file."""
         path = self.find(name)
         if not path:
             return False
         with storage_errors(target.parent):
             try:
                 os.link(path, target)
-            except OSError:  # a file system without links
+            except OSError:  # a file system without hard links
                 shutil.copyfile(path, target)
         return True
 
     def job(self, job_id: str) -> Path:
-        """The folder of a job, made when it is not there."""
-        return _made(self._jobs / job_id)
+        """The folder of a job, created when missing."""
+        return _folder(self._jobs / job_id)
 
     def parts(self, upload: str) -> Path:
-        """The folder of an upload, made when it is not there."""
-        return _made(self._parts / upload)
+        """The folder of an upload, created when missing."""
+        return _folder(self._parts / upload)
 
-    def clear(self, job_id: str) -> None:
-        """Remove a job's folder; its result is in `files` by now."""
+    def clear_job(self, job_id: str) -> None:
+        """Remove a job's folder; its result is in `files`."""
         shutil.rmtree(self._jobs / job_id, ignore_errors=True)
 
     def clear_parts(self, upload: str) -> None:
         shutil.rmtree(self._parts / upload, ignore_errors=True)
 
     def forget(self, names: list[str]) -> None:
-        """Remove kept files, those that are there."""
+        """Remove stored files; missing ones are skipped."""
         for name in names:
             if _NAME.fullmatch(name):
-                with suppress(OSError):  # somebody still reads it: it goes with the leftovers
+                with suppress(OSError):  # it is still being read: a later sweep removes it
                     (self._files / name).unlink(missing_ok=True)
 
     def sweep(self, before: float, *, files: set[str], jobs: set[str]) -> None:
-        """Remove what was last changed before this time and is not named: uploads, and leftovers of a killed server."""
+        """Remove what was last changed before this time and is not listed: uploads, and files of a killed server."""
         for path in _older(self._files, before):
             if path.name not in files:
                 with suppress(OSError):
@@ -113,25 +112,14 @@ def join(parts: list[Path], target: Path) -> None:
                 shutil.copyfileobj(piece, out, 2**20)
 
 
-def keep_secret(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all; folders are made, an earlier file replaced."""
-    with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arriving = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
-        try:
-            with open(arriving, "xb", opener=_private) as file:  # Path.open knows no opener
-                file.write(content)
-            arriving.replace(path)
-        finally:
-            arriving.unlink(missing_ok=True)
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, atomically; folders are created, an earlier file is replaced."""
+    files.make_folder(path.parent, _ADVICE)
+    files.write_bytes(path, content, _ADVICE, private=True)
 
 
 def suffix_of(file_name: str, content_type: str = "") -> str:
-    """`.wav` and the like, from a file's name or else its type; harmless whatever a client sends."""
+    """A suffix such as `.wav`, from a file's name or else its type; safe for any input."""
     suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
     if _SUFFIX.fullmatch(suffix):
         return suffix
@@ -140,30 +128,21 @@ def suffix_of(file_name: str, content_type: str = "") -> str:
 
 
 def content_type_of(name: str) -> str:
-    """Only sound is ever served as what it is: anything else could be a page that runs in our origin."""
+    """Only audio types are served as such: anything else could be a page that runs in our origin."""
     return _TYPES.get(Path(name).suffix, "application/octet-stream")
 
 
-@contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """What the system says of files leaves here as a StorageError, its cause kept."""
-    try:
-        yield
-    except OSError as exc:
-        raise StorageError(
-            f"The engine server could not write in {folder}: {exc.strerror or exc}. "
-            "Free some space there, or give it another data folder."
-        ) from exc
+def storage_errors(folder: Path) -> AbstractContextManager[None]:
+    """`files.storage_errors` for a folder of the engine server."""
+    return files.storage_errors("write in", folder, _ADVICE)
 
 
-def _made(path: Path) -> Path:
-    with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return path
+def _folder(path: Path) -> Path:
+    return files.make_folder(path, _ADVICE)
 
 
 def _older(folder: Path, before: float) -> list[Path]:
-    """What is gone before it was looked at needs no removing: jobs and uploads end while this goes round."""
+    """Entries last changed before this time. Jobs and uploads may remove theirs meanwhile."""
     found = []
     with suppress(OSError):
         for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""The queue's own addresses: submit, status, stream, result, cancel, and the direct run."""
+"""The queue's routes: submit, status, stream, result, cancel, and the synchronous run."""
 
 from __future__ import annotations
 
@@ -15,46 +15,52 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
-from acestep_mcp.api.errors import AceStepError
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.api.requests import ApiRequest, EditRequest
 from acestep_mcp.engine_server import wire
 from acestep_mcp.engine_server.bodies import read_object
-from acestep_mcp.engine_server.file_store import Storage
-from acestep_mcp.engine_server.job_queue import Line
-from acestep_mcp.engine_server.jobs import APPS, Job, Terms
+from acestep_mcp.engine_server.file_store import FileStore
+from acestep_mcp.engine_server.job_queue import JobQueue
+from acestep_mcp.engine_server.jobs import APPS, QueueJob, RunOptions
 from acestep_mcp.engine_server.options import QueueOptions
-from acestep_mcp.engine_server.sources import MAX_ADDRESS, Sources
+from acestep_mcp.engine_server.source_loader import MAX_ADDRESS, SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks
+from acestep_mcp.net.addresses import parse_url
 
 logger = logging.getLogger(__name__)
 
 _STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-class Tickets:
-    """One method for each address; each gets the HTTP request and gives the reply."""
+class JobRoutes:
+    """One handler method for each route."""
 
     def __init__(
-        self, line: Line, sources: Sources, storage: Storage, webhooks: Webhooks | None, options: QueueOptions
+        self,
+        queue: JobQueue,
+        source_loader: SourceLoader,
+        file_store: FileStore,
+        webhooks: Webhooks | None,
+        options: QueueOptions,
     ) -> None:
-        self._line = line
+        self._queue = queue
         self._webhooks = webhooks
-        self._sources = sources
-        self._storage = storage
+        self._source_loader = source_loader
+        self._file_store = file_store
         self._options = options
 
     async def submit(self, http: HttpRequest) -> Response:
-        """Accept a request, or refuse it now: 422 comes at the submit here and not, as at fal, with the result."""
-        job = await self._accept(http, direct=False)
-        ticket = self._state(http, job, logs=False)
-        return wire.about(job, {**ticket, "logs": None, "metrics": {}})
+        """Accept a request, or refuse it with 422 now; fal answers that with the result."""
+        job = await self._accept(http, synchronous=False)
+        state = self._state(http, job, logs=False)
+        return wire.job_reply(job, {**state, "logs": None, "metrics": {}})
 
     async def status(self, http: HttpRequest) -> Response:
         job = self._find(http)
         if job is None:
             return wire.not_found()
         body = self._state(http, job, logs=wire.wants_logs(http))
-        return wire.about(job, body, wire.state_code(job))
+        return wire.job_reply(job, body, wire.state_code(job))
 
     async def stream(self, http: HttpRequest) -> Response:
         job = self._find(http)
@@ -72,13 +78,13 @@ class Tickets:
         job = self._find(http)
         if job is None:
             return wire.not_found()
-        if self._line.cancel(job):
-            return wire.about(job, {"status": "CANCELLATION_REQUESTED"}, 202)
-        return wire.about(job, {"status": "ALREADY_COMPLETED"}, 400)
+        if self._queue.cancel(job):
+            return wire.job_reply(job, {"status": "CANCELLATION_REQUESTED"}, 202)
+        return wire.job_reply(job, {"status": "ALREADY_COMPLETED"}, 400)
 
     async def run(self, http: HttpRequest) -> Response:
-        """Answer with the result itself. A caller who hangs up cancels: nobody else can fetch it."""
-        job = await self._accept(http, direct=True)
+        """Answer with the result. A caller who disconnects cancels the job: no one else can fetch it."""
+        job = await self._accept(http, synchronous=True)
         async with anyio.create_task_group() as group:
             group.start_soon(self._cancel_when_gone, http, job)
             await job.end()
@@ -86,51 +92,52 @@ class Tickets:
         return self._result(http, job)
 
     async def run_stream(self, http: HttpRequest) -> Response:
-        """The states while it runs, then the result, as events. A caller who hangs up cancels."""
-        job = await self._accept(http, direct=True)
-        return _events(job, self._direct_states(http, job))
+        """The states while it runs, then the result, as events. A caller who disconnects cancels the job."""
+        job = await self._accept(http, synchronous=True)
+        return _events(job, self._synchronous_states(http, job))
 
-    async def _accept(self, http: HttpRequest, *, direct: bool) -> Job:
+    async def _accept(self, http: HttpRequest, *, synchronous: bool) -> QueueJob:
         endpoint = _endpoint(http.path_params["endpoint"])
-        terms, longest = self._terms(http, direct=direct), _longest(http)
+        options, longest = self._job_options(http, synchronous=synchronous), _longest(http)
         request = endpoint.request.parse_wire(await self._body(http))
         if request.seed is None:
-            # Drawn now and kept, so that a run repeated after a restart makes the same song.
+            # Drawn now and stored, so that a repeated run makes the same song.
             request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
-        job = Job(endpoint.id, request, terms)
+        job = QueueJob(endpoint.id, request, options)
         try:
-            job.request = await self._taken(http, job)
-            self._line.add(job, longest=longest)
-            if self._webhooks and job.terms.webhook:
+            job.request = await self._with_source(http, job)
+            self._queue.add(job, longest=longest)
+            if self._webhooks and job.options.webhook:
                 self._webhooks.watch(job)
         except AceStepError:
-            self._storage.clear(job.id)
+            self._file_store.clear_job(job.id)
             raise
         return job
 
     async def _body(self, http: HttpRequest) -> dict[str, Any]:
-        """One client can be told to submit by GET: the fields are then in the query, and a null is the word."""
+        """The fields. One client can submit by GET: they are then in the query, and null is the text "null"."""
         if http.method == "GET":
             given = http.query_params.items()
             return {name: value for name, value in given if value != "null" and not name.startswith("fal_")}
         return await read_object(http, self._options.max_body)
 
-    async def _taken(self, http: HttpRequest, job: Job) -> Request:
-        url = getattr(job.request, "audio_url", None)
-        if url is None:
-            return job.request
+    async def _with_source(self, http: HttpRequest, job: QueueJob) -> ApiRequest:
+        request = job.request
+        if not isinstance(request, EditRequest):
+            return request
         base = wire.base_of(http, self._options.public_url)
-        return job.request.model_copy(update={"audio_url": await self._sources.take(url, job.id, base)})
+        accepted = await self._source_loader.accept(request.audio_url, job.id, base)
+        return request.model_copy(update={"audio_url": accepted})
 
-    def _terms(self, http: HttpRequest, *, direct: bool) -> Terms:
+    def _job_options(self, http: HttpRequest, *, synchronous: bool) -> RunOptions:
         low = "low" in {http.headers.get("x-fal-queue-priority"), http.query_params.get("priority")}
         retry = http.headers.get("x-fal-no-retry", "").lower() not in {"1", "true", "yes"}
         seconds = _number(http.headers.get("x-fal-request-timeout"), "X-Fal-Request-Timeout")
-        return Terms(
+        return RunOptions(
             priority=int(low),
             start_by=None if seconds is None else time.time() + seconds,
             retry=retry,
-            direct=direct,
+            synchronous=synchronous,
             webhook=self._webhook(http),
             base=wire.base_of(http, self._options.public_url),
         )
@@ -141,27 +148,31 @@ class Tickets:
             return None
         if self._webhooks is None:
             raise HTTPException(400, "This server sends no webhooks. Leave fal_webhook out and poll the status.")
-        if not url.startswith(("http://", "https://")) or len(url) > MAX_ADDRESS:
-            raise HTTPException(400, f"fal_webhook must be an http(s) address of at most {MAX_ADDRESS} characters.")
+        if len(url) > MAX_ADDRESS:
+            raise HTTPException(400, f"fal_webhook must be an address of at most {MAX_ADDRESS} characters.")
+        try:
+            parse_url(url)
+        except InvalidRequest as exc:
+            raise HTTPException(400, f"fal_webhook cannot be used: {exc.message}") from exc
         return url
 
-    def _find(self, http: HttpRequest) -> Job | None:
-        """The job of this id; the long form of the address, with the submit's sub-path, is understood too."""
-        job = self._line.find(http.path_params["request_id"])
+    def _find(self, http: HttpRequest) -> QueueJob | None:
+        """The job of this id; the long form of the address, with the submit's sub-path, works too."""
+        job = self._queue.find(http.path_params["request_id"])
         known = job is not None and http.path_params["app"] in {job.app, job.endpoint}
         return job if known else None
 
-    def _state(self, http: HttpRequest, job: Job, *, logs: bool, since: int = 0) -> dict[str, Any]:
+    def _state(self, http: HttpRequest, job: QueueJob, *, logs: bool, since: int = 0) -> dict[str, Any]:
         base = wire.base_of(http, self._options.public_url)
-        return wire.state_of(job, base, self._line.position(job), job.lines[since:] if logs else None)
+        return wire.state_of(job, base, self._queue.position(job), job.lines[since:] if logs else None)
 
-    def _result(self, http: HttpRequest, job: Job) -> Response:
+    def _result(self, http: HttpRequest, job: QueueJob) -> Response:
         if job.answer is None:
-            return wire.about(job, {"detail": "Request is still in progress"}, 400)
+            return wire.job_reply(job, {"detail": "Request is still in progress"}, 400)
         return wire.replay(job, job.answer, wire.base_of(http, self._options.public_url))
 
-    async def _states(self, http: HttpRequest, job: Job) -> AsyncIterator[str]:
-        """An event for each change until the end; log lines only once, since one client adds them up itself."""
+    async def _states(self, http: HttpRequest, job: QueueJob) -> AsyncIterator[str]:
+        """An event for each change until the end; each log line is sent once, because one client concatenates them."""
         logs, seen = wire.wants_logs(http), 0
         last: dict[str, Any] = {}
         while True:
@@ -176,28 +187,28 @@ class Tickets:
             while not await _within(self._options.ping, changed):
                 yield ": ping\n\n"
 
-    async def _direct_states(self, http: HttpRequest, job: Job) -> AsyncIterator[str]:
+    async def _synchronous_states(self, http: HttpRequest, job: QueueJob) -> AsyncIterator[str]:
         try:
             async for event in self._states(http, job):
                 if not job.ended:
                     yield event
             yield f"data: {bytes(self._result(http, job).body).decode()}\n\n"
         finally:
-            self._line.cancel(job)
+            self._queue.cancel(job)
 
-    async def _cancel_when_gone(self, http: HttpRequest, job: Job) -> None:
+    async def _cancel_when_gone(self, http: HttpRequest, job: QueueJob) -> None:
         while (await http.receive())["type"] != "http.disconnect":
             pass
-        self._line.cancel(job)
+        self._queue.cancel(job)
 
 
-def _events(job: Job, events: AsyncIterator[str]) -> Response:
+def _events(job: QueueJob, events: AsyncIterator[str]) -> Response:
     headers = {**_STREAM_HEADERS, **wire.job_header(job)}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 async def _within(seconds: float, event: anyio.Event) -> bool:
-    """Wait for the event; False when it has not come in time."""
+    """Wait for the event; False when it is not set in time."""
     with anyio.move_on_after(seconds):
         await event.wait()
     return event.is_set()
@@ -218,7 +229,7 @@ def _longest(http: HttpRequest) -> int | None:
 
 
 def _number(text: str | None, name: str) -> float | None:
-    """A number that was given; a promise that cannot be read cannot be kept, so nonsense is refused (400)."""
+    """A given number, or None. Raises HTTPException 400 for anything that is not a number of 0 or more."""
     if text is None:
         return None
     try:

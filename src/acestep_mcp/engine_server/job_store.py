@@ -13,7 +13,7 @@ from typing import Any
 
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied, StorageError
-from acestep_mcp.engine_server.jobs import Answer, Job, State, Terms
+from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
 
 logger = logging.getLogger(__name__)
 
@@ -24,11 +24,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class Records:
-    """The durable side of the line. Used from one thread; every call is well under a millisecond.
+class JobStore:
+    """The database of the job queue. Used from one thread; every call takes well under a millisecond.
 
-    The file is held exclusively while open, so that no two servers run the same jobs; the system lets go of it when
-    the process ends in any way. Raises Occupied when another server holds it, StorageError when it cannot
+    The file is locked exclusively while open, so that no two servers run the same jobs; the lock ends with the
+    process. Raises Occupied when another server holds it, StorageError when it cannot
     be read or written.
     """
 
@@ -44,8 +44,8 @@ class Records:
                 self._db.close()
                 raise
 
-    def save(self, job: Job) -> None:
-        """Write the job as it is now, whole."""
+    def save(self, job: QueueJob) -> None:
+        """Write the whole job."""
         marks = ", ".join("?" * len(_COLUMNS))
         with self._errors():
             self._db.execute(f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))
@@ -54,8 +54,8 @@ class Records:
         with self._errors():
             self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
 
-    def all(self) -> list[Job]:
-        """Every job in the order it was submitted; one that this version cannot read is left out, and stays on disk."""
+    def all(self) -> list[QueueJob]:
+        """Every job in order of submission; one that this version cannot read is skipped and stays on disk."""
         with self._errors():
             rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM job ORDER BY sequence").fetchall()
         return [job for row in rows if (job := _job(dict(zip(_COLUMNS, row, strict=True))))]
@@ -64,10 +64,10 @@ class Records:
         self._db.close()
 
     def _open(self) -> None:
-        # Exclusive locking also spares WAL its shared-memory file, which network folders cannot offer.
+        # With exclusive locking WAL needs no shared-memory file, which network folders cannot provide.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
-        # Survives the death of the process; a power cut may lose the last moments, never the file.
+        # Survives the end of the process; a power cut may lose the last moments, never the file.
         self._db.execute("PRAGMA synchronous = NORMAL")
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
         if found > _VERSION:
@@ -101,41 +101,53 @@ class Records:
         )
 
 
-def _row(job: Job) -> tuple[Any, ...]:
+def _row(job: QueueJob) -> tuple[Any, ...]:
     return (
         job.id,
         job.endpoint,
         json.dumps(job.request.wire()),
-        json.dumps(asdict(job.terms)),
+        _options_json(job.options),
         job.created_at,
         job.sequence,
         job.state.value,
         job.attempts,
         int(job.cancelled),
-        int(job.told),
+        int(job.webhook_done),
         job.ended_at,
         json.dumps(asdict(job.answer)) if job.answer else None,
         json.dumps(job.lines) if job.ended else "[]",
     )
 
 
-def _job(row: dict[str, Any]) -> Job | None:
+def _job(row: dict[str, Any]) -> QueueJob | None:
     try:
-        return Job(
+        return QueueJob(
             endpoint=row["endpoint"],
             request=BY_ID[row["endpoint"]].request.parse(json.loads(row["request"])),
-            terms=Terms(**json.loads(row["terms"])),
+            options=_options(row["terms"]),
             id=row["id"],
             created_at=row["created_at"],
             sequence=row["sequence"],
             state=State(row["state"]),
             attempts=row["attempts"],
             cancelled=bool(row["cancelled"]),
-            told=bool(row["told"]),
+            webhook_done=bool(row["told"]),
             ended_at=row["ended_at"],
-            answer=Answer(**json.loads(row["answer"])) if row["answer"] else None,
+            answer=StoredResponse(**json.loads(row["answer"])) if row["answer"] else None,
             logs=json.loads(row["logs"]),
         )
     except (InvalidRequest, KeyError, ValueError, TypeError) as exc:
-        logger.warning("job %s cannot be read and is left alone: %s", row["id"], exc)
+        logger.warning("job %s cannot be read and is skipped: %s", row["id"], exc)
         return None
+
+
+def _options_json(options: RunOptions) -> str:
+    """As earlier versions wrote them: `synchronous` is `direct` in the database."""
+    stored = asdict(options)
+    stored["direct"] = stored.pop("synchronous")
+    return json.dumps(stored)
+
+
+def _options(text: str) -> RunOptions:
+    stored = json.loads(text)
+    return RunOptions(synchronous=stored.pop("direct", False), **stored)

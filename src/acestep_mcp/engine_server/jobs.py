@@ -1,4 +1,4 @@
-"""A job: one accepted request on its way to an answer."""
+"""A job: one accepted request and its response."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from uuid import uuid4
 import anyio
 
 from acestep_mcp.api.endpoints import BY_ID
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import ApiRequest
 
 MAX_LOGS = 2000
 
 
 class State(StrEnum):
-    """The wire's three words. There is no failed and no cancelled: how a job ended is in its answer."""
+    """The protocol's three states. Failed and cancelled jobs are COMPLETED too: the response says how a job ended."""
 
     QUEUED = "IN_QUEUE"
     RUNNING = "IN_PROGRESS"
@@ -27,11 +27,11 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the result address replays: status, body and headers.
+class StoredResponse:
+    """The response that the result address replays.
 
-    Addresses in `body` begin with `/` and get the reader's own base; `file` is the kept file they name. `error` and
-    `error_type` are the short form for the status reply; `seconds` is the time the engine took.
+    Addresses in `body` begin with `/` and get the reader's base; `file` is the stored file they name. `error` and
+    `error_type` are the short form for the status; `seconds` is the time the engine took.
     """
 
     status: int
@@ -43,15 +43,17 @@ class Answer:
     seconds: float | None = None
 
     @classmethod
-    def refused(cls, status: int, detail: str, error_type: str, **headers: str) -> Answer:
-        """An answer in the wire's shape for request errors: a text, a type, and the type again as a header."""
+    def refused(cls, status: int, detail: str, error_type: str, **headers: str) -> StoredResponse:
+        """An error in the protocol's shape: a text, a type, and the type again as a header."""
         body = {"detail": detail, "error_type": error_type}
         return cls(status, body, {"X-Fal-Error-Type": error_type, **headers}, error=detail, error_type=error_type)
 
 
-CANCELLED = Answer.refused(499, "Request cancelled by the client.", "client_cancelled")
-LOST = Answer.refused(503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected")
-TOO_LATE = Answer.refused(
+CANCELLED = StoredResponse.refused(499, "Request cancelled by the client.", "client_cancelled")
+LOST = StoredResponse.refused(
+    503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected"
+)
+TOO_LATE = StoredResponse.refused(
     504,
     "The request did not start within the time that X-Fal-Request-Timeout allows. Submit it again with a longer one.",
     "request_timeout",
@@ -60,42 +62,42 @@ TOO_LATE = Answer.refused(
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How a job is to be run.
+class RunOptions:
+    """How a job is run.
 
-    Lower `priority` goes first. After `start_by` (seconds since the epoch) it is not started any more. Without
-    `retry` a run that the server did not survive is not repeated; a `direct` job has a caller waiting on its
-    connection and ends with it. `webhook` is told of the end, with addresses that begin with `base`.
+    Lower `priority` runs first. A job does not start after `start_by` (seconds since the epoch). Without `retry` an
+    interrupted run is not repeated. A `synchronous` job ends with the connection of its caller. The result is posted
+    to `webhook`, with addresses that begin with `base`.
     """
 
     priority: int = 0
     start_by: float | None = None
     retry: bool = True
-    direct: bool = False
+    synchronous: bool = False
     webhook: str | None = None
     base: str = ""
 
 
 @dataclass(slots=True, eq=False)
-class Job:
-    """Changed only on the event loop's thread, and only by the line that holds it.
+class QueueJob:
+    """Changed only on the event loop's thread, and only by its JobQueue.
 
-    `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` are
-    the lines while they may grow; once they are `packed` it is empty, and `lines` has them.
+    `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` is
+    empty once it is compressed into `packed`; `lines` reads either.
     """
 
     endpoint: str
-    request: Request
-    terms: Terms = Terms()
+    request: ApiRequest
+    options: RunOptions = RunOptions()
     id: str = field(default_factory=lambda: str(uuid4()))
     created_at: float = field(default_factory=time.time)
     sequence: int = 0
     state: State = State.QUEUED
     attempts: int = 0
     cancelled: bool = False
-    told: bool = False
+    webhook_done: bool = False
     ended_at: float | None = None
-    answer: Answer | None = None
+    answer: StoredResponse | None = None
     logs: list[dict[str, Any]] = field(default_factory=list)
     packed: bytes | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
@@ -103,13 +105,13 @@ class Job:
 
     @property
     def app(self) -> str:
-        """The short id (owner and alias) that the job's own addresses are built from."""
+        """The short id (owner and alias) in the job's addresses."""
         return app_of(self.endpoint)
 
     @property
-    def place(self) -> tuple[int, int]:
-        """What the waiting line is sorted by."""
-        return (self.terms.priority, self.sequence)
+    def sort_key(self) -> tuple[int, int]:
+        """Sort key of the queue."""
+        return (self.options.priority, self.sequence)
 
     @property
     def ended(self) -> bool:
@@ -121,18 +123,18 @@ class Job:
         return self.logs if self.packed is None else json.loads(zlib.decompress(self.packed))
 
     def pack(self) -> None:
-        """Make the log of an ended job small: it is seldom read again, and kept as long as the answer."""
+        """Compress the log of an ended job: it is rarely read again, and kept as long as the response."""
         if self.ended and self.packed is None:
             self.packed = zlib.compress(json.dumps(self.logs).encode())
             self.logs = []
 
     async def end(self) -> None:
-        """Wait until it has ended."""
+        """Wait until the job has ended."""
         while not self.ended:
             await self.changed.wait()
 
     def notify(self) -> None:
-        """Wake everybody who watches this job."""
+        """Wake all watchers of this job."""
         event, self.changed = self.changed, anyio.Event()
         event.set()
 

@@ -1,4 +1,4 @@
-"""The wire as an OpenAPI document, derived from the requests and the endpoint table."""
+"""The protocol as an OpenAPI document, derived from the requests and the endpoint table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEXT = {"type": "string"}
 
 
 def document(base: str) -> dict[str, Any]:
-    """OpenAPI 3.1; `base` is the server's own address. Schemas bear their published names."""
+    """OpenAPI 3.1; `base` is the server's own address. Schemas have their published names."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,7 +50,9 @@ def _paths() -> dict[str, Any]:
 
 
 def _call(endpoint: Endpoint, verb: str, answer: str) -> dict[str, Any]:
-    waits = " Answers with the song, when it is done." if verb == "run" else " Answers with the ticket, at once."
+    waits = (
+        " Answers with the song when it is done." if verb == "run" else " Answers with the request's addresses at once."
+    )
     return {
         "operationId": f"{verb}_{endpoint.tool}",
         "summary": endpoint.title,
@@ -68,9 +70,13 @@ def _job_paths(job: str) -> dict[str, Any]:
     status = {"200": _reply("It has ended", "QueueStatus"), "202": _reply("It waits or runs", "QueueStatus")}
     logs = {"name": "logs", "in": "query", "schema": {"type": "integer", "enum": [0, 1]}}
     events = {"200": {"description": "Events until the end", "content": {"text/event-stream": {"schema": _TEXT}}}}
-    unknown = {"404": {"description": "No such request (any more)"}}
-    cancelled = {"202": {"description": "It will end"}, "400": {"description": "It had ended already"}, **unknown}
-    result = {"200": _reply("The song", _RESPONSE), "400": {"description": "Not yet"}, **unknown}
+    unknown = {"404": {"description": "No such request, or it has expired"}}
+    cancelled = {
+        "202": {"description": "Cancellation requested"},
+        "400": {"description": "It has already ended"},
+        **unknown,
+    }
+    result = {"200": _reply("The song", _RESPONSE), "400": {"description": "Not finished yet"}, **unknown}
     return {
         job: known | {"get": {"operationId": "result", "responses": result}},
         f"{job}/status": known
@@ -89,7 +95,7 @@ def _schemas() -> dict[str, Any]:
     schemas[_RESPONSE] = schemas.pop("Response")
     for endpoint in ENDPOINTS:
         fields = input_schema(endpoint.request)
-        # Over the wire an unknown field is ignored, not refused.
+        # The server ignores unknown fields.
         fields = {key: value for key, value in fields.items() if key != "additionalProperties"}
         schemas[endpoint.schema] = {"description": endpoint.description, **fields}
     return schemas | {"QueueStatus": _status(), "ValidationError": _validation_error()}

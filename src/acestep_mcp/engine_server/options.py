@@ -1,4 +1,4 @@
-"""What an engine server is opened with."""
+"""Options of an engine server."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Writer = Callable[[str, bool, float, int], Awaitable[SongText]]
 """Called with prompt, instrumental, duration in seconds, seed."""
 
 Fetch = Callable[[str, Path], Awaitable[object]]
-"""Downloads an address to a file. Raises one of our errors; guarding against private addresses is its part."""
+"""Downloads an address to a file, public addresses only. Raises one of our errors."""
 
 Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[int]]
 """Posts a body with headers to an address and returns the status, without following redirects.
 
-Raises InvalidRequest for an address that may not be asked (a private one, say), another error of ours otherwise.
+Raises InvalidRequest for an address that may not be used, such as a private one; another of our errors otherwise.
 """
 
 
 Prove = Callable[[str, int], str]
-"""Called with a challenge and the port it came to; gives what only this server can answer."""
+"""Called with a challenge and the port it came to; returns a proof that only this server can give."""
 
 
 async def write_song_text(prompt: str, instrumental: bool, duration: float, seed: int) -> SongText:

@@ -1,4 +1,4 @@
-"""One address for clients that send everything to a proxy and name the real destination in a header."""
+"""One address for clients that send everything to a proxy and name the destination in a header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acestep_mcp.engine_server.wire import request_error
 PATH = "/api/fal/proxy"
 TARGET = "x-fal-target-url"
 
-# What each of fal's hosts does here lies below this path.
+# Where the routes of each of fal's hosts are in this server.
 _HOSTS = {
     "queue.fal.run": "",
     "fal.run": "/run",
@@ -22,8 +22,8 @@ _HOSTS = {
 }
 
 
-class Proxy:
-    """Turns a proxied request into the plain one before anything looks at it: nothing is ever sent on to fal."""
+class ProxyMiddleware:
+    """Rewrites a proxied request to a direct one before it is checked. Nothing is ever forwarded to fal."""
 
     def __init__(self, app: ASGIApp, public_url: str | None) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""From an engine's audio to a kept file and the answer that names it."""
+"""From an engine's audio to a stored file and the response that names it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from acestep_mcp.api.requests import INSTRUMENTAL, is_instrumental
 from acestep_mcp.audio.measure import measure
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
-from acestep_mcp.engine_server.file_store import Storage, content_type_of
-from acestep_mcp.engine_server.jobs import Answer, Job
+from acestep_mcp.engine_server.file_store import FileStore, content_type_of
+from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
 from acestep_mcp.engines import Audio, Engine
 from acestep_mcp.songwriter.song_text import SongText
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What a run brought. `words` are those a prompt was turned into; `seconds` is the time taken."""
+class GeneratedSong:
+    """The outcome of a run. `words` were written for a prompt; `seconds` is the time taken."""
 
     audio: Audio
     seed: int
@@ -27,44 +27,44 @@ class Made:
     seconds: float
 
 
-def keep(job: Job, made: Made, engine: Engine, storage: Storage) -> Answer:
-    """Write the song to a file that is served from now on. Raises StorageError."""
-    path = storage.job(job.id) / "result.wav"
-    write(path, made.audio.sound, format="wav", tags=_file_tags(made, engine))
-    name = storage.new_name(".wav")
+def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
+    """Write the song to a file that is then served. Raises StorageError."""
+    path = file_store.job(job.id) / "result.wav"
+    write(path, song.audio.sound, format="wav", tags=_file_tags(song, engine))
+    name = file_store.new_name(".wav")
     size = path.stat().st_size
-    storage.keep(path, name)
+    file_store.publish(path, name)
     file = {
         "url": f"/files/{name}",
         "content_type": content_type_of(name),
-        "file_name": f"ace-step-{made.seed}.wav",
+        "file_name": f"ace-step-{song.seed}.wav",
         "file_size": size,
     }
-    return Answer(200, {"audio": file, **_body(made, engine)}, file=name, seconds=round(made.seconds, 3))
+    return StoredResponse(200, {"audio": file, **_body(song, engine)}, file=name, seconds=round(song.seconds, 3))
 
 
-def _body(made: Made, engine: Engine) -> dict[str, Any]:
-    audio, words = made.audio, made.words
+def _body(song: GeneratedSong, engine: Engine) -> dict[str, Any]:
+    audio, words = song.audio, song.words
     notes = [*(words.notes if words else ()), *audio.notes]
     sections = [asdict(section) for section in audio.sections]
-    # Measured here, where the sound lies in memory: whoever fetches the song need not do it again.
+    # Measured here, while the audio is in memory, so that clients need not do it.
     ours = _origin(engine) | {"notes": notes, "sections": sections, "measured": measure(audio.sound).facts()}
     return {
-        "seed": made.seed,
+        "seed": song.seed,
         "tags": audio.tags,
         "lyrics": _lyrics(audio),
         "acestep": ours | ({"writer": words.writer} if words else {}),
     }
 
 
-def _file_tags(made: Made, engine: Engine) -> FileTags:
-    audio = made.audio
-    comment = json.dumps({"acestep": {**_origin(engine), "seed": made.seed, "plan": audio.plan}}, separators=(",", ":"))
+def _file_tags(song: GeneratedSong, engine: Engine) -> FileTags:
+    audio = song.audio
+    comment = json.dumps({"acestep": {**_origin(engine), "seed": song.seed, "plan": audio.plan}}, separators=(",", ":"))
     return FileTags(
         title=audio.tags[:80],
         tags=audio.tags,
         lyrics=_lyrics(audio),
-        seed=made.seed,
+        seed=song.seed,
         comment=comment,
         software=f"acestep-mcp {acestep_mcp.__version__}",
     )

@@ -3,185 +3,128 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from urllib.parse import urlsplit
 
 import anyio
-import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.server import HANDLED_SIGNALS
+from starlette.applications import Starlette
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engine_server.app import QueueOptions, serving
-from acestep_mcp.engine_server.certificates import identity
-from acestep_mcp.engine_server.device_lock import held
+from acestep_mcp.engine_server.certificates import tls_files
+from acestep_mcp.engine_server.device_lock import device_lock
 from acestep_mcp.engine_server.file_store import storage_errors
-from acestep_mcp.engine_server.idle_exit import Idle
+from acestep_mcp.engine_server.idle_monitor import IdleMonitor
 from acestep_mcp.engines import Engine
+from acestep_mcp.net.listen import EVERYWHERE, HttpServer, listen, own_names
 from acestep_mcp.net.loopback import is_loopback
 
 logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 2
-_EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the server listens, and where its files lie. Port 0 takes a free one; with `tls_folder` it speaks TLS.
+class ServerAddress:
+    """Where the server listens and where its files are. Port 0 takes a free one; with `tls_folder` it speaks TLS.
 
-    `locks` is where the locks of devices lie, by default in a folder that all users of this machine share.
+    `lock_folder` holds the device locks; by default a folder that all users of this machine share.
     """
 
     host: str
     port: int
     folder: Path
     tls_folder: Path | None = None
-    locks: Path | None = None
+    lock_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A server that answers now: its address for callers, its port, and, with TLS of our own, whom they have to trust."""
+class RunningServer:
+    """A server that answers: its address for callers, its port, and the certificate authority they have to trust."""
 
     address: str
     port: int
     authority: Path | None
 
 
-Told = Callable[[Opened], AbstractContextManager[None]]
+OnStarted = Callable[[RunningServer], AbstractContextManager[None]]
 
 
-def serve(engine: Engine, place: Place, options: QueueOptions, told: Told, *, idle_exit: float | None = None) -> int:
-    """Serve until SIGTERM or SIGINT and return 128 + its number; 0 after `idle_exit` seconds that nobody asked for it.
+def serve(
+    engine: Engine,
+    address: ServerAddress,
+    options: QueueOptions,
+    on_started: OnStarted,
+    *,
+    idle_exit: float | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT and return 128 + its number; return 0 after `idle_exit` seconds without requests.
 
-    `told` is entered once, when the server answers, and left when it does no more. The engine's device is ours alone.
-    Off loopback this machine's names are allowed hosts too. Jobs that are not done stay in `options.database` for the
-    next start. Raises ConfigurationError when others could reach it and there is no key, when the address cannot be
-    had; Occupied when another server uses the database or the device; StorageError.
+    The context `on_started` is entered when the server answers and left when it stops answering. The engine's device
+    is locked meanwhile. Off loopback this machine's names are allowed hosts too. Unfinished jobs stay in
+    `options.database` for the next start. Raises ConfigurationError when other machines could reach it and there is no
+    key, or when the address cannot be had; Occupied when another server uses the database or the device; StorageError.
     """
-    if not options.key and not is_loopback(place.host):
+    if not options.key and not is_loopback(address.host):
         raise ConfigurationError(
-            f"An engine on {place.host or 'all addresses'} without a key could be used by anyone on the network. "
+            f"An engine on {address.host or 'all addresses'} without a key could be used by anyone on the network. "
             "Set ACESTEP_ENGINE_KEY (or --key-file), or serve on 127.0.0.1."
         )
-    options = replace(options, allowed_hosts=(*options.allowed_hosts, *_own_names(place.host)))
-    tls = identity(place.tls_folder, _certified(options)) if place.tls_folder else None
-
-    async def open_until_signal(listener: socket.socket) -> int:
-        port = listener.getsockname()[1]
-        opened = Opened(_address(place, options, port), port, tls.authority if tls else None)
-        engage(opened.address)
-        async with serving(engine, folder=place.folder, options=options) as app:
-            idle = Idle(app, app.state.is_busy)
-            with ExitStack() as answering:
-                server = _Uvicorn(
-                    _config(idle, tls.server if tls else None),
-                    lambda: answering.enter_context(told(opened)),
-                    lambda: idle_exit is not None and idle.is_over(idle_exit),
-                )
-                await server.serve([listener])
-        if not server.ended_by:
-            logger.info("nobody asked for anything in %d s: this is the end", idle_exit)
-            return 0
-        return 128 + server.ended_by
-
-    with held(engine.device, folder=place.locks) as engage, closing(listening(place)) as listener:
-        with storage_errors(place.folder):
-            place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the files' names are all that guards them
-        return anyio.run(open_until_signal, listener)
+    own = () if is_loopback(address.host) else own_names(address.host)
+    options = replace(options, allowed_hosts=(*options.allowed_hosts, *own))
+    tls = tls_files(address.tls_folder, _certified(options)) if address.tls_folder else None
+    with device_lock(engine.device, folder=address.lock_folder) as set_address, ExitStack() as sockets:
+        listeners = listen(address.host, address.port, server="The engine")
+        for listener in listeners:
+            sockets.enter_context(closing(listener))
+        with storage_errors(address.folder):
+            # File names are the only protection of the files inside it.
+            address.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        port = listeners[0].getsockname()[1]
+        running = RunningServer(_url(address, options, port), port, tls.authority if tls else None)
+        set_address(running.address)
+        certificate = tls.server if tls else None
+        opened = partial(serving, engine, folder=address.folder, options=options)
+        return anyio.run(_serve, opened, listeners, certificate, lambda: on_started(running), idle_exit)
 
 
-class _Uvicorn(uvicorn.Server):
-    """Ends on a signal without raising it once more: what is around the server still has to close in good order."""
-
-    def __init__(self, config: uvicorn.Config, answers: Callable[[], None], is_over: Callable[[], bool]) -> None:
-        super().__init__(config)
-        self._answers = answers
-        self._is_over = is_over
-        self.ended_by = 0
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._answers()
-
-    async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._is_over()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        earlier = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in earlier.items():
-                signal.signal(number, handler)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.ended_by = self.ended_by or sig
-        # Callers that still follow a job are cut off after the grace period, which is no error of ours.
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        super().handle_exit(sig, frame)
-
-
-def _config(app: ASGIApp, certificate: Path | None) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # a proxy's address is said by public_url, not by whoever sends a header
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        ssl_certfile=certificate,
-    )
-
-
-def listening(place: Place) -> socket.socket:
-    """A socket that listens; of a name's addresses an IPv4 one goes first, since that is what callers try.
-
-    Raises ConfigurationError when the address cannot be had.
-    """
-    host = place.host.strip("[]") or "0.0.0.0"  # noqa: S104 - asked for
-    try:
-        found = socket.getaddrinfo(host, place.port, type=socket.SOCK_STREAM)
-        family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-        both = host == "::" and socket.has_dualstack_ipv6()
-        listener = socket.create_server(address[:2], family=family, dualstack_ipv6=both)
-        # Of a socket handed to it asyncio does not ask this, and the end of an answer on a kept connection then waits
-        # 40 ms for the other side's acknowledgement of its beginning. What is accepted inherits it.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError as exc:
-        raise ConfigurationError(
-            f"The engine cannot listen on {place.host or 'all addresses'}, port {place.port}: {exc.strerror or exc}. "
-            "Choose another --port (0 takes a free one) or --host, or stop what listens there."
-        ) from exc
-    return listener
-
-
-def _own_names(host: str) -> tuple[str, ...]:
-    if host in _EVERYWHERE:
-        name = socket.gethostname()
-        return (name, f"{name}.local")
-    return () if is_loopback(host) else (host.strip("[]"),)
+async def _serve(
+    opened: Callable[[], AbstractAsyncContextManager[Starlette]],
+    listeners: list[socket.socket],
+    certificate: Path | None,
+    on_started: Callable[[], AbstractContextManager[None]],
+    idle_exit: float | None,
+) -> int:
+    async with opened() as app:
+        idle = IdleMonitor(app, app.state.is_busy)
+        with ExitStack() as answering:
+            server = HttpServer(idle, grace=_GRACE_SECONDS, certificate=certificate)
+            server.on_started = lambda: answering.enter_context(on_started())
+            server.is_over = lambda: idle_exit is not None and idle.is_over(idle_exit)
+            await server.serve(listeners)
+    if not server.ended_by:
+        logger.info("no request for %d s: the server ends", idle_exit)
+        return 0
+    return 128 + server.ended_by
 
 
 def _certified(options: QueueOptions) -> list[str]:
-    """The names under which callers come, beside those that every certificate holds."""
+    """The names that callers use, beside those that every certificate holds."""
     public = urlsplit(options.public_url or "").hostname
-    return [name.strip("[]") for name in (*options.allowed_hosts, public) if name and name != "*"]
+    machine = socket.gethostname()
+    # A machine may be called my_box; no certificate can be.
+    unfit = {"*", *({machine, f"{machine}.local"} if "_" in machine else ())}
+    return [name.strip("[]") for name in (*options.allowed_hosts, public) if name and name not in unfit]
 
 
-def _address(place: Place, options: QueueOptions, port: int) -> str:
+def _url(address: ServerAddress, options: QueueOptions, port: int) -> str:
     if options.public_url:
         return options.public_url.rstrip("/")
-    host = socket.gethostname() if place.host in _EVERYWHERE else place.host.strip("[]")
+    host = socket.gethostname() if address.host in EVERYWHERE else address.host.strip("[]")
     host = f"[{host}]" if ":" in host else host
-    return f"{'https' if place.tls_folder else 'http'}://{host}:{port}"
+    return f"{'https' if address.tls_folder else 'http'}://{host}:{port}"

@@ -1,4 +1,4 @@
-"""Signatures under webhooks, made the way fal makes them, so that its clients' checks accept ours."""
+"""Webhook signatures in fal's format, so that checks written for fal accept them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engine_server.file_store import keep_secret, storage_errors
+from acestep_mcp.engine_server.file_store import storage_errors, write_secret
 
 USER = "engine"
-"""Stands where fal names its customer: an engine server has one."""
+"""In the place of fal's user id: an engine server has one user."""
 _KEY_BYTES = 32
 
 
 class Signer:
-    """An Ed25519 key that lies in a file only its owner may read, made when it is not there.
+    """An Ed25519 key in a file that only its owner may read, created when missing.
 
     Raises ConfigurationError without the cryptography package or with an unreadable key, StorageError.
     """
@@ -33,11 +33,11 @@ class Signer:
             ) from exc
         secret = _secret(path)
         if len(secret) != _KEY_BYTES:
-            raise ConfigurationError(f"{path} is not a webhook key. Remove it; a new one is then made.")
+            raise ConfigurationError(f"{path} is not a webhook key. Remove it to have a new one made.")
         self._key = Ed25519PrivateKey.from_private_bytes(secret)
 
     def headers(self, request_id: str, body: bytes) -> dict[str, str]:
-        """The four headers of a delivery made now: request, user and time, each on a line, then the body's digest."""
+        """The four headers of a delivery. Signed are request, user, time and the body's SHA-256, one per line."""
         now = str(int(time.time()))
         message = "\n".join((request_id, USER, now, hashlib.sha256(body).hexdigest()))
         return {
@@ -54,8 +54,8 @@ class Signer:
 
 
 def _secret(path: Path) -> bytes:
-    """The key in the file, which is there whole or not at all."""
+    """The key in the file."""
     with storage_errors(path.parent):
         if not path.exists():
-            keep_secret(path, os.urandom(_KEY_BYTES))
+            write_secret(path, os.urandom(_KEY_BYTES))
         return path.read_bytes()

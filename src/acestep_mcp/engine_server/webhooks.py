@@ -1,4 +1,4 @@
-"""Word to an address that a submit named, when its job has ended."""
+"""Posts the result of a job to the address that its submit named."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import anyio
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
-from acestep_mcp.engine_server.job_queue import Line
-from acestep_mcp.engine_server.jobs import Job
+from acestep_mcp.engine_server.job_queue import JobQueue
+from acestep_mcp.engine_server.jobs import QueueJob
 from acestep_mcp.engine_server.options import Post
 from acestep_mcp.engine_server.signing import Signer
 from acestep_mcp.engine_server.wire import dumps, replay
@@ -22,25 +22,25 @@ ATTEMPT_SECONDS = 15
 
 
 class Webhooks:
-    """Delivers each job's end once; what is still to be told at a stop is told by the next server."""
+    """Delivers each result once; deliveries that are pending at a stop are made by the next server."""
 
-    def __init__(self, line: Line, post: Post, signer: Signer) -> None:
-        self._line = line
+    def __init__(self, queue: JobQueue, post: Post, signer: Signer) -> None:
+        self._queue = queue
         self._post = post
         self.signer = signer
-        self._send, self._receive = anyio.create_memory_object_stream[Job](float("inf"))
+        self._send, self._receive = anyio.create_memory_object_stream[QueueJob](float("inf"))
 
-    def watch(self, job: Job) -> None:
-        """See to it that the job's end is told."""
+    def watch(self, job: QueueJob) -> None:
+        """Deliver the job's result when it ends."""
         self._send.send_nowait(job)
 
     async def run(self) -> None:
-        """Work for ever."""
+        """Run forever."""
         async with self._send, self._receive, anyio.create_task_group() as group:
             async for job in self._receive:
-                group.start_soon(self._tell, job)
+                group.start_soon(self._deliver, job)
 
-    async def _tell(self, job: Job) -> None:
+    async def _deliver(self, job: QueueJob) -> None:
         await job.end()
         for delay in (0, *DELAYS):
             await anyio.sleep(delay)
@@ -48,34 +48,37 @@ class Webhooks:
                 break
         else:
             logger.warning("the webhook of job %s was given up after %d attempts", job.id, len(DELAYS) + 1)
-        self._line.mark_told(job)
+        self._queue.mark_webhook_done(job)
 
-    async def _attempt(self, job: Job) -> bool:
-        """One delivery; True when there is to be no other. A redirect or a refused address will not get better."""
-        body = _body(job)
-        headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
+    async def _attempt(self, job: QueueJob) -> bool:
+        """One delivery; False when it should be retried. A redirect or a refused address is final."""
         try:
+            body = _body(job)
+            headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
             with anyio.fail_after(ATTEMPT_SECONDS):
-                status = await self._post(job.terms.webhook or "", body, headers)
+                status = await self._post(job.options.webhook or "", body, headers)
         except InvalidRequest as exc:
             logger.warning("the webhook of job %s is not sent: %s", job.id, exc.message)
             return True
         except (AceStepError, TimeoutError) as exc:
             logger.info("the webhook of job %s did not arrive: %s", job.id, exc)
             return False
+        except Exception:  # one job's webhook must not end the others, or the server
+            logger.exception("the webhook of job %s is not sent", job.id)
+            return True
         return 200 <= status < 400
 
 
-def restored(jobs: Iterable[Job]) -> list[Job]:
-    """Those whose end an earlier server owes word of."""
-    return [job for job in jobs if job.terms.webhook and not job.told]
+def restored(jobs: Iterable[QueueJob]) -> list[QueueJob]:
+    """Jobs whose delivery an earlier server did not complete."""
+    return [job for job in jobs if job.options.webhook and not job.webhook_done]
 
 
-def _body(job: Job) -> bytes:
-    """The delivery as fal writes it."""
+def _body(job: QueueJob) -> bytes:
+    """The body of a delivery, in fal's format."""
     assert job.answer is not None
     answer = job.answer
-    payload = bytes(replay(job, answer, job.terms.base).body).decode()
+    payload = bytes(replay(job, answer, job.options.base).body).decode()
     head = {"request_id": job.id, "gateway_request_id": job.id}
     head |= (
         {"status": "OK"}

@@ -1,4 +1,4 @@
-"""How things are written on fal's wire: replies, states, errors, addresses."""
+"""JSON of fal's protocol: replies, states, errors, addresses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
 from acestep_mcp.api.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest, QueueError
-from acestep_mcp.engine_server.jobs import Answer, Job, State
+from acestep_mcp.engine_server.jobs import QueueJob, State, StoredResponse
 
 MAX_SHOWN = 1000
 """Characters of a rejected value that are sent back."""
 
 
 class Json(JSONResponse):
-    """JSON in plain ASCII: one official client's stream decoder splits longer characters."""
+    """JSON in ASCII: one official client's stream decoder splits multi-byte characters."""
 
     def render(self, content: Any) -> bytes:
         return dumps(content).encode("ascii")
@@ -30,33 +30,35 @@ def dumps(content: Any) -> str:
     return json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def about(job: Job, body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Json:
-    """A reply about a job: every one names it in a header."""
+def job_reply(
+    job: QueueJob, body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Json:
+    """A reply about a job, which a header names."""
     return Json(body, status, {**(headers or {}), **job_header(job)})
 
 
-def job_header(job: Job) -> dict[str, str]:
+def job_header(job: QueueJob) -> dict[str, str]:
     return {"x-fal-request-id": job.id}
 
 
 def request_error(status: int, detail: str, error_type: str | None = None, **headers: str) -> Json:
-    """The wire's shape for everything that is not about a field."""
+    """An error in the protocol's shape, unless it is about a field."""
     body = {"detail": detail} | ({"error_type": error_type} if error_type else {})
     return Json(body, status, ({"X-Fal-Error-Type": error_type} if error_type else {}) | headers)
 
 
 def not_found() -> Json:
-    """What fal says of a request it does not know."""
+    """The reply for an unknown request, as fal writes it."""
     return Json({"status": "NOT_FOUND"}, 404)
 
 
-def addresses(job: Job, base: str) -> dict[str, str]:
-    """The job's id and its three addresses: always the short form, without the submit's sub-path."""
+def addresses(job: QueueJob, base: str) -> dict[str, str]:
+    """The job's id and its three addresses, in the short form without the submit's sub-path."""
     url = f"{base}/{job.app}/requests/{job.id}"
     return {"request_id": job.id, "response_url": url, "status_url": f"{url}/status", "cancel_url": f"{url}/cancel"}
 
 
-def state_of(job: Job, base: str, position: int, logs: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+def state_of(job: QueueJob, base: str, position: int, logs: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
     """The status body. Clients break on a missing `queue_position`, `logs` or `metrics`: each state has its keys."""
     body: dict[str, Any] = {"status": job.state.value, **addresses(job, base)}
     if job.state is State.QUEUED:
@@ -69,61 +71,61 @@ def state_of(job: Job, base: str, position: int, logs: Sequence[Mapping[str, Any
     return body
 
 
-def state_code(job: Job) -> int:
-    """202 until it has ended: one official client looks at nothing else."""
+def state_code(job: QueueJob) -> int:
+    """202 until the job has ended: one official client reads only this."""
     return 200 if job.ended else 202
 
 
-def replay(job: Job, answer: Answer, base: str) -> Json:
-    """The answer as the result address gives it, its own addresses made absolute."""
+def replay(job: QueueJob, answer: StoredResponse, base: str) -> Json:
+    """The stored response, its addresses made absolute."""
     body = dict(answer.body)
     if "audio" in body:
         body["audio"] = body["audio"] | {"url": base + body["audio"]["url"]}
-    return about(job, body, answer.status, answer.headers)
+    return job_reply(job, body, answer.status, answer.headers)
 
 
-def answer_to(error: AceStepError) -> Answer:
-    """An error of ours as an answer: 422 with its fields, or the status it carries, or 500."""
+def response_to(error: AceStepError) -> StoredResponse:
+    """One of our errors as a response: 422 with its fields, or its own status, or 500."""
     match error:
         case InvalidRequest():
             detail = detail_of(error)
-            return Answer(422, {"detail": detail}, error=error.message, error_type=detail[0]["type"])
+            return StoredResponse(422, {"detail": detail}, error=error.message, error_type=detail[0]["type"])
         case GenerationFailed():
-            return Answer.refused(500, error.message, error.error_type or "runner_server_error")
+            return StoredResponse.refused(500, error.message, error.error_type or "runner_server_error")
         case QueueError():
-            return Answer.refused(error.status or 500, error.message, error.error_type or "internal_error")
-    return Answer.refused(500, error.message, "internal_error")
+            return StoredResponse.refused(error.status or 500, error.message, error.error_type or "internal_error")
+    return StoredResponse.refused(500, error.message, "internal_error")
 
 
 def detail_of(error: InvalidRequest) -> list[dict[str, Any]]:
-    """The `detail` list as fal has it. A large or unwritable value is left out."""
+    """The `detail` list in fal's format. A large or unencodable value is left out."""
     fields = error.fields or (FieldError("", error.message),)
     return [_entry(field, named=bool(error.fields)) for field in fields]
 
 
 def base_of(http: HttpRequest, public_url: str | None) -> str:
-    """The server's own address as this caller knows it (the Host header was checked before), without a final slash."""
+    """The server's address as this caller knows it, without a final slash. The Host header is already checked."""
     return public_url.rstrip("/") if public_url else f"{http.url.scheme}://{http.headers['host']}"
 
 
 def wants_logs(http: HttpRequest) -> bool:
-    """Two clients say `logs=1`, one says `logs=true`."""
+    """Two clients send `logs=1`, one sends `logs=true`."""
     return http.query_params.get("logs", "").lower() in {"1", "true"}
 
 
-async def failed(_: HttpRequest, exc: Exception) -> Response:
-    """Any error that leaves a route, as a reply."""
+async def error_reply(_: HttpRequest, exc: Exception) -> Response:
+    """The reply to any error raised by a route."""
     match exc:
         case HTTPException():
             return Json({"detail": exc.detail}, exc.status_code, exc.headers)
         case QueueError(status=int(status)) if not isinstance(exc, GenerationFailed):
             return request_error(status, exc.message, exc.error_type)
         case ClientDisconnect():
-            return request_error(499, "The caller went away before its request had arrived.", "client_disconnected")
+            return request_error(499, "The caller disconnected before its request was complete.", "client_disconnected")
         case AceStepError():
-            answer = answer_to(exc)
+            answer = response_to(exc)
             return Json(answer.body, answer.status, answer.headers)
-    return request_error(500, "The engine server made a mistake; its log has the details.", "internal_error")
+    return request_error(500, "Internal error of the engine server; its log has the details.", "internal_error")
 
 
 def _entry(field: FieldError, *, named: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What makes sound. An engine turns a request (and the source it edits) into steps and, last, audio."""
+"""The interface of engines, which turn a request and the source it edits into steps and, last, audio."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import EngineRequest
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Step:
     """`number` of `total` units of work are done in `stage` ("composing", "rendering", "denoising", ...).
 
-    An engine yields one at least every 0.25 s: between two of them it can be stopped.
+    An engine can be stopped between two steps, so it yields one at least every 0.25 s.
     """
 
     stage: str
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A named part of a song, in seconds from its beginning."""
+    """A named part of a song, in seconds from the song's beginning."""
 
     name: str
     start: float
@@ -35,7 +35,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The decoded song that a request edits, and the comment its file carried (engines keep their plan there)."""
+    """The decoded song that a request edits, and its file's comment, where an engine may have stored its plan."""
 
     sound: Sound
     comment: str = ""
@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """The finished song. `plan` is JSON the same engine can read back from the file's comment when it is edited."""
+    """The finished song. `plan` is JSON that the engine reads back from the file's comment when the song is edited."""
 
     sound: Sound
     tags: str
@@ -54,17 +54,17 @@ class Audio:
 
 
 class Engine(Protocol):
-    """What the queue's worker asks of an engine.
+    """The interface between the queue's worker and an engine.
 
-    `generate` gets every request but PromptToAudio (the writer has already turned that into TextToAudio), always
-    with a seed, and a source exactly when the request has `audio_url`. It yields Steps and, last, one Audio;
-    stopping early is closing the generator. It raises InvalidRequest for values that do not fit the source, and
+    `generate` gets every request except PromptToAudio, which the songwriter has already turned into TextToAudio. The
+    request always has a seed, and a source is given exactly if it has `audio_url`. It yields Steps and, last, one
+    Audio; closing the generator stops it. It raises InvalidRequest for values that do not fit the source, and
     GenerationFailed for its own failures.
 
-    Building one is cheap and touches no device: what is large is loaded by the first `generate`. `device` names what
-    it computes on so that any process of this machine gives it the same name (a GPU by its UUID: numbers change with
-    CUDA_VISIBLE_DEVICES), and no second engine server gets it; None needs no lock. `unload` frees what was loaded, and
-    the next `generate` loads again; it is called between two jobs, from the same or another thread. `close` is the end.
+    The constructor is cheap and does not use the device: the first `generate` loads the model. `device` is the name
+    under which engine servers lock the device, the same in every process of this machine (for a GPU its UUID, since
+    ordinals depend on CUDA_VISIBLE_DEVICES); None needs no lock. `unload` frees the model, and the next `generate` loads
+    it again; it is called between two jobs, from any thread. After `close` the engine cannot be used.
     """
 
     @property
@@ -76,6 +76,6 @@ class Engine(Protocol):
     @property
     def device(self) -> str | None: ...
 
-    def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]: ...
+    def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]: ...
     def unload(self) -> None: ...
     def close(self) -> None: ...

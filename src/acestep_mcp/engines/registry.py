@@ -1,4 +1,4 @@
-"""The engines that a server can be started with: how each is built, and whether it can run on this machine."""
+"""The engines that a server can run: how each is built, and whether it can run on this machine."""
 
 from __future__ import annotations
 
@@ -10,64 +10,64 @@ from acestep_mcp.api.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from acestep_mcp.engines import Engine
-    from acestep_mcp.engines.ace_step_v1.published import Options
-    from acestep_mcp.engines.model.hub import Fetch, Say
+    from acestep_mcp.engines.model.hub import Fetch, Report
+    from acestep_mcp.engines.model.options import EngineOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """What an engine needs that does not come with this package.
+class ModelFiles:
+    """What an engine needs that is not part of this package.
 
-    `lacks_packages` says which Python packages are missing, as half a sentence. `download` fetches what is published,
-    where no folder or file is named, and says what and where to; it raises ConfigurationError, StorageError.
+    `lacks_packages` names the missing Python packages, as half a sentence. `download` fetches the published files
+    that the options do not name and reports sizes and folders; it raises ConfigurationError, StorageError.
     """
 
     lacks_packages: Callable[[], str | None]
-    download: Callable[[Options, Fetch, Say], None]
+    download: Callable[[EngineOptions, Fetch, Report], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A row of the table. No function is slow: what is heavy is imported and loaded by the first song.
+class EngineSpec:
+    """An engine. Every function is fast: heavy imports and weights are loaded by the first song.
 
-    `build` raises ConfigurationError when a person has to do something first. `obstacle` tells whether a server that
-    nobody asked for may be started: None when packages and weights are there, else half a sentence that follows
-    "cannot run here:" and says what is missing and what to do. `remark` says what the songs are, for people.
+    `build` raises ConfigurationError if the user has to do something first. `unavailable_reason` is None if packages
+    and weights are present, else half a sentence after "cannot run here:" that says what is missing and what to do.
+    `summary` describes the songs, for people.
     """
 
     name: str
-    remark: str
-    build: Callable[[Options], Engine]
-    obstacle: Callable[[Options], str | None]
-    model: Model | None = None
+    summary: str
+    build: Callable[[EngineOptions], Engine]
+    unavailable_reason: Callable[[EngineOptions], str | None]
+    files: ModelFiles | None = None
 
-    def built(self, options: Options) -> Engine:
-        """The engine. Raises ConfigurationError when it cannot run here."""
-        if problem := self.obstacle(options):
+    def create(self, options: EngineOptions) -> Engine:
+        """Raises ConfigurationError if the engine cannot run here."""
+        if problem := self.unavailable_reason(options):
             raise ConfigurationError(f"The engine {self.name} cannot run here: {problem}.")
         return self.build(options)
 
 
-def _draft(_: Options) -> Engine:
+def _draft(_: EngineOptions) -> Engine:
     from acestep_mcp.engines.draft import DraftEngine
 
     return DraftEngine(keep_worker=True)
 
 
-def _nothing(_: Options) -> None:
+def _always_available(_: EngineOptions) -> None:
     return None
 
 
-def _v1(options: Options) -> Engine:
+def _v1(options: EngineOptions) -> Engine:
     from acestep_mcp.engines.ace_step_v1.engine import AceStepV1
 
     return AceStepV1(options)
 
 
-def _v1_obstacle(options: Options) -> str | None:
-    from acestep_mcp.engines.ace_step_v1.published import obstacle
+def _v1_unavailable_reason(options: EngineOptions) -> str | None:
+    from acestep_mcp.engines.ace_step_v1.published import unavailable_reason
 
-    return obstacle(options)
+    return unavailable_reason(options)
 
 
 def _v1_lacks_packages() -> str | None:
@@ -76,48 +76,48 @@ def _v1_lacks_packages() -> str | None:
     return lacks_packages()
 
 
-def _v1_download(options: Options, fetch: Fetch, say: Say) -> None:
-    from acestep_mcp.engines.model.hub import everything
+def _v1_download(options: EngineOptions, fetch: Fetch, report: Report) -> None:
+    from acestep_mcp.engines.ace_step_v1.model_download import download
 
-    everything(options, fetch, say)
+    download(options, fetch, report)
 
 
-def _v15(options: Options) -> Engine:
+def _v15(options: EngineOptions) -> Engine:
     from acestep_mcp.engines.ace_step_v15.engine import AceStepV15
 
     return AceStepV15(options)
 
 
-def _v15_obstacle(options: Options) -> str | None:
-    from acestep_mcp.engines.ace_step_v15.published import obstacle
+def _v15_unavailable_reason(options: EngineOptions) -> str | None:
+    from acestep_mcp.engines.ace_step_v15.published import unavailable_reason
 
-    return obstacle(options)
+    return unavailable_reason(options)
 
 
 def _v15_lacks_packages() -> str | None:
-    from acestep_mcp.engines.ace_step_v15.published import lacks
+    from acestep_mcp.engines.ace_step_v15.published import lacks_packages
 
-    return lacks()
+    return lacks_packages()
 
 
-def _v15_download(options: Options, _: Fetch, say: Say) -> None:
-    from acestep_mcp.engines.ace_step_v15.published import PUBLISHED, found, refuse_unknown
-    from acestep_mcp.engines.model.hub import fetched
+def _v15_download(options: EngineOptions, _: Fetch, report: Report) -> None:
+    from acestep_mcp.engines.ace_step_v15.published import PUBLISHED, find_weights, reject_unsupported
+    from acestep_mcp.engines.model.hub import download
 
-    refuse_unknown(options)
+    reject_unsupported(options)
     if options.weights is None:
-        fetched(PUBLISHED, say)
-        found()
+        download(PUBLISHED, report)
+        find_weights()
 
 
-V1 = Model(_v1_lacks_packages, _v1_download)
-V15 = Model(_v15_lacks_packages, _v15_download)
+V1 = ModelFiles(_v1_lacks_packages, _v1_download)
+V15 = ModelFiles(_v15_lacks_packages, _v15_download)
 
-OFFERED = {
-    offer.name: offer
-    for offer in (
-        Offer("draft", "a sketch, not ACE-Step", _draft, _nothing),
-        Offer("ace-step-v1", "ACE-Step v1, 3.5 B", _v1, _v1_obstacle, V1),
-        Offer("ace-step-v1.5", "ACE-Step 1.5", _v15, _v15_obstacle, V15),
+ENGINES = {
+    spec.name: spec
+    for spec in (
+        EngineSpec("draft", "a sketch, not ACE-Step", _draft, _always_available),
+        EngineSpec("ace-step-v1", "ACE-Step v1, 3.5 B", _v1, _v1_unavailable_reason, V1),
+        EngineSpec("ace-step-v1.5", "ACE-Step 1.5", _v15, _v15_unavailable_reason, V15),
     )
 }

@@ -7,47 +7,58 @@ import difflib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from acestep_mcp.api.errors import InvalidRequest, NotFound, StorageError
+from acestep_mcp.api.errors import InvalidRequest, NotFound
+from acestep_mcp.files import make_folder, publish, read_regular, storage_errors, write_bytes, write_json
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.models import Track
+from acestep_mcp.library.sidecars import AUDIO_TYPES, read_sidecar
 
-SIDECAR_VERSION = 1
 TRASH = ".trash"
-_AUDIO = (".wav", ".flac", ".mp3", ".ogg")
-_MAX_SIDECAR = 4 * 2**20
+_AUDIO = tuple(AUDIO_TYPES)
+_MOST_SIDECAR_BYTES = 2**26
+_Key = tuple[str, bool]
+"""A sidecar's file name, and whether it lies in the trash."""
 
 
 class Tracks:
     """The songs of one music folder (and its trash).
 
     `change` numbers grow with every track added, changed, deleted or restored by any process, so that a watcher
-    asks for what came after the last one it saw.
+    can ask for what came after the last one it saw.
     """
 
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
         self.folder = folder
+        self._unusable: dict[_Key, tuple[str, str]] = {}
+        """Sidecars that were passed over, each with its stamp and the reason."""
 
-    # -- keeping
+    def problems(self) -> list[str]:
+        """A sentence for each sidecar that the last refresh passed over. Good ones are never affected."""
+        return [
+            f"{os.fsencode(self._path(key)).decode(errors='replace')} is not used: {reason}."
+            for key, (_, reason) in sorted(self._unusable.items())
+        ]
 
-    def keep(self, track_id: str, audio: Path, name: str, sidecar: dict[str, Any]) -> Track:
-        """Move a finished temporary file to its name and write its sidecar: a track from now on.
+    # -- adding
 
-        The sidecar is what makes a file a track, so it goes last; doing this twice for a job is the same as once.
+    def add(self, track_id: str, audio: Path, name: str, sidecar: dict[str, Any]) -> Track:
+        """Move a finished temporary file to its name and write its sidecar, which makes it a track.
+
+        The sidecar goes last; doing this twice for a job is the same as once. Raises StorageError.
         """
         target = self.folder / name
-        with _storing(target):
-            audio.replace(target)
-            write_json(target.with_suffix(".json"), sidecar)
+        publish(audio, target)
+        write_json(target.with_suffix(".json"), sidecar)
         self._index(track_id, target, sidecar, deleted=False)
         return Track(track_id, target, sidecar)
 
     def is_free(self, name: str) -> bool:
-        """No file of any kind, kept or in the trash, has this stem."""
+        """No song or sidecar, in the folder or its trash, has this stem."""
         stems = [(folder / name).with_suffix("") for folder in (self.folder, self.folder / TRASH)]
         return not any(os.path.lexists(f"{stem}{suffix}") for stem in stems for suffix in (*_AUDIO, ".json"))
 
@@ -101,12 +112,12 @@ class Tracks:
     # -- trash
 
     def delete(self, track_id: str) -> Track:
-        """Move to the trash folder; a track already there is returned as it is."""
+        """Move to the trash folder; a track already there is returned unchanged."""
         track = self.get(track_id)
         return track if track.deleted else self._move(track, self.folder / TRASH, deleted=True)
 
     def restore(self, track_id: str) -> Track:
-        """Bring back from the trash folder, under its old name or, where that is taken, the next free one."""
+        """Move back from the trash folder, under the old name or, where that is taken, the next free one."""
         track = self.get(track_id)
         return self._move(track, self.folder, deleted=False) if track.deleted else track
 
@@ -116,18 +127,20 @@ class Tracks:
         while os.path.lexists(target) or os.path.lexists(target.with_suffix(".json")):
             target = folder / f"{track.path.stem} {number}{track.path.suffix}"
             number += 1
-        with _storing(target):
-            folder.mkdir(parents=True, exist_ok=True)
-            # The audio first: until its sidecar follows, the index still names the old place and finds the file gone.
+        make_folder(folder)
+        old, new = track.path.with_suffix(".json"), target.with_suffix(".json")
+        with storage_errors("move the song to", target):
+            # Wherever this is interrupted, one of the two sidecars has the audio beside it.
+            write_bytes(new, read_regular(old, _MOST_SIDECAR_BYTES))
             track.path.replace(target)
-            track.path.with_suffix(".json").replace(target.with_suffix(".json"))
+            old.unlink(missing_ok=True)
         self._index(track.id, target, track.sidecar, deleted=deleted)
         return Track(track.id, target, track.sidecar, deleted)
 
-    # -- the index
+    # -- index
 
     def rebuild(self) -> int:
-        """Forget the index and read every sidecar again; answers how many tracks there are."""
+        """Clear the index and read every sidecar again; returns the number of tracks."""
         with self._database.writing() as db:
             db.execute("DELETE FROM tracks WHERE folder = ?", (str(self.folder),))
         self.refresh()
@@ -137,41 +150,54 @@ class Tracks:
             )
 
     def refresh(self) -> None:
-        """Bring the index up to what lies in the folder: files may be moved, added or removed by hand."""
+        """Update the index from the folder: files may have been moved, added or removed by hand."""
         on_disk = {**_stamps(self.folder, deleted=False), **_stamps(self.folder / TRASH, deleted=True)}
+        unusable = {key: known for key, known in self._unusable.items() if on_disk.get(key) == known[0]}
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT id, sidecar_name, deleted, stamp FROM tracks WHERE folder = ?", (str(self.folder),)
             ).fetchall()
         known = {(row["sidecar_name"], bool(row["deleted"])): row for row in rows}
         for key, stamp in on_disk.items():
-            if key not in known or known[key]["stamp"] != stamp:
-                self._read(*key)
-        gone = [known[key]["id"] for key in known if key not in on_disk]
+            if key not in unusable and (key not in known or known[key]["stamp"] != stamp):
+                try:
+                    self._read(*key)
+                except ValueError as exc:
+                    unusable[key] = (stamp, str(exc))
+        self._unusable = unusable
+        gone = [known[key]["id"] for key in known if key not in on_disk or key in unusable]
         if gone:
             self._drop(gone, on_disk)
 
     def _read(self, sidecar_name: str, deleted: bool) -> None:
-        path = (self.folder / TRASH if deleted else self.folder) / sidecar_name
-        sidecar = read_sidecar(path)
-        audio = next((beside for suffix in _AUDIO if (beside := path.with_suffix(suffix)).is_file()), None)
-        if sidecar and audio and not self._copied(str(sidecar["id"]), sidecar_name, deleted=deleted):
-            self._index(str(sidecar["id"]), audio, sidecar, deleted=deleted)
+        """Index a sidecar that is new or has changed. Raises ValueError when it cannot be used."""
+        path = self._path((sidecar_name, deleted))
+        _check_name(sidecar_name)
+        audio = next((beside for suffix in _AUDIO if _is_file(beside := path.with_suffix(suffix))), None)
+        if audio is None:
+            raise ValueError("the audio beside it is not a regular file")
+        sidecar = read_sidecar(path, audio)
+        if not self._copied(sidecar["id"], sidecar_name, deleted=deleted):
+            self._index(sidecar["id"], audio, sidecar, deleted=deleted)
 
     def _copied(self, track_id: str, sidecar_name: str, *, deleted: bool) -> bool:
-        """Another sidecar with this id is indexed and still there: this one is somebody's copy."""
+        """Another track with this id is indexed and still there: this one is a copy."""
         with self._database.reading() as db:
             row = db.execute(
-                "SELECT sidecar_name, deleted FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id)
+                "SELECT sidecar_name, file_name, deleted FROM tracks WHERE folder = ? AND id = ?",
+                (str(self.folder), track_id),
             ).fetchone()
         if row is None or (row["sidecar_name"], bool(row["deleted"])) == (sidecar_name, deleted):
             return False
-        place = self.folder / TRASH if row["deleted"] else self.folder
-        return (place / str(row["sidecar_name"])).exists()
+        return self._is_there(row)
 
     def _index(self, track_id: str, audio: Path, sidecar: dict[str, Any], *, deleted: bool) -> None:
         sidecar_path = audio.with_suffix(".json")
         with self._database.writing() as db:
+            db.execute(  # whose id was changed by hand
+                "DELETE FROM tracks WHERE folder = ? AND sidecar_name = ? AND deleted = ? AND id <> ?",
+                (str(self.folder), sidecar_path.name, int(deleted), track_id),
+            )
             db.execute(
                 "INSERT OR REPLACE INTO tracks (id, folder, file_name, sidecar_name, stamp, created_at, search, sidecar, "
                 "deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -188,18 +214,26 @@ class Tracks:
                 ),
             )
 
-    def _drop(self, ids: list[str], on_disk: dict[tuple[str, bool], str]) -> None:
-        """Forget tracks whose sidecar is gone, unless another process has just moved it."""
+    def _drop(self, ids: list[str], on_disk: dict[_Key, str]) -> None:
+        """Forget tracks whose sidecar is gone or unusable, unless another process has just moved it."""
         with self._database.writing() as db:
             for track_id in ids:
                 row = db.execute(
                     "SELECT sidecar_name, file_name, deleted FROM tracks WHERE folder = ? AND id = ?",
                     (str(self.folder), track_id),
                 ).fetchone()
-                if row and (row["sidecar_name"], bool(row["deleted"])) not in on_disk:
-                    place = self.folder / TRASH if row["deleted"] else self.folder
-                    if not ((place / row["sidecar_name"]).exists() and (place / row["file_name"]).exists()):
-                        db.execute("DELETE FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id))
+                key = (row["sidecar_name"], bool(row["deleted"])) if row else None
+                if key in self._unusable or (row and key not in on_disk and not self._is_there(row)):
+                    db.execute("DELETE FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id))
+
+    def _is_there(self, row: sqlite3.Row) -> bool:
+        """Whether an indexed track's audio and sidecar are both where the index has them."""
+        deleted = bool(row["deleted"])
+        return all(_is_file(self._path((str(row[name]), deleted))) for name in ("sidecar_name", "file_name"))
+
+    def _path(self, key: _Key) -> Path:
+        name, deleted = key
+        return (self.folder / TRASH if deleted else self.folder) / name
 
     def _track(self, row: sqlite3.Row) -> Track:
         folder = self.folder / TRASH if row["deleted"] else self.folder
@@ -216,42 +250,6 @@ class Tracks:
         return f"Near matches: {', '.join(near)}." if near else "There are no tracks yet."
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Whole or not at all: temporary name, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def read_sidecar(path: Path) -> dict[str, Any] | None:
-    """A sidecar of ours, or None for any other JSON file that lies in the folder."""
-    try:
-        if path.stat().st_size > _MAX_SIDECAR:
-            return None
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if _is_sidecar(value) else None
-
-
-def _is_sidecar(value: Any) -> bool:
-    """Everything that is used of a sidecar is there and of its kind; people edit files."""
-    if not isinstance(value, dict) or not isinstance(value.get("audio"), dict):
-        return False
-    texts = (value.get("id"), value.get("created_at"), value["audio"].get("content_type"))
-    numbers = (value["audio"].get("duration"), value["audio"].get("size"))
-    request = value.get("request")
-    return (
-        all(isinstance(text, str) and text for text in texts)
-        and all(isinstance(number, int | float) for number in numbers)
-        and (request is None or isinstance(request, dict))
-    )
-
-
 def _search_text(track_id: str, audio: Path, sidecar: dict[str, Any]) -> str:
     request = sidecar.get("request") or {}
     words = [
@@ -262,17 +260,35 @@ def _search_text(track_id: str, audio: Path, sidecar: dict[str, Any]) -> str:
     return "\n".join([*words, str(request.get("prompt", "")), str(sidecar.get("seed", ""))]).casefold()
 
 
-def _stamps(folder: Path, *, deleted: bool) -> dict[tuple[str, bool], str]:
-    """The sidecars that have audio beside them, each with its time and size."""
-    found: dict[tuple[str, bool], str] = {}
+def _stamps(folder: Path, *, deleted: bool) -> dict[_Key, str]:
+    """The sidecars that have audio beside them, each with its time and size; a link that leads nowhere has none."""
+    found: dict[_Key, str] = {}
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         files = {entry.name: entry for entry in entries if not entry.name.startswith(".")}
         for name, entry in files.items():
             if name.endswith(".json") and any(name[:-5] + suffix in files for suffix in _AUDIO):
-                with contextlib.suppress(FileNotFoundError):
+                try:
                     stat = entry.stat()
                     found[name, deleted] = f"{stat.st_mtime_ns}:{stat.st_size}"
+                except FileNotFoundError:
+                    continue
+                except OSError:
+                    found[name, deleted] = ""
     return found
+
+
+def _check_name(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError("its name is not text; rename it") from exc
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a loop of links
+        return False
 
 
 def _stamp(path: Path) -> str:
@@ -285,13 +301,3 @@ def _cursor(text: str) -> tuple[str, str]:
     if not bar or not created_at or not track_id:
         raise InvalidRequest(f"cursor: {text[:40]!r} is not a cursor of list_tracks; leave it out for the first page.")
     return created_at, track_id
-
-
-@contextlib.contextmanager
-def _storing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise StorageError(
-            f"{target} could not be written: {exc.strerror or exc}. Free space, or make the folder writable."
-        ) from exc

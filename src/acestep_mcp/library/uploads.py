@@ -1,4 +1,4 @@
-"""Which bytes lie at which host, and under which address."""
+"""Files that were uploaded to a host, by their digest, and their addresses there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from acestep_mcp.library.database import Database
 
 REUSED_SECONDS = 12 * 3600.0
-"""After so long an address is not used again: its file may be gone before the host has read it once more."""
+"""An address older than this is not reused: its file may expire before the host reads it."""
 
 
 class Uploads:
@@ -17,7 +17,7 @@ class Uploads:
         self._database = database
 
     def find(self, host: str, digest: str) -> str | None:
-        """The address of an upload of the same bytes that is young enough; whether it still lives is not known."""
+        """The address of a recent upload of the same bytes; it may have been removed since."""
         with self._database.reading() as db:
             row = db.execute(
                 "SELECT url FROM uploads WHERE host = ? AND digest = ? AND uploaded_at > ?",
@@ -25,8 +25,8 @@ class Uploads:
             ).fetchone()
         return str(row["url"]) if row else None
 
-    def note(self, host: str, digest: str, url: str) -> None:
-        """Remember an upload; those that are too old are forgotten."""
+    def remember(self, host: str, digest: str, url: str) -> None:
+        """Store an upload, and delete those that are too old."""
         with self._database.writing() as db:
             db.execute("DELETE FROM uploads WHERE uploaded_at <= ?", (time.time() - REUSED_SECONDS,))
             db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", (host, digest, url, time.time()))

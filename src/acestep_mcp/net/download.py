@@ -1,9 +1,7 @@
-"""Files from other machines: streamed to disk, whole or absent."""
+"""Downloads, streamed to disk: complete, or no file is left."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,10 +10,11 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from acestep_mcp.api.errors import QueueError, StorageError
-from acestep_mcp.net.answers import Answer, NoAnswer, http_errors
+from acestep_mcp.api.errors import QueueError
+from acestep_mcp.files import storage_errors
+from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors
 from acestep_mcp.net.ssrf import PUBLIC, Reach, host_of, opened
-from acestep_mcp.net.timeouts import PATIENT, Patience
+from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 MAX_FILE = 1 << 30
 BLOCK = 1 << 20
@@ -24,24 +23,24 @@ TRIES = 6
 
 async def download(
     url: str, path: Path, *, size: int | None = None, max_bytes: int = MAX_FILE, reach: Reach = PUBLIC,
-    patience: Patience = PATIENT,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> int:  # fmt: skip
     """Stream a file to `path` (overwritten; the caller renames it) and return its size in bytes.
 
-    A broken or short download is begun anew, at most five times more. `size` is checked when given.
-    Raises InvalidRequest for an address that may not be asked, QueueError, StorageError.
+    A broken or short download is restarted up to five times. `size` is checked when given.
+    Raises InvalidRequest for an address that may not be used, QueueError, StorageError.
     """
-    waits = patience.waits()
+    waits = timeouts.waits()
     for left in reversed(range(TRIES)):
         try:
-            with http_errors(f"Downloading from {host_of(url)}"), anyio.fail_after(patience.transfer):
-                return await _downloaded(url, path, _Wanted(size, max_bytes), reach, patience)
-        except NoAnswer:
+            with http_errors(f"Downloading from {host_of(url)}"), anyio.fail_after(timeouts.transfer):
+                return await _downloaded(url, path, _Wanted(size, max_bytes), reach, timeouts)
+        except NoResponse:
             if not left:
                 raise
         except _Refused as exc:
             pause = exc.answer.pause or 0
-            if not left or not exc.answer.is_transient or pause > patience.longest_retry_after:
+            if not left or not exc.answer.is_transient or pause > timeouts.longest_retry_after:
                 raise
             await anyio.sleep(pause)
         await anyio.sleep(next(waits))
@@ -57,45 +56,45 @@ class _Wanted:
 class _Refused(QueueError):
     """A download was answered with an error."""
 
-    def __init__(self, message: str, answer: Answer) -> None:
+    def __init__(self, message: str, answer: HttpResponse) -> None:
         super().__init__(message, status=answer.status)
         self.answer = answer
 
 
-async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, patience: Patience) -> int:
+async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, timeouts: Timeouts) -> int:
     host = host_of(url)
-    async with opened("GET", url, reach=reach, patience=patience) as response:
+    async with opened("GET", url, reach=reach, timeouts=timeouts) as response:
         if response.status_code != httpx.codes.OK:
-            answer = Answer(response.status_code, dict(response.headers), b"")
-            then = "Try again in a minute." if answer.is_transient else "It may have expired, or never been public."
+            answer = HttpResponse(response.status_code, dict(response.headers), b"")
+            then = "Try again in a minute." if answer.is_transient else "It may have expired, or it was never public."
             raise _Refused(f"{host} answered {answer.status} instead of the file. {then}", answer)
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise QueueError(f"{host} sent the file in an encoding that was not asked for.")
+            raise QueueError(f"{host} sent the file in an encoding that was not requested.")
         stated = response.headers.get("content-length", "")
         if stated.isdigit() and int(stated) > wanted.max_bytes:
-            raise QueueError(f"The file is {stated} bytes; at most {wanted.max_bytes} are taken.")
+            raise QueueError(f"The file is {stated} bytes; at most {wanted.max_bytes} are accepted.")
         written = await _written(response, path, wanted.max_bytes)
     if wanted.size is not None and written != wanted.size:
         await anyio.to_thread.run_sync(_removed, path)
-        raise NoAnswer(f"The file of {host} has {written} bytes and should have {wanted.size}.", sent=True)
+        raise NoResponse(f"The file from {host} has {written} bytes and should have {wanted.size}.", sent=True)
     return written
 
 
 async def _written(response: httpx.Response, path: Path, max_bytes: int) -> int:
-    """Write the body to disk a block at a time, off the event loop. A broken one leaves no file."""
+    """Write the body to disk block by block, off the event loop. A broken one leaves no file."""
     written, whole = 0, False
-    with _disk_errors(path):
+    with storage_errors("write", path, "choose another folder"):
         file = await anyio.to_thread.run_sync(_created, path)
     try:
         async for block in response.aiter_raw(BLOCK):
             written += len(block)
             if written > max_bytes:
-                raise QueueError(f"The file is larger than {max_bytes} bytes, and no more are taken.")
-            with _disk_errors(path):
+                raise QueueError(f"The file is larger than {max_bytes} bytes, the most that is accepted.")
+            with storage_errors("write", path, "choose another folder"):
                 await anyio.to_thread.run_sync(file.write, block)
         whole = True
     finally:
-        with anyio.CancelScope(shield=True), _disk_errors(path):
+        with anyio.CancelScope(shield=True), storage_errors("write", path, "choose another folder"):
             await anyio.to_thread.run_sync(_closed, file, None if whole else path)
     return written
 
@@ -115,12 +114,3 @@ def _closed(file: BinaryIO, torn: Path | None) -> None:
 def _removed(path: Path) -> None:
     if path.is_file():  # never a device
         path.unlink()
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        words = f"{path} could not be written ({exc.strerror}). Free some space or choose another folder."
-        raise StorageError(words) from exc

@@ -1,4 +1,4 @@
-"""A key from a file, as a header can carry it. Its text is in no message."""
+"""Keys from files, checked to fit a header. No message contains a key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_KEY = 1024
 def read(file: Path) -> str:
     """The key that a text file holds, white space around it stripped. Raises ConfigurationError."""
     try:
-        with file.open("rb") as opened:  # a pipe will do as well: it is read once, and no further than a key goes
+        with file.open("rb") as opened:  # a pipe works too: it is read once, and not to its end
             text = opened.read(2 * MAX_KEY).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"The key file {file} cannot be read. Write the key into it as plain text.") from exc
@@ -24,7 +24,7 @@ def usable(key: str, what: str) -> str:
     key = key.strip()
     if not key or len(key) > MAX_KEY or not all("!" <= letter <= "~" for letter in key):
         raise ConfigurationError(
-            f"{what} is empty or holds characters that no header carries. A key is one line of letters, digits and "
-            "signs without spaces."
+            f"{what} is empty or holds characters that a header cannot carry. A key is one line of letters, digits "
+            "and signs without spaces."
         )
     return key

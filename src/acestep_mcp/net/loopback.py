@@ -1,4 +1,4 @@
-"""Who is meant by a host name: this machine alone, or others too."""
+"""Whether a host name means this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it: `localhost`, or an address of the loopback range, in brackets or not."""
+    """Whether it is `localhost` or a loopback address, with or without brackets."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -15,6 +15,6 @@ def is_loopback(host: str) -> bool:
 
 
 def in_clear(origin: str) -> bool:
-    """Whether what is sent to an origin can be read on the way: without TLS, to another machine."""
+    """Whether traffic to this origin is unencrypted on a network."""
     parts = urlsplit(origin)
     return parts.scheme != "https" and not is_loopback(parts.hostname or "")

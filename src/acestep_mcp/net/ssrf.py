@@ -1,8 +1,7 @@
-"""The guard: which hosts a request may go to, and the connection to a checked address of them."""
+"""Which hosts a request may go to, and the connection to one of their checked addresses."""
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,22 +13,19 @@ import anyio.to_thread
 import httpx
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
-from acestep_mcp.net.addresses import Resolver, is_public, system_resolver
-from acestep_mcp.net.answers import Answer, NoAnswer, http_errors, read_answer
-from acestep_mcp.net.timeouts import PATIENT, Patience
+from acestep_mcp.net.addresses import PORTS, Resolver, is_public, parse_url, system_resolver
+from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors, read_response
+from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 MAX_REDIRECTS = 5
 MAX_ADDRESSES = 4
 
-_PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(rb"[a-z0-9._-]+|[0-9a-f:.]+")
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far requests may go: public https, and the `origins` named here (`http://127.0.0.1:8765`).
+    """Where requests may go: public https, and the `origins` named here (such as `http://127.0.0.1:8765`).
 
-    Those origins may be private and plain http; `transport` answers for them when they have no socket.
+    Those origins may be private and plain http; `transport` replaces the network for them.
     """
 
     origins: frozenset[str] = frozenset()
@@ -38,12 +34,12 @@ class Reach:
     admits: Callable[[str], bool] = is_public
     """Whether a resolved address may be connected to."""
     certificates: ssl.SSLContext | None = None
-    """None: the trust store that httpx takes."""
+    """None: httpx's default trust store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request carries: bytes, or a function that begins a stream of `length` bytes at each attempt."""
+    """A request body: bytes, or a function that starts a stream of `length` bytes for each attempt."""
 
     content: bytes | Callable[[], AsyncIterator[bytes]] = b""
     length: int = 0
@@ -55,71 +51,52 @@ NOTHING = Body()
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port (left out when it is the scheme's own). Raises InvalidRequest for anything odd.
-
-    Odd are other schemes than http and https, a missing host, and a name or password inside the address.
-    """
-    return _origin(_parsed(url))
+    """Scheme, host and port (left out when it is the scheme's default). Raises InvalidRequest as `parse_url` does."""
+    return _origin(parse_url(url))
 
 
 def _origin(url: httpx.URL) -> str:
     name = url.raw_host.decode("ascii")
     name = f"[{name}]" if ":" in name else name
-    own = url.port in (None, _PORTS[url.scheme])
+    own = url.port in (None, PORTS[url.scheme])
     return f"{url.scheme}://{name}" if own else f"{url.scheme}://{name}:{url.port}"
 
 
-def _parsed(url: str) -> httpx.URL:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as exc:
-        raise InvalidRequest(f"{_short(url)} is not a valid address ({exc}).") from exc
-    if parsed.scheme not in _PORTS or not _HOST.fullmatch(parsed.raw_host) or not 0 < (parsed.port or 1) < 65536:
-        raise InvalidRequest(f"{_short(url)} is not an http(s) address.")
-    if parsed.userinfo:
-        raise InvalidRequest(f"The address of {parsed.host} holds a user name or password; leave that out.")
-    return parsed
-
-
 def host_of(url: str) -> str:
-    """The host's name. Raises InvalidRequest like `origin`."""
-    return _parsed(url).host
-
-
-def _short(url: str) -> str:
-    return repr(url if len(url) <= 80 else url[:77] + "...")
+    """The host's name. Raises InvalidRequest as `parse_url` does."""
+    return parse_url(url).host
 
 
 async def _addresses(url: httpx.URL, reach: Reach) -> list[str]:
-    """The checked addresses of a public https host, at most four. Raises InvalidRequest, NoAnswer."""
+    """The checked addresses of a public https host, at most four. Raises InvalidRequest, NoResponse."""
     if url.scheme != "https":
         raise InvalidRequest(f"{_origin(url)} is plain http. Give an https address.")
     name = url.raw_host.decode("ascii")
     try:
         found = list(dict.fromkeys(await reach.resolve(name, url.port or 443)))
-    except OSError as exc:
-        raise NoAnswer(f"The name {name!r} could not be resolved.", sent=False) from exc
+    except (OSError, UnicodeError) as exc:
+        raise NoResponse(f"The name {name!r} could not be resolved.", sent=False) from exc
     if not found or not all(reach.admits(address) for address in found):
-        raise InvalidRequest(f"{name!r} is not a public host, so it is not asked. Give a public https address.")
+        raise InvalidRequest(f"{name!r} is not a public host, so it is not used. Give a public https address.")
     return found[:MAX_ADDRESSES]
 
 
 def trust(scheme: str) -> ssl.SSLContext:
-    """The certificates to trust: httpx's choice (it honours SSL_CERT_FILE), and none where TLS is not spoken.
+    """The certificates to trust: httpx's default (it honours SSL_CERT_FILE), and none where TLS is not used.
 
-    Reading them takes up to 0.1 s: do it in a thread.
+    Reading them takes up to 0.1 s: call it in a thread.
     """
     return httpx.create_ssl_context() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @asynccontextmanager
 async def _hop(
-    method: str, url: httpx.URL, body: Body, reach: Reach, patience: Patience
+    method: str, url: httpx.URL, body: Body, reach: Reach, timeouts: Timeouts
 ) -> AsyncIterator[httpx.Response]:
-    """One request without redirects, sent to a checked address or to one of the reach's own origins."""
+    """One request without redirects, to a checked address or to one of `reach.origins`."""
     own = _origin(url) in reach.origins
     hosts = [url.host] if own else await _addresses(url, reach)
-    timeout = httpx.Timeout(patience.silence, connect=patience.connect)
+    timeout = httpx.Timeout(timeouts.silence, connect=timeouts.connect)
     transport = reach.transport if own else None
     certificates = reach.certificates
     if transport is None and certificates is None:
@@ -132,12 +109,12 @@ async def _hop(
         finally:
             await response.aclose()
     finally:
-        if transport is None:  # a borrowed transport is its owner's to close
+        if transport is None:  # a given transport is closed by its owner
             await client.aclose()
 
 
 def _request(client: httpx.AsyncClient, method: str, url: httpx.URL, body: Body, host: str) -> httpx.Request:
-    """Addressed to `host`, which is the URL's own or an address of it; Host and certificate stay the name's."""
+    """A request to `host`, the URL's own or one of its addresses; Host header and certificate check use the name."""
     headers = {"Accept-Encoding": "identity", **body.headers, "Host": url.netloc.decode("ascii")}
     if body.length:
         headers["Content-Length"] = str(body.length)
@@ -159,29 +136,37 @@ async def _first_reached(
     return await client.send(request(hosts[-1]), stream=True)
 
 
+def _redirected(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        target = str(url.join(location))
+    except (httpx.InvalidURL, ValueError):
+        target = location
+    return parse_url(target)
+
+
 @asynccontextmanager
 async def opened(
-    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, patience: Patience = PATIENT
+    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> AsyncIterator[httpx.Response]:
-    """An answer whose body is still to be read. A GET follows up to five redirects, each checked anew.
+    """A response whose body is not read yet. A GET follows up to five redirects and checks each target.
 
-    Raises InvalidRequest for an address that may not be asked, NoAnswer when none came.
+    Raises InvalidRequest for an address that may not be used, NoResponse when none came.
     """
-    target = _parsed(url)
+    target = parse_url(url)
     with http_errors(f"Asking {target.host}"):
         for _ in range(MAX_REDIRECTS + 1):
-            async with _hop(method, target, body, reach, patience) as response:
+            async with _hop(method, target, body, reach, timeouts) as response:
                 if method != "GET" or not response.has_redirect_location:
                     yield response
                     return
-                target = _parsed(str(target.join(response.headers["location"])))
+                target = _redirected(target, response.headers["location"])
         raise QueueError(f"{target.host} redirects more than {MAX_REDIRECTS} times. Give the final address.")
 
 
 async def send(
-    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, patience: Patience = PATIENT
-) -> Answer:
-    """One request, sent once, and its small answer, whatever its status. Raises InvalidRequest, NoAnswer."""
-    with http_errors(f"Asking {_parsed(url).host}"), anyio.fail_after(patience.transfer):
-        async with opened(method, url, body=body, reach=reach, patience=patience) as response:
-            return await read_answer(response)
+    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> HttpResponse:
+    """Send one request once and read its small response, whatever its status. Raises InvalidRequest, NoResponse."""
+    with http_errors(f"Asking {parse_url(url).host}"), anyio.fail_after(timeouts.transfer):
+        async with opened(method, url, body=body, reach=reach, timeouts=timeouts) as response:
+            return await read_response(response)

@@ -1,4 +1,4 @@
-"""How long we wait for other machines, and how we space repeated questions."""
+"""Timeouts for other machines, and the pauses between retries."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """All in seconds."""
 
     connect: float = 10
-    """To reach one address of a host."""
+    """To connect to one address of a host."""
     answer: float = 60
-    """For one whole small answer."""
+    """For one complete small response."""
     submit: float = 120
-    """For the answer to a submit: giving up earlier leaves a job of unknown fate."""
+    """For the response to a submit: after giving up it is unknown whether the job was accepted."""
     silence: float = 60
-    """Without one byte of a stream or file."""
+    """Between two reads of a stream or file."""
     transfer: float = 3600
-    """For one whole file."""
+    """For one complete file."""
     outage: float = 300
-    """That reads are repeated while their host fails."""
+    """For which reads are retried while their host fails."""
     first_wait: float = 0.5
     longest_wait: float = 15
     longest_retry_after: float = 60
-    """A host that asks for a longer pause than this is not waited for."""
+    """If a host asks for a longer pause than this, there is no retry."""
 
     def waits(self) -> Iterator[float]:
-        """Pauses between repeated questions, without end: doubling, capped, spread by a quarter."""
+        """Endless pauses between retries: doubling, capped, with a jitter of a quarter."""
         wait = self.first_wait
         while True:
             yield wait * random.uniform(0.75, 1.25)
             wait = min(wait * 2, self.longest_wait)
 
 
-PATIENT = Patience()
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 def retry_after(value: str | None) -> float | None:

@@ -12,10 +12,8 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from types import FrameType
 
 import anyio
-import uvicorn
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.net.listen import EVERYWHERE, HttpServer, listen, own_addresses, own_names
 from acestep_mcp.net.loopback import is_loopback
 from acestep_mcp.server import transfers
 from acestep_mcp.server.app import AceStepServer, create_server, studio_opener
@@ -36,7 +35,6 @@ PATH = "/mcp"
 _GRACE_SECONDS = 3
 _LAST_ANSWERS_SECONDS = 3.0
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
 
 def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8766, allowed_hosts: Sequence[str] = ()) -> int:
@@ -53,52 +51,25 @@ def run_server(
 ) -> int:
     """As `run`, for an existing server."""
     app, deliveries = _build(server, settings, host=host, allowed_hosts=allowed_hosts)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    try:
-        asyncio.run(_McpUvicorn(config, server, deliveries).serve())
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    listeners = listen(host, port, server="The MCP server")
+    uvicorn = HttpServer(app, grace=_GRACE_SECONDS, lifespan="auto", proxy_headers=True)
+    uvicorn.on_started = partial(_log_addresses, listeners)
+    uvicorn.before_exit = partial(_last_answers, server, deliveries)
+    asyncio.run(uvicorn.serve(listeners))
+    return 128 + uvicorn.ended_by if uvicorn.ended_by else 0
 
 
-class _McpUvicorn(uvicorn.Server):
-    """After a signal, lets waiting calls answer with their job's id before it closes the connections."""
+def _log_addresses(listeners: Sequence[socket.socket]) -> None:
+    for listener in listeners:
+        host, port = listener.getsockname()[:2]
+        logger.info("MCP is served at http://%s:%d%s", f"[{host}]" if ":" in host else host, port, PATH)
 
-    def __init__(self, config: uvicorn.Config, server: AceStepServer, deliveries: DeliveryMiddleware) -> None:
-        super().__init__(config)
-        self._server = server
-        self._deliveries = deliveries
-        self._ending: asyncio.Task[None] | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for listener in (one for server in self.servers for one in server.sockets):
-            host, port = listener.getsockname()[:2]
-            logger.info("MCP is served at http://%s:%d%s", f"[{host}]" if ":" in host else host, port, PATH)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._ending is None:
-            # A signal handler may run between any two instructions; do the rest in the event loop.
-            asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_end, sig)
-        else:
-            super().handle_exit(sig, frame)
-
-    def _begin_to_end(self, sig: int) -> None:
-        self._ending = asyncio.create_task(self._end(sig))
-
-    async def _end(self, sig: int) -> None:
-        self._server.end_waits()
-        with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
-            await self._deliveries.wait_all()
-        super().handle_exit(sig, None)
+async def _last_answers(server: AceStepServer, deliveries: DeliveryMiddleware) -> None:
+    """Let waiting calls answer with their job's id before the connections are closed."""
+    server.end_waits()
+    with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
+        await deliveries.wait_all()
 
 
 def http_app(server: AceStepServer, settings: Settings, *, host: str, allowed_hosts: Sequence[str] = ()) -> ASGIApp:
@@ -132,21 +103,15 @@ async def _health(_: Request) -> Response:
 
 def _security(host: str, allowed_hosts: Sequence[str]) -> TransportSecuritySettings:
     """The host names allowed, with any port; also the origins allowed."""
-    names = dict.fromkeys([*_LOOPBACK, *_own_names(host), *allowed_hosts])
+    names = dict.fromkeys([*_LOOPBACK, *_own_hosts(host), *allowed_hosts])
     hosts = [form for name in names for form in (name, f"{name}:*")]
     origins = [f"{scheme}://{form}" for form in hosts for scheme in ("http", "https")]
     return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
 
 
-def _own_names(host: str) -> list[str]:
-    if host not in _EVERYWHERE:
-        return [f"[{host}]" if ":" in host and not host.startswith("[") else host]
-    name = socket.gethostname()
-    try:
-        addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
-    except OSError:
-        addresses = set()
-    return [name, f"{name}.local", *(f"[{a}]" if ":" in a else a for a in sorted(addresses))]
+def _own_hosts(host: str) -> list[str]:
+    names = [*own_names(host), *(own_addresses() if host in EVERYWHERE else ())]
+    return [f"[{name}]" if ":" in name else name for name in names]
 
 
 class AccessMiddleware:

@@ -15,8 +15,10 @@ import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from acestep_mcp.api.edits import LONGEST_SOURCE
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, StorageError
-from acestep_mcp.inputs import KEPT_SECONDS
+from acestep_mcp.files import DATA_ADVICE, make_folder, storage_errors
+from acestep_mcp.inputs import UPLOAD_LIFETIME
 
 if TYPE_CHECKING:
     from acestep_mcp.audio.decoder import Properties
@@ -58,11 +60,12 @@ async def download(studio: Callable[[], Awaitable[Studio]], request: Request) ->
         return error_response(error)
     if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():
         return error_response(NotFound(f"Track {track.id} has no file of that name here; list_tracks shows the songs."))
+    is_audio = track.content_type.startswith("audio/")  # anything else could be a page that runs in this origin
     return FileResponse(
         track.path,
-        media_type=track.content_type,
+        media_type=track.content_type if is_audio else "application/octet-stream",
         filename=track.path.name,
-        content_disposition_type="inline",
+        content_disposition_type="inline" if is_audio else "attachment",
         headers={"X-Content-Type-Options": "nosniff"},
     )
 
@@ -73,19 +76,16 @@ async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYT
     part = folder / f"{secrets.token_urlsafe(24)}.part"
     try:
         await anyio.to_thread.run_sync(_prepare, folder)
-        await _receive(request, part, most)
-        kept, properties = await anyio.to_thread.run_sync(_accept, part)
+        with storage_errors("write the upload in", folder, DATA_ADVICE):
+            await _receive(request, part, most)
+            kept, properties = await anyio.to_thread.run_sync(_accept, part)
     except AceStepError as error:
         return error_response(error)
     except ClientDisconnect:
         return Response(status_code=499)
-    except OSError as error:
-        return error_response(
-            StorageError(f"The upload could not be stored in {folder}: {error.strerror}. Free disk space there.")
-        )
     finally:
         part.unlink(missing_ok=True)
-    facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": KEPT_SECONDS}
+    facts = {"content_type": properties.content_type, "duration": properties.seconds, "expires_in": UPLOAD_LIFETIME}
     return JSONResponse({"url": f"upload://{kept.name}", **facts}, status_code=201)
 
 
@@ -114,14 +114,14 @@ class TooLarge(InvalidRequest):
 
 
 def _prepare(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder, DATA_ADVICE, private=True)
 
 
 def _accept(part: Path) -> tuple[Path, Properties]:
     """Rename a valid audio file to fit its content type. Raises InvalidRequest for any other file."""
-    from acestep_mcp.audio.read import probe
+    from acestep_mcp.audio.read import probe_source
 
-    properties = probe(part)
+    properties = probe_source(part, max_seconds=LONGEST_SOURCE, name="the upload")
     kept = part.with_suffix(f".{_EXTENSIONS.get(properties.content_type, 'audio')}")
     return part.rename(kept), properties
 

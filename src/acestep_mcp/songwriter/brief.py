@@ -195,7 +195,7 @@ def _key(match: re.Match[str]) -> str:
 
 def _with_vocals(brief: Brief, text: str) -> Brief:
     """Decide whether there are vocals: by the prompt, else by what its style usually has."""
-    if _refuses_vocals(text, brief.language.prompt) and not brief.given_lyrics:
+    if _excludes_vocals(text, brief.language.prompt) and not brief.given_lyrics:
         return replace(brief, instrumental=True)
     unsung = bool(brief.genres) and not any(genre.sung for genre in brief.genres)
     sings = (
@@ -209,7 +209,7 @@ def _with_vocals(brief: Brief, text: str) -> Brief:
     return replace(brief, instrumental=presumed, presumed_instrumental=presumed)
 
 
-def _refuses_vocals(text: str, language: str) -> bool:
+def _excludes_vocals(text: str, language: str) -> bool:
     """Whether the prompt excludes vocals; an instrumental break alone does not."""
     english, own = songbook("en").setting("instrumental"), songbook(language).setting("instrumental")
     whole = rf"(?<!\w)(?<!not )(?:{english}|{own})(?!\w)(?! (?:hook|break|solo|intro|outro|bridge|section|part))"

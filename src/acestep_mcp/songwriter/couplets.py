@@ -32,28 +32,28 @@ class CoupletPool:
     splits: bool
 
 
-def collect_couplets(brief: Brief, tone: str, chance: Random, *, rapped: bool) -> CoupletPool:
+def collect_couplets(brief: Brief, tone: str, rng: Random, *, rapped: bool) -> CoupletPool:
     """Collect the couplets this song can use. Without a subject, a theme that suits the tone is chosen."""
     book = songbook(brief.language.lyrics)
-    draw = _CoupletSource(book, chance)
+    source = _CoupletSource(book, rng)
     themes = tuple(theme for theme in brief.themes if theme in book.themes)
-    themes = themes or (() if _prompt_subject(brief).name else (chance.choice(_THEMES_BY_TONE[tone]),))
+    themes = themes or (() if _prompt_subject(brief).name else (rng.choice(_THEMES_BY_TONE[tone]),))
     subject = _choose_subject(brief, book, themes)
-    plain = draw.of("hook plain", f"hook plain {tone}")
+    plain = source.of("hook plain", f"hook plain {tone}")
     if subject.name and subject.person:
-        plain += draw.of("hook person", name=subject.person)[:1]
-    hooks = _hooks(subject, tone, draw)
+        plain += source.of("hook person", name=subject.person)[:1]
+    hooks = _hooks(subject, tone, source)
     return CoupletPool(
-        _verses(subject, themes, tone, draw, rapped=rapped), hooks, plain, bool(book.setting("halves")) and not rapped
+        _verses(subject, themes, tone, source, rapped=rapped), hooks, plain, bool(book.setting("halves")) and not rapped
     )
 
 
 class _CoupletSource:
     """Gives a songbook's couplets shuffled, with a name filled in."""
 
-    def __init__(self, book: Songbook, chance: Random) -> None:
+    def __init__(self, book: Songbook, rng: Random) -> None:
         self.book = book
-        self.chance = chance
+        self.rng = rng
 
     def of(self, *sections: str, name: str = "") -> list[Couplet]:
         """Shuffled couplets without those that would repeat a word of the name ("the night tonight")."""
@@ -66,7 +66,7 @@ class _CoupletSource:
         return self.shuffled(self.book.themes[theme].couplets)
 
     def shuffled(self, couplets: tuple[Couplet, ...]) -> list[Couplet]:
-        return self.chance.sample(couplets, len(couplets))
+        return self.rng.sample(couplets, len(couplets))
 
 
 def _prompt_subject(brief: Brief) -> Subject:
@@ -83,48 +83,48 @@ def _choose_subject(brief: Brief, book: Songbook, themes: tuple[str, ...]) -> Su
 
 
 def _verses(
-    subject: Subject, themes: tuple[str, ...], tone: str, draw: _CoupletSource, *, rapped: bool
+    subject: Subject, themes: tuple[str, ...], tone: str, source: _CoupletSource, *, rapped: bool
 ) -> list[Couplet]:
     """Two couplets on the subject (alternating between its two strongest themes) for each one in the mood."""
-    by_theme = [draw.theme(theme) for theme in themes[:2]]
+    by_theme = [source.theme(theme) for theme in themes[:2]]
     theme = list(_interleave(by_theme[0], by_theme[1], 1)) if len(by_theme) > 1 else [*chain(*by_theme)]
-    own = list(_interleave(theme, _subject_verses(subject, draw), 2)) if theme else _subject_verses(subject, draw)
-    mood = draw.of("lines rapped") if rapped else []
-    mood += draw.of(f"lines {tone}") + draw.of("lines any")
+    own = list(_interleave(theme, _subject_verses(subject, source), 2)) if theme else _subject_verses(subject, source)
+    mood = source.of("lines rapped") if rapped else []
+    mood += source.of(f"lines {tone}") + source.of("lines any")
     return list(_interleave(own, mood, 2))
 
 
-def _subject_verses(subject: Subject, draw: _CoupletSource) -> list[Couplet]:
+def _subject_verses(subject: Subject, source: _CoupletSource) -> list[Couplet]:
     """Couplets that name the subject or address the person."""
     person = subject.person or (subject.name if subject.kind == "person" else "")
-    spoken = draw.of("slots person", name=person)[:3] if person else []
+    spoken = source.of("slots person", name=person)[:3] if person else []
     if not subject.name:
         return spoken
     sections = ("slots any",) if subject.kind == "clause" else ("slots any", "slots")
-    named = draw.of(*sections, name=subject.name)
+    named = source.of(*sections, name=subject.name)
     return list(_interleave(named[: 2 if len(subject.name.split()) > 4 else None], spoken, 1))
 
 
-def _hooks(subject: Subject, tone: str, draw: _CoupletSource) -> list[Couplet]:
+def _hooks(subject: Subject, tone: str, source: _CoupletSource) -> list[Couplet]:
     """Hooks; those that rhyme on the subject or name the person come among the first."""
     name = subject.name
     person = subject.person or (name if subject.kind == "person" else "")
-    to_person = draw.of("hook person", name=person) if person else []
+    to_person = source.of("hook person", name=person) if person else []
     if not name:
         return to_person
-    toned = draw.of(f"hook {tone}", name=name) if subject.kind != "clause" else []
-    general = draw.of("hook any", *(("hook thing",) if subject.kind == "thing" else ()), name=name)
-    best = [*_rhymed_hooks(name, draw), *toned, *general[:2], *([] if subject.person else to_person[:2])]
-    return [*draw.chance.sample(best, len(best)), *general[2:]]
+    toned = source.of(f"hook {tone}", name=name) if subject.kind != "clause" else []
+    general = source.of("hook any", *(("hook thing",) if subject.kind == "thing" else ()), name=name)
+    best = [*_rhymed_hooks(name, source), *toned, *general[:2], *([] if subject.person else to_person[:2])]
+    return [*source.rng.sample(best, len(best)), *general[2:]]
 
 
-def _rhymed_hooks(name: str, draw: _CoupletSource) -> list[Couplet]:
+def _rhymed_hooks(name: str, source: _CoupletSource) -> list[Couplet]:
     """A couplet that rhymes on the subject's last word, if the book has a rhyme for it."""
-    rhymes_for = draw.book.rhymes_for(name.rsplit(maxsplit=1)[-1].lower())
-    openings = sorted(draw.book.tables.get("openings", {}).values())
-    if not rhymes_for or not openings:
+    rhymes = source.book.rhymes_for(name.rsplit(maxsplit=1)[-1].lower())
+    openings = sorted(source.book.tables.get("openings", {}).values())
+    if not rhymes or not openings:
         return []
-    return [_fill_in((draw.chance.choice(openings), draw.chance.choice(rhymes_for)), name)]
+    return [_fill_in((source.rng.choice(openings), source.rng.choice(rhymes)), name)]
 
 
 def _fill_in(couplet: Couplet, name: str) -> Couplet:

@@ -195,14 +195,14 @@ def _shorten(line: str) -> str:
 def _fit(song: list[LyricSection], tempo: Pace, duration: float) -> tuple[list[LyricSection], tuple[str, ...]]:
     """As many lines from the start as fit the length, and a note if some were left out."""
     count = len(sung_lines(format_sections(song)))
-    room = tempo.lines(duration)[1] + _SPARE_LINES
-    if count <= room:
+    limit = tempo.lines(duration)[1] + _SPARE_LINES
+    if count <= limit:
         return song, ()
     kept: list[LyricSection] = []
     for name, lines in song:
-        if room <= 0:
+        if limit <= 0:
             break
-        kept.append((name, lines[:room]))
-        room -= len(lines)
+        kept.append((name, lines[:limit]))
+        limit -= len(lines)
     fit = len(sung_lines(format_sections(kept)))
     return kept, (f"The language model wrote {count} lines; the first {fit} of them fit {duration:g} s.",)

@@ -27,14 +27,14 @@ _BREAK_BEFORE = word_set(
 )
 
 
-def write_lyrics(brief: Brief, tone: str, tempo: Pace, duration: float, chance: Random) -> str:
+def write_lyrics(brief: Brief, tone: str, tempo: Pace, duration: float, rng: Random) -> str:
     """The lyrics with section marks. Given lyrics do not change; quoted lines become the chorus."""
     if brief.given_lyrics:
         return mark_sections(brief.given_lyrics)
     if len(brief.quotes) > 1 and len(brief.quotes) * 2 > duration / tempo.usual:
         return format_sections([("verse" if len(brief.quotes) > 4 else "chorus", list(brief.quotes))])
-    pool = collect_couplets(brief, tone, chance, rapped=tempo.rapped)
-    plan = choose_form(tempo, duration, chance)
+    pool = collect_couplets(brief, tone, rng, rapped=tempo.rapped)
+    plan = choose_form(tempo, duration, rng)
     size = next((size for letter, size in plan if letter == "C"), 4)
     refrain = _quoted_refrain(brief.quotes, size, pool) if brief.quotes else _refrain(size, pool)
     return format_sections([_section(letter, size, refrain, pool) for letter, size in _plan_with_chorus(plan, brief)])
@@ -94,17 +94,17 @@ def split_line(line: str) -> tuple[str, str]:
     beats = [_syllables(word) for word in words]
     whole = sum(beats)
 
-    def strain(at: int) -> float:
-        off = abs(sum(beats[:at]) - whole * 0.52)
+    def cost(at: int) -> float:
+        imbalance = abs(sum(beats[:at]) - whole * 0.52)
         last, following = words[at - 1], words[at]
         return (
-            off
+            imbalance
             + 2.5 * (last.lower() in _DANGLING)
             - 1.2 * last.endswith((",", "."))
             - 0.6 * (following.lower() in _BREAK_BEFORE)
         )
 
-    at = min(range(2, len(words) - 1), key=strain)
+    at = min(range(2, len(words) - 1), key=cost)
     return " ".join(words[:at]).rstrip(","), " ".join(words[at:])
 
 

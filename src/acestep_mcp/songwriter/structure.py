@@ -47,17 +47,14 @@ def pace(bpm: int, *, rapped: bool) -> Pace:
     return Pace(7.4 if bpm < 80 else 6.6 if bpm < 126 else 6.0, 5.0, 9.0, rapped=False)
 
 
-def choose_form(tempo: Pace, duration: float, chance: Random) -> list[tuple[str, int]]:
+def choose_form(tempo: Pace, duration: float, rng: Random) -> list[tuple[str, int]]:
     """Section letters and line counts of the form closest to the usual pace; near ties are decided at random."""
     fewest, most = tempo.lines(duration)
-    sizes = {
-        choose_form: sum(map(int, re.findall(r"\d+", choose_form)))
-        for choose_form in (_RAPPED_FORMS if tempo.rapped else _SUNG_FORMS)
-    }
-    fitting = {choose_form: size for choose_form, size in sizes.items() if fewest <= size <= most} or sizes
+    sizes = {form: sum(map(int, re.findall(r"\d+", form))) for form in (_RAPPED_FORMS if tempo.rapped else _SUNG_FORMS)}
+    fitting = {form: size for form, size in sizes.items() if fewest <= size <= most} or sizes
     usual = min(max(duration / tempo.usual, fewest), most)
     nearest = min(abs(size - usual) for size in fitting.values())
-    drawn = chance.choice([choose_form for choose_form, size in fitting.items() if abs(size - usual) <= nearest + 0.5])
+    drawn = rng.choice([form for form, size in fitting.items() if abs(size - usual) <= nearest + 0.5])
     return [(part[0], int(part[1:])) for part in drawn.split()]
 
 

@@ -49,7 +49,7 @@ def tone(brief: Brief) -> str:
     return next(iter([*of_theme, *of_genre]), "any")
 
 
-def genres_for(brief: Brief, chance: Random) -> tuple[lexicon.GenreEntry, ...]:
+def genres_for(brief: Brief, rng: Random) -> tuple[lexicon.GenreEntry, ...]:
     """The named genres, or one that suits decade, subject and mood."""
     if brief.genres:
         return brief.genres
@@ -57,11 +57,11 @@ def genres_for(brief: Brief, chance: Random) -> tuple[lexicon.GenreEntry, ...]:
     names = _BY_DECADE.get(brief.decade) or (_BY_THEME.get(theme) if not brief.moods else None) or _BY_TONE[tone(brief)]
     banned = brief.terms.of("banned")
     allowed = [name for name in names if name not in banned] or [n for n in _BY_TONE["any"] if n not in banned]
-    name = chance.choice(allowed or ["pop"])
+    name = rng.choice(allowed or ["pop"])
     return tuple(genre for genre in lexicon.GENRES if genre.name == name)
 
 
-def tempo(brief: Brief, genre: lexicon.GenreEntry, chance: Random) -> int:
+def tempo(brief: Brief, genre: lexicon.GenreEntry, rng: Random) -> int:
     """The named tempo in bpm, or one in the genre's range, shifted by mood and tempo words."""
     if brief.bpm:
         return brief.bpm
@@ -70,19 +70,19 @@ def tempo(brief: Brief, genre: lexicon.GenreEntry, chance: Random) -> int:
     pulls = [*pulls, *pulls, *(mood.pull for mood in brief.moods)]
     low, high = genre.tempo
     middle = low + (high - low) * (0.5 + 0.5 * sum(pulls) / len(pulls))
-    return min(high, max(low, round(middle + chance.uniform(-0.12, 0.12) * (high - low))))
+    return min(high, max(low, round(middle + rng.uniform(-0.12, 0.12) * (high - low))))
 
 
-def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int, chance: Random) -> str:
+def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int, rng: Random) -> str:
     """The comma-separated tags: genre, mood, energy, instruments, tempo, voice, production."""
     groups = _named_tags(brief, genres, bpm)
-    unwanted = _unwanted(brief)
-    free = _USUAL_COUNT - sum(map(len, groups.values())) - len(_refusal_tags(brief))
-    for kind, tag in _usual_tags(brief, genres[0], bpm, chance):
-        if free > 0 and not _clashes(tag, unwanted) and not _repeats(tag, groups):
+    excluded = _excluded_words(brief)
+    free = _USUAL_COUNT - sum(map(len, groups.values())) - len(_exclusion_tags(brief))
+    for kind, tag in _usual_tags(brief, genres[0], bpm, rng):
+        if free > 0 and not _clashes(tag, excluded) and not _repeats(tag, groups):
             groups[kind].append(tag)
             free -= 1
-    order = [tag for group in groups.values() for tag in group] + _refusal_tags(brief)
+    order = [tag for group in groups.values() for tag in group] + _exclusion_tags(brief)
     return ", ".join(list(dict.fromkeys(order))[:_MAX_COUNT])
 
 
@@ -100,19 +100,19 @@ def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int) 
     }
 
 
-def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: int, chance: Random) -> list[tuple[str, str]]:
+def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: int, rng: Random) -> list[tuple[str, str]]:
     """(group, tag) pairs that usually go with the genre and mood, most important first."""
     moods = brief.moods or tuple(mood for mood in lexicon.MOODS if genre.mood in mood.names)
-    instruments = chance.sample(genre.instruments, len(genre.instruments))
-    styles = chance.sample(genre.styles, len(genre.styles))
-    related = chance.sample(moods[0].related, len(moods[0].related))
+    instruments = rng.sample(genre.instruments, len(genre.instruments))
+    styles = rng.sample(genre.styles, len(genre.styles))
+    related = rng.sample(moods[0].related, len(moods[0].related))
     first = [] if brief.moods else [("mood", genre.mood)]
     if not brief.instrumental:
         voiced = brief.terms.of("voice")
         rapped = genre.rapped and "rap" not in voiced
         first += [("voice", "rap")] if rapped else []
         silent = not (voiced and voiced != ("rap",)) and "choir" not in " ".join(brief.terms.of("instrument"))
-        first += [("voice", chance.choice(_VOICES))] if silent else []
+        first += [("voice", rng.choice(_VOICES))] if silent else []
     first += [("instrument", one) for one in instruments[: max(1, 2 - len(brief.terms.of("instrument")))]]
     energy = moods[0].energy if brief.moods else _energy(bpm)
     first += [("genre", styles[0]), ("energy", energy), ("production", genre.production[0])]
@@ -125,18 +125,18 @@ def _energy(bpm: int) -> str:
     return "low energy" if bpm < 76 else "laid-back" if bpm < 96 else "mid energy" if bpm < 118 else "energetic"
 
 
-def _refusal_tags(brief: Brief) -> list[str]:
+def _exclusion_tags(brief: Brief) -> list[str]:
     """Excluded instruments as "no ..." tags. Excluded moods and genres are only left out."""
     allowed = {*lexicon.INSTRUMENTS, *lexicon.SYNONYMS, "reverb", "autotuned vocals"}
     return [f"no {lexicon.SYNONYMS.get(word, word)}" for word in brief.terms.of("banned") if word in allowed][:4]
 
 
-def _unwanted(brief: Brief) -> tuple[str, ...]:
+def _excluded_words(brief: Brief) -> tuple[str, ...]:
     return tuple(part for word in brief.terms.of("banned") for part in related_terms(word))
 
 
-def _clashes(tag: str, unwanted: tuple[str, ...]) -> bool:
-    return any(re.search(rf"(?<!\w){re.escape(word)}s?(?!\w)", tag) for word in unwanted)
+def _clashes(tag: str, excluded: tuple[str, ...]) -> bool:
+    return any(re.search(rf"(?<!\w){re.escape(word)}s?(?!\w)", tag) for word in excluded)
 
 
 def _repeats(tag: str, groups: dict[str, list[str]]) -> bool:

@@ -29,15 +29,15 @@ def write_by_rules(prompt: str, *, instrumental: bool, duration: float, seed: in
     The same arguments give the same text in every process. Everything the prompt names is respected: tempo, key,
     instruments, voice, exclusions, quoted lines, complete lyrics after `lyrics:`.
     """
-    brief, chance = _read_prompt(prompt, instrumental=instrumental), Random(f"{seed} {prompt}")
-    genres = style.genres_for(brief, chance)
-    bpm = style.tempo(brief, genres[0], chance)
-    named = style.tags(brief, genres, bpm, chance)
+    brief, rng = _read_prompt(prompt, instrumental=instrumental), Random(f"{seed} {prompt}")
+    genres = style.genres_for(brief, rng)
+    bpm = style.tempo(brief, genres[0], rng)
+    named = style.tags(brief, genres, bpm, rng)
     if brief.instrumental:
         return SongText(named, INSTRUMENTAL, "rules", _brief_notes(brief))
     rapped = any(genre.rapped for genre in genres) or "rap" in brief.terms.of("voice")
     tempo = pace(bpm, rapped=rapped)
-    text = write_lyrics(brief, style.tone(brief), tempo, duration, chance)
+    text = write_lyrics(brief, style.tone(brief), tempo, duration, rng)
     return SongText(named, text, "rules", (*_brief_notes(brief), *_length_notes(text, tempo, duration)))
 
 
@@ -56,8 +56,8 @@ async def write_with_model(
         named, text, notes = llm.parse_answer(answer, brief, duration)
     except AceStepError as exc:
         work = partial(write_by_rules, prompt, instrumental=instrumental, duration=duration, seed=seed)
-        ruled = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-        return replace(ruled, notes=(_fallback_note(exc, model), *ruled.notes))
+        by_rules = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+        return replace(by_rules, notes=(_fallback_note(exc, model), *by_rules.notes))
     return SongText(named, text, model, notes)
 
 

@@ -1,4 +1,4 @@
-"""From a finished request to a track: downloaded, checked, tagged, measured, kept whole or not at all."""
+"""Turn a finished request into a track: check, tag and measure the download, and store it atomically."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import InvalidRequest, QueueError, StorageError
+from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.api.responses import Response
+from acestep_mcp.files import storage_errors
 from acestep_mcp.library.models import Job, Track
-from acestep_mcp.library.names import stems, title_of
-from acestep_mcp.library.tracks import SIDECAR_VERSION, Tracks
+from acestep_mcp.library.names import file_stems, title_of
+from acestep_mcp.library.sidecars import SIDECAR_VERSION
+from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.verify import unchanged_outside
 
 if TYPE_CHECKING:
@@ -28,46 +30,42 @@ _LOSSY = ("mp3", "ogg")
 
 
 def ensure_writable(folder: Path) -> None:
-    """Make the folder and try it, before anything is submitted or paid. Raises StorageError."""
+    """Create the folder and test writing there, before anything is submitted or paid. Raises StorageError."""
     probe = folder / ".acestep-writable"
-    try:
+    advice = "set ACESTEP_MUSIC_DIR to another folder; nothing was submitted"
+    with storage_errors("write in the music folder", folder, advice):
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink(missing_ok=True)
-    except OSError as exc:
-        raise StorageError(
-            f"The music folder {folder} cannot be written: {exc.strerror or exc}. Make it writable, or set "
-            "ACESTEP_MUSIC_DIR to another folder. Nothing was submitted."
-        ) from exc
 
 
-def part_of(tracks: Tracks, job_id: str) -> Path:
-    """Where a job's download lies until it is a track: in the music folder, so that a rename finishes it."""
+def download_path(tracks: Tracks, job_id: str) -> Path:
+    """A job's download until it becomes a track: in the music folder, so that a rename finishes it."""
     return tracks.folder / f".{job_id}.download.part"
 
 
-def keep(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
-    """Turn a finished download into the job's track. Doing it again after a crash gives the same one track.
+def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
+    """Turn a finished download into the job's track. Repeating it after a crash gives the same track.
 
-    Raises StorageError (the song still lies at its host), QueueError when the file is not the audio it should be.
+    Raises StorageError (the host still has the song), QueueError when the file is not the audio it should be.
     """
     from acestep_mcp.audio.read import read
-    from acestep_mcp.audio.write import turn_into
+    from acestep_mcp.audio.write import convert_and_remove
 
     _clear(job, downloaded)
     name = _name(job, response, tracks, jobs)
-    finished = downloaded.with_name(f".{job.id}.finished.part{Path(name).suffix}")
+    finished = downloaded.with_name(f".{job.id}.finished.part")
     with _audio_from_host():
-        turn_into(
+        convert_and_remove(
             downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, downloaded)
         )
-        # Decoded only where something is to be heard in it: an engine of ours has said what it measured.
+        # Decoded only where something is left to measure: our own engine sends its measurements.
         sound = None if _is_measured(job, response) else read(finished)
-    return tracks.keep(job.id, finished, name, _sidecar(job, response, finished, sound, name))
+    return tracks.add(job.id, finished, name, _sidecar(job, response, finished, sound, name))
 
 
 def _clear(job: Job, downloaded: Path) -> None:
-    """Remove what an earlier, killed attempt to keep this job left behind."""
+    """Remove what an earlier, killed attempt left behind."""
     for leftover in downloaded.parent.glob(f".*{job.id}*.part*"):
         if leftover != downloaded:
             leftover.unlink(missing_ok=True)
@@ -75,12 +73,12 @@ def _clear(job: Job, downloaded: Path) -> None:
 
 def _name(job: Job, response: Response, tracks: Tracks, jobs: Jobs) -> str:
     date = _created(job).strftime("%Y-%m-%d")
-    candidates = (f"{stem}.{job.options.format}" for stem in stems(date, _title(job, response), response.seed))
+    candidates = (f"{stem}.{job.options.format}" for stem in file_stems(date, _title(job, response), response.seed))
     return jobs.reserve_name(job.id, (candidate for candidate in candidates if tracks.is_free(candidate)))
 
 
 def _tags(job: Job, response: Response, downloaded: Path) -> FileTags:
-    """The file's own tags. The comment an engine wrote (its plan, for later edits) stays."""
+    """The file's own tags. An engine's comment (its plan, for later edits) is preserved."""
     from acestep_mcp.audio.tags.file_tags import FileTags, read_tags
 
     ours = json.dumps({"acestep": {**_engine(job, response), "seed": response.seed}})
@@ -140,15 +138,15 @@ def _audio(finished: Path) -> dict[str, Any]:
 
 
 def _is_measured(job: Job, response: Response) -> bool:
-    """Whether these very samples were measured by the engine of ours that made them, and nothing is to be compared."""
+    """Whether our own engine measured these samples and there is no source to compare them with."""
     from acestep_mcp.audio.measure import facts_in
 
-    told = facts_in(response.report.measured)
-    return bool(told) and job.backend != "fal" and job.options.format not in _LOSSY and job.options.source is None
+    measured = facts_in(response.report.measured)
+    return bool(measured) and job.backend != "fal" and job.options.format not in _LOSSY and job.options.source is None
 
 
 def _checks(job: Job, measured: Any, sound: Sound | None) -> dict[str, Any]:
-    """Loudness, peak, clipping and, for an edit, whether the rest of the song is what it was."""
+    """Loudness, peak, clipping and, for an edit, whether the rest of the song is unchanged."""
     from acestep_mcp.audio.measure import measure
 
     if sound is None:
@@ -166,7 +164,7 @@ def _created(job: Job) -> dt.datetime:
 
 
 def cost_of(job: Job, seconds: float) -> float:
-    """Dollars for the seconds that were made; the job carries the price it was estimated with."""
+    """Dollars for the seconds that were made, at the price the job was estimated with."""
     return round(job.options.price * seconds, 6)
 
 
@@ -186,7 +184,7 @@ def _sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def _audio_from_host() -> Iterator[None]:
-    """Bad audio from a host is the host's mistake, not the caller's."""
+    """Bad audio from a host is the host's error, not the caller's."""
     try:
         yield
     except InvalidRequest as exc:

@@ -1,32 +1,34 @@
-"""MP3 previews of long songs, made once: encoding one takes seconds, and hosts read a resource again and again."""
+"""Cached MP3 previews of long songs: encoding takes seconds, and hosts read the same resource repeatedly."""
 
 from __future__ import annotations
 
 import contextlib
-import secrets
+import hashlib
 from pathlib import Path
 
+from acestep_mcp.api.errors import StorageError
+from acestep_mcp.files import make_folder, write_bytes
 from acestep_mcp.library.models import Track
 
 KEPT = 50
 
 
 def preview(track: Track, folder: Path, max_bytes: int) -> bytes:
-    """The whole song as MP3 under so many bytes, from `folder` where it was made before.
+    """The whole song as MP3 of at most `max_bytes`; `folder` caches it.
 
     Raises InvalidRequest when the song's file cannot be read. A folder that cannot be written only costs time.
     """
     from acestep_mcp.audio.preview import mp3_preview
 
-    kept = folder / f"{track.sidecar['audio'].get('sha256', track.id)}-{max_bytes}.mp3"
+    # A sidecar's fields never become part of a path.
+    source = f"{track.id} {track.sidecar['audio'].get('sha256')} {max_bytes}"
+    cached = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.mp3"
     with contextlib.suppress(OSError):
-        return kept.read_bytes()
+        return cached.read_bytes()
     content = mp3_preview(track.path, max_bytes=max_bytes)
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{secrets.token_hex(6)}.part"
-        part.write_bytes(content)
-        part.replace(kept)
+    with contextlib.suppress(OSError, StorageError):
+        make_folder(folder)
+        write_bytes(cached, content)
         for old in sorted(folder.glob("*.mp3"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
             old.unlink()
     return content

@@ -27,14 +27,14 @@ from acestep_mcp.api.errors import (
 )
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.client import QueueClient, SubmitOptions, Ticket
+from acestep_mcp.client import QueueClient, RequestHandle, SubmitOptions
 from acestep_mcp.library.jobs import LOG_LINES, Jobs
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
-from acestep_mcp.studio.finish import keep, part_of
+from acestep_mcp.studio.finish import download_path, store_track
 from acestep_mcp.studio.progress import progress_after
-from acestep_mcp.studio.sources import Sources
+from acestep_mcp.studio.source_uploads import SourceUploads
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Run:
         jobs: Jobs,
         tracks: Tracks,
         backends: Backends,
-        sources: Sources,
+        sources: SourceUploads,
         finishing: anyio.CapacityLimiter,
     ) -> None:
         self.job = job
@@ -151,7 +151,7 @@ class Run:
     async def _generate(self, client: QueueClient) -> Response:
         """Submit (unless already done) and follow to the result, which is stored when this returns."""
         while True:
-            handle = Ticket.from_dict(self.job.handle) if self.job.handle else await self._submit(client)
+            handle = RequestHandle.from_dict(self.job.handle) if self.job.handle else await self._submit(client)
             try:
                 result = await self._follow(client, handle)
             except RequestUnknown:
@@ -163,7 +163,7 @@ class Run:
             await self._change(result=result, progress=_SAVING)
             return result
 
-    async def _submit(self, client: QueueClient) -> Ticket:
+    async def _submit(self, client: QueueClient) -> RequestHandle:
         if self.cancel.is_set():
             raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or billed.")
         attempts = self.job.attempts
@@ -183,7 +183,7 @@ class Run:
             await self._record_handle(handle)
         return handle
 
-    async def _record_handle(self, handle: Ticket) -> None:
+    async def _record_handle(self, handle: RequestHandle) -> None:
         """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
         while True:
             try:
@@ -207,7 +207,7 @@ class Run:
         body["audio_url"] = await self._sources.address(client, path, self.job.options.content_type)
         return body
 
-    async def _follow(self, client: QueueClient, handle: Ticket) -> Response:
+    async def _follow(self, client: QueueClient, handle: RequestHandle) -> Response:
         failure: AceStepError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cancel_on_request, client, handle)
@@ -224,7 +224,7 @@ class Run:
             raise failure
         return await client.result(self.job.endpoint, handle)
 
-    async def _cancel_on_request(self, client: QueueClient, handle: Ticket) -> None:
+    async def _cancel_on_request(self, client: QueueClient, handle: RequestHandle) -> None:
         await self.cancel.wait()
         while True:
             try:
@@ -265,7 +265,7 @@ class Run:
         """Download and save the track; after a failure the next call tries again."""
         if self.job.progress != _SAVING:
             await self._change(progress=_SAVING)
-        part = part_of(self._tracks, self.job.id)
+        part = download_path(self._tracks, self.job.id)
         async with self._finishing:
             await client.download(response.audio.url, part, size=response.audio.file_size)
             job = replace(self.job, ended_at=time.time())
@@ -281,7 +281,7 @@ class Run:
     def _store_track(self, job: Job, response: Response, part: Path) -> Track:
         if not self._jobs.is_owned(job.id):
             raise LeaseLost
-        return keep(job, response, part, self._tracks, self._jobs)
+        return store_track(job, response, part, self._tracks, self._jobs)
 
     async def _end(self, error: AceStepError) -> None:
         """Store the end of a job without a song. An accepted one that may still be fetched keeps its cost."""

@@ -17,7 +17,7 @@ from acestep_mcp.api.endpoints import BY_REQUEST
 from acestep_mcp.api.errors import ConfigurationError, NotFound, StorageError
 from acestep_mcp.api.requests import ApiRequest, EditRequest
 from acestep_mcp.files import sweep
-from acestep_mcp.inputs import Inputs, Local, Remote
+from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
@@ -27,7 +27,7 @@ from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.estimate import seconds_left
 from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.run import Run
-from acestep_mcp.studio.sources import Sources
+from acestep_mcp.studio.source_uploads import SourceUploads
 from acestep_mcp.studio.status import status_of
 from acestep_mcp.studio.views import StatusView
 
@@ -50,7 +50,7 @@ class Studio:
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
         self._adopting = anyio.Event()
-        self._sources = Sources(jobs.uploads)
+        self._sources = SourceUploads(jobs.uploads)
         self._finishing = anyio.CapacityLimiter(2)
         # Its own thread, so that many busy jobs do not delay it.
         self._heartbeat = anyio.CapacityLimiter(1)
@@ -147,10 +147,10 @@ class Studio:
         submit = submit_options(self.settings) if choice.name != "draft" else {}
         options = JobOptions(format=self.settings.format, price=rate, submit=submit)
         notes = minimum_guidance(request)[1]
-        source: Local | Remote | None = None
+        source: LocalSource | RemoteSource | None = None
         if isinstance(request, EditRequest):
             source = self._inputs.resolve(request.audio_url)
-        if isinstance(source, Local) and isinstance(request, EditRequest):
+        if isinstance(source, LocalSource) and isinstance(request, EditRequest):
             edit = endpoint.edit(request, source.seconds)
             notes += edit.notes
             options = replace(
@@ -158,7 +158,7 @@ class Studio:
             )
             if request.audio_url.lstrip()[:5].lower() == "data:":
                 request = request.model_copy(update={"audio_url": source.path.as_uri()})
-        seconds = endpoint.seconds(request, source.seconds if isinstance(source, Local) else None)
+        seconds = endpoint.seconds(request, source.seconds if isinstance(source, LocalSource) else None)
         cost = round(rate * seconds, 6)
         return Job(
             id=new_id(),
@@ -168,7 +168,7 @@ class Studio:
             backend=choice.name,
             created_at=time.time(),
             queue_url=choice.queue_url,
-            parent=source.parent if isinstance(source, Local) else None,
+            parent=source.parent if isinstance(source, LocalSource) else None,
             estimated_cost=cost,
             # Reported first, before anything is submitted.
             progress=Progress(stage=f"{choice.name}, about ${cost:.4f}" if cost else ""),

@@ -1,4 +1,4 @@
-"""Proof that an edit left alone what it should: the samples outside the edited span, compared with the source's."""
+"""Check that an edit changed only its span: compare the samples outside it with the source."""
 
 from __future__ import annotations
 

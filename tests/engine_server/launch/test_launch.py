@@ -22,10 +22,10 @@ from mcp import Client, StdioServerParameters
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.assembly import open_studio
-from acestep_mcp.engine_server.launch import find as finding
-from acestep_mcp.engine_server.launch.find import Idle, Local
-from acestep_mcp.engine_server.launch.state import Running, folder_of, kept, proof
-from acestep_mcp.engines.registry import OFFERED
+from acestep_mcp.engine_server.launch import launcher as finding
+from acestep_mcp.engine_server.launch.launcher import EngineLauncher, IdleLimits
+from acestep_mcp.engine_server.launch.state import RunningEngine, folder_of, proof, state_file
+from acestep_mcp.engines.registry import ENGINES
 from acestep_mcp.library.models import Status
 from acestep_mcp.settings import Settings, load
 from acestep_mcp.studio.backends import LocalEngine, choose, may_use_local_engine
@@ -74,8 +74,8 @@ def settings_of_a_draft(monkeypatch, environment) -> None:
 
 
 @pytest.fixture
-def local(tmp_path) -> Local:
-    return Local("draft", tmp_path / "data", Idle(60, 60))
+def local(tmp_path) -> EngineLauncher:
+    return EngineLauncher("draft", tmp_path / "data", IdleLimits(60, 60))
 
 
 async def gone(pid: int) -> None:
@@ -118,7 +118,7 @@ def stranger(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
 
 async def test_many_who_ask_at_once_share_one_engine_whose_key_is_in_one_private_file(local, tmp_path) -> None:
     assert await local.find() is None
-    found: list[Running] = []
+    found: list[RunningEngine] = []
 
     async def ask() -> None:
         found.append(await replace(local).running())
@@ -150,13 +150,13 @@ async def test_a_stranger_on_an_old_port_is_seen_through_and_sent_no_key(local) 
     answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(told)}\r\n\r\n{told}".encode()
     local.folder.mkdir(parents=True)
     with stranger(answer) as (port, heard):
-        running = Running("draft", f"http://127.0.0.1:{port}", os.getpid(), "0.1.0", "a-secret", "a-key")
-        with kept(local.folder, running):
+        running = RunningEngine("draft", f"http://127.0.0.1:{port}", os.getpid(), "0.1.0", "a-secret", "a-key")
+        with state_file(local.folder, running):
             assert await local.find() is None
     assert len(heard) == 1
     assert b"a-key" not in heard[0]
     assert b"a-secret" not in heard[0]
-    assert proof("a-secret", "x", 1) != proof("a-secret", "x", 2), "nobody's answer can be passed on from another port"
+    assert proof("a-secret", "x", 1) != proof("a-secret", "x", 2), "a proof is valid for one port"
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ async def test_a_stranger_on_an_old_port_is_seen_through_and_sent_no_key(local) 
         "{",
         "[]",
         '{"engine": "draft"}',
-        json.dumps(asdict(Running("draft", "http://192.0.2.1:80", 1, "0.1.0", "s"))),
-        json.dumps(asdict(Running("draft", "https://127.0.0.1:80", 1, "0.1.0", "s"))),
-        json.dumps(asdict(Running("draft", "http://127.0.0.1:1", 1, "0.1.0", "s"))),
+        json.dumps(asdict(RunningEngine("draft", "http://192.0.2.1:80", 1, "0.1.0", "s"))),
+        json.dumps(asdict(RunningEngine("draft", "https://127.0.0.1:80", 1, "0.1.0", "s"))),
+        json.dumps(asdict(RunningEngine("draft", "http://127.0.0.1:1", 1, "0.1.0", "s"))),
     ],
 )
 async def test_a_state_file_that_makes_no_sense_or_is_of_a_dead_engine_is_no_engine(local, text) -> None:
@@ -178,7 +178,7 @@ async def test_a_state_file_that_makes_no_sense_or_is_of_a_dead_engine_is_no_eng
 
 
 async def test_an_engine_that_cannot_start_says_why(tmp_path) -> None:
-    missing = Local("ace-step-v0", tmp_path / "data", Idle(60, 60))
+    missing = EngineLauncher("ace-step-v0", tmp_path / "data", IdleLimits(60, 60))
     with pytest.raises(ConfigurationError, match=r"ended with code 2 .*engine\.log.* ends with: .*ace-step-v0"):
         await missing.running()
     assert engines(tmp_path) == []
@@ -195,12 +195,12 @@ async def test_an_engine_that_cannot_start_says_why(tmp_path) -> None:
     ],
 )
 def test_only_an_older_engine_that_does_nothing_and_is_nobodys_is_replaced(health, version, detached, outdated) -> None:
-    running = Running("draft", "http://127.0.0.1:1", 1, version, "s", detached=detached)
+    running = RunningEngine("draft", "http://127.0.0.1:1", 1, version, "s", detached=detached)
     assert finding._is_outdated(running, health) is outdated
 
 
 def test_the_settings_know_the_engines_that_there_are() -> None:
-    assert set(Settings.model_fields["local_engine"].annotation.__args__) == set(OFFERED)
+    assert set(Settings.model_fields["local_engine"].annotation.__args__) == set(ENGINES)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_an_engine_that_is_wanted_and_cannot_be_had_is_an_error() -> None:
 
 async def test_the_status_of_an_engine_that_does_not_run_does_not_start_it(tmp_path) -> None:
     async with open_studio(load()) as studio:
-        told = await studio.status()
+        told = (await studio.status()).facts()
     assert (told["backend"], told["queue_url"]) == ("engine", "local:draft")
     assert "it starts with the first song" in told["why"]
     assert "trouble" not in told
@@ -338,10 +338,10 @@ async def test_a_song_that_could_not_be_kept_is_fetched_from_the_engines_next_li
 
 @pytest.mark.slow
 async def test_an_engine_that_nobody_asks_ends_and_a_monitor_does_not_keep_it(tmp_path) -> None:
-    local = Local("draft", tmp_path / "data", Idle(1, 1.5))
+    local = EngineLauncher("draft", tmp_path / "data", IdleLimits(1, 1.5))
     running = await local.running()
     port = int(running.address.rpartition(":")[2])
-    for _ in range(5):  # more than its patience in all
+    for _ in range(5):  # longer than the limit in all
         await anyio.sleep(0.5)
         assert await local.find() == running
     since = anyio.current_time()
@@ -351,7 +351,7 @@ async def test_an_engine_that_nobody_asks_ends_and_a_monitor_does_not_keep_it(tm
     assert anyio.current_time() - since > 1
     await gone(running.pid)
     assert not (local.folder / "engine.json").exists()
-    assert "nobody asked for anything" in (local.folder / "engine.log").read_text(encoding="utf-8")
+    assert "the server ends" in (local.folder / "engine.log").read_text(encoding="utf-8")
     assert (await local.running()).pid != running.pid
 
 
@@ -389,7 +389,7 @@ async def test_an_engine_started_by_hand_is_found_and_its_owners_key_is_written_
                 pass
             with anyio.fail_after(50):
                 async with open_studio(load(backend="auto")) as studio:
-                    told = await studio.status()
+                    told = (await studio.status()).facts()
                     assert "the local engine draft runs at" in told["why"]
                     assert told["reachable"]
                     job = await studio.start(request("text_to_audio", SONG))

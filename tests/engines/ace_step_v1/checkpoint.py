@@ -1,4 +1,4 @@
-"""A checkpoint folder as the published one, small and with random weights: the real file names, parameter names, shapes."""
+"""A small checkpoint folder with random weights, and with the file names, parameter names and shapes of the published one."""
 
 import json
 import re
@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
+from tools.random_parameters import parameter
 
-from acestep_mcp.engines.ace_step_v1 import transformer, vocoder
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
-from acestep_mcp.engines.ace_step_v1.parameter_names import places
-from acestep_mcp.engines.ace_step_v1.parity import parameter
+from acestep_mcp.engines.ace_step_v1.parameter_names import parameter_targets
+from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
+from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 
 CONFIGS = Path(__file__).parent / "numbers" / "configs.json"
-TONGUES = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "ru", "cs", "nl", "ar", "zh-cn", "ja", "hu", "ko", "hi")
+LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "ru", "cs", "nl", "ar", "zh-cn", "ja", "hu", "ko", "hi")
 LETTERS = "!'(),-.:;?abcdefghijklmnopqrstuvwxyz0123456789[] "
 CONVOLUTIONS = {
     "proj_in.early_conv_layers.0.weight": (8, 16, 1),
@@ -22,7 +23,7 @@ CONVOLUTIONS = {
     "inverted_conv.conv.weight": (-1, 1),
     "point_conv.conv.weight": (-1, 1),
 }
-"""How those published weights are shaped after their first dimension where ours are matrices."""
+"""Dimensions of published weights after the first, where the modules here have matrices."""
 
 
 def make_checkpoint(folder: Path, configs: dict | None = None) -> None:
@@ -45,15 +46,15 @@ def make_checkpoint(folder: Path, configs: dict | None = None) -> None:
 
 
 def denoiser_weights(config: dict) -> dict[str, torch.Tensor]:
-    """Everything inference reads, and what it never does."""
+    """The parameters that inference uses, and those that it does not."""
     with torch.device("meta"):
-        module = Denoiser(transformer.Config.read(config))
-    shapes = {place.name: published(place.name, place.shape) for place in places(module)}
+        module = Denoiser(TransformerConfig.from_dict(config))
+    shapes = {target.name: published_shape(target.name, target.shape) for target in parameter_targets(module)}
     shapes |= unused_shapes(config)
     return {name: parameter(name, torch.Size(shape)) for name, shape in shapes.items()}
 
 
-def published(name: str, shape: torch.Size) -> tuple[int, ...]:
+def published_shape(name: str, shape: torch.Size) -> tuple[int, ...]:
     for end, after in CONVOLUTIONS.items():
         if name.endswith(end):
             return (shape[0], *(shape[1] if size == -1 else size for size in after))
@@ -80,15 +81,15 @@ def autoencoder_weights(config: dict) -> dict[str, torch.Tensor]:
 
     with torch.device("meta"):
         module = AutoencoderDC(**{name: value for name, value in config.items() if not name.startswith("_")})
-    return {place.name: parameter(place.name, place.shape) for place in places(module)}
+    return {target.name: parameter(target.name, target.shape) for target in parameter_targets(module)}
 
 
 def vocoder_weights(config: dict) -> dict[str, torch.Tensor]:
-    """The head's weights as pairs of length and direction."""
+    """The head's weights are weight-normalised: pairs of `weight_g` and `weight_v`."""
     with torch.device("meta"):
-        module = vocoder.Vocoder(vocoder.Config.read(config))
+        module = Vocoder(VocoderConfig.from_dict(config))
     weights = {}
-    for name, shape, _ in places(module):
+    for name, shape, _ in parameter_targets(module):
         if re.fullmatch(r"head\..*\.weight", name):
             length = torch.Size((shape[0], *[1] * (len(shape) - 1)))
             weights[f"{name}_g"] = parameter(f"{name}_g", length)
@@ -103,7 +104,7 @@ def text_weights(config: dict) -> dict[str, torch.Tensor]:
 
     with torch.device("meta"):
         module = UMT5EncoderModel(UMT5Config(**config))
-    return {place.name: parameter(place.name, place.shape) for place in places(module)}
+    return {target.name: parameter(target.name, target.shape) for target in parameter_targets(module)}
 
 
 def make_tokenizer(folder: Path, size: int) -> None:
@@ -120,15 +121,15 @@ def make_tokenizer(folder: Path, size: int) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     config = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "model_max_length": 512, **names}
-    for file, told in (("tokenizer_config.json", config), ("special_tokens_map.json", names)):
-        (folder / file).write_text(json.dumps(told), encoding="utf-8")
+    for file, content in (("tokenizer_config.json", config), ("special_tokens_map.json", names)):
+        (folder / file).write_text(json.dumps(content), encoding="utf-8")
 
 
 def make_vocabulary(file: Path) -> None:
-    """Letters alone, but the ids that count as in the real one: [SPACE] is 2, [START] 261."""
+    """Single letters, with the special ids of the published one: [SPACE] is 2, [START] 261."""
     first = ["[STOP]", "[UNK]", "[SPACE]", *(letter for letter in LETTERS if letter.strip())]
     first += [f"<{number}>" for number in range(261 - len(first))]
-    marks = [f"[{tongue}]" for tongue in TONGUES]
+    marks = [f"[{code}]" for code in LANGUAGES]
     vocabulary = {token: number for number, token in enumerate([*first, "[START]", *marks])}
     tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -1,4 +1,4 @@
-"""The engine with a small random checkpoint: what a request means, and what a song leaves alone."""
+"""The engine with a small random checkpoint: the effect of each request, and what edits leave unchanged."""
 
 import math
 
@@ -13,8 +13,8 @@ from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Source  # noqa: E402
 from acestep_mcp.engines.ace_step_v1 import long_form  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.engine import AceStepV1  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.published import Options  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.sampling import frames  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.sampling import latent_frames  # noqa: E402
+from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -26,13 +26,13 @@ RATE = 44_100
 
 @pytest.fixture(scope="module")
 def engine(checkpoint, tmp_path_factory):
-    engine = AceStepV1(Options(tmp_path_factory.mktemp("data"), weights=checkpoint))
+    engine = AceStepV1(EngineOptions(data_dir=tmp_path_factory.mktemp("data"), weights=checkpoint))
     yield engine
     engine.close()
 
 
 def song(seconds, channels=2, rate=RATE):
-    """A chord with 16 bits, its loudness rising and falling."""
+    """A 16-bit chord with varying loudness."""
     time = np.arange(round(seconds * rate)) / rate
     wave = sum(np.sin(2 * math.pi * pitch * time) for pitch in (220, 277.2, 329.6)) * 0.1
     wave *= 1 + 0.5 * np.sin(2 * math.pi * time / 3)
@@ -65,7 +65,7 @@ def test_one_seed_gives_one_song_and_another_seed_another(engine):
     assert first.sound.pcm.any()
 
 
-def test_a_song_tells_each_step_of_its_stages(engine):
+def test_every_step_of_a_song_is_reported(engine):
     _, steps = played(engine, TextToAudio(**WORDS, duration=5, seed=3))
     assert [(step.number, step.total) for step in steps if step.stage == "denoising"] == [
         (number, STEPS) for number in range(1, STEPS + 1)
@@ -74,9 +74,9 @@ def test_a_song_tells_each_step_of_its_stages(engine):
 
 
 @pytest.mark.slow
-def test_each_field_that_guides_changes_the_song(engine):
+def test_each_guidance_field_changes_the_song(engine):
     plain = TextToAudio(**WORDS, duration=5, seed=3)
-    heard = {}
+    songs = {}
     for change in (
         {}, {"scheduler": "heun"}, {"tag_guidance_scale": 0, "guidance_scale": 4}, {"granularity_scale": -30}, {"tag_guidance_scale": 9},
         {"lyric_guidance_scale": 3}, {"guidance_interval": 1}, {"tags": "metal"}, {"lyrics": "[verse]\nhello sun"},
@@ -86,7 +86,7 @@ def test_each_field_that_guides_changes_the_song(engine):
         {"tag_guidance_scale": 0, "guidance_interval": 1, "guidance_interval_decay": 0.8, "minimum_guidance_scale": 9},
     ):  # fmt: skip
         audio, _ = played(engine, plain.model_copy(update=change))
-        assert heard.setdefault(audio.sound.pcm.tobytes(), change) is change
+        assert songs.setdefault(audio.sound.pcm.tobytes(), change) is change
 
 
 def test_an_inpainted_song_is_new_inside_the_window_and_untouched_outside(engine):
@@ -97,20 +97,20 @@ def test_an_inpainted_song_is_new_inside_the_window_and_untouched_outside(engine
     assert 4.9 <= last < 5
 
 
-def test_a_scale_that_the_two_others_stand_for_is_told_in_a_note(engine):
+def test_a_scale_that_is_not_used_is_named_in_a_note(engine):
     request = TextToAudio(**WORDS, duration=5, seed=3, guidance_scale=9)
     *_, audio = engine.generate(request, None)
     assert audio.notes == ("This model has no use for guidance_scale where tag and lyric guidance are both above 1.",)
 
 
 @pytest.mark.slow
-def test_variance_decides_how_much_of_the_old_stretch_stays(engine):
+def test_variance_changes_the_result(engine):
     source = song(8)
-    heard = [
+    songs = [
         played(engine, AudioInpaint(**EDIT, start_time=0, end_time=8, variance=variance), source)[0].sound.pcm
         for variance in (0.2, 0.9)
     ]
-    assert not np.array_equal(*heard)
+    assert not np.array_equal(*songs)
 
 
 def test_a_mono_song_comes_back_mono_at_its_own_rate_and_as_long(engine):
@@ -135,7 +135,7 @@ def test_an_outpainted_song_has_both_lengths_asked_for_and_the_song_between_them
 
 
 @pytest.mark.parametrize("mode", ["lyrics", pytest.param("remix", marks=pytest.mark.slow)])
-def test_a_remade_song_is_as_long_as_the_old_one_and_says_what_it_had_no_use_for(engine, mode):
+def test_audio_to_audio_keeps_the_length_and_notes_unused_fields(engine, mode):
     source = song(5.5)
     request = AudioToAudio(**EDIT, original_tags="lofi", edit_mode=mode, scheduler="heun")
     audio, _ = played(engine, request, source)
@@ -159,13 +159,13 @@ def test_a_step_leaves_the_caller_outside_inference_mode(engine):
         assert not torch.is_inference_mode_enabled()
 
 
-def test_numbers_that_run_away_are_an_error_and_no_song(engine):
+def test_non_finite_values_are_an_error(engine):
     with pytest.raises(GenerationFailed, match="lower guidance_scale"):
         played(engine, TextToAudio(**WORDS, duration=5, seed=3).model_copy(update={"guidance_scale": 1e38, "tag_guidance_scale": 0}))  # fmt: skip
 
 
 def test_running_out_of_memory_is_a_clear_error_and_the_next_job_works(engine):
-    """A song of many days: its noise alone is more memory than any machine has."""
+    """The noise of a song of many days needs more memory than any machine has."""
     with pytest.raises(GenerationFailed, match=r"ran out of memory.*shorter song"):
         played(engine, TextToAudio(**WORDS, duration=5, seed=3).model_copy(update={"duration": 1e13}))
     audio, _ = played(engine, TextToAudio(**WORDS, duration=5, seed=3))
@@ -187,14 +187,14 @@ def test_unloading_frees_the_model_and_the_next_song_loads_it_again(engine):
 
 @pytest.fixture
 def small_stretches(monkeypatch):
-    """A model that holds 20 s at once, with 3 s of finished music beside each stretch."""
-    monkeypatch.setattr(long_form, "LONGEST", frames(20))
-    monkeypatch.setattr(long_form, "_BESIDE", frames(3))
+    """Runs of at most 20 s, with at least 3 s of finished music beside each stretch."""
+    monkeypatch.setattr(long_form, "LONGEST", latent_frames(20))
+    monkeypatch.setattr(long_form, "_MIN_CONTEXT", latent_frames(3))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_stretches")
-def test_a_song_longer_than_the_model_holds_is_painted_in_stretches_and_stays_whole(engine):
+def test_a_window_longer_than_a_run_is_inpainted_in_stretches(engine):
     source = song(40)
     request = AudioInpaint(**EDIT, start_time=6, end_time=4, end_time_relative_to="end", variance=1)
     audio, steps = played(engine, request, source)
@@ -206,7 +206,7 @@ def test_a_song_longer_than_the_model_holds_is_painted_in_stretches_and_stays_wh
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_stretches")
-def test_a_song_is_extended_far_beyond_what_the_model_holds(engine):
+def test_a_song_is_extended_beyond_the_length_of_a_run(engine):
     source = song(10)
     request = AudioOutpaint(**EDIT, extend_before_duration=20, extend_after_duration=23)
     audio, steps = played(engine, request, source)
@@ -220,7 +220,7 @@ def test_a_song_is_extended_far_beyond_what_the_model_holds(engine):
 
 
 @pytest.mark.parametrize("variance", [0, *(pytest.param(other, marks=pytest.mark.slow) for other in (0.2, 1))])
-def test_the_fewest_steps_and_any_variance_leave_a_whole_song(engine, variance):
+def test_the_fewest_steps_work_with_any_variance(engine, variance):
     source = song(4)
     request = AudioInpaint(**EDIT | {"number_of_steps": 3}, start_time=1, end_time=2, variance=variance)
     audio, _ = played(engine, request, source)
@@ -229,7 +229,7 @@ def test_the_fewest_steps_and_any_variance_leave_a_whole_song(engine, variance):
 
 
 @pytest.mark.parametrize("samples", [1, pytest.param(4097, marks=pytest.mark.slow)])
-def test_a_source_of_hardly_any_sound_can_be_edited(engine, samples):
+def test_a_very_short_source_can_be_edited(engine, samples):
     source = Source(Sound(song(1).sound.pcm[:samples], RATE))
     new = AudioInpaint(**EDIT, start_time=0, end_time=30)
     assert len(played(engine, new, source)[0].sound.pcm) == samples
@@ -238,7 +238,7 @@ def test_a_source_of_hardly_any_sound_can_be_edited(engine, samples):
 
 
 @pytest.mark.parametrize("rate", [44_101, pytest.param(8_000, marks=pytest.mark.slow)])
-def test_a_source_of_any_rate_is_heard_and_comes_back_at_it(engine, rate):
+def test_a_source_of_any_rate_keeps_its_rate(engine, rate):
     source = song(3, rate=rate)
     audio, _ = played(engine, AudioInpaint(**EDIT | {"seed": 2**32 - 1}, start_time=1, end_time=2), source)
     first, last = differing(audio.sound, source.sound)
@@ -246,13 +246,13 @@ def test_a_source_of_any_rate_is_heard_and_comes_back_at_it(engine, rate):
 
 
 @pytest.mark.slow
-def test_tags_longer_than_the_model_reads_are_told_in_a_note(engine):
+def test_truncated_tags_are_named_in_a_note(engine):
     audio, _ = played(engine, TextToAudio(**WORDS | {"tags": "piano, drums, " * 40}, duration=5, seed=3))
     assert "256 tokens" in audio.notes[0]
 
 
 @pytest.mark.slow
-def test_long_lyrics_are_sung_and_endless_ones_refused(engine):
+def test_long_lyrics_are_sung_and_too_long_ones_rejected(engine):
     def words(count):
         return TextToAudio(**WORDS | {"lyrics": "[verse]\n" + "la la rain and sun\n" * count}, duration=5, seed=3)
 

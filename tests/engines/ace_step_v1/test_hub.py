@@ -1,4 +1,4 @@
-"""Fetching the weights, from a server on this machine that answers as the Hub does."""
+"""Downloads from a local server that answers as the Hub does."""
 
 import hashlib
 import json
@@ -17,9 +17,9 @@ pytest.importorskip("huggingface_hub", reason="the engine's packages are not ins
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
-from acestep_mcp.engines.ace_step_v1 import published
-from acestep_mcp.engines.ace_step_v15 import published as newer
-from acestep_mcp.engines.model import hub as download
+from acestep_mcp.engines.ace_step_v1 import model_download, published
+from acestep_mcp.engines.ace_step_v15 import published as published15
+from acestep_mcp.engines.model.hub import DownloadPlan, check_free_space
 
 VOCABULARY = os.environ.get("ACESTEP_LYRIC_VOCAB")  # gone while a test runs
 
@@ -30,17 +30,17 @@ def safetensors(name: str, size: int = 1 << 20) -> bytes:
 
 
 def small(name: str) -> bytes:
-    """A file that is like no other: the Hub's library fetches equal ones once."""
+    """Unique content: the Hub's library downloads equal files once."""
     return safetensors(name) if name.endswith(".safetensors") else json.dumps({"a": name}).encode()
 
 
 V1 = {name: small(name) for name in published.FILES} | {"README.md": b"not needed"}
-V15 = {name: small(name) for name in newer.PUBLISHED.files}
+V15 = {name: small(name) for name in published15.PUBLISHED.names}
 SHARDS = [Path(name).name for name in V15 if "-of-" in name]
 V15["transformer/diffusion_pytorch_model.safetensors.index.json"] = json.dumps(
     {"weight_map": {name: name for name in SHARDS}}
 ).encode()
-HUB = {published.PUBLISHED: V1, newer.PUBLISHED: V15}
+HUB = {published.PUBLISHED: V1, published15.PUBLISHED: V15}
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -66,8 +66,8 @@ class Hub(BaseHTTPRequestHandler):
             return
         self._answer(404, b"", {})
 
-    def _json(self, told) -> None:
-        self._answer(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
+    def _json(self, content) -> None:
+        self._answer(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
     def _file(self, name: str, published: dict[str, bytes], revision: str) -> None:
         content = published[name]
@@ -113,7 +113,7 @@ def hub():
 
 
 def fetched(hub, folder: Path, *options: str) -> subprocess.CompletedProcess:
-    """`acestep-mcp engine --download` in a process of its own: the Hub's address is read when its library is imported."""
+    """Run `acestep-mcp engine --download` in a new process: the Hub's address is read when its library is imported."""
     vocabulary = folder / "vocab.json"
     vocabulary.write_text("{}", encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "ACESTEP_"))}
@@ -129,11 +129,11 @@ def snapshot(folder: Path) -> Path:
     return published.PUBLISHED.snapshot(folder / "hf" / "hub")
 
 
-def test_what_is_needed_is_fetched_once_and_said_before(hub, tmp_path: Path) -> None:
+def test_only_the_needed_files_are_fetched_once_and_their_size_is_reported_first(hub, tmp_path: Path) -> None:
     done = fetched(hub, tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"0.00 GB in 11 files, into {snapshot(tmp_path)}" in done.stderr.splitlines()[0]
-    assert published.found(snapshot(tmp_path))
+    assert published.find_weights(snapshot(tmp_path))
     assert not (snapshot(tmp_path) / "README.md").exists()
     hub.sent.clear()
     again = fetched(hub, tmp_path)
@@ -145,34 +145,34 @@ def test_what_is_needed_is_fetched_once_and_said_before(hub, tmp_path: Path) -> 
 def test_the_other_models_files_are_fetched_when_its_engine_is_named(hub, tmp_path: Path) -> None:
     done = fetched(hub, tmp_path, "--engine", "ace-step-v1.5")
     assert done.returncode == 0, done.stderr
-    there = newer.PUBLISHED.snapshot(tmp_path / "hf" / "hub")
+    there = published15.PUBLISHED.snapshot(tmp_path / "hf" / "hub")
     assert f"0.01 GB in 19 files, into {there}" in done.stderr.splitlines()[0]
-    assert newer.found(there)
+    assert published15.find_weights(there)
     assert set(hub.sent) == set(V15)
 
 
 @pytest.mark.slow
-def test_a_file_that_is_cut_short_in_the_cache_is_fetched_anew(hub, tmp_path: Path) -> None:
+def test_a_file_that_is_cut_short_in_the_cache_is_fetched_again(hub, tmp_path: Path) -> None:
     assert fetched(hub, tmp_path).returncode == 0
     file = snapshot(tmp_path) / published.VOCODER
     file.resolve().write_bytes(V1[published.VOCODER][:1000])
     with pytest.raises(ConfigurationError, match="--download|is not whole"):
-        published.found(snapshot(tmp_path))
+        published.find_weights(snapshot(tmp_path))
     hub.sent.clear()
     assert fetched(hub, tmp_path).returncode == 0
     assert hub.sent == [published.VOCODER]
-    assert published.found(snapshot(tmp_path))
+    assert published.find_weights(snapshot(tmp_path))
 
 
 @pytest.mark.slow
-def test_a_download_that_breaks_off_goes_on(hub, tmp_path: Path) -> None:
+def test_an_interrupted_download_resumes(hub, tmp_path: Path) -> None:
     hub.breaks = published.TRANSFORMER
     done = fetched(hub, tmp_path)
-    if done.returncode:  # the library may leave it to the next call
+    if done.returncode:  # the library may not retry by itself
         assert "what has arrived is kept" in done.stderr
         assert fetched(hub, tmp_path).returncode == 0
     assert hub.sent.count(published.TRANSFORMER) == 2
-    assert published.found(snapshot(tmp_path))
+    assert published.find_weights(snapshot(tmp_path))
 
 
 @pytest.mark.slow
@@ -185,32 +185,32 @@ def test_a_hub_that_does_not_answer_is_an_error_that_says_what_to_do(hub, tmp_pa
     assert "Traceback" not in done.stderr
 
 
-def test_too_small_a_disk_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
-    plan = download.Plan(published.PUBLISHED, tmp_path / "snapshot", {"a": 1 << 60}, {"a": 1 << 60})
+def test_too_little_disk_space_is_an_error_before_the_download(tmp_path: Path) -> None:
+    plan = DownloadPlan(published.PUBLISHED, tmp_path / "snapshot", {"a": 1 << 60}, {"a": 1 << 60})
     with pytest.raises(StorageError, match="HF_HOME"):
-        download.check_room(plan)
+        check_free_space(plan)
 
 
-def test_a_vocabulary_that_is_another_file_is_not_kept(tmp_path: Path) -> None:
-    asked = []
+def test_a_vocabulary_with_another_checksum_is_not_kept(tmp_path: Path) -> None:
+    requested = []
 
     def fetch(url: str, path: Path) -> None:
-        asked.append(url)
+        requested.append(url)
         path.write_text("{}", encoding="utf-8")
 
     with pytest.raises(ConfigurationError, match="is not the file it was"):
-        download.fetch_vocabulary(tmp_path, fetch, asked.append)
-    assert asked[-1].startswith(
+        model_download.download_vocabulary(tmp_path, fetch, requested.append)
+    assert requested[-1].startswith(
         "https://raw.githubusercontent.com/ace-step/ACE-Step/d612523f50e252c0e138e68ae75b06223f96e934/"
     )
-    assert list(published.kept_vocabulary(tmp_path).parent.iterdir()) == []
+    assert list(published.downloaded_vocabulary(tmp_path).parent.iterdir()) == []
 
 
 @pytest.mark.skipif(VOCABULARY is None, reason="ACESTEP_LYRIC_VOCAB does not name the model's vocab.json")
 def test_the_right_vocabulary_is_kept_and_fetched_once(tmp_path: Path) -> None:
     right = Path(VOCABULARY).read_bytes()
-    said = []
+    lines = []
     for _ in range(2):
-        download.fetch_vocabulary(tmp_path, lambda _, path: path.write_bytes(right), said.append)
-    assert published.kept_vocabulary(tmp_path).read_bytes() == right
-    assert len(said) == 1
+        model_download.download_vocabulary(tmp_path, lambda _, path: path.write_bytes(right), lines.append)
+    assert published.downloaded_vocabulary(tmp_path).read_bytes() == right
+    assert len(lines) == 1

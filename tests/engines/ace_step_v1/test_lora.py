@@ -9,15 +9,16 @@ import pytest
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
 from safetensors.torch import save_file  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import lora, parameter_names, transformer  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import lora, parameter_names  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.parity import parameter  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
-CONFIG = transformer.Config(
+CONFIG = TransformerConfig(
     num_layers=2, inner_dim=32, attention_head_dim=8, num_attention_heads=4, speaker_embedding_dim=6,
     text_embedding_dim=10, lyric_encoder_vocab_size=270, lyric_hidden_size=16, lyric_encoder_num_layers=2,
     lyric_encoder_num_heads=2, lyric_encoder_ff_size=24,
@@ -42,12 +43,12 @@ def denoiser() -> Denoiser:
 
 def made(read) -> Denoiser:
     module = Denoiser(CONFIG)
-    parameter_names.fill(module, read)
+    parameter_names.load_parameters(module, read)
     return module
 
 
 def adapter(prefix: str = "", targets: dict = TARGETS, end: str = ".weight") -> dict:
-    """Two small matrices for each target, or convolutions as PEFT makes them: the first as wide, the second 1 x 1."""
+    """Two small matrices per target, or convolutions as in PEFT: the first with the target's kernel, the second 1 x 1."""
     draw = torch.Generator().manual_seed(1)
     tensors = {}
     for target, (rows, *columns) in targets.items():
@@ -57,7 +58,7 @@ def adapter(prefix: str = "", targets: dict = TARGETS, end: str = ".weight") -> 
 
 
 def changed(tensors: dict, factor: float, prefix: str = "") -> dict:
-    """The weights of a model whose published weights were changed before they were read."""
+    """The weights of a model loaded from published weights that include the change."""
 
     def read(name: str, shape):
         value = parameter(name, shape)
@@ -83,7 +84,7 @@ def assert_equal(ours: dict, theirs: dict) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "transformer.", "base_model.model.", "base_model.model.transformer."])
-def test_merging_is_the_same_as_changing_the_published_weights(denoiser, tmp_path: Path, prefix: str) -> None:
+def test_merging_equals_changing_the_published_weights(denoiser, tmp_path: Path, prefix: str) -> None:
     tensors = adapter(prefix)
     ours = merged(denoiser, tmp_path / "lora.safetensors", tensors, 0.7)
     assert_equal(ours, changed(tensors, 0.7, prefix))
@@ -92,13 +93,13 @@ def test_merging_is_the_same_as_changing_the_published_weights(denoiser, tmp_pat
     )
 
 
-@pytest.mark.parametrize("told", ["key", "metadata", "pattern"])
-def test_an_alpha_that_is_told_goes_before_the_rank(denoiser, tmp_path: Path, told: str) -> None:
+@pytest.mark.parametrize("source", ["key", "metadata", "pattern"])
+def test_a_given_alpha_is_used_instead_of_the_rank(denoiser, tmp_path: Path, source: str) -> None:
     tensors = adapter(targets={"transformer_blocks.0.attn.to_q": (32, 32)})
     metadata: dict = {}
-    if told == "key":
+    if source == "key":
         tensors["transformer_blocks.0.attn.to_q.alpha"] = torch.tensor(6.0)
-    elif told == "metadata":
+    elif source == "metadata":
         metadata = {"transformer.lora_alpha": 6, "transformer.r": RANK}
     else:
         metadata = {"lora_alpha": 1, "alpha_pattern": {"attn.to_q": 6}}
@@ -117,14 +118,14 @@ def test_a_weight_of_zero_changes_nothing(denoiser, tmp_path: Path) -> None:
     assert_equal(merged(denoiser, tmp_path / "a", adapter(), 0.0), made(parameter).state_dict())
 
 
-def test_targets_that_inference_never_computes_are_passed_over(denoiser, tmp_path: Path) -> None:
+def test_targets_that_inference_does_not_use_are_skipped(denoiser, tmp_path: Path) -> None:
     unused = {"projectors.0.2": (7, 5), "transformer_blocks.1.cross_attn.to_add_out": (32, 32)}
     tensors = adapter(targets={**TARGETS, **unused})
     assert_equal(merged(denoiser, tmp_path / "a", tensors), changed(adapter(), 1.0))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "problem"),
     [
         (
             {"double_blocks.0.qkv.lora_A.weight": (3, 4), "double_blocks.0.qkv.lora_B.weight": (4, 3)},
@@ -132,18 +133,18 @@ def test_targets_that_inference_never_computes_are_passed_over(denoiser, tmp_pat
         ),
         ({"transformer_blocks.0.attn.to_q.lora_A.weight": (3, 31)}, r"to_q has shapes \(32, 3\) and \(3, 31\)"),
         ({"transformer_blocks.0.attn.to_q.lora_A.weight": (2, 32)}, r"to_q has shapes"),
-        ({"transformer_blocks.1.attn.to_q.lora_B.weight": (32, 3)}, r"not both of lora_A and lora_B"),
+        ({"transformer_blocks.1.attn.to_q.lora_B.weight": (32, 3)}, r"does not have both lora_A and lora_B"),
         ({"transformer_blocks.0.attn.to_q.weight": (32, 32)}, r"holds transformer_blocks\.0\.attn\.to_q\.weight"),
     ],
 )
-def test_an_adapter_that_does_not_fit_changes_nothing_and_says_why(denoiser, tmp_path: Path, change, said) -> None:
+def test_an_adapter_that_does_not_fit_changes_nothing_and_says_why(denoiser, tmp_path: Path, change, problem) -> None:
     tensors = adapter() | {name: torch.ones(shape) for name, shape in change.items()}
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=problem):
         merged(denoiser, tmp_path / "a", tensors)
     assert_equal(denoiser.state_dict(), made(parameter).state_dict())
 
 
-def test_what_is_no_adapter_at_all_is_refused(denoiser, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_adapter_is_rejected(denoiser, tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"PK\3\4 a pickle")
     for name in ("a.bin", "missing.safetensors"):
         with pytest.raises(ConfigurationError, match=name.replace(".", r"\.")):

@@ -1,4 +1,4 @@
-"""Lyrics as token ids: equal to the recorded ones, and readable whatever they contain."""
+"""Token ids of lyrics: equal to the recorded ones, and valid for any text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engines.ace_step_v1.lyrics import Lyrics
+from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
 from acestep_mcp.engines.model import language
 
@@ -27,10 +27,10 @@ IN_SONG = [case for case in RECORDED["lines"] if not case.get("language_forced")
 
 
 @pytest.fixture(scope="module")
-def lyrics() -> Lyrics:
+def lyrics() -> LyricTokenizer:
     if "ACESTEP_LYRIC_VOCAB" not in os.environ:
-        pytest.skip("ACESTEP_LYRIC_VOCAB does not name the model's vocab.json, which is not ours to ship")
-    return Lyrics(Path(os.environ["ACESTEP_LYRIC_VOCAB"]))
+        pytest.skip("ACESTEP_LYRIC_VOCAB does not name the model's vocab.json, which may not be distributed here")
+    return LyricTokenizer(Path(os.environ["ACESTEP_LYRIC_VOCAB"]))
 
 
 def named(case: dict) -> str:
@@ -39,26 +39,26 @@ def named(case: dict) -> str:
 
 @pytest.mark.parametrize("case", LINES, ids=named)
 def test_a_line_is_cleaned_as_it_was_recorded(case: dict) -> None:
-    assert Lyrics(Path("none")).clean(case["line"], case["lang"]) == case["text"]
+    assert LyricTokenizer(Path("none")).clean(case["line"], case["lang"]) == case["text"]
 
 
-def test_every_recorded_line_has_its_recorded_ids(lyrics: Lyrics) -> None:
+def test_every_recorded_line_has_its_recorded_ids(lyrics: LyricTokenizer) -> None:
     assert [lyrics.line_ids(case["line"], case["lang"]) for case in LINES] == [case["ids"] for case in LINES]
 
 
-def test_a_whole_song_has_its_recorded_ids(lyrics: Lyrics) -> None:
-    spoken = [case["lang"] or "en" for case in IN_SONG]
-    assert lyrics.ids(RECORDED["full_text"], spoken) == RECORDED["full_ids"]
+def test_a_whole_song_has_its_recorded_ids(lyrics: LyricTokenizer) -> None:
+    languages = [case["lang"] or "en" for case in IN_SONG]
+    assert lyrics.ids(RECORDED["full_text"], languages) == RECORDED["full_ids"]
 
 
-def test_a_song_without_given_languages_is_read_in_the_chosen_ones(lyrics: Lyrics) -> None:
+def test_languages_are_detected_if_none_are_given(lyrics: LyricTokenizer) -> None:
     text = "[verse]\nJe t'aime à la folie\n\n사랑해 너만을 영원히\r\n"
     assert lyrics.ids(text) == lyrics.ids(text, ["en", "fr", "fr", "ko", "ko"])
     assert lyrics.ids("") == [261, 2]
 
 
 @pytest.mark.parametrize(
-    ("tongue", "line", "said"),
+    ("code", "line", "cleaned"),
     [
         ("en", "I have $20 and €1", "i have twenty dollars and one euro"),
         ("en", "the 22nd of 1,000 nights", "the twenty-second of one thousand nights"),
@@ -79,55 +79,55 @@ def test_a_song_without_given_languages_is_read_in_the_chosen_ones(lyrics: Lyric
         ("en", "7" * 16, "7" * 16),
     ],
 )
-def test_numbers_signs_and_spellings_become_words(tongue: str, line: str, said: str) -> None:
-    assert clean(line, tongue) == said
+def test_numbers_and_symbols_are_spelt_out(code: str, line: str, cleaned: str) -> None:
+    assert clean(line, code) == cleaned
 
 
 @pytest.mark.parametrize(
-    ("figures", "said"),
+    ("digits", "spelt"),
     [
         ("0", "ling2"), ("10", "shi2"), ("14", "shi2si4"), ("105", "yi4bai3ling2wu3"), ("1000", "yi1qian1"),
         ("20010", "er4wan4ling2yi1shi2"), ("3.14", "san1dian3yi1si4"), ("1999年", "yi1jiu3jiu3jiu3nian2"),
     ],
 )  # fmt: skip
-def test_figures_are_read_in_chinese(figures: str, said: str) -> None:
-    assert clean(figures, "zh") == said
+def test_digits_are_spelt_out_in_chinese(digits: str, spelt: str) -> None:
+    assert clean(digits, "zh") == spelt
 
 
 HARD = ("[", "]", '"', "$", "€", "1", ".", ",", "°", "%", "\x00", "\ud834", "é", "\u0301", "İ", "漢", "か", "한", "ك", "ह",
         "Ж", "😀", "\u200d", "\u2028", " ", "st", "3", "年", "\U00020000", "-", "\ufeff", "𝟘", "٣", "²", "½", "\r", "\n")  # fmt: skip
 
 
-def test_no_line_is_too_strange_to_clean() -> None:
-    dice = random.Random(4)
+def test_any_line_can_be_cleaned() -> None:
+    generator = random.Random(4)
     for _ in range(150):
-        line = "".join(dice.choices(HARD, k=dice.randint(0, 40)))
-        for tongue in {*language.choose([line]), dice.choice(language.LANGUAGES)}:
-            assert clean(line, tongue).encode("utf-8").strip() == clean(line, tongue).encode("utf-8")
+        line = "".join(generator.choices(HARD, k=generator.randint(0, 40)))
+        for code in {*language.detect([line]), generator.choice(language.LANGUAGES)}:
+            assert clean(line, code).encode("utf-8").strip() == clean(line, code).encode("utf-8")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["[" * 20_000, "9" * 20_000, "123,456.78 " * 1_800, "\ud800a" * 10_000, "夜" * 20_000])
-def test_twenty_thousand_characters_have_ids(lyrics: Lyrics, text: str) -> None:
+def test_twenty_thousand_characters_have_ids(lyrics: LyricTokenizer, text: str) -> None:
     assert lyrics.ids(text)[0] == 261
     assert lyrics.ids(text)[-1] == 2
 
 
 @pytest.mark.parametrize("content", [None, "", '{"model": {"vocab"', '{"model": {"vocab": {"[START]": 7}}}', "[]"])
-def test_a_vocabulary_that_is_none_is_named_in_the_error(content: str | None, tmp_path: Path) -> None:
+def test_an_invalid_vocabulary_is_named_in_the_error(content: str | None, tmp_path: Path) -> None:
     vocabulary = tmp_path / "vocab.json"
     if content is not None:
         vocabulary.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError, match="vocab.json"):
-        Lyrics(vocabulary).line_ids("hello", "en")
+        LyricTokenizer(vocabulary).line_ids("hello", "en")
 
 
-LATE = """
+LATE_IMPORT = """
 import sys
 from acestep_mcp.engines.ace_step_v1.lyrics import language
 from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import clean
 line = "The rain on my window, the light on your face"
-assert clean(line, *language.choose([line])) == line.lower()
+assert clean(line, *language.detect([line])) == line.lower()
 loaded = {"num2words", "pypinyin", "cutlet", "fugashi", "hangul_romanize", "torch"} & set(sys.modules)
 assert not loaded, loaded
 sys.modules["cutlet"] = None
@@ -139,9 +139,9 @@ except Exception as exc:
 
 
 @pytest.mark.slow
-def test_a_package_is_imported_by_the_first_line_that_needs_it_and_its_absence_is_told() -> None:
+def test_a_package_is_imported_by_the_first_line_that_needs_it_or_its_absence_is_an_error() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LATE],
+        [sys.executable, "-c", LATE_IMPORT],
         capture_output=True, text=True, encoding="utf-8", timeout=50, check=False, env={**os.environ, "PYTHONUTF8": "1"},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""The language of each line: what is chosen against labels set by hand."""
+"""The detected language of each line against labels set by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acestep_mcp.engines.model.language import LANGUAGES, choose
+from acestep_mcp.engines.model.language import LANGUAGES, detect
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("py3langid") is None, reason="acestep-mcp[engine] is not installed: no py3langid"
@@ -22,7 +22,7 @@ RECORDED = [
     if not case.get("language_forced")
 ]
 # Labels by hand, for the lines whose recorded language is wrong. Tags and the empty line have no language.
-PUT_RIGHT = {
+CORRECTIONS = {
     "Oh Dr. Smith, it's 5 o'clock & I'm 20% in love": "en",
     "La vie est belle & douce, 3 fois par jour": "fr",
     "Corazón partido en 2 pedazos": "es",
@@ -31,7 +31,7 @@ PUT_RIGHT = {
     "la la la": "en",
 }
 SUNG = {
-    i: PUT_RIGHT.get(case["line"], case["lang"])
+    i: CORRECTIONS.get(case["line"], case["lang"])
     for i, case in enumerate(RECORDED)
     if case["line"] and not case["line"].startswith("[")
 }
@@ -51,14 +51,14 @@ def wrong(file: str) -> list[tuple[str, str, str]]:
     return [
         (label, chosen, line)
         for song in songs(file).values()
-        for (label, line), chosen in zip(song, choose([line for _, line in song]), strict=True)
+        for (label, line), chosen in zip(song, detect([line for _, line in song]), strict=True)
         if label and label != chosen
     ]
 
 
-def test_the_recorded_lines_are_told_better_than_the_recording_did() -> None:
+def test_detection_is_better_than_the_recorded_one() -> None:
     """Of 33 lines the recording encoded 27 in their language and detected 25; here all 33 are right."""
-    chosen = choose([case["line"] for case in RECORDED])
+    chosen = detect([case["line"] for case in RECORDED])
     ours = sum(chosen[i] == label for i, label in SUNG.items())
     used = sum(RECORDED[i]["lang"] == label for i, label in SUNG.items())
     detected = sum(RECORDED[i]["detected"] == label for i, label in SUNG.items())
@@ -66,12 +66,12 @@ def test_the_recorded_lines_are_told_better_than_the_recording_did() -> None:
     assert ours >= 32
 
 
-def test_the_songs_are_told_line_by_line() -> None:
+def test_the_songs_are_detected_line_by_line() -> None:
     """All 247 when this was written."""
     assert len(wrong("songs.txt")) <= 2
 
 
-def test_songs_that_nothing_was_tuned_on_are_told_as_well() -> None:
+def test_songs_not_used_for_tuning_are_detected_as_well() -> None:
     """All 165 when this was written."""
     assert len(wrong("unseen_songs.txt")) <= 3
 
@@ -82,14 +82,14 @@ def test_every_language_is_among_the_labels() -> None:
 
 
 @pytest.mark.parametrize("song", songs("songs.txt"))
-def test_a_line_alone_is_told_without_its_song_where_it_says_anything(song: str) -> None:
+def test_a_single_line_is_detected_without_its_song(song: str) -> None:
     """Sounds, names and a few words are all that the song must decide: two lines in five of any song at most."""
     lines = [(label, line) for label, line in songs("songs.txt")[song] if label]
-    missed = [line for label, line in lines if choose([line]) != [label]]
+    missed = [line for label, line in lines if detect([line]) != [label]]
     assert len(missed) <= 0.4 * len(lines), missed
 
 
-def test_sounds_take_the_language_of_their_part_of_the_song() -> None:
+def test_vocal_sounds_take_the_language_of_their_section() -> None:
     song = [
         "[verse]",
         "사랑해 너만을",
@@ -101,28 +101,28 @@ def test_sounds_take_the_language_of_their_part_of_the_song() -> None:
         "비가 내리는 밤에",
         "la la la",
     ]
-    assert choose(song) == ["en", "ko", "ko", "ko", "en", "en", "en", "ko", "ko"]
+    assert detect(song) == ["en", "ko", "ko", "ko", "en", "en", "en", "ko", "ko"]
 
 
-def test_characters_that_chinese_and_japanese_share_follow_the_lines_beside_them() -> None:
-    assert choose(["夢", "永遠"]) == ["zh", "zh"]
-    assert choose(["風が吹く", "夢", "永遠"]) == ["ja", "ja", "ja"]
-    assert choose(["我们在这里", "永遠", "夜の街", "夢"]) == ["zh", "zh", "ja", "ja"]
-    assert choose(["駅前"]) == ["ja"]
-    assert choose(["天空很蓝"]) == ["zh"]
+def test_characters_shared_by_chinese_and_japanese_follow_nearby_lines() -> None:
+    assert detect(["夢", "永遠"]) == ["zh", "zh"]
+    assert detect(["風が吹く", "夢", "永遠"]) == ["ja", "ja", "ja"]
+    assert detect(["我们在这里", "永遠", "夜の街", "夢"]) == ["zh", "zh", "ja", "ja"]
+    assert detect(["駅前"]) == ["ja"]
+    assert detect(["天空很蓝"]) == ["zh"]
 
 
-def test_languages_that_the_model_does_not_sing_get_a_near_one() -> None:
-    assert choose(["Я люблю тебе, Україно"]) == ["ru"]
-    assert choose(["Волим те највише на свету"]) == ["ru"]
-    assert set(choose(["Volim te najviše na svetu", "Jag älskar dig", "ฉันรักเธอ", "Γεια σου"])) <= set(LANGUAGES)
+def test_an_unsupported_language_becomes_a_similar_one() -> None:
+    assert detect(["Я люблю тебе, Україно"]) == ["ru"]
+    assert detect(["Волим те највише на свету"]) == ["ru"]
+    assert set(detect(["Volim te najviše na svetu", "Jag älskar dig", "ฉันรักเธอ", "Γεια σου"])) <= set(LANGUAGES)
 
 
-def test_lines_that_say_nothing_are_english_or_the_songs() -> None:
-    assert choose([]) == []
-    assert choose(["", "😀😀", "1 2 3 4", "oh oh"]) == ["en"] * 4
-    assert choose(["Te quiero más que ayer", "1 2 3 4", "😀", ""]) == ["es"] * 4
+def test_lines_without_words_take_the_language_of_the_song_or_english() -> None:
+    assert detect([]) == []
+    assert detect(["", "😀😀", "1 2 3 4", "oh oh"]) == ["en"] * 4
+    assert detect(["Te quiero más que ayer", "1 2 3 4", "😀", ""]) == ["es"] * 4
 
 
 def test_a_tag_is_english_in_any_song() -> None:
-    assert choose(["[钢琴独奏]", "我爱你", "[verse] 我爱你", "(la la la)"]) == ["en", "zh", "en", "zh"]
+    assert detect(["[钢琴独奏]", "我爱你", "[verse] 我爱你", "(la la la)"]) == ["en", "zh", "en", "zh"]

@@ -1,4 +1,4 @@
-"""Our numbers beside those recorded from the published model."""
+"""The model's outputs against those recorded from the published code."""
 
 import json
 import os
@@ -12,18 +12,19 @@ import pytest
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
-
-from acestep_mcp.engines.ace_step_v1 import parity  # noqa: E402
+from tools import parity  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
+REPOSITORY = Path(__file__).parents[3]
 NUMBERS = Path(__file__).parent / "numbers"
 QUICK = ("text2music_two_steps", "repaint_heun", "extend_both", "edit_no_guidance")
 VOCABULARY = os.environ.get("ACESTEP_LYRIC_VOCAB")
 
 
 def subset(folder, wanted):
-    """The recorded numbers with some of the cases only."""
+    """A copy of the recorded numbers with the wanted cases only."""
     shutil.copytree(NUMBERS, folder, ignore=shutil.ignore_patterns("lyrics.json"))
     cases = json.loads((NUMBERS / "cases.json").read_text(encoding="utf-8"))
     kept = {name: given for name, given in cases.items() if wanted(name)}
@@ -34,8 +35,8 @@ def subset(folder, wanted):
 def run(folder, *arguments, vocabulary=None):
     named = {"ACESTEP_LYRIC_VOCAB": vocabulary} if vocabulary else {}
     return subprocess.run(
-        [sys.executable, "-m", "acestep_mcp.engines.ace_step_v1.parity", str(folder), *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | named, capture_output=True, text=True, encoding="utf-8", check=False,
+        [sys.executable, "-m", "tools.parity", str(folder), *arguments],
+        cwd=REPOSITORY, env=os.environ | {"OMP_NUM_THREADS": "1"} | named, capture_output=True, text=True, encoding="utf-8", check=False,
     )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_every_part_of_the_model_and_some_runs_give_the_recorded_numbers(tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_all_recorded_cases_hold_and_lyrics_without_a_vocabulary_are_told(tmp_path):
+def test_all_recorded_cases_hold_and_a_missing_vocabulary_is_reported(tmp_path):
     done = run(NUMBERS)
     lines = done.stdout.splitlines()
     assert done.returncode == 2, done.stdout + done.stderr
@@ -77,7 +78,7 @@ def test_the_recorded_lyrics_hold_with_the_vocabulary_wherever_it_is_named(tmp_p
 
 
 @pytest.mark.slow
-def test_one_wrong_number_is_short_and_the_exit_code_says_so(tmp_path):
+def test_one_wrong_value_is_reported_as_short_with_exit_code_1(tmp_path):
     folder = tmp_path / "numbers"
     subset(folder, lambda name: name.startswith(("schedule_euler_27", "transformer")))
     tensors = load_file(folder / "cases.safetensors")
@@ -85,9 +86,9 @@ def test_one_wrong_number_is_short_and_the_exit_code_says_so(tmp_path):
     save_file(tensors, folder / "cases.safetensors")
     done = run(folder)
     assert done.returncode == 1
-    told = [line for line in done.stdout.splitlines() if line.startswith("transformer ")]
-    assert len(told) == 1
-    assert told[0].endswith("  short")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("transformer ")]
+    assert len(lines) == 1
+    assert lines[0].endswith("  short")
 
 
 @pytest.mark.slow
@@ -98,19 +99,19 @@ def test_a_folder_without_numbers_is_a_clear_error(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_another_size_of_the_same_configs_is_taken():
-    """Weights of another width, from the same names, in the model's own shapes."""
+def test_other_sizes_of_the_model_can_be_built():
+    """Parameters by the same names with other widths."""
     from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
-    from acestep_mcp.engines.ace_step_v1.parameter_names import fill
-    from acestep_mcp.engines.ace_step_v1.transformer import Config
+    from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
+    from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 
-    config = Config(
+    config = TransformerConfig(
         num_layers=2, inner_dim=96, attention_head_dim=32, num_attention_heads=3, speaker_embedding_dim=8,
         text_embedding_dim=24, lyric_hidden_size=32, lyric_encoder_num_layers=1, lyric_encoder_num_heads=2,
         lyric_encoder_ff_size=48, mlp_ratio=2,
     )  # fmt: skip
     model = Denoiser(config)
-    fill(model, parity.parameter)
+    load_parameters(model, parameter)
     with torch.inference_mode():
         context = model.transformer.context(torch.randn(1, 7, 96), torch.ones(1, 7), 11)
         velocity = model.transformer(torch.randn(1, 8, 16, 11), torch.tensor([500.0]), context)

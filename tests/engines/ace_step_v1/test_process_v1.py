@@ -1,4 +1,4 @@
-"""Songs from the ACE-Step engine as people get them: an engine's process, the command line, and files in a folder."""
+"""The ACE-Step engine end to end: an engine process, the command line, and files in a folder."""
 
 import json
 import os
@@ -18,14 +18,14 @@ from tests.support.engine_process import OURS, running, until
 
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 
-# The first song of a process waits for its imports, which a machine with much else to do takes half a minute for.
-# A short form of this file, without processes, is test_engine.py.
+# A process's first song waits for its imports, which take up to half a minute on a busy machine.
+# test_engine.py is the short form of this file, without processes.
 pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.slow, pytest.mark.timeout(240)]
 
 APP = "/fal-ai/ace-step"
 RATE = 48_000
 FRAME = 4096 / 44_100
-"""Seconds that the model counts in."""
+"""Seconds per latent frame."""
 SEAM = 0.03
 WORDS = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain", "number-of-steps": 4}
 LONG = {"tags": "drone", "lyrics": "[inst]", "duration": 240, "number_of_steps": 60, "seed": 1}
@@ -34,7 +34,7 @@ SHORT = {"tags": "drone", "lyrics": "[inst]", "duration": 5, "number_of_steps": 
 
 @contextmanager
 def serving(environment, *options):
-    """An engine of its own process on the processor, and its address."""
+    """The address of an engine in a new process, on the CPU."""
     with running(environment, "--engine", "ace-step-v1", "--device", "cpu", *options) as engine:
         yield engine.address
 
@@ -47,26 +47,26 @@ def making(environment, endpoint, **values):
     )  # fmt: skip
 
 
-def told_by(process):
-    """What a `make` printed, and what its sidecar and its notes must say in any case."""
-    out, said = process.communicate(timeout=200)
-    assert process.returncode == 0, said
-    told = json.loads(out)
-    made_by = {name: told["acestep"][name] for name in ("engine", "model", "version")}
+def result_of(process):
+    """The JSON that a `make` printed, after checks of its sidecar and stderr."""
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    result = json.loads(out)
+    made_by = {name: result["acestep"][name] for name in ("engine", "model", "version")}
     assert made_by == {"engine": "ace-step-v1", "model": "ACE-Step-v1-3.5B", "version": "1"}
-    assert "sketch" not in said
-    file = Path(told["track"]["file_path"])
+    assert "sketch" not in err
+    file = Path(result["track"]["file_path"])
     sidecar = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     assert (sidecar["engine"], sidecar["model"]) == ("ace-step-v1", "ACE-Step-v1-3.5B")
-    return told
+    return result
 
 
 def made(environment, endpoint, **values):
-    told = told_by(making(environment, endpoint, **values))
-    return Path(told["track"]["file_path"]), told
+    result = result_of(making(environment, endpoint, **values))
+    return Path(result["track"]["file_path"]), result
 
 
-def heard(file):
+def samples_of(file):
     samples, rate = soundfile.read(file, dtype="int32", always_2d=True)
     assert rate == RATE
     return samples
@@ -103,7 +103,7 @@ def song(to_engine):
 
 
 def test_one_seed_gives_the_same_file_to_the_byte_and_another_seed_another(to_engine, song):
-    samples = heard(song)
+    samples = samples_of(song)
     assert samples.shape[1] == 2
     assert 6 - FRAME < len(samples) / RATE <= 6
     assert loud(samples)
@@ -111,32 +111,32 @@ def test_one_seed_gives_the_same_file_to_the_byte_and_another_seed_another(to_en
     assert again != song
     assert again.read_bytes() == song.read_bytes()
     other, _ = made(to_engine, "text-to-audio", **WORDS, duration=6, seed=4)
-    assert not np.array_equal(heard(other), samples)
+    assert not np.array_equal(samples_of(other), samples)
 
 
 def test_a_sentence_becomes_tags_lyrics_and_a_song(to_engine):
-    file, told = made(
+    file, result = made(
         to_engine, "prompt-to-audio", **{"prompt": "a sad piano waltz", "duration": 5, "number-of-steps": 3, "seed": 5}
     )
-    assert "piano" in told["tags"]
-    assert told["lyrics"]
-    assert 5 - FRAME < len(heard(file)) / RATE <= 5
-    assert loud(heard(file))
+    assert "piano" in result["tags"]
+    assert result["lyrics"]
+    assert 5 - FRAME < len(samples_of(file)) / RATE <= 5
+    assert loud(samples_of(file))
 
 
 @pytest.mark.parametrize("mode", ["lyrics", "remix"])
-def test_a_remade_song_is_as_long_as_its_source_and_another_one(to_engine, song, mode):
+def test_audio_to_audio_keeps_the_length_and_changes_the_song(to_engine, song, mode):
     values = WORDS | {"tags": "metal", "original-tags": "lofi, piano", "edit-mode": mode, "audio-url": song}
-    file, told = made(to_engine, "audio-to-audio", **values, seed=6)
-    assert len(heard(file)) == len(heard(song))
-    assert not np.array_equal(heard(file), heard(song))
-    assert told["track"]["parent"], "the song it was made from"
+    file, result = made(to_engine, "audio-to-audio", **values, seed=6)
+    assert len(samples_of(file)) == len(samples_of(song))
+    assert not np.array_equal(samples_of(file), samples_of(song))
+    assert result["track"]["parent"], "the source"
 
 
-def test_an_inpainted_song_is_new_in_its_window_and_the_source_to_the_sample_elsewhere(to_engine, song):
+def test_an_inpainted_song_equals_the_source_outside_its_window(to_engine, song):
     values = WORDS | {"audio-url": song, "start-time": 2, "end-time": 4, "variance": 1}
     file, _ = made(to_engine, "audio-inpaint", **values, seed=7)
-    before, after = heard(song), heard(file)
+    before, after = samples_of(song), samples_of(file)
     assert before.shape == after.shape
     differs = np.flatnonzero((before != after).any(axis=1)) / RATE
     assert 2 - SEAM <= differs[0] < 2 + SEAM
@@ -147,7 +147,7 @@ def test_an_inpainted_song_is_new_in_its_window_and_the_source_to_the_sample_els
 def test_an_outpainted_song_is_longer_on_both_sides_and_the_source_between_its_seams(to_engine, song):
     values = WORDS | {"audio-url": song, "extend-before-duration": 2, "extend-after-duration": 3}
     file, _ = made(to_engine, "audio-outpaint", **values, seed=8)
-    old, new, seam = heard(song), heard(file), round(SEAM * RATE)
+    old, new, seam = samples_of(song), samples_of(file), round(SEAM * RATE)
     assert len(new) == len(old) + 5 * RATE
     kept = new[2 * RATE : 2 * RATE + len(old)]
     assert np.array_equal(kept[seam:-seam], old[seam:-seam])
@@ -193,7 +193,7 @@ def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(own, t
 
 @contextmanager
 def ended_after(folder):
-    """Whatever engine was started by itself below a folder ends with the test."""
+    """Engines that were started automatically below a folder end with the test."""
     try:
         yield
     finally:
@@ -202,18 +202,16 @@ def ended_after(folder):
 
 
 @pytest.mark.anyio
-async def test_with_the_weights_there_one_engine_starts_by_itself_and_serves_every_program(
-    environment, checkpoint, tmp_path
-):
+async def test_one_engine_starts_automatically_and_serves_every_program(environment, checkpoint, tmp_path):
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
     weights = {"ACESTEP_WEIGHTS": str(checkpoint), "ACESTEP_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     environment |= weights | {"ACESTEP_WAIT_SECONDS": "200"}
     with ended_after(tmp_path):
-        asked = environment | {"ACESTEP_BACKEND": "engine"}
-        both = [making(asked, "text-to-audio", **WORDS, duration=5, seed=seed) for seed in (1, 2)]
-        assert {told_by(process)["job"]["backend"] for process in both} == {"engine"}
+        with_engine = environment | {"ACESTEP_BACKEND": "engine"}
+        both = [making(with_engine, "text-to-audio", **WORDS, duration=5, seed=seed) for seed in (1, 2)]
+        assert {result_of(process)["job"]["backend"] for process in both} == {"engine"}
         server = StdioServerParameters(command=OURS[0], args=list(OURS[1:]), env=environment)
         async with Client(stdio_client(server)) as client:
             status = (await client.call_tool("status", {})).structured_content

@@ -1,4 +1,4 @@
-"""Where the published files are looked for, and what is said when they are not whole. No torch is needed for it."""
+"""Where the published files are looked for, and errors about missing and broken ones. Does not need torch."""
 
 import json
 import shutil
@@ -11,11 +11,13 @@ import pytest
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v1 import published
+from acestep_mcp.engines.model.device import device_name
+from acestep_mcp.engines.model.options import EngineOptions
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Whole files, as far as can be seen without reading the numbers."""
+    """Valid files, as far as their headers show."""
     made = tmp_path / "weights"
     for name in published.FILES:
         file = made / name
@@ -39,35 +41,35 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
-def test_a_whole_folder_is_found_where_it_was_named(folder: Path) -> None:
-    assert published.found(folder) == folder
+def test_a_named_folder_is_used(folder: Path) -> None:
+    assert published.find_weights(folder) == folder
 
 
-def test_the_hugging_face_cache_is_used_by_itself(folder: Path, cache: Path) -> None:
+def test_the_hugging_face_cache_is_used_by_default(folder: Path, cache: Path) -> None:
     there = cache / "models--ACE-Step--ACE-Step-v1-3.5B" / "snapshots" / published.REVISION
     shutil.copytree(folder, there)
-    assert published.found() == there
+    assert published.find_weights() == there
 
 
-def test_another_revision_in_the_cache_is_not_ours(folder: Path, cache: Path) -> None:
+def test_another_revision_in_the_cache_is_not_used(folder: Path, cache: Path) -> None:
     shutil.copytree(folder, cache / "models--ACE-Step--ACE-Step-v1-3.5B" / "snapshots" / ("0" * 40))
     with pytest.raises(ConfigurationError, match="--download"):
-        published.found()
+        published.find_weights()
 
 
 @pytest.mark.parametrize("flat", [True, False])
-def test_what_the_public_code_downloaded_is_used_as_well(folder: Path, cache: Path, tmp_path: Path, flat: bool) -> None:
-    place = tmp_path / "home" / ".cache" / "ace-step" / "checkpoints"
-    there = place if flat else published.PUBLISHED.snapshot(place)
+def test_the_cache_of_the_public_code_is_used_as_well(folder: Path, cache: Path, tmp_path: Path, flat: bool) -> None:
+    cached = tmp_path / "home" / ".cache" / "ace-step" / "checkpoints"
+    there = cached if flat else published.PUBLISHED.snapshot(cached)
     shutil.copytree(folder, there)
-    assert published.found() == there
+    assert published.find_weights() == there
 
 
 @pytest.mark.parametrize("name", published.FILES)
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(ConfigurationError) as caught:
-        published.found(folder)
+        published.find_weights(folder)
     assert f"{folder / name} is missing" in caught.value.message
 
 
@@ -76,64 +78,68 @@ def test_a_file_that_is_cut_short_is_named(folder: Path, kept: int) -> None:
     file = folder / published.VOCODER
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(ConfigurationError, match=r"music_vocoder.*(cut short|not whole)"):
-        published.found(folder)
+        published.find_weights(folder)
 
 
 @pytest.mark.parametrize(
     "content",
     [b"PK\3\4 a pickle in a zip", b"\xff" * 64, struct.pack("<Q", 4) + b"[1] ", struct.pack("<Q", 4) + b"nope"],
 )
-def test_what_is_no_safetensors_file_is_named(folder: Path, content: bytes) -> None:
+def test_a_file_that_is_not_safetensors_is_named(folder: Path, content: bytes) -> None:
     (folder / published.TEXT).write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"umt5-base.model\.safetensors (is|cannot)"):
-        published.found(folder)
+        published.find_weights(folder)
 
 
-def test_a_config_that_is_no_object_is_named(folder: Path) -> None:
+def test_a_config_that_is_not_an_object_is_named(folder: Path) -> None:
     (folder / "music_vocoder" / "config.json").write_text("[]", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"music_vocoder.config\.json is not what its name says"):
-        published.found(folder)
+        published.find_weights(folder)
 
 
-def test_the_vocabulary_that_was_named_goes_before_all_others(folder: Path, tmp_path: Path) -> None:
-    named, kept = tmp_path / "mine.json", published.kept_vocabulary(tmp_path)
+def test_a_named_vocabulary_takes_precedence(folder: Path, tmp_path: Path) -> None:
+    named, kept = tmp_path / "mine.json", published.downloaded_vocabulary(tmp_path)
     kept.parent.mkdir()
     for file in (named, folder / "vocab.json", kept):
         file.write_text("{}", encoding="utf-8")
-    unnamed, with_name = published.Options(tmp_path), published.Options(tmp_path, vocabulary=named)
-    assert published.lyric_vocabulary(with_name, folder) == named
-    assert published.lyric_vocabulary(unnamed, folder) == folder / "vocab.json"
+    unnamed, with_name = EngineOptions(data_dir=tmp_path), EngineOptions(data_dir=tmp_path, lyric_vocab=named)
+    assert published.find_vocabulary(with_name, folder) == named
+    assert published.find_vocabulary(unnamed, folder) == folder / "vocab.json"
     (folder / "vocab.json").unlink()
-    assert published.lyric_vocabulary(unnamed, folder) == kept
+    assert published.find_vocabulary(unnamed, folder) == kept
     kept.unlink()
     with pytest.raises(ConfigurationError, match="--download"):
-        published.lyric_vocabulary(unnamed, folder)
+        published.find_vocabulary(unnamed, folder)
     named.unlink()
     with pytest.raises(ConfigurationError, match=r"mine\.json is not there"):
-        published.lyric_vocabulary(with_name, folder)
+        published.find_vocabulary(with_name, folder)
 
 
 def test_an_engine_that_lacks_its_weights_says_how_to_get_them(folder: Path, cache: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the engine's packages are not installed")
-    assert "--download" in (published.obstacle(published.Options(tmp_path)) or "")
-    assert "vocabulary" in (published.obstacle(published.Options(tmp_path, folder)) or "")
+    assert "--download" in (published.unavailable_reason(EngineOptions(data_dir=tmp_path)) or "")
+    assert "vocabulary" in (published.unavailable_reason(EngineOptions(data_dir=tmp_path, weights=folder)) or "")
     (folder / "vocab.json").write_text("{}", encoding="utf-8")
-    assert published.obstacle(published.Options(tmp_path, folder)) is None
+    assert published.unavailable_reason(EngineOptions(data_dir=tmp_path, weights=folder)) is None
 
 
-def test_an_adapter_that_is_not_there_is_told_before_the_first_song(folder: Path, tmp_path: Path) -> None:
+def test_a_missing_adapter_is_reported_before_the_first_song(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the engine's packages are not installed")
     (folder / "vocab.json").write_text("{}", encoding="utf-8")
-    told = published.obstacle(published.Options(tmp_path, folder, loras=((tmp_path / "rap.safetensors", 1.0),)))
-    assert "rap.safetensors is not there" in (told or "")
+    reason = published.unavailable_reason(
+        EngineOptions(data_dir=tmp_path, weights=folder, lora=((tmp_path / "rap.safetensors", 1.0),))
+    )
+    assert "rap.safetensors is not there" in (reason or "")
 
 
 def test_looking_for_files_loads_nothing_heavy(folder: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from acestep_mcp.engines.ace_step_v1 import published\n"
+        "from acestep_mcp.engines.model.device import device_name\n"
+        "from acestep_mcp.engines.model.options import EngineOptions\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "published.obstacle(published.Options(folder, folder)); published.device_name('auto')\n"
+        "published.unavailable_reason(EngineOptions(data_dir=folder, weights=folder)); device_name('auto')\n"
         "print(*(name for name in ('torch', 'transformers', 'diffusers', 'httpx', 'numpy') if name in sys.modules))\n"
     )
     done = subprocess.run(
@@ -142,8 +148,8 @@ def test_looking_for_files_loads_nothing_heavy(folder: Path) -> None:
     assert done.stdout.strip() == ""
 
 
-def test_a_processor_needs_no_lock_and_a_gpu_has_one_name() -> None:
-    assert published.device_name("cpu") is None
-    named = published.device_name("cuda:0")
+def test_a_cpu_needs_no_lock_and_a_gpu_has_one_name() -> None:
+    assert device_name("cpu") is None
+    named = device_name("cuda:0")
     assert named == "cuda:0" or named.startswith("GPU-")
-    assert published.device_name("cuda") in {named, "cuda"}
+    assert device_name("cuda") in {named, "cuda"}

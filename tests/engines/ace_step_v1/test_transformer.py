@@ -4,8 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
-from acestep_mcp.engines.ace_step_v1.parity import parameter, relative  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.transformer import Config, Transformer  # noqa: E402
+from tools.parity import relative  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
+
+from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -16,7 +18,7 @@ WEAKENED = torch.tensor([False, True, False])
 @pytest.fixture
 def model():
     torch.set_num_threads(1)
-    config = Config(num_layers=17, inner_dim=64, attention_head_dim=16, num_attention_heads=4)
+    config = TransformerConfig(num_layers=17, inner_dim=64, attention_head_dim=16, num_attention_heads=4)
     model = Transformer(config).eval()
     with torch.no_grad():
         for name, value in model.named_parameters():
@@ -26,7 +28,7 @@ def model():
 
 @pytest.fixture
 def given():
-    """Latents, timesteps, conditions of which one is shorter, and their mask."""
+    """Latents, timesteps, conditions (one of them shorter) and their mask."""
     draw = torch.Generator().manual_seed(5)
     mask = torch.ones(3, 37)
     mask[1, 30:] = 0
@@ -39,13 +41,13 @@ def velocity(model, given, items=slice(None)):
         return model(latents, timestep, model.context(condition, mask, latents.shape[-1], WEAKENED[items]))
 
 
-def test_a_batch_is_its_items_one_by_one(model, given):
+def test_a_batch_equals_its_items_one_by_one(model, given):
     together = velocity(model, given)
     for item in range(3):
         assert relative(together[item : item + 1], velocity(model, given, slice(item, item + 1))) < 1e-5
 
 
-def test_the_first_of_a_context_is_the_context_of_the_first(model, given):
+def test_the_first_items_of_a_context_equal_their_own_context(model, given):
     latents, timestep, condition, mask = given
     with torch.inference_mode():
         context = model.context(condition, mask, FRAMES, WEAKENED)
@@ -62,7 +64,7 @@ def test_weakened_queries_change_the_prediction(model, given):
     assert relative(weak[1:2], plain[1:2]) > 1e-3
 
 
-def test_padding_to_a_round_length_changes_nothing(model, given):
+def test_padding_changes_nothing(model, given):
     plain = velocity(model, given)
     model.bucket = 64
     assert relative(velocity(model, given), plain) < 1e-5
@@ -70,8 +72,8 @@ def test_padding_to_a_round_length_changes_nothing(model, given):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, in torch's own compiler
-def test_a_compiled_model_gives_the_same_numbers(model, given):
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # raised inside torch's compiler
+def test_a_compiled_model_gives_the_same_velocity(model, given):
     plain = velocity(model, given)
     model.compile_blocks()
     assert relative(velocity(model, given), plain) < 1e-5

@@ -1,4 +1,4 @@
-"""A long song through autoencoder and vocoder in pieces."""
+"""A long song through autoencoder and vocoder in windows."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
-from acestep_mcp.engines.ace_step_v1 import vocoder  # noqa: E402
+from tools.random_parameters import parameter  # noqa: E402
+
 from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.parameter_names import fill  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.parity import parameter  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.spectrum import resample  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -25,20 +26,20 @@ def codec():
     configs = json.loads((NUMBERS / "configs.json").read_text(encoding="utf-8"))
     given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
     autoencoder = AutoencoderDC(**given)
-    voice = vocoder.Vocoder(vocoder.Config.read(configs["music_vocoder"]))
-    for module in (autoencoder, voice):
-        fill(module, parameter)
+    vocoder = Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))
+    for module in (autoencoder, vocoder):
+        load_parameters(module, parameter)
         module.eval()
-    return Codec(autoencoder, voice)
+    return Codec(autoencoder, vocoder)
 
 
 def decibels(ours, theirs):
     return 20 * torch.log10((ours - theirs).abs().max() / theirs.abs().max())
 
 
-@pytest.mark.slow  # in the fast suite the encoder shows what windows are, and one window is a decode at once
+@pytest.mark.slow  # the fast suite tests windows with the encoder, and decoding with a single window
 @pytest.mark.parametrize("seams", [1, 2])
-def test_a_song_decoded_in_windows_is_the_song_decoded_at_once(codec, seams):
+def test_decoding_in_windows_equals_decoding_at_once(codec, seams):
     latents = torch.randn(1, 8, 16, seams * WINDOW + 30, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         whole = torch.cat(list(codec.decode(latents, window=10 * WINDOW)), dim=-1)
@@ -49,7 +50,7 @@ def test_a_song_decoded_in_windows_is_the_song_decoded_at_once(codec, seams):
     assert decibels(joined, whole) < -80
 
 
-def test_decoding_at_once_is_what_the_published_autoencoder_does(codec):
+def test_decoding_equals_the_library_s_own_decoder(codec):
     latents = torch.randn(1, 8, 16, 40, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         mel = codec.autoencoder.decode(latents / 0.1786 - 1.9091).sample
@@ -58,7 +59,7 @@ def test_decoding_at_once_is_what_the_published_autoencoder_does(codec):
     assert decibels(ours, resample(theirs, 44_100, 48_000)) < -80
 
 
-def test_a_song_encoded_in_windows_is_the_song_encoded_at_once(codec):
+def test_encoding_in_windows_equals_encoding_at_once(codec):
     noise = torch.randn(1, 2, 44_100 * 9, generator=torch.Generator().manual_seed(3)) * 0.1
     with torch.inference_mode():
         whole = codec.encode(noise, 44_100, window=1000)

@@ -1,4 +1,4 @@
-"""A machine without the engine's packages: what it is told, by whichever way it comes to want the engine."""
+"""Without the engine's packages, every command that needs the engine names them."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ sys.exit(main(sys.argv[1:]))
         ("make", "text-to-audio", "--tags", "piano"),
     ],
 )
-def test_without_its_packages_the_engine_says_which_and_how_to_install_them(environment, arguments) -> None:
+def test_missing_packages_are_named_with_the_install_command(environment, arguments) -> None:
     done = subprocess.run(
         [sys.executable, "-c", HIDDEN, *arguments], env=environment | {"ACESTEP_BACKEND": "engine"},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8", timeout=50, check=False,

@@ -1,4 +1,4 @@
-"""A model of ACE-Step 1.5 as diffusers keeps it, small and with random weights."""
+"""A small model of ACE-Step 1.5 with random weights, in the layout of diffusers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 #[]:-,
 def make_checkpoint(folder: Path, *, kind: str = "turbo", covers: bool = False) -> None:
     """`kind` is turbo, base or sft; `covers`: with the audio tokenizer."""
     with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of what diffusers takes from torch
+        warnings.simplefilter("ignore", FutureWarning)  # diffusers uses deprecated parts of torch
         torch.manual_seed(1)
         pipe = AceStepPipeline(
             # 1,920 samples a frame at 48 kHz, as the published one.
@@ -56,13 +56,13 @@ def make_checkpoint(folder: Path, *, kind: str = "turbo", covers: bool = False) 
             for parameter in part.parameters():
                 if parameter.ndim > 1:
                     torch.nn.init.normal_(parameter, std=0.3)
-        _be_sure(pipe.vae)
+        _make_deterministic(pipe.vae)
     pipe.save_pretrained(folder, safe_serialization=True)
 
 
 @torch.no_grad()
-def _be_sure(vae: AutoencoderOobleck) -> None:
-    """Let what is heard differ from frame to frame, and nothing be drawn: latents can be compared then."""
+def _make_deterministic(vae: AutoencoderOobleck) -> None:
+    """Make latents differ between frames and their variance negligible, so that tests can compare them."""
     last = vae.encoder.conv2
     last.weight_g[:LATENT] *= 30
     last.weight_g[LATENT:] = 1e-6
@@ -70,9 +70,9 @@ def _be_sure(vae: AutoencoderOobleck) -> None:
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """Letters, and the pieces of what the pipeline itself writes, so that it leaves room for words as the real one does."""
+    """Letters, and pieces of the text that the pipeline adds, so that it takes few tokens as with the published one."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    own = [
+    added_text = [
         SFT_GEN_PROMPT,
         *TASK_INSTRUCTIONS.values(),
         "# Languages\n# Lyric\n- bpm: N/A timesignature: keyscale: duration:",
@@ -80,5 +80,5 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=300, initial_alphabet=list(LETTERS), special_tokens=["<unk>", "<|endoftext|>"], show_progress=False
     )
-    tokenizer.train_from_iterator(own * 3, trainer)
+    tokenizer.train_from_iterator(added_text * 3, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<|endoftext|>")

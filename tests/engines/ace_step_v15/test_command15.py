@@ -1,4 +1,4 @@
-"""ACE-Step 1.5 as people get it: an engine's process, the command line, and files in a folder."""
+"""ACE-Step 1.5 end to end: an engine process, the command line, and files in a folder."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_running_song_is_cancelled_within_a_step(own):
         assert len(steps) < 6
 
 
-def test_the_settings_choose_it_as_the_engine_that_starts_by_itself(own, tmp_path):
+def test_the_settings_choose_it_as_the_engine_that_starts_automatically(own, tmp_path):
     chosen = own | {"ACESTEP_LOCAL_ENGINE": ENGINE}
     try:
         told = made(chosen, "text-to-audio", tags="piano", duration=5, seed=1)

@@ -1,4 +1,4 @@
-"""ACE-Step 1.5 with a small random model: what a request means to the pipeline, and what a song leaves alone."""
+"""ACE-Step 1.5 with a small random model: the effect of each request, and what edits leave unchanged."""
 
 import math
 import shutil
@@ -15,9 +15,9 @@ from acestep_mcp.api.errors import ConfigurationError, GenerationFailed, Invalid
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
 from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Source  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.published import Options  # noqa: E402
 from acestep_mcp.engines.ace_step_v15 import conditioning, tasks  # noqa: E402
 from acestep_mcp.engines.ace_step_v15.engine import AceStepV15  # noqa: E402
+from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -30,13 +30,15 @@ EDIT = FEW | {"audio_url": "song.wav", "seed": 1}
 
 @pytest.fixture(scope="module")
 def engines(checkpoint15, tmp_path_factory):
-    """An engine of each kind, built once."""
+    """One engine per kind of model."""
     built = {}
 
     def engine(kind="turbo", **options):
         if (kind, *options) not in built:
             weights = checkpoint15(kind, **options)
-            built[kind, *options] = AceStepV15(Options(tmp_path_factory.mktemp("data"), weights=weights, device="cpu"))
+            built[kind, *options] = AceStepV15(
+                EngineOptions(data_dir=tmp_path_factory.mktemp("data"), weights=weights, device="cpu")
+            )
         return built[kind, *options]
 
     yield engine
@@ -50,7 +52,7 @@ def turbo(engines):
 
 
 def song(seconds, channels=2, rate=RATE):
-    """A chord with 16 bits, its loudness rising and falling."""
+    """A 16-bit chord with varying loudness."""
     time = np.arange(round(seconds * rate)) / rate
     wave = sum(np.sin(2 * math.pi * pitch * time) for pitch in (220, 277.2, 329.6)) * 0.1
     wave *= 1 + 0.5 * np.sin(2 * math.pi * time / 3)
@@ -84,7 +86,7 @@ def test_a_new_song_peaks_at_minus_one_decibel(turbo):
     assert np.abs(audio.sound.pcm).max() / 2**31 == pytest.approx(10 ** (-1 / 20), abs=1e-4)
 
 
-def test_turbo_takes_eight_steps_unless_others_are_asked_for_and_twenty_at_most(turbo):
+def test_turbo_takes_eight_steps_by_default_and_at_most_twenty(turbo):
     assert totals(played(turbo, TextToAudio(**WORDS, duration=5, seed=3))[1]) == [8] * 8
     assert totals(played(turbo, TextToAudio(**FEW, duration=5, seed=3))[1]) == [3] * 3
     audio, steps = played(turbo, TextToAudio(**WORDS, number_of_steps=27, duration=5, seed=3))
@@ -92,7 +94,7 @@ def test_turbo_takes_eight_steps_unless_others_are_asked_for_and_twenty_at_most(
     assert audio.notes == ("This model takes at most 20 steps, and 8 are enough.",)
 
 
-def test_base_is_guided_by_its_own_scale_or_the_one_asked_for_and_turbo_says_it_is_not(engines):
+def test_base_uses_its_own_guidance_scale_or_the_request_s_and_turbo_notes_that_it_uses_none(engines):
     request = {**FEW, "duration": 5, "seed": 3}
     plain, scaled, narrow = (
         played(engines("base"), TextToAudio(**request, **more))[0]
@@ -100,13 +102,15 @@ def test_base_is_guided_by_its_own_scale_or_the_one_asked_for_and_turbo_says_it_
     )
     assert not np.array_equal(plain.sound.pcm, scaled.sound.pcm)
     assert not np.array_equal(plain.sound.pcm, narrow.sound.pcm)
-    own, _ = played(engines("base"), TextToAudio(**request, guidance_scale=conditioning.GUIDANCE, guidance_interval=1))
+    own, _ = played(
+        engines("base"), TextToAudio(**request, guidance_scale=conditioning.DEFAULT_GUIDANCE, guidance_interval=1)
+    )
     assert np.array_equal(plain.sound.pcm, own.sound.pcm)
     audio, _ = played(engines(), TextToAudio(**request, guidance_scale=2, scheduler="heun"))
     assert audio.notes == ("This model has no use for guidance_scale, scheduler.",)
 
 
-def test_the_models_say_which_they_are(engines):
+def test_the_engine_names_its_model(engines):
     for kind in ("turbo", "base"):
         played(engines(kind), TextToAudio(**FEW, duration=5, seed=3))
         assert engines(kind).model == f"ACE-Step-v1.5 {kind}"
@@ -138,16 +142,16 @@ def test_an_outpainted_song_has_the_lengths_asked_for_and_the_song_between_them(
         assert not len(new) or np.abs(new).max() > 2**16
 
 
-@pytest.mark.slow  # in short: what the transformer is given, in test_meaning15.py
+@pytest.mark.slow  # the short form is in test_tasks15.py
 @pytest.mark.parametrize("covers", [False, True])
 @pytest.mark.parametrize("mode", ["lyrics", "remix"])
-def test_a_remade_song_is_as_long_as_the_old_one(engines, mode, covers):
+def test_audio_to_audio_keeps_the_length(engines, mode, covers):
     source = song(5.3)
     request = AudioToAudio(**EDIT | {"number_of_steps": 8}, edit_mode=mode, original_tags="pop", original_seed=4)
     audio, steps = played(engines(covers=True) if covers else engines(), request, source)
     assert len(audio.sound.pcm) == len(source.sound.pcm)
     assert audio.notes == ("This model has no use for original_seed.",)
-    # Without the tokenizer that hears structure it begins from the source and some noise: later in the schedule.
+    # Without the audio tokenizer the run starts from the noised source, later in the schedule.
     assert len(totals(steps)) == (8 if covers else {"lyrics": 3, "remix": 6}[mode])
     again, _ = played(engines(covers=True) if covers else engines(), request, source)
     assert np.array_equal(audio.sound.pcm, again.sound.pcm)
@@ -156,7 +160,7 @@ def test_a_remade_song_is_as_long_as_the_old_one(engines, mode, covers):
 @pytest.mark.parametrize(
     ("channels", "rate"), [(1, 44_100), *(pytest.param(*other, marks=SLOW) for other in ((2, 22_050), (1, RATE)))]
 )
-def test_a_song_comes_back_at_its_own_rate_and_with_its_channels(turbo, channels, rate):
+def test_an_edit_keeps_sample_rate_and_channels(turbo, channels, rate):
     source = song(4, channels, rate)
     audio, _ = played(turbo, AudioInpaint(**EDIT, start_time=1, end_time=2, variance=1), source)
     assert audio.sound.pcm.shape == source.sound.pcm.shape
@@ -164,12 +168,12 @@ def test_a_song_comes_back_at_its_own_rate_and_with_its_channels(turbo, channels
 
 
 @SLOW
-def test_a_long_song_is_decoded_in_windows_and_sounds_as_in_one(turbo):
+def test_decoding_in_windows_equals_decoding_at_once(turbo):
     played(turbo, TextToAudio(**FEW, duration=5, seed=3))
     loaded = turbo._loaded
     latents = torch.randn(1, 500, 8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        parts = tasks._decoded(loaded, latents)
+        parts = tasks._decode(loaded, latents)
         steps = []
         while True:
             try:
@@ -191,9 +195,9 @@ def test_a_song_is_stopped_within_a_step_and_the_next_one_is_whole(turbo):
         if step.stage == "denoising":
             break
     counted = []
-    told = turbo._loaded.pipe.transformer.register_forward_hook(lambda *_: counted.append(1))
+    hook = turbo._loaded.pipe.transformer.register_forward_hook(lambda *_: counted.append(1))
     running.close()
-    told.remove()
+    hook.remove()
     assert len(counted) <= 2
     audio, _ = played(turbo, TextToAudio(**FEW, duration=5, seed=3))
     assert audio.sound.pcm.any()
@@ -214,7 +218,7 @@ def test_a_window_past_the_song_is_refused_before_any_work(turbo):
 
 
 @pytest.mark.parametrize("seconds", [8.7, 5.01])
-def test_a_length_that_rounds_badly_is_made_too(turbo, seconds):
+def test_a_length_with_rounding_errors_works(turbo, seconds):
     audio, _ = played(turbo, TextToAudio(**FEW, duration=seconds, seed=3))
     assert len(audio.sound.pcm) == round(seconds * RATE)
 
@@ -226,7 +230,7 @@ def test_a_length_that_rounds_badly_is_made_too(turbo, seconds):
         *(pytest.param(*other, marks=SLOW) for other in ((48, RATE, 1), (4 * RATE, RATE, 1e-5), (2400, RATE, 0.01))),
     ],
 )
-def test_edges_of_hardly_any_sound_are_songs_too(turbo, samples, rate, extend):
+def test_very_short_sources_and_extensions_work(turbo, samples, rate, extend):
     source = Source(Sound(song(5).sound.pcm[:samples], rate))
     request = AudioOutpaint(**EDIT, extend_before_duration=extend, extend_after_duration=extend)
     audio, _ = played(turbo, request, source)
@@ -234,8 +238,8 @@ def test_edges_of_hardly_any_sound_are_songs_too(turbo, samples, rate, extend):
 
 
 @pytest.mark.parametrize("part", ["transformer", pytest.param("vae", marks=SLOW)])
-def test_numbers_that_run_away_are_an_error_and_no_song(checkpoint15, tmp_path, part):
-    engine = AceStepV15(Options(tmp_path, weights=checkpoint15(), device="cpu"))
+def test_non_finite_values_are_an_error(checkpoint15, tmp_path, part):
+    engine = AceStepV15(EngineOptions(data_dir=tmp_path, weights=checkpoint15(), device="cpu"))
     engine._loaded = engine.load()
     pipe = engine._loaded.pipe
     weight = pipe.transformer.norm_out.weight if part == "transformer" else pipe.vae.decoder.conv1.bias
@@ -248,16 +252,16 @@ def test_numbers_that_run_away_are_an_error_and_no_song(checkpoint15, tmp_path, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
-def test_it_computes_in_what_was_asked_for(checkpoint15, tmp_path, dtype):
-    engine = AceStepV15(Options(tmp_path, weights=checkpoint15(), device="cpu", dtype=dtype))
+def test_the_dtype_option_is_used(checkpoint15, tmp_path, dtype):
+    engine = AceStepV15(EngineOptions(data_dir=tmp_path, weights=checkpoint15(), device="cpu", dtype=dtype))
     audio, _ = played(engine, TextToAudio(**FEW, duration=5, seed=3))
     assert engine._loaded.pipe.transformer.dtype is getattr(torch, dtype)
     assert audio.sound.pcm.any()
     engine.close()
 
 
-def test_freeing_takes_the_memory_from_whoever_holds_the_model(checkpoint15, tmp_path):
-    loaded = AceStepV15(Options(tmp_path, weights=checkpoint15(), device="cpu")).load()
+def test_freeing_releases_memory_although_the_modules_are_referenced(checkpoint15, tmp_path):
+    loaded = AceStepV15(EngineOptions(data_dir=tmp_path, weights=checkpoint15(), device="cpu")).load()
     loaded.free()
     parts = [part for part in loaded.pipe.components.values() if isinstance(part, torch.nn.Module)]
     assert all(parameter.is_meta for part in parts for parameter in part.parameters())
@@ -266,7 +270,7 @@ def test_freeing_takes_the_memory_from_whoever_holds_the_model(checkpoint15, tmp
 
 @pytest.fixture
 def own(checkpoint15, tmp_path):
-    """A copy of the model that may be spoilt."""
+    """A copy of the model that a test may damage."""
     return Path(shutil.copytree(checkpoint15(), tmp_path / "model"))
 
 
@@ -275,16 +279,16 @@ def test_a_tensor_that_is_missing_is_named_and_never_random(own, name):
     file = own / "condition_encoder" / "diffusion_pytorch_model.safetensors"
     save_file({key: value for key, value in load_file(file).items() if key != name}, file, metadata={"format": "pt"})
     with pytest.raises(ConfigurationError, match=f"condition_encoder: the tensor {name} is missing"):
-        AceStepV15(Options(own, weights=own, device="cpu")).load()
+        AceStepV15(EngineOptions(data_dir=own, weights=own, device="cpu")).load()
 
 
-def test_a_text_encoder_of_another_model_is_none(own):
+def test_a_text_encoder_of_another_model_is_rejected(own):
     save_file({"other": torch.zeros(1)}, own / "text_encoder" / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ConfigurationError, match=r"text_encoder: the tensor \S+ is missing"):
-        AceStepV15(Options(own, weights=own, device="cpu")).load()
+        AceStepV15(EngineOptions(data_dir=own, weights=own, device="cpu")).load()
 
 
-def test_a_model_that_is_not_one_is_told_by_its_folder(own):
+def test_an_invalid_model_is_named_by_its_folder(own):
     (own / "transformer" / "config.json").write_text('{"hidden_size": "wide"}', encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"cannot be loaded: .*leave out --weights"):
-        AceStepV15(Options(own, weights=own, device="cpu")).load()
+        AceStepV15(EngineOptions(data_dir=own, weights=own, device="cpu")).load()

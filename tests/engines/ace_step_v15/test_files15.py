@@ -1,4 +1,4 @@
-"""Where the files of ACE-Step 1.5 are looked for, and what is said of them. No torch is needed for it."""
+"""Where the files of ACE-Step 1.5 are looked for, and errors about them. Does not need torch."""
 
 import json
 import shutil
@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engines.ace_step_v1.published import Options
 from acestep_mcp.engines.ace_step_v15 import published
+from acestep_mcp.engines.model.options import EngineOptions
 
-SHARDS = [name for name in published.PUBLISHED.files if "-of-" in name]
+SHARDS = [name for name in published.PUBLISHED.names if "-of-" in name]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The published files, whole as far as can be seen without reading the numbers."""
+    """The published files, valid as far as their headers show."""
     made = tmp_path / "weights"
-    for name in published.PUBLISHED.files:
+    for name in published.PUBLISHED.names:
         file = made / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(safetensors(16) if file.suffix == ".safetensors" else b"{}")
@@ -32,26 +32,26 @@ def safetensors(size: int) -> bytes:
     return struct.pack("<Q", len(header)) + header + bytes(size)
 
 
-def test_a_whole_folder_is_found_where_it_was_named(folder):
-    assert published.found(folder) == folder
+def test_a_named_folder_is_used(folder):
+    assert published.find_weights(folder) == folder
 
 
-def test_the_hugging_face_cache_is_used_by_itself(folder, tmp_path, monkeypatch):
+def test_the_hugging_face_cache_is_used_by_default(folder, tmp_path, monkeypatch):
     constants = pytest.importorskip("huggingface_hub.constants", reason="the engine's packages are not installed")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(ConfigurationError, match=r"not on this machine.*--engine ace-step-v1\.5 --download"):
-        published.found()
+        published.find_weights()
     there = published.PUBLISHED.snapshot()
     assert there.parent.parent.name == "models--ACE-Step--acestep-v15-xl-turbo-diffusers"
     shutil.copytree(folder, there)
-    assert published.found() == there
+    assert published.find_weights() == there
 
 
 @pytest.mark.parametrize("name", ["model_index.json", "tokenizer/tokenizer_config.json", "vae/config.json", *SHARDS])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(ConfigurationError) as caught:
-        published.found(folder)
+        published.find_weights(folder)
     assert f"{folder / name} is missing" in caught.value.message
 
 
@@ -59,59 +59,61 @@ def test_a_shard_that_is_cut_short_is_named(folder):
     file = folder / SHARDS[1]
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ConfigurationError, match=r"00002-of-00002.* is not whole"):
-        published.found(folder)
+        published.find_weights(folder)
 
 
 @pytest.mark.parametrize("name", ["model_index.json", "transformer/diffusion_pytorch_model.safetensors.index.json"])
 @pytest.mark.parametrize("content", ["<html>", "[]", '{"weight_map'])
-def test_an_index_that_is_none_is_named(folder, name, content):
+def test_an_invalid_index_is_named(folder, name, content):
     (folder / name).write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
-        published.found(folder)
+        published.find_weights(folder)
     assert f"{folder / name} is not what its name says" in caught.value.message
 
 
 @pytest.mark.parametrize("content", [{"weight_map": None}, {"weight_map": ["a"]}, {}])
-def test_an_index_without_names_means_the_one_usual_file(folder, content):
+def test_an_index_without_names_means_the_default_file(folder, content):
     (folder / "transformer" / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps(content))
     with pytest.raises(ConfigurationError, match=r"diffusion_pytorch_model\.safetensors is missing"):
-        published.found(folder)
+        published.find_weights(folder)
 
 
-def test_a_strange_entry_of_the_index_is_no_part(folder):
+def test_an_invalid_entry_of_the_index_is_ignored(folder):
     (folder / "model_index.json").write_text(json.dumps({"audio_tokenizer": 5, "audio_token_detokenizer": []}))
-    assert published.found(folder) == folder
+    assert published.find_weights(folder) == folder
 
 
-def test_what_the_engine_has_not_keeps_it_from_starting_by_itself(folder, tmp_path):
+def test_an_unsupported_option_makes_the_engine_unavailable(folder, tmp_path):
     pytest.importorskip("torch", reason="the engine's packages are not installed")
-    assert published.obstacle(Options(tmp_path, weights=folder)) is None
-    assert "has no --lora" in published.obstacle(Options(tmp_path, weights=folder, loras=((Path("a"), 1.0),)))
+    assert published.unavailable_reason(EngineOptions(data_dir=tmp_path, weights=folder)) is None
+    assert "has no --lora" in published.unavailable_reason(
+        EngineOptions(data_dir=tmp_path, weights=folder, lora=((Path("a"), 1.0),))
+    )
 
 
 def test_a_shard_is_looked_for_in_its_own_folder_only(folder):
     index = folder / "transformer" / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "../../elsewhere.safetensors"}}))
     with pytest.raises(ConfigurationError) as caught:
-        published.found(folder)
+        published.find_weights(folder)
     assert f"{folder / 'transformer' / 'elsewhere.safetensors'} is missing" in caught.value.message
 
 
-def test_what_the_models_own_index_names_must_be_there_too(folder):
+def test_parts_that_the_model_s_index_names_are_required(folder):
     index = {"audio_tokenizer": ["ace_step", "AceStepAudioTokenizer"], "audio_token_detokenizer": [None, None]}
     (folder / "model_index.json").write_text(json.dumps(index))
     with pytest.raises(ConfigurationError, match=r"audio_tokenizer.config\.json is missing"):
-        published.found(folder)
+        published.find_weights(folder)
 
 
 @pytest.mark.parametrize(
     ("option", "name"),
     [
         ({"quantize": "int8"}, "--quantize"),
-        ({"compiled": True}, "--compile"),
-        ({"loras": ((Path("a"), 1.0),)}, "--lora"),
+        ({"compile": True}, "--compile"),
+        ({"lora": ((Path("a"), 1.0),)}, "--lora"),
     ],
 )
-def test_an_option_of_the_other_engine_is_refused_by_name(tmp_path, option, name):
+def test_an_option_of_the_other_engine_is_rejected_by_name(tmp_path, option, name):
     with pytest.raises(ConfigurationError, match=f"has no {name}"):
-        published.refuse_unknown(Options(tmp_path, **option))
+        published.reject_unsupported(EngineOptions(data_dir=tmp_path, **option))

@@ -1,1 +1,1 @@
-"""Tags inside audio files: one module a format, and `file_tags` over all of them."""
+"""Tags inside audio files: one module per format, and `file_tags` for all of them."""

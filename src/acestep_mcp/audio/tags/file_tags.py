@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from acestep_mcp.api.errors import InvalidRequest, StorageError
+from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.tags import flac, id3, ogg, riff
-from acestep_mcp.files import publish, temporary
+from acestep_mcp.files import storage_errors
 
 Format = Literal["wav", "flac", "mp3", "ogg"]
 
@@ -33,7 +33,7 @@ _NOT_ALLOWED = re.compile("[\0\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class FileTags:
-    """What a song's file says of itself; empty where it says nothing. A field longer than 1 Mi characters is cut."""
+    """A song's own tags; empty where there are none. A field longer than 2**20 characters is cut."""
 
     title: str = ""
     tags: str = ""
@@ -43,7 +43,7 @@ class FileTags:
     software: str = ""
 
     def fields(self) -> dict[str, str]:
-        """The fields that say something, as the formats can hold them: no NUL, no half of a surrogate pair."""
+        """The fields that are set, as the formats can hold them: without NUL and lone surrogates."""
         texts = {
             "title": self.title,
             "tags": self.tags,
@@ -69,34 +69,21 @@ class FileTags:
 
 
 def read_tags(path: Path) -> FileTags:
-    """The file's tags, by its content and not its name; empty for none, broken ones and other formats.
+    """The file's tags, by its content and not its name; empty for missing or broken ones and other formats.
 
     Raises StorageError when the file cannot be opened.
     """
-    try:
-        with path.open("rb") as file:
+    with storage_errors("read", path, "give another file"), path.open("rb") as file:
+        try:
             return FileTags.of(_decode(file))
-    except (InvalidRequest, ValueError, IndexError, struct.error):
-        return FileTags()
-    except OSError as exc:
-        raise StorageError(f"Cannot read {path.name}: {exc.strerror or exc}. Check that it exists.") from exc
-
-
-def write_tags(path: Path, format: Format, tags: FileTags) -> None:  # noqa: A002
-    """Replace the file's tags, atomically; its samples and other programs' fields stay.
-
-    Raises InvalidRequest when the file is not of that format, StorageError when it cannot be written.
-    """
-    with temporary(path) as temp:
-        with path.open("rb") as source, temp.open("wb") as target:
-            retag(source, target, format, tags)
-        publish(temp, path)
+        except (InvalidRequest, ValueError, IndexError, struct.error):
+            return FileTags()
 
 
 def retag(source: BinaryIO, target: BinaryIO, form: Format, tags: FileTags, *, fresh: bool = False) -> None:
     """Copy a song of that format into `target` with these tags.
 
-    `fresh` says that our encoder has just written the source: an Ogg stream's random number is then replaced by one
+    `fresh`: the source was just written by our encoder. An Ogg stream's random serial number is then replaced by one
     made from the tags, so that equal songs are equal files. Raises InvalidRequest for a broken or foreign source.
     """
     fields = tags.fields()
@@ -113,7 +100,7 @@ def retag(source: BinaryIO, target: BinaryIO, form: Format, tags: FileTags, *, f
 
 
 def _retag_mp3(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None:
-    """One ID3v2 tag instead of what was there; an ID3v1 tag at the end goes, its artist, album and year move."""
+    """Write one ID3v2 tag in place of all others; artist, album and year of an ID3v1 tag move to it."""
     first, start = _leading_tag(source)
     kept = id3.foreign(first)
     old = id3.old_frames(_tail(source))

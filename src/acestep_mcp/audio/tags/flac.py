@@ -14,7 +14,7 @@ _MOST_BLOCKS = 500
 _LARGEST_HEAD = 64 * 1024 * 1024
 
 
-class Block(NamedTuple):
+class MetadataBlock(NamedTuple):
     kind: int
     content: bytes
 
@@ -40,11 +40,11 @@ def retag(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None
     if len(comment) > vorbis.LARGEST:
         raise InvalidRequest("Title, tags, lyrics and comment together are larger than a FLAC file can hold (16 MiB).")
     kept = [block for block in found if block.kind not in (_PADDING, _COMMENT)]
-    _write_head(target, [*kept, Block(_COMMENT, comment)])
+    _write_head(target, [*kept, MetadataBlock(_COMMENT, comment)])
     shutil.copyfileobj(source, target)
 
 
-def _blocks(file: BinaryIO) -> Iterator[Block]:
+def _blocks(file: BinaryIO) -> Iterator[MetadataBlock]:
     """The metadata blocks; afterwards the file stands at the first audio frame. A broken head raises InvalidRequest."""
     file.seek(0)
     file.seek(id3.tag_length(file.read(id3.HEADER)))
@@ -58,13 +58,13 @@ def _blocks(file: BinaryIO) -> Iterator[Block]:
         taken += size
         if len(head) < 4 or len(content) < size or taken > _LARGEST_HEAD:
             raise InvalidRequest("The head of the FLAC file is broken.")
-        yield Block(head[0] & 0x7F, content)
+        yield MetadataBlock(head[0] & 0x7F, content)
         if head[0] & 0x80:
             return
     raise InvalidRequest("The head of the FLAC file is broken.")
 
 
-def _write_head(target: BinaryIO, blocks: list[Block]) -> None:
+def _write_head(target: BinaryIO, blocks: list[MetadataBlock]) -> None:
     target.write(b"fLaC")
     for number, block in enumerate(blocks, start=1):
         last = 0x80 if number == len(blocks) else 0

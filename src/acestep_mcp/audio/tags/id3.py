@@ -20,7 +20,7 @@ _LANGUAGE_UNKNOWN = b"XXX"
 _OLD_NAMES = {b"TT2": b"TIT2", b"TCO": b"TCON", b"TSS": b"TSSE", b"ULT": b"USLT", b"COM": b"COMM", b"TXX": b"TXXX"}
 
 
-class Frame(NamedTuple):
+class Id3Frame(NamedTuple):
     name: bytes
     body: bytes
 
@@ -33,14 +33,14 @@ def tag_length(head: bytes) -> int:
     return HEADER + _synchsafe(head[6:10]) + footer
 
 
-def encode(fields: Mapping[str, str], kept: Iterable[Frame] = ()) -> bytes:
+def encode(fields: Mapping[str, str], kept: Iterable[Id3Frame] = ()) -> bytes:
     """A whole tag with these fields and, after them, frames kept from another tag."""
     body = b"".join(_packed(frame) for frame in (*_frames_of(fields), *kept))
     return b"ID3\x04\x00\x00" + _as_synchsafe(len(body)) + body if body else b""
 
 
 def decode(tag: bytes) -> dict[str, str]:
-    """The fields of a whole tag; what is broken or unknown is left out."""
+    """The fields of a whole tag; broken and unknown ones are left out."""
     fields: dict[str, str] = {}
     for name, body in frames(tag):
         key, value = _field(name, body)
@@ -49,22 +49,22 @@ def decode(tag: bytes) -> dict[str, str]:
     return fields
 
 
-def foreign(tag: bytes) -> list[Frame]:
+def foreign(tag: bytes) -> list[Id3Frame]:
     """Frames of a tag that `encode` does not write and that mean the same in 2.4: text, links and pictures."""
     if len(tag) < HEADER or tag[3] == 2:
         return []
     return [f for f in frames(tag) if (f.name[:1] in b"TW" or f.name == b"APIC") and not _field(*f)[0]]
 
 
-def old_frames(tail: bytes) -> list[Frame]:
-    """Title, artist, album and year of an ID3v1 tag, a file's last 128 bytes; nothing when that is no tag."""
+def old_frames(tail: bytes) -> list[Id3Frame]:
+    """Title, artist, album and year of an ID3v1 tag, a file's last 128 bytes; nothing when it is not a tag."""
     if len(tail) != OLD_LENGTH or not tail.startswith(b"TAG"):
         return []
     texts = {name: tail[first:last].split(b"\0")[0].strip() for name, (first, last) in _OLD_PLACES.items()}
-    return [Frame(name, b"\0" + text) for name, text in texts.items() if text]
+    return [Id3Frame(name, b"\0" + text) for name, text in texts.items() if text]
 
 
-def frames(tag: bytes) -> Iterator[Frame]:
+def frames(tag: bytes) -> Iterator[Id3Frame]:
     """The readable frames of a whole tag, header included; stops at padding and at the first broken one."""
     if not tag_length(tag[:HEADER]):
         return
@@ -81,7 +81,7 @@ def frames(tag: bytes) -> Iterator[Frame]:
             yield frame
 
 
-def _frame_at(data: bytes, start: int, version: int) -> tuple[Frame | None, int]:
+def _frame_at(data: bytes, start: int, version: int) -> tuple[Id3Frame | None, int]:
     """One frame and where the next begins; its body is empty when it is compressed or encrypted."""
     wide = 6 if version == 2 else 10
     head = data[start : start + wide]
@@ -95,12 +95,12 @@ def _frame_at(data: bytes, start: int, version: int) -> tuple[Frame | None, int]
         return None, start
     body = data[start + wide : end]
     if version == 2:
-        return Frame(_OLD_NAMES.get(name, name), body), end
-    return Frame(name, _plain(body, head[9], version)), end
+        return Id3Frame(_OLD_NAMES.get(name, name), body), end
+    return Id3Frame(name, _plain(body, head[9], version)), end
 
 
 def _plain(body: bytes, flags: int, version: int) -> bytes:
-    """The body without what its format flags add; empty for what cannot be read."""
+    """The body without what its format flags add; empty when it cannot be read."""
     grouped, hidden = (0x40, 0x0C) if version == 4 else (0x20, 0xC0)
     if flags & hidden:
         return b""
@@ -149,22 +149,22 @@ def _decoded(data: bytes, encoding: int) -> str:
 
 
 def _joined(text: str) -> str:
-    """Several values, which ID3 2.4 parts by NUL, as one line; byte order marks between them go."""
+    """Several values, which ID3 2.4 separates by NUL, as one line without byte order marks."""
     return ", ".join(part.lstrip("\ufeff") for part in text.split("\0") if part.strip("\ufeff"))
 
 
-def _frames_of(fields: Mapping[str, str]) -> Iterator[Frame]:
+def _frames_of(fields: Mapping[str, str]) -> Iterator[Id3Frame]:
     for key, name in _TEXT.items():
         if fields.get(key):
-            yield Frame(name, b"\x03" + fields[key].encode())
+            yield Id3Frame(name, b"\x03" + fields[key].encode())
     for key, name in (("lyrics", b"USLT"), ("comment", b"COMM")):
         if fields.get(key):
-            yield Frame(name, b"\x03" + _LANGUAGE_UNKNOWN + b"\0" + fields[key].encode())
+            yield Id3Frame(name, b"\x03" + _LANGUAGE_UNKNOWN + b"\0" + fields[key].encode())
     if fields.get("seed"):
-        yield Frame(b"TXXX", b"\x03SEED\0" + fields["seed"].encode())
+        yield Id3Frame(b"TXXX", b"\x03SEED\0" + fields["seed"].encode())
 
 
-def _packed(frame: Frame) -> bytes:
+def _packed(frame: Id3Frame) -> bytes:
     return frame.name + _as_synchsafe(len(frame.body)) + b"\0\0" + frame.body
 
 

@@ -24,7 +24,7 @@ _BROKEN = "Not an Ogg file with one Vorbis or Opus stream, or it is broken."
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OggPage:
     kind: int
     granule: int
     serial: int
@@ -39,13 +39,13 @@ class Page:
 
 
 def checksum(page: bytes) -> int:
-    """Ogg's CRC-32: zlib's polynomial with the bits of every byte, and of the result, the other way round."""
+    """Ogg's CRC-32: zlib's polynomial with the bits of every byte, and of the result, reversed."""
     mirrored = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
-def pages(file: BinaryIO) -> Iterator[Page]:
-    """The pages from the file's start; ends at the end of the file, raises InvalidRequest at anything else."""
+def pages(file: BinaryIO) -> Iterator[OggPage]:
+    """The pages from the file's start; raises InvalidRequest at anything that is not a page."""
     file.seek(0)
     while head := file.read(_HEAD.size):
         if len(head) < _HEAD.size or head[:5] != b"OggS\0":
@@ -56,11 +56,11 @@ def pages(file: BinaryIO) -> Iterator[Page]:
         body = file.read(size)
         if len(segments) < count or len(body) < size:
             raise InvalidRequest(_BROKEN)
-        yield Page(kind, granule, serial, number, segments, body)
+        yield OggPage(kind, granule, serial, number, segments, body)
 
 
 def is_cut(file: BinaryIO) -> bool:
-    """True when the file's last page is not whole: a download or copy that stopped."""
+    """True when the file's last page is incomplete, as after an interrupted download or copy."""
     size = file.seek(0, 2)
     start = max(0, size - 2 * 65536)
     file.seek(start)
@@ -99,9 +99,9 @@ def retag(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str], *, seri
         target.write((replace(page, serial=new, number=number) if ours else page).packed())
 
 
-def _headers(found: Iterator[Page]) -> tuple[list[bytes], list[Page]]:
+def _headers(found: Iterator[OggPage]) -> tuple[list[bytes], list[OggPage]]:
     """The header packets and the pages they were on; `found` then stands at the first audio page."""
-    taken: list[Page] = []
+    taken: list[OggPage] = []
     packets: list[bytes] = []
     wanted, open_packet = 1, b""
     for page in found:
@@ -119,7 +119,7 @@ def _headers(found: Iterator[Page]) -> tuple[list[bytes], list[Page]]:
     return packets, taken
 
 
-def _packets(page: Page, begun: bytes) -> tuple[list[bytes], bytes]:
+def _packets(page: OggPage, begun: bytes) -> tuple[list[bytes], bytes]:
     """The packets that end on this page, and the beginning of one that does not."""
     whole: list[bytes] = []
     position = 0
@@ -153,9 +153,9 @@ def _with_fields(packets: list[bytes], fields: Mapping[str, str]) -> bytes:
     return b"OpusTags" + block if packets[1].startswith(b"OpusTags") else b"\x03vorbis" + block + b"\x01"
 
 
-def _paged(packets: list[bytes], serial: int) -> Iterator[Page]:
+def _paged(packets: list[bytes], serial: int) -> Iterator[OggPage]:
     """Header pages: the identification alone on the first, as both formats demand, the rest filled up."""
-    yield Page(_FIRST, 0, serial, 0, _lacing(packets[0]), packets[0])
+    yield OggPage(_FIRST, 0, serial, 0, _lacing(packets[0]), packets[0])
     segments = b"".join(_lacing(packet) for packet in packets[1:])
     body = b"".join(packets[1:])
     number, continued = 1, 0
@@ -163,7 +163,7 @@ def _paged(packets: list[bytes], serial: int) -> Iterator[Page]:
         part, segments = segments[:_MOST_SEGMENTS], segments[_MOST_SEGMENTS:]
         size = sum(part)
         ends_one = any(length < _MOST_SEGMENTS for length in part)
-        yield Page(continued, 0 if ends_one else -1, serial, number, part, body[:size])
+        yield OggPage(continued, 0 if ends_one else -1, serial, number, part, body[:size])
         body = body[size:]
         number, continued = number + 1, _CONTINUED if part[-1] == _MOST_SEGMENTS else 0
 

@@ -17,8 +17,8 @@ _NAMES = {"title": b"INAM", "tags": b"IGNR", "comment": b"ICMT", "software": b"I
 _ID3_NAMES = (b"id3 ", b"ID3 ")
 
 
-class Chunk(NamedTuple):
-    """`size` is what is really there, `missing` how much less that is than the header says."""
+class RiffChunk(NamedTuple):
+    """`size` is the bytes that are there, `missing` how many more the header states."""
 
     name: bytes
     start: int
@@ -26,10 +26,10 @@ class Chunk(NamedTuple):
     missing: int
 
 
-def chunks(file: BinaryIO) -> Iterator[Chunk]:
+def chunks(file: BinaryIO) -> Iterator[RiffChunk]:
     """The chunks of a RIFF WAVE file; none when it is not one.
 
-    A program that writes to a pipe cannot know the size and says 2 GiB or more: nothing is missing then.
+    A program that writes to a pipe cannot know the size and states 2 GiB or more; nothing counts as missing then.
     """
     end = file.seek(0, 2)
     file.seek(0)
@@ -42,14 +42,14 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
         header = file.read(8)
         if len(header) < 8:
             return
-        name, said = struct.unpack("<4sI", header)
-        size = min(said, end - position - 8)
-        yield Chunk(name, position + 8, size, said - size if said < _UNKNOWN_SIZE else 0)
+        name, stated = struct.unpack("<4sI", header)
+        size = min(stated, end - position - 8)
+        yield RiffChunk(name, position + 8, size, stated - size if stated < _UNKNOWN_SIZE else 0)
         position += 8 + size + size % 2
 
 
 def is_cut(file: BinaryIO) -> bool:
-    """True when the sample data ends before its header says."""
+    """True when the sample data is shorter than its header states."""
     return any(chunk.missing for chunk in chunks(file) if chunk.name == b"data")
 
 
@@ -82,9 +82,9 @@ def retag(source: BinaryIO, target: BinaryIO, fields: Mapping[str, str]) -> None
 
 def retag_in_place(file: BinaryIO, fields: Mapping[str, str]) -> bool:
     """Give a WAV file these fields without copying its samples. False, and nothing is changed, when that cannot be
-    done: something else stands behind its tags, or it is not whole.
+    done: something else follows its tags, or it is incomplete.
 
-    Killed in the middle it leaves a torn file: only for one that nobody reads yet.
+    Interrupted, it leaves a broken file: use it only on one that is not published yet.
     """
     found = list(chunks(file))
     rest = [chunk for chunk in found if not _is_tag(file, chunk)]
@@ -99,20 +99,20 @@ def retag_in_place(file: BinaryIO, fields: Mapping[str, str]) -> bool:
     return True
 
 
-def _is_whole(file: BinaryIO, chunk: Chunk) -> bool:
-    """Its header says the size that is there: one that says more would take our tags for its own."""
+def _is_whole(file: BinaryIO, chunk: RiffChunk) -> bool:
+    """Its header states the size that is there: a larger one would swallow the tags that follow."""
     file.seek(chunk.start - 4)
     return file.read(4) == struct.pack("<I", chunk.size)
 
 
-def _is_tag(file: BinaryIO, chunk: Chunk) -> bool:
+def _is_tag(file: BinaryIO, chunk: RiffChunk) -> bool:
     return chunk.name in _ID3_NAMES or _is_info(file, chunk)
 
 
-def _foreign(source: BinaryIO, found: list[Chunk]) -> tuple[bytes, list[id3.Frame]]:
+def _foreign(source: BinaryIO, found: list[RiffChunk]) -> tuple[bytes, list[id3.Id3Frame]]:
     """What other programs have written into LIST INFO, and into the `id3 ` chunk."""
     info: bytes = b""
-    frames: list[id3.Frame] = []
+    frames: list[id3.Id3Frame] = []
     for chunk in found:
         if chunk.name in _ID3_NAMES:
             frames = id3.foreign(_content(source, chunk))
@@ -121,7 +121,7 @@ def _foreign(source: BinaryIO, found: list[Chunk]) -> tuple[bytes, list[id3.Fram
     return info, frames
 
 
-def _write_tags(target: BinaryIO, fields: Mapping[str, str], info: bytes, frames: list[id3.Frame]) -> None:
+def _write_tags(target: BinaryIO, fields: Mapping[str, str], info: bytes, frames: list[id3.Id3Frame]) -> None:
     _write(target, b"LIST", _info_of(fields, info))
     _write(target, b"id3 ", id3.encode(fields, frames))
 
@@ -129,12 +129,12 @@ def _write_tags(target: BinaryIO, fields: Mapping[str, str], info: bytes, frames
 def _close(target: BinaryIO) -> None:
     size = target.tell() - 8
     if size > 0xFFFFFFFF:
-        raise InvalidRequest("The song is larger than a WAV file can be (4 GiB): take flac.")
+        raise InvalidRequest("The song is larger than a WAV file can be (4 GiB). Choose flac.")
     target.seek(4)
     target.write(struct.pack("<I", size))
 
 
-def _copy(source: BinaryIO, target: BinaryIO, chunk: Chunk) -> None:
+def _copy(source: BinaryIO, target: BinaryIO, chunk: RiffChunk) -> None:
     target.write(struct.pack("<4sI", chunk.name, chunk.size))
     source.seek(chunk.start)
     left = chunk.size
@@ -153,12 +153,12 @@ def _packed(name: bytes, content: bytes) -> bytes:
     return struct.pack("<4sI", name, len(content)) + content + b"\0" * (len(content) % 2)
 
 
-def _content(file: BinaryIO, chunk: Chunk) -> bytes:
+def _content(file: BinaryIO, chunk: RiffChunk) -> bytes:
     file.seek(chunk.start)
     return file.read(min(chunk.size, _LARGEST_TAG))
 
 
-def _is_info(file: BinaryIO, chunk: Chunk) -> bool:
+def _is_info(file: BinaryIO, chunk: RiffChunk) -> bool:
     if chunk.name != b"LIST":
         return False
     file.seek(chunk.start)
@@ -174,7 +174,7 @@ def _info_entries(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _info_fields(content: bytes) -> dict[str, str]:
-    """LIST INFO names no encoding: UTF-8 where it is, else Windows' western one."""
+    """LIST INFO names no encoding: UTF-8 where that decodes, else Windows-1252."""
     names = {name: key for key, name in _NAMES.items()}
     return {names[name]: _text(value) for name, value in _info_entries(content) if name in names and value.strip(b"\0")}
 

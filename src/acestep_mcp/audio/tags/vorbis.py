@@ -41,7 +41,7 @@ def foreign(block: bytes) -> list[bytes]:
 
 
 def lines(block: bytes) -> tuple[bytes, list[bytes]]:
-    """Vendor and lines; a lying count or length ends the list."""
+    """Vendor and lines; a wrong count or length ends the list."""
     vendor, position = _counted_at(block, 0)
     if vendor is None or len(block) < position + 4:
         return b"", []

@@ -1,1 +1,1 @@
-"""The engine server of this machine: how others find it, and how it is started when there is none."""
+"""The engine server of this machine: how other programs find it, and start it when there is none."""

@@ -1,4 +1,4 @@
-"""An engine server as a process that belongs to nobody: how it is started, and what is told when that fails."""
+"""An engine server as a detached process: how it is started, and the error when that fails."""
 
 from __future__ import annotations
 
@@ -8,44 +8,40 @@ import sys
 import threading
 from pathlib import Path
 
-from acestep_mcp.api.errors import ConfigurationError, StorageError
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.files import DATA_ADVICE, storage_errors
 
 LOG = "engine.log"
 _LOG_SIZE = 1 << 20
 _LAST_LINES = 5
-_LAST_LETTERS = 4000
-# What an engine on this machine has no use for.
-_NOT_FOR_IT = ("FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET", "ACESTEP_TOKEN", "ACESTEP_KEY_FILE", "ACESTEP_ENGINE_KEY")
+_LAST_CHARACTERS = 4000
+# Secrets that an engine on this machine does not need.
+_NOT_INHERITED = ("FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET", "ACESTEP_TOKEN", "ACESTEP_KEY_FILE", "ACESTEP_ENGINE_KEY")
 
 
-class Process:
-    """Started by us, and outliving us: it has none of our pipes, our group or our folder. It writes to a log."""
+class EngineProcess:
+    """A process that outlives this one: it shares no pipes, process group or folder with it, and writes to a log."""
 
     def __init__(self, arguments: list[str], folder: Path) -> None:
         """Raises StorageError when the log cannot be written."""
         self._log = folder / LOG
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT}
-        # -P: a module in the folder it is started in must not shadow one of ours.
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        # -P: a module in the working folder must not shadow one of this package.
         command = [sys.executable, "-P", "-m", "acestep_mcp", *arguments]
-        try:
+        with storage_errors("start the engine server in", folder, DATA_ADVICE):
             if self._log.exists() and self._log.stat().st_size > _LOG_SIZE:
                 self._log.replace(self._log.with_name(f"{LOG}.1"))
             with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
                 self._begin = log.seek(0, os.SEEK_END)
-                self._process = _spawned(command, log.fileno(), folder, {**environment, "PYTHONUTF8": "1"})
-        except OSError as exc:
-            raise StorageError(
-                f"The engine server could not be started in {folder}: {exc.strerror or exc}. Make the folder writable, "
-                "or set ACESTEP_DATA_DIR."
-            ) from exc
+                self._process = _spawn(command, log.fileno(), folder, {**environment, "PYTHONUTF8": "1"})
 
     @property
     def code(self) -> int | None:
         """The exit code, None while it runs."""
         return self._process.poll()
 
-    def leave_alone(self) -> None:
-        """It goes on without us; its end is only noted, so that it leaves no zombie."""
+    def detach(self) -> None:
+        """Let it run on; a thread waits for its end, so that it leaves no zombie."""
         threading.Thread(target=self._process.wait, daemon=True).start()
 
     def kill(self) -> None:
@@ -53,17 +49,17 @@ class Process:
         self._process.wait()
 
     def failure(self, what: str) -> ConfigurationError:
-        """What it said last, as an error."""
+        """The last lines of its log, as an error."""
         with self._log.open("rb") as file:
             file.seek(self._begin)
-            said = file.read()[-_LAST_LETTERS:].decode("utf-8", "replace")
-        lines = [line.strip() for line in said.splitlines() if line.strip()][-_LAST_LINES:]
+            output = file.read()[-_LAST_CHARACTERS:].decode("utf-8", "replace")
+        lines = [line.strip() for line in output.splitlines() if line.strip()][-_LAST_LINES:]
         return ConfigurationError(
             f"The engine server {what}. Its log, {self._log}, ends with: {' / '.join(lines) or '(nothing)'}"
         )
 
 
-def _spawned(command: list[str], log: int, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], log: int, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     def spawn(*, flags: int = 0) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
@@ -80,7 +76,7 @@ def _spawned(command: list[str], log: int, folder: Path, environment: dict[str, 
         return spawn()
     flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     try:
-        # Hosts end their servers with a job object; what may break away from it goes on.
+        # Hosts end their servers with a job object; a process that breaks away from it survives.
         return spawn(flags=flags | subprocess.CREATE_BREAKAWAY_FROM_JOB)
     except PermissionError:
         return spawn(flags=flags)

@@ -1,31 +1,29 @@
-"""The state file: where an engine server answers, and what proves that it is the one that wrote the file."""
+"""The state file: where an engine server answers, and the secret that proves that it wrote the file."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acestep_mcp.api.errors import StorageError
+from acestep_mcp.files import write_json
 from acestep_mcp.net.loopback import is_loopback
 
 FILE = "engine.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningEngine:
     """An engine server on loopback.
 
-    `key` is what callers send; None when it asks for none, or for one that its owner chose and that is written
-    nowhere. `secret` never travels: it proves the server, see `proof`. `detached` ones were started by nobody in
-    particular, and end by themselves.
+    `key` is what callers send; None when no key is needed, or when the owner chose one, which is never stored.
+    `secret` is never sent: it proves the server's identity, see `proof`. `detached` servers were started
+    automatically and end by themselves.
     """
 
     engine: str
@@ -38,19 +36,19 @@ class Running:
 
 
 def folder_of(data_dir: Path, engine: str) -> Path:
-    """Where a server of this engine keeps its jobs, its files and its state, unless it is told otherwise."""
+    """The default folder of this engine's jobs, files and state."""
     return data_dir / "engine" / engine
 
 
 def proof(secret: str, challenge: str, port: int) -> str:
-    """The answer to a challenge. It holds for one port: a stranger cannot have it answered by the true server."""
+    """The answer to a challenge. It is valid for one port, so another server cannot relay the challenge."""
     return hmac.new(secret.encode(), f"{challenge} {port}".encode(), hashlib.sha256).hexdigest()
 
 
-def read(folder: Path) -> Running | None:
-    """What the file says, true or not any more; None without a file that makes sense."""
+def read(folder: Path) -> RunningEngine | None:
+    """The content of the file, perhaps outdated; None without a valid file."""
     try:
-        running = Running(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        running = RunningEngine(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         parts = urlsplit(running.address)
         fits = parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.port
     except (OSError, ValueError, TypeError, AttributeError):
@@ -59,17 +57,10 @@ def read(folder: Path) -> Running | None:
 
 
 @contextmanager
-def kept(folder: Path, running: Running) -> Iterator[None]:
+def state_file(folder: Path, running: RunningEngine) -> Iterator[None]:
     """Keep the state file while the block lasts; only its owner can read it. Raises StorageError."""
     path = folder / FILE
-    part = path.with_name(f".{FILE}.{secrets.token_hex(4)}.part")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(asdict(running), file)
-        part.replace(path)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise StorageError(f"{path} cannot be written: {exc.strerror or exc}. Give another data folder.") from exc
+    write_json(path, asdict(running), "give another data folder", private=True)
     try:
         yield
     finally:

@@ -1,26 +1,33 @@
-"""The engine as the queue's worker knows it. Importing this is light: torch comes with the first song."""
+"""The engine for ACE-Step v1. Importing it does not import torch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acestep_mcp.engines.model.engine import ModelEngine
+from acestep_mcp.api.requests import EngineRequest
+from acestep_mcp.engines import Source
+from acestep_mcp.engines.model.engine import ModelEngine, SongRun
 
 if TYPE_CHECKING:
-    from acestep_mcp.engines.ace_step_v1.weights import Loaded
+    from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
 
 VERSION = "1"
 
 
-class AceStepV1(ModelEngine):
+class AceStepV1(ModelEngine["LoadedV1"]):
     """ACE-Step v1 (3.5 B)."""
 
     name = "ace-step-v1"
     model = "ACE-Step-v1-3.5B"
     version = VERSION
-    _savings = "--offload or --quantize int8"
+    memory_options = "--offload or --quantize int8"
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedV1:
         from acestep_mcp.engines.ace_step_v1.weights import load
 
         return load(self.options)
+
+    def run(self, loaded: LoadedV1, request: EngineRequest, source: Source | None) -> SongRun:
+        from acestep_mcp.engines.ace_step_v1.tasks import TASKS
+
+        return TASKS.run(loaded, request, source)

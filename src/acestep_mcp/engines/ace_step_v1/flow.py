@@ -1,4 +1,4 @@
-"""Flow editing (Kulikov et al. 2024): a song moved from one description of it to another."""
+"""Flow editing (Kulikov et al. 2024): a song moved from one conditioning to another."""
 
 from __future__ import annotations
 
@@ -7,79 +7,87 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser, Said
-from acestep_mcp.engines.ace_step_v1.guidance import Guidance, Projected, projected
-from acestep_mcp.engines.ace_step_v1.sampling import Noise, Plan, Run, noised, predict
-from acestep_mcp.engines.ace_step_v1.schedule import sigmas
+from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser
+from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, apg
+from acestep_mcp.engines.ace_step_v1.sampling import (
+    NoiseSource,
+    SamplingPlan,
+    SamplingRun,
+    add_noise,
+    predict_velocity,
+)
+from acestep_mcp.engines.ace_step_v1.schedule import make_sigmas
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
-    """What an edit starts and ends with, and when it happens.
+class FlowEdit:
+    """The two conditionings, and the steps in which the song is moved between them.
 
-    From step `begin` * n to `end` * n the song is moved by the difference of both descriptions' velocities, averaged
-    over `average` noises; after that the new description is sampled alone.
+    From step `begin` * n to `end` * n the song moves by the difference of both velocities, averaged over `average`
+    noises; after that it is sampled with the new conditioning alone.
     """
 
-    before: Said
-    after: Said
+    old: Conditioning
+    new: Conditioning
     begin: float
     end: float
     average: int = 1
 
-    def run(self, model: Denoiser, plan: Plan, source: Tensor, noise: Noise) -> Run:
-        levels = sigmas(plan.steps, plan.scheduler)
-        total, length = len(levels) - 1, source.shape[-1]
+    def run(self, model: Denoiser, plan: SamplingPlan, source: Tensor, noise: NoiseSource) -> SamplingRun:
+        sigmas = make_sigmas(plan.steps, plan.scheduler)
+        total, length = len(sigmas) - 1, source.shape[-1]
         first, last = int(plan.steps * self.begin), int(plan.steps * self.end)
-        # The published edit keeps a momentum for the old description and none for the new.
-        both = Velocities(model, [(self.before, True), (self.after, False)], plan.guidance, length)
+        # The published edit uses momentum for the old conditioning and none for the new.
+        both = EditVelocity(model, [(self.old, True), (self.new, False)], plan.guidance, length)
         x = source
         for number in range(first, last):
-            level, following = levels[number], levels[number + 1]
-            x = x + (following - level) * self._difference(both, x, source, level, noise)
+            sigma, following = sigmas[number], sigmas[number + 1]
+            x = x + (following - sigma) * self._difference(both, x, source, sigma, noise)
             yield number + 1 - first, total - first
         if last == total:
             return x
-        alone = Velocities(model, [(self.after, True)], plan.guidance, length)
-        x = x + noised(source, noise(length), levels[last]) - source
+        new_only = EditVelocity(model, [(self.new, True)], plan.guidance, length)
+        x = x + add_noise(source, noise(length), sigmas[last]) - source
         for number in range(last, total):
-            level, following = levels[number], levels[number + 1]
-            x = x + (following - level) * alone(level, x)
+            sigma, following = sigmas[number], sigmas[number + 1]
+            x = x + (following - sigma) * new_only(sigma, x)
             yield number + 1 - first, total - first
         return x
 
-    def _difference(self, both: Velocities, x: Tensor, source: Tensor, level: float, noise: Noise) -> Tensor:
+    def _difference(self, both: EditVelocity, x: Tensor, source: Tensor, sigma: float, noise: NoiseSource) -> Tensor:
         total = torch.zeros_like(x)
         for _ in range(self.average):
-            old = noised(source, noise(x.shape[-1]), level)
-            was, will_be = both(level, old, x + old - source).split(1)
-            total = total + will_be - was
+            noised = add_noise(source, noise(x.shape[-1]), sigma)
+            old, new = both(sigma, noised, x + noised - source).split(1)
+            total = total + new - old
         return total / self.average
 
 
-class Velocities:
-    """The velocity of each of some songs under its own description, guided at every step away from none at all.
+class EditVelocity:
+    """The guided velocity of several songs, each with its own conditioning. The unconditional prediction has none.
 
-    `said` has with each description whether its guidance has momentum.
+    `conditionings` says of each whether its guidance has momentum.
     """
 
-    def __init__(self, model: Denoiser, said: list[tuple[Said, bool]], guidance: Guidance, length: int) -> None:
+    def __init__(
+        self, model: Denoiser, conditionings: list[tuple[Conditioning, bool]], guidance: Guidance, length: int
+    ) -> None:
         self._model = model
         self._guidance = guidance
-        self._projected = [Projected() if momentum else None for _, momentum in said]
-        conditions = [model.full(each) for each, _ in said]
-        if guidance.on:
-            conditions += [model.nothing(each) for each, _ in said]
+        self._projected = [ProjectedGuidance() if momentum else None for _, momentum in conditionings]
+        conditions = [model.full(each) for each, _ in conditionings]
+        if guidance.enabled:
+            conditions += [model.empty(each) for each, _ in conditionings]
         self._context = model.context(conditions, length)
 
-    def __call__(self, level: float, *songs: Tensor) -> Tensor:
+    def __call__(self, sigma: float, *songs: Tensor) -> Tensor:
         x = torch.cat(songs)
-        if not self._guidance.on:
-            return predict(self._model, x, level, self._context)
-        cond, uncond = predict(self._model, torch.cat((x, x)), level, self._context).chunk(2)
+        if not self._guidance.enabled:
+            return predict_velocity(self._model, x, sigma, self._context)
+        cond, uncond = predict_velocity(self._model, torch.cat((x, x)), sigma, self._context).chunk(2)
         parts = zip(self._projected, cond.split(1), uncond.split(1), strict=True)
-        return torch.cat([self._guided(*part) for part in parts])
+        return torch.cat([self._guide(*part) for part in parts])
 
-    def _guided(self, momentum: Projected | None, cond: Tensor, uncond: Tensor) -> Tensor:
+    def _guide(self, momentum: ProjectedGuidance | None, cond: Tensor, uncond: Tensor) -> Tensor:
         scale = self._guidance.scale
-        return momentum(cond, uncond, scale) if momentum else projected(cond, cond - uncond, scale)
+        return momentum(cond, uncond, scale) if momentum else apg(cond, cond - uncond, scale)

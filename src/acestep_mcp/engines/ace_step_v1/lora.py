@@ -1,4 +1,4 @@
-"""Published LoRA adapters, added to the weights once: W += weight * scale * B A."""
+"""LoRA adapters, merged into the weights: W += weight * scale * B A."""
 
 from __future__ import annotations
 
@@ -15,56 +15,58 @@ from torch import Tensor
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
-from acestep_mcp.engines.ace_step_v1.parameter_names import places
+from acestep_mcp.engines.ace_step_v1.parameter_names import parameter_targets
 
 _PREFIX = re.compile(r"^(base_model\.model\.|transformer\.|ace_step_transformer\.)+(?=.)")
 _KEY = re.compile(r"^(?P<target>.+?)\.(?P<part>lora_A|lora_B|lora\.down|lora\.up|alpha)(\.default(_0)?)?(\.weight)?$")
 _SIDES = {"lora.down": "lora_A", "lora.up": "lora_B"}
 _UNUSED = re.compile(r"^projectors\.|\.cross_attn\.(add_[qkv]_proj|to_add_out)$")
-"""Targets that the published model has and inference never computes."""
-_SHOWN = 3
+"""Targets of the published model that inference does not use."""
+_MAX_NAMED = 3
 
 
 def merge(denoiser: Denoiser, file: Path, weight: float) -> None:
-    """Add an adapter; before any quantisation. Raises ConfigurationError, and then has changed nothing."""
-    adapter, told = _read(file)
-    into = {place.name.removesuffix(".weight"): place for place in places(denoiser) if place.name.endswith(".weight")}
-    unknown = sorted(target for target in adapter if target not in into and not _UNUSED.search(target))
+    """Add an adapter to unquantised weights. Raises ConfigurationError if it does not fit, and then changes nothing."""
+    adapter, metadata = _read(file)
+    targets = {
+        each.name.removesuffix(".weight"): each for each in parameter_targets(denoiser) if each.name.endswith(".weight")
+    }
+    unknown = sorted(target for target in adapter if target not in targets and not _UNUSED.search(target))
     if unknown:
-        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-        raise _unfit(file, f"it changes {', '.join(unknown[:_SHOWN])}{more}, which this model does not have")
-    used = {target: parts for target, parts in adapter.items() if target in into}
+        more = f" and {len(unknown) - _MAX_NAMED} more" if len(unknown) > _MAX_NAMED else ""
+        raise _misfit(file, f"it changes {', '.join(unknown[:_MAX_NAMED])}{more}, which this model does not have")
+    used = {target: parts for target, parts in adapter.items() if target in targets}
     for target, parts in used.items():
-        _check(file, target, parts, into[target].shape)
+        _check_shapes(file, target, parts, targets[target].shape)
     with torch.no_grad():
         for target, parts in used.items():
             down, up = parts["lora_A"].flatten(1).float(), parts["lora_B"].flatten(1).float()
-            part = into[target].into
-            change = (up @ down).reshape(part.shape) * (weight * _scale(target, parts, told))
-            part.copy_((part.float() + change.to(part.device)).to(part.dtype))
+            tensor = targets[target].tensor
+            change = (up @ down).reshape(tensor.shape) * (weight * _scale(target, parts, metadata))
+            tensor.copy_((tensor.float() + change.to(tensor.device)).to(tensor.dtype))
 
 
 def _read(file: Path) -> tuple[dict[str, dict[str, Tensor]], Mapping[str, Any]]:
-    """The tensors of each target, and what the file says of its making."""
+    """The tensors of each target, and the adapter's metadata by PEFT."""
     adapter: dict[str, dict[str, Tensor]] = {}
     try:
         with safe_open(file, framework="pt") as opened:
-            for key in opened.keys():  # noqa: SIM118 - it is no mapping
+            for key in opened.keys():  # noqa: SIM118 - it is not a mapping
                 parts = _KEY.match(_PREFIX.sub("", key))
                 if parts is None:
-                    raise _unfit(file, f"it holds {key}, which is no part of a LoRA adapter")
+                    raise _misfit(file, f"it holds {key}, which is not part of a LoRA adapter")
                 side = _SIDES.get(parts["part"], parts["part"])
                 adapter.setdefault(parts["target"], {})[side] = opened.get_tensor(key)
-            told = json.loads((opened.metadata() or {}).get("lora_adapter_metadata", "{}"))
+            metadata = json.loads((opened.metadata() or {}).get("lora_adapter_metadata", "{}"))
     except (SafetensorError, OSError, ValueError) as exc:
-        raise _unfit(file, str(exc)) from exc
-    return adapter, {_PREFIX.sub("", name): value for name, value in told.items()}
+        raise _misfit(file, str(exc)) from exc
+    return adapter, {_PREFIX.sub("", name): value for name, value in metadata.items()}
 
 
-def _check(file: Path, target: str, parts: Mapping[str, Tensor], shape: torch.Size) -> None:
+def _check_shapes(file: Path, target: str, parts: Mapping[str, Tensor], shape: torch.Size) -> None:
     down, up = parts.get("lora_A"), parts.get("lora_B")
     if down is None or up is None:
-        raise _unfit(file, f"{target} has not both of lora_A and lora_B")
+        raise _misfit(file, f"{target} does not have both lora_A and lora_B")
     fits = (
         down.dim() >= 2
         and up.dim() >= 2
@@ -74,22 +76,22 @@ def _check(file: Path, target: str, parts: Mapping[str, Tensor], shape: torch.Si
     )
     if not fits:
         shapes = f"{tuple(up.shape)} and {tuple(down.shape)}"
-        raise _unfit(file, f"{target} has shapes {shapes}, which do not make a change of {tuple(shape)}")
+        raise _misfit(file, f"{target} has shapes {shapes}, which do not make a change of {tuple(shape)}")
 
 
-def _scale(target: str, parts: Mapping[str, Tensor], told: Mapping[str, Any]) -> float:
-    """The factor alpha / rank, or over its root where told; an alpha that nobody tells is the rank."""
+def _scale(target: str, parts: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> float:
+    """Alpha / rank, or alpha / sqrt(rank) for rsLoRA. A missing alpha is the rank."""
     rank = len(parts["lora_A"])
-    alpha: float = told.get("lora_alpha", rank)
-    for pattern, value in told.get("alpha_pattern", {}).items():
+    alpha: float = metadata.get("lora_alpha", rank)
+    for pattern, value in metadata.get("alpha_pattern", {}).items():
         if re.search(rf"(^|\.){pattern}$", target):
             alpha = value
     if "alpha" in parts:
         alpha = float(parts["alpha"])
-    return alpha / (math.sqrt(rank) if told.get("use_rslora") else rank)
+    return alpha / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
 
 
-def _unfit(file: Path, why: str) -> ConfigurationError:
+def _misfit(file: Path, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The LoRA adapter {file} does not fit ACE-Step v1: {why}. Leave it out, or name another."
     )

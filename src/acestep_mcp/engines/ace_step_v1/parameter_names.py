@@ -1,4 +1,4 @@
-"""Where each published parameter goes: the names of the checkpoint and ours."""
+"""Maps the parameter names of the checkpoint to those of the modules here."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder
 
-Read = Callable[[str, torch.Size], Tensor]
-"""Gives a published parameter by its name; the shape tells how many elements it must have, in which order."""
+ReadParameter = Callable[[str, torch.Size], Tensor]
+"""Returns a published parameter by name; it must have the number of elements of the shape."""
 
 _RENAMED = (
     (r"^transformer\.patch\.project", "proj_in.early_conv_layers.0"),
@@ -29,68 +29,68 @@ _RENAMED = (
     (r"\.ff\.taps_bias", ".ff.depth_conv.conv.bias"),
     (r"\.ff\.taps", ".ff.depth_conv.conv.weight"),
     (r"\.ff\.narrow", ".ff.point_conv.conv"),
-    (r"^conditions\.speaker", "speaker_embedder"),
-    (r"^conditions\.text", "genre_embedder"),
-    (r"^conditions\.lyric_embedding", "lyric_embs"),
-    (r"^conditions\.lyric_out", "lyric_proj"),
-    (r"^conditions\.lyric_encoder\.embed_norm", "lyric_encoder.embed.out.1"),
-    (r"^conditions\.lyric_encoder\.embed", "lyric_encoder.embed.out.0"),
-    (r"^conditions\.lyric_encoder\.layers", "lyric_encoder.encoders"),
-    (r"^conditions\.", ""),
+    (r"^condition_encoder\.speaker", "speaker_embedder"),
+    (r"^condition_encoder\.text", "genre_embedder"),
+    (r"^condition_encoder\.lyric_embedding", "lyric_embs"),
+    (r"^condition_encoder\.lyric_out", "lyric_proj"),
+    (r"^condition_encoder\.lyric_encoder\.embed_norm", "lyric_encoder.embed.out.1"),
+    (r"^condition_encoder\.lyric_encoder\.embed", "lyric_encoder.embed.out.0"),
+    (r"^condition_encoder\.lyric_encoder\.layers", "lyric_encoder.encoders"),
+    (r"^condition_encoder\.", ""),
     (r"\.(w_[12])\.", r".feed_forward.\1."),
 )
 _FUSED = re.compile(r"\.to_(qkv|kv|q)\.")
 
 
-class Place(NamedTuple):
-    """A published parameter: its name and shape, and the part of ours that it fills, in its own order."""
+class ParameterTarget(NamedTuple):
+    """A published parameter's name and shape, and the view of a tensor here that it is copied into."""
 
     name: str
     shape: torch.Size
-    into: Tensor
+    tensor: Tensor
 
 
-def fill(module: nn.Module, read: Read) -> None:
-    """Give every parameter of a module its published value; what inference never needs is never read."""
+def load_parameters(module: nn.Module, read: ReadParameter) -> None:
+    """Copy the published value into every parameter of a module. Parameters that inference does not use are not read."""
     with torch.no_grad():
-        for name, shape, into in places(module):
+        for name, shape, tensor in parameter_targets(module):
             if isinstance(module, Vocoder) and name.startswith("head.") and name.endswith(".weight"):
-                value = _folded(name, shape, read)
+                value = _fold_weight_norm(name, shape, read)
             else:
                 value = read(name, shape)
-            into.copy_(value.reshape(into.shape))
+            tensor.copy_(value.reshape(tensor.shape))
 
 
-def places(module: nn.Module) -> Iterator[Place]:
-    """Where each published parameter that inference needs goes."""
+def parameter_targets(module: nn.Module) -> Iterator[ParameterTarget]:
+    """A target for each published parameter that inference uses."""
     for name, parameter in module.named_parameters():
         if isinstance(module, Denoiser):
-            yield from _denoiser(name, parameter.data, module.config.attention_head_dim)
+            yield from _denoiser_targets(name, parameter.data, module.config.attention_head_dim)
         else:
-            yield Place(name, parameter.shape, parameter.data)
+            yield ParameterTarget(name, parameter.shape, parameter.data)
 
 
-def _denoiser(name: str, into: Tensor, head: int) -> Iterator[Place]:
+def _denoiser_targets(name: str, tensor: Tensor, head_dim: int) -> Iterator[ParameterTarget]:
     for pattern, replacement in _RENAMED:
         name = re.sub(pattern, replacement, name)
     fused = _FUSED.search(name)
     if name.endswith("depth_conv.conv.weight"):
-        yield Place(name, torch.Size((into.shape[1], 1, into.shape[0])), into.T)
+        yield ParameterTarget(name, torch.Size((tensor.shape[1], 1, tensor.shape[0])), tensor.T)
     elif not fused:
-        yield Place(name, into.shape, into)
+        yield ParameterTarget(name, tensor.shape, tensor)
     else:
-        for letter, part in zip(fused[1], into.chunk(len(fused[1])), strict=True):
-            turned = part if letter == "v" else _even_first(part, head)
-            yield Place(_FUSED.sub(f".to_{letter}.", name), part.shape, turned)
+        for letter, part in zip(fused[1], tensor.chunk(len(fused[1])), strict=True):
+            target = part if letter == "v" else _even_first(part, head_dim)
+            yield ParameterTarget(_FUSED.sub(f".to_{letter}.", name), part.shape, target)
 
 
-def _even_first(part: Tensor, head: int) -> Tensor:
-    """Rows that lie with each head's even channels before its odd ones, in the published order (see `rotate`)."""
-    return part.unflatten(0, (-1, 2, head // 2)).transpose(1, 2)
+def _even_first(part: Tensor, head_dim: int) -> Tensor:
+    """A view in the published order of rows stored with each head's even channels before its odd ones (see `rotate`)."""
+    return part.unflatten(0, (-1, 2, head_dim // 2)).transpose(1, 2)
 
 
-def _folded(name: str, shape: torch.Size, read: Read) -> Tensor:
-    """Weight normalisation folded: a direction `weight_v` of unit length per first dimension, times `weight_g`."""
+def _fold_weight_norm(name: str, shape: torch.Size, read: ReadParameter) -> Tensor:
+    """The weight of a weight-normalised layer: `weight_v`, normalised per output channel, times `weight_g`."""
     direction = read(f"{name}_v", shape)
     length = read(f"{name}_g", torch.Size((shape[0], *[1] * (len(shape) - 1))))
     norm = torch.linalg.vector_norm(direction.flatten(1), dim=1).view_as(length)

@@ -1,7 +1,7 @@
-"""Runs of the model: from noise, or from a song's latents, to new latents [1, channels, height, T].
+"""Sampling runs: from noise, or from a song's latents, to new latents [1, channels, height, T].
 
-Each run is a generator: it yields after every step how many are done, of how many, and returns the latents. Stopping
-is not asking for more.
+Each run is a generator. After every step it yields the steps done and their total; it returns the latents. A run stops
+when it is not advanced any further.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser, Said, Weaken
-from acestep_mcp.engines.ace_step_v1.guidance import Guidance, Projected, cfg, cfg_star, double_condition
-from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, shifted, sigmas, stepper
+from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
+from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, cfg, cfg_star, double_condition
+from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, make_sigmas, make_stepper, shift_sigma
 from acestep_mcp.engines.ace_step_v1.transformer import Context
 
 SAMPLES_PER_FRAME = 4096
 LATENT_RATE = 44_100
-Run = Generator[tuple[int, int], None, Tensor]
-Noise = Callable[[int], Tensor]
-"""Gives the next noise [1, channels, height, frames] of its seed, float32."""
+SamplingRun = Generator[tuple[int, int], None, Tensor]
+NoiseSource = Callable[[int], Tensor]
+"""Draws the next noise [1, channels, height, frames] from its generator, float32."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run is asked for; fields as in the API, `granularity` is the published omega."""
+class SamplingPlan:
+    """Settings of a run; fields as in the API. `granularity` is the published omega."""
 
     steps: int = 27
     scheduler: Scheduler = "euler"
     granularity: float = 10.0
     guidance: Guidance = field(default_factory=Guidance)
-    weaken: Weaken = field(default_factory=Weaken)
+    erg: EntropyRectification = field(default_factory=EntropyRectification)
 
 
-def frames(seconds: float) -> int:
-    """Latent frames in so many seconds, truncated towards zero."""
+def latent_frames(seconds: float) -> int:
+    """Latent frames in a duration, rounded down."""
     return int(seconds * LATENT_RATE / 512 / 8)
 
 
-def noise_of(seed: int, model: Denoiser) -> Noise:
-    """Noise that is the same on every device: drawn on the CPU in float32."""
+def noise_source(seed: int, model: Denoiser) -> NoiseSource:
+    """Noise drawn on the CPU in float32, so that it is the same on every device."""
     generator = torch.Generator().manual_seed(seed)
     config, device = model.config, model.transformer.final.weight.device
 
@@ -53,34 +53,34 @@ def noise_of(seed: int, model: Denoiser) -> Noise:
     return draw
 
 
-class Guided:
-    """The guided velocity at each entry of the timestep list; its predictions run as one batch."""
+class GuidedVelocity:
+    """The guided velocity at each timestep. Its predictions run as one batch."""
 
-    def __init__(self, model: Denoiser, said: Said, plan: Plan, length: int) -> None:
+    def __init__(self, model: Denoiser, conditioning: Conditioning, plan: SamplingPlan, length: int) -> None:
         self._model = model
         self._guidance = guidance = plan.guidance
-        self._window = guidance.window(plan.steps)
-        self._projected = Projected()
-        conditions = [model.full(said)]
-        if self._window:
-            conditions.append(model.uncond(said, plan.weaken))
-        if self._window and guidance.double:
-            conditions.append(model.text_only(said, plan.weaken))
-        weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=said.text.device)
-        self._context = model.context(conditions, length, weakened if plan.weaken.transformer else None)
-        self._plain = self._context.first(1)
+        self._guided_steps = guidance.guided_steps(plan.steps)
+        self._projected = ProjectedGuidance()
+        conditions = [model.full(conditioning)]
+        if self._guided_steps:
+            conditions.append(model.unconditional(conditioning, plan.erg))
+        if self._guided_steps and guidance.double:
+            conditions.append(model.text_only(conditioning, plan.erg))
+        weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=conditioning.text.device)
+        self._context = model.context(conditions, length, weakened if plan.erg.transformer else None)
+        self._unguided_context = self._context.first(1)
 
-    def __call__(self, number: int, x: Tensor, level: float) -> Tensor:
-        if number not in self._window:
-            return predict(self._model, x, level, self._plain)
-        return self._combined(number, predict(self._model, x, level, self._context))
+    def __call__(self, number: int, x: Tensor, sigma: float) -> Tensor:
+        if number not in self._guided_steps:
+            return predict_velocity(self._model, x, sigma, self._unguided_context)
+        return self._combine(number, predict_velocity(self._model, x, sigma, self._context))
 
-    def _combined(self, number: int, predictions: Tensor) -> Tensor:
+    def _combine(self, number: int, predictions: Tensor) -> Tensor:
         guidance = self._guidance
         cond, uncond, *text_only = predictions.split(1)
         if text_only:
             return double_condition(cond, uncond, text_only[0], tag=guidance.tag_scale, lyric=guidance.lyric_scale)
-        scale = guidance.scale_at(number, self._window)
+        scale = guidance.scale_at(number, self._guided_steps)
         match guidance.kind:
             case "cfg":
                 return cfg(cond, uncond, scale)
@@ -89,92 +89,95 @@ class Guided:
         return self._projected(cond, uncond, scale)
 
 
-def predict(model: Denoiser, x: Tensor, level: float, context: Context) -> Tensor:
-    timestep = torch.full((len(x),), level * 1000, device=x.device)
+def predict_velocity(model: Denoiser, x: Tensor, sigma: float, context: Context) -> Tensor:
+    timestep = torch.full((len(x),), sigma * 1000, device=x.device)
     return model.transformer(x, timestep, context)
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """The runs of one model under one description and plan."""
+    """The runs of one model with one conditioning and plan."""
 
     model: Denoiser
-    said: Said
-    plan: Plan
+    conditioning: Conditioning
+    plan: SamplingPlan
 
-    def from_noise(self, x: Tensor, *, top: float = 1.0) -> Run:
-        """Ordinary sampling: x is noise, or for `top` below 1 a song at that level of noise."""
+    def from_noise(self, x: Tensor, *, sigma_max: float = 1.0) -> SamplingRun:
+        """Ordinary sampling from noise or, for `sigma_max` below 1, from a song with noise of that level."""
         plan = self.plan
-        levels = sigmas(plan.steps, plan.scheduler, top=top)
-        velocity = Guided(self.model, self.said, plan, x.shape[-1])
-        step = stepper(levels, plan.scheduler, plan.granularity).step
-        for number, level in enumerate(levels[:-1]):
-            x = step(number, x, velocity(number, x, level))
-            yield number + 1, len(levels) - 1
+        sigmas = make_sigmas(plan.steps, plan.scheduler, sigma_max=sigma_max)
+        velocity = GuidedVelocity(self.model, self.conditioning, plan, x.shape[-1])
+        stepper = make_stepper(sigmas, plan.scheduler, plan.granularity)
+        for number, sigma in enumerate(sigmas[:-1]):
+            x = stepper.step(number, x, velocity(number, x, sigma))
+            yield number + 1, len(sigmas) - 1
         return x
 
-    def like(self, reference: Tensor, noise: Tensor, strength: float) -> Run:
-        """A new song that follows a reference as far as `strength` (0..1) says."""
-        top = 1 - strength
-        start = shifted(top)
-        x = (1 - start) * reference + start * noise
-        shorter = replace(self.plan, steps=int(self.plan.steps * top))
-        return (yield from replace(self, plan=shorter).from_noise(x, top=top))
+    def from_reference(self, reference: Tensor, noise: Tensor, strength: float) -> SamplingRun:
+        """A new song that follows the reference as closely as `strength` (0..1) says."""
+        sigma_max = 1 - strength
+        x = add_noise(reference, noise, shift_sigma(sigma_max))
+        shorter = replace(self.plan, steps=int(self.plan.steps * sigma_max))
+        return (yield from replace(self, plan=shorter).from_noise(x, sigma_max=sigma_max))
 
-    def inpaint(self, source: Tensor, span: range, variance: float, noises: tuple[Noise, Noise]) -> Run:
-        """The frames of `span` anew, by as much as `variance` (0..1) says; `noises` are those of both seeds."""
+    def inpaint(
+        self, source: Tensor, span: range, variance: float, noises: tuple[NoiseSource, NoiseSource]
+    ) -> SamplingRun:
+        """Regenerate the frames of `span`; `variance` (0..1) says how much they change. One noise source per seed."""
         length = source.shape[-1]
         first, second = (noise(length) for noise in noises)
-        new = mixed(first, second, variance)
+        new = mix_noise(first, second, variance)
         if span == range(length):
             return (yield from self.from_noise(new))
-        inside = torch.zeros(length, dtype=torch.bool, device=source.device)
-        inside[span.start : span.stop] = True
-        return (yield from self._repaint(Canvas(source, torch.where(inside, new, first), inside), variance))
+        mask = torch.zeros(length, dtype=torch.bool, device=source.device)
+        mask[span.start : span.stop] = True
+        return (yield from self._repaint(MaskedSource(source, torch.where(mask, new, first), mask), variance))
 
-    def outpaint(self, source: Tensor, sides: tuple[int, int], variance: float, noises: tuple[Noise, Noise]) -> Run:
-        """The song with so many new frames before and after it."""
+    def outpaint(
+        self, source: Tensor, sides: tuple[int, int], variance: float, noises: tuple[NoiseSource, NoiseSource]
+    ) -> SamplingRun:
+        """Add new frames before and after the source; `sides` are their numbers."""
         left, right = sides
         length = source.shape[-1]
-        kept, fresh = noises[0](length), noises[1](max(length, left, right))
-        noise = torch.cat((fresh[..., :left], kept, fresh[..., fresh.shape[-1] - right :]), dim=-1)
+        inner, outer = noises[0](length), noises[1](max(length, left, right))
+        noise = torch.cat((outer[..., :left], inner, outer[..., outer.shape[-1] - right :]), dim=-1)
         padded = torch.nn.functional.pad(source, (left, right))
-        outside = torch.ones(padded.shape[-1], dtype=torch.bool, device=source.device)
-        outside[left : left + length] = False
-        return (yield from self._repaint(Canvas(padded, noise, outside), variance))
+        mask = torch.ones(padded.shape[-1], dtype=torch.bool, device=source.device)
+        mask[left : left + length] = False
+        return (yield from self._repaint(MaskedSource(padded, noise, mask), variance))
 
-    def _repaint(self, canvas: Canvas, variance: float) -> Run:
-        """Plain Euler steps, the first of them left out: the less is to change, the more of the source is kept."""
+    def _repaint(self, target: MaskedSource, variance: float) -> SamplingRun:
+        """Plain Euler steps. The lower the variance, the more of the first steps are skipped."""
         plan = self.plan
-        levels = sigmas(plan.steps, plan.scheduler)
-        velocity = Guided(self.model, self.said, plan, canvas.source.shape[-1])
+        sigmas = make_sigmas(plan.steps, plan.scheduler)
+        velocity = GuidedVelocity(self.model, self.conditioning, plan, target.source.shape[-1])
         begin = int(plan.steps * (1 - variance))
-        x = canvas.at(levels[begin])
-        for number in range(begin, len(levels) - 1):
-            level, following = levels[number], levels[number + 1]
-            x = x + (following - level) * velocity(number, x, level)
-            x = torch.where(canvas.free, x, canvas.at(following))
-            yield number + 1 - begin, len(levels) - 1 - begin
+        x = target.at(sigmas[begin])
+        for number in range(begin, len(sigmas) - 1):
+            sigma, following = sigmas[number], sigmas[number + 1]
+            x = x + (following - sigma) * velocity(number, x, sigma)
+            x = torch.where(target.mask, x, target.at(following))
+            yield number + 1 - begin, len(sigmas) - 1 - begin
         return x
 
 
 @dataclass(frozen=True, slots=True)
-class Canvas:
-    """A song of which the frames where `free` [T] is true are made anew; the others follow the noised source."""
+class MaskedSource:
+    """Latents whose frames are regenerated where `mask` [T] is true; the others follow the noised source."""
 
     source: Tensor
     noise: Tensor
-    free: Tensor
+    mask: Tensor
 
-    def at(self, level: float) -> Tensor:
-        return noised(self.source, self.noise, level)
-
-
-def noised(source: Tensor, noise: Tensor, level: float) -> Tensor:
-    return (1 - level) * source + level * noise
+    def at(self, sigma: float) -> Tensor:
+        return add_noise(self.source, self.noise, sigma)
 
 
-def mixed(first: Tensor, second: Tensor, variance: float) -> Tensor:
-    """Two noises as one of unit variance."""
+def add_noise(source: Tensor, noise: Tensor, sigma: float) -> Tensor:
+    return (1 - sigma) * source + sigma * noise
+
+
+def mix_noise(first: Tensor, second: Tensor, variance: float) -> Tensor:
+    """Two noises mixed to unit variance."""
     angle = variance * math.pi / 2
     return math.cos(angle) * first + math.sin(angle) * second

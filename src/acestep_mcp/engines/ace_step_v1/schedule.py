@@ -1,4 +1,4 @@
-"""Flow matching: the noise levels of a run, and what one step does with the model's velocity."""
+"""Flow matching: the sigmas of a run, and the steps of the Euler and Heun schedulers."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ import torch
 from torch import Tensor
 
 _SHIFT = 3.0
-_STEPS = 1000
+_TRAIN_STEPS = 1000
 Scheduler = Literal["euler", "heun"]
 
 
-def shifted(sigma: float) -> float:
+def shift_sigma(sigma: float) -> float:
     return _SHIFT * sigma / (1 + (_SHIFT - 1) * sigma)
 
 
-def sigmas(steps: int, scheduler: Scheduler = "euler", *, top: float = 1.0) -> list[float]:
-    """Noise levels from `top` down to a final 0; heun has every inner one twice.
+def make_sigmas(steps: int, scheduler: Scheduler = "euler", *, sigma_max: float = 1.0) -> list[float]:
+    """Sigmas from `sigma_max` down to a final 0; for heun every inner one occurs twice.
 
-    The published schedule shifts twice: once the table that the first and last level are taken from, then each
-    level. One timestep is 1000 times its level, so there is one level more than timesteps.
+    The published schedule shifts twice: the table that the first and last sigma are taken from, then each sigma.
+    A timestep is 1000 times its sigma; the final 0 has no timestep.
     """
-    first, last = shifted(top), shifted(1 / _STEPS)
-    # In float32 and through 1000ths, as the published table is.
-    levels = torch.linspace(first * _STEPS, last * _STEPS, steps, dtype=torch.float32) / _STEPS
-    once = [shifted(float(level)) for level in levels]
+    first, last = shift_sigma(sigma_max), shift_sigma(1 / _TRAIN_STEPS)
+    # In float32 and scaled by 1000, as the published table.
+    unshifted = torch.linspace(first * _TRAIN_STEPS, last * _TRAIN_STEPS, steps, dtype=torch.float32) / _TRAIN_STEPS
+    sigmas = [shift_sigma(float(sigma)) for sigma in unshifted]
     if scheduler == "heun":
-        once = [once[0]] + [level for level in once[1:] for _ in range(2)]
-    return [*once, 0.0]
+        sigmas = [sigmas[0]] + [sigma for sigma in sigmas[1:] for _ in range(2)]
+    return [*sigmas, 0.0]
 
 
-def mean_shifted(change: Tensor, granularity: float) -> Tensor:
-    """The published "omega": a change's deviation from its mean, scaled by 0.9 to 1.1."""
+def scale_deviation(change: Tensor, granularity: float) -> Tensor:
+    """The published "omega": scale the deviation of a change from its mean by 0.9 to 1.1."""
     weight = 0.9 + 0.2 / (1 + math.exp(-0.1 * granularity))
     mean = change.mean()
     return (change - mean) * weight + mean
 
 
 class Euler:
-    """x moves along the velocity by the difference of two levels."""
+    """x moves along the velocity by the difference of two sigmas."""
 
-    def __init__(self, levels: Sequence[float], granularity: float) -> None:
-        self._levels = levels
+    def __init__(self, sigmas: Sequence[float], granularity: float) -> None:
+        self._sigmas = sigmas
         self._granularity = granularity
 
     def step(self, number: int, x: Tensor, velocity: Tensor) -> Tensor:
-        change = (self._levels[number + 1] - self._levels[number]) * velocity
-        return x + mean_shifted(change, self._granularity)
+        change = (self._sigmas[number + 1] - self._sigmas[number]) * velocity
+        return x + scale_deviation(change, self._granularity)
 
 
 class Heun:
-    """Odd calls go ahead as Euler does; even ones go again from where that began, by the mean of both velocities."""
+    """Odd calls are Euler predictor steps; even calls redo that step with the mean of both velocities."""
 
-    def __init__(self, levels: Sequence[float], granularity: float) -> None:
-        self._levels = levels
+    def __init__(self, sigmas: Sequence[float], granularity: float) -> None:
+        self._sigmas = sigmas
         self._granularity = granularity
-        self._kept: tuple[Tensor, Tensor] | None = None
+        self._predictor_start: tuple[Tensor, Tensor] | None = None
 
     def step(self, number: int, x: Tensor, velocity: Tensor) -> Tensor:
-        levels = self._levels
-        if self._kept is None:
-            if number < len(levels) - 2:
-                self._kept = (x, velocity)
-            change = (levels[number + 1] - levels[number]) * velocity
+        sigmas = self._sigmas
+        if self._predictor_start is None:
+            if number < len(sigmas) - 2:
+                self._predictor_start = (x, velocity)
+            change = (sigmas[number + 1] - sigmas[number]) * velocity
         else:
-            (x, before), self._kept = self._kept, None
-            change = (levels[number] - levels[number - 1]) * (before + velocity) / 2
-        return x + mean_shifted(change, self._granularity)
+            (x, before), self._predictor_start = self._predictor_start, None
+            change = (sigmas[number] - sigmas[number - 1]) * (before + velocity) / 2
+        return x + scale_deviation(change, self._granularity)
 
 
-def stepper(levels: Sequence[float], scheduler: Scheduler, granularity: float) -> Euler | Heun:
-    return (Heun if scheduler == "heun" else Euler)(levels, granularity)
+def make_stepper(sigmas: Sequence[float], scheduler: Scheduler, granularity: float) -> Euler | Heun:
+    return (Heun if scheduler == "heun" else Euler)(sigmas, granularity)

@@ -1,4 +1,4 @@
-"""Waveforms: resampling and the log-mel spectrogram that the autoencoder works on."""
+"""Resampling, and the log-mel spectrogram that the autoencoder works on."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from torch.nn import functional as F
 RATE = 44_100
 WINDOW = 2048
 HOP = 512
-BINS = 128
-_LOWEST, _HIGHEST = 40.0, 16_000.0
-_ZEROS = 6
+MELS = 128
+_MIN_HERTZ, _MAX_HERTZ = 40.0, 16_000.0
+_ZERO_CROSSINGS = 6
 _ROLL_OFF = 0.99
-_AT_ONCE = 4096
-"""Columns of the spectrogram at a time: the spectrum itself is twenty times as large as what is made of it."""
+_MAX_COLUMNS = 4096
+"""Columns of the spectrogram at a time: the complex spectrum is twenty times as large as its mel."""
 
 
 def log_mel(waveform: Tensor) -> Tensor:
     """Natural logarithm of the mel magnitudes [B, 128, samples / 512] of waveforms [B, samples] at 44.1 kHz."""
-    spare = WINDOW - HOP
-    padded = F.pad(waveform[:, None], (spare // 2, (spare + 1) // 2), mode="reflect")[:, 0]
+    padding = WINDOW - HOP
+    padded = F.pad(waveform[:, None], (padding // 2, (padding + 1) // 2), mode="reflect")[:, 0]
     columns = (padded.shape[-1] - WINDOW) // HOP + 1
-    parts = (range(first, min(first + _AT_ONCE, columns)) for first in range(0, columns, _AT_ONCE))
+    parts = (range(first, min(first + _MAX_COLUMNS, columns)) for first in range(0, columns, _MAX_COLUMNS))
     return torch.cat([_log_mel(padded[:, part.start * HOP : (part.stop - 1) * HOP + WINDOW]) for part in parts], dim=-1)
 
 
@@ -38,10 +38,10 @@ def _log_mel(samples: Tensor) -> Tensor:
 
 @cache
 def mel_filters() -> Tensor:
-    """Triangles [128, 1025] on Slaney's mel scale, each of unit area (Slaney, Auditory Toolbox, 1998)."""
-    edges = _hertz(torch.linspace(_mel(_LOWEST), _mel(_HIGHEST), BINS + 2, dtype=torch.float64))
+    """Triangular filters [128, 1025] of unit area on Slaney's mel scale (Slaney, Auditory Toolbox, 1998)."""
+    edges = _hertz(torch.linspace(_mel(_MIN_HERTZ), _mel(_MAX_HERTZ), MELS + 2, dtype=torch.float64))
     frequencies = torch.linspace(0, RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)
-    low, middle, high = (edges[n : n + BINS, None] for n in range(3))
+    low, middle, high = (edges[n : n + MELS, None] for n in range(3))
     rising = (frequencies - low) / (middle - low)
     falling = (high - frequencies) / (high - middle)
     return (torch.minimum(rising, falling).clamp(min=0) * 2 / (high - low)).float()
@@ -57,7 +57,7 @@ def _hertz(mels: Tensor) -> Tensor:
 
 
 def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
-    """Waveforms [B, samples] at another rate: a windowed sinc of six zero crossings, as the model was trained with.
+    """Waveforms [B, samples] at another rate: a windowed sinc of six zero crossings, as in the model's training.
 
     The result has ceil(samples * new_rate / rate) samples.
     """
@@ -74,11 +74,11 @@ def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
 
 @cache
 def _sinc_kernel(old: int, new: int) -> tuple[Tensor, int]:
-    """One filter for each of the `new` phases, [new, 1, taps], and how many samples it looks back."""
+    """A filter for each of the `new` phases, [new, 1, taps], and the samples before the current one that it covers."""
     cutoff = min(old, new) * _ROLL_OFF
-    width = math.ceil(_ZEROS * old / cutoff)
+    width = math.ceil(_ZERO_CROSSINGS * old / cutoff)
     times = torch.arange(-width, width + old, dtype=torch.float64)[None, None] / old
     phases = torch.arange(0, -new, -1, dtype=torch.float64)[:, None, None] / new
-    t = ((phases + times) * cutoff).clamp(-_ZEROS, _ZEROS)
-    window = torch.cos(t * math.pi / _ZEROS / 2).square()
+    t = ((phases + times) * cutoff).clamp(-_ZERO_CROSSINGS, _ZERO_CROSSINGS)
+    window = torch.cos(t * math.pi / _ZERO_CROSSINGS / 2).square()
     return (torch.sinc(t) * window * cutoff / old).float(), width

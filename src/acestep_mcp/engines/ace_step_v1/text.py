@@ -1,4 +1,4 @@
-"""Tags to hidden states: the UMT5 encoder and its tokenizer."""
+"""Tags to hidden states, with the UMT5 encoder and its tokenizer."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _WEAKENED_LAYERS = (8, 9)
 
 
 class TextEncoder:
-    """`encode` gives what the condition encoder needs of the tags."""
+    """The tags' input of the condition encoder."""
 
     def __init__(self, encoder: Any, tokenizer: Any) -> None:
         self.encoder = encoder
         self.tokenizer = tokenizer
 
     def ids(self, tags: str) -> tuple[Tensor, Tensor]:
-        """Token ids [1, n] and their mask; more than 256 tokens are cut off."""
-        found = self.tokenizer([tags], return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS)
+        """Token ids [1, n] and their mask, truncated to 256 tokens."""
+        encoded = self.tokenizer([tags], return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS)
         device = self.encoder.shared.weight.device
-        return found["input_ids"].to(device), found["attention_mask"].to(device)
+        return encoded["input_ids"].to(device), encoded["attention_mask"].to(device)
 
-    def cuts(self, tags: str) -> bool:
-        """Whether these tags are more than is read of them."""
+    def truncates(self, tags: str) -> bool:
+        """Whether these tags have more than 256 tokens."""
         return len(self.tokenizer(tags, truncation=True, max_length=MAX_TOKENS + 1)["input_ids"]) > MAX_TOKENS
 
     def hidden_states(self, ids: Tensor, mask: Tensor, *, weakened: bool = False) -> Tensor:
-        """[1, n, width]; `weakened` dampens the queries of two layers."""
-        with self._weakened() if weakened else torch.no_grad():
+        """[1, n, width]; `weakened` scales down the queries of two layers."""
+        with self._weakened_queries() if weakened else torch.no_grad():
             return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
 
     @contextmanager
-    def _weakened(self) -> Iterator[None]:
+    def _weakened_queries(self) -> Iterator[None]:
         blocks = self.encoder.encoder.block
         queries = [blocks[n].layer[0].SelfAttention.q for n in _WEAKENED_LAYERS if n < len(blocks)]
-        hooks = [query.register_forward_hook(lambda _module, _given, out: out * WEAKENED) for query in queries]
+        hooks = [query.register_forward_hook(lambda _module, _inputs, out: out * WEAKENED) for query in queries]
         try:
             yield
         finally:

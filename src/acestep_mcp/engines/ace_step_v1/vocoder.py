@@ -1,4 +1,4 @@
-"""The vocoder: log-mel to waveform. Parameter names are the published ones."""
+"""The vocoder: log-mel to waveform. Modules are named as the published parameters."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """Sizes as the checkpoint's config.json names them."""
+class VocoderConfig:
+    """Fields as in the checkpoint's config.json."""
 
     input_channels: int = 128
     depths: Sequence[int] = (3, 3, 9, 3)
@@ -29,7 +29,7 @@ class Config:
     kernel_sizes: Sequence[int] = (7,)
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
         return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
 
 
@@ -58,7 +58,7 @@ class ConvNeXtBlock(nn.Module):
 
 
 class Backbone(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: VocoderConfig) -> None:
         super().__init__()
         kernel, dims = config.kernel_sizes[0], config.dims
         stem = nn.Conv1d(config.input_channels, dims[0], kernel, padding=kernel // 2, padding_mode="replicate")
@@ -81,8 +81,8 @@ class Backbone(nn.Module):
 class ResBlock(nn.Module):
     def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
         super().__init__()
-        self.convs1 = nn.ModuleList(_same(channels, kernel, dilation) for dilation in dilations)
-        self.convs2 = nn.ModuleList(_same(channels, kernel, 1) for _ in dilations)
+        self.convs1 = nn.ModuleList(_same_length_conv(channels, kernel, dilation) for dilation in dilations)
+        self.convs2 = nn.ModuleList(_same_length_conv(channels, kernel, 1) for _ in dilations)
 
     def forward(self, x: Tensor) -> Tensor:
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
@@ -93,7 +93,7 @@ class ResBlock(nn.Module):
 class Head(nn.Module):
     """A HiFi-GAN generator (Kong et al. 2020)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: VocoderConfig) -> None:
         super().__init__()
         channels, kernel = config.upsample_initial_channel, config.pre_conv_kernel_size
         self.conv_pre = nn.Conv1d(config.dims[-1], channels, kernel, padding=kernel // 2)
@@ -120,7 +120,7 @@ class Head(nn.Module):
 
 
 class Vocoder(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: VocoderConfig) -> None:
         super().__init__()
         self.backbone = Backbone(config)
         self.head = Head(config)
@@ -130,5 +130,5 @@ class Vocoder(nn.Module):
         return self.head(self.backbone(log_mel))
 
 
-def _same(channels: int, kernel: int, dilation: int) -> nn.Conv1d:
+def _same_length_conv(channels: int, kernel: int, dilation: int) -> nn.Conv1d:
     return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=(kernel - 1) * dilation // 2)

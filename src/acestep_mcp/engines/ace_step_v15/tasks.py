@@ -1,4 +1,4 @@
-"""What each endpoint means to the pipeline: a request, and the song it edits, become a sound."""
+"""How the pipeline runs each kind of request, from the request and its source to the finished audio."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import soxr
@@ -18,288 +18,270 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from acestep_mcp.api.edits import inpaint_window, outpaint_lengths
-from acestep_mcp.api.errors import FieldError, GenerationFailed, InvalidRequest
-from acestep_mcp.api.requests import LONGEST, AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio
+from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.api.requests import (
+    LONGEST,
+    AudioInpaint,
+    AudioOutpaint,
+    AudioToAudio,
+    EngineRequest,
+    Request,
+    TextToAudio,
+)
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import from_float, to_float
-from acestep_mcp.audio.splice import inpaint as spliced_in
-from acestep_mcp.audio.splice import outpaint as spliced_on
+from acestep_mcp.audio.splice import inpaint as splice_inpainted
+from acestep_mcp.audio.splice import outpaint as splice_outpainted
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.ace_step_v15 import conditioning
-from acestep_mcp.engines.ace_step_v15.conditioning import Described
-from acestep_mcp.engines.model.engine import Song
+from acestep_mcp.engines.ace_step_v15.conditioning import SongRequest
+from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
+from acestep_mcp.engines.model.engine import SongRun
+from acestep_mcp.engines.model.song_tasks import FADE, SongTasks, cut, require_finite
 from acestep_mcp.engines.model.windows import windows
-
-if TYPE_CHECKING:
-    from acestep_mcp.engines.ace_step_v15.weights import Loaded
 
 Samples = NDArray[np.float32]
 
-_STARTS = {"lyrics": 0.65, "remix": 0.9}
-"""How much noise the source is begun anew from, at most (1 is nothing but noise)."""
-_COVERS = {"lyrics": 1.0, "remix": 0.6}
-"""How closely a model that can hear a song's structure keeps to it."""
-_WHOLLY_NEW = 0.5
-"""The variance from which a window is made from nothing but noise."""
-_LEAST_BESIDE = 15.0
-"""Seconds of the song on each side of new music that are heard at least; together they are as long as a whole song."""
+_START_NOISE = {"lyrics": 0.65, "remix": 0.9}
+"""Highest timestep at which the noised source is started from (1 is pure noise)."""
+_COVER_STRENGTH = {"lyrics": 1.0, "remix": 0.6}
+"""How closely a model with an audio tokenizer follows the source's structure."""
+_FULL_NOISE_VARIANCE = 0.5
+"""The variance from which a window starts from pure noise."""
+_MIN_CONTEXT = 15.0
+"""Minimum seconds of the source on each side of new music; at most all three together are as long as a whole song."""
 _PEAK = 10 ** (-1 / 20)
-_FADE = 0.030
-_WINDOW, _NEAR = 384, 64
-"""Latent frames decoded at a time, and those on each side that are looked at for them: the autoencoder's own numbers."""
+_WINDOW, _CONTEXT_FRAMES = 384, 64
+"""Latent frames per decoding window, and of context on each side: the values of the autoencoder's own tiling."""
+_ADVICE = (
+    "Try another seed or, if you gave a guidance_scale, a lower one; in float16 choose --dtype bfloat16 or float32."
+)
 
 
-def play(loaded: Loaded, request: Request, source: Source | None) -> Song:
-    """Steps, then the finished song. Raises InvalidRequest for values that do not fit the source."""
+def run(loaded: LoadedV15, request: EngineRequest, source: Source | None) -> SongRun:
+    """Raises InvalidRequest for values that do not fit the source."""
     try:
-        match request, source:
-            case TextToAudio(), None:
-                return (yield from _new(loaded, request))
-            case AudioToAudio(), Source():
-                return (yield from _remade(loaded, request, source.sound))
-            case AudioInpaint(), Source():
-                return (yield from _inpainted(loaded, request, source.sound))
-            case AudioOutpaint(), Source():
-                return (yield from _outpainted(loaded, request, source.sound))
-        raise TypeError(f"no song is made of {type(request).__name__} with {type(source).__name__}")
+        return (yield from TASKS.run(loaded, request, source))
     finally:
-        loaded.pipe.maybe_free_model_hooks()  # whatever ended the song, nothing stays on the device with offload
+        loaded.pipe.maybe_free_model_hooks()  # with offload, nothing stays on the device, however the run ended
 
 
-def _new(loaded: Loaded, request: TextToAudio) -> Song:
+def _text_to_audio(loaded: LoadedV15, request: TextToAudio) -> SongRun:
     length = math.ceil(request.duration * loaded.pipe.latents_per_second)
-    timesteps = conditioning.schedule(loaded, request)
-    latents = yield from _denoised(loaded, request, _noise(loaded, request, length), timesteps)
-    music = yield from _decoded(loaded, latents)
-    return _whole(loaded, request, music[: round(request.duration * _rate(loaded))])
+    timesteps = conditioning.timesteps(loaded, request)
+    latents = yield from _denoise(loaded, request, _noise(loaded, request, length), timesteps)
+    waveform = yield from _decode(loaded, latents)
+    return _normalized(loaded, request, waveform[: round(request.duration * loaded.sample_rate)])
 
 
-def _remade(loaded: Loaded, request: AudioToAudio, source: Sound) -> Song:
-    samples = _heard(loaded, source)
-    length = samples.shape[-1] // _hop(loaded)
-    noise = _noise(loaded, request, length)
+def _audio_to_audio(loaded: LoadedV15, request: AudioToAudio, source: Sound) -> SongRun:
+    samples = _model_samples(loaded, source)
+    noise = _noise(loaded, request, samples.shape[-1] // loaded.hop)
     if loaded.covers:
         task: dict[str, Any] = {
             "task_type": "cover",
             "src_audio": samples,
-            "audio_cover_strength": _COVERS[request.edit_mode],
+            "audio_cover_strength": _COVER_STRENGTH[request.edit_mode],
         }
-        latents = yield from _denoised(loaded, request, noise, conditioning.schedule(loaded, request), **task)
+        latents = yield from _denoise(loaded, request, noise, conditioning.timesteps(loaded, request), **task)
     else:
-        timesteps = conditioning.schedule(loaded, request, _STARTS[request.edit_mode])
-        begun = yield from _begun(loaded, samples, noise, timesteps[0])
-        latents = yield from _denoised(loaded, request, begun, timesteps)
-    music = yield from _decoded(loaded, latents)
-    return _whole(loaded, request, music[: round(source.seconds * _rate(loaded))])
+        timesteps = conditioning.timesteps(loaded, request, _START_NOISE[request.edit_mode])
+        start = yield from _noised_source(loaded, samples, noise, timesteps[0])
+        latents = yield from _denoise(loaded, request, start, timesteps)
+    waveform = yield from _decode(loaded, latents)
+    return _normalized(loaded, request, waveform[: round(source.seconds * loaded.sample_rate)])
 
 
-def _inpainted(loaded: Loaded, request: AudioInpaint, source: Sound) -> Song:
+def _audio_inpaint(loaded: LoadedV15, request: AudioInpaint, source: Sound) -> SongRun:
     window = inpaint_window(request, source.seconds)
     _check_length(window.end - window.start)
-    frames = loaded.pipe.latents_per_second
-    beside = _beside(window.end - window.start)
-    near, origin = _part(source, window.start - beside, window.end + beside)
+    frame_rate = loaded.pipe.latents_per_second
+    context = _context_seconds(window.end - window.start)
+    part, origin = _excerpt(source, window.start - context, window.end + context)
     start, end = window.start - origin, window.end - origin
-    first = int(start * frames)
-    new = range(first, max(first + 1, math.ceil(end * frames)))
-    noise = min(1.0, request.variance / _WHOLLY_NEW)
-    latents = yield from _repainted(loaded, request, _heard(loaded, near), new, start=noise)
-    begin = max(0, new.start - _NEAR)
-    music = yield from _decoded(loaded, latents[:, begin : new.stop + _NEAR])
-    lead = min(_FADE, start)
-    made = _cut(loaded, music, start - lead - begin / frames, end - begin / frames)
-    sound = spliced_in(source, made, window.start, window.end, fade=_FADE, lead=lead)
+    first = int(start * frame_rate)
+    frames = range(first, max(first + 1, math.ceil(end * frame_rate)))
+    start_noise = min(1.0, request.variance / _FULL_NOISE_VARIANCE)
+    latents = yield from _repaint(loaded, request, _model_samples(loaded, part), frames, start=start_noise)
+    begin = max(0, frames.start - _CONTEXT_FRAMES)
+    waveform = yield from _decode(loaded, latents[:, begin : frames.stop + _CONTEXT_FRAMES])
+    lead = min(FADE, start)
+    offset = begin / frame_rate
+    new = cut(waveform, loaded.sample_rate, start - lead - offset, end - offset)
+    sound = splice_inpainted(source, new, window.start, window.end, fade=FADE, lead=lead)
     return Audio(sound, request.tags, request.lyrics, (*window.notes, *conditioning.notes(loaded, request)))
 
 
-def _outpainted(loaded: Loaded, request: AudioOutpaint, source: Sound) -> Song:
-    """Each side by itself: the pipeline paints one stretch at a time."""
+def _audio_outpaint(loaded: LoadedV15, request: AudioOutpaint, source: Sound) -> SongRun:
+    """Each side in a run of its own: the pipeline repaints one stretch at a time."""
     lengths = outpaint_lengths(request, source.seconds)
-    overlap = min(_FADE, source.seconds / 2)
+    overlap = min(FADE, source.seconds / 2)
     before = after = None
     if lengths.before:
-        before = yield from _extended(loaded, request, source, lengths.before, overlap, at_end=False)
+        before = yield from _extend(loaded, request, source, lengths.before, overlap, at_end=False)
     if lengths.after:
-        after = yield from _extended(loaded, request, source, lengths.after, overlap, at_end=True)
-    sound = spliced_on(source, before, after, fade=_FADE, overlap=overlap)
+        after = yield from _extend(loaded, request, source, lengths.after, overlap, at_end=True)
+    sound = splice_outpainted(source, before, after, fade=FADE, overlap=overlap)
     return Audio(sound, request.tags, request.lyrics, conditioning.notes(loaded, request))
 
 
-def _extended(
-    loaded: Loaded, request: AudioOutpaint, source: Sound, seconds: float, overlap: float, *, at_end: bool
+TASKS = SongTasks(_text_to_audio, _audio_to_audio, _audio_inpaint, _audio_outpaint)
+
+
+def _extend(
+    loaded: LoadedV15, request: AudioOutpaint, source: Sound, seconds: float, overlap: float, *, at_end: bool
 ) -> Generator[Step, None, Sound]:
-    """So many seconds of new music beside a song, and `overlap` seconds of it as the model hears it."""
-    frames = loaded.pipe.latents_per_second
-    quiet = np.zeros((2, round(seconds * _rate(loaded))), np.float32)
-    kept = 2 * _beside(seconds)
-    near, _ = _part(source, source.seconds - kept, source.seconds) if at_end else _part(source, 0, kept)
-    heard = _resampled(loaded, near)
-    samples = _filled(loaded, np.concatenate([heard, quiet] if at_end else [quiet, heard], axis=1))
-    length = samples.shape[-1] // _hop(loaded)
-    first = min(int(near.seconds * frames), length - 1) if at_end else 0
-    new = range(first, length if at_end else math.ceil(seconds * frames))
-    latents = yield from _repainted(loaded, request, samples, new, part=int(at_end))
-    begin = max(0, new.start - _NEAR)
-    music = yield from _decoded(loaded, latents[:, begin : new.stop + _NEAR])
-    edge = (near.seconds - overlap if at_end else 0) - begin / frames
-    return _cut(loaded, music, edge, edge + overlap + seconds)
+    """New music beside the source, with `overlap` seconds of the source as decoded by the model."""
+    frame_rate = loaded.pipe.latents_per_second
+    silence = np.zeros((2, round(seconds * loaded.sample_rate)), np.float32)
+    kept = 2 * _context_seconds(seconds)
+    part, _ = _excerpt(source, source.seconds - kept, source.seconds) if at_end else _excerpt(source, 0, kept)
+    old = _resample(loaded, part)
+    samples = _pad_to_frame(loaded, np.concatenate([old, silence] if at_end else [silence, old], axis=1))
+    length = samples.shape[-1] // loaded.hop
+    first = min(int(part.seconds * frame_rate), length - 1) if at_end else 0
+    frames = range(first, length if at_end else math.ceil(seconds * frame_rate))
+    latents = yield from _repaint(loaded, request, samples, frames, number=int(at_end))
+    begin = max(0, frames.start - _CONTEXT_FRAMES)
+    waveform = yield from _decode(loaded, latents[:, begin : frames.stop + _CONTEXT_FRAMES])
+    start = (part.seconds - overlap if at_end else 0) - begin / frame_rate
+    return cut(waveform, loaded.sample_rate, start, start + overlap + seconds)
 
 
 def _check_length(seconds: float) -> None:
     if seconds > LONGEST:
-        message = (
-            f"the window is {seconds:g} s long and this model makes at most {LONGEST} s anew at once; choose a part"
-        )
+        message = f"the window is {seconds:g} s long and this model makes at most {LONGEST} s at once; choose a part"
         raise InvalidRequest.of(FieldError("end_time", message, "audio_duration_too_long"))
 
 
-def _beside(seconds: float) -> float:
-    """Seconds of the song on each side that are heard with so many new ones: memory grows with the square of both."""
-    return max(_LEAST_BESIDE, (LONGEST - seconds) / 2)
+def _context_seconds(seconds: float) -> float:
+    """Seconds of the source on each side of `seconds` of new music: memory grows with the square of their sum."""
+    return max(_MIN_CONTEXT, (LONGEST - seconds) / 2)
 
 
-def _part(source: Sound, start: float, end: float) -> tuple[Sound, float]:
-    """What of the song lies between, and the second in which it begins."""
+def _excerpt(source: Sound, start: float, end: float) -> tuple[Sound, float]:
+    """The source between two times, clipped to its ends, and the second at which the excerpt begins."""
     first, last = max(0, round(start * source.sample_rate)), max(0, round(end * source.sample_rate))
     return replace(source, pcm=source.pcm[first:last]), first / source.sample_rate
 
 
-def _repainted(
-    loaded: Loaded, request: Described, samples: Tensor, new: range, *, start: float = 1.0, part: int = 0
+def _repaint(
+    loaded: LoadedV15, request: SongRequest, samples: Tensor, frames: range, *, start: float = 1.0, number: int = 0
 ) -> Generator[Step, None, Tensor]:
-    """The latents of a song whose frames in `new` are new. `part` numbers the stretches of one song."""
-    frames = loaded.pipe.latents_per_second
-    begun = _noise(loaded, request, samples.shape[-1] // _hop(loaded), part)
-    timesteps = conditioning.schedule(loaded, request, start)
+    """Latents of a song in which `frames` are generated. Runs of one song differ in `number`, which shifts the seed."""
+    frame_rate = loaded.pipe.latents_per_second
+    latents = _noise(loaded, request, samples.shape[-1] // loaded.hop, number)
+    timesteps = conditioning.timesteps(loaded, request, start)
     if timesteps[0] < 1:
-        begun = yield from _begun(loaded, samples, begun, timesteps[0])
-    # Half a frame more keeps what the pipeline rounds down from falling below the frame.
-    edges = {"repainting_start": (new.start + 0.5) / frames, "repainting_end": (new.stop + 0.5) / frames}
+        latents = yield from _noised_source(loaded, samples, latents, timesteps[0])
+    # Half a frame more, since the pipeline rounds down and could miss the frame.
+    edges = {
+        "repainting_start": (frames.start + 0.5) / frame_rate,
+        "repainting_end": (frames.stop + 0.5) / frame_rate,
+    }
     task = {"task_type": "repaint", "src_audio": samples, **edges}
-    return (yield from _denoised(loaded, request, begun, timesteps, **task))
+    return (yield from _denoise(loaded, request, latents, timesteps, **task))
 
 
-def _denoised(
-    loaded: Loaded, request: Described, begun: Tensor, timesteps: list[float], **task: Any
+def _denoise(
+    loaded: LoadedV15, request: SongRequest, latents: Tensor, timesteps: list[float], **task: Any
 ) -> Generator[Step, None, Tensor]:
-    """Run the pipeline in a thread of its own, since it gives its steps to a function; closing this stops it."""
-    task |= {"latents": begun, "audio_duration": _seconds(loaded, begun.shape[1]), "timesteps": timesteps}
+    """Run the pipeline in a thread, since it reports steps to a callback. Closing the generator stops it."""
+    task |= {"latents": latents, "audio_duration": _pipeline_seconds(loaded, latents.shape[1]), "timesteps": timesteps}
     steps: SimpleQueue[int | None] = SimpleQueue()
     stopped = Event()
 
-    def told(pipe: Any, number: int, _: float, __: dict[str, Any]) -> dict[str, Any]:
+    def on_step_end(pipe: Any, number: int, _: float, __: dict[str, Any]) -> dict[str, Any]:
         steps.put(number + 1)
         pipe._interrupt = stopped.is_set()  # noqa: SLF001 - the way its documentation names
         return {}
 
-    yield Step("reading the words", 0, 1)
+    yield Step("encoding tags and lyrics", 0, 1)
     with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(_run, loaded, request, {**task, "callback_on_step_end": told})
-        running.add_done_callback(lambda _: steps.put(None))
+        result = thread.submit(_run_pipeline, loaded, request, {**task, "callback_on_step_end": on_step_end})
+        result.add_done_callback(lambda _: steps.put(None))
         try:
             while (number := steps.get()) is not None:
                 yield Step("denoising", number, len(timesteps))
         finally:
             stopped.set()
-        latents = running.result()
-    return _finite(latents)
+        return require_finite(result.result(), _ADVICE)
 
 
-def _run(loaded: Loaded, request: Described, task: dict[str, Any]) -> Tensor:
+def _run_pipeline(loaded: LoadedV15, request: SongRequest, task: dict[str, Any]) -> Tensor:
     task |= {"num_inference_steps": len(task["timesteps"]), "output_type": "latent"}
-    said = conditioning.words(loaded, request) | conditioning.guidance(loaded, request, task["timesteps"])
+    text = conditioning.text_arguments(loaded, request)
+    guidance = conditioning.guidance_arguments(loaded, request, task["timesteps"])
     with torch.inference_mode(), _seeded(loaded, request):
-        latents: Tensor = loaded.pipe(**said, **task).audios
+        latents: Tensor = loaded.pipe(**text, **guidance, **task).audios
     return latents
 
 
-def _finite(numbers: Tensor) -> Tensor:
-    if not torch.isfinite(numbers).all():
-        raise GenerationFailed(
-            "The model's numbers ran away and there is no song in them. Ask again with another seed or, if you gave a "
-            "guidance_scale, with a lower one; in float16 choose --dtype bfloat16 or float32."
-        )
-    return numbers
+def _decode(loaded: LoadedV15, latents: Tensor) -> Generator[Step, None, Samples]:
+    """The waveform [samples, 2] of latents [1, T, C], in windows; the run can be stopped between two."""
+    parts = list(windows(latents.shape[1], _WINDOW, _CONTEXT_FRAMES))
+    decoded: list[Tensor] = []
+    for part in parts:
+        sample = loaded.pipe.vae.decode(part.with_context(latents.transpose(1, 2))).sample
+        decoded.append(require_finite(part.without_context(sample[0].float(), loaded.hop), _ADVICE).cpu())
+        yield Step("decoding", len(decoded), len(parts))
+    waveform: Samples = torch.cat(decoded, dim=-1).T.numpy()
+    return waveform
 
 
-def _decoded(loaded: Loaded, latents: Tensor) -> Generator[Step, None, Samples]:
-    """The waveform [samples, 2] of latents [1, T, C], in windows: between two it can be stopped."""
-    pieces = list(windows(latents.shape[1], _WINDOW, _NEAR))
-    parts: list[Tensor] = []
-    for piece in pieces:
-        sample = loaded.pipe.vae.decode(piece.of(latents.transpose(1, 2))).sample
-        parts.append(_finite(piece.own(sample[0].float(), _hop(loaded))).cpu())
-        yield Step("decoding", len(parts), len(pieces))
-    music: Samples = torch.cat(parts, dim=-1).T.numpy()
-    return music
-
-
-def _begun(loaded: Loaded, samples: Tensor, noise: Tensor, share: float) -> Generator[Step, None, Tensor]:
-    """The source on the straight way between itself and noise, where `share` of it is noise."""
-    yield Step("listening to the source", 0, 1)
+def _noised_source(loaded: LoadedV15, samples: Tensor, noise: Tensor, timestep: float) -> Generator[Step, None, Tensor]:
+    """The source's latents at a timestep: noise * t + latents * (1 - t)."""
+    yield Step("encoding the source", 0, 1)
     vae = loaded.pipe.vae
-    heard = vae.encode(samples[None].to(loaded.device, vae.dtype)).latent_dist.mode()
-    begun: Tensor = noise * share + heard.transpose(1, 2).float().cpu() * (1 - share)
-    return begun
+    latents = vae.encode(samples[None].to(loaded.device, vae.dtype)).latent_dist.mode()
+    noised: Tensor = noise * timestep + latents.transpose(1, 2).float().cpu() * (1 - timestep)
+    return noised
 
 
-def _noise(loaded: Loaded, request: Request, length: int, part: int = 0) -> Tensor:
-    """Drawn on the processor, so that a seed means the same on every device."""
-    generator = torch.Generator().manual_seed(((request.seed or 0) + part) % 2**32)
+def _noise(loaded: LoadedV15, request: Request, length: int, number: int = 0) -> Tensor:
+    """Noise [1, length, C], drawn on the CPU so that a seed gives the same noise on every device."""
+    generator = torch.Generator().manual_seed(((request.seed or 0) + number) % 2**32)
     return torch.randn(1, length, loaded.pipe.transformer.config.audio_acoustic_hidden_dim, generator=generator)
 
 
 @contextmanager
-def _seeded(loaded: Loaded, request: Request) -> Iterator[None]:
-    """The pipeline's autoencoder draws from the common generators, which are as they were afterwards."""
+def _seeded(loaded: LoadedV15, request: Request) -> Iterator[None]:
+    """Seed the global generators, which the pipeline's autoencoder samples from, and restore them afterwards."""
     with torch.random.fork_rng([loaded.device] if loaded.device.type == "cuda" else []):
         torch.manual_seed(request.seed or 0)
         yield
 
 
-def _seconds(loaded: Loaded, length: int) -> float:
-    """Seconds that the pipeline, which rounds up, takes for so many frames."""
-    frames = loaded.pipe.latents_per_second
-    seconds = length / frames
-    while math.ceil(seconds * frames) > length:
+def _pipeline_seconds(loaded: LoadedV15, length: int) -> float:
+    """A duration that the pipeline, which rounds up, converts to exactly `length` frames."""
+    frame_rate = loaded.pipe.latents_per_second
+    seconds = length / frame_rate
+    while math.ceil(seconds * frame_rate) > length:
         seconds = math.nextafter(seconds, 0)
     return float(seconds)
 
 
-def _whole(loaded: Loaded, request: TextToAudio | AudioToAudio, music: Samples) -> Audio:
-    """A new song, as loud as the family's songs are: its peak at -1 dBFS."""
-    music = music * (_PEAK / max(float(np.abs(music).max(initial=0)), 1e-6))
-    return Audio(
-        from_float(music, _rate(loaded), 16), request.tags, request.lyrics, conditioning.notes(loaded, request)
-    )
+def _normalized(loaded: LoadedV15, request: TextToAudio | AudioToAudio, waveform: Samples) -> Audio:
+    """A new song with its peak at -1 dBFS, the usual level of this family of models."""
+    waveform = waveform * (_PEAK / max(float(np.abs(waveform).max(initial=0)), 1e-6))
+    sound = from_float(waveform, loaded.sample_rate, 16)
+    return Audio(sound, request.tags, request.lyrics, conditioning.notes(loaded, request))
 
 
-def _heard(loaded: Loaded, source: Sound) -> Tensor:
-    return _filled(loaded, _resampled(loaded, source))
+def _model_samples(loaded: LoadedV15, source: Sound) -> Tensor:
+    """[2, samples] at the model's rate, padded to whole latent frames."""
+    return _pad_to_frame(loaded, _resample(loaded, source))
 
 
-def _resampled(loaded: Loaded, source: Sound) -> Samples:
+def _resample(loaded: LoadedV15, source: Sound) -> Samples:
     """[2, samples] at the model's rate."""
     samples = to_float(source)
-    if source.sample_rate != _rate(loaded):
-        samples = soxr.resample(samples, source.sample_rate, _rate(loaded)).reshape(-1, source.channels)
+    if source.sample_rate != loaded.sample_rate:
+        samples = soxr.resample(samples, source.sample_rate, loaded.sample_rate).reshape(-1, source.channels)
     return np.repeat(samples, 2, axis=1).T if source.channels == 1 else samples[:, :2].T
 
 
-def _filled(loaded: Loaded, samples: Samples) -> Tensor:
-    """Silence after it up to a whole latent frame, one at least."""
-    missing = -samples.shape[1] % _hop(loaded) if samples.size else _hop(loaded)
+def _pad_to_frame(loaded: LoadedV15, samples: Samples) -> Tensor:
+    """Append silence up to a whole latent frame; empty input becomes one frame."""
+    missing = -samples.shape[1] % loaded.hop if samples.size else loaded.hop
     return torch.from_numpy(np.pad(samples, ((0, 0), (0, missing))))
-
-
-def _cut(loaded: Loaded, music: Samples, start: float, end: float) -> Sound:
-    first, last = round(start * _rate(loaded)), round(end * _rate(loaded))
-    return from_float(music[first:last], _rate(loaded), 24)
-
-
-def _rate(loaded: Loaded) -> int:
-    return int(loaded.pipe.sample_rate)
-
-
-def _hop(loaded: Loaded) -> int:
-    return int(loaded.pipe.vae.hop_length)

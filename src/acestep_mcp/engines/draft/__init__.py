@@ -13,7 +13,7 @@ from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.worker_process import WorkerPool, generate_in_worker
 
 if TYPE_CHECKING:
-    from acestep_mcp.api.requests import Request
+    from acestep_mcp.api.requests import EngineRequest
     from acestep_mcp.engines import Audio, Source, Step
 
 _MODELS: dict[Renderer, str] = {"soundfont": "midi+TimGM6mb", "numpy": "midi+numpy"}
@@ -38,7 +38,7 @@ class DraftEngine:
     def model(self) -> str:
         return _MODELS[self._renderer]
 
-    def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
+    def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         """Yields a Step at least every 0.2 s, then one Audio. Closing the iterator kills the worker.
 
         Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.

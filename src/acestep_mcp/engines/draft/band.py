@@ -16,7 +16,7 @@ from acestep_mcp.engines.draft.style import accompanists, bass_instrument
 
 _BASS_LOW = 29  # F1: about the lowest note that small speakers reproduce
 _CRASH, _KICK = 49, 36
-_MOST_LAYERS = 8  # a MIDI file has fifteen channels that are not drums
+_MAX_LAYERS = 8  # a MIDI file has fifteen channels that are not drums
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ def band(song: Song) -> Iterator[Player]:
         pattern = PATTERNS[layer.pattern]
         name = f"{layer.pattern} {layer.instrument}"
         notes = [
-            s
+            note
             for span in song.spans
             if _plays_in(song, span, number, len(layers))
-            for s in comp(song, span, name, pattern)
+            for note in comp(song, span, name, pattern)
         ]
         last = _final_chord(song, pattern.low, pattern.high) if number < 3 and pattern.playing != "bells" else ()
         weight = pattern.weight * (1.0 if _has_beat(song) else 1.2)
@@ -85,7 +85,7 @@ def arrangement(song: Song) -> list[Layer]:
         else:
             layers.insert(1, Layer("pad" if name in PADS else "pick", name))
     named = [layer for layer in layers if layer.instrument in style.instruments]
-    return (named + [layer for layer in layers if layer.instrument not in style.instruments])[:_MOST_LAYERS]
+    return (named + [layer for layer in layers if layer.instrument not in style.instruments])[:_MAX_LAYERS]
 
 
 def _layer(song: Song, row: str) -> Layer:
@@ -107,8 +107,8 @@ def _rhythm_section(song: Song) -> Iterator[Player]:
         notes = tuple(drum_track(song, groove))
         end = song.beats
         last = tuple(BeatNote(end, 1, pitch, 88) for pitch in (_CRASH, _KICK)) if groove != "none" else ()
-        room = min(60, song.style.reverb // 2)
-        yield Player("drums", genre.kit, notes, last, drums=True, weight=92, reverb=room, looseness=0.6)
+        drum_reverb = min(60, song.style.reverb // 2)
+        yield Player("drums", genre.kit, notes, last, drums=True, weight=92, reverb=drum_reverb, looseness=0.6)
     line, instruments = genre.bass.split(":")
     instrument = bass_instrument(song.style) or song.seeds.stream("bass instrument", 0.4).choice(instruments.split("/"))
     low = _BASS_LOW if instrument != "square lead" else 41
@@ -129,34 +129,32 @@ def _has_beat(song: Song) -> bool:
 
 def _final_chord(song: Song, low: int, high: int) -> tuple[BeatNote, ...]:
     """The tonic chord, held at the end."""
-    home = chord("i" if song.grid.key.minor else "I", song.grid.key)
-    return tuple(BeatNote(0, 1, pitch, 72) for pitch in voicing(home.tones, (), low, high))
+    tonic = chord("i" if song.grid.key.minor else "I", song.grid.key)
+    return tuple(BeatNote(0, 1, pitch, 72) for pitch in voicing(tonic.tones, (), low, high))
 
 
 def _melody_players(song: Song) -> Iterator[Player]:
     """The voice, an instrument that doubles it softly, and the lead instrument for passages without lyrics."""
-    found = lead(song)
+    tune = lead(song)
     share = 1.0 if _has_beat(song) else 0.85
     reverb = min(127, song.style.reverb + 20)
-    if found.sung:
-        sung = _beat_notes(song, found.sung)
-        yield Player("voice", found.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
-        double = found.instrument
+    if tune.sung:
+        sung = _beat_notes(song, tune.sung)
+        yield Player("voice", tune.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
+        double = tune.instrument
         yield Player("voice double", double, sung, weight=58 * share, pan=70, reverb=reverb, lead=True, looseness=1.2)
-    if found.played:
-        played = _beat_notes(song, found.played)
-        last = (BeatNote(0, 1, nearest(song.grid.tonic, found.played[-1].pitch), 70),)
-        yield Player(
-            "lead", found.instrument, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9
-        )
+    if tune.played:
+        played = _beat_notes(song, tune.played)
+        last = (BeatNote(0, 1, nearest(song.grid.tonic, tune.played[-1].pitch), 70),)
+        yield Player("lead", tune.instrument, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9)
 
 
-def _beat_notes(song: Song, tones: tuple[MelodyNote, ...]) -> tuple[BeatNote, ...]:
+def _beat_notes(song: Song, melody: tuple[MelodyNote, ...]) -> tuple[BeatNote, ...]:
     spans = song.spans
     notes, index = [], 0
-    for tone in tones:
-        while index + 1 < len(spans) and tone.beat >= spans[index].end:
+    for note in melody:
+        while index + 1 < len(spans) and note.beat >= spans[index].end:
             index += 1
         loud = 66 + 30 * song.fullness(spans[index].section)
-        notes.append(BeatNote(tone.beat, tone.length, tone.pitch, loud + 12 * (tone.accent - 0.5)))
+        notes.append(BeatNote(note.beat, note.length, note.pitch, loud + 12 * (note.accent - 0.5)))
     return tuple(notes)

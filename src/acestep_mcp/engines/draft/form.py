@@ -76,8 +76,8 @@ def with_lyrics(sections: Sequence[FormSection], lyrics: str) -> tuple[FormSecti
     old = [number for number, section in enumerate(sections) if section.lines] or _singable(sections)
     if [section.kind for section in new] != [sections[number].kind for number in old]:
         new = _distribute([line for section in new for line in section.lines], [sections[number] for number in old])
-    words = dict(zip(old, (section.lines for section in new), strict=False))
-    return tuple(replace(section, lines=words.get(number, ())) for number, section in enumerate(sections))
+    new_lines = dict(zip(old, (section.lines for section in new), strict=False))
+    return tuple(replace(section, lines=new_lines.get(number, ())) for number, section in enumerate(sections))
 
 
 def window_form(

@@ -22,7 +22,7 @@ class Genre:
     """
 
     name: str
-    words: str
+    keywords: str
     tempo: tuple[int, int]
     scales: str
     major: str

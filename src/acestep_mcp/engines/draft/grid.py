@@ -121,8 +121,8 @@ def continue_grid(old: Grid, seconds: float, ending: str) -> Grid:
         phase = 0.0
     ending = "ring" if ending == "fade" and seconds < 12 else ending
     hold = 0.0 if ending == "fade" else min(_SHORT_HOLD, 0.3 * seconds)
-    room = (seconds - hold - phase) / old.bar_seconds
-    bars = max(1, math.ceil(room - 0.001) if ending == "fade" else int(room))
+    available = (seconds - hold - phase) / old.bar_seconds
+    bars = max(1, math.ceil(available - 0.001) if ending == "fade" else int(available))
     return replace(old, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending=ending)
 
 

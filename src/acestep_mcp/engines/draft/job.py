@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 from acestep_mcp.api import requests
 from acestep_mcp.api.edits import minimum_guidance
 from acestep_mcp.api.endpoints import BY_REQUEST
 from acestep_mcp.api.errors import GenerationFailed
-from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
+from acestep_mcp.api.requests import (
+    AudioInpaint,
+    AudioOutpaint,
+    AudioToAudio,
+    EngineRequest,
+    Request,
+    TextToAudio,
+    is_instrumental,
+)
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
@@ -34,13 +42,13 @@ class DraftJob:
 
 def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     """Compose, render and level. Raises InvalidRequest for values that do not fit the source."""
-    request = getattr(requests, job.endpoint).parse(job.request)
+    request: EngineRequest = getattr(requests, job.endpoint).parse(job.request)
     notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored_fields_note(request))
     for event in _events(request, job.source, job.renderer):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
 
-def _events(request: Request, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
+def _events(request: EngineRequest, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
     if isinstance(request, TextToAudio):
         return _new_song(request, renderer)
     if source is None:
@@ -55,7 +63,7 @@ def _events(request: Request, source: Source | None, renderer: Renderer) -> Iter
             return remake.replace_lyrics(request, source, renderer)
         case AudioToAudio():
             return remake.remix_song(request, source, renderer)
-    raise GenerationFailed(f"The draft engine does not support {type(request).__name__}; report this.")
+    assert_never(request)
 
 
 def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:

@@ -39,19 +39,19 @@ def lead(song: Song) -> Lead:
     style = song.style
     instrument = PROGRAMS[soloist(style) or song.seeds.stream("lead", 0.4).choice(style.genre.leads.split("|"))]
     voice = PROGRAMS[style.genre.voice]
-    has_words = any(span.section.lines for span in song.spans)
+    has_lyrics = any(span.section.lines for span in song.spans)
     sung: list[MelodyNote] = []
     played: list[MelodyNote] = []
     for span in song.spans:
         if span.section.lines:
             sung.extend(_sung_notes(song, span))
-        elif _plays(span, has_words):
+        elif _plays(span, has_lyrics):
             played.extend(_instrumental_notes(song, span, instrument))
     return Lead(tuple(sung), tuple(played), voice, instrument)
 
 
-def _plays(span: Span, has_words: bool) -> bool:
-    if has_words:
+def _plays(span: Span, has_lyrics: bool) -> bool:
+    if has_lyrics:
         return span.section.kind in {"solo", "drop", "intro"}
     return span.section.kind not in {"break", "intro"} or span.section.bars <= 2
 
@@ -62,10 +62,10 @@ def _sung_notes(song: Song, span: Span) -> Iterator[MelodyNote]:
     count = len(span.section.lines)
     letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
     for number, line in enumerate(span.section.lines):
-        begins = _quantize(span.length * number / count)
-        ends = _quantize(span.length * (number + 1) / count)
+        start = _quantize(span.length * number / count)
+        end = _quantize(span.length * (number + 1) / count)
         cadence = number == count - 1 or number % 2 == 1
-        phrase = Phrase(span.beat + begins, max(0.5, ends - begins), span.section.kind, cadence)
+        phrase = Phrase(span.beat + start, max(0.5, end - start), span.section.kind, cadence)
         name = f"tune/{span.section.kind}/{letters[number % 4]}"
         rng = song.seeds.edit_stream(name) if line in song.new_lines else song.seeds.stream(name, 3.0)
         yield from melody(syllables(line), phrase, context, rng, 0.3 if song.style.rap else 1.0)

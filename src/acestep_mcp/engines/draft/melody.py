@@ -64,37 +64,39 @@ def melody(
         return []
     onsets = rhythm(line, phrase.length, rng)
     contour = _CONTOURS[rng.choice(sorted(_CONTOURS))]
-    tune = random.Random(rng.random())
-    tones: list[MelodyNote] = []
+    pitch_rng = random.Random(rng.random())
+    notes: list[MelodyNote] = []
     middle = (context.low + context.high) / 2 + _LIFT.get(phrase.kind, 0.0)
-    previous = middle + tune.uniform(-2, 2)
+    previous = middle + pitch_rng.uniform(-2, 2)
     for number, (onset, length) in enumerate(onsets):
         last = number == len(onsets) - 1
         wanted = middle - 3 + 7 * spread * _interpolate(contour, number / max(1, len(onsets) - 1))
         beat = phrase.beat + onset
         weight = 3.0 if last else _metric_weight(beat, context.beats_per_bar) + (1.0 if length >= 1 else 0.0)
-        pitch = _pitch(context, beat, (previous, wanted, weight), tune, rest=last and phrase.cadence)
-        tones.append(MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
+        pitch = _pitch(context, beat, (previous, wanted, weight), pitch_rng, rest=last and phrase.cadence)
+        notes.append(MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
         previous = pitch
-    return tones
+    return notes
 
 
 def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[tuple[float, float]]:
     """(onset, length) in beats of each syllable in a phrase of `length` beats; the end stays free for a breath."""
     count = len(line)
-    room = length - min(2.0, 0.2 * length)
-    grid = next((step for step in (1.0, 0.5, 0.25) if count * step <= room), room / count)
-    lead_in = rng.choice((0.0, 0.0, grid, 2 * grid)) if count * grid <= room - 2 * grid else 0.0
-    spare = int((room - lead_in) / grid + 0.001) - count
+    available = length - min(2.0, 0.2 * length)
+    step_beats = next((step for step in (1.0, 0.5, 0.25) if count * step <= available), available / count)
+    lead_in = (
+        rng.choice((0.0, 0.0, step_beats, 2 * step_beats)) if count * step_beats <= available - 2 * step_beats else 0.0
+    )
+    spare = int((available - lead_in) / step_beats + 0.001) - count
     units = [1] * count
     _lengthen(units, line, spare, rng)
     onset, placed = lead_in, []
     for number, unit in enumerate(units):
-        sounding = unit * grid * (0.8 if line[number].pause else 0.97)
+        sounding = unit * step_beats * (0.8 if line[number].pause else 0.97)
         if number == count - 1:
-            sounding = max(grid, min(length - 0.25 - onset, max(unit * grid, 1.0 if count > 1 else 2.0)))
+            sounding = max(step_beats, min(length - 0.25 - onset, max(unit * step_beats, 1.0 if count > 1 else 2.0)))
         placed.append((onset, sounding))
-        onset += unit * grid
+        onset += unit * step_beats
     return placed
 
 

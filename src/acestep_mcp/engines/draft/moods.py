@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Mood:
     """`tempo` multiplies, `drive` and `reverb` are added; `mode` is +1 for bright scales, -1 for dark ones."""
 
-    words: str
+    keywords: str
     tempo: float = 1.0
     drive: float = 0.0
     mode: int = 0

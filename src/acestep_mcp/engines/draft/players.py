@@ -40,8 +40,8 @@ def upper_tones(chord: Chord) -> tuple[int, ...]:
 
 def tonic_voicing(song: Song, pattern: Pattern) -> tuple[int, ...]:
     """The tonic chord in the pattern's range: the voicing from which every section starts."""
-    home = chord_named("i" if song.grid.key.minor else "I", song.grid.key)
-    return cached_voicing(home.tones, (), pattern.low, pattern.high)
+    tonic = chord_named("i" if song.grid.key.minor else "I", song.grid.key)
+    return cached_voicing(tonic.tones, (), pattern.low, pattern.high)
 
 
 def bar_steps(steps: str, beats: int) -> str:
@@ -67,47 +67,47 @@ def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNo
         chord = song.chords[span.beat + int(onset)]
         previous = cached_voicing(upper_tones(chord), previous, pattern.low, pattern.high)
         length = max(0.1, (following - onset) * pattern.gate)
-        hit = BeatNote(span.beat + onset, length, 0, level * _ACCENTS[marks[number]])
-        yield from _chord_notes(pattern, hit, chord, previous, (number, rng))
+        base = BeatNote(span.beat + onset, length, 0, level * _ACCENTS[marks[number]])
+        yield from _chord_notes(pattern, base, chord, previous, (number, rng))
 
 
 def _chord_notes(
-    pattern: Pattern, hit: BeatNote, chord: Chord, pitches: Sequence[int], step: tuple[int, random.Random]
+    pattern: Pattern, base: BeatNote, chord: Chord, pitches: Sequence[int], state: tuple[int, random.Random]
 ) -> Iterator[BeatNote]:
-    number, rng = step
+    number, rng = state
     match pattern.playing:
         case "arp":
             tone = pattern.order[number % len(pattern.order)]
             octave = 12 * (tone // len(pitches))
             yield BeatNote(
-                hit.beat, hit.length, min(pattern.high + 7, pitches[tone % len(pitches)] + octave), hit.velocity
+                base.beat, base.length, min(pattern.high + 7, pitches[tone % len(pitches)] + octave), base.velocity
             )
         case "pick":
-            yield from _picked_notes(pattern, hit, chord, pitches, number)
+            yield from _picked_notes(pattern, base, chord, pitches, number)
         case "power":
             root = nearest(chord.root, (pattern.low + pattern.high) / 2 - 3)
             for pitch in (root, root + 7):
-                yield BeatNote(hit.beat, hit.length, pitch, hit.velocity)
+                yield BeatNote(base.beat, base.length, pitch, base.velocity)
         case "bells":
             if rng.random() < 0.6:
                 pitch = nearest(rng.choice(chord.tones), rng.uniform(pattern.low + 4, pattern.high - 4))
-                yield BeatNote(hit.beat, hit.length, pitch, hit.velocity)
+                yield BeatNote(base.beat, base.length, pitch, base.velocity)
         case _:
             for order, pitch in enumerate(pitches):
                 late = pattern.strum * order / max(1, len(pitches) - 1)
-                yield BeatNote(hit.beat + late, max(0.08, hit.length - late), pitch, hit.velocity)
+                yield BeatNote(base.beat + late, max(0.08, base.length - late), pitch, base.velocity)
 
 
 def _picked_notes(
-    pattern: Pattern, hit: BeatNote, chord: Chord, pitches: Sequence[int], number: int
+    pattern: Pattern, base: BeatNote, chord: Chord, pitches: Sequence[int], number: int
 ) -> Iterator[BeatNote]:
     """Broken chords over a bass note every eight steps."""
     if number % 8 == 0:
-        yield BeatNote(hit.beat, max(hit.length, 1.5), nearest(chord.root, pattern.low - 5), hit.velocity * 0.95)
-        yield BeatNote(hit.beat, hit.length * 1.5, pitches[-1], hit.velocity)
+        yield BeatNote(base.beat, max(base.length, 1.5), nearest(chord.root, pattern.low - 5), base.velocity * 0.95)
+        yield BeatNote(base.beat, base.length * 1.5, pitches[-1], base.velocity)
         return
     tone = pattern.order[number % len(pattern.order)]
-    yield BeatNote(hit.beat, hit.length * 1.3, pitches[tone % len(pitches)], hit.velocity * 0.9)
+    yield BeatNote(base.beat, base.length * 1.3, pitches[tone % len(pitches)], base.velocity * 0.9)
 
 
 def _pad_notes(song: Song, span: Span, pattern: Pattern, level: float) -> Iterator[BeatNote]:
@@ -150,11 +150,11 @@ def _bass_pitch(song: Song, beat: float, mark: str, low: int, rng: random.Random
     steps = {"r": 0, "R": 12, "t": third, "f": 7, "F": -5 if root - 5 >= low - 4 else 7, "s": seventh}
     if mark != "a":
         return root + steps[mark]
-    after = song.chords[min(int(beat) + 1, len(song.chords) - 1)]
-    target = nearest(after.root, root)
+    next_chord = song.chords[min(int(beat) + 1, len(song.chords) - 1)]
+    target = nearest(next_chord.root, root)
     scale = song.grid.key.pitch_classes
-    near = [pitch for pitch in (target - 2, target + 2) if pitch % 12 in scale]
-    return rng.choice(near) if near and rng.random() < 0.7 else target - 1
+    neighbours = [pitch for pitch in (target - 2, target + 2) if pitch % 12 in scale]
+    return rng.choice(neighbours) if neighbours and rng.random() < 0.7 else target - 1
 
 
 def drum_track(song: Song, groove: str) -> Iterator[BeatNote]:

@@ -73,14 +73,13 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
     old = read_source_plan(source)
     lengths = outpaint_lengths(request, source.sound.seconds)
     seeds = _seeds(old, request.seed or 0, _EXTENSION_VARIANCE)
-    words = request.lyrics
-    loud = loudness(to_float(source.sound), source.sound.sample_rate)
+    lufs = loudness(to_float(source.sound), source.sound.sample_rate)
     added: list[Sound | None] = [None, None]
     scores: list[Score | None] = [None, None]
     for side, seconds in enumerate((lengths.before, lengths.after)):
         if seconds <= 0:
             continue
-        sung = words if side == 1 or lengths.after <= 0 else ""
+        sung = request.lyrics if side == 1 or lengths.after <= 0 else ""
         to_compose = _before if side == 0 else _after
         score = scores[side] = compose(to_compose(request.tags, sung, old, seconds, seeds))
         music = silence(seconds)
@@ -88,7 +87,7 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
         yield Step("levelling", side, 2)
         if side == 1:
             fade_out(music, score.ending)
-        added[side] = _match_level(music, loud, source.sound)
+        added[side] = _match_level(music, lufs, source.sound)
     sound = outpaint(source.sound, added[0], added[1], fade=_FADE)
     whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
     sections = _all_sections(scores[0], old, scores[1], lengths.before)
@@ -159,11 +158,11 @@ def _over_recording(
     music = silence(source.sound.seconds)
     yield from render([part for part in score.parts if part.name.startswith("voice")], renderer, music)
     yield Step("levelling", 0, 1)
-    bed = to_float(conform(source.sound, Sound(np.zeros((0, 2), np.int32), RATE, 24)))
-    loud = loudness(bed, RATE)
-    voice = level(music, RATE, max(-30.0, loud - 2.0), CEILING_DBFS)
-    count = min(len(bed), len(voice))
-    voice[:count] += _RECORDING_GAIN * bed[:count]
+    backing = to_float(conform(source.sound, Sound(np.zeros((0, 2), np.int32), RATE, 24)))
+    lufs = loudness(backing, RATE)
+    voice = level(music, RATE, max(-30.0, lufs - 2.0), CEILING_DBFS)
+    count = min(len(backing), len(voice))
+    voice[:count] += _RECORDING_GAIN * backing[:count]
     note = "The source has no composition plan: the recording itself plays quietly under the new voice."
     plan = plan_json(replace(old, form=sections), made_by=None)
     sound = _match_source(voice, source.sound)
@@ -260,12 +259,12 @@ def _target_lufs(sound: Sound, window: EditWindow) -> float:
     rate = sound.sample_rate
     first, last = round(window.start * rate), round(window.end * rate)
     reach = round(_CONTEXT * rate)
-    near = np.concatenate([sound.pcm[max(0, first - reach) : first], sound.pcm[last : last + reach]])
-    beside = loudness(to_float(replace(sound, pcm=near)), rate)
+    nearby = np.concatenate([sound.pcm[max(0, first - reach) : first], sound.pcm[last : last + reach]])
+    around = loudness(to_float(replace(sound, pcm=nearby)), rate)
     inside = loudness(to_float(replace(sound, pcm=sound.pcm[first:last])), rate)
-    if beside == -math.inf:
+    if around == -math.inf:
         return inside if inside > -math.inf else TARGET_LUFS
-    return inside if abs(inside - beside) <= _MAX_DIFFERENCE else beside
+    return inside if abs(inside - around) <= _MAX_DIFFERENCE else around
 
 
 def _match_level(music: NDArray[np.float32], lufs: float, like: Sound) -> Sound:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Renderer = Literal["soundfont", "numpy"]
 
 # A call cannot be interrupted and holds the interpreter lock: so many seconds of music take 0.2 to 0.8 s.
-_SHORTEST_CHUNK, _CHUNK = 8.0, 20.0
+_MIN_CHUNK, _MAX_CHUNK = 8.0, 20.0
 # Releases and reverb after the last note.
 _TAIL = 1.6
 _SOUNDFONT = "TimGM6mb.sf2"
@@ -44,7 +44,7 @@ def available() -> Renderer:
 
 def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
     """The notes that start between `start` and `end` seconds, in chunks of 8 to 20 seconds. Empty chunks are left out."""
-    length = max(_SHORTEST_CHUNK, min(_CHUNK, (end - start) / 4))
+    length = max(_MIN_CHUNK, min(_MAX_CHUNK, (end - start) / 4))
     found = []
     for number in range(max(1, math.ceil((end - start) / length))):
         first = start + number * length
@@ -70,15 +70,15 @@ def render(parts: Sequence[Part], renderer: Renderer, out: NDArray[np.float32], 
 
     Yields a step before each call of the renderer and one at the end.
     """
-    work = split(parts, start, start + len(out) / RATE)
-    for number, chunk in enumerate(work):
-        yield Step("rendering", number, len(work))
+    chunks = split(parts, start, start + len(out) / RATE)
+    for number, chunk in enumerate(chunks):
+        yield Step("rendering", number, len(chunks))
         sound = render_parts(chunk.parts, renderer)
         first = round((chunk.start - start) * RATE)
         skipped = max(0, -first)
         target = out[max(0, first) : max(0, first + len(sound))]
         target += sound[skipped : skipped + len(target)]
-    yield Step("rendering", len(work), max(1, len(work)))
+    yield Step("rendering", len(chunks), max(1, len(chunks)))
 
 
 def _within(part: Part, start: float, end: float) -> Part:

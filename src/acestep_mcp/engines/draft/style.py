@@ -59,31 +59,33 @@ class Style:
 
 def parse_style(tags: str) -> Style:
     """The style that comma-separated tags or a plain description ask for. Never fails: any text gives a style."""
-    text, without = _split_refusals(tags)
-    words = f" {re.sub(r'[_;/|.!?()]+(?![48])', ' ', text.lower())} "
-    instruments = _instruments(words)
-    main, second = _genres(words, instruments)
-    if "guitar" in " ".join(main.layers) and not _mentions(words, "acoustic guitar"):
+    text, excluded = _split_exclusions(tags)
+    lowered = f" {re.sub(r'[_;/|.!?()]+(?![48])', ' ', text.lower())} "
+    instruments = _instruments(lowered)
+    main, second = _genres(lowered, instruments)
+    if "guitar" in " ".join(main.layers) and not _mentions(lowered, "acoustic guitar"):
         instruments = tuple(name for name in instruments if name != NAMES["guitar"])
-    moods = tuple(mood for mood in MOODS if _mentions(words, mood.words))
+    moods = tuple(mood for mood in MOODS if _mentions(lowered, mood.keywords))
     found = Style(
         genre=main,
         second=second,
-        tempo=_tempo(words, main, second, moods),
+        tempo=_tempo(lowered, main, second, moods),
         scales=_scales(main, second, moods),
         drive=min(1.0, max(0.1, main.drive + sum(mood.drive for mood in moods))),
         reverb=max(0, min(120, main.reverb + sum(mood.reverb for mood in moods))),
         instruments=instruments,
-        drums=not re.search(r"drum|percussion|beat", without) and "a cappella" not in words and "beatless" not in words,
-        register=_register(words),
-        rap=bool(_mentions(words, "rap|rapper|spoken word|melodic rap|freestyle")),
+        drums=not re.search(r"drum|percussion|beat", excluded)
+        and "a cappella" not in lowered
+        and "beatless" not in lowered,
+        register=_register(lowered),
+        rap=bool(_mentions(lowered, "rap|rapper|spoken word|melodic rap|freestyle")),
     )
-    return replace(found, bpm=_bpm(text), key=_key(text), metre=_metre(words))
+    return replace(found, bpm=_bpm(text), key=_key(text), metre=_metre(lowered))
 
 
-def _split_refusals(tags: str) -> tuple[str, str]:
-    without = " ".join(found["what"] for found in _WITHOUT.finditer(tags)).lower()
-    return _WITHOUT.sub(" ", tags), without
+def _split_exclusions(tags: str) -> tuple[str, str]:
+    excluded = " ".join(found["what"] for found in _WITHOUT.finditer(tags)).lower()
+    return _WITHOUT.sub(" ", tags), excluded
 
 
 def _mentions(text: str, alternatives: str) -> bool:
@@ -96,61 +98,61 @@ def _pattern(alternatives: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:{choices})(?![\w])")
 
 
-def _genres(words: str, instruments: tuple[str, ...]) -> tuple[Genre, Genre | None]:
+def _genres(lowered: str, instruments: tuple[str, ...]) -> tuple[Genre, Genre | None]:
     """The first and second genre named; broad genres come after all others."""
     found: list[tuple[bool, int, int, Genre]] = []
     for number, genre in enumerate(GENRES):
-        hit = _pattern(genre.words).search(words)
+        hit = _pattern(genre.keywords).search(lowered)
         if hit:
-            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer_keywords(words, hit[0]))
+            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer_keywords(lowered, hit[0]))
             if not inside:
                 found.append((genre.name in _BROAD, hit.start(), number, genre))
     ranked = [genre for *_, genre in sorted(found, key=lambda entry: entry[:3])]
     if not ranked:
-        return _guess_genre(words, instruments), None
+        return _guess_genre(lowered, instruments), None
     return ranked[0], ranked[1] if len(ranked) > 1 else None
 
 
-def _longer_keywords(words: str, short: str) -> list[tuple[int, int]]:
+def _longer_keywords(lowered: str, short: str) -> list[tuple[int, int]]:
     """Where a longer genre name contains this one, as `deep house` contains `house`."""
     spans: list[tuple[int, int]] = []
     for genre in GENRES:
-        for word in genre.words.split("|"):
+        for word in genre.keywords.split("|"):
             if short in word and word != short:
-                spans.extend(match.span() for match in _pattern(word).finditer(words))
+                spans.extend(match.span() for match in _pattern(word).finditer(lowered))
     return spans
 
 
-def _guess_genre(words: str, instruments: tuple[str, ...]) -> Genre:
+def _guess_genre(lowered: str, instruments: tuple[str, ...]) -> Genre:
     named = {genre.name: genre for genre in GENRES}
     for instrument in instruments:
         if instrument in _BY_INSTRUMENT:
             return named[_BY_INSTRUMENT[instrument]]
-    if _mentions(words, "aggressive|energetic|party|workout"):
+    if _mentions(lowered, "aggressive|energetic|party|workout"):
         return named["edm"]
-    plain = " ".join(words.split())
+    plain = " ".join(lowered.split())
     return named[_FALLBACKS[zlib.crc32(plain.encode()) % len(_FALLBACKS)] if plain else "pop"]
 
 
-def _instruments(words: str) -> tuple[str, ...]:
+def _instruments(lowered: str) -> tuple[str, ...]:
     found: dict[str, int] = {}
-    rest = words
+    rest = lowered
     for word in sorted({**NAMES, **{name: name for name in PROGRAMS}}, key=len, reverse=True):
         hit = _pattern(word).search(rest)
-        if hit and not (word == "voice" or (word == "whistle" and "tin" not in words)):
+        if hit and not (word == "voice" or (word == "whistle" and "tin" not in lowered)):
             found.setdefault(NAMES.get(word, word), hit.start())
             rest = rest[: hit.start()] + " " * len(hit[0]) + rest[hit.end() :]
     return tuple(sorted(found, key=lambda name: (found[name], name)))
 
 
-def _tempo(words: str, main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple[float, float]:
+def _tempo(lowered: str, main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple[float, float]:
     low, high = float(main.tempo[0]), float(main.tempo[1])
     if second is not None:
         low, high = _widened(*_between((low, high), second.tempo))
     factor = 1.0
     for mood in moods:
         factor *= mood.tempo
-    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _mentions(words, word)]
+    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _mentions(lowered, word)]
     factor = max(0.75, min(1.25, factor))
     if named:
         factor *= max(named)[1]
@@ -183,15 +185,15 @@ def _scales(main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple
     return wanted or (("minor",) if side < 0 else ("major",))
 
 
-def _register(words: str) -> int:
+def _register(lowered: str) -> int:
     """Semitones to shift the voice by; 0 is a woman's voice."""
-    if _mentions(words, "bass voice|deep voice|deep male|baritone"):
+    if _mentions(lowered, "bass voice|deep voice|deep male|baritone"):
         return -12
-    if _mentions(words, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _mentions(
-        words, "female|duet"
+    if _mentions(lowered, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _mentions(
+        lowered, "female|duet"
     ):
         return -9
-    return 3 if _mentions(words, "child|kid voice|high voice|soprano|chipmunk") else 0
+    return 3 if _mentions(lowered, "child|kid voice|high voice|soprano|chipmunk") else 0
 
 
 def _bpm(tags: str) -> float | None:
@@ -211,11 +213,11 @@ def _key(tags: str) -> Key | None:
     return None
 
 
-def _metre(words: str) -> str | None:
-    found = _METRE.search(words)
+def _metre(lowered: str) -> str | None:
+    found = _METRE.search(lowered)
     if found:
         return {"3/4": "3/4", "6/8": "6/8", "3/8": "6/8", "6/4": "3/4"}.get(found["metre"], "4/4")
-    return "3/4" if _mentions(words, "waltz|vals|three four") else None
+    return "3/4" if _mentions(lowered, "waltz|vals|three four") else None
 
 
 def soloist(style: Style) -> str | None:

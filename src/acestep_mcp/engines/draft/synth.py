@@ -91,13 +91,13 @@ def synthesise(parts: Sequence[Part], seconds: float, rate: int) -> NDArray[np.f
 
 
 def _mono(part: Part, frames: int, rate: int) -> NDArray[np.float32]:
-    line = np.zeros(frames, np.float32)
+    mono = np.zeros(frames, np.float32)
     for note in part.notes:
         sound = drum(note.pitch, rate) if part.drums else tone(part.program, note.pitch, _steps(note), rate)
         start = round(note.start * rate)
-        room = line[start : start + len(sound)]
-        room += np.float32(_LEVEL * (note.velocity / 100) ** 2) * sound[: len(room)]
-    return line
+        target = mono[start : start + len(sound)]
+        target += np.float32(_LEVEL * (note.velocity / 100) ** 2) * sound[: len(target)]
+    return mono
 
 
 def _steps(note: Note) -> int:

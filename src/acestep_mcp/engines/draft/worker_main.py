@@ -32,19 +32,19 @@ def main() -> None:
     # Ctrl-C in a terminal reaches this process too, but only the parent decides whether the song is still wanted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = _claim_stdout()
-    commands = sys.stdin.buffer
+    pipe = sys.stdin.buffer
     jobs: queue.SimpleQueue[DraftJob] = queue.SimpleQueue()
-    threading.Thread(target=_read_jobs, args=(commands, jobs), daemon=True).start()
+    threading.Thread(target=_read_jobs, args=(pipe, jobs), daemon=True).start()
     with contextlib.suppress(queue.Empty):
         while True:
             _run(jobs.get(timeout=IDLE_SECONDS), out)
 
 
-def _read_jobs(commands: IO[bytes], jobs: queue.SimpleQueue[DraftJob]) -> None:
+def _read_jobs(pipe: IO[bytes], jobs: queue.SimpleQueue[DraftJob]) -> None:
     """Read jobs as they arrive. When the pipe ends, exit, even in the middle of a song."""
     try:
         while True:
-            jobs.put(read_job(commands))
+            jobs.put(read_job(pipe))
     except (EOFError, ValueError):
         os._exit(1)
 
@@ -60,15 +60,15 @@ def _run(job: DraftJob, out: IO[bytes]) -> None:
         _send_line(out, {"failed": exc.message})
 
 
-def read_job(commands: IO[bytes]) -> DraftJob:
+def read_job(pipe: IO[bytes]) -> DraftJob:
     """Read a job and its source from the pipe. Raises EOFError if the pipe ends first."""
     from acestep_mcp.engines.draft.job import DraftJob
 
-    line = commands.readline()
+    line = pipe.readline()
     if not line.endswith(b"\n"):
         raise EOFError
     job = json.loads(line)
-    return DraftJob(job["endpoint"], job["request"], job["renderer"], _source(commands, job["source"]))
+    return DraftJob(job["endpoint"], job["request"], job["renderer"], _source(pipe, job["source"]))
 
 
 def _events(job: DraftJob) -> Iterator[Step | Audio]:
@@ -77,7 +77,7 @@ def _events(job: DraftJob) -> Iterator[Step | Audio]:
     return run_job(job)
 
 
-def _source(commands: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
+def _source(pipe: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
     if shape is None:
         return None
     import numpy as np
@@ -85,7 +85,7 @@ def _source(commands: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
     from acestep_mcp.audio import Sound
 
     size = 4 * shape["frames"] * shape["channels"]
-    data = commands.read(size)
+    data = pipe.read(size)
     if len(data) < size:
         raise EOFError
     pcm = np.frombuffer(data, dtype="<i4").reshape(shape["frames"], shape["channels"])

@@ -166,15 +166,15 @@ class WorkerProcess:
 
     def _read_messages(self) -> None:
         """Queue each message with its samples, and EXITED at the end of the stream."""
-        answers = self._process.stdout
-        assert answers is not None
-        for line in answers:
+        stdout = self._process.stdout
+        assert stdout is not None
+        for line in stdout:
             if not line.endswith(b"\n"):
                 break
             message = json.loads(line)
             if "song" in message:
                 size = 4 * message["song"]["frames"] * message["song"]["channels"]
-                message["samples"] = answers.read(size)
+                message["samples"] = stdout.read(size)
                 if len(message["samples"]) < size:
                     break
             self._messages.put(message)
@@ -196,17 +196,17 @@ def _job(request: Request, source: Source | None, renderer: Renderer) -> bytes:
     return json.dumps(job).encode("ascii") + b"\n"
 
 
-def _write_job(commands: IO[bytes], job: bytes, source: Source | None) -> None:
+def _write_job(pipe: IO[bytes], job: bytes, source: Source | None) -> None:
     """Write the job and the source, and leave the pipe open. The reader thread notices a worker that has exited."""
     with contextlib.suppress(OSError, ValueError):
-        commands.write(job)
+        pipe.write(job)
         if source is not None:
             import numpy as np
 
             pcm = np.ascontiguousarray(source.sound.pcm, dtype="<i4").data.cast("B")
             for start in range(0, len(pcm), _BLOCK):
-                commands.write(pcm[start : start + _BLOCK])
-        commands.flush()
+                pipe.write(pcm[start : start + _BLOCK])
+        pipe.flush()
 
 
 def _event(message: dict[str, Any]) -> Step | Audio | AceStepError:

@@ -1,1 +1,1 @@
-"""What the model engines share. Importing it is light: torch comes with the first song."""
+"""What both model engines use. Importing it does not import torch."""

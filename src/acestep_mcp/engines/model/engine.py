@@ -1,4 +1,4 @@
-"""What the model engines share: one thread that loads, plays and frees. Importing this is light: torch comes with a song."""
+"""The part of a model engine that does not depend on the model: loading, running and freeing it in one thread."""
 
 from __future__ import annotations
 
@@ -6,78 +6,77 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import Generic, Protocol, TypeVar
 
 from acestep_mcp.api.errors import AceStepError, GenerationFailed
-from acestep_mcp.api.requests import Request
+from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Audio, Source, Step
-
-if TYPE_CHECKING:
-    from acestep_mcp.engines.ace_step_v1.published import Options
+from acestep_mcp.engines.model.device import device_name
+from acestep_mcp.engines.model.options import EngineOptions
 
 logger = logging.getLogger(__name__)
 
-Song = Generator[Step, None, Audio]
+SongRun = Generator[Step, None, Audio]
+"""Yields steps and returns the finished song. Closing it stops the run."""
 
 
-class Model(Protocol):
-    """What was loaded."""
-
+class LoadedModel(Protocol):
     def free(self) -> None:
-        """Give all memory back."""
-
-    def play(self, request: Request, source: Source | None) -> Song:
-        """Steps, then the finished song. Raises InvalidRequest for values that do not fit the source."""
+        """Free all memory, even where the modules are still referenced. They cannot be used afterwards."""
 
 
-class ModelEngine(ABC):
-    """The first song loads the weights; `unload` frees them."""
+Loaded = TypeVar("Loaded", bound=LoadedModel)
+
+
+class ModelEngine(ABC, Generic[Loaded]):
+    """Loads the weights at the first song; `unload` frees them."""
 
     name: str
     version: str
+    memory_options = "--offload"
+    """Options that reduce memory, for the error message when it runs out."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: EngineOptions) -> None:
         self.options = options
-        self._loaded: Model | None = None
-        # Inference mode and CUDA graphs belong to a thread, and every job may come in another one.
+        self._loaded: Loaded | None = None
+        # Inference mode and CUDA graphs belong to a thread, and each job may come in a different one.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
 
     @abstractmethod
-    def load(self) -> Model:
-        """Read the weights. Raises ConfigurationError when they cannot be used."""
+    def load(self) -> Loaded:
+        """Read the weights. Raises ConfigurationError if they cannot be used."""
+
+    @abstractmethod
+    def run(self, loaded: Loaded, request: EngineRequest, source: Source | None) -> SongRun:
+        """Raises InvalidRequest for values that do not fit the source."""
 
     @property
     def device(self) -> str | None:
-        from acestep_mcp.engines.ace_step_v1.published import device_name
-
         return device_name(self.options.device)
 
-    def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
+    def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         """A Step after each call of the model and, last, one Audio. Between two Steps it can be stopped.
 
-        Raises InvalidRequest for values that do not fit the source, ConfigurationError when the weights cannot be
-        loaded, GenerationFailed when memory runs out or the numbers run away.
+        Raises InvalidRequest for values that do not fit the source, ConfigurationError if the weights cannot be
+        loaded, GenerationFailed if memory runs out or the model produces non-finite values.
         """
         try:
-            yield from self._song(request, source)
+            yield from self._generate(request, source)
         except AceStepError:
             raise
         except (RuntimeError, MemoryError) as error:
-            if not is_memory(error):
+            if not is_out_of_memory(error):
                 raise
             logger.warning("out of memory: %s", error)
             problem = str(error).splitlines()[0]
         else:
             return
-        # Outside the handler: the exception's frames hold the memory that is to be freed.
+        # Outside the handler: the exception's frames reference the memory to be freed.
         self.unload()
         raise GenerationFailed(
             f"The model ran out of memory ({problem[:200]}). Its memory was freed. Ask for a shorter song, or start "
-            f"the engine with {self._savings}."
+            f"the engine with {self.memory_options}."
         )
-
-    _savings = "--offload"
-    """Options that make the model smaller."""
 
     def unload(self) -> None:
         """Free what was loaded."""
@@ -89,33 +88,33 @@ class ModelEngine(ABC):
         self.unload()
         self._thread.shutdown()
 
-    def _song(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
+    def _generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         if self._loaded is None:
             yield Step("loading the model", 0, 1)
             self._loaded = self._thread.submit(self.load).result()
-        song = self._loaded.play(request, source)
+        run = self.run(self._loaded, request, source)
         try:
-            while not isinstance(part := self._thread.submit(_next, song).result(), Audio):
+            while not isinstance(part := self._thread.submit(_advance, run).result(), Audio):
                 yield part
         finally:
-            self._thread.submit(song.close).result()
+            self._thread.submit(run.close).result()
         yield part
 
 
-def _next(song: Song) -> Step | Audio:
-    """The song's next step, or the song, in inference mode."""
+def _advance(run: SongRun) -> Step | Audio:
+    """The next step or the finished song, in inference mode."""
     import torch
 
     with torch.inference_mode():
         try:
-            return next(song)
+            return next(run)
         except StopIteration as end:
             audio: Audio = end.value
             return audio
 
 
-def is_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; torch has a class of its own for that on CUDA alone."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; torch has an exception class for that on CUDA only."""
     return isinstance(error, MemoryError) or any(
-        sign in str(error).lower() for sign in ("out of memory", "can't allocate memory", "not enough memory")
+        text in str(error).lower() for text in ("out of memory", "can't allocate memory", "not enough memory")
     )

@@ -1,10 +1,8 @@
-"""Fetching what is published: first how much and where to, then whole files or none."""
+"""Downloads from the Hugging Face Hub into its cache."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,122 +10,92 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
-from acestep_mcp.engines.ace_step_v1 import published
+from acestep_mcp.engines.model.checkpoint import HubFiles
+from acestep_mcp.files import storage_error, storage_errors
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
+"""Shows one line of progress."""
 Fetch = Callable[[str, Path], None]
-"""Brings the file at an address to a path; raises our own errors."""
+"""Downloads the file at an address to a path; raises AceStepError."""
 _SPARE = 64 << 20
+_OTHER_DISK = "set HF_HOME to a folder on another disk"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be fetched from the Hub: the bytes of each file, and those that are not there yet."""
+class DownloadPlan:
+    """The size in bytes of each file, and of those that are still missing."""
 
-    published: published.Published
+    files: HubFiles
     folder: Path
     sizes: Mapping[str, int]
     missing: Mapping[str, int]
 
-    def told(self) -> str:
-        name = self.published.repository
+    def describe(self) -> str:
+        name = self.files.repository
         if not self.missing:
             return f"The weights of {name} are all there: {self.folder}"
-        some = "" if len(self.missing) == len(self.sizes) else f" of {_gigabytes(self.sizes)}"
-        what = f"{_gigabytes(self.missing)}{some} in {len(self.missing)} files"
-        return f"Fetching the weights of {name} at {self.published.revision[:7]}: {what}, into {self.folder}"
+        total = "" if len(self.missing) == len(self.sizes) else f" of {_gigabytes(self.sizes)}"
+        amount = f"{_gigabytes(self.missing)}{total} in {len(self.missing)} files"
+        return f"Fetching the weights of {name} at {self.files.revision[:7]}: {amount}, into {self.folder}"
 
 
-def everything(options: published.Options, fetch: Fetch, say: Say) -> None:
-    """Weights into the Hugging Face cache and the lyric vocabulary beside our data, where a person named none.
+def download(files: HubFiles, report: Report) -> Path:
+    """The folder of the Hugging Face cache, with all files in it. Shows progress on stderr.
 
-    Raises ConfigurationError when a host cannot be asked or sends something else, StorageError when the disk is full.
-    """
-    if options.weights is None:
-        published.found(fetched(published.PUBLISHED, say))
-    if options.vocabulary is None:
-        fetch_vocabulary(options.data_dir, fetch, say)
-
-
-def fetched(published: published.Published, say: Say) -> Path:
-    """The folder of the Hugging Face cache, with all the files in it.
-
-    What is cut short is fetched anew; a broken download goes on where it ended. Shows its progress on stderr. Raises
-    ConfigurationError, StorageError.
+    Truncated files are fetched again; an interrupted download resumes. Raises ConfigurationError if the Hub cannot be
+    reached or lacks a file, StorageError if the disk is full.
     """
     from huggingface_hub import snapshot_download
 
-    plan = _planned(published)
-    say(plan.told())
+    plan = _plan(files)
+    report(plan.describe())
     if plan.missing:
-        check_room(plan)
+        check_free_space(plan)
         for name in plan.missing:
-            _discard(plan.folder / name)
+            _remove_cached(plan.folder / name)
         with _hub_errors():
-            snapshot_download(published.repository, revision=published.revision, allow_patterns=list(published.files))
+            snapshot_download(files.repository, revision=files.revision, allow_patterns=list(files.names))
     return plan.folder
 
 
-def _planned(published: published.Published) -> Plan:
-    """Ask the Hub how large the files of our revision are, and look which of them are missing."""
+def _plan(files: HubFiles) -> DownloadPlan:
+    """Ask the Hub for the file sizes of this revision, and compare them with the cache."""
     from huggingface_hub import HfApi
 
     with _hub_errors():
-        model = HfApi().model_info(published.repository, revision=published.revision, files_metadata=True)
+        model = HfApi().model_info(files.repository, revision=files.revision, files_metadata=True)
     known = {entry.rfilename: entry.size or 0 for entry in model.siblings or ()}
-    absent = [name for name in published.files if name not in known]
+    absent = [name for name in files.names if name not in known]
     if absent:
         raise ConfigurationError(
-            f"The Hub's {published.repository} has no {', '.join(absent)}: name a folder with --weights."
+            f"The Hub's {files.repository} has no {', '.join(absent)}: name a folder with --weights."
         )
-    sizes = {name: known[name] for name in published.files}
-    folder = published.snapshot()
-    missing = {name: size for name, size in sizes.items() if not _is_whole(folder / name, size)}
-    return Plan(published, folder, sizes, missing)
+    sizes = {name: known[name] for name in files.names}
+    folder = files.snapshot()
+    missing = {name: size for name, size in sizes.items() if not _has_size(folder / name, size)}
+    return DownloadPlan(files, folder, sizes, missing)
 
 
-def fetch_vocabulary(data_dir: Path, fetch: Fetch, say: Say) -> None:
-    """The lyric vocabulary, which must be the very file that the model was made with."""
-    file = published.kept_vocabulary(data_dir)
-    if file.is_file():
-        return
-    say(f"Fetching the lyric vocabulary (0.4 MB) into {file}")
-    with _disk_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    unchecked = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        fetch(published.VOCABULARY_URL, unchecked)
-        with _disk_errors(file):
-            if hashlib.sha256(unchecked.read_bytes()).hexdigest() != published.VOCABULARY_SHA256:
-                raise ConfigurationError(
-                    f"{published.VOCABULARY_URL} is not the file it was, and was not kept: "
-                    "get the model's vocab.json from somebody you trust and name it with --vocab."
-                )
-            unchecked.replace(file)
-    finally:
-        unchecked.unlink(missing_ok=True)
-
-
-def _is_whole(file: Path, size: int) -> bool:
+def _has_size(file: Path, size: int) -> bool:
     return file.is_file() and file.stat().st_size == size
 
 
-def _discard(file: Path) -> None:
-    """Remove a file of the cache with what it points to: the Hub's library would take it as it is."""
-    with _disk_errors(file):
+def _remove_cached(file: Path) -> None:
+    """Remove a cached file and the blob it links to: the Hub's library would reuse a truncated blob."""
+    with storage_errors("replace", file, _OTHER_DISK):
         if file.exists():
             file.resolve().unlink()
         file.unlink(missing_ok=True)
 
 
-def check_room(plan: Plan) -> None:
-    """Raises StorageError when the disk has too little room for what is missing."""
-    there = next(parent for parent in plan.folder.parents if parent.exists())
-    free, needed = shutil.disk_usage(there).free, sum(plan.missing.values()) + _SPARE
+def check_free_space(plan: DownloadPlan) -> None:
+    """Raises StorageError if the missing files do not fit on the disk."""
+    folder = next(parent for parent in plan.folder.parents if parent.exists())
+    free, needed = shutil.disk_usage(folder).free, sum(plan.missing.values()) + _SPARE
     if free < needed:
         raise StorageError(
-            f"{there} has {free / 1e9:.1f} GB free and the weights need {needed / 1e9:.1f} GB. "
-            "Free some space, or set HF_HOME to a folder on another disk."
+            f"{folder} has {free / 1e9:.1f} GB free and the weights need {needed / 1e9:.1f} GB. "
+            f"Free some space, or {_OTHER_DISK}."
         )
 
 
@@ -137,24 +105,16 @@ def _gigabytes(sizes: Mapping[str, int]) -> str:
 
 @contextmanager
 def _hub_errors() -> Iterator[None]:
-    # httpx's own class, by the way its user offers it: here nobody makes requests by themselves.
+    # httpx's own class, re-exported by its user: this package may not import httpx.
     from huggingface_hub.errors import HTTPError, RevisionResolutionError, XetDownloadError  # type: ignore[attr-defined]
 
     try:
         yield
     except (HTTPError, OSError, RevisionResolutionError, XetDownloadError, RuntimeError) as exc:
         if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
-            raise StorageError(f"The disk is full: {exc}. Free some space, or set HF_HOME to another disk.") from exc
-        told = str(exc).strip().splitlines() or [type(exc).__name__]
+            raise storage_error(exc, "fetch the weights into", Path(exc.filename or "the cache"), _OTHER_DISK) from exc
+        lines = str(exc).strip().splitlines() or [type(exc).__name__]
         raise ConfigurationError(
-            f"The weights could not be fetched from the Hugging Face Hub: {told[0].rstrip('.')}. "
+            f"The weights could not be fetched from the Hugging Face Hub: {lines[0].rstrip('.')}. "
             "Try again (what has arrived is kept), or name a folder that holds them with --weights."
         ) from exc
-
-
-@contextmanager
-def _disk_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise StorageError(f"{file} cannot be written: {exc.strerror or exc}. Make room, or make it writable.") from exc

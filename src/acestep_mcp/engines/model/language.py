@@ -1,22 +1,22 @@
 """The language of each line, among the seventeen that the model sings.
 
-Scripts decide where they can. Lines in Latin letters are weighed by a naive Bayes model of letter sequences, by the
-letters that only some languages have and by the commonest words; then the song decides what a line leaves open: what
-share of it is in which language is estimated from all lines together (expectation and maximisation of a mixture).
+Other scripts decide by themselves. Lines in Latin letters are scored by a naive Bayes model of letter sequences, by
+letters that only some languages use and by common words. The song decides ambiguous lines: the share of each language
+is estimated from all lines together (expectation maximisation of a mixture).
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from acestep_mcp.engines.ace_step_v1.lyrics.cleaning import printable
-from acestep_mcp.engines.ace_step_v1.lyrics.late import package
 from acestep_mcp.engines.model.language_hints import CHINESE, COMMON, LETTERS, SOUNDS
+from acestep_mcp.engines.model.packages import import_for_lyrics
 
 LATIN = tuple(COMMON)
 _WORDS = frozenset().union(*COMMON.values())
@@ -32,37 +32,47 @@ _SCRIPTS = {
     "han": re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003134f]"),
 }
 
-# A line's evidence is its log-likelihoods: those of letter sequences divided by _HEAT, since they are not independent,
-# and no language further behind the best than _FAR. A foreign letter and a common word are worth so much.
-_HEAT = 4.0
-_FAR = 9.0
+# A line's evidence is a log-likelihood per language: that of its letter sequences divided by _TEMPERATURE, since they are
+# not independent, and limited to _MAX_DEFICIT below the best. Foreign letters subtract and common words add.
+_TEMPERATURE = 4.0
+_MAX_DEFICIT = 9.0
 _FOREIGN_LETTER = 2.5
 _COMMON_WORD = 1.2
-# What the song's shares start from: so many lines of every language.
-_UNSEEN = 0.03
-_ROUNDS = 6
-_NEAR = 8
-_LONGEST = 400
+# Prior of the song's shares, in lines per language.
+_PRIOR_LINES = 0.03
+_ITERATIONS = 6
+_NEARBY_LINES = 8
+_MAX_LETTERS = 400
+
+
+def printable(text: str) -> str:
+    """NFC text. Control characters become spaces; lone surrogates are removed."""
+    kept = (" " if unicodedata.category(letter) == "Cc" else letter for letter in text if not _is_surrogate(letter))
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _is_surrogate(letter: str) -> bool:
+    return "\ud800" <= letter <= "\udfff"
 
 
 def is_tag(line: str) -> bool:
-    """Whether a line begins with a `[...]` tag; those are read as English."""
+    """Whether a line begins with a `[...]` tag. Such lines are English."""
     return re.match(r"\s*\[[^\[\]]*\]", line) is not None
 
 
-def choose(lines: Sequence[str]) -> list[str]:
-    """A language for every line of one song; tags are English, and empty lines are whatever is sung around them."""
-    plain = [printable(line)[:_LONGEST].lower() for line in lines]
+def detect(lines: Sequence[str]) -> list[str]:
+    """The language code of every line of a song. Tags are English; empty lines take the language around them."""
+    plain = [printable(line)[:_MAX_LETTERS].lower() for line in lines]
     scripts = [None if is_tag(line) else _script(line) for line in plain]
-    settled = _characters(plain, scripts)
+    settled = _detect_by_script(plain, scripts)
     latin = {i: _evidence(plain[i]) for i, script in enumerate(scripts) if script == "latin"}
-    for i, tongue in _mixture({i: evidence for i, evidence in latin.items() if evidence}).items():
-        settled[i] = tongue
-    return _fill(settled, [is_tag(line) or not line.strip() for line in plain], [is_tag(line) for line in plain])
+    for i, code in _mixture({i: evidence for i, evidence in latin.items() if evidence}).items():
+        settled[i] = code
+    return _fill_gaps(settled, [is_tag(line) or not line.strip() for line in plain], [is_tag(line) for line in plain])
 
 
 def _script(line: str) -> str | None:
-    """The script that decides. Chinese, Japanese and Korean do in any mixture, for nothing else can read them."""
+    """The script that decides the language. Chinese, Japanese and Korean take precedence in a mixed line."""
     counts = {name: len(pattern.findall(line)) for name, pattern in _SCRIPTS.items()}
     if counts["ko"] or counts["ja"] or counts["han"]:
         return "ko" if counts["ko"] > counts["ja"] else "ja" if counts["ja"] else "han"
@@ -70,39 +80,39 @@ def _script(line: str) -> str | None:
     return best if counts[best] else None
 
 
-def _characters(plain: list[str], scripts: list[str | None]) -> list[str | None]:
-    """The languages that the scripts give; Chinese characters alone can be Japanese, then the nearest lines decide."""
+def _detect_by_script(plain: list[str], scripts: list[str | None]) -> list[str | None]:
+    """Languages that follow from the script. For Chinese characters alone, which may be Japanese, nearby lines decide."""
     settled = [None if script in ("latin", "han") else script for script in scripts]
     votes = {i: _votes(plain[i]) for i, script in enumerate(scripts) if script == "han"}
     kana = "ja" in scripts
     for i, vote in votes.items():
         if vote > 0 or vote < (-1 if kana else 0):
             settled[i] = "ja" if vote > 0 else "zh"
-    known = {i: tongue for i, tongue in enumerate(settled) if tongue in ("zh", "ja")}
+    known = {i: code for i, code in enumerate(settled) if code in ("zh", "ja")}
     for i in votes:
-        settled[i] = known[i] = settled[i] or _beside(i, known)
+        settled[i] = known[i] = settled[i] or _nearby_language(i, known)
     return settled
 
 
-def _beside(line: int, known: dict[int, str]) -> str:
-    """What the nearest of the known lines is in; where none is near, what most of them are in, else Chinese."""
+def _nearby_language(line: int, known: dict[int, str]) -> str:
+    """The language of the nearest known line within 8 lines, else of most known lines, else Chinese."""
     nearest = min(known, key=lambda i: abs(line - i), default=None)
-    if nearest is not None and abs(line - nearest) <= _NEAR:
+    if nearest is not None and abs(line - nearest) <= _NEARBY_LINES:
         return known[nearest]
-    return _most(list(known.values())) or "zh"
+    return _most_common_language(list(known.values())) or "zh"
 
 
 def _votes(line: str) -> int:
-    """For Japanese (above zero) or Chinese, by which national character sets know the characters."""
+    """Votes for Japanese (above zero) or Chinese, by the national character sets that contain the characters."""
     votes = 0
     for letter in _SCRIPTS["han"].findall(line):
-        japanese = _known(letter, "shift_jis")
-        votes += japanese and not (_known(letter, "gb2312") or _known(letter, "big5"))
+        japanese = _is_in_charset(letter, "shift_jis")
+        votes += japanese and not (_is_in_charset(letter, "gb2312") or _is_in_charset(letter, "big5"))
         votes -= letter in CHINESE or not japanese
     return votes
 
 
-def _known(letter: str, charset: str) -> bool:
+def _is_in_charset(letter: str, charset: str) -> bool:
     try:
         letter.encode(charset)
     except UnicodeEncodeError:
@@ -111,57 +121,57 @@ def _known(letter: str, charset: str) -> bool:
 
 
 def _evidence(line: str) -> dict[str, float]:
-    """How far each language is behind the one that fits the line best; nothing for a line of mere sounds."""
+    """The log-likelihood of each language relative to the best one; empty for a line of vocal sounds only."""
     words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", line)
     if all(SOUNDS.fullmatch(word) for word in words):
         return {}
     words = [word for word in words if word in _WORDS or not SOUNDS.fullmatch(word)]
     text = " ".join(words)
-    scores = {tongue: score / _HEAT for tongue, score in _identifier().rank(text)}
+    scores = {code: score / _TEMPERATURE for code, score in _identifier().rank(text)}
     foreign = Counter(letter for letter in text if letter > "\x7f" and letter.isalpha())
-    for tongue in LATIN:
-        scores[tongue] -= _FOREIGN_LETTER * sum(n for letter, n in foreign.items() if letter not in LETTERS[tongue])
-        scores[tongue] += _COMMON_WORD * sum(word in COMMON[tongue] for word in words if len(word) > 1)
+    for code in LATIN:
+        scores[code] -= _FOREIGN_LETTER * sum(n for letter, n in foreign.items() if letter not in LETTERS[code])
+        scores[code] += _COMMON_WORD * sum(word in COMMON[code] for word in words if len(word) > 1)
     best = max(scores.values())
-    return {tongue: max(score - best, -_FAR) for tongue, score in scores.items()}
+    return {code: max(score - best, -_MAX_DEFICIT) for code, score in scores.items()}
 
 
 @cache
 def _identifier() -> Any:
-    module = package("py3langid.langid")
+    module = import_for_lyrics("py3langid.langid")
     found = module.LanguageIdentifier.from_model_file(module.MODEL_FILE)
     found.set_languages(list(LATIN))
     return found
 
 
 def _mixture(evidence: dict[int, dict[str, float]]) -> dict[int, str]:
-    """The likeliest language of each line, the shares of the languages in the song being what the lines make them."""
+    """The likeliest language of each line, with the languages' shares in the song as the prior."""
     share = dict.fromkeys(LATIN, 1 / len(LATIN))
-    for _ in range(_ROUNDS):
-        total = dict.fromkeys(LATIN, _UNSEEN)
+    for _ in range(_ITERATIONS):
+        total = dict.fromkeys(LATIN, _PRIOR_LINES)
         for line in evidence.values():
-            weights = {tongue: share[tongue] * math.exp(line[tongue]) for tongue in LATIN}
+            weights = {code: share[code] * math.exp(line[code]) for code in LATIN}
             whole = sum(weights.values())
-            for tongue, weight in weights.items():
-                total[tongue] += weight / whole
-        share = {tongue: amount / sum(total.values()) for tongue, amount in total.items()}
+            for code, weight in weights.items():
+                total[code] += weight / whole
+        share = {code: amount / sum(total.values()) for code, amount in total.items()}
     return {i: max(LATIN, key=lambda t: math.log(share[t]) + line[t]) for i, line in evidence.items()}
 
 
-def _fill(settled: list[str | None], breaks: list[bool], tags: list[bool]) -> list[str]:
-    """Lines without a language get that of most lines of their part, else of the song, else English."""
-    song = _most(settled) or "en"
+def _fill_gaps(settled: list[str | None], breaks: list[bool], tags: list[bool]) -> list[str]:
+    """Lines without a language take that of most lines of their section, else of the song, else English."""
+    song = _most_common_language(settled) or "en"
     filled: list[str] = []
     start = 0
     for end in [*(i for i, stop in enumerate(breaks) if stop), len(settled)]:
-        part = _most(settled[start:end]) or song
-        filled += [tongue or part for tongue in settled[start:end]]
+        part = _most_common_language(settled[start:end]) or song
+        filled += [code or part for code in settled[start:end]]
         if end < len(settled):
             filled.append("en" if tags[end] else song)
         start = end + 1
     return filled
 
 
-def _most(tongues: Sequence[str | None]) -> str | None:
-    counted = Counter(tongue for tongue in tongues if tongue)
+def _most_common_language(codes: Sequence[str | None]) -> str | None:
+    counted = Counter(code for code in codes if code)
     return counted.most_common(1)[0][0] if counted else None

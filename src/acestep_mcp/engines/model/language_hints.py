@@ -1,10 +1,10 @@
-"""What tells the languages in Latin letters apart: their letters and their commonest words in songs."""
+"""What distinguishes the languages in Latin script: their letters and common words in songs."""
 
 from __future__ import annotations
 
 import re
 
-# The letters beyond a to z of each language, those of its usual loan words included.
+# The letters of each language beyond a to z, including those of common loan words.
 LETTERS = {
     "en": "é",
     "de": "äöüß",
@@ -20,8 +20,8 @@ LETTERS = {
 }
 
 COMMON = {
-    tongue: frozenset(words.split())
-    for tongue, words in {
+    code: frozenset(words.split())
+    for code, words in {
         "en": "the and you your my me i i'm i'll don't can't it's let's we she he is are was to of in on for with all no "
         "love baby kiss heart night day light come go stay hold dance dancing feel know never forever again home girl "
         "boy away now one more time this that what when why so just got give take make like hello goodbye",
@@ -49,11 +49,11 @@ COMMON = {
     }.items()
 }  # fmt: skip
 
-# What is sung in any language: oh, la la, na na, yeah, hey, hmm, boom ...
+# Vocal sounds of any language: oh, la la, na na, yeah, hey, hmm, boom ...
 SOUNDS = re.compile(
     r"a+h*|o+h*|u+h*|e+h+|[aeou]y+|(?:l[aáoeiuy]+h?)+|(?:n[aáo]+h?)+|(?:d[aou]+m?)+|(?:sh?a+)+|(?:t[ru]+)+|y+e+a+h*|"
     r"y(?:ay|o|up|ep)+|h[ea]+y*|h[aeiou]+h?|(?:h[aeiou])+|h?m+|w+h*o+a*h*|wo+w|o+w|b(?:oo+m|a)|(?:du+b?)+|r?a+m?"
 )
 
-# Characters of modern Chinese that Japanese does without, beyond those its character set has not got.
+# Common Chinese characters that Japanese character sets contain but Japanese rarely uses.
 CHINESE = frozenset("我你您她们們这這那哪吗嗎呢吧啊了的是没沒很说說给給让讓跟爱对过还着喜欢喝吃找谁誰什么麼怎")

@@ -1,11 +1,11 @@
-// The form is made from /openapi.json: fields, bounds, defaults, choices and descriptions are the engine's own.
-// Only what is said there to programs is said in other words here.
+// The form is built from /openapi.json: fields, bounds, defaults, choices and descriptions are the engine's.
+// Descriptions written for programs are replaced here.
 const HINTS = {
-  audio_url: "What the new song begins from.",
-  original_tags: "The source's own tags, as exactly as known. Filled in when it is a song from here.",
+  audio_url: "The audio to start from.",
+  original_tags: "The tags of the source, as exactly as known. Filled in for a song from this list.",
 };
-const values = kept(sessionStorage, KEPT.form, {}); // by field name, so that they outlive a change of endpoint
-let uploaded = new WeakMap(); // File -> its address: a second try sends it no second time
+const values = kept(sessionStorage, KEPT.form, {}); // by field name, so that they survive a change of endpoint
+let uploaded = new WeakMap(); // File -> its address, so that a retry does not upload it again
 let endpoints = []; // { id, name, title, about, fields: Map(name -> schema), required, shared }
 let chosen; // one of them
 let inputs = new Map(); // field name -> { box, read }
@@ -26,7 +26,7 @@ function readEndpoints(openapi) {
     };
   });
   const [first, ...others] = endpoints;
-  // What every endpoint takes is for those who look for it; what makes each one itself stands first.
+  // Fields of every endpoint go under "More options"; the fields that are specific to one come first.
   const shared = [...first.fields.keys()].filter((name) => others.every((one) => one.fields.has(name)));
   for (const endpoint of endpoints) endpoint.shared = new Set(shared);
   at("ways").replaceChildren(...endpoints.map(tab));
@@ -60,7 +60,7 @@ function choose(endpoint) {
   for (const box of [at("fields"), at("more")]) settle(box);
 }
 
-// Wide fields first, then the small ones two in a row; one that is left over takes a row.
+// Wide fields first, then small ones in pairs; a single one left over takes a row.
 function settle(box) {
   const small = [...box.children].filter((one) => !one.classList.contains("wide"));
   box.append(...small);
@@ -108,7 +108,7 @@ function controlFor(name, schema) {
   return Object.assign(input, { type: "number", step, min: schema.minimum, max: schema.maximum, placeholder });
 }
 
-// A slider beside the number, for the hand only: keyboards and screen readers have the number itself.
+// A slider beside the number, for pointers only: keyboards and screen readers use the number.
 function paired(control, { minimum, maximum, type }) {
   const range = Object.assign(document.createElement("input"), { type: "range", min: minimum, max: maximum, tabIndex: -1 });
   range.step = type === "integer" || maximum > 20 ? 1 : 0.05;
@@ -122,7 +122,7 @@ function paired(control, { minimum, maximum, type }) {
   return pair;
 }
 
-// What is to be sent: nothing for what was left alone, the raw text for a number that is none.
+// The value to send: nothing for an untouched field, the raw text for an invalid number.
 function reading(control, schema) {
   if (control.type === "checkbox") return control.checked || undefined;
   if (control.validity.badInput) return "not a number";
@@ -137,7 +137,7 @@ function source(name) {
   box.querySelector("legend").textContent = words(name);
   box.querySelector(".hint").textContent = HINTS[name];
   const offer = () => {
-    const picked = song.value, [first, ...others] = [finished().length ? "Choose a song" : "There is none yet", ...finished()];
+    const picked = song.value, [first, ...others] = [finished().length ? "Choose a song" : "No songs yet", ...finished()];
     song.replaceChildren(new Option(first, ""), ...others.map((one) => new Option(one.title, one.result.audio.url)));
     song.value = picked;
   };
@@ -170,7 +170,7 @@ function source(name) {
   return { box, read, use, offer };
 }
 
-// An edit wants to know what its source was made with; for a song from here that is known.
+// An edit needs the settings of its source; for a song from this list they are known.
 function tellSource(song) {
   if (!song) return;
   fill({ original_tags: song.result.tags, original_lyrics: song.result.lyrics, original_seed: song.result.seed });
@@ -186,7 +186,7 @@ function fill(given) {
   }
 }
 
-// The form as it was when this song was asked for; what was left alone then is left alone again.
+// The form as it was when this song was requested, with the same untouched fields.
 function fillAgain(song) {
   for (const name of Object.keys(values)) delete values[name];
   choose(endpoints.find((one) => one.id === song.endpoint));
@@ -216,7 +216,7 @@ function complain(box, message = "") {
 function complainAll(refused) {
   const here = [...refused.fields].filter(([name]) => inputs.has(name));
   for (const [name, message] of here) complain(inputs.get(name).box, message);
-  if (refused.fields.has("audio_url")) uploaded = new WeakMap(); // a file may be gone from the engine by now: send it again
+  if (refused.fields.has("audio_url")) uploaded = new WeakMap(); // the engine may have removed the file: upload it again
   if (!here.length) return say(at("refusal"), refused.message);
   if (here.some(([name]) => chosen.shared.has(name))) at("options").open = true;
   inputs.get(here[0][0]).box.querySelector("[aria-describedby]:not([hidden])").focus();
@@ -224,7 +224,7 @@ function complainAll(refused) {
 
 async function make() {
   const button = at("make"), body = {};
-  let trouble = "The file could not be sent to the engine. Nothing was asked of it yet: try again.";
+  let trouble = "The file could not be sent to the engine, and no song was requested. Try again.";
   for (const { box } of inputs.values()) complain(box);
   say(at("refusal"), "");
   button.disabled = true;
@@ -234,8 +234,8 @@ async function make() {
       const value = await read();
       if (value !== undefined) body[name] = value;
     }
-    button.textContent = "Asking…";
-    trouble = "The connection broke, and it is not known whether the engine got this. Look at its queue before asking again.";
+    button.textContent = "Submitting…";
+    trouble = "The connection broke, so the engine may or may not have received this. Check its queue before trying again.";
     const { request_id } = await json("POST", chosen.id, body);
     add({ id: request_id, endpoint: chosen.id, asked: body, at: Date.now() });
   } catch (error) {

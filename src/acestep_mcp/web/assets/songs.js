@@ -1,8 +1,8 @@
-// The list of songs: each is followed until it ends, and found again after a reload.
+// The list of songs: each is followed until it ends, also after a reload.
 const MOST = 50; // songs that the list remembers
 const ENDED = new Set(["done", "failed", "cancelled", "gone"]);
-let songs = []; // newest first: { id, endpoint, asked, at } is kept; state, result and the rest are asked for again
-let streaming = null; // one stream a page: a browser allows six connections to a host, over all its tabs
+let songs = []; // newest first: { id, endpoint, asked, at } is stored; state, result and the rest are fetched again
+let streaming = null; // one stream per page: a browser allows six connections per host, over all tabs
 let opened = false, entering = false;
 
 const finished = () => songs.filter((song) => song.result);
@@ -44,7 +44,7 @@ const ACTS = {
     song.stage = "Cancelling…";
     draw(song);
     await call("PUT", `${path(song)}/cancel`).catch((error) => {
-      if (error.status !== 400) song.stage = "It could not be cancelled. Try again."; // 400: it has ended meanwhile
+      if (error.status !== 400) song.stage = "It could not be cancelled. Try again."; // 400: it has already ended
       draw(song);
     });
   },
@@ -63,7 +63,7 @@ async function follow(song) {
       if (streaming || song.unstreamed) await learn(song, await json("GET", `${path(song)}/status?logs=1`));
       else await listen(song);
     } catch (error) {
-      if (error.status === 404) end(song, "gone", "The engine does not know this song any more. It keeps songs for a while only.");
+      if (error.status === 404) end(song, "gone", "The engine no longer has this song. It keeps songs for a limited time.");
       else if (error instanceof Refused && error.status !== 401) song.stage = error.message;
     }
     draw(song);
@@ -75,7 +75,7 @@ async function listen(song) {
   try {
     for await (const state of streamed(path(song))) await learn(song, state);
   } catch (error) {
-    song.unstreamed = true; // asked again and again from now on, which always works
+    song.unstreamed = true; // poll from now on, which always works
     throw error;
   } finally {
     streaming = null;
@@ -148,7 +148,7 @@ function facts({ endpoint, asked, result, seconds }) {
 }
 
 function drawProgress(song, progress, stage) {
-  const ahead = song.ahead ? `${song.ahead} ahead in the line` : "Next in line";
+  const ahead = song.ahead ? `${song.ahead} ahead in the queue` : "Next in the queue";
   stage.textContent = song.state === "waiting" && !song.stage ? ahead : song.stage ?? "Starting";
   progress.ariaLabel = `Progress of ${song.title}`;
   if (song.state === "waiting") progress.value = 0;
@@ -163,7 +163,7 @@ function drawResult(song, part) {
   show(part(".badge"), acestep?.engine === "draft");
   const player = part("audio");
   player.ariaLabel = song.title;
-  player.addEventListener("error", () => say(part(".error"), "The sound file cannot be played; the engine may have removed it."));
+  player.addEventListener("error", () => say(part(".error"), "The audio file cannot be played; the engine may have removed it."));
   player.src = address;
   show(player);
   Object.assign(part("[data-act=download]"), { href: address, download: audio.file_name ?? `ace-step-${seed}.wav` });
@@ -180,7 +180,7 @@ function tick() {
   }
 }
 
-// How the engine is, for everybody: no key is needed to know it.
+// The engine's state, which needs no key.
 async function lookAround() {
   try {
     const about = await json("GET", "health");
@@ -192,7 +192,7 @@ async function lookAround() {
     at("version").textContent = `acestep-mcp ${about.server}. `;
     show(at("sketch"), about.engine === "draft");
     show(at("away"), false);
-    if (!opened && at("gate").hidden) await enter();
+    if (!opened && at("key-form").hidden) await enter();
   } catch {
     at("queue").dataset.is = "unknown";
     at("queue").textContent = "No answer";
@@ -210,13 +210,13 @@ async function enter() {
 async function unlock() {
   if (!endpoints.length) readEndpoints(await json("GET", "openapi.json"));
   try {
-    await call("POST", "storage/auth/token"); // changes nothing, and answers only to the key
+    await call("POST", "storage/auth/token"); // changes nothing, and needs the key
   } catch (error) {
     if (error.status === 401) return;
     throw error;
   }
   opened = true;
-  show(at("gate"), false);
+  show(at("key-form"), false);
   show(at("forget"), Boolean(key));
   show(at("studio"));
   restore();
@@ -230,19 +230,19 @@ function restore() {
   for (const song of songs) follow(song);
 }
 
-// Nothing but the question for the key is left to see.
+// Show only the form for the key.
 function lock(refused) {
   opened = false;
   show(at("studio"), false);
-  show(at("gate"));
+  show(at("key-form"));
   say(at("key-error"), key ? refused.message : "");
   at("key").focus();
 }
 
-at("gate").addEventListener("submit", async (event) => {
+at("key-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   key = at("key").value.trim();
-  await enter().catch((error) => say(at("key-error"), `That could not be tried: ${error.message}`));
+  await enter().catch((error) => say(at("key-error"), `The key could not be checked: ${error.message}`));
   if (!opened) return;
   keep(sessionStorage, KEPT.key, key);
   if (at("keep-key").checked) keep(localStorage, KEPT.key, key);

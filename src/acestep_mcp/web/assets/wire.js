@@ -1,8 +1,8 @@
-// The engine, as this page speaks to it. Every address begins with the page's own, so that a proxy's path stays before it.
+// Requests to the engine. Every address begins with the page's own, so that a proxy's path is kept.
 const BASE = location.origin + location.pathname.replace(/\/?$/, "/");
 const KEPT = { key: `acestep key ${BASE}`, songs: `acestep songs ${BASE}`, form: `acestep form ${BASE}` };
-const FIRST_WORD = 5_000; // ms until a stream has said something; a proxy may hold it back until its end
-const SILENCE = 40_000; // ms; the engine says something every 15 s
+const FIRST_EVENT = 5_000; // ms to the first event of a stream; a proxy may buffer it until its end
+const SILENCE = 40_000; // ms; the engine sends something every 15 s
 
 const at = (id) => document.getElementById(id);
 const sleep = (time) => new Promise((done) => setTimeout(done, time));
@@ -13,7 +13,7 @@ function say(element, text) {
   show(element, Boolean(text));
 }
 
-// What the engine would not do. `fields` are its complaints by field name.
+// An error reply of the engine. `fields` are its messages by field name.
 class Refused extends Error {
   constructor(status, body) {
     const detail = body?.detail ?? `The engine answered ${status}.`;
@@ -31,7 +31,7 @@ function sentence(text) {
 function kept(store, name, otherwise) {
   try {
     return JSON.parse(store.getItem(name)) ?? otherwise;
-  } catch { // not ours, or no storage is allowed here
+  } catch { // not written by this page, or storage is not allowed
     return otherwise;
   }
 }
@@ -39,12 +39,12 @@ function kept(store, name, otherwise) {
 function keep(store, name, value) {
   try {
     store.setItem(name, JSON.stringify(value));
-  } catch { /* no storage, or a full one: the page works without, until it is closed */ }
+  } catch { /* no storage, or it is full: the page works without it until it is closed */ }
 }
 
 let key = kept(sessionStorage, KEPT.key, null) ?? kept(localStorage, KEPT.key, null);
 
-// The reply, or Refused, or a TypeError when nobody answers.
+// The reply; throws Refused, or a TypeError when there is no answer.
 async function call(method, path, { body, type = "application/json", signal } = {}) {
   const headers = key ? { authorization: `Key ${key}` } : {};
   if (body !== undefined) headers["content-type"] = type;
@@ -58,21 +58,21 @@ async function call(method, path, { body, type = "application/json", signal } = 
 const json = async (method, path, body) =>
   (await call(method, path, { body: body && JSON.stringify(body) })).json();
 
-// The address the engine knows the file under. Its own name for itself may be a proxy's; what we fetch is beside us.
+// The file's address at the engine. The engine may know itself by another name; requests go to addresses beside the page.
 async function upload(file) {
-  const wish = { file_name: file.name, content_type: file.type || "application/octet-stream" };
-  const { upload_url, file_url } = await json("POST", "storage/upload/initiate", wish);
-  await call("PUT", beside(upload_url, "put/"), { body: file, type: wish.content_type });
+  const request = { file_name: file.name, content_type: file.type || "application/octet-stream" };
+  const { upload_url, file_url } = await json("POST", "storage/upload/initiate", request);
+  await call("PUT", beside(upload_url, "put/"), { body: file, type: request.content_type });
   return file_url;
 }
 
 const beside = (url, folder) => folder + encodeURIComponent(url.split("/").pop());
 
-// A job's states as its stream tells them, until it ends. Throws when the stream breaks or falls silent.
+// The states of a job from its stream, until it ends. Throws when the stream breaks or stays silent.
 async function* streamed(job) {
   const given = new AbortController();
-  const patience = (time) => setTimeout(() => given.abort(new Error("silence")), time);
-  let timer = patience(FIRST_WORD);
+  const startTimer = (time) => setTimeout(() => given.abort(new Error("silence")), time);
+  let timer = startTimer(FIRST_EVENT);
   try {
     const reply = await call("GET", `${job}/status/stream?logs=1`, { signal: given.signal });
     const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -80,7 +80,7 @@ async function* streamed(job) {
       const { value, done } = await reader.read();
       clearTimeout(timer);
       if (done) return;
-      timer = patience(SILENCE);
+      timer = startTimer(SILENCE);
       const events = (text + value).split("\n\n");
       text = events.pop();
       for (const event of events) if (event.startsWith("data: ")) yield JSON.parse(event.slice(6));

@@ -1,50 +1,40 @@
-"""A line of lyrics as the model has learnt to read it: lower case, numbers and signs as words, Latin letters for CJK."""
+"""A line of lyrics as in the model's training: lower case, numbers and symbols spelt out, CJK romanised."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache
 
-from acestep_mcp.engines.ace_step_v1.lyrics import romanise, words
-from acestep_mcp.engines.ace_step_v1.lyrics.numbers import in_words
+from acestep_mcp.engines.ace_step_v1.lyrics import romanise, spoken_forms
+from acestep_mcp.engines.ace_step_v1.lyrics.spoken_numbers import spell_numbers
+from acestep_mcp.engines.model.language import printable
 
 _ROMAN = {"zh": romanise.pinyin, "ja": romanise.romaji, "ko": romanise.hangul}
-_abbreviation = cache(words.abbreviation)
+_abbreviation_pattern = cache(spoken_forms.abbreviation_pattern)
 
 
 def clean(line: str, language: str) -> str:
-    """The text whose tokens are the line's; `language` is one of the seventeen, by its two letters.
+    """The text to tokenize; `language` is a two-letter code of one of the seventeen languages.
 
-    Hindi and Japanese numbers and signs stay as they are.
+    Hindi and Japanese numbers and symbols are not changed.
     """
-    text = lowered(printable(line).replace('"', ""), language)
-    if language in words.SYMBOLS:
-        text = in_words(text, language)
-        text = _signs(_abbreviations(text, language), language)
+    text = lower(printable(line).replace('"', ""), language)
+    if language in spoken_forms.SYMBOLS:
+        text = spell_numbers(text, language)
+        text = _spell_symbols(_spell_abbreviations(text, language), language)
     text = " ".join(text.split())
     return _ROMAN[language](text).strip() if language in _ROMAN else text
 
 
-def printable(text: str) -> str:
-    """Controls become spaces and halves of surrogate pairs go; accents written as separate characters are joined."""
-    kept = (" " if unicodedata.category(letter) == "Cc" else letter for letter in text if not _surrogate(letter))
-    return unicodedata.normalize("NFC", "".join(kept))
-
-
-def lowered(text: str, language: str) -> str:
+def lower(text: str, language: str) -> str:
     return (text.replace("İ", "i") if language == "tr" else text).lower()
 
 
-def _surrogate(letter: str) -> bool:
-    return "\ud800" <= letter <= "\udfff"
+def _spell_abbreviations(text: str, language: str) -> str:
+    pattern = _abbreviation_pattern(language)
+    return pattern.sub(lambda m: spoken_forms.ABBREVIATIONS[language][m[1]], text) if pattern else text
 
 
-def _abbreviations(text: str, language: str) -> str:
-    pattern = _abbreviation(language)
-    return pattern.sub(lambda m: words.ABBREVIATIONS[language][m[1]], text) if pattern else text
-
-
-def _signs(text: str, language: str) -> str:
-    table = words.SYMBOLS[language]
+def _spell_symbols(text: str, language: str) -> str:
+    table = spoken_forms.SYMBOLS[language]
     return re.sub("[&@%#$£°]", lambda m: f" {table[m[0]]} ", text)

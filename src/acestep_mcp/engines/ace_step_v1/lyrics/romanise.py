@@ -1,37 +1,37 @@
-"""Chinese, Japanese and Korean in Latin letters, as the model has learnt them."""
+"""Chinese, Japanese and Korean in Latin letters, as in the model's training."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
 
-from acestep_mcp.engines.ace_step_v1.lyrics.late import package
+from acestep_mcp.engines.model.packages import import_for_lyrics
 
 
 def pinyin(text: str) -> str:
-    """Syllables run together, each with its tone as a digit; the neutral tone is 5. All else stays."""
-    reader = package("pypinyin")
+    """Syllables without spaces, each with its tone as a digit (the neutral tone is 5). Other text is unchanged."""
+    reader = import_for_lyrics("pypinyin")
     return "".join(reader.lazy_pinyin(text, style=reader.Style.TONE3, neutral_tone_with_five=True))
 
 
 def romaji(text: str) -> str:
-    """Hepburn in lower case, words apart; what it cannot read becomes a question mark."""
+    """Lower-case Hepburn with spaces between words; unreadable characters become question marks."""
     return str(_cutlet().romaji(text)).lower()
 
 
 def hangul(text: str) -> str:
-    """The academic transcription, letter by letter, with a hyphen where two syllables could be read as others."""
-    return str(_transliter().translit(text))
+    """The academic transliteration, with a hyphen where a syllable boundary would be ambiguous."""
+    return str(_transliterator().translit(text))
 
 
 @cache
 def _cutlet() -> Any:
-    package("unidic_lite")  # without a dictionary the import of cutlet's tagger succeeds and its use fails
-    reader = package("cutlet").Cutlet()
+    import_for_lyrics("unidic_lite")  # without the dictionary, cutlet imports and then fails in use
+    reader = import_for_lyrics("cutlet").Cutlet()
     reader.use_foreign_spelling = False
     return reader
 
 
 @cache
-def _transliter() -> Any:
-    return package("hangul_romanize").Transliter(package("hangul_romanize.rule").academic)
+def _transliterator() -> Any:
+    return import_for_lyrics("hangul_romanize").Transliter(import_for_lyrics("hangul_romanize.rule").academic)

@@ -1,4 +1,4 @@
-"""From `audio_url` to a decoded song: taken at the submit where that is quick, read when the job runs."""
+"""From `audio_url` to decoded audio: stored at the submit where that is quick, read when the job runs."""
 
 from __future__ import annotations
 
@@ -14,46 +14,51 @@ import anyio.to_thread
 from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest
 from acestep_mcp.audio.read import read
 from acestep_mcp.audio.tags.file_tags import read_tags
-from acestep_mcp.engine_server.file_store import Storage, storage_errors
+from acestep_mcp.engine_server.file_store import FileStore, storage_errors
 from acestep_mcp.engine_server.options import Fetch
 from acestep_mcp.engines import Source
+from acestep_mcp.net.addresses import parse_url
 
-TAKEN = "job:source"
-"""Stands in a job's request for an address whose bytes lie in the job's folder already."""
+STORED_SOURCE = "job:source"
+"""Replaces the address in a job's request when the bytes are already in the job's folder."""
 FETCH_SECONDS = 300
 MAX_ADDRESS = 8192
 
 
-class Sources:
-    """Files that requests bring along. `fetch` None: http(s) addresses of other servers are refused."""
+class SourceLoader:
+    """Stores and loads the sources of requests. `fetch` None: http(s) addresses of other servers are refused."""
 
-    def __init__(self, storage: Storage, fetch: Fetch | None) -> None:
-        self._storage = storage
+    def __init__(self, file_store: FileStore, fetch: Fetch | None) -> None:
+        self._file_store = file_store
         self._fetch = fetch
 
-    async def take(self, url: str, job_id: str, base: str) -> str:
-        """Check an address and keep its bytes for the job if that needs no download; returns what to remember.
+    async def accept(self, url: str, job_id: str, base: str) -> str:
+        """Check an address and store its bytes for the job if that needs no download; returns the address to load.
 
         `base` is this server's own address. Raises InvalidRequest for an address that cannot be used, StorageError.
         """
         scheme = url[:8].partition(":")[0].lower()
         if scheme == "data":
-            await anyio.to_thread.run_sync(self._take_data, url, job_id)
-            return TAKEN
+            await anyio.to_thread.run_sync(self._store_data, url, job_id)
+            return STORED_SOURCE
         if url.startswith(f"{base}/files/"):
-            return await anyio.to_thread.run_sync(self._take_own, url, job_id, base)
+            return await anyio.to_thread.run_sync(self._link_own, url, job_id, base)
         if scheme not in {"http", "https"} or len(url) > MAX_ADDRESS:
             raise _refused(url, "must be an http(s) or data: address")
         if self._fetch is None:
             raise _refused(url, "this server downloads nothing; upload the file to it first or send a data: address")
+        try:
+            parse_url(url)
+        except InvalidRequest as exc:
+            raise _refused(url, exc.message) from exc
         return url
 
     async def load(self, url: str, job_id: str, *, longest: float) -> Source:
-        """The decoded song, of at most `longest` seconds. Raises InvalidRequest when it cannot be had or is no sound."""
-        path = self._storage.job(job_id) / "source"
-        if url != TAKEN:
+        """The decoded audio, at most `longest` seconds. Raises InvalidRequest when it cannot be fetched or decoded."""
+        path = self._file_store.job(job_id) / "source"
+        if url != STORED_SOURCE:
             await self._download(url, path)
-        # Reading stops nothing and leaves nothing behind, so a cancelled job need not wait for it.
+        # Reading changes nothing, so a cancelled job need not wait for it.
         return await anyio.to_thread.run_sync(partial(_decoded, path, longest), abandon_on_cancel=True)
 
     async def _download(self, url: str, path: Path) -> None:
@@ -66,25 +71,25 @@ class Sources:
         except AceStepError as exc:
             raise _refused(url, f"could not be downloaded: {exc.message}") from exc
 
-    def _take_data(self, url: str, job_id: str) -> None:
+    def _store_data(self, url: str, job_id: str) -> None:
         head, _, data = url.partition(",")
         try:
             content = base64.b64decode(data, validate=True) if _is_base64(head) else unquote_to_bytes(data)
         except (binascii.Error, ValueError) as exc:
             raise _refused(url, f"is not a readable data: address: {exc}") from exc
-        path = self._storage.job(job_id) / "source"
+        path = self._file_store.job(job_id) / "source"
         with storage_errors(path.parent):
             path.write_bytes(content)
 
-    def _take_own(self, url: str, job_id: str, base: str) -> str:
+    def _link_own(self, url: str, job_id: str, base: str) -> str:
         name = url.removeprefix(f"{base}/files/").partition("?")[0].rstrip("/")
-        if not self._storage.lend(name, self._storage.job(job_id) / "source"):
-            raise _refused(url, "this server has no such file (any more); upload it again")
-        return TAKEN
+        if not self._file_store.link(name, self._file_store.job(job_id) / "source"):
+            raise _refused(url, "this server does not have this file; upload it again")
+        return STORED_SOURCE
 
 
 def _decoded(path: Path, longest: float) -> Source:
-    return Source(read(path, max_seconds=longest), read_tags(path).comment)
+    return Source(read(path, max_seconds=longest, name="the song"), read_tags(path).comment)
 
 
 def _is_base64(head: str) -> bool:

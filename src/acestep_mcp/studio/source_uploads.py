@@ -1,4 +1,4 @@
-"""A local source becomes an address that its host can read: identical bytes are uploaded once while that lives."""
+"""Upload local sources so that a host can read them; identical bytes are uploaded once while the upload lasts."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.to_thread
 
-from acestep_mcp.api.errors import StorageError
 from acestep_mcp.client import QueueClient
+from acestep_mcp.files import storage_errors
 from acestep_mcp.library.uploads import Uploads
 
 
-class Sources:
-    """Built once per process: of several jobs with the same source one uploads it, and the others wait for that."""
+class SourceUploads:
+    """One per process. Of several jobs with the same source one uploads it, and the others wait."""
 
     def __init__(self, uploads: Uploads) -> None:
         self._uploads = uploads
         self._locks: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
     async def address(self, client: QueueClient, path: Path, content_type: str) -> str:
-        """Raises StorageError when the file cannot be read, QueueError, ConfigurationError."""
+        """The address at which the host can read the file. Raises StorageError when the file cannot be read, QueueError, ConfigurationError."""
         host = client.host.rest_url
         digest, stamp = await anyio.to_thread.run_sync(_identity, path)
         lock = self._locks.setdefault((host, digest), anyio.Lock())
@@ -31,20 +31,15 @@ class Sources:
             if url and await client.still_has(url):
                 return url
             url = await client.upload(path, content_type, path.name)
-            if await anyio.to_thread.run_sync(_stamp, path) == stamp:  # else other bytes went up than were counted
-                await anyio.to_thread.run_sync(self._uploads.note, host, digest, url)
+            if await anyio.to_thread.run_sync(_stamp, path) == stamp:  # else the file changed after it was hashed
+                await anyio.to_thread.run_sync(self._uploads.remember, host, digest, url)
             return url
 
 
 def _identity(path: Path) -> tuple[str, tuple[int, int] | None]:
     stamp = _stamp(path)
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest(), stamp
-    except OSError as exc:
-        raise StorageError(
-            f"The source {path} cannot be read ({exc.strerror or exc}). Put it back, or start again with another audio_url."
-        ) from exc
+    with storage_errors("read the source", path, "start again with another audio_url"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), stamp
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

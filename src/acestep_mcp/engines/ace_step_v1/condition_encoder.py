@@ -1,4 +1,4 @@
-"""The condition encoder: speaker, tags and lyrics become one sequence that the transformer attends to."""
+"""The condition encoder: speaker, tags and lyrics as one sequence for the transformer's cross-attention."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acestep_mcp.engines.ace_step_v1.transformer import WEAKENED, Config
+from acestep_mcp.engines.ace_step_v1.transformer import WEAKENED, TransformerConfig
 
 WEAKENED_LAYERS = (4, 5)
 _ROWS = 512
-"""Query rows at a time: the scores of a long lyric against all its positions would not fit in memory at once."""
+"""Query rows at a time: all scores of a long lyric at once would not fit in memory."""
 
 
 class RelativeAttention(nn.Module):
@@ -29,9 +29,9 @@ class RelativeAttention(nn.Module):
         self.pos_bias_u = nn.Parameter(torch.empty(heads, width // heads))
         self.pos_bias_v = nn.Parameter(torch.empty(heads, width // heads))
 
-    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, strength: float) -> Tensor:
-        """Attend over x [B, T, D]; `positions` [2T - 1, D], the greatest relative position first; `mask` [B, T]."""
-        q = self._split(self.linear_q(x) * strength)
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, query_scale: float) -> Tensor:
+        """`x` [B, T, D]; `positions` [2T - 1, D], the largest relative position first; `mask` [B, T]."""
+        q = self._split(self.linear_q(x) * query_scale)
         k, v = self._split(self.linear_k(x)), self._split(self.linear_v(x))
         p = self._split(self.linear_pos(positions)[None])
         rows = [
@@ -40,32 +40,32 @@ class RelativeAttention(nn.Module):
         return self.linear_out(torch.cat(rows, dim=2).transpose(1, 2).flatten(2))
 
     def _rows(self, q: Tensor, first: int, k: Tensor, v: Tensor, p: Tensor, mask: Tensor) -> Tensor:
-        """The attention of the query rows `first`, `first` + 1, ... to all keys."""
+        """Attention of the query rows from `first` on to all keys."""
         count, length = q.shape[2], k.shape[2]
         u_bias, v_bias = self.pos_bias_u[:, None], self.pos_bias_v[:, None]
-        # Row i needs the positions i .. i - (T - 1); all rows together those from the last row's first to the first's last.
+        # Row i uses the positions i to i - (T - 1): all rows together use one contiguous range.
         begin = length - first - count
-        near = p[:, :, begin : begin + length + count - 1]
-        scores = (q + u_bias) @ k.transpose(-1, -2) + _aligned((q + v_bias) @ near.transpose(-1, -2), length)
-        hidden = ~mask.bool()[:, None, None]
-        weights = (scores / math.sqrt(q.shape[-1])).masked_fill(hidden, -torch.inf).softmax(-1)
-        return weights.masked_fill(hidden, 0) @ v
+        needed = p[:, :, begin : begin + length + count - 1]
+        scores = (q + u_bias) @ k.transpose(-1, -2) + _align((q + v_bias) @ needed.transpose(-1, -2), length)
+        masked = ~mask.bool()[:, None, None]
+        weights = (scores / math.sqrt(q.shape[-1])).masked_fill(masked, -torch.inf).softmax(-1)
+        return weights.masked_fill(masked, 0) @ v
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
-def _aligned(scores: Tensor, length: int) -> Tensor:
-    """Scores [..., rows, length + rows - 1] with row r moved left by rows - 1 - r and cut to `length` columns."""
+def _align(scores: Tensor, length: int) -> Tensor:
+    """Shift row r of scores [..., rows, length + rows - 1] left by rows - 1 - r, and keep `length` columns."""
     rows, width = scores.shape[-2:]
     if rows == 1:
         return scores
-    moved = scores.flatten(-2)[..., rows - 1 : rows - 1 + rows * (width - 1)]
-    return moved.unflatten(-1, (rows, width - 1))[..., :length]
+    shifted = scores.flatten(-2)[..., rows - 1 : rows - 1 + rows * (width - 1)]
+    return shifted.unflatten(-1, (rows, width - 1))[..., :length]
 
 
 class LyricLayer(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width = config.lyric_hidden_size
         self.self_attn = RelativeAttention(width, config.lyric_encoder_num_heads)
@@ -74,13 +74,13 @@ class LyricLayer(nn.Module):
         self.w_1 = nn.Linear(width, config.lyric_encoder_ff_size)
         self.w_2 = nn.Linear(config.lyric_encoder_ff_size, width)
 
-    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, strength: float) -> Tensor:
-        x = x + self.self_attn(self.norm_mha(x), positions, mask, strength)
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, query_scale: float) -> Tensor:
+        x = x + self.self_attn(self.norm_mha(x), positions, mask, query_scale)
         return x + self.w_2(F.silu(self.w_1(self.norm_ff(x))))
 
 
 class LyricEncoder(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width = config.lyric_hidden_size
         self.embed = nn.Linear(width, width)
@@ -97,7 +97,7 @@ class LyricEncoder(nn.Module):
 
 
 def _sinusoids(length: int, width: int, device: torch.device) -> Tensor:
-    """[2 length - 1, width] for the relative positions length - 1 .. 1 - length: sines in even columns, base 10,000."""
+    """[2 length - 1, width] for the relative positions length - 1 .. 1 - length: sines in even columns, cosines in odd ones, base 10,000."""
     positions = torch.arange(length - 1, -length, -1, device=device, dtype=torch.float32)
     frequencies = torch.exp(-math.log(10_000) / width * torch.arange(0, width, 2, device=device, dtype=torch.float32))
     angles = torch.outer(positions, frequencies)
@@ -105,9 +105,9 @@ def _sinusoids(length: int, width: int, device: torch.device) -> Tensor:
 
 
 class ConditionEncoder(nn.Module):
-    """Everything that is said of a song, as one sequence [B, 1 + text + lyric, D] and its mask."""
+    """One sequence [B, 1 + text + lyric, D] and its mask."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.speaker_width = config.speaker_embedding_dim
         self.speaker = nn.Linear(config.speaker_embedding_dim, config.inner_dim)
@@ -124,15 +124,15 @@ class ConditionEncoder(nn.Module):
         *,
         weakened: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """`text` is hidden states [B, n, text width] and mask, `lyric` ids [B, m] and mask; no speaker is zeros.
+        """`text`: hidden states [B, n, text width] and mask; `lyric`: ids [B, m] and mask. A missing speaker is zeros.
 
-        `weakened` dampens the queries of two layers of the lyric encoder.
+        `weakened` scales down the queries of two layers of the lyric encoder.
         """
         dtype = self.speaker.weight.dtype
         hidden, text_mask = text
         ids, lyric_mask = lyric
         if speaker is None:
             speaker = torch.zeros(len(ids), self.speaker_width, device=ids.device)
-        sung = self.lyric_out(self.lyric_encoder(self.lyric_embedding(ids), lyric_mask, weakened=weakened))
-        tokens = torch.cat((self.speaker(speaker.to(dtype))[:, None], self.text(hidden.to(dtype)), sung), dim=1)
+        lyric_tokens = self.lyric_out(self.lyric_encoder(self.lyric_embedding(ids), lyric_mask, weakened=weakened))
+        tokens = torch.cat((self.speaker(speaker.to(dtype))[:, None], self.text(hidden.to(dtype)), lyric_tokens), dim=1)
         return tokens, torch.cat((torch.ones_like(text_mask[:, :1]), text_mask, lyric_mask), dim=1)

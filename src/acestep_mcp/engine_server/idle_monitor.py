@@ -1,4 +1,4 @@
-"""When nobody wants anything of the server any more."""
+"""Whether the server has been unused for long enough to end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from acestep_mcp.engine_server.wire import request_error
 
 
-class Idle:
-    """Stands before everything else and knows when something was last asked for.
+class IdleMonitor:
+    """ASGI middleware that notes the time of the last request.
 
-    A plain /health does not count, so that a monitor keeps no engine running. One with a query does: it comes from
-    somebody who is about to submit.
+    A plain /health does not count, so that monitoring does not keep an engine running. One with a query does: it comes
+    from a client that is about to submit.
     """
 
     def __init__(self, app: ASGIApp, busy: Callable[[], bool]) -> None:
@@ -26,7 +26,7 @@ class Idle:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._over:
-            await request_error(503, "This server is just ending.")(scope, receive, send)
+            await request_error(503, "This server is shutting down.")(scope, receive, send)
             return
         if scope["type"] == "http" and scope["path"] == "/health" and not scope["query_string"]:
             await self._app(scope, receive, send)
@@ -39,7 +39,7 @@ class Idle:
             self._last = anyio.current_time()
 
     def is_over(self, seconds: float) -> bool:
-        """Whether no job was there and nothing was asked for since so many seconds; if so, nothing is answered any more."""
+        """Whether there was no job and no request for so many seconds; if so, all further requests are refused."""
         if self._open or self._busy():
             self._last = anyio.current_time()
         self._over = anyio.current_time() - self._last >= seconds

@@ -1,4 +1,4 @@
-"""What comes back over HTTP: an answer, or the one error for none."""
+"""An HTTP response read to its end, or the error for a response that did not arrive."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import httpx
 from acestep_mcp.api.errors import QueueError
 from acestep_mcp.net.timeouts import retry_after
 
-MAX_ANSWER = 8 << 20
+MAX_RESPONSE = 8 << 20
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 
-class NoAnswer(QueueError):
-    """No whole answer came. `sent` is False only when nothing of the request can have been acted on."""
+class NoResponse(QueueError):
+    """No complete response arrived. `sent` is False only when the request cannot have had any effect."""
 
     def __init__(self, what: str, *, sent: bool) -> None:
         then = "Try again in a minute." if sent else "Check the address and the network, then try again."
@@ -29,39 +29,40 @@ class NoAnswer(QueueError):
         self.sent = sent
 
 
-# What the HTTP library raises: whether the request may have been acted on, and what happened. First match wins.
-_TROUBLE: tuple[tuple[type[Exception], bool, str], ...] = (
+# What httpx raises: whether the request may have had an effect, and what happened. The first match counts.
+_CAUSES: tuple[tuple[type[Exception], bool, str], ...] = (
     (httpx.ConnectTimeout, False, "no connection could be made in time"),
     (httpx.PoolTimeout, False, "no connection was free in time"),
     (httpx.ConnectError, False, "no connection could be made"),
     (httpx.ProxyError, False, "the proxy refused the connection"),
     (httpx.UnsupportedProtocol, False, "the address is neither http nor https"),
-    (httpx.InvalidURL, False, "the address is not a valid one"),
+    (httpx.InvalidURL, False, "the address is not valid"),
     (httpx.TimeoutException, True, "no answer came in time"),
     (httpx.TransportError, True, "the connection broke off"),
     (httpx.DecodingError, True, "the answer could not be decoded"),
     (TimeoutError, True, "no answer came in time"),
+    (UnicodeError, True, "it redirects to an address that is not valid"),  # httpx reads it even when it does not follow
 )
 
 
 @contextmanager
 def http_errors(action: str) -> Iterator[None]:
-    """Everything the HTTP library raises leaves here as NoAnswer, its cause kept."""
+    """Raise NoResponse, with its cause, for everything that httpx raises."""
     try:
         yield
-    except tuple(kind for kind, _, _ in _TROUBLE) as exc:
-        sent, words = next((sent, words) for kind, sent, words in _TROUBLE if isinstance(exc, kind))
-        raise NoAnswer(f"{action}: {words}{_reason(exc)}.", sent=sent) from exc
+    except tuple(kind for kind, _, _ in _CAUSES) as exc:
+        sent, message = next((sent, message) for kind, sent, message in _CAUSES if isinstance(exc, kind))
+        raise NoResponse(f"{action}: {message}{_reason(exc)}.", sent=sent) from exc
 
 
 def _reason(exc: BaseException) -> str:
-    """The cause that a person can act on, if there is one below the library's exception."""
+    """The underlying cause that a person can act on, if there is one."""
     seen: BaseException | None = exc
     while seen is not None:
         match seen:
             case ssl.SSLCertVerificationError():
-                words = "an engine's own is trusted by SSL_CERT_FILE=.../acestep-ca.pem"
-                return f" (its certificate was refused: {seen.verify_message}; {words})"
+                message = "an engine's own is trusted by SSL_CERT_FILE=.../acestep-ca.pem"
+                return f" (its certificate was refused: {seen.verify_message}; {message})"
             case ssl.SSLError():
                 return f" (TLS failed: {seen.reason or 'handshake refused'})"
             case socket.gaierror():
@@ -73,8 +74,8 @@ def _reason(exc: BaseException) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole small answer. Header names are in lower case."""
+class HttpResponse:
+    """A small response, read to its end. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -89,20 +90,20 @@ class Answer:
 
     @property
     def is_transient(self) -> bool:
-        """Whether asking again may help: not when the host says that the request's own time limit passed."""
+        """Whether a retry may help: not after the request's own time limit has passed."""
         return self.status in TRANSIENT and "x-fal-request-timeout-type" not in self.headers
 
     @property
     def pause(self) -> float | None:
-        """Seconds to wait before asking again, if the host says so."""
+        """Seconds to wait before a retry, if the host names them."""
         return retry_after(self.headers.get("retry-after"))
 
 
-async def read_answer(response: httpx.Response, max_bytes: int = MAX_ANSWER) -> Answer:
-    """Read a small answer whole. Raises NoAnswer when it is larger than `max_bytes`."""
+async def read_response(response: httpx.Response, max_bytes: int = MAX_RESPONSE) -> HttpResponse:
+    """Read a small response to its end. Raises NoResponse when it is larger than `max_bytes`."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > max_bytes:
-            raise NoAnswer(f"The answer of {response.url.host} is larger than {max_bytes} bytes.", sent=True)
-    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+            raise NoResponse(f"The answer of {response.url.host} is larger than {max_bytes} bytes.", sent=True)
+    return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))

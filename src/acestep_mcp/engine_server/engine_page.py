@@ -1,0 +1,13 @@
+"""`GET /`: the engine's page for people."""
+
+from __future__ import annotations
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from acestep_mcp.web.page import page
+
+
+async def engine_page(_: HttpRequest) -> Response:
+    """The same for every engine and caller: what it shows it fetches itself, with the key where one is needed."""
+    return page("engine.html", style="page.css", scripts=("wire.js", "form.js", "songs.js"))

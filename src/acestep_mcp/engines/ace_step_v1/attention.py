@@ -1,0 +1,81 @@
+"""Linear self-attention and cross-attention with rotary position embeddings."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def rotary_table(length: int, width: int, theta: float, device: torch.device | None = None) -> Tensor:
+    """Cosines and sines, [2, length, 1, width], float32, for heads whose even channels come first.
+
+    The published table repeats its angles in two halves but rotates neighbouring channels, so the channels of a pair have
+    different angles. The weights were trained that way.
+    """
+    frequencies = 1.0 / theta ** (torch.arange(0, width, 2, device=device, dtype=torch.float32) / width)
+    angles = torch.outer(torch.arange(length, device=device, dtype=torch.float32), frequencies).repeat(1, 2)
+    angles = torch.cat((angles[:, 0::2], angles[:, 1::2]), dim=1)
+    return torch.stack((angles.cos(), angles.sin()))[:, :, None]
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Rotate x [B, T, heads, width] by position: [B, heads, T, width], float32.
+
+    Query and key projections are stored with a head's even channels before the odd ones (see `parameter_targets`).
+    Rotating halves takes a quarter of the time, and dot products do not depend on the order.
+    """
+    (cos_even, cos_odd), (sin_even, sin_odd) = (part.chunk(2, dim=-1) for part in table)
+    even, odd = x.chunk(2, dim=-1)
+    batch, length, heads, width = x.shape
+    rotated = torch.empty(batch, heads, length, width, dtype=torch.float32, device=x.device)
+    target = rotated.transpose(1, 2)
+    target[..., : width // 2] = (even * cos_even).addcmul_(odd, sin_even, value=-1)
+    target[..., width // 2 :] = (odd * cos_odd).addcmul_(even, sin_odd)
+    return rotated
+
+
+class LinearAttention(nn.Module):
+    """Self-attention with relu features: linear in time and memory."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_qkv = nn.Linear(width, 3 * width)
+        self.to_out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, rotary: Tensor, frame_mask: Tensor | None) -> Tensor:
+        """`frame_mask` [1, T, 1] is 0 for padding, whose keys are zeroed.
+
+        A factor on the queries would cancel between numerator and denominator, so there is no weakened form.
+        """
+        q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        q, k, v = rotate(q, rotary).relu_(), rotate(k, rotary).relu_(), v.transpose(1, 2).float()
+        if frame_mask is not None:
+            k = k * frame_mask[:, None]
+        attended = (q @ (k.transpose(-1, -2) @ v)).div_(q @ k.sum(-2)[..., None] + 1e-15)
+        return self.to_out(attended.transpose(1, 2).flatten(2).to(x.dtype))
+
+
+class CrossAttention(nn.Module):
+    """Attention to the condition. Its keys and values are the same at every step and computed once."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(width, width)
+        self.to_kv = nn.Linear(width, 2 * width)
+        self.to_out = nn.Linear(width, width)
+
+    def keys_values(self, condition: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor]:
+        k, v = self.to_kv(condition).unflatten(-1, (2, self.heads, -1)).unbind(2)
+        return rotate(k, rotary).to(v.dtype), v.transpose(1, 2).contiguous()
+
+    def forward(
+        self, x: Tensor, rotary: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor, query_scale: Tensor | None
+    ) -> Tensor:
+        """`query_scale` [B, 1, 1, 1] is a factor on each item's queries."""
+        q = rotate(self.to_q(x).unflatten(-1, (self.heads, -1)), rotary)
+        q = q.expand(len(mask), -1, -1, -1) if query_scale is None else q * query_scale
+        out = F.scaled_dot_product_attention(q.to(x.dtype), *keys_values, attn_mask=mask)
+        return self.to_out(out.transpose(1, 2).flatten(2))

@@ -1,0 +1,36 @@
+"""The model in memory."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from acestep_mcp.engines.ace_step_v1.codec import Codec
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
+from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
+from acestep_mcp.engines.ace_step_v1.text import TextEncoder
+from acestep_mcp.engines.model.placement import ModelParts, Part
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedV1:
+    """With offload a part may compute only inside `using`; without, `using` does nothing."""
+
+    denoiser: Denoiser
+    codec: Codec
+    text: TextEncoder
+    lyrics: LyricTokenizer
+    device: torch.device
+    dtype: torch.dtype
+    parts: ModelParts
+    bytes_read: int
+
+    def using(self, part: Part) -> AbstractContextManager[None]:
+        """The part is on the device inside the block."""
+        return self.parts.using(part)
+
+    def free(self) -> None:
+        """Free all memory, even where the modules are still referenced. They cannot be used afterwards."""
+        self.parts.free()

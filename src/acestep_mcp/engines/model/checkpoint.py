@@ -1,0 +1,67 @@
+"""Files of a published model: where the Hugging Face cache keeps them, and whether they are complete."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_JSON_FILES = ("config.json", "model_index.json")
+_LONGEST_HEADER = 100 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class HubFiles:
+    """Files of one commit of a repository on the Hugging Face Hub."""
+
+    repository: str
+    revision: str
+    names: tuple[str, ...]
+
+    def snapshot(self, cache: Path | None = None) -> Path:
+        """Their folder in a cache with Hugging Face's layout; None is the user's own cache."""
+        if cache is None:
+            from huggingface_hub import constants  # 20 ms
+
+            cache = Path(constants.HF_HUB_CACHE)
+        return cache / f"models--{self.repository.replace('/', '--')}" / "snapshots" / self.revision
+
+
+def file_problem(file: Path) -> str | None:
+    """What is wrong with a file, as the end of a sentence. Of a safetensors file only the header is read."""
+    try:
+        if file.suffix == ".safetensors":
+            return _safetensors_problem(file)
+        if file.name in _JSON_FILES or file.name.endswith(".index.json"):
+            read_config(file)
+        return None if file.stat().st_size else "is empty"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as exc:
+        return f"cannot be read ({exc.strerror or exc})"
+    except (ValueError, TypeError, AttributeError, LookupError):  # JSON, but of another shape
+        return "is not what its name says"
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises ValueError, OSError."""
+    config = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError("no object")  # noqa: TRY004 - as for a file that is not JSON
+    return config
+
+
+def _safetensors_problem(file: Path) -> str | None:
+    """Whether the file ends where its header says."""
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        head = opened.read(8)
+        length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+        if not 0 < length <= min(_LONGEST_HEADER, max(0, size - 8)):
+            return f"is cut short or not a safetensors file ({size:,} bytes)"
+        header = json.loads(opened.read(length))
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    expected = 8 + length + max(ends, default=0)
+    return None if size == expected else f"is not whole: {size:,} bytes where its header says {expected:,}"

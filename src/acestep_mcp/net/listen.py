@@ -1,0 +1,177 @@
+"""Listening for HTTP, for both servers: sockets, this machine's names, and the uvicorn server."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import HANDLED_SIGNALS
+
+from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.net.connections import Connections, HttpProtocol, Limits, OncePerMinute
+
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
+_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
+def own_names(host: str) -> tuple[str, ...]:
+    """The names under which callers reach a server on this host; addresses come without brackets."""
+    if host not in EVERYWHERE:
+        return (host.strip("[]"),)
+    name = socket.gethostname()
+    return (name, f"{name}.local")
+
+
+def own_addresses() -> list[str]:
+    """The addresses that this machine's own name resolves to, in text form."""
+    try:
+        return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)})
+    except OSError:
+        return []
+
+
+def listen(host: str, port: int, *, server: str) -> list[socket.socket]:
+    """Open listening sockets on every address of `host` (empty: all addresses), IPv4 first.
+
+    Port 0 takes a free one, the same for all addresses where that is possible. Raises ConfigurationError, with
+    `server` as its subject, when the port is taken or no address can be bound.
+    """
+    name = host.strip("[]")
+    sockets: list[socket.socket] = []
+    failure: OSError | None = None
+    try:
+        found = socket.getaddrinfo(name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # Callers try a name's IPv4 address first.
+        entries = dict.fromkeys((entry[0], entry[4]) for entry in found)
+        for family, address in sorted(entries, key=lambda entry: entry[0] != socket.AF_INET):
+            chosen = port or (sockets[0].getsockname()[1] if sockets else 0)
+            try:
+                sockets.append(_socket(family, (address[0], chosen, *address[2:]), both=name == "::"))
+            except OSError as exc:
+                if exc.errno not in _ABSENT and not (port == 0 and sockets):
+                    raise
+                failure = exc
+        if not sockets:
+            raise failure or OSError("it has no address")
+    except (OSError, UnicodeError) as exc:
+        for opened in sockets:
+            opened.close()
+        reason = getattr(exc, "strerror", None) or exc
+        raise ConfigurationError(
+            f"{server} cannot listen on {host or 'all addresses'}, port {port}: {reason}. "
+            "Choose another --port (0 takes a free one) or --host, or stop what listens there."
+        ) from exc
+    return sockets
+
+
+def _socket(family: int, address: tuple[Any, ...], *, both: bool) -> socket.socket:
+    dual = both and socket.has_dualstack_ipv6()
+    listener = socket.create_server(address, family=family, dualstack_ipv6=dual, backlog=2048)
+    # asyncio does not set this on connections accepted from a socket that was handed to it, and the end of an answer
+    # on a kept connection then waits 40 ms for the acknowledgement of its beginning. Accepted sockets inherit it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setblocking(False)
+    return listener
+
+
+class HttpServer(uvicorn.Server):
+    """Serves an ASGI app on open sockets until a signal, or until `is_over` returns true.
+
+    `ended_by` is then the signal's number, 0 without one; the signal is not raised again, so that the caller can close
+    its own resources. `on_started` runs when connections are answered; `before_exit` runs at the first signal, before
+    connections are closed.
+
+    At the limit of connections the one that has waited longest without a request is closed for each new one.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        grace: int,
+        lifespan: Literal["auto", "off"] = "off",
+        proxy_headers: bool = False,
+        certificate: Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=HttpProtocol,
+                ws="none",
+                lifespan=lifespan,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=proxy_headers,
+                timeout_graceful_shutdown=grace,
+                limit_concurrency=limits.connections + 1,
+                ssl_certfile=certificate,
+            )
+        )
+        self.ended_by = 0
+        self.on_started: Callable[[], None] = lambda: None
+        self.before_exit: Callable[[], Awaitable[None]] | None = None
+        self.is_over: Callable[[], bool] = lambda: False
+        self._connections = Connections(self, limits)
+        self._log_filter = OncePerMinute()
+        self._accepting: list[asyncio.Task[None]] = []
+        self._ending: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").addFilter(self._log_filter)
+        await super().startup([])  # the lifespan only
+        self._accepting = [asyncio.create_task(self._connections.accept(one)) for one in sockets or []]
+        self.on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        self._connections.close()
+        await super().shutdown(sockets)
+        logging.getLogger("uvicorn.error").removeFilter(self._log_filter)
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self.is_over()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        earlier = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        first = not self.ended_by
+        self.ended_by = self.ended_by or sig
+        # Callers that still follow a job are cut off after the grace period, which is not an error.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        if first and self.before_exit:
+            # A signal handler runs between any two instructions: the rest belongs in the event loop.
+            asyncio.get_running_loop().call_soon_threadsafe(self._begin_exit, self.before_exit, sig)
+        else:
+            super().handle_exit(sig, frame)
+
+    def _begin_exit(self, before_exit: Callable[[], Awaitable[None]], sig: int) -> None:
+        async def end() -> None:
+            try:
+                await before_exit()
+            finally:
+                super(HttpServer, self).handle_exit(sig, None)
+
+        self._ending = asyncio.create_task(end())

@@ -1,0 +1,318 @@
+"""`python -m tools.parity DIR`: compare ACE-Step v1 with outputs recorded from the published code.
+
+DIR holds `configs.json`, `cases.json` and `cases.safetensors`, and optionally `lyrics.json`. No weights are stored:
+both sides generate each parameter from its published name. One line per case is printed: its name, the relative error,
+the limit, and "ok" or "short". The exit code is 0 if all cases hold, 1 if one is short, and 2 if the lyrics could not
+be checked because the model's vocabulary is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from acestep_mcp.engines.ace_step_v1.codec import Codec
+from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
+from acestep_mcp.engines.ace_step_v1.flow import FlowEdit
+from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, cfg, cfg_star, double_condition
+from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
+from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
+from acestep_mcp.engines.ace_step_v1.published import downloaded_vocabulary
+from acestep_mcp.engines.ace_step_v1.sampling import Sampler, SamplingPlan, SamplingRun, latent_frames, noise_source
+from acestep_mcp.engines.ace_step_v1.schedule import make_sigmas
+from acestep_mcp.engines.ace_step_v1.spectrum import RATE, log_mel, resample
+from acestep_mcp.engines.ace_step_v1.text import TextEncoder
+from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
+from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+from acestep_mcp.settings import load as load_settings
+from tools.random_parameters import parameter
+
+MODULE_LIMIT = 1e-4
+RUN_LIMIT = 1e-3
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """The relative error of a case, and its limit."""
+
+    name: str
+    error: float
+    limit: float
+
+    @property
+    def ok(self) -> bool:
+        return self.error <= self.limit
+
+
+def relative(ours: Tensor, theirs: Tensor, *, centred: bool = False) -> float:
+    """The norm of the difference over the norm of the reference, which `centred` takes without its mean."""
+    if ours.shape != theirs.shape:
+        return float("inf")
+    ours, theirs = ours.double(), theirs.double()
+    reference = theirs - theirs.mean() if centred else theirs
+    # A reference of zeros, as in the first steps of cfg_star, must be matched exactly.
+    return float((ours - theirs).norm() / reference.norm()) if reference.any() else float(ours.norm())
+
+
+class RecordedCases:
+    """A folder of recorded cases, and the model with the same configs and parameters."""
+
+    def __init__(self, folder: Path) -> None:
+        configs = json.loads((folder / "configs.json").read_text(encoding="utf-8"))
+        self.cases: dict[str, dict[str, Any]] = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
+        self._tensors = load_file(folder / "cases.safetensors")
+        self.denoiser = _with_parameters(Denoiser(TransformerConfig.from_dict(configs["ace_step_transformer"])))
+        self.codec = _codec(configs)
+        self.text = _text_encoder(configs["umt5-base"])
+
+    def tensors(self, case: str) -> dict[str, Tensor]:
+        """The tensors of a case, by name without the case's prefix."""
+        return {
+            name.partition("/")[2]: value for name, value in self._tensors.items() if name.partition("/")[0] == case
+        }
+
+    def conditioning(self, case: str, prefix: str = "") -> Conditioning:
+        """The conditioning that a case was recorded with."""
+        recorded = self.tensors(case)
+        hidden = recorded[f"{prefix}text_hidden_states"]
+        weakened = self.tensors("text_encoder")["hidden_states_null"]
+        ids, mask = (recorded[f"{prefix}lyric_{part}"] for part in ("token_ids", "mask"))
+        return Conditioning(hidden, weakened, recorded[f"{prefix}text_attention_mask"], ids, mask)
+
+
+def _with_parameters(module: Module) -> Module:
+    load_parameters(module, parameter)
+    return module.eval()
+
+
+def _codec(configs: dict[str, Any]) -> Codec:
+    from diffusers import AutoencoderDC
+
+    config = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
+    return Codec(
+        _with_parameters(AutoencoderDC(**config)),
+        _with_parameters(Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))),
+    )
+
+
+def _text_encoder(config: dict[str, Any]) -> TextEncoder:
+    from transformers import UMT5Config, UMT5EncoderModel
+
+    return TextEncoder(_with_parameters(UMT5EncoderModel(UMT5Config(**config))), tokenizer=None)
+
+
+def _plan(given: dict[str, Any]) -> SamplingPlan:
+    guidance = Guidance(
+        kind=given["cfg_type"],
+        scale=given["guidance_scale"],
+        interval=given["guidance_interval"],
+        decay=given["guidance_interval_decay"],
+        minimum=given["min_guidance_scale"],
+        tag_scale=given["guidance_scale_text"],
+        lyric_scale=given["guidance_scale_lyric"],
+    )
+    erg = EntropyRectification(given["use_erg_tag"], given["use_erg_lyric"], given["use_erg_diffusion"])
+    return SamplingPlan(given["infer_steps"], given["scheduler_type"], given["omega_scale"], guidance, erg)
+
+
+def results(folder: Path) -> Iterator[CaseResult]:
+    """Check every recorded case of a folder except the lyrics."""
+    recorded = RecordedCases(folder)
+    for name, given in recorded.cases.items():
+        check = next((check for start, check in _CHECKS.items() if name.startswith(start)), None)
+        with torch.inference_mode():
+            if check:
+                yield CaseResult(name, check(recorded, name, given), MODULE_LIMIT)
+            else:
+                yield CaseResult(name, _run_error(recorded, name, given), RUN_LIMIT)
+
+
+def lyric_results(file: Path, vocabulary: Path) -> Iterator[CaseResult]:
+    """The share of differing token ids of every recorded line, in its recorded language, and of the whole song."""
+    song = json.loads(file.read_text(encoding="utf-8"))
+    lyrics = LyricTokenizer(vocabulary)
+    for number, line in enumerate(song["lines"]):
+        if line["lang"]:
+            yield CaseResult(
+                f"lyrics/{number}_{line['lang']}",
+                _differing_share(lyrics.line_ids(line["line"], line["lang"]), line["ids"]),
+                0,
+            )
+    languages = [line["lang"] or "en" for line in song["lines"] if not line.get("language_forced")]
+    yield CaseResult("lyrics/song", _differing_share(lyrics.ids(song["full_text"], languages), song["full_ids"]), 0)
+
+
+def _differing_share(ours: list[int], theirs: list[int]) -> float:
+    if len(ours) != len(theirs):
+        return float("inf")
+    return sum(one != other for one, other in zip(ours, theirs, strict=True)) / max(1, len(theirs))
+
+
+def _text(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    given = (recorded["input_ids"], recorded["attention_mask"])
+    plain = cases.text.hidden_states(*given)
+    weakened = cases.text.hidden_states(*given, weakened=True)
+    return max(relative(plain, recorded["hidden_states"]), relative(weakened, recorded["hidden_states_null"]))
+
+
+def _condition(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    text = (recorded["text_hidden_states"], recorded["text_attention_mask"])
+    lyric = (recorded["lyric_token_ids"], recorded["lyric_mask"])
+    tokens, mask = cases.denoiser.condition_encoder(text, lyric, recorded["speaker_embeds"])
+    if not torch.equal(mask.float(), recorded["encoder_mask"]):
+        return float("inf")
+    return relative(tokens, recorded["encoder_hidden_states"])
+
+
+def _transformer(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    latents = recorded["latents"]
+    model = cases.denoiser.transformer
+    context = model.context(recorded["encoder_hidden_states"], recorded["encoder_mask"], latents.shape[-1])
+    return relative(model(latents, recorded["timestep"], context), recorded["velocity"])
+
+
+def _mel(cases: RecordedCases, name: str, given: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    return relative(log_mel(resample(recorded["waveform"], given["sample_rate"], RATE)), recorded["log_mel"])
+
+
+def _vocoder(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    return relative(cases.codec.vocoder(recorded["log_mel"]), recorded["waveform"], centred=True)
+
+
+def _encode(cases: RecordedCases, name: str, given: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    return relative(cases.codec.encode(recorded["waveform"], given["sample_rate"]), recorded["latents"])
+
+
+def _decode(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    ours = torch.cat(list(cases.codec.decode(recorded["latents"])), dim=-1)
+    return relative(ours, recorded["waveform"], centred=True)
+
+
+def _schedule(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    steps = int(name.rpartition("_")[2])
+    sigmas = torch.tensor(make_sigmas(steps, "heun" if "heun" in name else "euler"))
+    return max(relative(sigmas, recorded["sigmas"]), relative(sigmas[:-1] * 1000, recorded["timesteps"]))
+
+
+def _guidance(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    cond, uncond, text_only = recorded["cond"], recorded["uncond"], recorded["text_only"]
+    projected = ProjectedGuidance()
+    ours = {
+        "cfg_scale15": cfg(cond, uncond, 15),
+        "cfg_star_scale15_step1": cfg_star(cond, uncond, 15, 1),
+        "cfg_star_scale15_step5": cfg_star(cond, uncond, 15, 5),
+        "double_condition_text5_lyric1_5": double_condition(cond, uncond, text_only, tag=5, lyric=1.5),
+        "apg_step1_scale15": projected(cond, uncond, 15),
+        "apg_step2_cond_is_uncond_uncond_is_text_only_scale9": projected(uncond, text_only, 9),
+    }
+    return max(relative(velocity, recorded[part]) for part, velocity in ours.items())
+
+
+def _edit_latents(cases: RecordedCases, name: str, given: dict[str, Any]) -> Tensor:
+    old, new = cases.conditioning("condition_encoder"), cases.conditioning(name, "target_")
+    edit = FlowEdit(old, new, begin=given["n_min"], end=given["n_max"], average=given["n_avg"])
+    plan = SamplingPlan(given["infer_steps"], guidance=Guidance(scale=given["guidance_scale"]))
+    source, noise = cases.tensors(name)["src_latents"], noise_source(given["seed"], cases.denoiser)
+    return _final_latents(edit.run(cases.denoiser, plan, source, noise))
+
+
+def _run_error(cases: RecordedCases, name: str, given: dict[str, Any]) -> float:
+    recorded = cases.tensors(name)
+    if "n_min" in given:
+        return relative(_edit_latents(cases, name, given), recorded["latents"])
+    conditioning = cases.conditioning("condition_encoder" if given["lyrics"] else "condition_encoder_instrumental")
+    sampler = Sampler(cases.denoiser, conditioning, _plan(given))
+    return relative(_final_latents(_run(sampler, given, recorded)), recorded["latents"])
+
+
+def _run(sampler: Sampler, given: dict[str, Any], recorded: dict[str, Tensor]) -> SamplingRun:
+    first, second = (noise_source(given[seed], sampler.model) for seed in ("seed", "retake_seed"))
+    if given.get("audio2audio_enable"):
+        reference = recorded["ref_latents"]
+        return sampler.from_reference(reference, first(reference.shape[-1]), given["ref_audio_strength"])
+    if not given["add_retake_noise"]:
+        return sampler.from_noise(first(latent_frames(given["duration"])))
+    source, variance = recorded["src_latents"], given["retake_variance"]
+    length = source.shape[-1]
+    begin, end = latent_frames(given["repaint_start"]), latent_frames(given["repaint_end"])
+    if begin >= 0 and end <= length:
+        return sampler.inpaint(source, range(begin, end), variance, (first, second))
+    # The published code measures the end after padding on the left.
+    left = max(0, -begin)
+    return sampler.outpaint(source, (left, max(0, end - (length + left))), variance, (first, second))
+
+
+def _final_latents(run: SamplingRun) -> Tensor:
+    while True:
+        try:
+            next(run)
+        except StopIteration as stop:
+            return stop.value
+
+
+_CHECKS: dict[str, Callable[[RecordedCases, str, dict[str, Any]], float]] = {
+    "text_encoder": _text,
+    "condition_encoder": _condition,
+    "transformer": _transformer,
+    "mel": _mel,
+    "vocoder": _vocoder,
+    "audio_encode": _encode,
+    "audio_decode": _decode,
+    "schedule": _schedule,
+    "guidance": _guidance,
+}
+
+
+def _vocabulary(folder: Path, given: Path | None) -> Path | None:
+    settings = load_settings()
+    candidates = (folder / "vocab.json", given, settings.lyric_vocab, downloaded_vocabulary(settings.data_dir))
+    return next((file for file in candidates if file is not None and file.is_file()), None)
+
+
+@click.command(help=(__doc__ or "").partition("\n\n")[2])
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--vocab", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The model's vocab.json.")
+def main(folder: Path, vocab: Path | None) -> None:
+    missing = [name for name in ("configs.json", "cases.json", "cases.safetensors") if not (folder / name).is_file()]
+    if missing:
+        raise click.ClickException(f"{folder} has no {', '.join(missing)}: name a folder of recorded cases.")
+    vocabulary = _vocabulary(folder, vocab)
+    recorded = folder / "lyrics.json"
+    checked = list(_print(results(folder)))
+    if recorded.is_file():
+        if vocabulary:
+            checked += _print(lyric_results(recorded, vocabulary))
+        else:
+            click.echo("lyrics: not checked, no vocabulary")
+    short = sum(not result.ok for result in checked)
+    click.echo(f"{len(checked) - short} of {len(checked)} cases hold")
+    sys.exit(1 if short else 2 if recorded.is_file() and not vocabulary else 0)
+
+
+def _print(checked: Iterator[CaseResult]) -> Iterator[CaseResult]:
+    for result in checked:
+        click.echo(f"{result.name}  {result.error:.1e}  {result.limit:.0e}  {'ok' if result.ok else 'short'}")
+        yield result
+
+
+if __name__ == "__main__":
+    main()
