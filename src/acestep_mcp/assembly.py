@@ -81,7 +81,7 @@ def outbound_http(*, webhooks: bool) -> tuple[Fetch, Post | None]:
 
 
 def engine_options(settings: Settings) -> EngineOptions:
-    """The settings of an engine on this machine."""
+    """What an engine on this machine loads, and on which device it runs."""
     from acestep_mcp.engines.model.options import EngineOptions
 
     return EngineOptions(**{name: getattr(settings, name) for name in EngineOptions.model_fields})

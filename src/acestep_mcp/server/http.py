@@ -66,7 +66,7 @@ def _log_addresses(listeners: Sequence[socket.socket]) -> None:
 
 
 async def _last_answers(server: AceStepServer, deliveries: DeliveryMiddleware) -> None:
-    """Let waiting calls answer with their job's id before the connections are closed."""
+    """Before the connections are closed, waiting calls answer with their job's id."""
     server.end_waits()
     with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
         await deliveries.wait_all()
