@@ -14,7 +14,7 @@ from acestep_mcp.server.app import create_server
 from acestep_mcp.settings import Settings
 
 
-class Process:
+class ServerProcess:
     """A server in its own process: JSON-RPC on its pipes, and its studio's events on stderr."""
 
     def __init__(self, transport, folder, *rest):
@@ -61,7 +61,7 @@ def spawning(parent):
     def start(transport, *rest):
         folder = parent / f"folder{len(started)}"
         folder.mkdir()
-        started.append(Process(transport, folder, *rest))
+        started.append(ServerProcess(transport, folder, *rest))
         return started[-1]
 
     yield start

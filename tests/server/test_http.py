@@ -29,7 +29,7 @@ BOTH = {"Accept": "application/json, text/event-stream"}
 SIZE = 44 + 4 * 4800
 
 
-class Reached:
+class ServerWithClient:
     """A server process and an HTTP client for it."""
 
     def __init__(self, process, http_client):
@@ -46,7 +46,7 @@ class Reached:
 
 
 @pytest.fixture
-async def reach(spawn):
+async def start_server(spawn):
     clients = []
 
     async def start(*token):
@@ -54,14 +54,14 @@ async def reach(spawn):
         line = await anyio.to_thread.run_sync(process.read_until, "served at http://")
         url = line.split("served at ")[1].strip().removesuffix("/mcp")
         clients.append(httpx2.AsyncClient(base_url=url, timeout=30))
-        return Reached(process, clients[-1])
+        return ServerWithClient(process, clients[-1])
 
     yield start
     for client in clients:
         await client.aclose()
 
 
-class Calling:
+class RawCall:
     """One raw `tools/call`; `dropped` closes its connection, `answer` reads to its end."""
 
     def __init__(self, server, era, request_id, seed):
@@ -101,21 +101,21 @@ def message(method, params=None, **more):
     return {"jsonrpc": "2.0", "method": method, **({"params": params} if params else {}), **more}
 
 
-async def test_over_http_only_an_explicit_notification_cancels(reach):
-    server = await reach()
-    async with Calling(server, "modern", 1, seed=1):
+async def test_over_http_only_an_explicit_notification_cancels(start_server):
+    server = await start_server()
+    async with RawCall(server, "modern", 1, seed=1):
         await server.read_until("started job-1")
     await server.read_until("undelivered job-1")
-    async with Calling(server, "legacy", 2, seed=2):
+    async with RawCall(server, "legacy", 2, seed=2):
         await server.read_until("started job-2")
     await server.read_until("undelivered job-2")
-    async with Calling(server, "legacy", 3, seed=3) as call:
+    async with RawCall(server, "legacy", 3, seed=3) as call:
         await server.read_until("started job-3")
         late = message("notifications/cancelled", {"requestId": 3, "reason": "Request timed out"})
         await server.http.post("/mcp", json=late, headers=call.headers)
         assert (await call.answer())["error"]["code"] == -32800
     await server.read_until("undelivered job-3")
-    async with Calling(server, "legacy", 4, seed=4) as call:
+    async with RawCall(server, "legacy", 4, seed=4) as call:
         await server.read_until("started job-4")
         cancel = message("notifications/cancelled", {"requestId": 4, "reason": "the user stopped it"})
         await server.http.post("/mcp", json=cancel, headers=call.headers)
@@ -125,9 +125,9 @@ async def test_over_http_only_an_explicit_notification_cancels(reach):
 
 
 @pytest.mark.parametrize("era", [pytest.param("legacy", marks=pytest.mark.slow), "modern"])
-async def test_a_signal_lets_a_waiting_call_answer_with_its_job_over_http(reach, era):
-    server = await reach()
-    async with Calling(server, era, 1, seed=1) as call:
+async def test_a_signal_lets_a_waiting_call_answer_with_its_job_over_http(start_server, era):
+    server = await start_server()
+    async with RawCall(server, era, 1, seed=1) as call:
         await server.read_until("started job-1")
         server.process.popen.terminate()
         with anyio.fail_after(15):
@@ -295,7 +295,7 @@ async def test_a_closed_session_is_removed(studio_factory, settings):
         httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
     ):
         [state] = server._states
-        headers = BOTH | {"Mcp-Session-Id": await session(Reached(None, client))}
+        headers = BOTH | {"Mcp-Session-Id": await session(ServerWithClient(None, client))}
         with anyio.fail_after(5):
             while not state.notifier.sessions:
                 await anyio.sleep(0)

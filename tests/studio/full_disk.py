@@ -8,7 +8,7 @@ import anyio
 
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.settings import load
-from acestep_mcp.studio.studio import run
+from acestep_mcp.studio import run
 from tests.support.requests import request
 
 

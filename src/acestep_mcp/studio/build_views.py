@@ -28,7 +28,7 @@ TrackUrl = Callable[[Track], str]
 """The URL of a track's file: `file://` on this machine, a download address over HTTP."""
 
 _LAST_LOGS = 10
-_ENDED_BADLY = {
+_AFTER_FAILURE = {
     Status.FAILED: "Change the arguments as the message says, or try once more.",
     Status.CANCELLED: "Nothing is running; start again if the song is still wanted.",
     Status.UNKNOWN: "Ask the user to check the host's dashboard; start again only if the song is not there.",
@@ -121,7 +121,7 @@ def next_step(outcome: Outcome) -> str:
         return f'the song is in the trash; delete_track with track_id="{outcome.track.id}", restore=true restores it'
     if job.status is Status.COMPLETED and outcome.track is not None:
         return "done; give the user the file_path, or audio.url to one on another machine"
-    return _ENDED_BADLY.get(job.status, "call list_tracks to see the songs")
+    return _AFTER_FAILURE.get(job.status, "call list_tracks to see the songs")
 
 
 def job_list(jobs: Iterable[Job]) -> JobList:

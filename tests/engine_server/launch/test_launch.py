@@ -234,7 +234,7 @@ async def test_the_status_of_an_engine_that_does_not_run_does_not_start_it(tmp_p
     async with open_studio(load()) as studio:
         told = (await studio.status()).facts()
     assert (told["backend"], told["queue_url"]) == ("engine", "local:draft")
-    assert "it is started at the first song" in told["why"]
+    assert "it starts with the first song" in told["why"]
     assert "trouble" not in told
     assert engines(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""The tool that shows the set-up."""
+"""The tool that shows the setup."""
 
 from __future__ import annotations
 
