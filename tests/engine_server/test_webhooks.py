@@ -142,3 +142,21 @@ async def test_a_webhook_address_that_cannot_be_one_is_refused(embedded, url):
     async with embedded(post=Receiver().post) as desk:
         reply = await desk.http.post("/fal-ai/ace-step", params={"fal_webhook": url}, json={"tags": "x"})
     assert reply.status_code == 400
+
+
+async def test_a_receiver_that_does_not_answer_in_time_is_called_again(embedded, monkeypatch):
+    monkeypatch.setattr(webhooks, "ATTEMPT_SECONDS", 0.05)
+    calls, done = [], anyio.Event()
+
+    async def post(*call):
+        calls.append(call)
+        if len(calls) == 1:
+            await anyio.sleep_forever()
+        done.set()
+        return 200
+
+    async with embedded(post=post) as desk:
+        await desk.http.post(SUBMIT, json={"tags": "lofi", "duration": 5})
+        with anyio.fail_after(5):
+            await done.wait()
+    assert len(calls) == 2

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.api.errors import AceStepError, isolated
 
 logger = logging.getLogger(__name__)
 
@@ -16,9 +16,8 @@ async def repeat(work: Callable[[], Awaitable[None]], name: str, pause: float) -
     """Run `work` again and again, `pause` seconds after each end. An error ends one round only, and is logged."""
     while True:
         try:
-            await work()
+            with isolated(logger, "%s failed and is tried again in %g s", name, pause):
+                await work()
         except AceStepError as error:
             logger.warning("%s failed and is tried again in %g s: %s", name, pause, error.message)
-        except Exception:
-            logger.exception("%s failed and is tried again in %g s", name, pause)
         await anyio.sleep(pause)

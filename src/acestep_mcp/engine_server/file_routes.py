@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,11 +165,10 @@ class FileRoutes:
 @contextmanager
 def _removed_on_error(path: Path) -> Iterator[None]:
     """Remove the file of a broken or refused upload."""
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(path.unlink, missing_ok=True)
         yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        on_error.pop_all()
 
 
 def _listed(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

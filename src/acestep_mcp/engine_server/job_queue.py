@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from acestep_mcp.api.errors import AceStepError, QueueError
+from acestep_mcp.api.errors import AceStepError, QueueError, isolated
 from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.jobs import CANCELLED, LOST, MAX_LOGS, TOO_LATE, QueueJob, State, StoredResponse
 
@@ -215,11 +215,10 @@ class JobQueue:
     def _save(self, job: QueueJob) -> None:
         """Write a change of an accepted job; when that fails the job goes on in memory."""
         try:
-            self._store.save(job)
+            with isolated(logger, "job %s is not recorded as %s", job.id, job.state):
+                self._store.save(job)
         except AceStepError as error:
             logger.warning("job %s is not recorded as %s: %s", job.id, job.state, error.message)
-        except Exception:
-            logger.exception("job %s is not recorded as %s", job.id, job.state)
 
     @property
     def is_busy(self) -> bool:

@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,11 @@ class JobStore:
         with self._errors():
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1)
-            try:
+            with ExitStack() as on_error:
+                self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1)
+                on_error.callback(self._db.close)
                 self._open()
-            except BaseException:
-                self._db.close()
-                raise
+                on_error.pop_all()
 
     def save(self, job: QueueJob) -> None:
         """Write the whole job."""

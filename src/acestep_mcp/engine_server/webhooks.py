@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import anyio
 
-from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, isolated
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import QueueJob
 from acestep_mcp.engine_server.options import Post
@@ -52,10 +52,11 @@ class Webhooks:
 
     async def _attempt(self, job: QueueJob) -> bool:
         """One delivery; False when it should be retried. A redirect or a refused address is final."""
+        status = 200
         try:
-            body = _body(job)
-            headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
-            with anyio.fail_after(ATTEMPT_SECONDS):
+            with anyio.fail_after(ATTEMPT_SECONDS), isolated(logger, "the webhook of job %s is not sent", job.id):
+                body = _body(job)
+                headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
                 status = await self._post(job.options.webhook or "", body, headers)
         except InvalidRequest as exc:
             logger.warning("the webhook of job %s is not sent: %s", job.id, exc.message)
@@ -63,9 +64,6 @@ class Webhooks:
         except (AceStepError, TimeoutError) as exc:
             logger.info("the webhook of job %s did not arrive: %s", job.id, exc)
             return False
-        except Exception:  # one job's webhook must not end the others, or the server
-            logger.exception("the webhook of job %s is not sent", job.id)
-            return True
         return 200 <= status < 400
 
 

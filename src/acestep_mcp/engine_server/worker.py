@@ -12,7 +12,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from acestep_mcp.api.endpoints import BY_ID
-from acestep_mcp.api.errors import AceStepError, GenerationFailed
+from acestep_mcp.api.errors import AceStepError, GenerationFailed, isolated
 from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
 from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import FileStore
@@ -49,19 +49,16 @@ class Worker:
         self._loaded = False
 
     async def run(self) -> None:
-        """Work without end. An error of the queue itself ends the job that runs, and is raised."""
-        try:
-            while True:
-                job = await self._next()
-                answer = CANCELLED
-                with job.scope:
-                    answer = await self._answer(job)
-                self._queue.finish(job, answer)
-                await anyio.to_thread.run_sync(self._file_store.clear_job, job.id)
-        except Exception:
-            if self._queue.running:
-                self._queue.finish(self._queue.running, _INTERNAL)
-            raise
+        """Work without end. Called again after an error of the queue itself, it first ends the job that ran then."""
+        if self._queue.running:
+            self._queue.finish(self._queue.running, _INTERNAL)
+        while True:
+            job = await self._next()
+            answer = CANCELLED
+            with job.scope:
+                answer = await self._answer(job)
+            self._queue.finish(job, answer)
+            await anyio.to_thread.run_sync(self._file_store.clear_job, job.id)
 
     async def _next(self) -> QueueJob:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""
@@ -73,19 +70,16 @@ class Worker:
 
     def _unload(self) -> None:
         self._loaded = False
-        try:
+        with isolated(logger, "the engine could not unload"):
             self._engine.unload()
-        except Exception:  # later jobs must still run
-            logger.exception("the engine could not unload")
 
     async def _answer(self, job: QueueJob) -> StoredResponse:
         try:
-            return await self._run_job(job)
+            with isolated(logger, "job %s failed because of a bug", job.id):
+                return await self._run_job(job)
         except AceStepError as error:
             return response_to(error)
-        except Exception:  # one failed job must not end the others
-            logger.exception("job %s failed", job.id)
-            return _INTERNAL
+        return _INTERNAL
 
     async def _run_job(self, job: QueueJob) -> StoredResponse:
         began = time.monotonic()
