@@ -13,7 +13,7 @@ from acestep_mcp.client.storage import HostStorage
 from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.chat import Chat
 from acestep_mcp.net.download import download
-from acestep_mcp.net.responses import HttpResponse
+from acestep_mcp.net.http_responses import HttpResponse
 from acestep_mcp.net.ssrf import Reach, host_of, origin, send
 from acestep_mcp.net.timeouts import Timeouts
 from tests.support.loopback import Reply, listening

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
-from acestep_mcp.net.responses import NoResponse
+from acestep_mcp.net.http_responses import NoResponse
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
 from acestep_mcp.net.timeouts import Timeouts
 from tests.support.certificates import authority

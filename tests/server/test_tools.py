@@ -16,7 +16,7 @@ from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.api.schemas import output_schema
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.library.models import Job, JobError, Outcome, Status
-from acestep_mcp.server import results
+from acestep_mcp.server import answers
 from acestep_mcp.server.app import create_server
 from acestep_mcp.server.tools import context
 from acestep_mcp.server.tools.table import BY_NAME, TOOLS
@@ -176,7 +176,7 @@ async def test_every_field_of_an_answer_is_in_the_published_schema(client, studi
 def test_every_end_without_a_song_is_an_error_result(status):
     request = TextToAudio(tags="lofi")
     job = Job("j1", "fal-ai/ace-step", request, status, "fal", 0.0, error=JobError("queue", "Gone."))
-    answer = results.job_result(Outcome(job), lambda track: track.path.as_uri())
+    answer = answers.job_result(Outcome(job), lambda track: track.path.as_uri())
     assert answer.is_error
     assert answer.content[0].text.splitlines()[:2] == [f"{status} queue: Gone.", "job_id: j1"]
     assert "next_step: " in answer.content[0].text
@@ -185,7 +185,7 @@ def test_every_end_without_a_song_is_an_error_result(status):
 
 def test_a_completed_job_whose_song_was_removed_says_so():
     job = Job("j1", "fal-ai/ace-step", TextToAudio(tags="lofi"), Status.COMPLETED, "fal", 0.0)
-    answer = results.job_result(Outcome(job), lambda track: track.path.as_uri())
+    answer = answers.job_result(Outcome(job), lambda track: track.path.as_uri())
     assert "no longer in the music folder" in answer.content[0].text
 
 

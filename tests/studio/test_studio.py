@@ -309,3 +309,14 @@ def test_progress_never_falls_from_one_stage_to_the_next():
         fractions.append(progress.fraction)
     assert fractions == [0, 0, 0.5, 0.97, 0.97, 0.97]
     assert (progress.stage, progress.step, progress.total) == ("decoding", 1, 5)
+
+
+async def test_a_sidecar_that_cannot_be_used_is_reported_in_the_status_and_hides_no_song(studio):
+    track = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
+    odd = track.path.with_name("odd.wav")
+    odd.write_bytes(track.path.read_bytes())
+    odd.with_suffix(".json").write_text('{"id": 5}', encoding="utf-8")
+    problems = (await studio.status()).problems
+    assert len(problems) == 1
+    assert "odd.json" in problems[0]
+    assert [kept.id for kept in (await studio.catalogue.page()).tracks] == [track.id]

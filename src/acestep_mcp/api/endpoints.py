@@ -31,6 +31,7 @@ from acestep_mcp.api.requests import (
 
 # From a third-party reading of fal's model pages; not verified. A setting can override it.
 PRICE_PER_SECOND_USD = 0.0002
+DEFAULT_LENGTH = float(TextToAudio.model_fields["duration"].default)
 UNKNOWN_LENGTH = float(LONGEST)
 """Seconds to reserve for a song whose length only its host will know: the maximum."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_mcp.cli.output import local_time, print_json, stopped, without_track
-from acestep_mcp.cli.progress import shown
+from acestep_mcp.cli.progress_bar import shown
 from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.library.models import Job, Outcome

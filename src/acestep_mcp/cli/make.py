@@ -12,7 +12,7 @@ from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
 from acestep_mcp.api.requests import ApiRequest
 from acestep_mcp.cli.export import FORMATS, copy_to, format_of
 from acestep_mcp.cli.output import made_by, print_json, stopped, without_track
-from acestep_mcp.cli.progress import shown
+from acestep_mcp.cli.progress_bar import shown
 from acestep_mcp.cli.request_options import given, host_options, request_options
 from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.library.models import Job, Outcome

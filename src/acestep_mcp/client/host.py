@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
 from acestep_mcp.net.addresses import parse_url
+from acestep_mcp.net.http_responses import HttpResponse
 from acestep_mcp.net.loopback import in_clear
-from acestep_mcp.net.responses import HttpResponse
 from acestep_mcp.net.ssrf import origin
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 

@@ -22,25 +22,14 @@ from acestep_mcp.api.endpoints import ENDPOINTS
 from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, Update
+from acestep_mcp.client import replies
 from acestep_mcp.client.handle import RequestHandle, SubmitOptions
 from acestep_mcp.client.host import Host
-from acestep_mcp.client.replies import (
-    error_of,
-    failed,
-    handle_of,
-    is_app_error,
-    is_json_error,
-    is_not_found,
-    is_unclear,
-    not_finished,
-    response_of,
-    update_of,
-)
 from acestep_mcp.client.retry import submit_once, until_answered
 from acestep_mcp.client.storage import HostStorage
 from acestep_mcp.client.watch import Watch, events
 from acestep_mcp.net.download import download
-from acestep_mcp.net.responses import HttpResponse, http_errors, read_response
+from acestep_mcp.net.http_responses import HttpResponse, http_errors, read_response
 from acestep_mcp.net.ssrf import Reach, send, trust
 
 logger = logging.getLogger(__name__)
@@ -140,8 +129,8 @@ class QueueClient:
         ask = partial(self._exchange, call, fresh=True)
         answer = await submit_once(ask, self.host.timeouts, self.host.label)
         if not 200 <= answer.status < 300:
-            raise error_of(answer, call.action, self.host)
-        return handle_of(answer, self.host)
+            raise replies.error_of(answer, call.action, self.host)
+        return replies.handle_of(answer, self.host)
 
     async def follow(self, endpoint_id: str, handle: RequestHandle) -> AsyncGenerator[Update, None]:
         """Every change until the request has ended: a new position, the start, new log lines; last, Completed.
@@ -174,7 +163,7 @@ class QueueClient:
                     raise QueueError(f"no stream, but {response.status_code} {kind[:40]!r}")
                 news = events(response.aiter_bytes(), self.host.scrub)
                 async for event in news:
-                    update = watch.news(update_of(event, self.host), whole=False)
+                    update = watch.news(replies.update_of(event, self.host), whole=False)
                     if isinstance(update, Completed):
                         await _drain(news)
                     if update:
@@ -198,8 +187,8 @@ class QueueClient:
         call = _QueueCall(f"Asking for request {handle.request_id}", "GET", url)
         answer = await until_answered(partial(self._exchange, call), self.host.timeouts)
         if answer.status not in (200, 202):
-            raise error_of(answer, call.action, self.host)
-        return update_of(answer.json(), self.host)
+            raise replies.error_of(answer, call.action, self.host)
+        return replies.update_of(answer.json(), self.host)
 
     async def result(self, endpoint_id: str, handle: RequestHandle) -> Response:
         """The result of an ended request.
@@ -210,22 +199,22 @@ class QueueClient:
         url = self._own_or_rebuilt(handle.response_url, self.host.request_url(endpoint_id, handle.request_id))
         call = _QueueCall(f"Fetching the result of {handle.request_id}", "GET", url)
         ask, timeouts = partial(self._exchange, call), self.host.timeouts
-        answer = await until_answered(ask, timeouts, is_final=is_json_error)
+        answer = await until_answered(ask, timeouts, is_final=replies.is_json_error)
         if answer.status == httpx.codes.OK:
-            return response_of(answer, self.host)
-        if is_app_error(answer):
-            raise failed(answer)
-        if is_unclear(answer):
+            return replies.response_of(answer, self.host)
+        if replies.is_app_error(answer):
+            raise replies.failed(answer)
+        if replies.is_unclear(answer):
             # It may be the result of the app, a fault in between, or an unknown form of "not finished yet".
             update = await self._status(endpoint_id, handle)
             if not isinstance(update, Completed):
-                raise not_finished(answer, call.action)
+                raise replies.not_finished(answer, call.action)
             if update.error is not None and answer.is_transient:
-                raise failed(answer)
+                raise replies.failed(answer)
             answer = await until_answered(ask, timeouts)
         if answer.status == httpx.codes.OK:
-            return response_of(answer, self.host)
-        raise error_of(answer, call.action, self.host)
+            return replies.response_of(answer, self.host)
+        raise replies.error_of(answer, call.action, self.host)
 
     async def cancel(self, endpoint_id: str, handle: RequestHandle) -> bool:
         """Request cancellation: True when it was accepted, False when the request had already ended.
@@ -240,7 +229,7 @@ class QueueClient:
         body = answer.json()
         if answer.status == 400 and isinstance(body, Mapping) and body.get("status") == "ALREADY_COMPLETED":
             return False
-        raise error_of(answer, call.action, self.host)
+        raise replies.error_of(answer, call.action, self.host)
 
     async def download(self, url: str, path: Path, *, size: int | None = None) -> int:
         """Stream a result's file to `path` and return its size in bytes. No key is sent.
@@ -273,7 +262,7 @@ class QueueClient:
         call = _QueueCall("Beginning an upload", "POST", self.host.rest_url + path, headers, content)
         answer = await self._ask(call, UPLOAD_SECONDS)
         if not 200 <= answer.status < 300:
-            raise error_of(answer, call.action, self.host)
+            raise replies.error_of(answer, call.action, self.host)
         return answer
 
     async def reachable(self) -> str | None:
@@ -287,9 +276,9 @@ class QueueClient:
             answer = await self._exchange(call)
         except QueueError as exc:
             return exc.message
-        if is_not_found(answer):
+        if replies.is_not_found(answer):
             return None
-        return error_of(answer, call.action, self.host).message
+        return replies.error_of(answer, call.action, self.host).message
 
     async def _ask(self, call: _QueueCall, outage: float) -> HttpResponse:
         timeouts = self.host.timeouts

@@ -24,7 +24,7 @@ from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
 from acestep_mcp.client.handle import RequestHandle, is_request_id
 from acestep_mcp.client.host import MAX_URL, Host
-from acestep_mcp.net.responses import HttpResponse
+from acestep_mcp.net.http_responses import HttpResponse
 
 MAX_TEXT = 300
 MAX_LINE = 2000

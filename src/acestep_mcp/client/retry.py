@@ -8,7 +8,7 @@ import anyio
 
 from acestep_mcp.api.errors import SubmissionUnknown
 from acestep_mcp.client.replies import read_error_reply
-from acestep_mcp.net.responses import HttpResponse, NoResponse
+from acestep_mcp.net.http_responses import HttpResponse, NoResponse
 from acestep_mcp.net.timeouts import Timeouts
 
 SUBMITS = 4

@@ -16,7 +16,7 @@ from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import until_answered
 from acestep_mcp.files import storage_errors
 from acestep_mcp.net.addresses import parse_url
-from acestep_mcp.net.responses import HttpResponse
+from acestep_mcp.net.http_responses import HttpResponse
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
 
 WHOLE_UP_TO = 90 * 1000 * 1000

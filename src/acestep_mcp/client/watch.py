@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.net.responses import NoResponse
+from acestep_mcp.net.http_responses import NoResponse
 
 MAX_EVENT = 4 << 20
 

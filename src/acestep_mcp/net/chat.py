@@ -11,8 +11,8 @@ import anyio
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError
 from acestep_mcp.net.addresses import parse_url
+from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors, read_response
 from acestep_mcp.net.loopback import in_clear
-from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors, read_response
 from acestep_mcp.net.ssrf import Body, Reach, host_of, opened, origin
 from acestep_mcp.net.timeouts import Timeouts
 

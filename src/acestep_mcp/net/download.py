@@ -12,7 +12,7 @@ import httpx
 
 from acestep_mcp.api.errors import QueueError
 from acestep_mcp.files import storage_errors
-from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors
+from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors
 from acestep_mcp.net.ssrf import PUBLIC, Reach, host_of, opened
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 

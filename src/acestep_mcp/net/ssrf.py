@@ -14,7 +14,7 @@ import httpx
 
 from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.net.addresses import PORTS, Resolver, is_public, parse_url, system_resolver
-from acestep_mcp.net.responses import HttpResponse, NoResponse, http_errors, read_response
+from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors, read_response
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 MAX_REDIRECTS = 5

@@ -39,7 +39,7 @@ from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, isolated
 from acestep_mcp.api.parsing import parse
 from acestep_mcp.library.models import Track
-from acestep_mcp.server import resources, results, sdk
+from acestep_mcp.server import answers, resources, sdk
 from acestep_mcp.server.delivery import Calls, Deliveries
 from acestep_mcp.server.lazy_studio import LazyStudio, OpenStudio, lazy_studio
 from acestep_mcp.server.notifications import ChangeNotifier
@@ -137,8 +137,8 @@ class AceStepServer(MCPServer[ServerState]):
             with isolated(logger, "tool %s failed", name):
                 return await self._answer(tool, arguments, context)
         except AceStepError as error:
-            return results.error_result(error, self._studio_settings.problems)
-        return results.bug_result(name, self._studio_settings.problems)
+            return answers.error_result(error, self._studio_settings.problems)
+        return answers.bug_result(name, self._studio_settings.problems)
 
     async def _answer(
         self, tool: Tool, arguments: dict[str, Any], context: Context[ServerState, Any]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from acestep_mcp.api.endpoints import PRICE_PER_SECOND_USD
+from acestep_mcp.api.endpoints import DEFAULT_LENGTH, PRICE_PER_SECOND_USD
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.client import FAL_QUEUE, IN_PROCESS, QueueClient
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.estimate import DEFAULT_LENGTH
 
 BackendName = Literal["fal", "engine", "draft"]
 

@@ -52,6 +52,14 @@ class Catalogue:
         """Read every sidecar again; the number of tracks."""
         return await anyio.to_thread.run_sync(self._tracks.rebuild)
 
+    async def problems(self) -> list[str]:
+        """A sentence for each sidecar that cannot be used."""
+        return await anyio.to_thread.run_sync(self._problems)
+
+    def _problems(self) -> list[str]:
+        self._tracks.refresh()
+        return self._tracks.problems()
+
     async def changes(self) -> AsyncIterator[Track]:
         """Every track finished, deleted or restored since `open`, by any process."""
         seen = self._first_change

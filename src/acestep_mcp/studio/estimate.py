@@ -5,10 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.library.models import Progress
 
-DEFAULT_LENGTH = float(TextToAudio.model_fields["duration"].default)
 _MIN_HISTORY = 2
 
 

@@ -11,11 +11,12 @@ from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Backends, Choice, choose_backend, costs, writer
+from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.views import StatusView
 
 
-async def status_of(settings: Settings, jobs: Jobs, backends: Backends) -> StatusView:
+async def status_of(settings: Settings, jobs: Jobs, backends: Backends, catalogue: Catalogue) -> StatusView:
     """Does not start a local engine; `reachable` and `engine` are absent when it is not running."""
     problems = list(settings.problems)
     try:
@@ -28,6 +29,7 @@ async def status_of(settings: Settings, jobs: Jobs, backends: Backends) -> Statu
         backend = {"reachable": False, "trouble": exc.message}
     try:
         await anyio.to_thread.run_sync(ensure_writable, settings.music_dir)
+        problems += await catalogue.problems()
     except AceStepError as exc:
         problems.append(exc.message)
     return StatusView(

@@ -264,7 +264,7 @@ class Studio:
 
     async def status(self) -> StatusView:
         """The state of the setup."""
-        return await status_of(self.settings, self._jobs, self._backends)
+        return await status_of(self.settings, self._jobs, self._backends, self.catalogue)
 
 
 async def _sync(function: Callable[..., T], *args: Any) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field
 
-from acestep_mcp.server import results
+from acestep_mcp.server import answers
 from acestep_mcp.server.tools.context import ToolContext, reporting
 from acestep_mcp.server.tools.making import wait_for
 
@@ -21,7 +21,7 @@ async def get_job(context: ToolContext, query: JobQuery) -> CallToolResult:
     if not query.job_id:
         studio = await context.studio()
         studio.adopt_jobs()
-        return results.jobs_result(await studio.jobs(query.limit))
+        return answers.jobs_result(await studio.jobs(query.limit))
     async with reporting(context) as reporter:
         studio = await context.studio()
         await studio.outcome(query.job_id)  # raises for an unknown id before the wait
@@ -36,4 +36,4 @@ class JobName(BaseModel):
 
 async def cancel_job(context: ToolContext, name: JobName) -> CallToolResult:
     outcome = await (await context.studio()).cancel(name.job_id)
-    return results.cancelled_result(outcome, context.url)
+    return answers.cancelled_result(outcome, context.url)

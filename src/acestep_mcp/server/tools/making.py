@@ -8,7 +8,7 @@ import anyio
 from mcp.types import CallToolResult
 
 from acestep_mcp.api.requests import ApiRequest
-from acestep_mcp.server import results
+from acestep_mcp.server import answers
 from acestep_mcp.server.tools.context import ProgressReporter, ToolContext, reporting
 
 if TYPE_CHECKING:
@@ -44,4 +44,4 @@ async def wait_for(
             await reporter.send(progress)
     context.call.answered_job = job_id
     outcome = await studio.outcome(job_id)
-    return results.job_result(outcome, context.url, attached=attached, logs=logs)
+    return answers.job_result(outcome, context.url, attached=attached, logs=logs)

@@ -6,9 +6,8 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict
 
 from acestep_mcp.api.errors import AceStepError
-from acestep_mcp.server import results
+from acestep_mcp.server import answers
 from acestep_mcp.server.tools.context import ToolContext
-from acestep_mcp.studio.views import StatusView
 
 
 class NoArguments(BaseModel):
@@ -17,10 +16,9 @@ class NoArguments(BaseModel):
 
 async def status(context: ToolContext, _: NoArguments) -> CallToolResult:
     try:
-        return results.status_result(await (await context.studio()).status())
+        return answers.status_result(await (await context.studio()).status())
     except AceStepError as error:
         # This tool reports problems, so it must answer when everything else fails.
         settings = context.settings
         problems = [f"{error.code}: {error.message}", *settings.problems]
-        view = StatusView(problems=problems, music_dir=str(settings.music_dir), data_dir=str(settings.data_dir))
-        return results.status_result(view)
+        return answers.problems_result(problems, music_dir=settings.music_dir, data_dir=settings.data_dir)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field
 
-from acestep_mcp.server import results
+from acestep_mcp.server import answers
 from acestep_mcp.server.tools.context import ToolContext
 
 
@@ -20,7 +20,7 @@ class TrackQuery(BaseModel):
 async def list_tracks(context: ToolContext, query: TrackQuery) -> CallToolResult:
     studio = await context.studio()
     studio.adopt_jobs()
-    return results.tracks_result(
+    return answers.tracks_result(
         await studio.catalogue.page(query.query, limit=query.limit, cursor=query.cursor or None)
     )
 
@@ -33,7 +33,7 @@ class TrackName(BaseModel):
 
 async def get_track(context: ToolContext, name: TrackName) -> CallToolResult:
     studio = await context.studio()
-    return results.track_result(await studio.catalogue.get(name.track_id), context.url)
+    return answers.track_result(await studio.catalogue.get(name.track_id), context.url)
 
 
 class Deletion(BaseModel):
@@ -46,4 +46,4 @@ class Deletion(BaseModel):
 async def delete_track(context: ToolContext, deletion: Deletion) -> CallToolResult:
     catalogue = (await context.studio()).catalogue
     change = catalogue.restore if deletion.restore else catalogue.delete
-    return results.deletion_result(await change(deletion.track_id))
+    return answers.deletion_result(await change(deletion.track_id))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mcp.types import CallToolResult, TextContent
@@ -104,6 +105,11 @@ def status_result(view: StatusView) -> CallToolResult:
     """Backend, folders, spend and problems with the settings."""
     facts = view.facts()
     return _answer(_text("acestep-mcp", facts), facts)
+
+
+def problems_result(problems: list[str], *, music_dir: Path, data_dir: Path) -> CallToolResult:
+    """The status while the studio cannot be opened."""
+    return status_result(StatusView(problems=problems, music_dir=str(music_dir), data_dir=str(data_dir)))
 
 
 def error_result(error: AceStepError, problems: tuple[str, ...]) -> CallToolResult:
