@@ -12,6 +12,8 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import PromptReference, ResourceTemplateReference, TextContent
 
+from acestep_mcp.server.tools.table import TOOLS
+
 ERAS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
 OPEN = {"NEW", "IN_QUEUE", "IN_PROGRESS"}
 
@@ -70,7 +72,7 @@ async def test_a_song_is_made_with_progress_read_back_and_completed(connect: Con
     with anyio.fail_after(50):
         async with connect() as client:
             assert client.protocol_version == ERAS[era]
-            assert len((await client.list_tools()).tools) == 11
+            assert len((await client.list_tools()).tools) == len(TOOLS)
             song = await client.call_tool(
                 "text_to_audio", {"tags": "piano, calm", "duration": 5, "seed": 7}, progress_callback=tell
             )

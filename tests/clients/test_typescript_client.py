@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from acestep_mcp.server.tools.table import TOOLS
+
 pytestmark = pytest.mark.process
 
 SCRIPT = Path(__file__).with_name("typescript.mjs")
@@ -55,7 +57,7 @@ def test_a_song_is_made_with_progress_read_back_and_completed(report, client: tu
     facts = saw["song"]["structuredContent"]
     assert saw["version"] == VERSIONS[client]
     assert saw["server"]["name"] == "acestep-mcp"
-    assert len(saw["tools"]) == 11
+    assert len(saw["tools"]) == len(TOOLS)
     assert (facts["status"], facts["seed"]) == ("COMPLETED", 7)
     values = [step["progress"] for step in saw["progress"]]
     assert values == sorted(set(values))

@@ -77,7 +77,17 @@ def test_an_endpoint_has_rules_for_a_source_exactly_when_its_request_has_one(end
     assert bool(endpoint.source) == issubclass(endpoint.request, EditRequest)
 
 
-@pytest.mark.process
+def assert_unchanged(endpoint: Endpoint, body: dict[str, Any], content: bytes) -> None:
+    """The parts that the row's edit leaves unchanged are the source's own samples."""
+    if not endpoint.source:
+        return
+    old, rate = soundfile.read(io.BytesIO(base64.b64decode(source().partition(",")[2])), dtype="int32")
+    new, _ = soundfile.read(io.BytesIO(content), dtype="int32")
+    for span in endpoint.edit(endpoint.request.parse(body), SECONDS).unchanged:
+        start, end, shift = (round(seconds * rate) for seconds in (span.start, span.end, span.shift))
+        assert np.array_equal(old[start:end], new[start + shift : end + shift]), (endpoint.id, span)
+
+
 @pytest.mark.process
 @pytest.mark.timeout(300)
 async def test_an_engine_makes_a_song_of_every_endpoint_of_the_length_that_its_row_says(
@@ -95,3 +105,4 @@ async def test_an_engine_makes_a_song_of_every_endpoint_of_the_length_that_its_r
                 seconds = soundfile.info(io.BytesIO(file.content)).duration
                 wanted = endpoint.seconds(endpoint.request.parse(body), SECONDS if endpoint.source else None)
                 assert seconds == pytest.approx(wanted, abs=0.1), endpoint.id
+                assert_unchanged(endpoint, body, file.content)

@@ -166,3 +166,20 @@ def test_requests_from_a_file_are_all_answered_and_the_server_ends_with_0(code, 
     song = answers[1]["result"]["structuredContent"]
     assert song["status"] == "COMPLETED", done.stderr
     assert Path(song["track"]["file_path"]).is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here may a file have a name that is not UTF-8")
+@pytest.mark.parametrize("era", ERAS)
+def test_a_near_match_whose_name_is_not_utf_8_is_shown_and_ends_nothing(start, environment, era):
+    music = Path(environment["ACESTEP_MUSIC_DIR"])
+    music.mkdir()
+    Path(os.fsdecode(os.fsencode(music) + b"/song \xff\xfe.wav")).write_bytes(b"x")
+    server = Pipe(start, environment)
+    if era == "legacy":
+        server.send({"id": 0, "method": "initialize", "params": HELLO})
+        server.answer_to(0)
+        server.send({"method": "notifications/initialized"})
+    server.send(call("audio_inpaint", era, 1, audio_url="song.wav", tags="lofi"))
+    assert "song ??.wav" in server.answer_to(1)["result"]["content"][0]["text"]
+    server.send(call("list_tracks", era, 2))
+    assert server.answer_to(2)["result"]["structuredContent"]["total"] == 0

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from acestep_mcp.server.tools.table import TOOLS
+
 pytestmark = pytest.mark.process
 
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
@@ -98,7 +100,7 @@ def test_discovery_may_precede_the_handshake_on_the_same_pipe(spawn):
     capabilities = greet(process)["capabilities"]
     assert capabilities["resources"] == {"listChanged": True, "subscribe": False}
     process.send(id=3, method="tools/list")
-    assert len(process.answer_to(3)["result"]["tools"]) == 11
+    assert len(process.answer_to(3)["result"]["tools"]) == len(TOOLS)
 
 
 def test_a_modern_client_needs_no_handshake_after_a_discovery(spawn):
@@ -106,6 +108,6 @@ def test_a_modern_client_needs_no_handshake_after_a_discovery(spawn):
     process.send(id=1, method="server/discover", params={"_meta": MODERN})
     process.answer_to(1)
     process.send(id=2, method="tools/list", params={"_meta": MODERN})
-    assert len(process.answer_to(2)["result"]["tools"]) == 11
+    assert len(process.answer_to(2)["result"]["tools"]) == len(TOOLS)
     process.popen.stdin.close()
     assert process.end() == ([], 0), "listing the tools must not open the studio"

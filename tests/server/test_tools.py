@@ -84,7 +84,7 @@ async def test_the_tool_list_is_under_30_kilobytes_and_opens_no_studio(client, s
         answer = on_the_wire(await connected.list_tools())
         await connected.list_resource_templates()
         assert studio_factory.open_count == 0
-    assert len(answer["tools"]) == 11
+    assert len(answer["tools"]) == len(TOOLS)
     assert len(json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()) < 30_000
 
 

@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from acestep_mcp.api.text import encodable
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -45,8 +47,8 @@ class AceStepError(Exception):
     code = "error"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = encodable(message)
+        super().__init__(self.message)
 
 
 class InvalidRequest(AceStepError):

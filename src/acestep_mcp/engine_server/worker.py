@@ -100,11 +100,13 @@ class Worker:
         return TextToAudio.parse({**shared, "tags": words.tags, "lyrics": words.lyrics}), words
 
     async def _source(self, job: QueueJob, request: EngineRequest) -> Source | None:
-        rules = BY_ID[job.endpoint].source
-        if rules is None or not isinstance(request, EditRequest):
+        endpoint = BY_ID[job.endpoint]
+        if endpoint.source is None or not isinstance(request, EditRequest):
             return None
         self._queue.log(job, "reading the source")
-        return await self._source_loader.load(request.audio_url, job.id, longest=rules.longest)
+        source = await self._source_loader.load(request.audio_url, job.id, longest=endpoint.source.longest)
+        endpoint.edit(request, source.sound.seconds)  # raises InvalidRequest
+        return source
 
     def _generate(self, job: QueueJob, request: EngineRequest, source: Source | None) -> Audio:
         """In the thread: run the engine until it yields the song, logging each new step."""

@@ -14,6 +14,7 @@ from typing import Any
 from mcp.types import CallToolResult, TextContent
 
 from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.api.text import encodable
 from acestep_mcp.library.models import Job, JobError, Outcome, Status, Track, TrackPage
 from acestep_mcp.studio.build_views import (
     TrackUrl,
@@ -115,7 +116,7 @@ def problems_result(problems: list[str], *, music_dir: Path, data_dir: Path) -> 
 def error_result(error: AceStepError, problems: tuple[str, ...]) -> CallToolResult:
     """`code: message`, and problems with the settings, since they may be the cause."""
     lines = [f"{error.code}: {error.message}", *(f"settings problem: {problem}" for problem in problems)]
-    return CallToolResult(content=[TextContent(type="text", text="\n".join(lines))], is_error=True)
+    return CallToolResult(content=[TextContent(type="text", text=encodable("\n".join(lines)))], is_error=True)
 
 
 def bug_result(tool: str, problems: tuple[str, ...]) -> CallToolResult:
@@ -125,7 +126,9 @@ def bug_result(tool: str, problems: tuple[str, ...]) -> CallToolResult:
 
 
 def _answer(text: str, facts: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=is_error)
+    return CallToolResult(
+        content=[TextContent(type="text", text=encodable(text))], structured_content=facts, is_error=is_error
+    )
 
 
 def _text(head: str, facts: Mapping[str, Any]) -> str:

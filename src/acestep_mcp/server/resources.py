@@ -19,6 +19,7 @@ from mcp.types import (
 )
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound
+from acestep_mcp.api.text import all_encodable, encodable
 from acestep_mcp.library.models import Track
 from acestep_mcp.studio.build_views import job_list, track_list
 
@@ -74,9 +75,9 @@ def _audio_entry(track: Track) -> Resource:
     form = "whole file" if whole else "MP3 preview of the whole song"
     return Resource(
         uri=f"{track.uri}/audio",
-        name=track.path.name,
-        title=track.title,
-        description=f"{track.duration:.0f} s, {form}; the original: {track.path}",
+        name=encodable(track.path.name),
+        title=encodable(track.title),
+        description=encodable(f"{track.duration:.0f} s, {form}; the original: {track.path}"),
         mime_type=track.content_type if whole else _PREVIEW_TYPE,
         size=track.size if whole else None,
         annotations=Annotations(audience=["user"], priority=1.0, last_modified=track.created_at),
@@ -87,8 +88,8 @@ def _audio_entry(track: Track) -> Resource:
 def _sidecar_entry(track: Track) -> Resource:
     return Resource(
         uri=track.uri,
-        name=f"{track.path.stem}.json",
-        title=f"About {track.title}",
+        name=encodable(f"{track.path.stem}.json"),
+        title=encodable(f"About {track.title}"),
         description="Tags, lyrics, seed, request, engine and lineage.",
         mime_type=_JSON,
         annotations=Annotations(audience=["assistant"], priority=0.5, last_modified=track.created_at),
@@ -96,7 +97,7 @@ def _sidecar_entry(track: Track) -> Resource:
 
 
 def _audio_meta(track: Track) -> dict[str, Any]:
-    return {"acestep/file_path": str(track.path), "acestep/size": track.size}
+    return {"acestep/file_path": encodable(str(track.path)), "acestep/size": track.size}
 
 
 async def read(studio: Studio, uri: str) -> ReadResourceContents:
@@ -145,7 +146,7 @@ async def _file(track: Track) -> bytes:
 
 
 def _json(value: Any) -> ReadResourceContents:
-    return ReadResourceContents(content=json.dumps(value, ensure_ascii=False, indent=1), mime_type=_JSON)
+    return ReadResourceContents(content=json.dumps(all_encodable(value), ensure_ascii=False, indent=1), mime_type=_JSON)
 
 
 async def recent_ids(studio: Studio) -> list[str]:

@@ -6,6 +6,7 @@ Beyond the SDK, it ends cleanly on SIGTERM and SIGINT, accepts a client that sen
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -20,10 +21,13 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
+from acestep_mcp.api.text import all_encodable, encodable
 from acestep_mcp.server import sdk
 from acestep_mcp.server.app import AceStepServer, ServerState, create_server, studio_opener
 from acestep_mcp.server.delivery import Deliveries
 from acestep_mcp.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 Incoming = SessionMessage | Exception
 
@@ -63,13 +67,13 @@ class Unanswered:
 class Outbox:
     """The write stream; reports each pending answer once it is flushed."""
 
-    def __init__(self, stream: Any, deliveries: Deliveries) -> None:
+    def __init__(self, stream: Any, deliveries: Deliveries, unanswered: Unanswered) -> None:
         self._stream = stream
         self._deliveries = deliveries
-        self.unanswered = Unanswered()
+        self.unanswered = unanswered
 
     async def send(self, item: SessionMessage) -> None:
-        await self._stream.send(item)
+        await self._stream.send(SessionMessage(_encodable(item.message), item.metadata))
         if isinstance(item.message, JSONRPCResponse | JSONRPCError):
             await self._answered(item.message.id)
 
@@ -93,6 +97,16 @@ class Outbox:
         await self.aclose()
 
 
+def _encodable(message: JSONRPCMessage) -> JSONRPCMessage:
+    """A message that cannot be encoded would end the writer, and the server with it."""
+    if isinstance(message, JSONRPCResponse):
+        return message.model_copy(update={"result": all_encodable(message.result)})
+    if isinstance(message, JSONRPCError):
+        error = message.error.model_copy(update={"message": encodable(message.error.message)})
+        return message.model_copy(update={"error": error})
+    return message.model_copy(update={"params": all_encodable(message.params)}) if message.params else message
+
+
 async def serve(server: AceStepServer) -> None:
     """Serve one client until stdin ends or a signal arrives; a signal ends the process with 128 + its number."""
     serving, closed = anyio.CancelScope(), anyio.Event()
@@ -100,9 +114,10 @@ async def serve(server: AceStepServer) -> None:
     async with anyio.create_task_group() as tasks:
         if sys.platform != "win32":  # the proactor loop has no signal handlers; hosts kill the process there
             tasks.start_soon(_end_on_signal, server, deliveries, serving, closed)
-        tasks.start_soon(_end_when_stuck, closed)
+        unanswered = Unanswered()
+        tasks.start_soon(_end_when_stuck, closed, unanswered)
         with serving:
-            await _serve(server, deliveries, closed)
+            await _serve(server, deliveries, closed, unanswered)
         if serving.cancel_called:
             await anyio.sleep_forever()  # `_end_on_signal` ends the process
         tasks.cancel_scope.cancel()
@@ -124,17 +139,20 @@ async def _end_on_signal(
             os._exit(128 + number)
 
 
-async def _end_when_stuck(closed: anyio.Event) -> None:
-    """End the process of a client that closed only our stdout: a thread still blocks in reading stdin."""
+async def _end_when_stuck(closed: anyio.Event, unanswered: Unanswered) -> None:
+    """End a process whose output failed, for example because its client closed it: a thread still blocks in reading stdin."""
     await closed.wait()
     await anyio.sleep(_STUCK_SECONDS)
-    os._exit(0)
+    if not unanswered.input_ended:
+        logger.error("The server ended because its output could not be written.")
+    sys.stderr.flush()
+    os._exit(0 if unanswered.input_ended else 1)
 
 
-async def _serve(server: AceStepServer, deliveries: Deliveries, closed: anyio.Event) -> None:
+async def _serve(server: AceStepServer, deliveries: Deliveries, closed: anyio.Event, unanswered: Unanswered) -> None:
     low = sdk.lowlevel(server)
     async with stdio_server() as (incoming, outgoing):
-        outbox = Outbox(outgoing, deliveries)
+        outbox = Outbox(outgoing, deliveries, unanswered)
         try:
             async with low.lifespan(low) as state, _messages(server, state, incoming, outbox) as messages:
                 await serve_dual_era_loop(

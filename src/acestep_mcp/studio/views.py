@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, WithJsonSchema
 
 from acestep_mcp.api.parsing import Lenient
+from acestep_mcp.api.text import all_encodable
 from acestep_mcp.library.models import Status
 
 
@@ -19,7 +20,8 @@ class View(Lenient):
 
     def facts(self) -> dict[str, Any]:
         """The JSON object, without absent fields."""
-        return self.model_dump(mode="json", exclude_none=True)
+        facts: dict[str, Any] = all_encodable(self.model_dump(exclude_none=True))
+        return facts
 
 
 JobStatus = Annotated[Status, WithJsonSchema({"type": "string", "enum": [str(status) for status in Status]})]

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from acestep_mcp.api.edits import inpaint_window, minimum_guidance, outpaint_lengths
 from acestep_mcp.api.errors import FieldError, InvalidRequest
-from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
+from acestep_mcp.api.requests import (
+    AudioInpaint,
+    AudioOutpaint,
+    AudioToAudio,
+    EngineRequest,
+    Request,
+    TextToAudio,
+    is_instrumental,
+)
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import from_float, to_float
 from acestep_mcp.audio.splice import inpaint as splice_inpainted
@@ -159,9 +167,7 @@ def _unused_notes(request: AudioToAudio) -> tuple[str, ...]:
     return (_UNUSED_NOTE.format(", ".join(sorted(given)), "in audio-to-audio"),) if given else ()
 
 
-def _truncation_notes(
-    loaded: LoadedV1, request: TextToAudio | AudioToAudio | AudioInpaint | AudioOutpaint
-) -> tuple[str, ...]:
+def _truncation_notes(loaded: LoadedV1, request: EngineRequest) -> tuple[str, ...]:
     return (_TRUNCATED_TAGS_NOTE,) if loaded.text.truncates(request.tags) else ()
 
 

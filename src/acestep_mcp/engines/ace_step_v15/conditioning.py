@@ -7,11 +7,9 @@ from bisect import bisect_right
 from collections import Counter
 from typing import Any
 
-from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, Request, TextToAudio, is_instrumental
+from acestep_mcp.api.requests import EngineRequest, Request, is_instrumental
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.model import language
-
-SongRequest = TextToAudio | AudioToAudio | AudioInpaint | AudioOutpaint
 
 SHIFT = 3.0
 """Shift of the timestep schedule towards noise: the family's published value."""
@@ -69,7 +67,7 @@ def guidance_arguments(loaded: LoadedV15, request: Request, values: list[float])
     return {"guidance_scale": scale, "cfg_interval_start": max(0.0, begin), "cfg_interval_end": min(1.0, end)}
 
 
-def text_arguments(loaded: LoadedV15, request: SongRequest) -> dict[str, Any]:
+def text_arguments(loaded: LoadedV15, request: EngineRequest) -> dict[str, Any]:
     """The pipeline's prompt, lyrics, language and musical attributes.
 
     The pipeline writes the attributes after the prompt, so tags are cut here to keep it from truncating them.
@@ -113,7 +111,7 @@ def _token_counts(loaded: LoadedV15, arguments: dict[str, Any]) -> list[int]:
     return [len(loaded.pipe.tokenizer(text).input_ids) for text in texts]
 
 
-def notes(loaded: LoadedV15, request: SongRequest) -> tuple[str, ...]:
+def notes(loaded: LoadedV15, request: EngineRequest) -> tuple[str, ...]:
     """Notes on fields of the request that the model does not use, and on text that is too long for it."""
     found = []
     given = request.model_fields_set

@@ -34,7 +34,6 @@ from acestep_mcp.audio.splice import inpaint as splice_inpainted
 from acestep_mcp.audio.splice import outpaint as splice_outpainted
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.ace_step_v15 import conditioning
-from acestep_mcp.engines.ace_step_v15.conditioning import SongRequest
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.model.engine import SongRun
 from acestep_mcp.engines.model.song_tasks import FADE, SongTasks, cut, require_finite
@@ -166,7 +165,7 @@ def _excerpt(source: Sound, start: float, end: float) -> tuple[Sound, float]:
 
 
 def _repaint(
-    loaded: LoadedV15, request: SongRequest, samples: Tensor, frames: range, *, start: float = 1.0, number: int = 0
+    loaded: LoadedV15, request: EngineRequest, samples: Tensor, frames: range, *, start: float = 1.0, number: int = 0
 ) -> Generator[Step, None, Tensor]:
     """Latents of a song in which `frames` are generated. Runs of one song differ in `number`, which shifts the seed."""
     frame_rate = loaded.pipe.latents_per_second
@@ -184,7 +183,7 @@ def _repaint(
 
 
 def _denoise(
-    loaded: LoadedV15, request: SongRequest, latents: Tensor, timesteps: list[float], **task: Any
+    loaded: LoadedV15, request: EngineRequest, latents: Tensor, timesteps: list[float], **task: Any
 ) -> Generator[Step, None, Tensor]:
     """Run the pipeline in a thread, since it reports steps to a callback. Closing the generator stops it."""
     task |= {"latents": latents, "audio_duration": _pipeline_seconds(loaded, latents.shape[1]), "timesteps": timesteps}
@@ -208,7 +207,7 @@ def _denoise(
         return require_finite(result.result(), _ADVICE)
 
 
-def _run_pipeline(loaded: LoadedV15, request: SongRequest, task: dict[str, Any]) -> Tensor:
+def _run_pipeline(loaded: LoadedV15, request: EngineRequest, task: dict[str, Any]) -> Tensor:
     task |= {"num_inference_steps": len(task["timesteps"]), "output_type": "latent"}
     text = conditioning.text_arguments(loaded, request)
     guidance = conditioning.guidance_arguments(loaded, request, task["timesteps"])

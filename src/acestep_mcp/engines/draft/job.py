@@ -8,7 +8,6 @@ from typing import Any, assert_never
 
 from acestep_mcp.api import requests
 from acestep_mcp.api.edits import minimum_guidance
-from acestep_mcp.api.endpoints import BY_REQUEST
 from acestep_mcp.api.errors import GenerationFailed
 from acestep_mcp.api.requests import (
     AudioInpaint,
@@ -53,7 +52,6 @@ def _events(request: EngineRequest, source: Source | None, renderer: Renderer) -
         return _new_song(request, renderer)
     if source is None:
         raise GenerationFailed(f"{type(request).__name__} came without the song to edit; report this.")
-    BY_REQUEST[type(request)].edit(request, source.sound.seconds)
     match request:
         case AudioInpaint():
             return remake.inpaint_song(request, source, renderer)

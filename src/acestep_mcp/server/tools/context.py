@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import anyio
 from mcp.types import CallToolResult
 
+from acestep_mcp.api.text import encodable
 from acestep_mcp.library.models import Progress, Track
 from acestep_mcp.server.delivery import Call, Calls
 from acestep_mcp.server.lazy_studio import LazyStudio
@@ -57,7 +58,7 @@ class ProgressReporter:
     async def send(self, progress: Progress | None = None) -> None:
         """Report a job's progress; without one, the same message again with a slightly higher value."""
         if progress is not None:
-            self._message = progress.describe()[:_MESSAGE_LENGTH]
+            self._message = encodable(progress.describe()[:_MESSAGE_LENGTH])
         fraction = 0.0 if progress is None else min(max(progress.fraction, 0.0), 1.0)
         self._value = round(max(self._value + _SMALLEST_STEP, 99 * fraction), 2)
         self._sent_at = anyio.current_time()
