@@ -8,7 +8,8 @@ from mcp.client import Client
 from mcp.server import MCPServer
 from mcp.types import INVALID_PARAMS
 
-from acestep_mcp.api.endpoints import BY_TOOL
+from acestep_mcp.api.endpoints import ENDPOINTS
+from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.api.schemas import input_schema
 from acestep_mcp.server.prompts import MOST_COMPLETIONS, complete, get, load, named, parse, wants_tracks
 from acestep_mcp.server.tools.table import BY_NAME
@@ -86,13 +87,13 @@ def test_every_tool_and_argument_a_prompt_names_exists(name):
 
 def test_every_generating_tool_appears_in_a_prompt():
     mentioned = " ".join(prompt.body for prompt in PROMPTS.values())
-    assert set(BY_TOOL) - {"prompt_to_audio"} <= set(re.findall(r"`(\w+)`", mentioned))
+    assert {endpoint.tool for endpoint in ENDPOINTS} - {"prompt_to_audio"} <= set(re.findall(r"`(\w+)`", mentioned))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_numbers_a_prompt_advises_are_within_bounds(name):
     bounds = {}
-    for endpoint in BY_TOOL.values():
+    for endpoint in ENDPOINTS:
         bounds |= input_schema(endpoint.request)["properties"]
     for argument, value in re.findall(r"`(\w+)` (?:up to )?(\d+(?:\.\d+)?)(?! seconds)", PROMPTS[name].body):
         field = bounds[argument]
@@ -101,7 +102,7 @@ def test_the_numbers_a_prompt_advises_are_within_bounds(name):
 
 @pytest.mark.parametrize("seconds", ["duration", "seconds"])
 def test_suggested_lengths_are_allowed(seconds):
-    field = input_schema(BY_TOOL["text_to_audio"].request)["properties"]["duration"]
+    field = input_schema(TextToAudio)["properties"]["duration"]
     for prompt in PROMPTS.values():
         for value in prompt.suggestions.get(seconds, ()):
             assert field["minimum"] <= float(value) <= field["maximum"]

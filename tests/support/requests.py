@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from acestep_mcp.api.endpoints import BY_TOOL
+from acestep_mcp.api.endpoints import named
 from acestep_mcp.api.requests import ApiRequest
 
 
 def request(tool: str, arguments: Mapping[str, Any]) -> ApiRequest:
-    return BY_TOOL[tool].request.parse(arguments)
+    return named(tool).request.parse(arguments)

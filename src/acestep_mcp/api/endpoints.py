@@ -140,7 +140,6 @@ ENDPOINTS = (
 )
 
 BY_ID = {endpoint.id: endpoint for endpoint in ENDPOINTS}
-BY_TOOL = {endpoint.tool: endpoint for endpoint in ENDPOINTS}
 BY_REQUEST: dict[type[Request], Endpoint] = {endpoint.request: endpoint for endpoint in ENDPOINTS}
 
 
