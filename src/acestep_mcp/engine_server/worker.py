@@ -58,7 +58,8 @@ class Worker:
             with job.scope:
                 answer = await self._answer(job)
             self._queue.finish(job, answer)
-            await anyio.to_thread.run_sync(self._file_store.clear_job, job.id)
+            if answer.file is None:  # else storing the result has cleared the job's folder
+                await anyio.to_thread.run_sync(self._file_store.clear_job, job.id)
 
     async def _next(self) -> QueueJob:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from acestep_mcp.api.errors import StorageError
 
@@ -143,6 +144,11 @@ class Database:
         """The connection, for SELECTs that need no shared snapshot."""
         with self._translated(), self._lock:
             yield self._connection
+
+    def execute(self, statement: str, values: Sequence[Any]) -> int:
+        """One writing statement, which is a transaction by itself. Returns the number of rows it changed."""
+        with self._translated(), self._lock:
+            return self._connection.execute(statement, values).rowcount
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

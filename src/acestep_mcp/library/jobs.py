@@ -19,6 +19,8 @@ from acestep_mcp.library.uploads import Uploads
 
 JOIN_SECONDS = 600
 LOG_LINES = 50
+Rates = list[tuple[float, float]]
+"""(seconds of run time, seconds of audio) of earlier jobs."""
 _OPEN = (Status.NEW, Status.IN_QUEUE, Status.IN_PROGRESS)
 _OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
 
@@ -122,8 +124,7 @@ class Jobs:
 
     def record_answer(self, job_id: str, answer: str) -> None:
         """`delivered`: the caller has the answer. `cut`: the caller left without it."""
-        with self._database.writing() as db:
-            db.execute("UPDATE jobs SET answer = ?, cut_at = ? WHERE id = ?", (answer, time.time(), job_id))
+        self._database.execute("UPDATE jobs SET answer = ?, cut_at = ? WHERE id = ?", (answer, time.time(), job_id))
 
     # -- changing
 
@@ -131,12 +132,11 @@ class Jobs:
         """Change fields of a job. Returns False, without a change, unless it is open and owned by this process."""
         values = columns_of(changes)
         assignments = ", ".join(f"{name} = ?" for name in values)
-        with self._database.writing() as db:
-            cursor = db.execute(
-                f"UPDATE jobs SET {assignments} WHERE id = ? AND owner = ? AND status IN {_OPEN_SQL}",
-                [*values.values(), job_id, self._process],
-            )
-            return cursor.rowcount == 1
+        changed = self._database.execute(
+            f"UPDATE jobs SET {assignments} WHERE id = ? AND owner = ? AND status IN {_OPEN_SQL}",
+            [*values.values(), job_id, self._process],
+        )
+        return changed == 1
 
     def count_attempt(self, job_id: str) -> int:
         """Count a submit of an owned job before it is sent, and return the new count."""
@@ -214,7 +214,7 @@ class Jobs:
             rows = db.execute("SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
         return [job_of(row) for row in rows]
 
-    def rates(self, backend: str, endpoint: str) -> list[tuple[float, float]]:
+    def rates(self, backend: str, endpoint: str) -> Rates:
         """(seconds of run time, seconds of audio) of the newest finished jobs."""
         with self._database.reading() as db:
             rows = db.execute(

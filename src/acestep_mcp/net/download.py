@@ -83,32 +83,44 @@ async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, timeo
 async def _written(response: httpx.Response, path: Path, max_bytes: int) -> int:
     """Write the body to disk block by block, off the event loop. A broken one leaves no file."""
     written, whole = 0, False
-    with storage_errors("write", path, "choose another folder"):
-        file = await anyio.to_thread.run_sync(_created, path)
+    target = _Target(path)
     try:
         async for block in response.aiter_raw(BLOCK):
             written += len(block)
             if written > max_bytes:
                 raise QueueError(f"The file is larger than {max_bytes} bytes, the most that is accepted.")
-            with storage_errors("write", path, "choose another folder"):
-                await anyio.to_thread.run_sync(file.write, block)
+            await anyio.to_thread.run_sync(target.write, block)
         whole = True
     finally:
-        with anyio.CancelScope(shield=True), storage_errors("write", path, "choose another folder"):
-            await anyio.to_thread.run_sync(_closed, file, None if whole else path)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(target.close, whole)
     return written
 
 
-def _created(path: Path) -> BinaryIO:
-    return path.open("wb")
+class _Target:
+    """The file being written. It is opened with its first block, to spare a thread hop."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
 
-def _closed(file: BinaryIO, torn: Path | None) -> None:
-    try:
-        file.close()  # writes what is still buffered, so a full disk may show only here
-    finally:
-        if torn:
-            _removed(torn)
+    def write(self, block: bytes) -> None:
+        with storage_errors("write", self._path, "choose another folder"):
+            if self._file is None:
+                self._file = self._path.open("wb")
+            self._file.write(block)
+
+    def close(self, whole: bool) -> None:
+        """An empty body is an empty file; a broken one leaves none."""
+        with storage_errors("write", self._path, "choose another folder"):
+            try:
+                if whole and self._file is None:
+                    self._file = self._path.open("wb")
+                if self._file is not None:
+                    self._file.close()  # writes what is still buffered, so a full disk may show only here
+            finally:
+                if not whole:
+                    _removed(self._path)
 
 
 def _removed(path: Path) -> None:

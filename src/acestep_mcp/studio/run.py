@@ -28,7 +28,7 @@ from acestep_mcp.api.errors import (
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
 from acestep_mcp.client import QueueClient, RequestHandle, SubmitOptions
-from acestep_mcp.library.jobs import LOG_LINES, Jobs
+from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
@@ -80,7 +80,7 @@ class Run:
         self._finishing = finishing
         self._pending: dict[str, Any] = {}
         """Written with the next change, to save a transaction: the last update is followed by the result at once."""
-        self.rates: list[tuple[float, float]] | None = None
+        self.rates: Rates | None = None
         """(run time, length) of earlier jobs, read once for this job's estimates."""
         self.cancel = anyio.Event()
         self.changed = anyio.Event()

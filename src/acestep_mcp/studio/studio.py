@@ -18,7 +18,7 @@ from acestep_mcp.api.errors import ConfigurationError, NotFound, StorageError
 from acestep_mcp.api.requests import ApiRequest, EditRequest
 from acestep_mcp.files import sweep
 from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
-from acestep_mcp.library.jobs import Jobs, new_id
+from acestep_mcp.library.jobs import Jobs, Rates, new_id
 from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.settings import Settings
@@ -101,9 +101,11 @@ class Studio:
         adopted = [] if running is None else self._jobs.adopt(running)
         return adopted, self._jobs.cancel_requests()
 
-    def _start_run(self, job: Job) -> None:
+    def _start_run(self, job: Job, rates: Rates | None = None) -> None:
+        """Run the job here; `rates` are those of earlier jobs, when they are known already."""
         if job.id not in self._runs:
             run = Run(job, self._jobs, self._tracks, self._backends, self._sources, self._finishing)
+            run.rates = rates
             self._runs[job.id] = run
             self._tasks.start_soon(self._run, job.id, run)
 
@@ -129,17 +131,18 @@ class Studio:
                 "Fix them and start the program again."
             )
         choice = await choose_backend(self.settings, self._backends)
-        job = await _sync(self._add, request, choice, idempotency_key)
+        job, rates = await _sync(self._add, request, choice, idempotency_key)
         if not job.attached:
-            self._start_run(job)
+            self._start_run(job, rates)
         return job
 
-    def _add(self, request: ApiRequest, choice: Choice, idempotency_key: str | None) -> Job:
-        """Runs in a thread; returns the stored job, or the earlier one that this call repeats."""
+    def _add(self, request: ApiRequest, choice: Choice, idempotency_key: str | None) -> tuple[Job, Rates]:
+        """Runs in a thread. The stored job, or the earlier one that this call repeats; and the rates of earlier jobs."""
         ensure_writable(self.settings.music_dir)
         job = self._new_job(request, choice)
         limit = self.settings.max_spend_usd
-        return self._jobs.add(job, idempotency_key=idempotency_key, spend_limit=limit)
+        added = self._jobs.add(job, idempotency_key=idempotency_key, spend_limit=limit)
+        return added, self._jobs.rates(added.backend, added.endpoint)
 
     def _new_job(self, request: ApiRequest, choice: Choice) -> Job:
         endpoint = BY_REQUEST[type(request)]
@@ -188,8 +191,10 @@ class Studio:
         deadline = anyio.current_time() + seconds
         reported: Progress | None = None
         reported_at = 0.0
+        run: Run | None = None
         while True:
-            run = self._runs.get(job_id)
+            # A run that has ended still knows how; without one the job may be changed by another process.
+            run = self._runs.get(job_id) or (run if run and run.job.status.is_terminal else None)
             changed = run.changed if run else anyio.Event()
             job = run.job if run else await _sync(self._jobs.get, job_id)
             if job.progress != reported or anyio.current_time() - reported_at >= _REPORT_SECONDS:
