@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
+
 HERE = Path(__file__).parent
 LINES = [f"rendering {number}/3" for number in range(4)]
 
@@ -19,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.process]
 def saw(sdk: str, secure, environment_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All that the client saw, in a process of its own."""
     clean = {n: v for n, v in environment_in(tmp_path_factory.mktemp("sdk")).items() if not n.startswith("FAL_")}
-    del clean["PYTHONPATH"]
+    clean["PYTHONPATH"] = str(ROOT)  # our helpers, and nothing of this environment
     done = subprocess.run(
         [sdk, str(HERE / "fal_sdk.py")], env=clean | secure.environment | {"FAL_KEY": secure.key},
         capture_output=True, text=True, encoding="utf-8", timeout=50, check=False,

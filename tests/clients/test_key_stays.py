@@ -44,7 +44,7 @@ def test_a_key_is_in_no_log_error_record_sidecar_or_song_of_either_end(tmp_path:
         run(*make, *song, "lofi", fails=True, **ours | {"ACESTEP_ENGINE_KEY": f"kid:{WRONG}"})
         plan = {"url": url, "key": f"kid:{SECRET}", "kind": "sync", "scene": "ends", "file": ""}
         run(str(HERE / "fal_python.py"), json.dumps(plan))
-    assert (made["job"]["backend"], made["acestep"]["engine"]) == ("engine", "tone")
+    assert (made["backend"], made["engine"]) == ("engine", "tone")
 
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     names = {path.name for path in written}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -95,5 +96,6 @@ async def test_an_engine_server_uses_the_model_too(environment, tmp_path):
             finally:
                 engine.kill()
     answer = json.loads(done.stdout)
-    assert (answer["job"]["backend"], answer["acestep"]["writer"]) == ("engine", "small-model")
+    sidecar = json.loads(Path(answer["track"]["file_path"]).with_suffix(".json").read_text(encoding="utf-8"))
+    assert (answer["backend"], sidecar["writer"]) == ("engine", "small-model")
     assert (answer["tags"], answer["lyrics"]) == (SONG["tags"], SONG["lyrics"])

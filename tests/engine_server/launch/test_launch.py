@@ -321,7 +321,7 @@ async def test_a_song_that_could_not_be_kept_is_fetched_from_the_engines_next_li
             async for _ in studio.watch(job.id, 50):
                 pass
             failed = (await studio.outcome(job.id)).job
-            assert failed.error["collectable"], failed
+            assert failed.error.collectable, failed
             first = await local.find()
             kill(first.pid)
             await gone(first.pid)

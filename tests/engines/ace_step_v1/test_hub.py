@@ -21,6 +21,8 @@ from acestep_mcp.engines.ace_step_v1 import model_download, published
 from acestep_mcp.engines.ace_step_v15 import published as published15
 from acestep_mcp.engines.model.hub import DownloadPlan, check_free_space
 
+pytestmark = pytest.mark.process
+
 VOCABULARY = os.environ.get("ACESTEP_LYRIC_VOCAB")  # gone while a test runs
 
 

@@ -132,6 +132,7 @@ def test_a_missing_adapter_is_reported_before_the_first_song(folder: Path, tmp_p
     assert "rap.safetensors is not there" in (reason or "")
 
 
+@pytest.mark.process
 def test_looking_for_files_loads_nothing_heavy(folder: Path) -> None:
     code = (
         "import sys, pathlib\n"

@@ -197,6 +197,7 @@ def test_an_unusable_option_is_named(folder: Path, given: dict, named: str) -> N
         weights.load(options(folder, **given))
 
 
+@pytest.mark.process
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="files are not sparse by default")
 def test_unused_parameters_larger_than_memory_do_not_matter(other: Path) -> None:

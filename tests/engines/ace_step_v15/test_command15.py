@@ -79,7 +79,7 @@ def test_the_settings_choose_it_as_the_engine_that_starts_automatically(own, tmp
     chosen = own | {"ACESTEP_LOCAL_ENGINE": ENGINE}
     try:
         told = made(chosen, "text-to-audio", tags="piano", duration=5, seed=1)
-        assert told["acestep"]["engine"] == ENGINE
+        assert told["engine"] == ENGINE
     finally:
         for file in tmp_path.rglob("engine.json"):
             os.kill(json.loads(file.read_text(encoding="utf-8"))["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
