@@ -28,13 +28,12 @@ class GeneratedSong:
 
 
 def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
-    """Write the song to a file that is then served, and clear the job's folder. Raises StorageError."""
+    """Write the song to a file that is then served. Raises StorageError."""
     path = file_store.job(job.id) / "result.wav"
     write(path, song.audio.sound, format="wav", tags=_file_tags(song, engine))
     name = file_store.new_name(".wav")
     size = path.stat().st_size
     file_store.publish(path, name)
-    file_store.clear_job(job.id)
     file = {
         "url": f"/files/{name}",
         "content_type": content_type_of(name),

@@ -59,7 +59,7 @@ class Worker:
                 answer = await self._answer(job)
             self._queue.finish(job, answer)
             if answer.file is None:  # else storing the result has cleared the job's folder
-                await anyio.to_thread.run_sync(self._file_store.clear_job, job.id)
+                await anyio.to_thread.run_sync(self._clear, job)
 
     async def _next(self) -> QueueJob:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""
@@ -88,7 +88,20 @@ class Worker:
         source = await self._source(job, request)
         audio = await anyio.to_thread.run_sync(self._generate, job, request, source)
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
-        return await anyio.to_thread.run_sync(results.store_result, job, song, self._engine, self._file_store)
+        return await anyio.to_thread.run_sync(self._store, job, song)
+
+    def _store(self, job: QueueJob, song: results.GeneratedSong) -> StoredResponse:
+        """In the thread: store the song, then clear the job's folder."""
+        response = results.store_result(job, song, self._engine, self._file_store)
+        self._clear(job)
+        return response
+
+    def _clear(self, job: QueueJob) -> None:
+        try:
+            with isolated(logger, "the folder of job %s is not cleared", job.id):
+                self._file_store.clear_job(job.id)
+        except AceStepError as error:
+            logger.warning("the folder of job %s is not cleared: %s", job.id, error.message)
 
     async def _with_lyrics(self, job: QueueJob) -> tuple[EngineRequest, SongText | None]:
         """The request as engines take it, and the tags and lyrics written for its prompt."""
