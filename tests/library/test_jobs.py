@@ -1,12 +1,14 @@
 """Jobs shared by several processes: each `Jobs` below stands for one process on the same file."""
 
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 
 import pytest
 
-from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached, StorageError
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached, StorageError
 from acestep_mcp.api.requests import PromptToAudio, TextToAudio
 from acestep_mcp.api.responses import EngineReport, File, Response
 from acestep_mcp.library.database import Database
@@ -368,5 +370,49 @@ def test_a_job_with_an_unreadable_request_does_not_hide_others(process):
         db.execute('UPDATE jobs SET request = \'{"duration": "x"}\' WHERE id = ?', (odd.id,))
     assert [job.id for job in jobs.newest(5)] == [good.id, odd.id]
     assert [(row.job_id, row.about) for row in job_list(jobs.newest(5)).jobs] == [(good.id, "lofi"), (odd.id, "")]
-    with pytest.raises(InvalidRequest, match="duration"):
+    with pytest.raises(ConfigurationError, match="duration.*Update acestep-mcp"):
         _ = jobs.get(odd.id).request
+
+
+def test_a_changed_copy_of_a_job_keeps_columns_that_cannot_be_decoded(process):
+    jobs = process()
+    added = jobs.add(a_job())
+    jobs._database.execute("UPDATE jobs SET logs = ? WHERE id = ?", ("not JSON", added.id))
+    job = jobs.get(added.id).changed(attempts=2, attached=True)
+    assert (job.attempts, job.attached, job.request) == (2, True, added.request)
+    with pytest.raises(ValueError, match="Expecting value"):
+        _ = job.logs
+
+
+def test_a_job_written_by_a_newer_server_is_read_as_far_as_it_is_known(process):
+    jobs = process()
+    added = jobs.add(a_job())
+    jobs._database.execute(
+        "UPDATE jobs SET status = ?, progress = ?, error = ? WHERE id = ?",
+        ("PAUSED", '{"fraction": 0.5, "new": 1}', '{"code": "queue", "message": "m", "new": 1}', added.id),
+    )
+    job = jobs.get(added.id)
+    assert (job.status, job.progress, job.error) == (Status.UNKNOWN, Progress(0.5), JobError("queue", "m"))
+
+
+def test_the_request_id_that_an_older_server_wrote_is_found(process):
+    jobs = process()
+    added = jobs.add(a_job())
+    jobs._database.execute("UPDATE jobs SET ticket = ? WHERE id = ?", ('{"request_id": "r-2"}', added.id))
+    assert jobs.get(added.id).request_id == "r-2"
+
+
+@pytest.mark.process
+def test_processes_that_update_an_old_database_at_once_all_open_it_and_keep_one_backup(tmp_path):
+    path = tmp_path / "acestep.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(VERSION_1)
+    script = (
+        "import sys, pathlib; from acestep_mcp.library.database import Database; Database(pathlib.Path(sys.argv[1]))"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", script, str(path)]) for _ in range(4)]
+    assert [process.wait(60) for process in started] == [0, 0, 0, 0]
+    with closing(sqlite3.connect(path.with_name("acestep.sqlite3.v1.backup"))) as backup:
+        assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.part"))

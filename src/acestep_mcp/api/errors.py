@@ -158,6 +158,8 @@ def isolated(logger: logging.Logger, message: str, *args: object) -> Iterator[Is
     except Exception as exc:
         known = _first_known(exc)
         if known is not None:
+            if isinstance(exc, ExceptionGroup) and (rest := exc.split(AceStepError)[1]):
+                logger.exception(message, *args, exc_info=rest)
             raise known from exc
         isolation.error = exc
         logger.exception(message, *args)

@@ -12,7 +12,7 @@ from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.cli.session import follow, with_studio
 from acestep_mcp.library.models import Job, Outcome
 from acestep_mcp.settings import load
-from acestep_mcp.studio.build_views import about, job_list, job_view
+from acestep_mcp.studio.build_views import about, job_list, job_view, stored_request
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
@@ -57,7 +57,7 @@ def list_jobs(limit: int, as_json: bool) -> None:
 def show(job_id: str, as_json: bool) -> None:
     """Show a job with its request and its last log lines."""
     outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load())
-    view, request = job_view(outcome), outcome.job.request.wire()
+    view, request = job_view(outcome), stored_request(outcome.job)
     if as_json:
         print_json(view.facts() | {"request": request, "logs": list(outcome.job.logs)})
         return

@@ -11,7 +11,6 @@ import click
 
 from acestep_mcp.api.errors import AceStepError, GenerationFailed, InvalidRequest, JobCancelled
 from acestep_mcp.api.requests import PromptToAudio
-from acestep_mcp.api.responses import EngineReport
 from acestep_mcp.library.models import Job, Outcome, Status
 from acestep_mcp.studio.build_views import job_view
 
@@ -42,11 +41,11 @@ def _error_of(job: Job) -> AceStepError:
 
 def made_by(job: Job) -> list[str]:
     """Lines to print before the path: the draft's warning, the text written for a prompt, and notes."""
-    report = job.result.report if job.result else EngineReport()
-    lines = ["Made by the draft engine: a sketch, not ACE-Step."] if report.engine == "draft" else []
+    report = job.result.report if job.result else None
+    lines = ["Made by the draft engine: a sketch, not ACE-Step."] if report and report.engine == "draft" else []
     if isinstance(job.request, PromptToAudio) and job.result:
         lines += [f"Tags: {job.result.tags}", f"Lyrics:\n{job.result.lyrics}"]
-    return [*lines, *(f"Note: {note}" for note in dict.fromkeys([*job.notes, *report.notes]))]
+    return [*lines, *(f"Note: {note}" for note in dict.fromkeys([*job.notes, *(report.notes if report else ())]))]
 
 
 def without_track(outcome: Outcome, *, as_json: bool) -> int:

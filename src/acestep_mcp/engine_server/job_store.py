@@ -22,6 +22,8 @@ _COLUMNS = (
     "id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told",
     "ended_at", "answer", "logs",
 )  # fmt: skip
+# `terms` are the RunOptions, and `told` whether its webhook is done: the columns keep their first names, since
+# an older server may open the file.
 
 
 class JobStore:

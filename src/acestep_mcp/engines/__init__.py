@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Step:
     """`number` of `total` units of work are done in `stage` ("composing", "rendering", "denoising", ...).
 
-    An engine can be stopped between two steps, so it yields one at least every 0.25 s.
+    An engine can be stopped between two steps; the draft engine yields one at least every 0.25 s.
     """
 
     stage: str

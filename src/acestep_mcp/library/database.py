@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -117,10 +118,13 @@ class Database:
                 f"The database {self.path} was written by a newer acestep-mcp. Update this one, "
                 "or set ACESTEP_DATA_DIR to another folder."
             )
-        if 0 < version < SCHEMA_VERSION:
-            self._back_up(version)
         with self.writing() as connection:
-            migrate(connection)
+            # Read again: another process may have updated the file meanwhile. Inside, so that none can do so now.
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if 0 < version < SCHEMA_VERSION:
+                self._back_up(version)
+            if version <= SCHEMA_VERSION:
+                migrate(connection)
         # After the first transaction: switching the journal needs exclusive access, and is stored in the file.
         with self._translated(), self._lock:
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -131,10 +135,11 @@ class Database:
         backup = self.path.with_name(f"{self.path.name}.v{version}.backup")
         if backup.exists():
             return
-        partial = backup.with_name(f".{backup.name}.part")
+        partial = backup.with_name(f".{backup.name}.{os.getpid()}.part")
         try:
-            with self._translated(), self._lock, closing(sqlite3.connect(partial)) as target:
-                self._connection.backup(target)
+            # A second connection: the one with the open transaction cannot be copied from.
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(partial)) as target:
+                source.backup(target)
             partial.replace(backup)
         except OSError as exc:
             raise self._unusable(exc) from exc

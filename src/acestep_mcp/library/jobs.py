@@ -21,7 +21,6 @@ JOIN_SECONDS = 600
 LOG_LINES = 50
 Rates = list[tuple[float, float]]
 """(seconds of run time, seconds of audio) of earlier jobs."""
-_OPEN = (Status.NEW, Status.IN_QUEUE, Status.IN_PROGRESS)
 _OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
 
 

@@ -95,7 +95,8 @@ class Job:
     Times are seconds since the epoch. `request` is as given (before uploads), `handle` what the queue returned for it,
     `attempts` how often it was submitted. `attached` means that a call joined this older job.
 
-    A job from the database decodes each JSON column when the field is first used.
+    A job from the database decodes each JSON column when the field is first used. Such fields have a factory for their
+    default: a plain default would be a class attribute, which `__getattr__` never sees.
     """
 
     id: str
@@ -138,6 +139,13 @@ class Job:
         """A job from a database row: `plain` values, and functions that decode the others."""
         job = object.__new__(cls)
         for name, value in (*plain.items(), ("_undecoded", undecoded)):
+            object.__setattr__(job, name, value)
+        return job
+
+    def changed(self, **changes: Any) -> Job:
+        """A copy with other values for these fields. Unlike `dataclasses.replace` it decodes nothing."""
+        job = object.__new__(Job)
+        for name, value in (self.__dict__ | changes).items():
             object.__setattr__(job, name, value)
         return job
 

@@ -132,7 +132,11 @@ class Tracks:
         with storage_errors("move the song to", target):
             # Wherever this is interrupted, one of the two sidecars has the audio beside it.
             write_bytes(new, read_regular(old, _MOST_SIDECAR_BYTES))
-            track.path.replace(target)
+            try:
+                track.path.replace(target)
+            except OSError:
+                new.unlink()
+                raise
             old.unlink(missing_ok=True)
         self._index(track.id, target, track.sidecar, deleted=deleted)
         return Track(track.id, target, track.sidecar, deleted)

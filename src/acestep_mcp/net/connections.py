@@ -78,7 +78,9 @@ class Connections:
                     self._warn("accept", "no connection can be accepted: %s", exc.strerror or exc)
                     self._close_idle()
                     await asyncio.sleep(_RETRY_ACCEPT_SECONDS)
-                continue  # otherwise the peer is already gone
+                else:  # the peer is already gone; a listener that always fails must not take the whole loop
+                    await asyncio.sleep(0.01)
+                continue
             if self._make_room():
                 self._connect(accepted)
             else:
@@ -120,9 +122,11 @@ class Connections:
                 lambda: protocol, accepted, ssl=tls, ssl_handshake_timeout=self.limits.head_seconds if tls else None
             )
         except (OSError, TimeoutError):  # an ssl.SSLError is an OSError
-            protocol.forget()
+            pass  # the peer sees its connection end
         finally:
             protocol.connecting = None
+            if protocol.transport is None:
+                protocol.forget()
 
     def _close_idle(self) -> bool:
         """Close the connection that has waited longest without a request; False when there is none."""

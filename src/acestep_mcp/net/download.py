@@ -113,13 +113,15 @@ class _Target:
     def close(self, whole: bool) -> None:
         """An empty body is an empty file; a broken one leaves none."""
         with storage_errors("write", self._path, "choose another folder"):
+            closed = False
             try:
                 if whole and self._file is None:
                     self._file = self._path.open("wb")
                 if self._file is not None:
                     self._file.close()  # writes what is still buffered, so a full disk may show only here
+                closed = True
             finally:
-                if not whole:
+                if not (whole and closed):
                     _removed(self._path)
 
 

@@ -39,7 +39,7 @@ def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs:
 
     `attached`: the call joined an older job.
     """
-    job = replace(outcome.job, attached=attached or outcome.job.attached)
+    job = outcome.job.changed(attached=attached or outcome.job.attached)
     outcome = replace(outcome, job=job)
     if job.status is Status.COMPLETED and outcome.track is None:
         return CallToolResult(

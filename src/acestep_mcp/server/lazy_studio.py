@@ -85,7 +85,8 @@ class LazyStudio:
     async def _run(work: Callable[[], Awaitable[object]]) -> None:
         with anyio.move_on_after(_RUN_SOON_SECONDS, shield=True):
             try:
-                await work()
+                with isolated(logger, "how a call ended could not be recorded because of a bug"):
+                    await work()
             except AceStepError as error:
                 logger.warning("how a call ended could not be recorded: %s", error.message)
 
@@ -93,7 +94,17 @@ class LazyStudio:
         self, work: Callable[[anyio.CancelScope], Coroutine[Any, Any, None]], scope: anyio.CancelScope
     ) -> None:
         """Run this in parallel to a call until its scope is cancelled."""
-        self._tasks.start_soon(work, scope)
+        self._tasks.start_soon(self._run_alongside, work, scope)
+
+    @staticmethod
+    async def _run_alongside(
+        work: Callable[[anyio.CancelScope], Coroutine[Any, Any, None]], scope: anyio.CancelScope
+    ) -> None:
+        try:
+            with isolated(logger, "a task beside a call failed because of a bug"):
+                await work(scope)
+        except AceStepError as error:
+            logger.warning("a task beside a call failed: %s", error.message)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
 
-from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.api.errors import AceStepError, isolated
 from acestep_mcp.server import sdk
 
 if TYPE_CHECKING:
@@ -48,4 +48,6 @@ class ChangeNotifier:
             await self._bus.publish(ResourcesListChanged())
             await self._bus.publish(ResourceUpdated(uri=track.uri))
             for session in tuple(self.sessions.values()):
-                await session.send_resource_list_changed()
+                # One client's broken connection must not silence the others.
+                with isolated(logger, "a client could not be notified"):
+                    await session.send_resource_list_changed()

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -42,7 +43,8 @@ class Unanswered:
     """The ids of the requests of one pipe that have no answer yet."""
 
     def __init__(self) -> None:
-        self._ids: set[str] = set()
+        self._ids: Counter[int | str] = Counter()
+        """Counted, since a client may use an id twice; 1 and "1" are two ids."""
         self._changed = anyio.Event()
         self.input_ended = False
         """Stdin has ended; the client may or may not still read answers."""
@@ -50,12 +52,13 @@ class Unanswered:
     def add(self, message: JSONRPCMessage | None) -> None:
         """Add a request, or remove one that its client cancels."""
         if isinstance(message, JSONRPCRequest):
-            self._ids.add(str(message.id))
+            self._ids[message.id] += 1
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
             self.remove((message.params or {}).get("requestId"))
 
     def remove(self, request_id: object) -> None:
-        self._ids.discard(str(request_id))
+        if isinstance(request_id, int | str):
+            self._ids -= Counter([request_id])
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 

@@ -149,6 +149,14 @@ def about(job: Job) -> str:
     return str(getattr(request, "prompt", "") or getattr(request, "tags", ""))
 
 
+def stored_request(job: Job) -> dict[str, Any]:
+    """The request as it is stored; empty for one that this version cannot read."""
+    try:
+        return job.request.wire()
+    except AceStepError:
+        return {}
+
+
 def track_file(track: Track) -> TrackFile:
     return TrackFile(**_file_facts(track))
 

@@ -177,7 +177,7 @@ class Run:
         body = await self._body(client)
         # A submit may be billed: even an orderly shutdown waits for the host's answer.
         with anyio.CancelScope(shield=True):
-            self.job = replace(self.job, attempts=await self._sync(self._jobs.count_attempt, self.job.id))
+            self.job = self.job.changed(attempts=await self._sync(self._jobs.count_attempt, self.job.id))
             handle = await client.submit(self.job.endpoint, body, SubmitOptions(**self.job.options.submit))
             logger.info("job %s is request %s at %s", self.job.id, handle.request_id, self.job.queue_url)
             await self._record_handle(handle)
@@ -268,7 +268,7 @@ class Run:
         part = download_path(self._tracks, self.job.id)
         async with self._finishing:
             await client.download(response.audio.url, part, size=response.audio.file_size)
-            job = replace(self.job, ended_at=time.time())
+            job = self.job.changed(ended_at=time.time())
             track = await self._sync(self._store_track, job, response, part)
         await self._change(
             status=Status.COMPLETED,
@@ -306,7 +306,7 @@ class Run:
         changes, self._pending = self._pending | changes, {}
         if not await self._sync(partial(self._jobs.update, self.job.id, **changes)):
             raise LeaseLost
-        self.job = replace(self.job, **changes)
+        self.job = self.job.changed(**changes)
         self._notify()
 
     def _notify(self) -> None:

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from acestep_mcp.api.edits import minimum_guidance
 from acestep_mcp.api.endpoints import BY_REQUEST
-from acestep_mcp.api.errors import ConfigurationError, NotFound, StorageError
+from acestep_mcp.api.errors import AceStepError, ConfigurationError, NotFound, isolated
 from acestep_mcp.api.requests import ApiRequest, EditRequest
 from acestep_mcp.files import sweep
 from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
@@ -79,8 +79,9 @@ class Studio:
     async def _run_rounds(self) -> None:
         while True:
             try:
-                await self._round()
-            except StorageError as exc:
+                with isolated(logger, "a round failed because of a bug"):
+                    await self._round()
+            except AceStepError as exc:
                 logger.warning("%s", exc.message)
             with anyio.move_on_after(_HEARTBEAT_SECONDS):
                 # The first call of `adopt_jobs` takes effect at once.
@@ -111,7 +112,10 @@ class Studio:
 
     async def _run(self, job_id: str, run: Run) -> None:
         try:
-            await run()
+            with isolated(logger, "job %s failed because of a bug", job_id):
+                await run()
+        except AceStepError as exc:
+            logger.warning("job %s: %s", job_id, exc.message)
         finally:
             del self._runs[job_id]
 
