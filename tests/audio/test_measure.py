@@ -46,6 +46,7 @@ def test_a_full_scale_tone_in_one_channel_is_as_loud_as_the_standard_says():
         ([(20, -26), (20.1, -20), (20, -26)], -23),
     ],
 )
+@pytest.mark.slow
 def test_the_signals_of_ebu_tech_3341_have_the_stated_loudness(parts, lufs):
     """Its stereo cases 1 to 5, to within its 0.1 LU."""
     samples = np.concatenate([tone(seconds, dbfs, hertz=1000) for seconds, dbfs in parts])

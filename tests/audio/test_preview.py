@@ -32,6 +32,7 @@ def beats() -> Sound:
 
 @pytest.mark.parametrize("seconds", [2, 12, 68, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 24, 48))])
 @pytest.mark.parametrize("kind", ["beats", "noise"])
+@pytest.mark.slow
 def test_the_whole_song_fits_into_a_tenth_of_a_message_whatever_its_length(folder, beats, noise, kind, seconds):
     """70 KiB for 68 s is as tight as 700 KiB for 680 s."""
     path = folder / "song.wav"

@@ -240,6 +240,7 @@ def test_the_longest_possible_name_is_written(folder, noise):
 
 
 @formats
+@pytest.mark.slow
 def test_converting_a_long_song_takes_little_memory(folder, form):
     """Ten minutes, 19 MB decoded, in under 4 MB of Python's and NumPy's own."""
     source = folder / "long.wav"

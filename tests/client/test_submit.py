@@ -152,6 +152,7 @@ async def test_a_queue_that_stays_busy_is_asked_four_times():
     assert not isinstance(error.value, SubmissionUnknown)
 
 
+@pytest.mark.slow
 async def test_the_pause_a_busy_queue_asks_for_is_kept():
     busy = Reply(429, {"detail": "slow down"}, {"retry-after": "1"})
     answers = iter([busy])

@@ -113,6 +113,7 @@ async def test_connections_that_never_finish_a_tls_handshake_keep_no_caller_wait
                     assert (await http.get(f"https://localhost:{port}/")).text == "ok"
 
 
+@pytest.mark.slow
 async def test_a_request_head_has_a_deadline_and_a_request_in_progress_has_none():
     async with serving(head_seconds=0.2) as port:
         stream = await anyio.connect_tcp("127.0.0.1", port)
@@ -123,6 +124,7 @@ async def test_a_request_head_has_a_deadline_and_a_request_in_progress_has_none(
             assert (await http.get(f"http://127.0.0.1:{port}/slow")).text == "ok"
 
 
+@pytest.mark.slow
 async def test_more_requests_than_the_limit_are_answered_503():
     statuses = []
     running.clear()

@@ -115,6 +115,7 @@ async def test_track_ids_are_completed_in_the_templates(client, studio_factory, 
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_legacy_client_is_notified_of_songs_finished_deleted_and_restored(client):
     changed = anyio.Semaphore(0)
 
@@ -134,6 +135,7 @@ async def test_a_legacy_client_is_notified_of_songs_finished_deleted_and_restore
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_listening_modern_client_is_notified_of_songs_finished_deleted_and_restored(client):
     async with client() as connected, connected.listen(resources_list_changed=True) as events:
         with anyio.fail_after(15):

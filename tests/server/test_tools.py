@@ -247,6 +247,7 @@ async def test_settings_problems_are_in_every_error_and_in_status(monkeypatch):
 
 @pytest.mark.anyio
 @eras
+@pytest.mark.slow
 async def test_progress_rises_strictly_and_continues_without_changes(client, era, monkeypatch):
     monkeypatch.setattr(context, "HEARTBEAT_SECONDS", 0.05)
     seen = []

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
         ("never", Status.IN_QUEUE, False),
     ],
 )
+@pytest.mark.slow
 async def test_on_a_paid_host_a_job_is_cancelled_only_if_that_saves_money(monkeypatch, setting, status, cancelled):
     monkeypatch.setenv("ACESTEP_CANCEL", setting)
     async with open_studio(load()) as studio:

@@ -124,6 +124,7 @@ async def test_a_source_is_uploaded_once_and_again_when_the_host_has_lost_it(tmp
     assert not np.array_equal(received[0], received[5])
 
 
+@pytest.mark.slow
 async def test_the_key_goes_to_the_configured_engine_and_not_to_an_old_job_s_engine(tmp_path):
     async with (
         an_engine(tmp_path / "old") as (old, recorder, _),
@@ -140,6 +141,7 @@ async def test_the_key_goes_to_the_configured_engine_and_not_to_an_old_job_s_eng
     assert {authorization for _, _, authorization in recorder.seen} == {None}
 
 
+@pytest.mark.slow
 async def test_an_old_engine_that_requires_a_key_is_named_and_its_song_stays_collectable(tmp_path):
     async with an_engine(tmp_path / "old", key=KEY) as (old, _, _):
         async with open_studio(load(backend="engine", engine_url=old, engine_key=KEY)) as studio:
@@ -185,6 +187,7 @@ async def test_a_process_that_died_while_submitting_leaves_an_unknown_job(tmp_pa
     assert recorder.count("POST", "") == 0
 
 
+@pytest.mark.slow
 async def test_jobs_that_ended_while_no_process_ran_are_collected_without_submitting_again(tmp_path):
     async with an_engine(tmp_path / "q") as (url, recorder, engine):
         settings = load(backend="engine", engine_url=url)

@@ -60,6 +60,7 @@ def same_shape(sound: Sound, other: Sound) -> bool:
         pytest.param(SHAPES[0], "", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_an_inpaint_changes_no_sample_outside_the_window_and_its_seams(
     shape: tuple[int, int, int], comment: str | None
 ):
@@ -115,6 +116,7 @@ def test_the_seed_determines_the_window():
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_an_outpaint_keeps_every_sample_of_the_song_and_its_tempo():
     for shape in SHAPES[::2]:
         src = source(shape)

@@ -52,6 +52,7 @@ def test_a_song_starts_soon_and_ends_in_silence_without_a_cut():
         assert samples[-4 * RATE :].max() > 0.02, tags
 
 
+@pytest.mark.slow
 def test_no_second_of_a_song_is_silent_or_repeated():
     for tags, lyrics in (("pop", LYRICS), ("cinematic", ""), ("reggae", LYRICS)):
         samples = to_float(made(tags, 16, lyrics).sound)
