@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -408,10 +408,21 @@ def test_processes_that_update_an_old_database_at_once_all_open_it_and_keep_one_
     with closing(sqlite3.connect(path)) as old:
         old.executescript(VERSION_1)
     script = (
-        "import sys, pathlib; from acestep_mcp.library.database import Database; Database(pathlib.Path(sys.argv[1]))"
+        "import pathlib, sys; from acestep_mcp.library.database import Database; print('ready', flush=True); "
+        "sys.stdin.readline(); Database(pathlib.Path(sys.argv[1])).close()"
     )
-    started = [subprocess.Popen([sys.executable, "-c", script, str(path)]) for _ in range(4)]
-    assert [process.wait(60) for process in started] == [0, 0, 0, 0]
+    command = [sys.executable, "-c", script, str(path)]
+    with ExitStack() as ending:
+        started = [
+            ending.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(8)
+        ]
+        for process in started:
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            process.stdin.write("open\n")
+            process.stdin.flush()
+        assert [process.wait(60) for process in started] == [0] * 8
     with closing(sqlite3.connect(path.with_name("acestep.sqlite3.v1.backup"))) as backup:
         assert backup.execute("PRAGMA user_version").fetchone() == (1,)
     assert not list(tmp_path.glob("*.part"))
