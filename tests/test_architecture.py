@@ -19,6 +19,9 @@ import pytest
 import acestep_mcp
 from acestep_mcp.api.endpoints import ENDPOINTS
 
+# One worker parses the package.
+pytestmark = pytest.mark.xdist_group("architecture")
+
 ROOT = Path(acestep_mcp.__file__).parent
 ROOT_MODULES = {"__init__", "__main__", "assembly", "settings", "inputs", "files"}
 

@@ -6,7 +6,6 @@ import json
 import math
 
 import numpy as np
-import pyloudnorm
 import pytest
 
 from acestep_mcp.audio import Sound
@@ -60,6 +59,8 @@ def test_another_meter_agrees_at_every_rate(rate, channels):
     samples = (
         random.normal(0, 0.1, (rate * 12, channels)) * np.repeat([1, 0.001, 0.1, 0.5, 1e-5, 0.3], rate * 2)[:, None]
     )
+    import pyloudnorm  # loads scipy: a second in each worker
+
     other = pyloudnorm.Meter(rate, filter_class="DeMan").integrated_loudness(samples)
     assert loudness(samples, rate) == pytest.approx(other, abs=0.02)
 

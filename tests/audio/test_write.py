@@ -63,6 +63,7 @@ def test_a_rate_that_a_format_lacks_becomes_the_nearest_one(folder, sine, form, 
     assert np.abs(got.pcm).max() / 2**31 == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_minute_of_ogg_does_not_crash(folder, noise):
     """libsndfile's Vorbis encoder crashes the process on as much in one call."""
     path = folder / "long.ogg"

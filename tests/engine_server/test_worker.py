@@ -117,6 +117,7 @@ async def test_the_folder_of_a_job_is_gone_when_its_successor_runs(embedded, tmp
     assert ticket["request_id"] not in left
 
 
+@pytest.mark.slow
 async def test_an_engine_without_work_unloads_and_the_next_job_works(embedded):
     async with embedded(idle_unload=0.1) as desk:
         await anyio.sleep(0.25)

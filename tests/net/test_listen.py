@@ -142,6 +142,7 @@ async def test_more_requests_than_the_limit_are_answered_503():
     assert sorted(statuses) == [200] * 4 + [503] * 2
 
 
+@pytest.mark.slow
 async def test_a_lack_of_file_descriptors_is_logged_once_and_ends_nothing(monkeypatch, caplog):
     loop = asyncio.get_running_loop()
     real, failures = loop.sock_accept, [OSError(errno.EMFILE, "Too many open files")] * 3

@@ -21,8 +21,8 @@ server.run()
 OURS = "from acestep_mcp.cli import main; main([])"
 LATE = {
     "httpx", "sqlite3", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer", "torch", "rich", "click",
-    "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.client", "acestep_mcp.studio.studio", "acestep_mcp.assembly",
-    "acestep_mcp.library.jobs", "acestep_mcp.inputs", "acestep_mcp.server.http", "acestep_mcp.net.listen", "acestep_mcp.server.prompts",
+    "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.client", "acestep_mcp.assembly",
+    "acestep_mcp.library", "acestep_mcp.studio", "acestep_mcp.api.requests", "acestep_mcp.server.tools.table", "acestep_mcp.inputs", "acestep_mcp.server.http", "acestep_mcp.net.listen", "acestep_mcp.server.prompts",
 }  # fmt: skip
 REPORT_MODULES = "import atexit, json, sys; atexit.register(lambda: sys.stderr.write('MODULES ' + json.dumps(sorted(sys.modules))))\n"
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}

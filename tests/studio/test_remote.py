@@ -84,6 +84,7 @@ def a_source(folder, seed=1):
     return path
 
 
+@pytest.mark.slow
 async def test_a_source_is_uploaded_once_and_again_when_the_host_has_lost_it(tmp_path):
     source = a_source(tmp_path / "music")
     copy = source.with_name("the same under another name.wav")

@@ -36,18 +36,17 @@ from mcp.types import Prompt as PromptEntry
 from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import AceStepError, InvalidRequest, isolated
-from acestep_mcp.api.parsing import parse
-from acestep_mcp.library.models import Track
-from acestep_mcp.server import answers, resources, sdk
+from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.server import resources, sdk
 from acestep_mcp.server.delivery import Calls, Deliveries
 from acestep_mcp.server.lazy_studio import LazyStudio, OpenStudio, lazy_studio
 from acestep_mcp.server.notifications import ChangeNotifier
 from acestep_mcp.server.tools.context import ToolContext
-from acestep_mcp.server.tools.table import BY_NAME, Tool, entries
+from acestep_mcp.server.tools.published import entries
 from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from acestep_mcp.library.models import Track
     from acestep_mcp.server.prompts import PromptFile
     from acestep_mcp.studio.studio import Studio
 
@@ -87,6 +86,7 @@ class AceStepServer(MCPServer[ServerState]):
         self._bus = bus
         self._states: list[ServerState] = []
         self.deliveries: Deliveries | None = None
+        self._dispatch: Any = None
         super().__init__(
             "acestep-mcp",
             title="ACE-Step",
@@ -130,25 +130,22 @@ class AceStepServer(MCPServer[ServerState]):
     ) -> CallToolResult:
         if context is None:
             raise ToolError("A tool of this server is called within a request.")
-        tool = BY_NAME.get(name)
-        if tool is None:
-            raise ToolError(f"Unknown tool: {name}. The tools are {', '.join(BY_NAME)}.")
-        try:
-            with isolated(logger, "tool %s failed", name):
-                return await self._answer(tool, arguments, context)
-        except AceStepError as error:
-            return answers.error_result(error, self._studio_settings.problems)
-        return answers.bug_result(name, self._studio_settings.problems)
+        if self._dispatch is None:
+            # In a thread, so that pings are answered meanwhile.
+            self._dispatch = await anyio.to_thread.run_sync(import_module, "acestep_mcp.server.tools.dispatch")
+        problems = self._studio_settings.problems
+        answer: CallToolResult = await self._dispatch.call_tool(
+            name, arguments, lambda: self._tool_context(context), problems
+        )
+        return answer
 
-    async def _answer(
-        self, tool: Tool, arguments: dict[str, Any], context: Context[ServerState, Any]
-    ) -> CallToolResult:
+    def _tool_context(self, context: Context[ServerState, Any]) -> ToolContext:
         request = context.request_context
         state = request.lifespan_context
         key = (request.meta or {}).get(IDEMPOTENCY_KEY)
         if key is not None and not isinstance(key, str):
             raise InvalidRequest(f"_meta[{IDEMPOTENCY_KEY!r}] must be a string.")
-        called = ToolContext(
+        return ToolContext(
             studio=state.studio,
             calls=state.calls,
             call=state.calls.of(request),
@@ -157,7 +154,6 @@ class AceStepServer(MCPServer[ServerState]):
             report=context.report_progress,
             idempotency_key=key,
         )
-        return await tool.handler(called, parse(tool.arguments, arguments))
 
     def _track_url(self, request: RequestContext) -> Callable[[Track], str]:
         http = request.request

@@ -20,10 +20,9 @@ from mcp.types import (
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound
 from acestep_mcp.api.text import all_encodable, encodable
-from acestep_mcp.library.models import Track
-from acestep_mcp.studio.build_views import job_list, track_list
 
 if TYPE_CHECKING:
+    from acestep_mcp.library.models import Track
     from acestep_mcp.studio.studio import Studio
 
 PAGE = 50
@@ -102,6 +101,8 @@ def _audio_meta(track: Track) -> dict[str, Any]:
 
 async def read(studio: Studio, uri: str) -> ReadResourceContents:
     """The content of one of our URIs. Raises ResourceNotFoundError or ResourceError."""
+    from acestep_mcp.studio.build_views import job_list  # loaded with the studio
+
     try:
         if uri == _TRACKS:
             return await _tracks(studio)
@@ -115,6 +116,8 @@ async def read(studio: Studio, uri: str) -> ReadResourceContents:
 
 
 async def _tracks(studio: Studio) -> ReadResourceContents:
+    from acestep_mcp.studio.build_views import track_list
+
     facts = track_list(await studio.catalogue.page(limit=COMPLETIONS)).facts()
     return _json({"total": facts["total"], "tracks": facts["tracks"]})
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from mcp.types import CallToolResult
 
 from acestep_mcp.api.text import encodable
-from acestep_mcp.library.models import Progress, Track
 from acestep_mcp.server.delivery import Call, Calls
 from acestep_mcp.server.lazy_studio import LazyStudio
 from acestep_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from acestep_mcp.library.models import Progress, Track
 
 HEARTBEAT_SECONDS = 4.0
 _SMALLEST_STEP = 0.01

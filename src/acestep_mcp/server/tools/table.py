@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from mcp.types import Tool as ToolEntry
 from mcp.types import ToolAnnotations
@@ -122,9 +121,3 @@ TOOLS = (
     ),
 )
 BY_NAME = {tool.name: tool for tool in TOOLS}
-
-
-@cache
-def entries() -> tuple[ToolEntry, ...]:
-    """The answer to `tools/list`, in the order of the rows."""
-    return tuple(tool.entry() for tool in TOOLS)
