@@ -31,6 +31,12 @@ def test_a_known_error_is_raised_out_of_its_groups_too(error, caplog):
     assert caplog.text == ""
 
 
+def test_a_bug_beside_a_known_error_is_logged(caplog):
+    with pytest.raises(NotFound), isolated(logger, "failed"):
+        raise ExceptionGroup("", [NotFound("x"), RuntimeError("broken")])
+    assert "RuntimeError: broken" in caplog.text
+
+
 @pytest.mark.anyio
 async def test_cancellation_passes(caplog):
     with anyio.CancelScope() as scope, isolated(logger, "failed") as isolation:

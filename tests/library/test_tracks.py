@@ -108,6 +108,15 @@ def test_a_deleted_track_is_in_the_trash_and_can_be_restored(tracks, folder):
     assert ids(tracks.find("", 5, None)) == ["t01"]
 
 
+def test_a_song_that_cannot_be_moved_leaves_no_sidecar_in_the_trash(tracks, folder):
+    track = add(tracks, "t01")
+    track.path.unlink()
+    with pytest.raises(StorageError):
+        tracks._move(track, folder / TRASH, deleted=True)
+    assert list((folder / TRASH).iterdir()) == []
+    assert track.path.with_suffix(".json").exists()
+
+
 def test_deleting_or_restoring_twice_is_the_same_as_once(tracks):
     add(tracks, "t01")
     assert tracks.delete("t01") == tracks.delete("t01")

@@ -3,8 +3,11 @@
 import signal
 import sys
 
+import anyio
 import pytest
+from mcp.types import JSONRPCRequest
 
+from acestep_mcp.server.stdio import Unanswered
 from acestep_mcp.server.tools.table import TOOLS
 
 pytestmark = pytest.mark.process
@@ -111,3 +114,17 @@ def test_a_modern_client_needs_no_handshake_after_a_discovery(spawn):
     assert len(process.answer_to(2)["result"]["tools"]) == len(TOOLS)
     process.popen.stdin.close()
     assert process.end() == ([], 0), "listing the tools must not open the studio"
+
+
+@pytest.mark.anyio
+async def test_a_request_id_that_is_used_twice_waits_for_both_answers():
+    unanswered = Unanswered()
+    for request_id in (1, "1"):
+        unanswered.add(JSONRPCRequest(jsonrpc="2.0", id=request_id, method="tools/list"))
+    unanswered.remove(1)
+    with anyio.move_on_after(0.05) as scope:
+        await unanswered.wait_empty()
+    assert scope.cancelled_caught
+    unanswered.remove("1")
+    unanswered.remove("never asked")
+    await unanswered.wait_empty()

@@ -91,7 +91,8 @@ def _check_length(decoder: Decoder, frames: int, most: int) -> None:
     rate = decoder.properties.sample_rate
     length = f"{frames / rate:.1f} s" if frames == decoder.frames else f"over {most / rate:.1f} s"
     limit, advice = f"{most / rate:g} s are accepted", "give a shorter file"
-    if rate > 48_000:
+    frame = _FRAME_BYTES_PER_CHANNEL * decoder.properties.channels
+    if rate > 48_000 and most in (_MOST_BYTES // frame, _MOST_SOURCE_BYTES // frame):
         limit, advice = f"{limit} at {rate} Hz", f"{advice} or a lower sample rate"
     message = f"{decoder.name} is {length} long; at most {limit}: {advice}"
     raise InvalidRequest.of(FieldError("audio_url", message, type="audio_duration_too_long"))

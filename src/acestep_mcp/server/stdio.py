@@ -43,8 +43,8 @@ class Unanswered:
     """The ids of the requests of one pipe that have no answer yet."""
 
     def __init__(self) -> None:
-        self._ids: Counter[int | str] = Counter()
-        """Counted, since a client may use an id twice; 1 and "1" are two ids."""
+        self._ids: Counter[str] = Counter()
+        """Counted: 1 and "1" are two requests with one key."""
         self._changed = anyio.Event()
         self.input_ended = False
         """Stdin has ended; the client may or may not still read answers."""
@@ -52,13 +52,12 @@ class Unanswered:
     def add(self, message: JSONRPCMessage | None) -> None:
         """Add a request, or remove one that its client cancels."""
         if isinstance(message, JSONRPCRequest):
-            self._ids[message.id] += 1
+            self._ids[str(message.id)] += 1
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
             self.remove((message.params or {}).get("requestId"))
 
     def remove(self, request_id: object) -> None:
-        if isinstance(request_id, int | str):
-            self._ids -= Counter([request_id])
+        self._ids -= Counter([str(request_id)])  # which keeps only positive counts
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 
