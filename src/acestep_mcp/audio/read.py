@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from acestep_mcp.api.edits import LONGEST_SOURCE
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import Decoder, Properties, opened
@@ -16,7 +17,7 @@ __all__ = ["Properties", "probe", "probe_source", "read"]
 
 _FRAME_BYTES_PER_CHANNEL = 4
 _MOST_BYTES = 2**30
-_MOST_SOURCE_BYTES = 600 * 48_000 * 2 * _FRAME_BYTES_PER_CHANNEL
+_MOST_SOURCE_BYTES = int(LONGEST_SOURCE) * 48_000 * 2 * _FRAME_BYTES_PER_CHANNEL
 """The longest source any endpoint takes, in stereo at 48 kHz. At higher rates a source must be shorter."""
 
 
