@@ -1,5 +1,6 @@
 """Each way a call can end on a pipe, with real processes, in both protocol eras."""
 
+import json
 import signal
 import sys
 
@@ -114,6 +115,52 @@ def test_a_modern_client_needs_no_handshake_after_a_discovery(spawn):
     assert len(process.answer_to(2)["result"]["tools"]) == len(TOOLS)
     process.popen.stdin.close()
     assert process.end() == ([], 0), "listing the tools must not open the studio"
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_an_answer_written_after_the_end_of_stdin_is_delivered(spawn, era):
+    process = spawn("stdio")
+    if era == "legacy":
+        greet(process)
+    begin(process, era, 1, tags="lofi")
+    process.popen.stdin.close()
+    assert process.answer_to(1)["result"]["structuredContent"]["status"] == "COMPLETED"
+    events, code = process.end()
+    assert (events, code) == (["opened", "started job-1", "delivered job-1", "closed"], 0)
+
+
+CALL = '"method":"tools/call","params":{"name":"text_to_audio","arguments":{"tags":"lofi \\ud83d","id":5}}'
+UNREADABLE = [
+    ('{"jsonrpc":"2.0","id":77,' + CALL + "}", 77, -32700),
+    ("{" + CALL + ',"jsonrpc":"2.0","id":"at the end"}', "at the end", -32700),
+    ('{"jsonrpc": "2.0", "id": "cut", "method": "tools/call", "params": {"na', "cut", -32700),
+    ('{"method":"x","params":{"a":1,"id":9},"jsonrpc":"2.0"', None, -32700),
+    ("not JSON", None, -32700),
+    ("[" * 5000, None, -32700),
+    ('{"jsonrpc":"2.0","id":78,"method":7}', 78, -32600),
+    ('{"id":79,"method":"tools/list"}', 79, -32600),
+    ('{"jsonrpc":"2.0","id":true,"method":7}', None, -32600),
+    ('[{"jsonrpc":"2.0","id":80,"method":"tools/list"}]', None, -32600),
+    ("7", None, -32600),
+]
+
+
+def test_a_line_that_is_no_message_gets_an_error_with_its_id_and_the_next_line_is_answered(spawn):
+    process = spawn("stdio")
+    process.popen.stdin.write("\n \n")
+    for line, request_id, code in UNREADABLE:
+        process.popen.stdin.write(line + "\n")
+        process.popen.stdin.flush()
+        answer = process.receive()
+        assert (answer["id"], answer["error"]["code"]) == (request_id, code), (line[:80], answer)
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": MODERN}}
+    process.popen.stdin.write(f"\ufeff{json.dumps(hello)}\n")
+    process.popen.stdin.flush()
+    assert len(process.receive()["result"]["tools"]) == len(TOOLS)
+    process.popen.stdin.close()
+    _, code = process.end()
+    assert code == 0
+    assert "is not valid JSON" in "".join(process.lines)
 
 
 @pytest.mark.anyio

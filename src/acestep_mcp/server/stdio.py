@@ -26,6 +26,7 @@ from acestep_mcp.api.text import all_encodable, encodable
 from acestep_mcp.server import sdk
 from acestep_mcp.server.app import AceStepServer, ServerState, create_server, studio_opener
 from acestep_mcp.server.delivery import Deliveries
+from acestep_mcp.server.invalid_lines import message_or_answer
 from acestep_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Unanswered:
         self._changed = anyio.Event()
         self.input_ended = False
         """Stdin has ended; the client may or may not still read answers."""
+        self.waits_ended = False
+        """Running calls were told, after the end of stdin, to answer with what they have."""
 
     def add(self, message: JSONRPCMessage | None) -> None:
         """Add a request, or remove one that its client cancels."""
@@ -79,13 +82,17 @@ class Outbox:
         if isinstance(item.message, JSONRPCResponse | JSONRPCError):
             await self._answered(item.message.id)
 
+    async def refuse(self, error: JSONRPCError) -> None:
+        """Answer what is no request; a call that runs under the same id still waits for its own answer."""
+        await self._stream.send(SessionMessage(error))
+
     async def _answered(self, request_id: object) -> None:
         delivery = self._deliveries.of(request_id)
         if delivery is not None:
             await sdk.flushed(self._stream)
-            # A host that exits closes stdin first and may not read this answer: the same call from its next start
-            # must find this job instead of paying for a second one.
-            (delivery.lost if self.unanswered.input_ended else delivery.sent)()
+            # An answer that ends a wait early, after stdin has ended, names a job that still runs, and its host has
+            # probably exited: the same call from its next start must find this job instead of paying for a second one.
+            (delivery.lost if self.unanswered.waits_ended else delivery.sent)()
             self._deliveries.remove(request_id)
         self.unanswered.remove(request_id)
 
@@ -185,7 +192,11 @@ async def _messages(
         leading = True
         async with onward:
             async for item in incoming:
-                message = item.message if isinstance(item, SessionMessage) else None
+                if isinstance(item, Exception):
+                    if (found := await _repaired(item, outbox)) is None:
+                        continue
+                    item = found  # noqa: PLW2901 - the same line, read
+                message = item.message
                 outbox.unanswered.add(message)
                 if leading and isinstance(message, JSONRPCRequest):
                     leading = message.method == "server/discover"
@@ -201,10 +212,21 @@ async def _messages(
         tasks.cancel_scope.cancel()
 
 
+async def _repaired(error: Exception, outbox: Outbox) -> SessionMessage | None:
+    """The message of a line that the SDK could not read, or None after its sender got an error."""
+    message = message_or_answer(error)
+    if isinstance(message, JSONRPCError):
+        logger.warning("A line on stdin was refused. %s", message.error.message)
+        await outbox.refuse(message)
+        return None
+    return SessionMessage(message) if message is not None else None
+
+
 async def _last_answers(server: AceStepServer, unanswered: Unanswered) -> None:
     unanswered.input_ended = True
     with anyio.move_on_after(_AFTER_INPUT_SECONDS):
         await unanswered.wait_empty()
+    unanswered.waits_ended = True
     server.end_waits()
     with anyio.move_on_after(_LAST_ANSWERS_SECONDS):
         await unanswered.wait_empty()

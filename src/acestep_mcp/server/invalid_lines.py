@@ -1,0 +1,69 @@
+"""What to do with a line on stdin that is no JSON-RPC message: the SDK drops it, and its sender would wait for ever."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCMessage, jsonrpc_message_adapter
+from pydantic import ValidationError
+
+_MEMBER = r'\s*"\w{1,40}"\s*:\s*(?:"[^"\\]{0,200}"|-?\d{1,20})\s*,'
+_ID = r'"id"\s*:\s*(?P<id>"[^"\\]{1,200}"|-?\d{1,20})'
+# In a line that is not valid JSON, an id is read only where it cannot belong to an inner object: after simple members
+# at the start, or just before the last brace.
+_ID_AT_START = re.compile(rf"\s*\{{(?:{_MEMBER}){{0,3}}\s*{_ID}")
+_ID_AT_END = re.compile(rf",\s*{_ID}\s*\}}\s*\Z")
+_READ_AT_END = 300
+
+
+def message_or_answer(error: Exception) -> JSONRPCMessage | None:
+    """The message of a line that was readable after all, or the answer to send for it; None for a blank line.
+
+    `error` is what the SDK passes on in place of a message.
+    """
+    line, problem = _line_and_problem(error)
+    if isinstance(line, str):
+        line = line.removeprefix("\ufeff")
+        if not line.strip():
+            return None
+        try:
+            return jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValidationError as again:
+            line, problem = _line_and_problem(again)
+    if isinstance(line, str):
+        return _error(PARSE_ERROR, _broken_id(line), f"This line is not valid JSON: {problem}. Send it again whole.")
+    request_id = line.get("id") if isinstance(line, dict) else None
+    advice = "Send one JSON-RPC 2.0 message a line, as an object; batches are not supported."
+    return _error(INVALID_REQUEST, _valid_id(request_id), f"This line is no JSON-RPC message. {advice}")
+
+
+def _line_and_problem(error: Exception) -> tuple[Any, str]:
+    """The text of a line that is not JSON, else the value that it holds."""
+    if not isinstance(error, ValidationError):
+        return {}, str(error)
+    errors = error.errors(include_url=False)
+    for found in errors:
+        if found["type"] == "json_invalid":
+            return found["input"], str(found["ctx"]["error"])
+    # Each kind of message lacks a member of another kind, and that error has the whole object.
+    whole = [found["input"] for found in errors if found["type"] == "missing" and len(found["loc"]) == 2]
+    return (whole[0] if whole else None), ""
+
+
+def _broken_id(line: str) -> str | int | None:
+    try:
+        value = json.loads(line)  # accepts what the SDK's parser does not, such as half a surrogate pair
+    except (ValueError, RecursionError):
+        found = _ID_AT_START.match(line) or _ID_AT_END.search(line[-_READ_AT_END:])
+        value = {"id": json.loads(found["id"])} if found else None
+    return _valid_id(value.get("id")) if isinstance(value, dict) else None
+
+
+def _valid_id(value: object) -> str | int | None:
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _error(code: int, request_id: str | int | None, message: str) -> JSONRPCError:
+    return JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=code, message=message))
