@@ -1,6 +1,7 @@
 """The requests match the published API."""
 
 import json
+import math
 
 import pytest
 
@@ -145,3 +146,30 @@ def test_true_is_valid_only_for_a_bool_field():
         with pytest.raises(InvalidRequest, match=f"{name}: .*true or false"):
             PromptToAudio.parse({"prompt": "x", name: True})
     assert PromptToAudio.parse({"prompt": "x", "instrumental": True}).instrumental
+
+
+@pytest.mark.parametrize(
+    ("arguments", "form"),
+    [
+        ({"tags": ["lofi", "piano"]}, 'tags: input should be a valid string (got [\'lofi\', \'piano\']); send one string: "lofi, piano"'),
+        ({"lyrics": ["[verse]", "one"]}, 'send one string: "[verse]\\none"'),
+        ({"tags": {"genre": "lofi"}}, "; send one string"),
+        ({"seed": -1}, "(got -1); leave seed out for a random one"),
+        ({"seed": "random"}, "leave seed out for a random one"),
+        ({"duration": "1:30"}, "send seconds as a number: 90"),
+        ({"duration": "0:01:05.5"}, "send seconds as a number: 65.5"),
+        ({"duration": "2 min"}, "send seconds as a number: 120"),
+        ({"duration": "1 minute and 30 seconds"}, "send seconds as a number: 90"),
+        ({"duration": "45s"}, "send seconds as a number: 45"),
+        ({"duration": "about 40"}, "send a number: 40"),
+        ({"duration": [90]}, "send 90"),
+        ({"number_of_steps": "27 steps"}, "send a number: 27"),
+        ({"number_of_steps": 27.5}, "send a whole number: 28"),
+        ({"number_of_steps": math.inf}, "number_of_steps: "),
+        ({"tags": True}, "tags: must not be true or false (got True)"),
+    ],
+)  # fmt: skip
+def test_a_value_in_a_wrong_form_gets_an_error_with_the_right_form(arguments, form):
+    with pytest.raises(InvalidRequest) as caught:
+        TextToAudio.parse({"tags": "lofi", **arguments})
+    assert form in caught.value.message

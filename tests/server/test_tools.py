@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -64,6 +65,10 @@ def test_a_tool_s_schema_is_plain_strict_and_has_all_four_hints(tool):
     assert entry["title"]
     jsonschema.Draft202012Validator.check_schema(entry["inputSchema"])
     jsonschema.Draft202012Validator.check_schema(entry["outputSchema"])
+
+
+def test_waiting_for_a_job_is_read_only_so_that_hosts_need_not_ask_each_time():
+    assert BY_NAME["get_job"].hints.read_only_hint is True
 
 
 def test_no_tool_that_may_cost_money_is_marked_read_only():
@@ -334,7 +339,9 @@ async def test_the_other_tools_report_jobs_and_tracks(client, studio_factory, er
         job, track = made["job_id"], made["track"]["id"]
         assert [row["job_id"] for row in (await ask("get_job"))["jobs"]] == [job]
         assert (await ask("get_job", job_id=job))["track"]["id"] == track
-        assert (await ask("cancel_job", job_id=job))["status"] == "COMPLETED"
+        late = await ask("cancel_job", job_id=job)
+        assert late["status"] == "COMPLETED"
+        assert late["next_step"].startswith("the song was finished before it could be cancelled")
         first = await ask("list_tracks", limit=1)
         assert ([row["id"] for row in first["tracks"]], first["total"]) == ([track], 2)
         rest = await ask("list_tracks", limit=1, cursor=first["next_cursor"])
@@ -346,6 +353,20 @@ async def test_the_other_tools_report_jobs_and_tracks(client, studio_factory, er
         assert (await ask("list_tracks"))["total"] == 1
         assert (await ask("delete_track", track_id="old", restore=True))["deleted"] is False
         assert (await ask("status"))["backend"] == "engine"
+
+
+@pytest.mark.anyio
+async def test_the_answer_for_a_running_job_says_how_long_it_will_take(client):
+    async with client(wait_seconds=20.0) as connected:
+        for seed in (1, 2):
+            await connected.call_tool("text_to_audio", {"tags": "lofi", "duration": 5, "seed": seed})
+    async with client(wait_seconds=0.0) as connected:
+        made = await connected.call_tool("text_to_audio", {"tags": "hold", "duration": 240})
+        with anyio.fail_after(20):
+            while "IN_PROGRESS" not in (text := made.content[0].text):
+                made = await connected.call_tool("get_job", {"job_id": made.structured_content["job_id"]})
+    assert re.search(r"not finished: .*, about \d+ s left", text)
+    assert re.search(r"about \d+ s left", made.structured_content["progress"])
 
 
 @pytest.mark.anyio

@@ -3,7 +3,7 @@ import pytest
 from acestep_mcp.api.endpoints import BY_REQUEST, UNKNOWN_LENGTH
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, PromptToAudio, TextToAudio
 from acestep_mcp.library.models import Progress
-from acestep_mcp.studio.estimate import seconds_left
+from acestep_mcp.studio.estimate import seconds_left, with_estimate
 
 HISTORY = [(6.0, 60.0), (12.0, 60.0), (8.0, 80.0)]
 
@@ -42,3 +42,12 @@ def test_there_is_no_estimate_for_a_queued_job():
 )
 def test_an_edit_counts_with_the_length_of_its_whole_result(request_, source, seconds):
     assert BY_REQUEST[type(request_)].seconds(request_, source) == seconds
+
+
+def test_without_counted_steps_the_fraction_follows_the_time():
+    fractions = [with_estimate(Progress(0.1, "starting"), running, 100, HISTORY).fraction for running in (1, 5, 9, 99)]
+    assert fractions == pytest.approx([0.18, 0.5, 0.82, 0.86])
+
+
+def test_counted_steps_are_not_overtaken_by_the_time():
+    assert with_estimate(Progress(0.2, "denoising", 3, 27), 9, 100, HISTORY).fraction == 0.2

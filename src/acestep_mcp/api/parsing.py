@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWr
 from pydantic_core import PydanticUseDefault
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.api.right_form import right_form
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -36,7 +37,11 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
             return FieldError(name, f"is not an argument; the arguments are {known}", "extra_forbidden", value)
     shown = repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return FieldError(name, f"{error['msg'][:1].lower()}{error['msg'][1:]} (got {shown})", error["type"], value)
+    field = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None
+    form = right_form(name, field, value)
+    problem = error["msg"].removeprefix("Value error, ")
+    message = f"{problem[:1].lower()}{problem[1:]} (got {shown})"
+    return FieldError(name, f"{message}; {form}" if form else message, error["type"], value)
 
 
 class Lenient(BaseModel):

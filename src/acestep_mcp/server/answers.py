@@ -25,6 +25,7 @@ from acestep_mcp.studio.build_views import (
     track_list,
     track_view,
 )
+from acestep_mcp.studio.next_step import after_cancel
 from acestep_mcp.studio.views import StatusView
 
 _MISSING = (
@@ -58,11 +59,18 @@ def _failure(job: Job) -> str:
 
 
 def cancelled_result(outcome: Outcome, url: TrackUrl) -> CallToolResult:
-    """The answer of cancel_job, for which a cancelled job is not an error."""
-    if outcome.job.status is not Status.CANCELLED:
-        return job_result(outcome, url)
-    facts = job_view(outcome, url).facts() | {"next_step": "nothing; the job is cancelled"}
-    return _answer(_text("CANCELLED as requested", facts), facts)
+    """The answer of cancel_job, for which a job that has ended is not an error."""
+    facts = job_view(outcome, url).facts() | {"next_step": after_cancel(outcome)}
+    match outcome.job.status:
+        case Status.CANCELLED:
+            head = "CANCELLED as requested"
+        case Status.FAILED | Status.UNKNOWN:
+            head = f"Nothing to cancel. {_failure(outcome.job)}"
+        case Status.COMPLETED:
+            head = f"Too late to cancel. {_headline(outcome)}"
+        case _:
+            head = f"Cancellation requested. {_headline(outcome)}"
+    return _answer(_text(head, facts), facts)
 
 
 def _headline(outcome: Outcome) -> str:

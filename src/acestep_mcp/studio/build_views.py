@@ -10,6 +10,7 @@ from typing import Any
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.library.models import Job, Outcome, Status, Track, TrackPage
+from acestep_mcp.studio.next_step import next_step
 from acestep_mcp.studio.views import (
     AudioView,
     Checks,
@@ -28,11 +29,6 @@ TrackUrl = Callable[[Track], str]
 """The URL of a track's file: `file://` on this machine, a download address over HTTP."""
 
 _LAST_LOGS = 10
-_AFTER_FAILURE = {
-    Status.FAILED: "Change the arguments as the message says, or try once more.",
-    Status.CANCELLED: "Nothing is running; start again if the song is still wanted.",
-    Status.UNKNOWN: "Ask the user to check the host's dashboard; start again only if the song is not there.",
-}
 
 
 def file_url(track: Track) -> str:
@@ -110,18 +106,6 @@ def _notes(job: Job) -> list[str] | None:
 def _elapsed(job: Job) -> float:
     elapsed = job.elapsed if job.elapsed is not None else time.time() - job.created_at
     return round(max(0.0, elapsed), 1)
-
-
-def next_step(outcome: Outcome) -> str:
-    """What to do next."""
-    job = outcome.job
-    if not job.status.is_terminal:
-        return f'call get_job with job_id="{job.id}" and wait for it; do not start the song again'
-    if outcome.track is not None and outcome.track.deleted:
-        return f'the song is in the trash; delete_track with track_id="{outcome.track.id}", restore=true restores it'
-    if job.status is Status.COMPLETED and outcome.track is not None:
-        return "done; give the user the file_path, or audio.url to one on another machine"
-    return _AFTER_FAILURE.get(job.status, "call list_tracks to see the songs")
 
 
 def job_list(jobs: Iterable[Job]) -> JobList:

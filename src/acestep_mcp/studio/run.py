@@ -33,7 +33,7 @@ from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
 from acestep_mcp.studio.finish import download_path, store_track
-from acestep_mcp.studio.progress import progress_after
+from acestep_mcp.studio.progress import SAVING, progress_after
 from acestep_mcp.studio.source_uploads import SourceUploads
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,6 @@ GIVE_UP_AFTER = 24 * 3600.0
 """Seconds after which an unreachable host is no longer polled automatically; get_job still tries."""
 
 _FINAL = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, JobCancelled)
-_SAVING = Progress(0.98, "saving the song")
 _COLLECT = (
     "The song was accepted and is not lost: fix this (ACESTEP_MUSIC_DIR chooses another folder), then wait for this job "
     "again (get_job, or `acestep-mcp jobs wait`): the song is fetched and saved without being made or paid for again."
@@ -160,7 +159,7 @@ class Run:
                 # The process with this queue has ended; a draft costs nothing and can be made again.
                 await self._change(handle=None, request_id=None, status=Status.NEW, progress=Progress())
                 continue
-            await self._change(result=result, progress=_SAVING)
+            await self._change(result=result, progress=SAVING)
             return result
 
     async def _submit(self, client: QueueClient) -> RequestHandle:
@@ -263,8 +262,8 @@ class Run:
 
     async def _finish(self, client: QueueClient, response: Response) -> None:
         """Download and save the track; after a failure the next call tries again."""
-        if self.job.progress != _SAVING:
-            await self._change(progress=_SAVING)
+        if self.job.progress != SAVING:
+            await self._change(progress=SAVING)
         part = download_path(self._tracks, self.job.id)
         async with self._finishing:
             await client.download(response.audio.url, part, size=response.audio.file_size)

@@ -24,7 +24,7 @@ from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Backends, Choice, choose_backend, price, submit_options
 from acestep_mcp.studio.catalogue import Catalogue
-from acestep_mcp.studio.estimate import seconds_left
+from acestep_mcp.studio.estimate import with_estimate
 from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.run import Run
 from acestep_mcp.studio.source_uploads import SourceUploads
@@ -194,7 +194,7 @@ class Studio:
             self._start_run(await _sync(self._jobs.get, job_id))
         deadline = anyio.current_time() + seconds
         reported: Progress | None = None
-        reported_at = 0.0
+        reported_at = reached = 0.0
         run: Run | None = None
         while True:
             # A run that has ended still knows how; without one the job may be changed by another process.
@@ -203,7 +203,9 @@ class Studio:
             job = run.job if run else await _sync(self._jobs.get, job_id)
             if job.progress != reported or anyio.current_time() - reported_at >= _REPORT_SECONDS:
                 reported, reported_at = job.progress, anyio.current_time()
-                yield await self._with_estimate(job)
+                progress = await self._with_estimate(job)
+                reached = max(reached, progress.fraction)
+                yield replace(progress, fraction=reached)
             left = deadline - anyio.current_time()
             if job.status.is_terminal or left <= 0:
                 return
@@ -220,12 +222,14 @@ class Studio:
                 run.rates = rates
         else:
             rates = run.rates
-        left = seconds_left(job.progress, time.time() - job.started_at, job.options.seconds, rates)
-        return replace(job.progress, eta=left)
+        return with_estimate(job.progress, time.time() - job.started_at, job.options.seconds, rates)
 
     async def outcome(self, job_id: str) -> Outcome:
         """The job as it is now, with its track. Raises NotFound with the recent ids."""
-        return await _sync(self._outcome, job_id)
+        found = await _sync(self._outcome, job_id)
+        if found.job.status.is_terminal:
+            return found
+        return replace(found, job=found.job.changed(progress=await self._with_estimate(found.job)))
 
     def _outcome(self, job_id: str) -> Outcome:
         job = self._jobs.get(job_id)

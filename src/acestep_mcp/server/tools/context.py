@@ -62,7 +62,7 @@ class ProgressReporter:
         if progress is not None:
             self._message = encodable(progress.describe()[:_MESSAGE_LENGTH])
         fraction = 0.0 if progress is None else min(max(progress.fraction, 0.0), 1.0)
-        self._value = round(max(self._value + _SMALLEST_STEP, 99 * fraction), 2)
+        self._value = 100 if fraction == 1 else round(max(self._value + _SMALLEST_STEP, 99 * fraction), 2)
         self._sent_at = anyio.current_time()
         await self._report(self._value, 100, self._message)
 

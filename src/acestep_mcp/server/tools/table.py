@@ -51,8 +51,6 @@ def _hints(*, read_only: bool, destructive: bool, idempotent: bool, open_world: 
 _MAKES = _hints(read_only=False, destructive=False, idempotent=False, open_world=True)
 _READS = _hints(read_only=True, destructive=False, idempotent=True, open_world=False)
 _PROBES = _hints(read_only=True, destructive=False, idempotent=True, open_world=True)
-# Not read-only: it may fetch and save a song that could not be saved before.
-_COLLECTS = _hints(read_only=False, destructive=False, idempotent=True, open_world=True)
 _ENDS = _hints(read_only=False, destructive=True, idempotent=True, open_world=True)
 _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=False)
 
@@ -78,7 +76,7 @@ TOOLS = (
         "Wait for a job; returns its song, or its progress and last log lines.",
         JobQuery,
         JobOrList,
-        _COLLECTS,
+        _PROBES,  # all it can change is to finish what the call that made the job began, as the server does by itself
         get_job,
     ),
     Tool("cancel_job", "Cancel a job", "Cancel a job permanently.", JobName, JobView, _ENDS, cancel_job),

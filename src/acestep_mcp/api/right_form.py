@@ -1,0 +1,69 @@
+"""The right form of a value that was sent in a wrong one: models correct themselves at once if they see it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+_CLOCK = re.compile(r"\s*(?:(?P<hours>\d{1,2}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{2}(?:\.\d{1,6})?)\s*")
+_UNITS = re.compile(
+    r"\s*(?:(?P<minutes>\d{1,3}(?:\.\d{1,6})?)\s*m(?:in(?:ute)?s?)?\.?)?[\s,]*(?:and\s+)?"
+    r"(?:(?P<seconds>\d{1,5}(?:\.\d{1,6})?)\s*(?:s(?:ec(?:ond)?s?)?\.?)?)?\s*",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?")
+_SHORT = 120
+
+
+def right_form(name: str, field: FieldInfo | None, value: Any) -> str:
+    """The advice to add to an error message: `send 90`; empty if there is none."""
+    if name == "seed" and isinstance(value, int | float | str):
+        return "leave seed out for a random one"
+    kinds = _kinds(field)
+    if str in kinds:
+        return _as_text(value, "\n" if "lyrics" in name else ", ")
+    if kinds & {int, float} and isinstance(value, str):
+        return _as_number(value, is_time="duration" in name or "time" in name)
+    if kinds & {int, float} and isinstance(value, list) and len(value) == 1 and isinstance(value[0], int | float):
+        return f"send {value[0]}"
+    if int in kinds and isinstance(value, float) and math.isfinite(value):
+        return f"send a whole number: {round(value)}"
+    if bool in kinds:
+        return "send true or false"
+    return ""
+
+
+def _kinds(field: FieldInfo | None) -> set[type]:
+    annotation = field.annotation if field is not None else None
+    parts = getattr(annotation, "__args__", (annotation,))
+    return {part for part in parts if part in (str, int, float, bool)}
+
+
+def _as_text(value: Any, separator: str) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
+        text = separator.join(str(item) for item in value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        text = str(value)
+    else:
+        return "send one string"
+    return f"send one string: {json.dumps(text[:_SHORT], ensure_ascii=False)}"
+
+
+def _as_number(value: str, *, is_time: bool) -> str:
+    if is_time and (seconds := _seconds(value)) is not None:
+        return f"send seconds as a number: {seconds:g}"
+    found = _NUMBER.search(value)
+    return f"send a number: {found[0]}" if found else "send a number"
+
+
+def _seconds(text: str) -> float | None:
+    """The seconds that `1:30`, `90s` or `2 min 5` mean."""
+    found = _CLOCK.fullmatch(text) or _UNITS.fullmatch(text)
+    if not found or not any(found.groupdict().values()):
+        return None
+    parts = {unit: float(amount) for unit, amount in found.groupdict().items() if amount}
+    return parts.get("hours", 0) * 3600 + parts.get("minutes", 0) * 60 + parts.get("seconds", 0)
