@@ -26,21 +26,16 @@ def right_form(name: str, field: FieldInfo | None, value: Any) -> str:
     kinds = _kinds(field)
     if str in kinds:
         return _as_text(value, "\n" if "lyrics" in name else ", ")
-    if kinds & {int, float} and isinstance(value, str):
-        return _as_number(value, is_time="duration" in name or "time" in name)
-    if kinds & {int, float} and isinstance(value, list) and len(value) == 1 and isinstance(value[0], int | float):
-        return f"send {value[0]}"
-    if int in kinds and isinstance(value, float) and math.isfinite(value):
-        return f"send a whole number: {round(value)}"
     if bool in kinds:
         return "send true or false"
+    if kinds & {int, float}:
+        return _as_number(value, is_whole=float not in kinds, is_time="duration" in name or "time" in name)
     return ""
 
 
-def _kinds(field: FieldInfo | None) -> set[type]:
+def _kinds(field: FieldInfo | None) -> set[Any]:
     annotation = field.annotation if field is not None else None
-    parts = getattr(annotation, "__args__", (annotation,))
-    return {part for part in parts if part in (str, int, float, bool)}
+    return {str, int, float, bool} & set(getattr(annotation, "__args__", (annotation,)))
 
 
 def _as_text(value: Any, separator: str) -> str:
@@ -53,7 +48,13 @@ def _as_text(value: Any, separator: str) -> str:
     return f"send one string: {json.dumps(text[:_SHORT], ensure_ascii=False)}"
 
 
-def _as_number(value: str, *, is_time: bool) -> str:
+def _as_number(value: Any, *, is_whole: bool, is_time: bool) -> str:
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], int | float):
+        return f"send {value[0]}"
+    if isinstance(value, float) and is_whole and math.isfinite(value):
+        return f"send a whole number: {round(value)}"
+    if not isinstance(value, str):
+        return ""
     if is_time and (seconds := _seconds(value)) is not None:
         return f"send seconds as a number: {seconds:g}"
     found = _NUMBER.search(value)
