@@ -72,7 +72,15 @@ def test_languages_are_detected_if_none_are_given(lyrics: LyricTokenizer) -> Non
         ("tr", "İki 3. GÜN", "iki üçüncü gün"),
         ("hi", "3 रातें & 5%", "3 रातें & 5%"),
         ("ja", "3 Stars", "3 stars"),
-        ("ja", "カメラ", "kamera"),
+        ("ja", "カメラ", "camera"),
+        ("ja", '彼は"さよなら"と言った', 'kare wa " sayonara " to itta'),
+        ("en", "20€ or 5.50$", "twenty euro or five dollars, fifty cents"),
+        ("en", "the 2.5 of it, the 5th", "the two point five of it, the fifth"),
+        ("pl", "1st, 2. dzień", "pierwszy, dwa. dzień"),
+        ("tr", "7,5 lira", "yedi,beş lira"),
+        ("ko", "3번째 밤", "se beon-jjae bam"),
+        ("ko", "3개와 100번", "3gae-wa 100beon"),
+        ("hu", "3,14159 és 2", "3,14159 és 2"),
         ("ar", "٣ نجوم", "ثلاثة نجوم"),
         ("fr", "cafe\u0301 \u00a0 \t noir", "café noir"),
         ("ko", "\u1109\u1161\u1105\u1161\u11bc", "salang"),
@@ -84,14 +92,25 @@ def test_numbers_and_symbols_are_spelt_out(code: str, line: str, cleaned: str) -
 
 
 @pytest.mark.parametrize(
-    ("digits", "spelt"),
+    ("line", "cleaned"),
     [
-        ("0", "ling2"), ("10", "shi2"), ("14", "shi2si4"), ("105", "yi4bai3ling2wu3"), ("1000", "yi1qian1"),
-        ("20010", "er4wan4ling2yi1shi2"), ("3.14", "san1dian3yi1si4"), ("1999年", "yi1jiu3jiu3jiu3nian2"),
+        ("0, 10, 14, 105", "ling2, shi2, shi2si4, yi4bai3ling2wu3"),
+        ("20010步 20010", "er4ling2ling2yi1ling2bu4 er4ling2ling2yi1ling2"),
+        ("20010个 2200张 120000元", "liang3wan4ling2yi1shi2ge4 liang3qian1liang3bai3zhang1 shi2er4wan4yuan2"),
+        ("222块 1002年 5000亿", "liang3bai3er4shi2er4kuai4 yi1qian1ling2er4nian2 wu3qian1yi4"),
+        ("1999年 98年2月14日", "yi1jiu3jiu3jiu3nian2 jiu3ba1nian2er4yue4shi2si4ri4"),
+        ("3.14 0.5秒 1/3 50%", "san1dian3yi1si4 ling2dian3wu3miao3 san1fen1zhi1yi1 bai3fen1zhi1wu3shi2"),
+        (
+            "+86 13812345678 010-12345678",
+            "ba1liu4yi1san1ba1yi1er4san1si4wu3liu4qi1ba1 ling2yi1ling2yi1er4san1si4wu3liu4qi1ba1",
+        ),
+        ("007 b2b 3:2", "ling2qi1 b2b san1,er4"),
+        ("《a》！（b）“c”……~d—e·f", ",a,,,b,,c,,,,d,e,f"),
+        ("票价100$", "piao4jia4yi4bai3"),
     ],
-)  # fmt: skip
-def test_digits_are_spelt_out_in_chinese(digits: str, spelt: str) -> None:
-    assert clean(digits, "zh") == spelt
+)
+def test_each_kind_of_chinese_number_has_its_reading(line: str, cleaned: str) -> None:
+    assert clean(line, "zh") == cleaned
 
 
 HARD = ("[", "]", '"', "$", "€", "1", ".", ",", "°", "%", "\x00", "\ud834", "é", "\u0301", "İ", "漢", "か", "한", "ك", "ह",

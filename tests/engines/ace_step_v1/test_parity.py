@@ -74,7 +74,7 @@ def test_the_recorded_lyrics_hold_with_the_vocabulary_wherever_it_is_named(tmp_p
         vocabulary=VOCABULARY if how == "environment" else None,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sum(line.startswith("lyrics/") and line.endswith("  ok") for line in done.stdout.splitlines()) == 66
+    assert sum(line.startswith("lyrics/") and line.endswith("  ok") for line in done.stdout.splitlines()) == 134
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from acestep_mcp.engines.ace_step_v1.lyrics import romanise, spoken_forms
+from acestep_mcp.engines.ace_step_v1.lyrics import chinese_numbers, romanise, spoken_forms
 from acestep_mcp.engines.ace_step_v1.lyrics.spoken_numbers import spell_numbers
 from acestep_mcp.engines.model.language import printable
 
@@ -16,9 +16,13 @@ _abbreviation_pattern = cache(spoken_forms.abbreviation_pattern)
 def clean(line: str, language: str) -> str:
     """The text to tokenize; `language` is a two-letter code of one of the seventeen languages.
 
-    Hindi and Japanese numbers and symbols are not changed.
+    Numbers, symbols and quotation marks of Hindi and Japanese are not changed.
     """
-    text = lower(printable(line).replace('"', ""), language)
+    text = lower(printable(line), language)
+    if language in spoken_forms.SYMBOLS:
+        text = text.replace('"', "")
+    if language == "zh":
+        text = chinese_numbers.replace_punctuation(chinese_numbers.spell_numbers(text))
     if language in spoken_forms.SYMBOLS:
         text = spell_numbers(text, language)
         text = _spell_symbols(_spell_abbreviations(text, language), language)

@@ -15,7 +15,10 @@ def pinyin(text: str) -> str:
 
 
 def romaji(text: str) -> str:
-    """Lower-case Hepburn with spaces between words; unreadable characters become question marks."""
+    """Lower-case Hepburn with spaces between words; unreadable characters become question marks.
+
+    Loan words take the spelling of the language they come from: タワー is "tower".
+    """
     return str(_cutlet().romaji(text)).lower()
 
 
@@ -27,9 +30,7 @@ def hangul(text: str) -> str:
 @cache
 def _cutlet() -> Any:
     import_for_lyrics("unidic_lite")  # without the dictionary, cutlet imports and then fails in use
-    reader = import_for_lyrics("cutlet").Cutlet()
-    reader.use_foreign_spelling = False
-    return reader
+    return import_for_lyrics("cutlet").Cutlet()
 
 
 @cache

@@ -20,7 +20,7 @@ SYMBOLS = {
     "it": _symbols("e|chiocciola|per cento|cancelletto|dollaro|sterlina|gradi"),
     "pl": _symbols("i|małpa|procent|krzyżyk|dolar|funt|stopnie"),
     "ar": _symbols("و|على|في المئة|رقم|دولار|جنيه|درجة"),
-    "zh": _symbols(",|,|百分号|,|,|英镑|度"),
+    "zh": _symbols("和|在|百分之|号|美元|英镑|度"),
     "cs": _symbols("a|na|procento|křížek|dolar|libra|stupně"),
     "ru": _symbols("и|собака|процентов|номер|доллар|фунт|градус"),
     "nl": _symbols("en|bij|procent|hekje|dollar|pond|graden"),
@@ -55,21 +55,22 @@ ABBREVIATIONS = {
 }
 DOTLESS = {"ru"}
 
-# Suffixes of ordinal numbers. In some languages the suffix is a dot, which counts only before another word.
+# What follows the digits of an ordinal number. In some languages it is a dot, which counts only before another word.
 _DOT = r"\.(?=\s+[^\W\d])"
 ORDINAL_ENDINGS = {
-    "en": "st|nd|rd|th",
-    "es": "º|ª|er",
-    "fr": "er|re|ère|ème|e|nde?",
-    "de": _DOT,
-    "pt": "º|ª",
-    "it": "º|°|ª",
-    "pl": _DOT,
-    "ru": "-?(?:ый|ий|ой|ая|ое|го|му|й|я|е)",
-    "nl": "ste|de|e",
-    "tr": rf"'?(?:inci|ıncı|uncu|üncü|nci|ncı|ncu|ncü)|{_DOT}",
-    "hu": _DOT,
-    "ko": "번째",
+    "en": r"(?:st|nd|rd|th)(?!\w)",
+    "es": r"(?:º|ª|er|os?|as?)(?!\w)",
+    "fr": r"(?:º|ª|er|re|ère|ème|e|nde?)(?!\w)",
+    "de": rf"(?:º|ª|st|nd|rd|th)(?!\w)|{_DOT}",
+    "pt": r"(?:º|ª|os?|as?)(?!\w)",
+    "it": r"(?:º|°|ª|[oaie])(?!\w)",
+    "pl": r"(?:º|ª|st|nd|rd|th)(?!\w)",
+    "ar": "ون|ين|ث|ر|ى",
+    "ru": r"-?(?:ый|ий|ой|ая|ое|ье|го|му|й|я|е)(?!\w)",
+    "nl": r"(?:ste|de|e)(?!\w)",
+    "tr": rf"'?(?:inci|ıncı|uncu|üncü|nci|ncı|ncu|ncü)(?!\w)|{_DOT}",
+    "hu": rf"-?(?:[aeo]dik|ödike?|ik)(?!\w)|{_DOT}",
+    "ko": "번째|번|차|째",  # a particle may follow
 }
 
 # Languages whose numbers num2words spells out. It no longer knows the code `cz`, which the model uses for Czech.
@@ -79,6 +80,8 @@ COMMA_THOUSANDS = {"en", "ru"}
 CURRENCIES = {"$": "USD", "£": "GBP", "€": "EUR"}
 # num2words spells out every amount in Arabic as riyals.
 NO_CURRENCY = {"ar"}
+# In Turkish the two numbers beside the comma are read each on its own.
+NO_DECIMALS = {"tr"}
 
 
 def abbreviation_pattern(language: str) -> re.Pattern[str] | None:
