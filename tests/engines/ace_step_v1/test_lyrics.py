@@ -57,6 +57,25 @@ def test_languages_are_detected_if_none_are_given(lyrics: LyricTokenizer) -> Non
     assert lyrics.ids("") == [261, 2]
 
 
+def test_no_vocals_are_the_mark_that_the_vocabulary_has(lyrics: LyricTokenizer) -> None:
+    assert lyrics.ids("[inst]") == [261, 259, 6688, 2]
+    assert lyrics.ids("[Instrumental]") == [261, 259, 6688, 2]
+    assert lyrics.ids("[verse]\n[instrumental]") == [261, 259, 6683, 2, 259, 6688, 2]
+
+
+def test_words_behind_a_tag_are_read_as_if_on_a_line_of_their_own_unless_they_are_english(lyrics: LyricTokenizer) -> None:
+    apart = lyrics.ids("[intro] [verse]\n我在这里等你\nje t'aime à la folie")
+    assert lyrics.ids("[intro] [verse] 我在这里等你\nje t'aime à la folie") == apart
+    assert lyrics.line_ids("[Verse] Hello", "en") == [259, 6683, 2, 62, 84, 28]
+    assert LyricTokenizer(Path("none")).clean("[verse] 我在这里等你", "zh") == "[verse] wo3zai4zhe4li3deng3ni3"
+
+
+def test_letters_that_the_vocabulary_lacks_are_named_once_each(lyrics: LyricTokenizer) -> None:
+    assert lyrics.unknown_letters("[verse]\nสวัสดี สวัสดี\nשלום, hello!") == "สวัดีשלום"
+    sung = "[verse]\nnaïve café — “œuvre” … 20€\nzwölf Komma, 2,5 °\n我在这里等你\n夜の街タワー\nЁлка\nحب\nप्यार\n사랑"
+    assert lyrics.unknown_letters(sung) == ""
+
+
 @pytest.mark.parametrize(
     ("code", "line", "cleaned"),
     [

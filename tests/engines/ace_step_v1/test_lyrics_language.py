@@ -124,5 +124,6 @@ def test_lines_without_words_take_the_language_of_the_song_or_english() -> None:
     assert detect(["Te quiero más que ayer", "1 2 3 4", "😀", ""]) == ["es"] * 4
 
 
-def test_a_tag_is_english_in_any_song() -> None:
-    assert detect(["[钢琴独奏]", "我爱你", "[verse] 我爱你", "(la la la)"]) == ["en", "zh", "en", "zh"]
+def test_a_tag_is_english_in_any_song_and_the_words_behind_it_are_what_they_are() -> None:
+    assert detect(["[钢琴独奏]", "我爱你", "[verse] 我爱你", "(la la la)"]) == ["en", "zh", "zh", "zh"]
+    assert detect(["[intro] [verse] oh oh", "사랑해 너만을", "", "[chorus] la la", "I love you so"]) == ["ko"] * 3 + ["en"] * 2

@@ -23,8 +23,8 @@ AUTOENCODER = "music_dcae_f8c8/diffusion_pytorch_model.safetensors"
 VOCODER = "music_vocoder/diffusion_pytorch_model.safetensors"
 TEXT = "umt5-base/model.safetensors"
 WEIGHTS = (TRANSFORMER, AUTOENCODER, VOCODER, TEXT)
-_TOKENIZER = ("umt5-base/tokenizer.json", "umt5-base/tokenizer_config.json", "umt5-base/special_tokens_map.json")
-FILES = (*WEIGHTS, *(f"{Path(name).parent.name}/config.json" for name in WEIGHTS), *_TOKENIZER)
+TOKENIZER = "umt5-base/tokenizer.json"
+FILES = (*WEIGHTS, *(f"{Path(name).parent.name}/config.json" for name in WEIGHTS), TOKENIZER)
 
 
 PUBLISHED = HubFiles(REPOSITORY, REVISION, FILES)

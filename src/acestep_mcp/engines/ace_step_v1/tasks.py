@@ -13,6 +13,7 @@ from torch import Tensor
 from acestep_mcp.api.edits import inpaint_window, minimum_guidance, outpaint_lengths
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.requests import (
+    INSTRUMENTAL,
     AudioInpaint,
     AudioOutpaint,
     AudioToAudio,
@@ -53,6 +54,8 @@ _UNUSED_IN_AUDIO_TO_AUDIO = {
     "minimum_guidance_scale", "tag_guidance_scale", "lyric_guidance_scale", "original_seed",
 }  # fmt: skip
 _TRUNCATED_TAGS_NOTE = f"The model reads at most {MAX_TOKENS} tokens of tags: the last tags were ignored."
+_UNKNOWN_LETTERS_NOTE = "The model's vocabulary lacks these letters of the lyrics, so they are not sung: {}. Write them in Latin letters."
+_SHOWN_LETTERS = 12
 _CONTEXT_FRAMES = 147
 """Latent frames that are decoded on each side of new music, so that its edges match the song."""
 _MAX_LYRIC_TOKENS = 16_384
@@ -70,7 +73,7 @@ def _text_to_audio(loaded: LoadedV1, request: TextToAudio) -> SongRun:
         noise = noise_source(request.seed or 0, loaded.denoiser)
         latents = yield from _sample(sampler.from_noise(noise(latent_frames(request.duration))))
     waveform = yield from _decode(loaded, latents)
-    notes = (*_truncation_notes(loaded, request), *notes)
+    notes = (*_text_notes(loaded, request), *notes)
     return Audio(from_float(waveform, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
 
 
@@ -86,7 +89,7 @@ def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> S
         latents = yield from _sample(edit.run(loaded.denoiser, plan, latents, noise))
     waveform = yield from _decode(loaded, latents)
     waveform = waveform[: round(source.seconds * OUTPUT_RATE)]
-    notes = (*_truncation_notes(loaded, request), *_unused_notes(request))
+    notes = (*_text_notes(loaded, request), *_unused_notes(request))
     return Audio(from_float(waveform, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
 
 
@@ -109,7 +112,7 @@ def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> So
     offset = begin * _SECONDS_PER_FRAME
     new = cut(waveform, OUTPUT_RATE, window.start - lead - offset, window.end - offset)
     sound = splice_inpainted(source, new, window.start, window.end, fade=FADE, lead=lead)
-    notes = (*window.notes, *_truncation_notes(loaded, request), *notes)
+    notes = (*window.notes, *_text_notes(loaded, request), *notes)
     return Audio(sound, request.tags, request.lyrics, notes)
 
 
@@ -138,7 +141,7 @@ def _audio_outpaint(loaded: LoadedV1, request: AudioOutpaint, source: Sound) -> 
         end = start + source.seconds - begin * _SECONDS_PER_FRAME
         after = cut(waveform, OUTPUT_RATE, end - overlap, end + lengths.after)
     sound = splice_outpainted(source, before, after, fade=FADE, overlap=overlap)
-    return Audio(sound, request.tags, request.lyrics, (*_truncation_notes(loaded, request), *notes))
+    return Audio(sound, request.tags, request.lyrics, (*_text_notes(loaded, request), *notes))
 
 
 TASKS = SongTasks(_text_to_audio, _audio_to_audio, _audio_inpaint, _audio_outpaint)
@@ -167,8 +170,13 @@ def _unused_notes(request: AudioToAudio) -> tuple[str, ...]:
     return (_UNUSED_NOTE.format(", ".join(sorted(given)), "in audio-to-audio"),) if given else ()
 
 
-def _truncation_notes(loaded: LoadedV1, request: EngineRequest) -> tuple[str, ...]:
-    return (_TRUNCATED_TAGS_NOTE,) if loaded.text.truncates(request.tags) else ()
+def _text_notes(loaded: LoadedV1, request: EngineRequest) -> tuple[str, ...]:
+    """Notes on tags and letters that the model does not read."""
+    notes = [_TRUNCATED_TAGS_NOTE] if loaded.text.truncates(request.tags) else []
+    if letters := loaded.lyrics.unknown_letters(request.lyrics):
+        shown = " ".join(letters[:_SHOWN_LETTERS]) + (" ..." if len(letters) > _SHOWN_LETTERS else "")
+        notes.append(_UNKNOWN_LETTERS_NOTE.format(shown))
+    return tuple(notes)
 
 
 def _noise_sources(loaded: LoadedV1, request: Request) -> tuple[NoiseSource, NoiseSource]:
@@ -178,7 +186,7 @@ def _noise_sources(loaded: LoadedV1, request: Request) -> tuple[NoiseSource, Noi
 
 def _encode_conditioning(loaded: LoadedV1, tags: str, lyrics: str) -> Generator[Step, None, Conditioning]:
     yield Step("encoding tags and lyrics", 0, 1)
-    ids = [0] if is_instrumental(lyrics) else loaded.lyrics.ids(lyrics)
+    ids = loaded.lyrics.ids(INSTRUMENTAL if is_instrumental(lyrics) else lyrics)
     if len(ids) > _MAX_LYRIC_TOKENS:
         message = f"are {len(ids)} tokens and at most {_MAX_LYRIC_TOKENS} can be sung; give shorter ones"
         raise InvalidRequest.of(FieldError("lyrics", message, "string_too_long"))
@@ -187,8 +195,7 @@ def _encode_conditioning(loaded: LoadedV1, tags: str, lyrics: str) -> Generator[
         tokens, mask = loaded.text.ids(tags)
         text = loaded.text.hidden_states(tokens, mask)
         weakened_text = loaded.text.hidden_states(tokens, mask, weakened=True)
-    lyric_mask = torch.full_like(lyric_ids, int(not is_instrumental(lyrics)))
-    return Conditioning(text, weakened_text, mask, lyric_ids, lyric_mask)
+    return Conditioning(text, weakened_text, mask, lyric_ids, torch.ones_like(lyric_ids))
 
 
 def _sample(run: SamplingRun) -> Generator[Step, None, Tensor]:

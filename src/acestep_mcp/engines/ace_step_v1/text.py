@@ -16,21 +16,29 @@ _WEAKENED_LAYERS = (8, 9)
 
 
 class TextEncoder:
-    """The tags' input of the condition encoder."""
+    """The tags' input of the condition encoder.
+
+    `tokenizer` is a `tokenizers.Tokenizer`: with transformers' own classes around it the ids of some tags depend on
+    the version of transformers.
+    """
 
     def __init__(self, encoder: Any, tokenizer: Any) -> None:
         self.encoder = encoder
         self.tokenizer = tokenizer
 
     def ids(self, tags: str) -> tuple[Tensor, Tensor]:
-        """Token ids [1, n] and their mask, truncated to 256 tokens."""
-        encoded = self.tokenizer([tags], return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS)
-        device = self.encoder.shared.weight.device
-        return encoded["input_ids"].to(device), encoded["attention_mask"].to(device)
+        """Token ids [1, n] and their mask, truncated to 256 tokens with the end mark."""
+        ids = torch.tensor([self._encode(tags).ids], device=self.encoder.shared.weight.device)
+        return ids, torch.ones_like(ids)
 
     def truncates(self, tags: str) -> bool:
         """Whether these tags have more than 256 tokens."""
-        return len(self.tokenizer(tags, truncation=True, max_length=MAX_TOKENS + 1)["input_ids"]) > MAX_TOKENS
+        return bool(self._encode(tags).overflowing)
+
+    def _encode(self, tags: str) -> Any:
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(MAX_TOKENS)
+        return self.tokenizer.encode(tags)
 
     def hidden_states(self, ids: Tensor, mask: Tensor, *, weakened: bool = False) -> Tensor:
         """[1, n, width]; `weakened` scales down the queries of two layers."""

@@ -84,14 +84,15 @@ class _Checkpoint:
         return Codec(autoencoder, self._load(published.VOCODER, lambda: Vocoder(vocoder_config)))
 
     def text(self) -> TextEncoder:
-        from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
+        from tokenizers import Tokenizer
+        from transformers import UMT5Config, UMT5EncoderModel
 
         config = self._config(published.TEXT)
         encoder: Any = self._load(published.TEXT, lambda: UMT5EncoderModel(UMT5Config(**config)))
-        folder = self.folder / Path(published.TEXT).parent
-        with _errors_of(folder / "tokenizer.json"):
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-        return TextEncoder(encoder, tokenizer)
+        file = self.folder / published.TOKENIZER
+        with _errors_of(file):
+            # Unlike from_file, from_buffer raises ValueError for an invalid file.
+            return TextEncoder(encoder, Tokenizer.from_buffer(file.read_bytes()))
 
     def _config(self, weights: str) -> dict[str, Any]:
         file = (self.folder / weights).with_name("config.json")

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 from acestep_mcp.engines.model.language_hints import CHINESE, COMMON, LETTERS, SOUNDS
@@ -55,20 +56,26 @@ def _is_surrogate(letter: str) -> bool:
     return "\ud800" <= letter <= "\udfff"
 
 
-def is_tag(line: str) -> bool:
-    """Whether a line begins with a `[...]` tag. Such lines are English."""
-    return re.match(r"\s*\[[^\[\]]*\]", line) is not None
+def split_tags(line: str) -> tuple[str, str]:
+    """The `[...]` tags that a line begins with, and the words behind them; each may be empty."""
+    end = re.match(r"\s*(?:\[[^\[\]]*\]\s*)*", line)
+    return (line[: end.end()].strip(), line[end.end() :].strip()) if end else ("", line.strip())
 
 
 def detect(lines: Sequence[str]) -> list[str]:
-    """The language code of every line of a song. Tags are English; empty lines take the language around them."""
-    plain = [printable(line)[:_MAX_LETTERS].lower() for line in lines]
-    scripts = [None if is_tag(line) else _script(line) for line in plain]
+    """The language code of every line of a song: that of the words behind its tags.
+
+    Tags alone are English; empty lines take the language around them.
+    """
+    parts = [split_tags(line) for line in lines]
+    plain = [printable(words)[:_MAX_LETTERS].lower() for _, words in parts]
+    tags = [bool(tag) for tag, _ in parts]
+    scripts = [_script(line) for line in plain]
     settled = _detect_by_script(plain, scripts)
     latin = {i: _evidence(plain[i]) for i, script in enumerate(scripts) if script == "latin"}
     for i, code in _mixture({i: evidence for i, evidence in latin.items() if evidence}).items():
         settled[i] = code
-    return _fill_gaps(settled, [is_tag(line) or not line.strip() for line in plain], [is_tag(line) for line in plain])
+    return _fill_gaps(settled, tags, [bool(line.strip()) for line in plain])
 
 
 def _script(line: str) -> str | None:
@@ -158,18 +165,22 @@ def _mixture(evidence: dict[int, dict[str, float]]) -> dict[int, str]:
     return {i: max(LATIN, key=lambda t: math.log(share[t]) + line[t]) for i, line in evidence.items()}
 
 
-def _fill_gaps(settled: list[str | None], breaks: list[bool], tags: list[bool]) -> list[str]:
-    """Lines without a language take that of most lines of their section, else of the song, else English."""
+def _fill_gaps(settled: list[str | None], tags: list[bool], words: list[bool]) -> list[str]:
+    """Lines without a language take that of most lines of their section, else of the song, else English.
+
+    A section begins with a tag or an empty line.
+    """
     song = _most_common_language(settled) or "en"
-    filled: list[str] = []
-    start = 0
-    for end in [*(i for i, stop in enumerate(breaks) if stop), len(settled)]:
-        part = _most_common_language(settled[start:end]) or song
-        filled += [code or part for code in settled[start:end]]
-        if end < len(settled):
-            filled.append("en" if tags[end] else song)
-        start = end + 1
-    return filled
+    numbers = list(accumulate(tag or not word for tag, word in zip(tags, words, strict=True)))
+    sections: defaultdict[int, list[str | None]] = defaultdict(list)
+    for number, code in zip(numbers, settled, strict=True):
+        sections[number].append(code)
+    section = {number: _most_common_language(codes) or song for number, codes in sections.items()}
+    without_words = ["en" if tag else song for tag in tags]
+    return [
+        code or (section[number] if word else other)
+        for code, number, word, other in zip(settled, numbers, words, without_words, strict=True)
+    ]
 
 
 def _most_common_language(codes: Sequence[str | None]) -> str | None:
