@@ -24,12 +24,15 @@ VALUES = {
     "offload": ("1", True),
     "quantize": ("int8", "int8"),
     "compile": ("true", True),
+    "checkpoint": ("ACE-Step/acestep-v15-xl-sft-diffusers", "ACE-Step/acestep-v15-xl-sft-diffusers"),
+    "shift": ("2.5", 2.5),
     "lora": (f"{FILE}:0.5;{OTHER}", ((FILE, 0.5), (OTHER, 1.0))),
 }
 """The text of an environment variable for each option, and its value."""
 FLAGS = {
     "weights": "--weights", "lyric_vocab": "--vocab", "device": "--device", "dtype": "--dtype", "offload": "--offload",
     "quantize": "--quantize", "compile": "--compile", "lora": "--lora",
+    "checkpoint": "--checkpoint", "shift": "--shift",
 }  # fmt: skip
 
 

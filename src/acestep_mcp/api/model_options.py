@@ -21,6 +21,12 @@ def absolute(path: Path) -> Path:
     return path
 
 
+Checkpoint = Literal[
+    "ACE-Step/acestep-v15-xl-turbo-diffusers",
+    "ACE-Step/acestep-v15-xl-sft-diffusers",
+    "ACE-Step/acestep-v15-xl-base-diffusers",
+]
+"""The models of ACE-Step 1.5 that can be fetched."""
 AbsolutePath = Annotated[Path, AfterValidator(absolute)]
 
 
@@ -66,6 +72,11 @@ class ModelOptions(BaseModel):
         (), description="A LoRA adapter for v1. May be repeated."
     )
     """Adapters and their weights; as text, `FILE` or `FILE:WEIGHT` separated by `;`."""
+
+    checkpoint: Checkpoint | None = Field(None, description="The published model of 1.5. [default: xl-turbo]")
+    shift: float | None = Field(
+        None, ge=1, le=5, description="Timestep shift of 1.5, from 1 (detail) to 5 (form). [default: turbo 3, else 1]"
+    )
 
     @field_validator("lora", mode="before")
     @classmethod

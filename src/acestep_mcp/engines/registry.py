@@ -101,13 +101,13 @@ def _v15_lacks_packages() -> str | None:
 
 
 def _v15_download(options: EngineOptions, _: Fetch, report: Report) -> None:
-    from acestep_mcp.engines.ace_step_v15.published import PUBLISHED, find_weights, reject_unsupported
+    from acestep_mcp.engines.ace_step_v15.published import checkpoint, find_weights, reject_unsupported
     from acestep_mcp.engines.model.hub import download
 
     reject_unsupported(options)
     if options.weights is None:
-        download(PUBLISHED, report)
-        find_weights()
+        download(checkpoint(options), report)
+        find_weights(None, checkpoint(options))
 
 
 V1 = ModelFiles(_v1_lacks_packages, _v1_download)

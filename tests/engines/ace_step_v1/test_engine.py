@@ -11,7 +11,7 @@ from acestep_mcp.api.errors import GenerationFailed, InvalidRequest  # noqa: E40
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
 from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Source  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import long_form  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import long_form, tasks  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.engine import AceStepV1  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.sampling import latent_frames  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
@@ -97,10 +97,37 @@ def test_an_inpainted_song_is_new_inside_the_window_and_untouched_outside(engine
     assert 4.9 <= last < 5
 
 
+def test_letters_that_are_not_sung_are_named_in_a_note(engine):
+    request = TextToAudio(**WORDS | {"lyrics": "[verse]\nสวัสดี hello"}, duration=5, seed=3)
+    *_, audio = engine.generate(request, None)
+    assert len(audio.notes) == 1
+    assert "ส ว" in audio.notes[0]
+
+
 def test_a_scale_that_is_not_used_is_named_in_a_note(engine):
     request = TextToAudio(**WORDS, duration=5, seed=3, guidance_scale=9)
     *_, audio = engine.generate(request, None)
     assert audio.notes == ("This model has no use for guidance_scale where tag and lyric guidance are both above 1.",)
+
+
+@pytest.mark.parametrize("lyrics", ["", "[inst]", " [Instrumental]\n"])
+def test_the_model_is_told_that_nobody_sings(engine, lyrics):
+    """Every task encodes its lyrics here: the recorded ids of `[inst]` are in test_lyrics."""
+    loaded = engine._loaded or engine.load()
+    ids = loaded.lyrics.ids("[inst]")
+    with torch.inference_mode():
+        conditioning = ended(tasks._encode_conditioning(loaded, "piano", lyrics))
+    assert conditioning.lyric_ids.tolist() == [ids]
+    assert conditioning.lyric_mask.tolist() == [[1] * len(ids)]
+
+
+def ended(run):
+    """The value that a generator returns."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            return end.value
 
 
 @pytest.mark.slow

@@ -37,12 +37,18 @@ def small(name: str) -> bytes:
 
 
 V1 = {name: small(name) for name in published.FILES} | {"README.md": b"not needed"}
-V15 = {name: small(name) for name in published15.PUBLISHED.names}
+V15 = {name: small(name) for name in (*published15.PUBLISHED.names, "tokenizer/merges.txt")}
 SHARDS = [Path(name).name for name in V15 if "-of-" in name]
 V15["transformer/diffusion_pytorch_model.safetensors.index.json"] = json.dumps(
     {"weight_map": {name: name for name in SHARDS}}
 ).encode()
-HUB = {published.PUBLISHED: V1, published15.PUBLISHED: V15}
+V15_SFT = {name: content for name, content in V15.items() if "-of-" not in name and name != "tokenizer/tokenizer.json"}
+V15_SFT |= {name: small(name) for name in ("transformer/diffusion_pytorch_model.safetensors", "README.md")}
+del V15_SFT["transformer/diffusion_pytorch_model.safetensors.index.json"]
+SFT = published15.CHECKPOINTS[published15.SFT]
+HUB = {published.PUBLISHED: V1, published15.PUBLISHED: V15, SFT: V15_SFT}
+COMMITS = {SFT: "5" * 40}
+"""The commit of a revision that is a branch."""
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -54,9 +60,9 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         for hosted, content in HUB.items():
-            name, revision = hosted.repository, hosted.revision
+            name, revision = hosted.repository, COMMITS.get(hosted, hosted.revision)
             sizes = [{"size": len(c), "oid": oid(c), "blobId": oid(c)} for c in content.values()]
-            if path == f"/api/models/{name}/revision/{revision}":
+            if path in {f"/api/models/{name}/revision/{revision}", f"/api/models/{name}/revision/{hosted.revision}"}:
                 entries = [{"rfilename": n, **size} for n, size in zip(content, sizes, strict=True)]
                 self._json({"id": name, "sha": revision, "siblings": entries})
             elif path == f"/api/models/{name}/tree/{revision}":
@@ -134,7 +140,7 @@ def snapshot(folder: Path) -> Path:
 def test_only_the_needed_files_are_fetched_once_and_their_size_is_reported_first(hub, tmp_path: Path) -> None:
     done = fetched(hub, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"0.00 GB in 11 files, into {snapshot(tmp_path)}" in done.stderr.splitlines()[0]
+    assert f"0.00 GB in 9 files, into {snapshot(tmp_path)}" in done.stderr.splitlines()[0]
     assert published.find_weights(snapshot(tmp_path))
     assert not (snapshot(tmp_path) / "README.md").exists()
     hub.sent.clear()
@@ -148,9 +154,24 @@ def test_the_other_models_files_are_fetched_when_its_engine_is_named(hub, tmp_pa
     done = fetched(hub, tmp_path, "--engine", "ace-step-v1.5")
     assert done.returncode == 0, done.stderr
     there = published15.PUBLISHED.snapshot(tmp_path / "hf" / "hub")
-    assert f"0.01 GB in 19 files, into {there}" in done.stderr.splitlines()[0]
+    assert f"0.01 GB in 15 files, into {there}" in done.stderr.splitlines()[0]
     assert published15.find_weights(there)
     assert set(hub.sent) == set(V15)
+
+
+@pytest.mark.slow
+def test_a_model_of_a_branch_is_fetched_with_the_files_it_has_and_found_again(hub, tmp_path: Path) -> None:
+    done = fetched(hub, tmp_path, "--engine", "ace-step-v1.5", "--checkpoint", published15.SFT)
+    assert done.returncode == 0, done.stderr
+    there = SFT.snapshot(tmp_path / "hf" / "hub")
+    assert there.name == COMMITS[SFT]
+    assert published15.find_weights(there, SFT) == there
+    assert set(hub.sent) == set(V15_SFT) - {"README.md"}
+    hub.sent.clear()
+    assert (
+        "are all there" in fetched(hub, tmp_path, "--engine", "ace-step-v1.5", "--checkpoint", published15.SFT).stderr
+    )
+    assert hub.sent == []
 
 
 @pytest.mark.slow

@@ -63,7 +63,9 @@ def test_no_vocals_are_the_mark_that_the_vocabulary_has(lyrics: LyricTokenizer) 
     assert lyrics.ids("[verse]\n[instrumental]") == [261, 259, 6683, 2, 259, 6688, 2]
 
 
-def test_words_behind_a_tag_are_read_as_if_on_a_line_of_their_own_unless_they_are_english(lyrics: LyricTokenizer) -> None:
+def test_words_behind_a_tag_are_read_as_if_on_a_line_of_their_own_unless_they_are_english(
+    lyrics: LyricTokenizer,
+) -> None:
     apart = lyrics.ids("[intro] [verse]\n我在这里等你\nje t'aime à la folie")
     assert lyrics.ids("[intro] [verse] 我在这里等你\nje t'aime à la folie") == apart
     assert lyrics.line_ids("[Verse] Hello", "en") == [259, 6683, 2, 62, 84, 28]

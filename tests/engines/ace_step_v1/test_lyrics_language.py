@@ -126,4 +126,7 @@ def test_lines_without_words_take_the_language_of_the_song_or_english() -> None:
 
 def test_a_tag_is_english_in_any_song_and_the_words_behind_it_are_what_they_are() -> None:
     assert detect(["[钢琴独奏]", "我爱你", "[verse] 我爱你", "(la la la)"]) == ["en", "zh", "zh", "zh"]
-    assert detect(["[intro] [verse] oh oh", "사랑해 너만을", "", "[chorus] la la", "I love you so"]) == ["ko"] * 3 + ["en"] * 2
+    assert (
+        detect(["[intro] [verse] oh oh", "사랑해 너만을", "", "[chorus] la la", "I love you so"])
+        == ["ko"] * 3 + ["en"] * 2
+    )

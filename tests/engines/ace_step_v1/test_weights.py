@@ -98,12 +98,32 @@ def test_the_loaded_text_encoder_reads_tags(loaded: LoadedV1) -> None:
     assert loaded.lyrics.ids("[verse]\nhello")[0] == 261
 
 
-def test_another_dtype_is_the_same_values_rounded(folder: Path, loaded: LoadedV1) -> None:
-    rounded = weights.load(options(folder, dtype="bfloat16"))
+def test_tags_are_tokenised_by_the_file_alone_up_to_256_tokens_with_the_end_mark(loaded: LoadedV1) -> None:
+    ids, mask = loaded.text.ids("a, b " * 200)
+    assert ids.shape == (1, 256) and ids[0, -1] == 1 and mask.all()
+    assert loaded.text.truncates("a, b " * 200) and not loaded.text.truncates("soft piano")
+    assert type(loaded.text.tokenizer).__module__ == "tokenizers"
+
+
+@pytest.fixture(scope="module")
+def rounded(folder: Path) -> LoadedV1:
+    return weights.load(options(folder, dtype="bfloat16"))
+
+
+def test_another_dtype_is_the_same_values_rounded_but_for_the_vocoder(rounded: LoadedV1, loaded: LoadedV1) -> None:
     for ours, theirs in zip(modules(rounded), modules(loaded), strict=True):
+        dtype = torch.float32 if ours is rounded.codec.vocoder else torch.bfloat16
         for (name, value), whole in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-            assert value.dtype == torch.bfloat16
-            assert torch.equal(value, whole.bfloat16()), name
+            assert value.dtype == dtype
+            assert torch.equal(value, whole.to(dtype)), name
+
+
+def test_a_waveform_is_never_rounded_to_bfloat16(rounded: LoadedV1) -> None:
+    with torch.inference_mode():
+        latents = rounded.codec.encode(0.1 * torch.randn(1, 2, 44_100), 44_100)
+        waveform = torch.cat(list(rounded.codec.decode(latents)), dim=-1)
+    kept = waveform - waveform.bfloat16().float()
+    assert kept.norm() > 1e-4 * waveform.norm()
 
 
 def test_the_text_encoder_s_embedding_may_have_either_name(other: Path, loaded: LoadedV1) -> None:

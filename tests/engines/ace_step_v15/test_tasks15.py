@@ -157,6 +157,7 @@ def test_tempo_key_and_time_signature_are_read_from_the_tags(loaded, tags, attri
         ("[verse]\nWir gehen durch die Nacht\nund niemand hat uns gesehen", (None, "de")),
         ("[chorus]\n夜の街を歩いてる", (None, "ja")),
         ("[verse] hello my dear friend, where have you been", (None, "en")),
+        ("[verse]\nสวัสดีครับเพื่อนรัก\nฉันรักเธอ", (None, "th")),
         ("[drop]", (None, "unknown")),
         ("[inst]", INSTRUMENTAL),
         ("", INSTRUMENTAL),
@@ -192,6 +193,29 @@ def test_the_timesteps_are_the_published_ones_and_can_start_later(loaded):
     published = [1.0, 0.9545, 0.9, 0.8333, 0.75, 0.6429, 0.5, 0.3]
     for start, expected in ((1, published), (0.9, published[2:]), (0.65, published[5:]), (0.2, [0.2]), (0, [0.02])):
         assert conditioning.timesteps(loaded, TextToAudio(**WORDS, seed=1), start) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "steps", "most"), [("turbo", 8, 20), ("base", 50, 60), ("sft", 50, 60)])
+def test_each_model_takes_its_makers_steps_unless_some_are_given(models, kind, steps, most):
+    loaded = models(kind)
+    assert conditioning.step_count(loaded, TextToAudio(tags="pop")) == steps
+    assert conditioning.step_count(loaded, TextToAudio(tags="pop", number_of_steps=11)) == 11
+    assert conditioning.step_count(loaded, TextToAudio(tags="pop", number_of_steps=60)) == most
+
+
+def test_the_shift_is_the_model_s_or_the_one_in_the_options(models, checkpoint15, tmp_path):
+    request = TextToAudio(tags="pop", number_of_steps=4)
+    assert conditioning.timesteps(models("base"), request) == pytest.approx([1, 0.75, 0.5, 0.25])
+    assert conditioning.timesteps(models("turbo"), request) == pytest.approx([1, 0.9, 0.75, 0.5])
+    options = EngineOptions(data_dir=tmp_path, weights=checkpoint15("base"), device="cpu", shift=2)
+    assert conditioning.timesteps(AceStepV15(options).load(), request) == pytest.approx([1, 6 / 7, 2 / 3, 0.4])
+
+
+def test_a_language_that_is_not_recognised_is_named_in_a_note(loaded):
+    request = TextToAudio(tags="pop", lyrics="[verse]\nმე მარტო დავდივარ ღამით", duration=5, seed=3)
+    [note] = conditioning.notes(loaded, request)
+    assert "unknown" in note
+    assert conditioning.notes(loaded, request.model_copy(update={"lyrics": "[inst]"})) == ()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ _MARGIN = 147
 
 
 class Codec:
-    """The mel autoencoder (diffusers' AutoencoderDC) and the vocoder, on one device and in one dtype."""
+    """The mel autoencoder (diffusers' AutoencoderDC) and the vocoder, on one device and each in its own dtype."""
 
     def __init__(self, autoencoder: Any, vocoder: Vocoder) -> None:
         self.autoencoder = autoencoder
@@ -34,7 +34,7 @@ class Codec:
 
     def encode(self, waveform: Tensor, rate: int, *, window: int = WINDOW) -> Tensor:
         """Waveforms [B, 1 or 2, samples] as latents [B, 8, 16, T], float32; T = ceil(seconds * 44100 / 4096)."""
-        weight = self.vocoder.head.conv_post.weight
+        weight = next(self.autoencoder.parameters())
         stereo = waveform.expand(-1, 2, -1).to(weight.device, torch.float32)
         samples = resample(stereo.flatten(0, 1), rate, RATE)
         samples = F.pad(samples, (0, -samples.shape[-1] % SAMPLES_PER_FRAME))
@@ -49,7 +49,7 @@ class Codec:
         `window` is in latent frames, a multiple of 147. The parts have together ceil(4096 T * 160 / 147) samples.
         """
         length = latents.shape[-1]
-        z = (latents / _LATENT_SCALE + _LATENT_SHIFT).to(self.vocoder.head.conv_post.weight.dtype)
+        z = (latents / _LATENT_SCALE + _LATENT_SHIFT).to(next(self.autoencoder.parameters()).dtype)
         coarse = autoencoder.decode_coarse(self.autoencoder.decoder, z, window)
         for part in windows(length, window, CONTEXT):
             mel = autoencoder.decode_fine(self.autoencoder.decoder, part.with_context(coarse))
@@ -62,7 +62,8 @@ class Codec:
 
     def _vocode(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [1, 2, 128, T] as a waveform [2, 512 T] at 44.1 kHz."""
-        return self.vocoder((mel[0] * 0.5 + 0.5) * 14 - 11)[:, 0].float()
+        mel = mel[0].to(self.vocoder.head.conv_post.weight.dtype)
+        return self.vocoder((mel * 0.5 + 0.5) * 14 - 11)[:, 0].float()
 
 
 def _resample_window(samples: Tensor, window: Window) -> Tensor:

@@ -16,7 +16,7 @@ class Conditioning:
     """Tags and lyrics as the model takes them.
 
     `text`: the text encoder's hidden states [1, n, width]; `weakened_text`: the same with weakened queries;
-    `text_mask`: [1, n]; `lyric_ids`: token ids [1, m]; `lyric_mask`: [1, m], all 0 for an instrumental.
+    `text_mask`: [1, n]; `lyric_ids`: token ids [1, m]; `lyric_mask`: [1, m].
     """
 
     text: Tensor

@@ -54,7 +54,9 @@ _UNUSED_IN_AUDIO_TO_AUDIO = {
     "minimum_guidance_scale", "tag_guidance_scale", "lyric_guidance_scale", "original_seed",
 }  # fmt: skip
 _TRUNCATED_TAGS_NOTE = f"The model reads at most {MAX_TOKENS} tokens of tags: the last tags were ignored."
-_UNKNOWN_LETTERS_NOTE = "The model's vocabulary lacks these letters of the lyrics, so they are not sung: {}. Write them in Latin letters."
+_UNKNOWN_LETTERS_NOTE = (
+    "The model's vocabulary lacks these letters of the lyrics, so they are not sung: {}. Write them in Latin letters."
+)
 _SHOWN_LETTERS = 12
 _CONTEXT_FRAMES = 147
 """Latent frames that are decoded on each side of new music, so that its edges match the song."""

@@ -62,7 +62,7 @@ def load(options: EngineOptions) -> LoadedV1:
 
 
 class _Checkpoint:
-    """The published folder, loaded to one device and dtype."""
+    """The published folder, loaded to one device and dtype; the vocoder is never in bfloat16."""
 
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         self.folder = folder
@@ -81,7 +81,9 @@ class _Checkpoint:
         config = {name: value for name, value in entries.items() if not name.startswith("_")}
         autoencoder: Any = self._load(published.AUTOENCODER, lambda: AutoencoderDC(**config))
         vocoder_config = VocoderConfig.from_dict(self._config(published.VOCODER))
-        return Codec(autoencoder, self._load(published.VOCODER, lambda: Vocoder(vocoder_config)))
+        # A waveform in bfloat16 has rounding noise at -45 dB.
+        dtype = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
+        return Codec(autoencoder, self._load(published.VOCODER, lambda: Vocoder(vocoder_config), dtype))
 
     def text(self) -> TextEncoder:
         from tokenizers import Tokenizer
@@ -99,11 +101,11 @@ class _Checkpoint:
         with _errors_of(file):
             return read_config(file)
 
-    def _load(self, weights: str, build: Callable[[], Module]) -> Module:
+    def _load(self, weights: str, build: Callable[[], Module], dtype: torch.dtype | None = None) -> Module:
         """A module in evaluation mode with the published parameters. It is never initialised with random ones."""
         file = self.folder / weights
         with _errors_of(file.with_name("config.json")), torch.device("meta"):
-            module = nn.Module.to(build(), self.dtype)  # the libraries' own `to` warns about it
+            module = nn.Module.to(build(), dtype or self.dtype)  # the libraries' own `to` warns about it
         module.to_empty(device=self.device)
         _tie_embeddings(module)
         with _errors_of(file):

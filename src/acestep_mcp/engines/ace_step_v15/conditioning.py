@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter
 from typing import Any
 
 from acestep_mcp.api.requests import EngineRequest, Request, is_instrumental
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
-from acestep_mcp.engines.model import language
+from acestep_mcp.engines.ace_step_v15.vocal_language import UNKNOWN, sung_lines, vocal_language
 
-SHIFT = 3.0
-"""Shift of the timestep schedule towards noise: the family's published value."""
 TURBO_STEPS, MAX_TURBO_STEPS = 8, 20
+GUIDED_STEPS = 50
+"""The makers' number of steps for base and sft."""
 DEFAULT_GUIDANCE = 7.0
 """The family's own scale; 15, the API's default, is v1's."""
 _MIN_NOISE = 0.02
@@ -24,12 +23,14 @@ _UNUSED = {
     "tag_guidance_scale", "lyric_guidance_scale", "original_seed",
 }  # fmt: skip
 _UNUSED_BY_TURBO = {"guidance_scale", "guidance_interval"}
+_UNKNOWN_LANGUAGE_NOTE = (
+    "The language of the lyrics was not recognised as one of the model's fifty; the model was told that it is unknown."
+)
 _BPM = re.compile(r"\b(\d{2,3})\s*bpm\b|\bbpm\s*:?\s*(\d{2,3})\b", re.IGNORECASE)
 _BPM_RANGE = range(30, 301)
 _KEY = re.compile(r"\b([A-Gb-g])(#|♯|b|♭|[ -]sharp|[ -]flat)?[ -]([Mm]ajor|[Mm]inor)\b")
 _ACCIDENTALS = {"": "", "#": "#", "♯": "#", "sharp": "#", "b": "b", "♭": "b", "flat": "b"}
 _TIME_SIGNATURE = re.compile(r"\b([2346])/[48]\b")
-_SECTION_TAG = re.compile(r"\[[^\[\]]*\]")
 
 
 def timesteps(loaded: LoadedV15, request: Request, start: float = 1.0) -> list[float]:
@@ -37,18 +38,17 @@ def timesteps(loaded: LoadedV15, request: Request, start: float = 1.0) -> list[f
 
     The shift is that of https://arxiv.org/abs/2403.03206, section 5.3.2. Turbo was distilled at eight of these values.
     """
-    count = step_count(loaded, request)
+    count, shift = step_count(loaded, request), loaded.shift
     unshifted = [1 - number / count for number in range(count)]
-    shifted = [SHIFT * value / (1 + (SHIFT - 1) * value) for value in unshifted]
+    shifted = [shift * value / (1 + (shift - 1) * value) for value in unshifted]
     return [value for value in shifted if value <= start] or [max(start, _MIN_NOISE)]
 
 
 def step_count(loaded: LoadedV15, request: Request) -> int:
-    """Steps of a whole song."""
-    if not loaded.turbo:
-        return request.number_of_steps
-    given = "number_of_steps" in request.model_fields_set
-    return min(request.number_of_steps, MAX_TURBO_STEPS) if given else TURBO_STEPS
+    """Steps of a whole song: those of the request, or else as many as the model's makers take."""
+    if "number_of_steps" not in request.model_fields_set:
+        return TURBO_STEPS if loaded.turbo else GUIDED_STEPS
+    return min(request.number_of_steps, MAX_TURBO_STEPS) if loaded.turbo else request.number_of_steps
 
 
 def guidance_arguments(loaded: LoadedV15, request: Request, values: list[float]) -> dict[str, float]:
@@ -75,7 +75,7 @@ def text_arguments(loaded: LoadedV15, request: EngineRequest) -> dict[str, Any]:
     sung = not is_instrumental(request.lyrics)
     arguments = {
         "lyrics": request.lyrics if sung else "[Instrumental]",
-        "vocal_language": _language(request.lyrics) if sung else "unknown",
+        "vocal_language": vocal_language(request.lyrics) if sung else UNKNOWN,
         **_musical_attributes(request.tags),
     }
     tags = request.tags.split(",")
@@ -98,13 +98,6 @@ def _musical_attributes(tags: str) -> dict[str, Any]:
     }
 
 
-def _language(lyrics: str) -> str:
-    """The language of most lines."""
-    lines = [_SECTION_TAG.sub("", line).strip() for line in lyrics.split("\n")]
-    languages = [code for line, code in zip(lines, language.detect(lines), strict=True) if line]
-    return Counter(languages).most_common(1)[0][0] if languages else "unknown"
-
-
 def _token_counts(loaded: LoadedV15, arguments: dict[str, Any]) -> list[int]:
     """Tokens of the whole text and of the lyrics, as the pipeline formats them."""
     texts = loaded.pipe._format_prompt(**arguments, audio_duration=100)  # noqa: SLF001 - only it knows what it adds
@@ -123,6 +116,8 @@ def notes(loaded: LoadedV15, request: EngineRequest) -> tuple[str, ...]:
     text, lyrics = _token_counts(loaded, arguments)
     if text > MAX_TEXT_TOKENS or arguments["prompt"] != request.tags:
         found.append("There are more tags than the model reads: the last tags were ignored.")
+    if arguments["vocal_language"] == UNKNOWN and sung_lines(request.lyrics):
+        found.append(_UNKNOWN_LANGUAGE_NOTE)
     if lyrics > MAX_LYRIC_TOKENS:
         found.append("The lyrics are longer than the model reads: their end was ignored.")
     return tuple(found)

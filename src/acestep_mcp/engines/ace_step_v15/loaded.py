@@ -13,11 +13,12 @@ from acestep_mcp.engines.model.placement import release_cached_memory
 
 @dataclass(frozen=True, slots=True)
 class LoadedV15:
-    """The pipeline and the name of its model."""
+    """The pipeline, the name of its model, and the shift of its timesteps towards noise."""
 
     pipe: Any
     device: torch.device
     model: str
+    shift: float
 
     @property
     def turbo(self) -> bool:

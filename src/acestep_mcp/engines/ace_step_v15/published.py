@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.model_options import Checkpoint
 from acestep_mcp.engines.model.checkpoint import HubFiles, file_problem, read_config
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.packages import missing_packages
 
 NAME = "ace-step-v1.5"
+TURBO, SFT, BASE = get_args(Checkpoint)
+_TOKENIZER = "tokenizer/*"
+"""What a tokenizer has besides its two main files depends on the version of transformers that wrote it."""
 PUBLISHED = HubFiles(
-    "ACE-Step/acestep-v15-xl-turbo-diffusers",
+    TURBO,
     "200ba991ae448051e14b0183157e35c2d27c9fb0",
     (
         "model_index.json",
@@ -24,11 +28,6 @@ PUBLISHED = HubFiles(
         "text_encoder/model.safetensors",
         "tokenizer/tokenizer.json",
         "tokenizer/tokenizer_config.json",
-        "tokenizer/special_tokens_map.json",
-        "tokenizer/added_tokens.json",
-        "tokenizer/chat_template.jinja",
-        "tokenizer/merges.txt",
-        "tokenizer/vocab.json",
         "transformer/config.json",
         "transformer/diffusion_pytorch_model-00001-of-00002.safetensors",
         "transformer/diffusion_pytorch_model-00002-of-00002.safetensors",
@@ -36,11 +35,40 @@ PUBLISHED = HubFiles(
         "vae/config.json",
         "vae/diffusion_pytorch_model.safetensors",
     ),
+    (_TOKENIZER,),
 )
-"""The turbo model of 5 B, which is downloaded and looked for by default.
+"""The turbo model of 5 B, which is fetched and looked for unless another is named.
 
 Unverified: it was not looked up on the Hub. Repository, commit and files are those that several public projects pin
-and list. Any other model of the family works from a folder: `--weights`.
+and list.
+"""
+CHECKPOINTS = {TURBO: PUBLISHED} | {
+    name: HubFiles(
+        name,
+        "main",  # no commit of these two is known here
+        (
+            "model_index.json",
+            "scheduler/scheduler_config.json",
+            "text_encoder/config.json",
+            "tokenizer/tokenizer_config.json",
+            *(f"{module}/config.json" for module in ("condition_encoder", "transformer", "vae")),
+        ),
+        (
+            "text_encoder/model*.safetensors*",
+            "*/diffusion_pytorch_model*.safetensors*",
+            "audio_token*/config.json",
+            _TOKENIZER,
+        ),
+    )
+    for name in (SFT, BASE)
+}
+"""The checkpoints that the makers publish in the layout of diffusers. Any other works from a folder: `--weights`."""
+TURBO_SHIFT, GUIDED_SHIFT = 3.0, 1.0
+"""The shift of the timesteps, for turbo and for base and sft.
+
+Turbo: the makers' documentation (docs/en/INFERENCE.md of ACE-Step-1.5: "Recommended 3.0 for turbo models") and the
+default of diffusers. Base and sft: the makers' default for their Python interface, and the preset of acestep.cpp. Their
+web interface begins at 3 for these as well.
 """
 
 _PACKAGES = (
@@ -49,7 +77,6 @@ _PACKAGES = (
 _MODULES = ("vae", "text_encoder", "transformer", "condition_encoder")
 _OTHER_FILES = ("tokenizer/tokenizer_config.json", "scheduler/scheduler_config.json")
 UPGRADE = "pip install --upgrade 'acestep-mcp[engine]'"
-_DOWNLOAD = f"`acestep-mcp engine --engine {NAME} --download` fetches it"
 
 
 def unavailable_reason(options: EngineOptions) -> str | None:
@@ -57,7 +84,7 @@ def unavailable_reason(options: EngineOptions) -> str | None:
     if missing := lacks_packages():
         return missing
     try:
-        find_weights(options.weights)
+        find_weights(options.weights, checkpoint(options))
         reject_unsupported(options)
     except ConfigurationError as exc:
         return exc.message.rstrip(".")
@@ -79,18 +106,25 @@ def reject_unsupported(options: EngineOptions) -> None:
         )
 
 
-def find_weights(folder: Path | None = None) -> Path:
+def checkpoint(options: EngineOptions) -> HubFiles:
+    """The published checkpoint that the options name."""
+    return CHECKPOINTS[options.checkpoint or TURBO]
+
+
+def find_weights(folder: Path | None = None, published: HubFiles = PUBLISHED) -> Path:
     """The folder with complete weights: `folder` alone if given, else the Hugging Face cache's.
 
     Raises ConfigurationError with the first file that is missing, truncated or invalid.
     """
-    found = folder if folder is not None else PUBLISHED.snapshot()
+    found = published.snapshot() if folder is None else folder
+    chosen = "" if published is PUBLISHED else f" --checkpoint {published.repository}"
+    download = f"`acestep-mcp engine --engine {NAME}{chosen} --download` fetches it"
     if folder is None and not found.is_dir():
         raise ConfigurationError(
-            f"the weights of {PUBLISHED.repository} are not on this machine ({found} is where they would be looked "
-            f"for): {_DOWNLOAD}, or name a folder with --weights or ACESTEP_WEIGHTS."
+            f"the weights of {published.repository} are not on this machine ({found} is where they would be looked "
+            f"for): {download}, or name a folder with --weights or ACESTEP_WEIGHTS."
         )
-    remedy = _DOWNLOAD if folder is None else "name a folder with a model of ACE-Step 1.5 in the layout of diffusers"
+    remedy = download if folder is None else "name a folder with a model of ACE-Step 1.5 in the layout of diffusers"
     for file in _required_files(found):
         if problem := file_problem(file):
             raise ConfigurationError(f"{file} {problem}: {remedy}.")

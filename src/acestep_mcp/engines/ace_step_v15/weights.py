@@ -28,7 +28,7 @@ _XL_WIDTH = 2560
 def load(options: EngineOptions) -> LoadedV15:
     """Raises ConfigurationError that names the file, the tensor or the package at fault."""
     published.reject_unsupported(options)
-    folder = published.find_weights(options.weights)
+    folder = published.find_weights(options.weights, published.checkpoint(options))
     device = torch_device(options.device)
     pipe = _pipeline(folder, torch_dtype(options.dtype, device))
     pipe.set_progress_bar_config(disable=True)
@@ -37,7 +37,8 @@ def load(options: EngineOptions) -> LoadedV15:
         pipe.enable_model_cpu_offload(device=device)
     else:
         pipe.to(device)
-    return LoadedV15(pipe, device, _model_name(pipe))
+    usual = published.TURBO_SHIFT if pipe.is_turbo else published.GUIDED_SHIFT
+    return LoadedV15(pipe, device, _model_name(pipe), usual if options.shift is None else options.shift)
 
 
 def _pipeline(folder: Path, dtype: torch.dtype) -> Any:

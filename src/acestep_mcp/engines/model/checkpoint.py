@@ -14,19 +14,29 @@ _LONGEST_HEADER = 100 << 20
 
 @dataclass(frozen=True, slots=True)
 class HubFiles:
-    """Files of one commit of a repository on the Hugging Face Hub."""
+    """Files of one revision of a repository on the Hugging Face Hub.
+
+    `names` must be there. `optional` are patterns of files that are fetched if they are there.
+    """
 
     repository: str
     revision: str
     names: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
     def snapshot(self, cache: Path | None = None) -> Path:
-        """Their folder in a cache with Hugging Face's layout; None is the user's own cache."""
+        """Their folder in a cache with Hugging Face's layout; None is the user's own cache.
+
+        A revision that is a branch is the commit that was last fetched of it.
+        """
         if cache is None:
             from huggingface_hub import constants  # 20 ms
 
             cache = Path(constants.HF_HUB_CACHE)
-        return cache / f"models--{self.repository.replace('/', '--')}" / "snapshots" / self.revision
+        folder = cache / f"models--{self.repository.replace('/', '--')}"
+        branch = folder / "refs" / self.revision
+        commit = branch.read_text(encoding="utf-8").strip() if branch.is_file() else self.revision
+        return folder / "snapshots" / commit
 
 
 def file_problem(file: Path) -> str | None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
@@ -54,7 +55,7 @@ def download(files: HubFiles, report: Report) -> Path:
         for name in plan.missing:
             _remove_cached(plan.folder / name)
         with _hub_errors():
-            snapshot_download(files.repository, revision=files.revision, allow_patterns=list(files.names))
+            return Path(snapshot_download(files.repository, revision=files.revision, allow_patterns=list(plan.sizes)))
     return plan.folder
 
 
@@ -70,7 +71,8 @@ def _plan(files: HubFiles) -> DownloadPlan:
         raise ConfigurationError(
             f"The Hub's {files.repository} has no {', '.join(absent)}: name a folder with --weights."
         )
-    sizes = {name: known[name] for name in files.names}
+    optional = (name for name in known if any(fnmatchcase(name, pattern) for pattern in files.optional))
+    sizes = {name: known[name] for name in (*files.names, *sorted(optional))}
     folder = files.snapshot()
     missing = {name: size for name, size in sizes.items() if not _has_size(folder / name, size)}
     return DownloadPlan(files, folder, sizes, missing)

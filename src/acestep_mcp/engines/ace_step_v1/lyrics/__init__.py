@@ -64,7 +64,9 @@ class LyricTokenizer:
             if token == UNKNOWN
         )
         written = lower(printable(text), "")
-        return "".join(c for c in dict.fromkeys("".join(unknown)) if unicodedata.category(c)[0] in "LM" and c in written)
+        return "".join(
+            c for c in dict.fromkeys("".join(unknown)) if unicodedata.category(c)[0] in "LM" and c in written
+        )
 
     def _texts(self, line: str, language_code: str) -> Iterator[str]:
         """What of a line is tokenized, with its language in front."""
