@@ -108,7 +108,7 @@ def sung_lines(lyrics: str) -> list[str]:
 def _words(line: str) -> str:
     """The words of a line in lower case."""
     words = re.findall(
-        r"[^\W\d_]+(?:['’\u0900-\u0dff\u0e00-\u0eff\u200c\u200d][^\W\d_]*)*", language.printable(line).lower()
+        r"[^\W\d_]+(?:['\u2019\u0900-\u0dff\u0e00-\u0eff\u200c\u200d][^\W\d_]*)*", language.printable(line).lower()
     )
     return " ".join(word for word in words if not SOUNDS.fullmatch(word))
 
