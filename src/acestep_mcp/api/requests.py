@@ -51,29 +51,27 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    number_of_steps: int = Field(27, ge=3, le=60, description="Diffusion steps (27: fast, 60: thorough).")
+    number_of_steps: int = Field(
+        27, ge=3, le=60, description="Diffusion steps: 27 to try, 60 to keep. ACE-Step 1.5: omit."
+    )
     seed: int | None = Field(
         None, ge=0, le=2**32 - 1, description="Same seed and arguments: same song. Absent: random."
     )
     scheduler: Literal["euler", "heun"] = Field("euler", description="heun is slower and may be smoother.")
-    guidance_type: Literal["cfg", "apg", "cfg_star"] = Field("apg", description="Guidance method.")
-    granularity_scale: int = Field(
-        10, ge=-100, le=100, description="Trades coherence for detail; lower it to reduce artefacts."
-    )  # 3P
+    guidance_type: Literal["cfg", "apg", "cfg_star"] = Field("apg", description="Method for guidance_scale.")
+    granularity_scale: int = Field(10, ge=-100, le=100, description="Higher values may reduce artefacts.")  # 3P
     guidance_interval: float = Field(
         0.5, ge=0, le=1, description="Share of steps that are guided, centred (0.5: the middle half)."
     )  # 3P
-    guidance_interval_decay: float = Field(
-        0, ge=0, le=1, description="How much guidance decays over that interval (0: not at all)."
-    )  # 3P
+    guidance_interval_decay: float = Field(0, ge=0, le=1, description="Decay of guidance_scale in that interval.")  # 3P
     guidance_scale: float = Field(
-        15, ge=0, le=200, description="How closely the style is followed; too high sounds harsh."
+        15, ge=0, le=200, description="Style guidance where tag or lyric guidance is 1 or less."
     )  # 3P
-    minimum_guidance_scale: float = Field(3, ge=0, le=200, description="Lowest guidance under decay.")  # 3P
-    tag_guidance_scale: float = Field(5, ge=0, le=10, description="Guidance of the tags alone.")  # 3P
-    lyric_guidance_scale: float = Field(
-        1.5, ge=0, le=10, description="Guidance of the lyrics; higher: clearer words, less music."
+    minimum_guidance_scale: float = Field(3, ge=0, le=200, description="Lowest scale under decay.")  # 3P
+    tag_guidance_scale: float = Field(
+        5, ge=0, le=10, description="How closely tags are followed; too high is harsh."
     )  # 3P
+    lyric_guidance_scale: float = Field(1.5, ge=0, le=10, description="Higher: clearer words, less music.")  # 3P
 
     @model_validator(mode="before")
     @classmethod
@@ -149,7 +147,7 @@ class AudioToAudio(EditRequest):
     original_lyrics: str = Field("", description="The source's lyrics, as exact as possible.")
     tags: Tags
     lyrics: Lyrics = ""
-    original_seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The source's seed, if known.")
+    original_seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The source's seed; own engines ignore it.")
 
 
 class AudioInpaint(EditRequest):

@@ -57,7 +57,7 @@ _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=F
 _SLOW = " Answers with the song, or after a while with a job_id for get_job. Engine draft makes a sketch, not ACE-Step."
 _ADVICE = {
     "text_to_audio": " Write tags and lyrics yourself: they decide the song.",
-    "audio_to_audio": " get_track has the original tags and lyrics.",
+    "audio_to_audio": " get_track has the original tags and lyrics. Own engines use no guidance field but guidance_scale.",
 }
 _UPLOADS = " On fal the source is uploaded, public to anyone with its URL."
 
