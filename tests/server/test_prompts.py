@@ -264,3 +264,24 @@ def test_loading_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"numpy", "httpx", "sqlite3", "soundfile", "yaml", "click", "rich", "torch"}
+
+
+def test_every_form_that_is_suggested_ends_on_a_chorus_or_an_outro():
+    forms = re.findall(r"(?m)^\| \d+ \|.*\| (.+) \|$", PROMPTS["write-a-song"].body)
+    assert len(forms) == 4
+    assert {form.rpartition(", ")[2] for form in forms} <= {"chorus", "outro"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_prompt_advises_what_has_no_effect(name):
+    """At the defaults tag and lyric guidance replace guidance_scale; our audio_to_audio uses neither of them nor original_seed."""
+    body = PROMPTS[name].body
+    assert not re.search(r"`guidance_scale` \d", body)
+    if "audio_to_audio" in body and "text_to_audio" not in body:
+        assert "original_seed" not in body and "lyric_guidance_scale" not in body
+
+
+def test_the_steps_that_are_advised_are_said_not_to_hold_for_ace_step_15():
+    for name in NAMES:
+        if "number_of_steps" in PROMPTS[name].body:
+            assert "ACE-Step 1.5" in PROMPTS[name].body, name

@@ -81,7 +81,7 @@ class _Checkpoint:
         config = {name: value for name, value in entries.items() if not name.startswith("_")}
         autoencoder: Any = self._load(published.AUTOENCODER, lambda: AutoencoderDC(**config))
         vocoder_config = VocoderConfig.from_dict(self._config(published.VOCODER))
-        # A waveform in bfloat16 has rounding noise at -45 dB.
+        # A waveform in bfloat16 has rounding noise 45 dB below the music.
         dtype = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
         return Codec(autoencoder, self._load(published.VOCODER, lambda: Vocoder(vocoder_config), dtype))
 
