@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import sys
+from random import Random
 
 import pytest
 
@@ -12,7 +13,7 @@ from acestep_mcp.songwriter.brief import read_brief
 from acestep_mcp.songwriter.lyrics import split_line
 from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.songbook import LANGUAGES, parse, songbook
-from acestep_mcp.songwriter.structure import pace, sung_lines
+from acestep_mcp.songwriter.structure import choose_form, pace, section_name, sung_lines
 from acestep_mcp.songwriter.writer import write_by_rules
 
 SEA = "a sad song about the sea for my grandmother, 90s trip hop, female voice"
@@ -451,3 +452,10 @@ def test_every_length_of_every_pace_has_a_form():
             for rapped in (False, True):
                 fewest, most = pace(bpm, rapped=rapped).lines(duration)
                 assert 1 <= fewest <= most
+
+
+def test_every_form_ends_on_a_chorus_or_an_outro():
+    for duration in range(5, 241, 5):
+        for rapped in (False, True):
+            form = choose_form(pace(90, rapped=rapped), duration, Random(duration))
+            assert section_name(form[-1][0]) in {"chorus", "outro"}

@@ -69,6 +69,9 @@ def test_words_behind_a_tag_are_read_as_if_on_a_line_of_their_own_unless_they_ar
     apart = lyrics.ids("[intro] [verse]\n我在这里等你\nje t'aime à la folie")
     assert lyrics.ids("[intro] [verse] 我在这里等你\nje t'aime à la folie") == apart
     assert lyrics.line_ids("[Verse] Hello", "en") == [259, 6683, 2, 62, 84, 28]
+    assert lyrics.line_ids("我在这里等你 [chorus] 你好", "zh") == [
+        *lyrics.line_ids("我在这里等你", "zh"), 2, 259, 6684, 2, *lyrics.line_ids("你好", "zh")
+    ]  # fmt: skip
     assert LyricTokenizer(Path("none")).clean("[verse] 我在这里等你", "zh") == "[verse] wo3zai4zhe4li3deng3ni3"
 
 

@@ -102,7 +102,7 @@ def vocal_language(lyrics: str) -> str:
 
 def sung_lines(lyrics: str) -> list[str]:
     """The lines that have words, without tags and vocal sounds such as oh and la."""
-    return [words for line in lyrics.split("\n") if (words := _words(language.split_tags(line)[1]))]
+    return [words for line in lyrics.split("\n") if (words := _words(language.without_tags(line)))]
 
 
 def _words(line: str) -> str:

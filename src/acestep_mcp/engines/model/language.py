@@ -56,20 +56,28 @@ def _is_surrogate(letter: str) -> bool:
     return "\ud800" <= letter <= "\udfff"
 
 
-def split_tags(line: str) -> tuple[str, str]:
-    """The `[...]` tags that a line begins with, and the words behind them; each may be empty."""
-    end = re.match(r"\s*(?:\[[^\[\]]*\]\s*)*", line)
-    return (line[: end.end()].strip(), line[end.end() :].strip()) if end else ("", line.strip())
+def split_tags(line: str) -> list[str]:
+    """A line in parts, in order: `[...]` tags that stand together, and the words between them."""
+    return [part.strip() for part in re.split(r"((?:\[[^\[\]]*\]\s*)+)", line) if part.strip()]
+
+
+def is_tag(part: str) -> bool:
+    """Whether a part of a line is tags, or a line begins with one."""
+    return re.match(r"\s*\[[^\[\]]*\]", part) is not None
+
+
+def without_tags(line: str) -> str:
+    """The words of a line."""
+    return " ".join(part for part in split_tags(line) if not is_tag(part))
 
 
 def detect(lines: Sequence[str]) -> list[str]:
-    """The language code of every line of a song: that of the words behind its tags.
+    """The language code of every line of a song: that of its words.
 
     Tags alone are English; empty lines take the language around them.
     """
-    parts = [split_tags(line) for line in lines]
-    plain = [printable(words)[:_MAX_LETTERS].lower() for _, words in parts]
-    tags = [bool(tag) for tag, _ in parts]
+    plain = [printable(without_tags(line))[:_MAX_LETTERS].lower() for line in lines]
+    tags = [is_tag(line) for line in lines]
     scripts = [_script(line) for line in plain]
     settled = _detect_by_script(plain, scripts)
     latin = {i: _evidence(plain[i]) for i, script in enumerate(scripts) if script == "latin"}

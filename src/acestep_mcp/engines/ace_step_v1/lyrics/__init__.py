@@ -42,7 +42,7 @@ class LyricTokenizer:
     def line_ids(self, line: str, language_code: str) -> list[int]:
         """The language mark's id and the line's ids; nothing for an empty line.
 
-        Tags are always English. Words of another language behind them are read as a line of their own.
+        Tags are always English. Words of another language beside them are read as a line of their own.
         """
         found: list[int] = []
         for text in self._texts(line, language_code):
@@ -106,7 +106,6 @@ def _lines(text: str, languages: Sequence[str] | None) -> Iterator[tuple[str, st
 
 def _parts(line: str, language_code: str) -> list[tuple[str, str]]:
     """What is read apart, each with its language."""
-    tags, words = language.split_tags(line)
-    if not tags or language_code == "en":
-        return [(line, language_code)]
-    return [(tags, "en"), (words, language_code)] if words else [(tags, "en")]
+    if language_code == "en":
+        return [(line, "en")]
+    return [(part, "en" if language.is_tag(part) else language_code) for part in language.split_tags(line)]
