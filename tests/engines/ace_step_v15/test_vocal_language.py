@@ -61,4 +61,5 @@ def test_lyrics_without_words_are_in_no_language(lyrics: str) -> None:
 def test_most_lines_decide_and_tags_do_not_count() -> None:
     korean = "[Verse 1]\n사랑해 너만을 영원히\nI love you\n비가 내리는 밤에\n[Final Chorus]\noh oh oh\n너와 나"
     assert vocal_language(korean) == "ko"
+    assert vocal_language("사랑 愛 그대여") == "ko"
     assert vocal_language("[chorus] สวัสดีครับเพื่อนรัก\nฉันรักเธอ my love") == "th"

@@ -13,60 +13,11 @@ from acestep_mcp.engines.model.language_hints import SOUNDS
 from acestep_mcp.engines.model.packages import import_for_lyrics
 
 UNKNOWN = "unknown"
-LANGUAGES = frozenset(
-    [
-        "ar",
-        "az",
-        "bg",
-        "bn",
-        "ca",
-        "cs",
-        "da",
-        "de",
-        "el",
-        "en",
-        "es",
-        "fa",
-        "fi",
-        "fr",
-        "he",
-        "hi",
-        "hr",
-        "ht",
-        "hu",
-        "id",
-        "is",
-        "it",
-        "ja",
-        "ko",
-        "la",
-        "lt",
-        "ms",
-        "ne",
-        "nl",
-        "no",
-        "pa",
-        "pl",
-        "pt",
-        "ro",
-        "ru",
-        "sa",
-        "sk",
-        "sr",
-        "sv",
-        "sw",
-        "ta",
-        "te",
-        "th",
-        "tl",
-        "tr",
-        "uk",
-        "ur",
-        "vi",
-        "yue",
-        "zh",
-    ]
-)
+_CODES = """
+ar az bg bn ca cs da de el en es fa fi fr he hi hr ht hu id is it ja ko la lt ms ne nl no pa pl pt ro ru sa sk sr sv sw
+ta te th tl tr uk ur vi yue zh
+"""
+LANGUAGES = frozenset(_CODES.split())
 """The makers' list: https://github.com/ace-step/ACE-Step-1.5, acestep/constants.py."""
 _VARIANTS = {"nn": "no", "bs": "hr", "ary": "ar", "arz": "ar", "hbo": "he", "grc": "el", "wuu": "zh"}
 """Languages that py3langid tells apart and the model does not."""
@@ -114,11 +65,11 @@ def _words(line: str) -> str:
 
 
 def _script(line: str) -> str | None:
-    """The script of most letters, by its name in Unicode. Chinese characters and kana are one, and outweigh Latin."""
+    """The script of most letters, by its name in Unicode. Chinese characters and kana count as one; they and Hangul outweigh Latin."""
     names = Counter(_script_name(letter) for letter in line if letter.isalpha())
-    for name in ("CJK", "HANGUL"):
-        if names[name]:
-            return name
+    east_asian = max(("CJK", "HANGUL"), key=lambda name: names[name])
+    if names[east_asian]:
+        return east_asian
     return names.most_common(1)[0][0] if names else None
 
 
