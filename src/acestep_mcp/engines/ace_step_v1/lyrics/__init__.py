@@ -63,7 +63,7 @@ class LyricTokenizer:
             for token, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True)
             if token == UNKNOWN
         )
-        written = lower(printable(text), "")
+        written = "".join(lower(printable(line), "") for line in text.split("\n"))
         return "".join(
             c for c in dict.fromkeys("".join(unknown)) if unicodedata.category(c)[0] in "LM" and c in written
         )
