@@ -11,7 +11,7 @@ RATE = 48_000
 """Sample rate of everything the draft engine renders, in Hz."""
 
 # Increase when the same request and seed give different notes than before.
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,10 @@ class ScoreSection:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A composed song. `plan` is JSON from which a later edit can compose it again."""
+    """A composed song. `plan` is JSON from which a later edit can compose it again.
+
+    `notes` say what the song has not as asked.
+    """
 
     parts: tuple[Part, ...]
     seconds: float
@@ -61,3 +64,4 @@ class Score:
     ending: str = "ring"
     form: tuple[FormSection, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
