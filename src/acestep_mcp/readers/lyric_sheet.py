@@ -1,0 +1,217 @@
+"""Reads lyrics for every engine and the songwriter: sections, sung lines, and the plain text of dressed lyrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from acestep_mcp.readers.folding import folded
+from acestep_mcp.readers.lyric_lines import Piece, Place, is_bare_mark, read_line
+from acestep_mcp.readers.no_vocals import is_instrumental
+from acestep_mcp.readers.plain_lines import plain_lines
+from acestep_mcp.readers.section_table import Kind
+from acestep_mcp.readers.timed_lines import without_times
+
+NO_VOCALS = "[inst]"
+_PLAIN_NO_VOCALS = frozenset({"", "[inst]", "[instrumental]"})
+_SLASHES = "lines that stood behind slashes are lines of their own"
+_SHOWN = 3
+_LONGEST_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class LyricSection:
+    """A section with its sung lines; `name` is in English and lower case ("final chorus")."""
+
+    name: str
+    kind: Kind
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LyricSheet:
+    """Lyrics as read.
+
+    `text` has one line per sung line and every section mark as `[name]` on a line of its own; lyrics that are written
+    like that already are the same to the byte. `sections` is empty for lyrics without marks, which have `stanzas`.
+    `directions` are words in square brackets that name no section. `notes` say what was left out or read as something else.
+    """
+
+    text: str
+    sections: tuple[LyricSection, ...] = ()
+    stanzas: tuple[tuple[str, ...], ...] = ()
+    directions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every sung line in order."""
+        return tuple(line for part in (*(s.lines for s in self.sections), *self.stanzas) for line in part)
+
+
+@dataclass(slots=True)
+class _Notes:
+    """The changes by kind, each with the texts that were changed."""
+
+    kinds: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, example: str) -> None:
+        found = self.kinds.setdefault(kind, [])
+        if example.strip() and example.strip() not in found:
+            found.append(example.strip())
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(f"{kind}{_examples(found)}." for kind, found in self.kinds.items())
+
+
+@dataclass(slots=True)
+class _Block:
+    """A mark and what follows it until the next; the first may have no mark."""
+
+    mark: Piece | None
+    pieces: list[Piece] = field(default_factory=list)
+    times: int = 1
+
+    @property
+    def sung(self) -> bool:
+        return any(piece.kind == "sung" for piece in self.pieces)
+
+
+def read_lyrics(text: str) -> LyricSheet:
+    """Read lyrics as people, players and language models write them. Never fails.
+
+    Everything that is left out or read as something else than it says is in the notes.
+    """
+    notes = _Notes()
+    lines, changes = plain_lines(text)
+    lines, times = without_times(_at_slashes(lines, notes))
+    for change in (*changes, *times):
+        notes.add(change, "")
+    plain = "\n".join(lines)
+    if is_instrumental(plain):
+        return _instrumental(text, notes)
+    blocks = _repeated(_blocks(list(_pieces(lines, notes))))
+    written = "\n".join(_written(blocks)).rstrip("\n")
+    return LyricSheet(
+        written if notes.kinds else plain,
+        *_sections(blocks),
+        tuple(piece.text.strip("[] ") for block in blocks for piece in block.pieces if piece.kind == "direction"),
+        notes.texts(),
+    )
+
+
+def _instrumental(text: str, notes: _Notes) -> LyricSheet:
+    plain = text.strip().lower() in _PLAIN_NO_VOCALS
+    if not plain:
+        notes = _Notes()
+        notes.add("no vocals, as the lyrics say", text)
+    return LyricSheet(text if plain else NO_VOCALS, notes=notes.texts())
+
+
+def _at_slashes(lines: list[str], notes: _Notes) -> list[str]:
+    """The lines of lyrics that are written on one line: `a / b // c`."""
+    written = [line for line in lines if line.strip()]
+    if len(written) != 1 or not re.search(r"\S\s+//?\s+\S", written[0]):
+        return lines
+    notes.add(_SLASHES, "")
+    return re.sub(r"\s+/\s+", "\n", re.sub(r"\s+//\s+", "\n\n", written[0].strip())).split("\n")
+
+
+def _pieces(lines: list[str], notes: _Notes) -> Iterator[Piece]:
+    bare = _has_bare_marks(lines)
+    top, before = True, ""
+    for line in lines:
+        pieces = read_line(line, Place(top, before, bare), notes.add)
+        top = top and not any(piece.kind in {"mark", "sung"} for piece in pieces)
+        before = pieces[-1].text if pieces and pieces[-1].kind == "sung" else ""
+        yield from pieces
+
+
+def _has_bare_marks(lines: list[str]) -> bool:
+    """Whether names of sections without any brackets stand above stanzas: at least two, or one with a number."""
+    found = [
+        line
+        for above, line, below in zip(["", *lines], lines, [*lines[1:], ""], strict=False)
+        if not above.strip() and below.strip() and is_bare_mark(line)
+    ]
+    return len(found) > 1 or any(re.search(r"\d", line) for line in found)
+
+
+def _blocks(pieces: list[Piece]) -> list[_Block]:
+    blocks = [_Block(None)]
+    for piece in pieces:
+        if piece.kind == "mark":
+            blocks.append(_Block(piece, times=piece.times))
+        elif piece.kind == "repeat":
+            blocks[-1].times = piece.times
+        else:
+            once = replace(piece, times=1)
+            blocks[-1].pieces.extend([once] * piece.times)
+    return blocks if blocks[0].pieces or len(blocks) == 1 else blocks[1:]
+
+
+def _repeated(blocks: list[_Block]) -> list[_Block]:
+    """Each block as often as it is sung; one that only says "repeat" or "x2" has the words of the last of its kind."""
+    written: list[_Block] = []
+    for block in blocks:
+        repeats = block.times > 1 or (block.mark and block.mark.name and block.mark.name.repeats)
+        if repeats and not block.sung and (earlier := _earlier(written, block)):
+            block.pieces = [*earlier.pieces]
+        for number in range(block.times if block.sung else 1):
+            if number and written[-1].pieces[-1].kind != "blank":
+                written[-1].pieces = [*written[-1].pieces, Piece("blank")]
+            written.append(_Block(block.mark, [*block.pieces]))
+    return written
+
+
+def _earlier(written: list[_Block], block: _Block) -> _Block | None:
+    kind = _kind(block)
+    return next((one for one in reversed(written) if one.sung and kind and _kind(one) == kind), None)
+
+
+def _kind(block: _Block) -> Kind | None:
+    return block.mark.name.kind if block.mark and block.mark.name else None
+
+
+def _written(blocks: list[_Block]) -> Iterator[str]:
+    """The lines of the text, without the blank lines that are left where something was left out."""
+    blank = True
+    for block in blocks:
+        for piece in ([block.mark] if block.mark else []) + block.pieces:
+            if piece.text.strip() or not blank:
+                yield piece.text
+            blank = not piece.text.strip()
+
+
+def _sections(blocks: list[_Block]) -> tuple[tuple[LyricSection, ...], tuple[tuple[str, ...], ...]]:
+    """The sections of lyrics with marks, or else the stanzas."""
+    if not any(block.mark for block in blocks):
+        return (), tuple(_stanzas([piece for block in blocks for piece in block.pieces]))
+    sections = []
+    for block in blocks:
+        lines = tuple(piece.text.strip() for piece in block.pieces if piece.kind == "sung")
+        name = block.mark.name if block.mark else None
+        if name:
+            sections.append(LyricSection(name.name.lower(), name.kind, lines))
+        elif lines:
+            sections.append(LyricSection("verse", "verse", lines))
+    return tuple(sections), ()
+
+
+def _stanzas(pieces: list[Piece]) -> Iterator[tuple[str, ...]]:
+    lines: list[str] = []
+    for piece in [*pieces, Piece("blank")]:
+        if piece.kind == "sung":
+            lines.append(piece.text.strip())
+        elif piece.kind == "blank" and lines:
+            yield tuple(lines)
+            lines = []
+
+
+def _examples(found: list[str]) -> str:
+    if not found:
+        return ""
+    shown = [one if len(one) <= _LONGEST_SHOWN else f"{one[: _LONGEST_SHOWN - 3]}..." for one in found[:_SHOWN]]
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f": {', '.join(map(repr, shown))}{more}"
