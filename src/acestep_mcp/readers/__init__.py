@@ -1,1 +1,1 @@
-"""What people and language models write in a request, read once for every engine and the songwriter."""
+"""Readers of what people write: tags, wishes and lyrics, for every engine and the songwriter."""

@@ -41,7 +41,7 @@ _FENCE = re.compile(r"\s*(?:```|~~~)\s*\w*\s*")
 _RULE = re.compile(r"\s*(?:[-_*=~\u2013\u2014\u2500\u2022]\s*){3,}")
 _HEADING = re.compile(r"\s*#{1,6}\s+\S")
 _BEFORE_WORDS = re.compile(r"([^:\uff1a]{2,30})[:\uff1a]\s*(\S.*)")
-_LINE_COUNT = re.compile(r"(?i)\s+(?:[x\u00d7\u0445]\s?[2-8]|[2-8]\s?[x\u00d7\u0445])\s*$")
+_LINE_COUNT = re.compile(r"(?i)\s+(?:[x\u00d7\u0445][2-8]|[2-8][x\u00d7\u0445])\s*$")
 _HEADER = re.compile(
     r"(?i)\W*(?:song ?title|title|song|artist|singer|album|written by|lyrics by|music by|composed by|composer|author|genres?|style|"
     r"tags|mood|bpm|tempo|key|time signature|duration|length|language|capo|tuning|producer|year|theme|"

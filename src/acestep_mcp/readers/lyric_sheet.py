@@ -152,22 +152,20 @@ def _blocks(pieces: list[Piece]) -> list[_Block]:
 
 
 def _repeated(blocks: list[_Block]) -> list[_Block]:
-    """Each block as often as it is sung; one that only says "repeat" or "x2" has the words of the last of its kind."""
-    written: list[_Block] = []
-    for block in blocks:
+    """Each block's words as often as they are sung; "Repeat Chorus" alone has the words of the last chorus."""
+    for number, block in enumerate(blocks):
         repeats = block.times > 1 or (block.mark and block.mark.name and block.mark.name.repeats)
-        if repeats and not block.sung and (earlier := _earlier(written, block)):
+        if repeats and not block.sung and (earlier := _earlier(blocks[:number], block)):
             block.pieces = [*earlier.pieces]
-        for number in range(block.times if block.sung else 1):
-            if number and written[-1].pieces[-1].kind != "blank":
-                written[-1].pieces = [*written[-1].pieces, Piece("blank")]
-            written.append(_Block(block.mark, [*block.pieces]))
-    return written
+        elif block.sung:
+            end = len(block.pieces) - next(n for n, piece in enumerate(reversed(block.pieces)) if piece.kind != "blank")
+            block.pieces = block.pieces[:end] * block.times + block.pieces[end:]
+    return blocks
 
 
-def _earlier(written: list[_Block], block: _Block) -> _Block | None:
+def _earlier(before: list[_Block], block: _Block) -> _Block | None:
     kind = _kind(block)
-    return next((one for one in reversed(written) if one.sung and kind and _kind(one) == kind), None)
+    return next((one for one in reversed(before) if one.sung and kind and _kind(one) == kind), None)
 
 
 def _kind(block: _Block) -> Kind | None:

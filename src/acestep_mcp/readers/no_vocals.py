@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from acestep_mcp.readers.folding import folded
 
+_NOT_AVAILABLE = re.compile(r"\bn [ad]\b")
 _LONGEST = 200  # characters; longer lyrics have words to sing
 
 
@@ -22,7 +24,7 @@ _INSTRUMENTAL = _words(
     "інструментальне інструментальний  ορχηστρικο ορχηστρικη instrumentalas playback موسيقية آلية אינסטרומנטלי वाद्य"
 )
 _WITHOUT = _words(
-    "no not none non without w o zero 0 any sans aucun aucune pas sin ningun ninguna sem nenhum nenhuma senza nessun "
+    "no not none null non without w o zero 0 any sans aucun aucune pas sin ningun ninguna sem nenhum nenhuma senza nessun "
     "nessuna ohne kein keine keinen keinerlei zonder geen utan ingen inga uden uten ilman ei без нет нету никакого никаких "
     "немає нема немае жодних bez zadnych brak brakuje zadny nelkul nincs yok olmadan siz suz fara nici χωρις οχι "
     "بدون بلا دون ללא בלי בלא बिना नहीं tanpa tidak ada khong"
@@ -54,7 +56,7 @@ _BESIDES = _words(
 )
 # What stands in a field that has no value.
 _NOTHING = _words(
-    "none no nil null na empty blank nothing nan undefined false tbd n a aucun aucune aucunes neant ninguna ninguno nenhuma "
+    "none no nil null na empty blank nothing nan undefined false tbd aucun aucune aucunes neant ninguna ninguno nenhuma "
     "nenhum nessuno nessuna keine keiner keins geen inga ingen ei нет немає немае brak zadne zadny nincs yok nici niciuna "
     "οχι بدون لا אין नहीं 无 無 没有 沒有 なし 無し ナシ 없음 없다 무"
 )
@@ -82,13 +84,15 @@ def is_instrumental(lyrics: str) -> bool:
 
 
 def _says_none(text: str) -> bool:
+    text = _NOT_AVAILABLE.sub("none", text)
     words = text.split()
-    if not words or text in {"n a", "n d"} or (len(words) == 1 and words[0] in _NOTHING):
+    if not words or (len(words) == 1 and words[0] in _NOTHING):
         return True
     joined = "".join(words)
     if _EAST_ASIAN.fullmatch(joined) and not _UNSAYING.fullmatch(joined):
         return True
-    if not all(_is_known(word) for word in words):
+    sung = any(one == two and one not in _INSTRUMENTAL for one, two in pairwise(words))  # "la la", "na na", "no no"
+    if sung or not all(_is_known(word) for word in words):
         return False
     said = {word for word in words if word in _INSTRUMENTAL}
     without = any(word in _WITHOUT for word in words) and any(word in _VOICES for word in words)

@@ -6,9 +6,9 @@ import html
 import re
 import unicodedata
 
-_ESCAPED_END = re.compile(r"\\+r\\+n|\\+[nr]")
-_ESCAPED_LETTER = re.compile(r"\\+u([0-9a-fA-F]{4})")
-_ESCAPED_SIGN = re.compile(r"\\+([\"'\[\]()*_#`~>!.-])")
+_ESCAPED_END = re.compile(r"\\{1,4}r\\{1,4}n|\\{1,4}[nr]")
+_ESCAPED_LETTER = re.compile(r"\\{1,4}u([0-9a-fA-F]{4})")
+_ESCAPED_SIGN = re.compile(r"\\{1,4}([\"'\[\]()*_#`~>!.-])")
 _UNUSUAL_END = re.compile("[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _HTML_END = re.compile(r"(?i)<br\s*/?>|</?(?:p|div|li|ul|ol)(?:\s[^<>]*)?>")
 _HTML_TAG = re.compile(r"(?i)</?(?:b|i|u|em|strong|span|font|h[1-6]|code|pre|sup|sub|a|c|v|ruby|lang)(?:[\s.][^<>]*)?>")

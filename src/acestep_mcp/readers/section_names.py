@@ -84,15 +84,15 @@ def _read(head: str, detail: str, times: int) -> SectionName | None:
         return None
     word = max(reversed(found), key=_rank)
     kind, sure = _names()[word]
-    if not sure and _JOINED.search(word) and len(plain) > len(word) + 3:
+    exact = _only_besides(_pattern().sub(" ", plain))
+    if not (sure or exact) and _JOINED.search(word) and len(plain) > len(word) + 3:
         return None
-    others = _pattern().sub(" ", plain)
     english = head.isascii() and word in _folded(table.ENGLISH) and not _folded(table.FOREIGN_BESIDES) & {*plain.split()}
     name = " ".join(head.split()) if english else _english_name(kind, word, plain)
     repeats = any(part in _folded(table.REPEAT) for part in _parts(plain))
     if english and repeats:
         name = " ".join(part for part in name.split() if folded(part) not in _folded(table.REPEAT))
-    return SectionName(kind, name, detail, _only_besides(others), sure, english, times, repeats)
+    return SectionName(kind, name, detail, exact, sure, english, times, repeats)
 
 
 def _english_name(kind: Kind, word: str, plain: str) -> str:

@@ -16,7 +16,6 @@ from acestep_mcp.api.requests import (
     EngineRequest,
     Request,
     TextToAudio,
-    is_instrumental,
 )
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
@@ -25,6 +24,7 @@ from acestep_mcp.engines.draft.mix import master, silence
 from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
+from acestep_mcp.readers.no_vocals import is_instrumental
 
 _DIFFUSION_FIELDS = frozenset(Request.model_fields) - {"seed"}
 
