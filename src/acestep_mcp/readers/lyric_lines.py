@@ -103,6 +103,12 @@ def read_line(line: str, place: Place, note: Note) -> list[Piece]:
     return list(_at_brackets(words, place, note))
 
 
+def undressed(line: str) -> str:
+    """The line without Markdown, if it begins with a mark in square brackets then."""
+    core = _DRESS.sub("", _EMPHASIS.sub(r"\2", line))
+    return core if SQUARE.match(core) else line
+
+
 def is_bare_mark(line: str) -> bool:
     """Whether a line is the name of a section and nothing else, such as `Verse 2`."""
     name = read_name(line.strip(" \t.:\uff1a")) if len(line) < 40 else None

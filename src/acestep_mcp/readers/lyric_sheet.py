@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from acestep_mcp.readers.folding import folded
-from acestep_mcp.readers.lyric_lines import Piece, Place, is_bare_mark, read_line
+from acestep_mcp.readers.lyric_lines import Piece, Place, is_bare_mark, read_line, undressed
 from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.readers.plain_lines import plain_lines
 from acestep_mcp.readers.section_table import Kind
+from acestep_mcp.readers.stage_directions import is_direction
 from acestep_mcp.readers.timed_lines import without_times
 
 NO_VOCALS = "[inst]"
@@ -35,7 +36,8 @@ class LyricSheet:
 
     `text` has one line per sung line and every section mark as `[name]` on a line of its own; lyrics that are written
     like that already are the same to the byte. `sections` is empty for lyrics without marks, which have `stanzas`.
-    `directions` are words in square brackets that name no section. `notes` say what was left out or read as something else.
+    `directions` say how something is sung or heard: words in square brackets that name no section, or behind a section's
+    name. `notes` say what was left out or read as something else.
     """
 
     text: str
@@ -78,6 +80,13 @@ class _Block:
         return any(piece.kind == "sung" for piece in self.pieces)
 
 
+def plain_line(line: str) -> str:
+    """One line without times and invisible characters, and without Markdown round a mark in square brackets."""
+    lines, _ = plain_lines(line)
+    lines, _ = without_times(lines)
+    return undressed(" ".join(lines))
+
+
 def read_lyrics(text: str) -> LyricSheet:
     """Read lyrics as people, players and language models write them. Never fails.
 
@@ -96,7 +105,7 @@ def read_lyrics(text: str) -> LyricSheet:
     return LyricSheet(
         written if notes.kinds else plain,
         *_sections(blocks),
-        tuple(piece.text.strip("[] ") for block in blocks for piece in block.pieces if piece.kind == "direction"),
+        tuple(dict.fromkeys(_directions(blocks))),
         notes.texts(),
     )
 
@@ -180,6 +189,13 @@ def _written(blocks: list[_Block]) -> Iterator[str]:
             if piece.text.strip() or not blank:
                 yield piece.text
             blank = not piece.text.strip()
+
+
+def _directions(blocks: list[_Block]) -> Iterator[str]:
+    for block in blocks:
+        if block.mark and block.mark.name and is_direction(block.mark.name.detail):
+            yield block.mark.name.detail
+        yield from (piece.text.strip("[] ") for piece in block.pieces if piece.kind == "direction")
 
 
 def _sections(blocks: list[_Block]) -> tuple[tuple[LyricSection, ...], tuple[tuple[str, ...], ...]]:
