@@ -115,7 +115,14 @@ NAMES = {
 def test_a_section_has_its_kind_in_every_language(kind: str) -> None:
     wrong = {}
     for name in NAMES[kind].split():
-        for text in (f"[{name}]", f"[{name} 2]", f"【{name}】", f"**[{name.upper()}]**", f"[{name}: Ana]", f"### {name}"):
+        for text in (
+            f"[{name}]",
+            f"[{name} 2]",
+            f"【{name}】",
+            f"**[{name.upper()}]**",
+            f"[{name}: Ana]",
+            f"### {name}",
+        ):
             found = [part[1] for part in sections(f"{text}\nla la")]
             if found != [kind] or read_lyrics(text + "\nla la").lines != ("la la",):
                 wrong[text] = found
@@ -156,15 +163,16 @@ def test_stage_directions_open_no_section() -> None:
 
 @pytest.mark.parametrize(
     "direction",
-    "whispered|softly|with feeling|claps|crowd cheering|fade out|guitar riff|ad-libs|a cappella|spoken word|female voice|"
-    "geflüstert|chuchoté|susurrando|risas|applausi|шёпотом|смех|пошепки|szeptem|低语|囁くように|속삭이듯".split("|"),
+    ["whispered", "softly", "with feeling", "claps", "crowd cheering", "fade out", "guitar riff", "ad-libs", "a cappella", "spoken word", "female voice", "geflüstert", "chuchoté", "susurrando", "risas", "applausi", "шёпотом", "смех", "пошепки", "szeptem", "低语", "囁くように", "속삭이듯"],
 )  # fmt: skip
 def test_a_stage_direction_in_round_brackets_or_asterisks_is_not_sung(direction: str) -> None:
     for text in (f"({direction})\nWalk me home", f"Walk me home ({direction})", f"*{direction}*\nWalk me home"):
         assert read_lyrics(text).lines == ("Walk me home",)
 
 
-@pytest.mark.parametrize("echo", ["ooh ooh", "walk me home", "hey!", "fade away", "one more time", "all together now", "음", "啦啦"])
+@pytest.mark.parametrize(
+    "echo", ["ooh ooh", "walk me home", "hey!", "fade away", "one more time", "all together now", "음", "啦啦"]
+)
 def test_backing_vocals_are_sung(echo: str) -> None:
     for text in (f"Walk me ({echo})", f"Walk me\n({echo})"):
         assert read_lyrics(text).text == text

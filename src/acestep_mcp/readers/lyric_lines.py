@@ -30,7 +30,9 @@ NO_VOCALS = SectionName("solo", "inst", "", exact=True, sure=True, english=True)
 _OPEN, _CLOSE = "[\\[\uff3b\u3010\u3014\u3016]", "[\\]\uff3d\u3011\u3015\u3017]"
 _INSIDE = "([^\\[\\]\uff3b\uff3d\u3010\u3011\u3014\u3015\u3016\u3017]*)"
 SQUARE = re.compile(f"{_OPEN}{{1,2}}{_INSIDE}{_CLOSE}{{1,2}}")
-_UNCLOSED = re.compile(f"{_OPEN}([^\\]\uff3d\u3011\u3015\u3017]{{2,40}})|([^\\[\uff3b\u3010\u3014\u3016]{{2,40}}){_CLOSE}")
+_UNCLOSED = re.compile(
+    f"{_OPEN}([^\\]\uff3d\u3011\u3015\u3017]{{2,40}})|([^\\[\uff3b\u3010\u3014\u3016]{{2,40}}){_CLOSE}"
+)
 _ROUND = re.compile("[(\uff08]([^()\uff08\uff09]*)[)\uff09]")
 _WRAPPED = re.compile("(?:[(\uff08](.+?)[)\uff09]|[{<\u3008](.+?)[}>\u3009])[\\s:\uff1a.]*(.{0,8})")
 _STARS = re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])")

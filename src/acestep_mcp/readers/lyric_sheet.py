@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from acestep_mcp.readers.folding import folded
-from acestep_mcp.readers.lyric_lines import Piece, Place, is_bare_mark, read_line, undressed
+from acestep_mcp.readers.lyric_lines import SQUARE, Piece, Place, is_bare_mark, read_line, undressed
 from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.readers.plain_lines import plain_lines
 from acestep_mcp.readers.section_table import Kind
@@ -19,6 +18,7 @@ _PLAIN_NO_VOCALS = frozenset({"", "[inst]", "[instrumental]"})
 _SLASHES = "lines that stood behind slashes are lines of their own"
 _SHOWN = 3
 _LONGEST_SHOWN = 40
+_LONGEST_MARK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,33 @@ def plain_line(line: str) -> str:
     lines, _ = plain_lines(line)
     lines, _ = without_times(lines)
     return undressed(" ".join(lines))
+
+
+def first_mark(text: str) -> int | None:
+    """Where the first section mark of a text begins that may hold lyrics; None without one.
+
+    A mark in square brackets is one by itself. Names such as `Chorus:` or `### Chorus` are marks if there are two of them,
+    since a description may have one.
+    """
+    found: list[int] = []
+    start = 0
+    for line in text.split("\n"):
+        plain = plain_line(line)
+        pieces = (
+            read_line(plain, Place(top=False, before="", bare=False), _ignore) if len(line) <= _LONGEST_MARK else []
+        )
+        if pieces and pieces[0].kind == "mark":
+            square = SQUARE.match(plain.lstrip()) is not None
+            if square or len(pieces) == 1:
+                found.append(start)
+            if square or len(found) > 1:
+                return found[0]
+        start += len(line) + 1
+    return None
+
+
+def _ignore(_kind: str, _example: str) -> None:
+    pass
 
 
 def read_lyrics(text: str) -> LyricSheet:

@@ -1,6 +1,5 @@
 """Lyrics that say in words that nobody sings: "Instrumental", "(no vocals)", "sans paroles", "纯音乐", "n/a"."""
 
-# ruff: noqa: RUF001 - letters of other alphabets are intended
 from __future__ import annotations
 
 import re

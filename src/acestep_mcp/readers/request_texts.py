@@ -10,6 +10,11 @@ from acestep_mcp.readers.lyric_sheet import read_lyrics
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)
 
+_TOO_MANY = (
+    "lyrics: {} lines are too many for {:g} s, where about {} can be sung; the rest is rushed or left out. "
+    "Use a longer duration or fewer lines."
+)
+_USUAL = 5.0
 _FASTEST = 1.5  # seconds per line; fast rap takes about 3
 _NO_TAGS = "tags: no style is named, so the engine chooses one; name genre, mood and instruments ('lofi, calm, piano')."
 
@@ -43,10 +48,5 @@ def _too_many(request: Request, lines: int) -> list[str]:
         seconds = request.extend_after_duration or request.extend_before_duration
     if not seconds or lines <= max(2, seconds / _FASTEST):
         return []
-    fitting = max(1, round(seconds / 5))
-    return [
-        f"lyrics: {lines} lines are too many for {seconds:g} s, where about {fitting} can be sung; "
-        "the rest is rushed or left out. Use a longer duration or fewer lines."
-    ]
-
-
+    fitting = max(1, round(seconds / _USUAL))
+    return [_TOO_MANY.format(lines, seconds, fitting)]

@@ -87,7 +87,9 @@ def _read(head: str, detail: str, times: int) -> SectionName | None:
     exact = _only_besides(_pattern().sub(" ", plain))
     if not (sure or exact) and _JOINED.search(word) and len(plain) > len(word) + 3:
         return None
-    english = head.isascii() and word in _folded(table.ENGLISH) and not _folded(table.FOREIGN_BESIDES) & {*plain.split()}
+    english = (
+        head.isascii() and word in _folded(table.ENGLISH) and not _folded(table.FOREIGN_BESIDES) & {*plain.split()}
+    )
     name = " ".join(head.split()) if english else _english_name(kind, word, plain)
     repeats = any(part in _folded(table.REPEAT) for part in _parts(plain))
     if english and repeats:
@@ -102,7 +104,11 @@ def _english_name(kind: Kind, word: str, plain: str) -> str:
     number = re.search(r"\d+", plain) or re.search("[\u4e00\u4e8c\u4e09\u56db\u4e94]", plain)
     digit = {"\u4e00": "1", "\u4e8c": "2", "\u4e09": "3", "\u56db": "4", "\u4e94": "5"}
     base: str = "post-chorus" if kind == "chorus" and word.startswith(("post", "pos ")) else kind
-    if kind == "solo" and not tools and not re.search("solo|\u0441\u043e\u043b\u043e|\u30bd\u30ed|\uc194\ub85c|\u594f", word):
+    if (
+        kind == "solo"
+        and not tools
+        and not re.search("solo|\u0441\u043e\u043b\u043e|\u30bd\u30ed|\uc194\ub85c|\u594f", word)
+    ):
         base = "interlude"
     final = ["final"] if kind != "outro" and parts & _folded(table.FINAL) else []
     counted = [digit.get(number[0], number[0])] if number and not word.startswith("middle") else []
@@ -119,7 +125,9 @@ def _parts(plain: str) -> frozenset[str]:
 
 def _only_besides(others: str) -> bool:
     if _JOINED.search(others):
-        for word in sorted(_folded("|".join((table.JOINED_BESIDES, *table.INSTRUMENTS.values()))), key=len, reverse=True):
+        for word in sorted(
+            _folded("|".join((table.JOINED_BESIDES, *table.INSTRUMENTS.values()))), key=len, reverse=True
+        ):
             others = others.replace(word, " ") if _JOINED.search(word) else others
     known = _folded(f"{table.BESIDES}|{table.FOREIGN_BESIDES}") | _folded("|".join(table.INSTRUMENTS.values()))
     return all(word.isdigit() or word in known for word in others.split())

@@ -1,4 +1,4 @@
-"""Words in brackets or asterisks that say how something is sung or heard: (softly), *claps*, （轻声）."""
+"""Words in brackets or asterisks that say how something is sung or heard: (softly), *claps*."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are intended
 from __future__ import annotations
@@ -41,7 +41,9 @@ _BESIDES = (
     "wind waves birds bell bells door again repeat word words "
     "con com avec mit und y et e с и з та z i voz voix voce stimme голосом"
 )
-_PHRASES = re.compile(r"\b(?:fad(?:e|es|ing) (?:out|in)|with (?:feeling|emotion|passion)|sounds? of|deep breaths?|slows down|speeds up)\b")
+_PHRASES = re.compile(
+    r"\b(?:fad(?:e|es|ing) (?:out|in)|with (?:feeling|emotion|passion)|sounds? of|deep breaths?|slows down|speeds up)\b"
+)
 _JOINED = (
     "低语|低語|轻声|輕聲|耳语|耳語|念白|独白|獨白|旁白|掌声|掌聲|笑声|笑聲|欢呼|歡呼|叹息|嘆息|哼唱|口哨|拍手|ささやき|ささやく|囁き|囁く|語り|セリフ|台詞|"
     "拍手|笑い声|笑い|歓声|ため息|口笛|ハミング|속삭임|속삭이|박수|웃음|환호|내레이션|나레이션|대사|휘파람|허밍|한숨"

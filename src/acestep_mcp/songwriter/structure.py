@@ -69,7 +69,9 @@ def mark_sections(given: str) -> str:
     sheet = read_lyrics(given)
     if not sheet.stanzas:
         return sheet.text.strip()
-    return format_sections([("chorus" if sheet.stanzas.count(one) > 1 else "verse", list(one)) for one in sheet.stanzas])
+    return format_sections(
+        [("chorus" if sheet.stanzas.count(one) > 1 else "verse", list(one)) for one in sheet.stanzas]
+    )
 
 
 def format_sections(song: list[LyricSection]) -> str:
