@@ -9,6 +9,7 @@ from typing import Literal
 
 from acestep_mcp.readers.chords import is_chord, is_chord_line
 from acestep_mcp.readers.folding import folded
+from acestep_mcp.readers.headings import is_heading
 from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.readers.section_names import SectionName, count_only, read_name, take_count
 from acestep_mcp.readers.stage_directions import is_direction
@@ -37,29 +38,22 @@ _ROUND = re.compile("[(\uff08]([^()\uff08\uff09]*)[)\uff09]")
 _WRAPPED = re.compile("(?:[(\uff08](.+?)[)\uff09]|[{<\u3008](.+?)[}>\u3009])[\\s:\uff1a.]*(.{0,8})")
 _STARS = re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])")
 _EMPHASIS = re.compile(r"(?<![\w*_~`])(\*{1,3}|_{1,3}|~~|`)(?=\S)(.+?)(?<=\S)\1(?![\w*_~`])")
-_DRESS = re.compile(r"^[\s#>*_`~=+\u2022\u00b7\u2013\u2014-]+|[\s#*_`~=\u2013\u2014-]+$")
+_QUOTES = "\"\u201c\u201d\u201e\u00ab\u00bb"
+_DRESS = re.compile(
+    rf"^(?:[\s#>*_`~=+\u2022\u00b7{_QUOTES}\u2013\u2014-]|\d+[.)]\s+(?=[*_{_QUOTES}]*{_OPEN}))+|[\s#*_`~={_QUOTES}\u2013\u2014-]+$"
+)
 _QUOTE = re.compile(r"^(?:>\s*)+|^[*\u2022]\s+")
 _FENCE = re.compile(r"\s*(?:```|~~~)\s*\w*\s*")
 _RULE = re.compile(r"\s*(?:[-_*=~\u2013\u2014\u2500\u2022]\s*){3,}")
 _HEADING = re.compile(r"\s*#{1,6}\s+\S")
+# Lines of the ChordPro format.
+_DIRECTIVE = re.compile(r"\s*\{\s*[a-z_]{1,24}\s*(?::.*)?\}\s*", re.IGNORECASE)
+_STARTS = {
+    "start_of_chorus": "Chorus", "start_of_verse": "Verse", "start_of_bridge": "Bridge",
+    "soc": "Chorus", "sov": "Verse", "sob": "Bridge",
+}  # fmt: skip
 _BEFORE_WORDS = re.compile(r"([^:\uff1a]{2,30})[:\uff1a]\s*(\S.*)")
 _LINE_COUNT = re.compile(r"(?i)\s+(?:[x\u00d7\u0445][2-8]|[2-8][x\u00d7\u0445])\s*$")
-_HEADER = re.compile(
-    r"(?i)\W*(?:song ?title|title|song|artist|singer|album|written by|lyrics by|music by|composed by|composer|author|genres?|style|"
-    r"tags|mood|bpm|tempo|key|time signature|duration|length|language|capo|tuning|producer|year|theme|"
-    r"t\u00edtulo|artista|g\u00e9nero|g\u00eanero|estilo|autor|titre|artiste|auteur|titel|k\u00fcnstler|interpret|stil|titolo|genere|"
-    r"\u043d\u0430\u0437\u0432\u0430\u043d\u0438\u0435|\u0438\u0441\u043f\u043e\u043b\u043d\u0438\u0442\u0435\u043b\u044c|"
-    r"\u0436\u0430\u043d\u0440|\u0441\u0442\u0438\u043b\u044c|\u0430\u0432\u0442\u043e\u0440|\u043d\u0430\u0437\u0432\u0430|tytu\u0142|"
-    r"wykonawca|gatunek|\u6b4c\u540d|\u66f2\u540d|\u6807\u9898|\u6a19\u984c|\u6b4c\u624b|\u4f5c\u8bcd|\u4f5c\u8a5e|\u4f5c\u66f2|"
-    r"\u7f16\u66f2|\u7de8\u66f2|\u5236\u4f5c|\u8bcd|\u8a5e|\u66f2|\u6f14\u5531|\u98ce\u683c|\u30bf\u30a4\u30c8\u30eb|"
-    r"\u30a2\u30fc\u30c6\u30a3\u30b9\u30c8|\uc81c\ubaa9|\uac00\uc218|\uc791\uc0ac|\uc791\uace1|\uc7a5\ub974)\W*[:\uff1a].*\S.*"
-)
-_LABEL = re.compile(
-    r"(?i)\W*(?:lyrics?|letras?|paroles|songtext|liedtext|testo|\u0442\u0435\u043a\u0441\u0442(?: \u043f\u0435\u0441\u043d\u0438)?|"
-    r"\u0441\u043b\u043e\u0432\u0430|tekst|\u6b4c\u8a5e|\u6b4c\u8bcd|\uac00\uc0ac)\W*[:\uff1a]\W*|"
-    r"(?:sure|okay|ok|certainly|of course|absolutely|here(?:'s|\u2019s| is| are))\b.*"
-    r"\b(?:lyrics|song|version|track)\b.*[:\uff1a]\W*"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +85,9 @@ def read_line(line: str, place: Place, note: Note) -> list[Piece]:
     if is_chord_line(line):
         note(CHORDS, line)
         return []
+    if place.top and is_heading(line):
+        note(HEADINGS, line)
+        return []
     words = _without_emphasis(line, place.before, note)
     core = _DRESS.sub("", words)
     if SQUARE.match(core):
@@ -99,7 +96,7 @@ def read_line(line: str, place: Place, note: Note) -> list[Piece]:
             words = core
     elif marked := _undressed_mark(line, core, place, note):
         return marked
-    elif _HEADING.match(line) or (place.top and (_HEADER.fullmatch(line) or _LABEL.fullmatch(line))):
+    elif _HEADING.match(line) or _DIRECTIVE.fullmatch(line):
         note(HEADINGS, line)
         return []
     return list(_at_brackets(words, place, note))
@@ -140,6 +137,7 @@ def _undressed_mark(line: str, core: str, place: Place, note: Note) -> list[Piec
 def _wrapped_name(wrapped: re.Match[str], place: Place) -> SectionName | None:
     """The section that a line in round, curly or angle brackets names. An echo of the line before is sung."""
     inside, behind = wrapped[1] or wrapped[2], wrapped[3]
+    inside = _STARTS.get(inside.split(":")[0].strip().lower(), inside) if wrapped[2] else inside
     name = read_name(f"{inside} {behind}") if not behind or take_count(behind)[0] else None
     if name is None or not name.exact or len(name.detail.split()) > 3:
         return None
@@ -188,6 +186,8 @@ def _at_brackets(line: str, place: Place, note: Note) -> Iterator[Piece]:
                 note(DIRECTIONS, found[0])
             continue
         behind = line[end:].strip(" .:\uff1a")
+        if line[end:].strip() and not behind:
+            note(MARKS, line)
         if piece.kind == "mark" and (words.strip() or (behind and not count_only(behind))):
             note(APART, line)
         yield from _sung(_spaced(words), place, note)
@@ -238,29 +238,30 @@ def _bracketed(found: re.Match[str], note: Note) -> Piece | None:
 
 def _sung(words: str, place: Place, note: Note) -> Iterator[Piece]:
     """The words between brackets, without stage directions in round brackets and with how often they are sung."""
-    times = 1
-    said_none = False
-
-    def inner(found: re.Match[str]) -> str:
-        nonlocal times, said_none
-        if count := count_only(found[1]):
-            times = count
-            return ""
-        said_none = said_none or bool(found[1].strip() and is_instrumental(found[1]))
-        if said_none or is_direction(found[1], f"{place.before} {words.replace(found[0], ' ')}"):
-            note(DIRECTIONS, found[0])
-            return ""
-        return found[0]
-
-    plain = _ROUND.sub(inner, words)
+    counts: list[int] = []
+    plain = _ROUND.sub(
+        lambda found: _round(found, f"{place.before} {words.replace(found[0], ' ')}", counts, note), words
+    )
     if counted := _LINE_COUNT.search(f" {plain}"):
-        times, plain = take_count(counted[0])[0] or times, f" {plain}"[: counted.start()]
+        counts.append(take_count(counted[0])[0])
+        plain = f" {plain}"[: counted.start()]
+    times = max([1, *counts])
     if times > 1:
         note(REPEATS, words)
-    if not plain.strip():
-        if times > 1:
-            yield Piece("repeat", times=times)
-        elif said_none:
-            yield Piece("mark", "[inst]", NO_VOCALS)
-        return
-    yield Piece("sung", words if plain == words else _spaced(plain), times=times)
+    if plain.strip():
+        yield Piece("sung", words if plain == words else _spaced(plain), times=times)
+    elif times > 1:
+        yield Piece("repeat", times=times)
+    elif words.strip() and is_instrumental(words):
+        yield Piece("mark", "[inst]", NO_VOCALS)
+
+
+def _round(found: re.Match[str], beside: str, counts: list[int], note: Note) -> str:
+    """What is sung of a text in round brackets: all or nothing. How often the line is sung is added to `counts`."""
+    if count := count_only(found[1]):
+        counts.append(count)
+        return ""
+    if is_direction(found[1], beside) or (found[1].strip() and is_instrumental(found[1])):
+        note(DIRECTIONS, found[0])
+        return ""
+    return found[0]

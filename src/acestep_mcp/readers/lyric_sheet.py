@@ -19,6 +19,7 @@ _SLASHES = "lines that stood behind slashes are lines of their own"
 _SHOWN = 3
 _LONGEST_SHOWN = 40
 _LONGEST_MARK = 200
+_MOST_LAYERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,18 @@ def read_lyrics(text: str) -> LyricSheet:
 
     Everything that is left out or read as something else than it says is in the notes.
     """
+    sheet = _read_once(text)
+    notes = [*sheet.notes]
+    for _ in range(_MOST_LAYERS):
+        if not sheet.notes:
+            break
+        # What is left may be dressed again: Markdown around chords in a quotation.
+        sheet = _read_once(sheet.text)
+        notes += sheet.notes
+    return replace(sheet, notes=tuple(dict.fromkeys(notes)))
+
+
+def _read_once(text: str) -> LyricSheet:
     notes = _Notes()
     lines, changes = plain_lines(text)
     lines, times = without_times(_at_slashes(lines, notes))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from acestep_mcp.readers.folding import folded
 
-_NOT_AVAILABLE = re.compile(r"\bn [ad]\b")
+_ABBREVIATED = re.compile(r"\b(?:n [ad]|w o)\b")
 _LONGEST = 200  # characters; longer lyrics have words to sing
 
 
@@ -19,14 +19,14 @@ _INSTRUMENTAL = _words(
     "inst instr instrumental instrumentally instrumentale instrumentales instrumentals strumentale "
     "strumentali instrumentaal instrumentaali instrumentalny instrumentalna instrumentalne instrumentalni "
     "instrumentalis enstrumantal instrumentalstuck instrumentalversion инструментал "
-    "инструментальная инструментальный инструментальное инструменталка інструментал інструментальна інструментальнии "
-    "інструментальне інструментальний  ορχηστρικο ορχηστρικη instrumentalas playback موسيقية آلية אינסטרומנטלי वाद्य"
+    "инструментальная инструментальный инструментальное инструменталка інструментал інструментальна "
+    "інструментальне інструментальний ορχηστρικο ορχηστρικη playback موسيقية آلية אינסטרומנטלי वाद्य"
 )
 _WITHOUT = _words(
-    "no not none null non without w o zero 0 any sans aucun aucune pas sin ningun ninguna sem nenhum nenhuma senza nessun "
+    "no not none null non without zero sans aucun aucune pas sin ningun ninguna sem nenhum nenhuma senza nessun "
     "nessuna ohne kein keine keinen keinerlei zonder geen utan ingen inga uden uten ilman ei без нет нету никакого никаких "
-    "немає нема немае жодних bez zadnych brak brakuje zadny nelkul nincs yok olmadan siz suz fara nici χωρις οχι "
-    "بدون بلا دون ללא בלי בלא बिना नहीं tanpa tidak ada khong"
+    "немає нема немае жодних bez zadnych brak brakuje zadny nelkul nincs yok olmadan fara nici χωρις οχι "
+    "بدون بلا دون ללא בלי בלא बिना नहीं tanpa khong"
 )
 _VOICES = _words(
     "vocal vocals voice voices singing singer singers lyric lyrics words sung chant voix paroles parole chanteur "
@@ -47,7 +47,7 @@ _MUSIC = _words(
     "muzica μουσικη موسيقى آلات מוזיקה כלים संगीत musik nhac"
 )
 _BESIDES = _words(
-    "a an the this that it is are be should must will with of for in and or at please here there has have want track tracks "
+    "a an the any this that it is are be should must will with of for in and or at please here there has have want track tracks "
     "version versions piece pieces song songs section part break tune background backing bgm beat lyrics vocals purpose only "
     "karaoke la le les l un une el los las lo o os as de du des del di d et e y und et i si con avec com mit es soll sein ist "
     "est version morceau piste pista faixa brano pezzo stuck titel lied chanson cancion cancao canzone pour favor por prego "
@@ -83,7 +83,7 @@ def is_instrumental(lyrics: str) -> bool:
 
 
 def _says_none(text: str) -> bool:
-    text = _NOT_AVAILABLE.sub("none", text)
+    text = _ABBREVIATED.sub(lambda found: "without" if found[0] == "w o" else "none", text)
     words = text.split()
     if not words or (len(words) == 1 and words[0] in _NOTHING):
         return True

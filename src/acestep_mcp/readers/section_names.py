@@ -100,14 +100,14 @@ def _read(head: str, detail: str, times: int) -> SectionName | None:
 def _english_name(kind: Kind, word: str, plain: str) -> str:
     """The section's name in English, with its number, its instrument and "final" where the text has them."""
     parts = _parts(plain)
-    tools = [tool for tool, words in table.INSTRUMENTS.items() if parts & ({tool} | _folded(words))]
+    tools = [tool for tool, words in table.INSTRUMENTS.items() if any(part.startswith((*_folded(words),)) for part in parts)]
     number = re.search(r"\d+", plain) or re.search("[\u4e00\u4e8c\u4e09\u56db\u4e94]", plain)
     digit = {"\u4e00": "1", "\u4e8c": "2", "\u4e09": "3", "\u56db": "4", "\u4e94": "5"}
     base: str = "post-chorus" if kind == "chorus" and word.startswith(("post", "pos ")) else kind
     if (
         kind == "solo"
         and not tools
-        and not re.search("solo|\u0441\u043e\u043b\u043e|\u30bd\u30ed|\uc194\ub85c|\u594f", word)
+        and not re.search("solo|\u0441\u043e\u043b\u043e|\u30bd\u30ed|\uc194\ub85c|\u72ec\u594f|\u7368\u594f", word)
     ):
         base = "interlude"
     final = ["final"] if kind != "outro" and parts & _folded(table.FINAL) else []
@@ -129,8 +129,9 @@ def _only_besides(others: str) -> bool:
             _folded("|".join((table.JOINED_BESIDES, *table.INSTRUMENTS.values()))), key=len, reverse=True
         ):
             others = others.replace(word, " ") if _JOINED.search(word) else others
-    known = _folded(f"{table.BESIDES}|{table.FOREIGN_BESIDES}") | _folded("|".join(table.INSTRUMENTS.values()))
-    return all(word.isdigit() or word in known for word in others.split())
+    known = _folded(f"{table.BESIDES}|{table.FOREIGN_BESIDES}")
+    tools = (*_folded("|".join(table.INSTRUMENTS.values())),)
+    return all(word.isdigit() or word in known or word.startswith(tools) for word in others.split())
 
 
 def _rank(word: str) -> int:

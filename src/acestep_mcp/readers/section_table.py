@@ -29,7 +29,7 @@ SURE: dict[Kind, str] = {
 UNSURE: dict[Kind, str] = {
     "verse": "part|parte|partie|teil|часть|частина|część|rap|spoken word|bait|kıta|مقطع|المقطع|בית|अंतरा|đoạn|1番|2番|3番|"
     "第一段|第二段|第三段|ラップ|说唱|說唱|랩",
-    "pre-chorus": "lift|climb",
+    "pre-chorus": "pre|lift|climb",
     "chorus": "hook|hooks|reprise|хук|reff|स्थायी|フック|훅",
     "bridge": "ponte|pont|most|мост|міст|переход|brug|köprü|átvezető|punte|جسر|גשר|过渡|過渡|过桥",
     "intro": "opening|prelude|start|entrada|ouverture|apertura|giriş|مقدمة|المقدمة|פתיחה|引子|开场|開場|도입",
@@ -57,12 +57,12 @@ ENGLISH = (
 # What may stand beside a section's name. The first line is English.
 BESIDES = (
     "i|ii|iii|iv|v|vi|one|two|three|four|five|six|first|second|third|fourth|last|final|finale|ending|big|double|half|time|"
-    "short|long|extended|repeat|repeated|again|acoustic|the|a|b|c|d|spoken|rap|rapped|soft|quiet|loud|full|main|another|new|"
+    "short|long|extended|repeat|repeats|repeated|again|acoustic|the|a|b|c|d|spoken|rap|rapped|soft|quiet|loud|full|main|another|new|"
     "1st|2nd|3rd|4th|st|nd|rd|th|no|nr|guitar|piano|drum|drums|bass|sax|saxophone|synth|violin|fiddle|harmonica|trumpet|organ|"
     "keyboard|string|strings|brass|horn|flute|cello|banjo|accordion|vocal|electric|instrumental|beat"
 )
 FOREIGN_BESIDES = (
-    "de|del|du|da|do|di|la|le|el|y|et|und|e|der|die|das|último|última|dernier|dernière|letzter|letzte|letztes|primer|primera|"
+    "de|del|du|da|do|di|на|à|la|le|el|y|et|und|e|der|die|das|último|última|dernier|dernière|letzter|letzte|letztes|primer|primera|"
     "primo|prima|primeiro|primeira|segundo|segunda|secondo|seconda|premier|première|deuxième|troisième|erste|erster|zweite|"
     "zweiter|dritte|dritter|tercero|tercera|terceiro|terzo|ultimo|ultima|последний|финальный|первый|второй|третий|й|останній|"
     "перший|другий|ostatni|ostatnia|pierwszy|pierwsza|drugi|druga|wiederholen|wiederholung|repetir|repite|repetição|répéter|"
@@ -70,19 +70,19 @@ FOREIGN_BESIDES = (
 )
 JOINED_BESIDES = "第|番|段|部分|最后|最後|大|ラスト|落ち|마지막|一|二|三|四|五|重复|重複|繰り返し|반복|절"
 REPEAT = (
-    "repeat|repeated|again|repetir|repite|repetición|repetição|répéter|wiederholen|wiederholung|ripetere|ripeti|повтор|"
+    "repeat|repeats|repeated|again|repetir|repite|repetición|repetição|répéter|wiederholen|wiederholung|ripetere|ripeti|повтор|"
     "повторить|повторення|powtórz|重复|重複|繰り返し|반복"
 )
 FINAL = (
     "final|finale|último|última|ultimo|ultima|dernier|dernière|letzter|letzte|letztes|последний|финальный|останній|ostatni|"
     "ostatnia|最后|最後|ラスト|마지막"
 )
+# The beginnings of the words for an instrument.
 INSTRUMENTS = {
-    "guitar": "guitarra|guitare|gitarre|gitarren|gitarrensolo|chitarra|гитара|гитары|гитарный|гитарное|гітара|гітари|gitara|"
-    "gitary|gitar|gitaar|吉他|ギター|기타",
-    "piano": "klavier|klaviersolo|пианино|фортепиано|рояль|фортепіано|pianoforte|fortepian|fortepianu|钢琴|鋼琴|ピアノ|피아노",
-    "saxophone": "saxo|saxofón|saxofone|sassofono|саксофон|саксофона|萨克斯|薩克斯|サックス|색소폰",
-    "drum": "batería|bateria|batterie|schlagzeug|batteria|барабан|барабаны|барабанов|perkusja|perkusji|鼓|ドラム|드럼",
-    "bass": "bajo|basse|baixo|basso|бас|басс|贝斯|貝斯|ベース|베이스",
-    "violin": "violín|violon|geige|geigen|violino|скрипка|скрипки|skrzypce|skrzypiec|小提琴|バイオリン|바이올린",
+    "guitar": "guitar|gitar|gitaar|chitarr|гитар|гітар|吉他|ギター|기타",
+    "piano": "piano|klavier|пианин|фортепиан|роял|фортепіан|fortepian|钢琴|鋼琴|ピアノ|피아노",
+    "saxophone": "sax|sassofon|saks|саксофон|萨克斯|薩克斯|サックス|색소폰",
+    "drum": "drum|batería|bateria|batteri|schlagzeug|барабан|perkusj|鼓|ドラム|드럼",
+    "bass": "bass|bajo|baixo|басс|贝斯|貝斯|ベース|베이스",
+    "violin": "violin|violon|geige|скрипк|skrzyp|小提琴|バイオリン|바이올린",
 }
