@@ -38,7 +38,7 @@ _ROUND = re.compile("[(\uff08]([^()\uff08\uff09]*)[)\uff09]")
 _WRAPPED = re.compile("(?:[(\uff08](.+?)[)\uff09]|[{<\u3008](.+?)[}>\u3009])[\\s:\uff1a.]*(.{0,8})")
 _STARS = re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])")
 _EMPHASIS = re.compile(r"(?<![\w*_~`])(\*{1,3}|_{1,3}|~~|`)(?=\S)(.+?)(?<=\S)\1(?![\w*_~`])")
-_QUOTES = "\"\u201c\u201d\u201e\u00ab\u00bb"
+_QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb'
 _DRESS = re.compile(
     rf"^(?:[\s#>*_`~=+\u2022\u00b7{_QUOTES}\u2013\u2014-]|\d+[.)]\s+(?=[*_{_QUOTES}]*{_OPEN}))+|[\s#*_`~={_QUOTES}\u2013\u2014-]+$"
 )

@@ -11,6 +11,7 @@ from acestep_mcp.readers.folding import folded
 from acestep_mcp.readers.section_table import Kind
 
 _LONGEST = 60
+_SIGNS = re.compile('[\\[\\]\uff3b\uff3d\u3010\u3011\u3014\u3015\u3016\u3017{}<>*_`#"\u201c\u201d]')
 _MOST_TIMES = 8
 _JOINED = re.compile("[\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _SIGN = "[x\u00d7\u0445]"
@@ -46,7 +47,7 @@ def read_name(text: str) -> SectionName | None:
     """The section that a mark's text names, in any of the languages; None where it names none."""
     if len(text) > _LONGEST:
         return None
-    times, rest = take_count(text)
+    times, rest = take_count(_SIGNS.sub(" ", text))
     separator = _DETAIL.search(rest := rest.strip())
     head, detail = (rest[: separator.start()], rest[separator.end() :]) if separator else (rest, "")
     head, detail = head.strip(" )\uff09."), detail.strip(" )\uff09.")
@@ -100,7 +101,9 @@ def _read(head: str, detail: str, times: int) -> SectionName | None:
 def _english_name(kind: Kind, word: str, plain: str) -> str:
     """The section's name in English, with its number, its instrument and "final" where the text has them."""
     parts = _parts(plain)
-    tools = [tool for tool, words in table.INSTRUMENTS.items() if any(part.startswith((*_folded(words),)) for part in parts)]
+    tools = [
+        tool for tool, words in table.INSTRUMENTS.items() if any(part.startswith((*_folded(words),)) for part in parts)
+    ]
     number = re.search(r"\d+", plain) or re.search("[\u4e00\u4e8c\u4e09\u56db\u4e94]", plain)
     digit = {"\u4e00": "1", "\u4e8c": "2", "\u4e09": "3", "\u56db": "4", "\u4e94": "5"}
     base: str = "post-chorus" if kind == "chorus" and word.startswith(("post", "pos ")) else kind

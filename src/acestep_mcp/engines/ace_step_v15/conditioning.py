@@ -8,7 +8,6 @@ from typing import Any
 
 from acestep_mcp.api.requests import EngineRequest, Request
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
-from acestep_mcp.api.requests import EngineRequest, Request
 from acestep_mcp.engines.ace_step_v15.vocal_language import UNKNOWN, sung_lines, vocal_language
 from acestep_mcp.readers.no_vocals import is_instrumental
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from acestep_mcp.api.requests import INSTRUMENTAL
+from acestep_mcp.api.requests import INSTRUMENTAL, EngineRequest
 from acestep_mcp.readers.lyric_sheet import read_lyrics
 from acestep_mcp.readers.section_names import SectionName, read_name
 
@@ -24,6 +24,12 @@ def with_known_marks(lyrics: str) -> str:
         return INSTRUMENTAL
     lines = [_line(line) for line in sheet.text.split("\n")]
     return "\n".join(line for line in lines if line is not None)
+
+
+def told_to_model(request: EngineRequest) -> EngineRequest:
+    """The request with its lyrics as the model reads them best."""
+    fields = [name for name in ("lyrics", "original_lyrics") if hasattr(request, name)]
+    return request.model_copy(update={name: with_known_marks(getattr(request, name)) for name in fields})
 
 
 def mark_notes(lyrics: str) -> tuple[str, ...]:
