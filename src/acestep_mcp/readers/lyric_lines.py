@@ -79,15 +79,9 @@ def read_line(line: str, place: Place, note: Note) -> list[Piece]:
     """The pieces of a line; words without any change are the line itself."""
     if not line.strip():
         return [Piece("blank", line)]
-    if _FENCE.fullmatch(line) or _RULE.fullmatch(line):
-        note(MARKDOWN, "")
-        return [Piece("blank")]
-    if is_chord_line(line):
-        note(CHORDS, line)
-        return []
-    if place.top and is_heading(line):
-        note(HEADINGS, line)
-        return []
+    if kind := _unsung(line, place):
+        note(kind, "" if kind is MARKDOWN else line)
+        return [Piece("blank")] if kind is MARKDOWN else []
     words = _without_emphasis(line, place.before, note)
     core = _DRESS.sub("", words)
     if SQUARE.match(core):
@@ -100,6 +94,15 @@ def read_line(line: str, place: Place, note: Note) -> list[Piece]:
         note(HEADINGS, line)
         return []
     return list(_at_brackets(words, place, note))
+
+
+def _unsung(line: str, place: Place) -> str:
+    """Why nothing of a line is sung, whatever is in it; "" if something may be."""
+    if _FENCE.fullmatch(line) or _RULE.fullmatch(line):
+        return MARKDOWN
+    if is_chord_line(line):
+        return CHORDS
+    return HEADINGS if place.top and is_heading(line) else ""
 
 
 def undressed(line: str) -> str:
