@@ -34,9 +34,9 @@ SQUARE = re.compile(f"{_OPEN}{{1,2}}{_INSIDE}{_CLOSE}{{1,2}}")
 _UNCLOSED = re.compile(
     f"{_OPEN}([^\\]\uff3d\u3011\u3015\u3017]{{2,40}})|([^\\[\uff3b\u3010\u3014\u3016]{{2,40}}){_CLOSE}"
 )
-_ROUND = re.compile("[(\uff08]([^()\uff08\uff09]*)[)\uff09]")
+_ROUND = re.compile("[(\uff08]([^()\uff08\uff09]*)[)\uff09]|<([^<>]{2,40})>|\\{([^{}]{2,40})\\}")
 _WRAPPED = re.compile("(?:[(\uff08](.+?)[)\uff09]|[{<\u3008](.+?)[}>\u3009])[\\s:\uff1a.]*(.{0,8})")
-_STARS = re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])")
+_STARS = re.compile(r"(?<![\w*])(?:\*([^*\s][^*]*)\*|_([^_\s][^_]*)_)(?![\w*])")
 _EMPHASIS = re.compile(r"(?<![\w*_~`])(\*{1,3}|_{1,3}|~~|`)(?=\S)(.+?)(?<=\S)\1(?![\w*_~`])")
 _QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb'
 _DRESS = re.compile(
@@ -127,7 +127,7 @@ def _undressed_mark(line: str, core: str, place: Place, note: Note) -> list[Piec
     if name and name.exact:
         dressed = unclosed or line.strip() != core or core.endswith((":", "\uff1a"))
         listed = line.lstrip().startswith(("-", "+", "\u2022", ">", "\u2013", "\u2014"))
-        if (dressed and (name.sure or not listed)) or (place.bare and (name.sure or name.english) and not place.before):
+        if (dressed and (name.sure or not listed)) or (place.bare and (name.sure or (name.english and not place.before))):
             return _dressed(line, name, note)
     before = _BEFORE_WORDS.fullmatch(core)
     name = read_name(before[1]) if before else None
@@ -161,7 +161,7 @@ def _without_emphasis(line: str, before: str, note: Note) -> str:
     """The line without Markdown, and without stage directions in asterisks."""
 
     def direction(found: re.Match[str]) -> str:
-        if not is_direction(found[1], f"{before} {line.replace(found[0], ' ')}"):
+        if not is_direction(found[1] or found[2], f"{before} {line.replace(found[0], ' ')}"):
             return found[0]
         note(DIRECTIONS, found[0])
         return ""
@@ -261,10 +261,11 @@ def _sung(words: str, place: Place, note: Note) -> Iterator[Piece]:
 
 def _round(found: re.Match[str], beside: str, counts: list[int], note: Note) -> str:
     """What is sung of a text in round brackets: all or nothing. How often the line is sung is added to `counts`."""
-    if count := count_only(found[1]):
+    inside = next((group for group in found.groups() if group), "")
+    if count := count_only(inside):
         counts.append(count)
         return ""
-    if is_direction(found[1], beside) or (found[1].strip() and is_instrumental(found[1])):
+    if not inside.strip() or is_direction(inside, beside) or is_instrumental(inside):
         note(DIRECTIONS, found[0])
         return ""
     return found[0]

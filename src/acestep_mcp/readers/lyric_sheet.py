@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from acestep_mcp.readers.lyric_lines import SQUARE, Piece, Place, is_bare_mark, read_line, undressed
 from acestep_mcp.readers.no_vocals import is_instrumental
@@ -178,13 +179,9 @@ def _pieces(lines: list[str], notes: _Notes) -> Iterator[Piece]:
 
 
 def _has_bare_marks(lines: list[str]) -> bool:
-    """Whether names of sections without any brackets stand above stanzas: at least two, or one with a number."""
-    found = [
-        line
-        for above, line, below in zip(["", *lines], lines, [*lines[1:], ""], strict=False)
-        if not above.strip() and below.strip() and is_bare_mark(line)
-    ]
-    return len(found) > 1 or any(re.search(r"\d", line) for line in found)
+    """Whether names of sections without any brackets stand above stanzas: two different ones, or one with a number."""
+    found = [line.strip() for line, below in pairwise([*lines, ""]) if below.strip() and is_bare_mark(line)]
+    return len(set(found)) > 1 or any(re.search(r"\d", line) for line in found)
 
 
 def _blocks(pieces: list[Piece]) -> list[_Block]:

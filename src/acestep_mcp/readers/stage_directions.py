@@ -48,6 +48,7 @@ _JOINED = (
     "低语|低語|轻声|輕聲|耳语|耳語|念白|独白|獨白|旁白|掌声|掌聲|笑声|笑聲|欢呼|歡呼|叹息|嘆息|哼唱|口哨|拍手|ささやき|ささやく|囁き|囁く|語り|セリフ|台詞|"
     "拍手|笑い声|笑い|歓声|ため息|口笛|ハミング|속삭임|속삭이|박수|웃음|환호|내레이션|나레이션|대사|휘파람|허밍|한숨"
 )
+_CAPTIONS = frozenset({"music", "musik", "musica", "musique", "музыка", "музика", "muzyka", "音乐", "音樂", "音楽", "음악"})
 _SPARE = 4  # characters beside one of the words of scripts without spaces
 
 
@@ -55,6 +56,8 @@ def is_direction(text: str, beside: str = "") -> bool:
     """Whether a text in brackets is a stage direction; one that echoes a word of the line `beside` it is sung."""
     plain = _PHRASES.sub("sounds", folded(text))
     if any(word in plain and len(plain) <= len(word) + _SPARE for word in _JOINED.split("|")):
+        return True
+    if plain in _CAPTIONS and not folded(beside):
         return True
     words = plain.split()
     sure, loose, besides = _vocabulary()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from acestep_mcp.readers.section_names import read_name
+
 _CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,:]\d{1,3})?"
 _STAMP = re.compile(rf"\s*[\[\uff3b]\s*({_CLOCK})(?:\s*(?:-->|[-\u2013\u2014,])\s*{_CLOCK})?\s*[\]\uff3d]")
 _WORD_TIME = re.compile(rf"[<\[]\s*{_CLOCK}\s*[>\]]")
@@ -14,6 +16,7 @@ _LRC_HEADER = re.compile(
     r"(?i)\s*[\[\uff3b](?:ti|ar|al|au|by|re|ve|la|lr|id|offset|length|tool|editor|version|hash|sign|qq|total|"
     r"language|t_time|#)\s*[:\uff1a].*[\]\uff3d]\s*"
 )
+_OTHER_HEADER = re.compile(r"\s*\[([a-z_]{2,12}):.*\]\s*")
 _GENDER = re.compile(r"^[FMD]:\s*(?=\S)")
 
 LRC = "LRC times and headers were left out"
@@ -40,7 +43,8 @@ def _in_time(lines: list[str]) -> list[str]:
     """The lines of an LRC file; those with several times in the order of the times."""
     timed: list[tuple[list[float], str]] = []
     for line in lines:
-        if _LRC_HEADER.fullmatch(line):
+        other = _OTHER_HEADER.fullmatch(line)
+        if _LRC_HEADER.fullmatch(line) or (other and not read_name(other[1])):
             continue
         times, rest = [], line
         while found := _STAMP.match(rest):
