@@ -127,7 +127,9 @@ def _undressed_mark(line: str, core: str, place: Place, note: Note) -> list[Piec
     if name and name.exact:
         dressed = unclosed or line.strip() != core or core.endswith((":", "\uff1a"))
         listed = line.lstrip().startswith(("-", "+", "\u2022", ">", "\u2013", "\u2014"))
-        if (dressed and (name.sure or not listed)) or (place.bare and (name.sure or (name.english and not place.before))):
+        if (dressed and (name.sure or not listed)) or (
+            place.bare and (name.sure or (name.english and not place.before))
+        ):
             return _dressed(line, name, note)
     before = _BEFORE_WORDS.fullmatch(core)
     name = read_name(before[1]) if before else None

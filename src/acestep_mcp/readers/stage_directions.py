@@ -48,7 +48,9 @@ _JOINED = (
     "低语|低語|轻声|輕聲|耳语|耳語|念白|独白|獨白|旁白|掌声|掌聲|笑声|笑聲|欢呼|歡呼|叹息|嘆息|哼唱|口哨|拍手|ささやき|ささやく|囁き|囁く|語り|セリフ|台詞|"
     "拍手|笑い声|笑い|歓声|ため息|口笛|ハミング|속삭임|속삭이|박수|웃음|환호|내레이션|나레이션|대사|휘파람|허밍|한숨"
 )
-_CAPTIONS = frozenset({"music", "musik", "musica", "musique", "музыка", "музика", "muzyka", "音乐", "音樂", "音楽", "음악"})
+_CAPTIONS = frozenset(
+    {"music", "musik", "musica", "musique", "музыка", "музика", "muzyka", "音乐", "音樂", "音楽", "음악"}
+)
 _SPARE = 4  # characters beside one of the words of scripts without spaces
 
 
