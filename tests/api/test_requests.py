@@ -7,7 +7,7 @@ import pytest
 
 from acestep_mcp.api.endpoints import BY_ID, ENDPOINTS, named
 from acestep_mcp.api.errors import InvalidRequest, NotFound
-from acestep_mcp.api.requests import AudioInpaint, PromptToAudio, TextToAudio, is_instrumental
+from acestep_mcp.api.requests import AudioInpaint, PromptToAudio, TextToAudio
 from acestep_mcp.api.schemas import input_schema
 
 SHARED = {
@@ -117,15 +117,6 @@ def test_a_duration_that_is_not_finite_is_an_error(value):
 def test_the_body_on_the_wire_contains_only_the_given_fields():
     given = {"tags": "x", "seed": 5, "duration": 12.5}
     assert TextToAudio.parse(given).wire() == given
-
-
-@pytest.mark.parametrize("lyrics", ["", "  ", "[inst]", "[Instrumental]", " [INST]\n"])
-def test_these_lyrics_mean_no_vocals(lyrics):
-    assert is_instrumental(lyrics)
-
-
-def test_sung_lyrics_are_not_instrumental():
-    assert not is_instrumental("[inst]\nla la")
 
 
 def test_an_endpoint_is_found_by_id_tool_and_command_and_a_wrong_name_lists_all_five():

@@ -141,3 +141,23 @@ async def test_an_engine_that_cannot_unload_goes_on_working(embedded):
         for _ in range(2):
             assert (await desk.end(await desk.submit())).status_code == 200
             await anyio.sleep(0.05)
+
+
+async def test_an_engine_gets_plain_lyrics_and_the_result_says_what_was_changed(embedded):
+    async with embedded() as desk:
+        lyrics = "**[Estribillo]**\n[00:12.00]Walk me home (softly)"
+        result = (await desk.end(await desk.submit(body={"tags": "folk", "lyrics": lyrics}))).json()
+    assert desk.engine.requests[0].lyrics == "[chorus]\nWalk me home"
+    assert result["lyrics"] == "[chorus]\nWalk me home"
+    notes = " ".join(result["acestep"]["notes"])
+    assert "LRC" in notes
+    assert "'[Estribillo]'" in notes
+    assert "'(softly)'" in notes
+
+
+async def test_plain_lyrics_reach_the_engine_as_they_are(embedded):
+    async with embedded() as desk:
+        lyrics = "[Verse 1]\n  Walk me home (ooh)\n\n[Chorus]\nHome  \n"
+        result = (await desk.end(await desk.submit(body={"tags": "folk", "lyrics": lyrics}))).json()
+    assert desk.engine.requests[0].lyrics == lyrics
+    assert result["acestep"]["notes"] == ["a note"]

@@ -334,9 +334,28 @@ def test_given_lyrics_that_do_not_fit_have_a_note():
     assert any("40 lines" in note for note in words.notes)
 
 
-def test_lyrics_given_as_inst_mean_no_vocals():
-    assert song("pop\nlyrics: [inst]").lyrics == "[inst]"
-    assert song("pop\nlyrics: [Instrumental]").lyrics == "[inst]"
+@pytest.mark.parametrize("given", ["[inst]", "[Instrumental]", "none", "n/a", "(no vocals)", "instrumental only"])
+def test_lyrics_given_as_no_vocals_mean_no_vocals(given):
+    assert song(f"pop\nlyrics: {given}").lyrics == "[inst]"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "**[Chorus]**\nWalk me home\n\n**[Verse 2]**\nThe ferry leaves",
+        "### Chorus\nWalk me home\n\n### Verse 2\nThe ferry leaves",
+        "Chorus:\nWalk me home\n\nVerse 2:\nThe ferry leaves",
+        "\ufeff[Chorus] Walk me home\n\n[Verse 2] The ferry leaves",
+    ],
+)
+def test_given_lyrics_are_found_in_any_dress_and_noted(given):
+    words = song(f"soft rock with a piano\n\n{given}")
+    assert words.lyrics == "[Chorus]\nWalk me home\n\n[Verse 2]\nThe ferry leaves"
+    assert any(note.startswith("lyrics: ") for note in words.notes)
+
+
+def test_one_part_named_in_a_description_is_no_lyrics():
+    assert "rock" in song("rock song about rain\nChorus: loud and catchy\nlong outro").tags
 
 
 def test_a_name_is_never_split_between_two_lines():

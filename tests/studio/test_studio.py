@@ -293,6 +293,19 @@ async def test_a_paid_song_shows_host_and_price_before_it_is_submitted_and_has_t
     assert free.options.submit == {}
 
 
+async def test_fal_gets_plain_lyrics_and_the_job_says_what_was_changed(monkeypatch):
+    monkeypatch.setenv("FAL_KEY", "id:secret")
+    song = TextToAudio(tags="x", lyrics="**[Chorus]**\\nWalk me home")
+    settings = load()
+    async with open_studio(settings) as studio:
+        paid = studio._new_job(song, choose(settings))
+        free = studio._new_job(song, choose(load(backend="draft")))
+    assert paid.request.lyrics == "[Chorus]\nWalk me home"
+    assert any("Markdown" in note for note in paid.notes)
+    # The engine reads them itself and adds the notes to its result.
+    assert (free.request, free.notes) == (song, ())
+
+
 async def test_a_preview_is_made_once_and_cached(studio):
     track = (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
     first = await studio.catalogue.preview(track, 60_000)

@@ -130,6 +130,13 @@ class PromptToAudio(Request):
     instrumental: bool = Field(False, description="True: no vocals.")
     duration: Duration = 60
 
+    @field_validator("prompt")
+    @classmethod
+    def _is_not_empty(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be empty; describe the song in a sentence, such as 'calm piano for studying'")
+        return value
+
 
 class EditRequest(Request):
     """The fields of all endpoints that edit a song."""
@@ -177,8 +184,3 @@ EngineRequest = TextToAudio | AudioToAudio | AudioInpaint | AudioOutpaint
 """What an engine can run. A match over it ends in `assert_never`."""
 ApiRequest = EngineRequest | PromptToAudio
 """One class per endpoint. A PromptToAudio becomes a TextToAudio before an engine gets it."""
-
-
-def is_instrumental(lyrics: str) -> bool:
-    """True when the lyrics ask for no vocals: empty, `[inst]` or `[instrumental]`."""
-    return lyrics.strip().lower() in {"", "[inst]", "[instrumental]"}

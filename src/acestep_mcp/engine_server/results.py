@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import acestep_mcp
-from acestep_mcp.api.requests import INSTRUMENTAL, is_instrumental
+from acestep_mcp.api.requests import INSTRUMENTAL
 from acestep_mcp.audio.measure import measure
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
 from acestep_mcp.engine_server.file_store import FileStore, content_type_of
 from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
 from acestep_mcp.engines import Audio, Engine
+from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.songwriter.song_text import SongText
 
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import anyio
 import anyio.from_thread
@@ -22,6 +23,7 @@ from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.wire import response_to
 from acestep_mcp.engines import Audio, Engine, Source, Step
+from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.songwriter.song_text import SongText
 
 logger = logging.getLogger(__name__)
@@ -126,11 +128,14 @@ class Worker:
         """In the thread: run the engine until it yields the song, logging each new step."""
         last: Step | None = None
         self._loaded = True
+        request, notes = read_texts(request)
+        # What the songwriter wrote has the songwriter's own notes.
+        notes = () if isinstance(job.request, PromptToAudio) else notes
         with _closed_after(self._engine.generate(request, source)) as parts:
             for part in parts:
                 anyio.from_thread.check_cancelled()
                 if isinstance(part, Audio):
-                    return part
+                    return replace(part, notes=(*notes, *part.notes))
                 if part != last:
                     last = part
                     anyio.from_thread.run_sync(self._queue.log, job, f"{part.stage} {part.number}/{part.total}")

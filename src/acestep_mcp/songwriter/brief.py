@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from acestep_mcp.readers.lyric_sheet import first_mark
 from acestep_mcp.songwriter import lexicon
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
 from acestep_mcp.songwriter.songbook import UNSPACED, songbook
@@ -12,7 +13,6 @@ from acestep_mcp.songwriter.styles import StyleTerms, find_terms
 from acestep_mcp.songwriter.subjects import FILLERS, Subject, find_subject, remaining_subject, themes
 
 _MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
-_MARK = re.compile(r"(?m)^[ \t]*\[[^\]\n]{1,40}\]")
 _LABEL = r"(?:lyrics?|letra|paroles|songtext|liedtext|testo|текст(?: песни)?|слова|歌詞|歌词|가사)"
 _LABELLED_LYRICS = re.compile(rf"(?is)(?<!no )(?<!\w)(?:with (?:these |the |my )?)?{_LABEL}\s*[:\uff1a]\s*(\S.*)\Z")
 _STYLE_LINE = re.compile(r"(?im)^[ \t]*(?:style|tags|genre|music|mood)[ \t]*[:\uff1a].*$")
@@ -113,18 +113,18 @@ def _find_artist(text: str) -> str:
 
 def _split_lyrics(text: str) -> tuple[str, str]:
     """Separate the prompt from lyrics in it, which follow a label or form a block with section marks."""
-    labelled, marked = _LABELLED_LYRICS.search(text), _MARK.search(text)
-    if labelled and not (marked and marked.start() < labelled.start()):
+    labelled, marked = _LABELLED_LYRICS.search(text), first_mark(text)
+    if labelled and (marked is None or labelled.start() <= marked):
         head, body = text[: labelled.start()], labelled[1]
-    elif marked and "\n" in text[marked.start() :].strip():
-        head, body = text[: marked.start()], text[marked.start() :]
+    elif marked is not None and "\n" in text[marked:].strip():
+        head, body = text[:marked], text[marked:]
     else:
         return text, ""
     style = " ".join(_STYLE_LINE.findall(body))
     body = _STYLE_LINE.sub("", body).strip()
     whole = _QUOTE.fullmatch(body)
     body = whole[1].strip() if whole else body
-    return f"{head}\n{style}", "" if body.lower().strip(".") in {"none", "no", "n/a", "-", ""} else body
+    return f"{head}\n{style}", body
 
 
 def _split_quotes(text: str) -> tuple[str, tuple[str, ...]]:

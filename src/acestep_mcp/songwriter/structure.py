@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from random import Random
 
+from acestep_mcp.readers.lyric_sheet import read_lyrics
+
 LyricSection = tuple[str, list[str]]
 
 _NAMES = {"V": "verse", "P": "pre-chorus", "C": "chorus", "B": "bridge", "O": "outro"}
@@ -64,11 +66,12 @@ def section_name(letter: str) -> str:
 
 def mark_sections(given: str) -> str:
     """The user's lyrics. If they have no section marks, these are added, and a repeated stanza is the chorus."""
-    if re.search(r"(?m)^[ \t]*\[[^\]\n]+\]", given):
-        return given.strip()
-    text = given if "\n" in given else re.sub(r"\s+/\s+", "\n", given)
-    stanzas = [stanza.strip("\n") for stanza in re.split(r"\n[ \t]*\n", text.strip()) if stanza.strip()]
-    return format_sections([("chorus" if stanzas.count(one) > 1 else "verse", one.split("\n")) for one in stanzas])
+    sheet = read_lyrics(given)
+    if not sheet.stanzas:
+        return sheet.text.strip()
+    return format_sections(
+        [("chorus" if sheet.stanzas.count(one) > 1 else "verse", list(one)) for one in sheet.stanzas]
+    )
 
 
 def format_sections(song: list[LyricSection]) -> str:
@@ -77,4 +80,4 @@ def format_sections(song: list[LyricSection]) -> str:
 
 def sung_lines(lyrics: str) -> list[str]:
     """The sung lines: those that are neither empty nor a section mark."""
-    return [line for line in lyrics.splitlines() if line.strip() and not re.fullmatch(r"\s*\[[^\]]*\]\s*", line)]
+    return list(read_lyrics(lyrics).lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,9 @@ from random import Random
 import anyio.to_thread
 
 from acestep_mcp.api.errors import AceStepError
-from acestep_mcp.api.requests import INSTRUMENTAL, is_instrumental
+from acestep_mcp.api.requests import INSTRUMENTAL
+from acestep_mcp.readers.lyric_sheet import read_lyrics
+from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.songwriter import llm
 from acestep_mcp.songwriter import style_tags as style
 from acestep_mcp.songwriter.brief import Brief, read_brief
@@ -68,13 +69,13 @@ def _fallback_note(exc: AceStepError, model: str) -> str:
 def _read_prompt(prompt: str, *, instrumental: bool) -> Brief:
     """Read the prompt. If it or the caller excludes vocals, that is certain and not only presumed."""
     brief = read_brief(prompt)
-    if instrumental or (brief.given_lyrics and is_instrumental(re.sub(r"\s", "", brief.given_lyrics))):
+    if instrumental or (brief.given_lyrics and is_instrumental(brief.given_lyrics)):
         return replace(brief, instrumental=True, presumed_instrumental=brief.presumed_instrumental and not instrumental)
     return brief
 
 
 def _brief_notes(brief: Brief) -> tuple[str, ...]:
-    notes = []
+    notes = [f"lyrics: {note}" for note in read_lyrics(brief.given_lyrics).notes]
     if brief.presumed_instrumental:
         notes.append("No vocals: this style usually has none. To get vocals, say 'sung' or name a voice.")
     if brief.language.unsupported and not brief.instrumental and not brief.given_lyrics:

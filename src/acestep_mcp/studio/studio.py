@@ -21,6 +21,7 @@ from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.jobs import Jobs, Rates, new_id
 from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Backends, Choice, choose_backend, price, submit_options
 from acestep_mcp.studio.catalogue import Catalogue
@@ -154,6 +155,9 @@ class Studio:
         submit = submit_options(self.settings) if choice.name != "draft" else {}
         options = JobOptions(format=self.settings.format, price=rate, submit=submit)
         notes = minimum_guidance(request)[1]
+        if choice.name == "fal":
+            request, read = read_texts(request)
+            notes = (*read, *notes)
         source: LocalSource | RemoteSource | None = None
         if isinstance(request, EditRequest):
             source = self._inputs.resolve(request.audio_url)

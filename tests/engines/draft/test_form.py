@@ -47,8 +47,17 @@ def test_stanzas_without_marks_are_verses_and_a_repeated_one_is_the_chorus():
 
 
 def test_an_instrumental_has_no_sung_lines():
-    for lyrics in ("", "[inst]", "[instrumental]"):
+    for lyrics in ("", "[inst]", "[instrumental]", "Instrumental only", "(no vocals)", "纯音乐"):
         assert not any(section.lines for section in make_form(lyrics, 30, 2.0))
+
+
+def test_the_form_follows_marks_in_any_dress_and_language():
+    lyrics = "**[Estribillo]**\none\n### Guitar Solo\n[Final Chorus] two\n[whispered]\nthree (softly)\n[End]"
+    sections = [section for section in make_form(lyrics, 40, 2.0) if section.name not in {"intro", "solo"}]
+    assert [(section.name, section.kind) for section in sections] == [
+        ("chorus", "chorus"), ("guitar solo", "solo"), ("final chorus", "chorus"), ("end", "outro"),
+    ]  # fmt: skip
+    assert sung_lines(lyrics) == ["one", "two", "three"]
 
 
 def test_other_lyrics_keep_the_sections():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Source
+from acestep_mcp.engines.ace_step_v1.lyrics.known_marks import mark_notes, told_to_model
 from acestep_mcp.engines.model.engine import ModelEngine, SongRun
 
 if TYPE_CHECKING:
@@ -30,4 +32,5 @@ class AceStepV1(ModelEngine["LoadedV1"]):
     def run(self, loaded: LoadedV1, request: EngineRequest, source: Source | None) -> SongRun:
         from acestep_mcp.engines.ace_step_v1.tasks import TASKS
 
-        return TASKS.run(loaded, request, source)
+        audio = yield from TASKS.run(loaded, told_to_model(request), source)
+        return replace(audio, lyrics=request.lyrics, notes=(*mark_notes(request.lyrics), *audio.notes))

@@ -20,7 +20,6 @@ from acestep_mcp.api.requests import (
     EngineRequest,
     Request,
     TextToAudio,
-    is_instrumental,
 )
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import from_float, to_float
@@ -45,6 +44,7 @@ from acestep_mcp.engines.ace_step_v1.spectrum import RATE
 from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
 from acestep_mcp.engines.model.engine import SongRun
 from acestep_mcp.engines.model.song_tasks import FADE, SongTasks, cut, require_finite
+from acestep_mcp.readers.no_vocals import is_instrumental
 
 _EDIT_RANGES = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
 """The shares of the steps between which a flow edit runs."""

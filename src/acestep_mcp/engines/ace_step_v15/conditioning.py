@@ -6,9 +6,10 @@ import re
 from bisect import bisect_right
 from typing import Any
 
-from acestep_mcp.api.requests import EngineRequest, Request, is_instrumental
+from acestep_mcp.api.requests import EngineRequest, Request
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.ace_step_v15.vocal_language import UNKNOWN, sung_lines, vocal_language
+from acestep_mcp.readers.no_vocals import is_instrumental
 
 TURBO_STEPS, MAX_TURBO_STEPS = 8, 20
 GUIDED_STEPS = 50

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from acestep_mcp.api.requests import is_instrumental
+from acestep_mcp.readers.lyric_sheet import LyricSheet, read_lyrics
 
-_MARK = re.compile(
-    r"^\s*(?:\[(?P<square>[^\]]+)\]|\((?P<round>[^)]+)\)|(?P<plain>[A-Za-z -]{4,12}(?:\s*\d+)?)\s*:)\s*$"
-)
-_KINDS = (
-    ("pre-chorus", "pre"), ("prechorus", "pre"), ("pre chorus", "pre"), ("post-chorus", "chorus"), ("chorus", "chorus"),
-    ("refrain", "chorus"), ("hook", "chorus"), ("verse", "verse"), ("bridge", "bridge"), ("intro", "intro"),
-    ("outro", "outro"), ("ending", "outro"), ("coda", "outro"), ("build", "build"), ("drop", "drop"),
-    ("breakdown", "break"), ("break", "break"), ("interlude", "solo"), ("solo", "solo"), ("inst", "solo"),
-)  # fmt: skip
 _INTENSITY = {
     "intro": 0.32, "verse": 0.55, "pre": 0.68, "chorus": 0.9, "bridge": 0.48, "solo": 0.75, "build": 0.6, "drop": 1.0,
     "break": 0.3, "outro": 0.38,
@@ -47,7 +37,8 @@ def make_form(
     lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False
 ) -> tuple[FormSection, ...]:
     """Lay out sections that fill exactly `bars` bars of `bar_seconds` seconds."""
-    if is_instrumental(lyrics) or not (marked := _parse_sections(lyrics)):
+    marked = _parse_sections(read_lyrics(lyrics))
+    if not marked:
         sections = _instrumental(bars, _DANCE_FORM if dance else _SONG_FORM)
     elif not any(section.lines for section in marked):
         sections = _share_bars(marked, bars)
@@ -67,12 +58,12 @@ def intro_form(bars: int) -> tuple[FormSection, ...]:
 
 def sung_lines(lyrics: str) -> list[str]:
     """Every sung line of the lyrics."""
-    return [] if is_instrumental(lyrics) else [line for section in _parse_sections(lyrics) for line in section.lines]
+    return list(read_lyrics(lyrics).lines)
 
 
 def with_lyrics(sections: Sequence[FormSection], lyrics: str) -> tuple[FormSection, ...]:
     """The same sections with other lyrics: section by section if the kinds agree, else line by line in order."""
-    new = [section for section in ([] if is_instrumental(lyrics) else _parse_sections(lyrics)) if section.lines]
+    new = [section for section in _parse_sections(read_lyrics(lyrics)) if section.lines]
     old = [number for number, section in enumerate(sections) if section.lines] or _singable(sections)
     if [section.kind for section in new] != [sections[number].kind for number in old]:
         new = _distribute([line for section in new for line in section.lines], [sections[number] for number in old])
@@ -89,11 +80,12 @@ def window_form(
     in their own sections if they have section marks.
     """
     first, last = window
-    lines = sung_lines(lyrics)
+    sheet = read_lyrics(lyrics)
+    lines = list(sheet.lines)
     if lines and len(lines) == sum(len(section.lines) for section in sections):
         return with_lyrics(sections, lyrics)
     inside = _between(sections, first, last)
-    if lines and any(_parse_mark(line) for line in lyrics.splitlines()):
+    if lines and sheet.sections:
         inside = list(make_form(lyrics, last - first, bar_seconds))
     else:
         inside = _distribute(lines, inside)
@@ -164,37 +156,14 @@ def _distribute(lines: list[str], sections: Sequence[FormSection]) -> list[FormS
     return distributed
 
 
-def _parse_sections(lyrics: str) -> list[FormSection]:
-    """The lyrics cut at their section marks, or at blank lines if there are no marks. Bars are not set yet."""
-    sections: list[FormSection] = []
-    for line in lyrics.splitlines():
-        mark = _parse_mark(line)
-        if mark:
-            sections.append(FormSection(mark[0], mark[1], 0))
-        elif line.strip():
-            if not sections:
-                sections.append(FormSection("verse", "verse", 0))
-            sections[-1] = replace(sections[-1], lines=(*sections[-1].lines, line.strip()))
-    has_marks = any(_parse_mark(line) for line in lyrics.splitlines())
-    return sections if has_marks else _stanzas(lyrics)
-
-
-def _parse_mark(line: str) -> tuple[str, str] | None:
-    found = _MARK.match(line)
-    if not found:
-        return None
-    name = (found["square"] or found["round"] or found["plain"]).strip().lower()
-    kind = next((kind for word, kind in _KINDS if name.startswith(word)), None)
-    if kind is None:
-        return (name, "verse") if found["square"] else None
-    return re.split(r"\s*[:,|-]\s+", name)[0], kind
-
-
-def _stanzas(lyrics: str) -> list[FormSection]:
-    blocks = [tuple(line.strip() for line in block.splitlines()) for block in re.split(r"\n\s*\n", lyrics.strip())]
+def _parse_sections(sheet: LyricSheet) -> list[FormSection]:
+    """The sections of the lyrics, or their stanzas if they have no marks. Bars are not set yet."""
+    if sheet.sections:
+        kinds = {"pre-chorus": "pre"}
+        return [FormSection(part.name, kinds.get(part.kind, part.kind), 0, part.lines) for part in sheet.sections]
     sections = []
-    for number, lines in enumerate(block for block in blocks if any(block)):
-        chorus = blocks.count(lines) > 1 or (number % 2 == 1 and len(blocks) > 1)
+    for number, lines in enumerate(sheet.stanzas):
+        chorus = sheet.stanzas.count(lines) > 1 or number % 2 == 1
         sections.append(FormSection("chorus" if chorus else "verse", "chorus" if chorus else "verse", 0, lines))
     return sections
 

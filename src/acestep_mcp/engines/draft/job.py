@@ -16,7 +16,6 @@ from acestep_mcp.api.requests import (
     EngineRequest,
     Request,
     TextToAudio,
-    is_instrumental,
 )
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
@@ -25,6 +24,8 @@ from acestep_mcp.engines.draft.mix import master, silence
 from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
+from acestep_mcp.readers.lyric_sheet import read_lyrics
+from acestep_mcp.readers.no_vocals import is_instrumental
 
 _DIFFUSION_FIELDS = frozenset(Request.model_fields) - {"seed"}
 
@@ -43,6 +44,7 @@ def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     """Compose, render and level. Raises InvalidRequest for values that do not fit the source."""
     request: EngineRequest = getattr(requests, job.endpoint).parse(job.request)
     notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored_fields_note(request))
+    notes = (*notes, *_directions_note(request))
     for event in _events(request, job.source, job.renderer):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
@@ -75,6 +77,14 @@ def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
     plan = {**score.plan, "made_by": [VERSION, renderer]}
     yield Audio(sound, request.tags, lyrics, score.notes, sections, plan)
+
+
+def _directions_note(request: EngineRequest) -> tuple[str, ...]:
+    """A note on stage directions, which no instrument can follow."""
+    if not (directions := read_lyrics(request.lyrics).directions):
+        return ()
+    shown = ", ".join(f"[{direction}]" for direction in directions[:3])
+    return (f"The draft engine does not follow stage directions: {shown} had no effect.",)
 
 
 def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:

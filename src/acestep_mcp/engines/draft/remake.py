@@ -11,7 +11,7 @@ import numpy as np
 
 from acestep_mcp.api.edits import inpaint_window, outpaint_lengths
 from acestep_mcp.api.errors import FieldError, InvalidRequest
-from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, is_instrumental
+from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import follow_curve, level, loudness, loudness_curve
 from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float
@@ -25,6 +25,7 @@ from acestep_mcp.engines.draft.score import RATE, VERSION, Score
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.source_plan import SourcePlan, plan_json, read_source_plan
 from acestep_mcp.engines.draft.style import parse_style
+from acestep_mcp.readers.no_vocals import is_instrumental
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

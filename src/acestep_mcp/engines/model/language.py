@@ -18,6 +18,7 @@ from typing import Any
 
 from acestep_mcp.engines.model.language_hints import CHINESE, COMMON, LETTERS, SOUNDS
 from acestep_mcp.engines.model.packages import import_for_lyrics
+from acestep_mcp.readers.lyric_sheet import plain_line
 
 LATIN = tuple(COMMON)
 _WORDS = frozenset().union(*COMMON.values())
@@ -47,9 +48,9 @@ _MAX_LETTERS = 400
 
 
 def printable(text: str) -> str:
-    """NFC text. Control characters become spaces; lone surrogates are removed."""
+    """NFC text of a line, without times and Markdown. Control characters become spaces; lone surrogates are removed."""
     kept = (" " if unicodedata.category(letter) == "Cc" else letter for letter in text if not _is_surrogate(letter))
-    return unicodedata.normalize("NFC", "".join(kept))
+    return plain_line(unicodedata.normalize("NFC", "".join(kept)))
 
 
 def _is_surrogate(letter: str) -> bool:
@@ -58,12 +59,12 @@ def _is_surrogate(letter: str) -> bool:
 
 def split_tags(line: str) -> list[str]:
     """A line in parts, in order: `[...]` tags that stand together, and the words between them."""
-    return [part.strip() for part in re.split(r"((?:\[[^\[\]]*\]\s*)+)", line) if part.strip()]
+    return [part.strip() for part in re.split(r"((?:\[[^\[\]]*\]\s*)+)", plain_line(line)) if part.strip()]
 
 
 def is_tag(part: str) -> bool:
     """Whether a part of a line is tags, or a line begins with one."""
-    return re.match(r"\s*\[[^\[\]]*\]", part) is not None
+    return re.match(r"\s*\[[^\[\]]*\]", plain_line(part)) is not None
 
 
 def without_tags(line: str) -> str:

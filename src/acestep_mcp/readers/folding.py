@@ -1,0 +1,15 @@
+"""Words compared without regard to case, accents, width and punctuation."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_LETTERS = str.maketrans({"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u00e6": "ae", "\u0153": "oe"})
+
+
+def folded(text: str) -> str:
+    """Lower-case letters and digits with single spaces between words; Latin, Greek and Cyrillic letters without marks."""
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    plain = "".join(letter for letter in apart if not "\u0300" <= letter <= "\u036f").translate(_LETTERS)
+    composed = unicodedata.normalize("NFC", plain)
+    return " ".join("".join(letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in composed).split())
