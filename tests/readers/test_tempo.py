@@ -1,0 +1,215 @@
+"""Tempos as people write them."""
+
+# ruff: noqa: RUF001 - letters of other alphabets are intended
+import pytest
+
+from acestep_mcp.readers.tempo import find_tempos, read_tempo
+
+READ = {
+    120: [
+        "120bpm",
+        "120 BPM",
+        "BPM: 120",
+        "bpm=120",
+        "tempo 120",
+        "pop at 120",
+        "120 beats per minute",
+        "♩=120",
+        "♩ = 120",
+        "q = 120",
+        "dotted quarter = 80",
+        "♩. = 80",
+        "around 120 bpm",
+        "~120 bpm",
+        "ca. 120 bpm",
+        "c. 120 bpm",
+        "bpm120",
+        "BPM120",
+        "120 b.p.m.",
+        "１２０ＢＰＭ",
+        "темп 120",
+        "темп: 120",
+        "120拍",
+        "每分钟120拍",
+        "BPMは120",
+        "テンポ120",
+        "テンポは120",
+        "速度120",
+        "tempo: 120",
+        "Tempo = 120",
+        "tempo of 120",
+        "tempo of about 120",
+        "bpm around 120",
+        "bpm ~120",
+        "120-bpm",
+        "120 bpm.",
+        "(120 bpm)",
+        "120 beats/min",
+        "120 beats a minute",
+        "120 beats / minute",
+        "quarter note = 120",
+        "quarter = 120",
+        "half note = 60",
+        "eighth = 240",
+        "minim = 60",
+        "M.M. = 120",
+        "metronome 120",
+        "one hundred twenty bpm",
+        "a hundred and twenty beats per minute",
+        "one twenty bpm",
+        "tempo at 120",
+        "set the tempo to 120",
+        "pop, 120",
+        "120 bmp",
+        "120 Schläge pro Minute",
+        "120 battements par minute",
+        "120 pulsaciones por minuto",
+        "120 ударов в минуту",
+        "tempo 120 bpm",
+        "120ish bpm",
+        "120-ish bpm",
+        "tempo um 120 bpm",
+        "120_bpm",
+        "lofi_120bpm_piano",
+        "BPM - 120",
+        "speed: 120",
+        "BPM is 120",
+        "♩120",
+        "tempo (120)",
+        "Tempo (BPM): 120",
+        "120 quarter notes per minute",
+        "in 120 bpm",
+        "약 120 bpm",
+        "템포 120",
+        "120비트",
+        "tempo:120bpm",
+        "TEMPO 120",
+        "bpm:120",
+        "beats per minute: 120",
+        "120 bpm 4/4",
+        "4/4 120 bpm",
+        "120 bpm 90s hip hop",
+        "𝅘𝅥 = 120",
+        "𝅘𝅥𝅮 = 240",
+    ],
+    96: ["crotchet = 96", "MM=96", "M.M. ♩ = 96", "metronome marking 96", "ninety-six bpm", "tempo ca 96", "bpm ≈ 96"],
+    140: ["half-time 140 bpm", "140 bpm half-time", "half-time at 140", "70/140 bpm", "half-time 140"],
+    95: [
+        "90-100 bpm",
+        "90–100bpm",
+        "between 90 and 100 bpm",
+        "90 to 100 bpm",
+        "from 90 to 100 bpm",
+        "tempo: 90-100",
+        "bpm 90 - 100",
+        "bpm between 90 and 100",
+        "90bpm-100bpm",
+        "90 bpm to 100 bpm",
+        "zwischen 90 und 100 bpm",
+        "entre 90 y 100 bpm",
+        "♩ = 90-100",
+        "a tempo between 90 and 100",
+        "tempo from 90 to 100",
+    ],
+    120.5: ["120.5 bpm", "120,5 bpm", "bpm: 120.5"],
+    132: ["allegro (132)", "Allegro, 132", "allegro 132 bpm"],
+    90: ["ninety bpm", "not 120 bpm, 90 bpm", "dotted crotchet = 60", "dotted-quarter = 60", "beat at 90", "♪ = 180"],
+    124: ["house @ 124", "@ 124 bpm"],
+    85: ["lofi, 85, piano", "double time 85", "double-time, 85"],
+    100: ["viertel = 100", "mid-tempo 100", "tempo 100ish", "roughly 100 bpm", "at one hundred bpm"],
+    76: ["noire = 76"],
+    52: ["largo"],
+    70: ["adagio"],
+    86: ["andante", "tempo: andante"],
+    108: ["moderato"],
+    136: ["allegro"],
+    158: ["vivace"],
+    182: ["presto"],
+    240: ["240 bpm"],
+    80: ["80bpm lofi"],
+    174: ["at 174, drum and bass"],
+    125: ["BPM 120-130"],
+    128: ["uptempo 128"],
+}
+NONE = [
+    "80s",
+    "top 40",
+    "808",
+    "432 Hz",
+    "120 seconds",
+    "16 bars",
+    "v1.5",
+    "at 120 seconds",
+    "999 bpm",
+    "0 bpm",
+    "5 bpm",
+    "1980s",
+    "a song about grandma at 80",
+    "life begins at 40",
+    "for my wife who is 60",
+    "route 66",
+    "24/7",
+    "call 911",
+    "500 miles",
+    "99 luftballons",
+    "take five",
+    "Key Largo",
+    "un largo viaje",
+    "at my grave",
+    "hey presto",
+    "tempo",
+    "bpm",
+    "12 bpm",
+    "90s, pop",
+    "1 2 3",
+    "432Hz tuning",
+    "at 45 rpm",
+    "tempo change after 16 bars",
+    "in 2024",
+    "Studio 54",
+    "99 problems",
+    "bpm unknown",
+    "60 seconds",
+    "room 101",
+    "at 5",
+    "she died at 90",
+    "age 60",
+    "tempo 4/4",
+    "120 Hz",
+    "120 kbps",
+    "96 kHz",
+    "24 bit",
+    "128 kbps mp3",
+    "my grandma, 80",
+    "no 120 bpm",
+    "120 beats",
+]
+
+
+@pytest.mark.parametrize("quarters", READ)
+def test_a_tempo_is_read_in_every_form(quarters: float):
+    read = {text: read_tempo(text) for text in READ[quarters]}
+    assert {text: found.quarters if found else None for text, found in read.items()} == dict.fromkeys(
+        READ[quarters], quarters
+    )
+
+
+def test_other_numbers_are_no_tempo():
+    assert {text: found for text in NONE if (found := read_tempo(text))} == {}
+
+
+def test_the_first_of_the_plainest_tempos_is_played_and_the_others_are_known():
+    found = find_tempos("andante, dreamy, 90 bpm, at the end 140 bpm")
+    assert [tempo.bpm for tempo in found] == [90, 140, 86]
+
+
+def test_a_range_keeps_its_ends_and_a_term_its_name():
+    fast, slow = read_tempo("120-130 bpm"), read_tempo("cello, adagio")
+    assert fast and (fast.low, fast.high, fast.term) == (120, 130, "")
+    assert slow and (slow.low, slow.high, slow.term) == (64, 76, "adagio")
+
+
+def test_a_tempo_knows_its_place_in_the_text():
+    text = "a slow song at ９０ BPM, please"
+    found = read_tempo(text)
+    assert found and text[found.start : found.end] == "９０ BPM"
