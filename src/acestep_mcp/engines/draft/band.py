@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from acestep_mcp.engines.draft.drums import SIX_EIGHT
 from acestep_mcp.engines.draft.harmony import chord, nearest, voicing
 from acestep_mcp.engines.draft.instruments import PADS, PROGRAMS
 from acestep_mcp.engines.draft.lead import lead
@@ -103,7 +104,7 @@ def _rhythm_section(song: Song) -> Iterator[Player]:
     genre = song.style.genre
     if song.style.drums:
         groove = song.seeds.stream("groove").choice(genre.grooves.split("|"))
-        groove = "six eight" if song.grid.metre == "6/8" and groove != "none" else groove
+        groove = SIX_EIGHT if song.grid.metre == "6/8" and groove != "none" else groove
         notes = tuple(drum_track(song, groove))
         end = song.beats
         last = tuple(BeatNote(end, 1, pitch, 88) for pitch in (_CRASH, _KICK)) if groove != "none" else ()

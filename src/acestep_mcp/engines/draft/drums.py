@@ -9,6 +9,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from acestep_mcp.engines.draft.metres import bar_rows
+
 PIECES = {
     "K": 36, "S": 38, "R": 37, "C": 39, "H": 42, "O": 46, "P": 44, "D": 51, "B": 53, "T": 54, "W": 56, "V": 70,
     "c": 63, "d": 64, "b": 60, "g": 61, "l": 75, "m": 65, "t": 81, "F": 41, "L": 45, "M": 47, "Y": 50, "Z": 49,
@@ -18,6 +20,11 @@ _LEVELS = {"X": 104, "x": 84, "o": 50}
 _LIGHT = frozenset("HVTDtRbglcdPB")  # the drums that play in quiet sections
 _GHOSTS = 0.45  # no ghost notes below this intensity
 
+# In these an open hi-hat at the end of the bar leads to the next one.
+_MARKED_METRES = frozenset({"5/4", "7/8", "9/8", "12/8"})
+_KICKS = {"5/4": (0, 12), "7/8": (0, 8)}  # the steps that keep their kick
+SIX_EIGHT = "six eight"
+"""The groove of 6/8, whatever the genre; the others are written for 4/4."""
 _GROOVES: dict[str, str] = {
     "none": "",
     "rock": "K X.....x.X.......|K X.......X.x.....; S ....X.......X...; H x.x.x.x.x.x.x.x.",
@@ -71,7 +78,7 @@ _GROOVES: dict[str, str] = {
     "tabla": "b X..xo.x.x..xo.x.; g ..x...o...x..o.x; d X.....x.X.......; t x...............; V o.o.o.o.o.o.o.o.",
     "epic": "F X.....x.X..x....|F X..x..x.X.......; L ......x....x..x.; 2 X.......X.......; S ............o.oo",
     "epic march": "S X..oX..oX.ooX.oo; 2 X...x...X...x...; F X.......X.....x.",
-    "six eight": "K X.....x.....|K X.........x.; S ......X.....; H x.o.o.x.o.o.",
+    SIX_EIGHT: "K X.....x.....|K X.........x.; S ......X.....; H x.o.o.x.o.o.",
 }  # fmt: skip
 
 
@@ -84,21 +91,25 @@ class DrumHit:
     velocity: int
 
 
-def groove(name: str, steps: int, rng: random.Random) -> dict[str, str]:
-    """The groove with one alternative chosen for each drum: rows of `steps` steps by drum letter."""
+def groove(name: str, metre: str, rng: random.Random) -> dict[str, str]:
+    """The groove with one alternative chosen for each drum: the steps of one bar of the metre by drum letter."""
     chosen: dict[str, str] = {}
     for row in _GROOVES[name].split(";"):
         if row.strip():
             piece, pattern = rng.choice(row.split("|")).split()
-            chosen[piece] = fit_steps(pattern, steps)
+            chosen[piece] = pattern if name == SIX_EIGHT else _fit(pattern, metre)
+    if "H" in chosen and "O" not in chosen and metre in _MARKED_METRES:
+        chosen["O"] = "x.".rjust(len(chosen["H"]), ".")
+        chosen["H"] = chosen["H"][:-2] + ".."
     return chosen
 
 
-def fit_steps(pattern: str, steps: int) -> str:
-    """The row cut to `steps` steps, or lengthened by repeating its last beat."""
-    while len(pattern) < steps:
-        pattern += pattern[-4:]
-    return pattern[:steps]
+def _fit(pattern: str, metre: str) -> str:
+    """The row as one bar of the metre. A kick on every beat would hide which is the first of five or seven."""
+    row = bar_rows(pattern, pattern[:12], metre)[0]
+    if metre in _KICKS and pattern == "X...X...X...X...":
+        return "".join(mark if at in _KICKS[metre] else "." for at, mark in enumerate(row))
+    return row
 
 
 def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[DrumHit]:

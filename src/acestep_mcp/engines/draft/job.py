@@ -74,7 +74,7 @@ def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio
     sections = tuple(Section(section.name, section.start, section.end) for section in score.sections)
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
     plan = {**score.plan, "made_by": [VERSION, renderer]}
-    yield Audio(sound, request.tags, lyrics, (), sections, plan)
+    yield Audio(sound, request.tags, lyrics, score.notes, sections, plan)
 
 
 def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ RATE = 48_000
 """Sample rate of everything the draft engine renders, in Hz."""
 
 # Increase when the same request and seed give different notes than before.
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,12 @@ class ScoreSection:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A composed song. `plan` is JSON from which a later edit can compose it again."""
+    """A composed song. `plan` is JSON from which a later edit can compose it again; `notes` say what is not played."""
 
     parts: tuple[Part, ...]
     seconds: float
     sections: tuple[ScoreSection, ...] = ()
     ending: str = "ring"
     form: tuple[FormSection, ...] = ()
+    notes: tuple[str, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)

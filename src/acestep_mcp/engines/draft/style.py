@@ -7,20 +7,12 @@ import zlib
 from dataclasses import dataclass, replace
 from functools import cache
 
+from acestep_mcp.engines.draft.attributes import read_attributes
 from acestep_mcp.engines.draft.genres import GENRES, Genre
 from acestep_mcp.engines.draft.harmony import Key
 from acestep_mcp.engines.draft.instruments import BASSES, NAMES, PADS, PROGRAMS, SOLOISTS
 from acestep_mcp.engines.draft.moods import MOODS, TEMPO_WORDS, Mood
 
-_BPM = re.compile(
-    r"(?:\b(?P<before>\d{2,3}(?:\.\d+)?)\s*-?\s*bpm)|(?:\bbpm\s*:?\s*(?P<after>\d{2,3}(?:\.\d+)?))", re.IGNORECASE
-)
-_MODES = "major|minor|dorian|phrygian|lydian|mixolydian|maj|min"
-_KEY = re.compile(
-    rf"\b(?P<key>[A-G](?:\s?(?:#|♯|♭|sharp|flat)|b)?\s(?:{_MODES}|harmonic minor))(?![a-z])", re.IGNORECASE
-)
-_SHORT_KEY = re.compile(r"(?:key of |in |key: ?|^)(?P<key>[A-G](?:#|b)?m?)$")
-_METRE = re.compile(r"\b(?P<metre>[3462]/[48])\b")
 _WITHOUT = re.compile(r"\b(?:no|without|minus|zero)\s+(?P<what>[a-z ]+)", re.IGNORECASE)
 # Genres that give way to a narrower one in the same tags.
 _BROAD = frozenset({"pop", "ballad", "edm", "rock", "world"})
@@ -37,9 +29,9 @@ _BY_INSTRUMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the tags ask for. `bpm`, `key` and `metre` are set only if a tag names them.
+    """What the tags ask for. `bpm`, `key` and `metre` are set only if a tag names them; `notes` say what is not played.
 
-    `tempo` is a range in bpm; `instruments` are the named ones in order; `register` shifts the voice in semitones.
+    `bpm` and the range `tempo` are in quarter notes per minute; `instruments` are the named ones in order; `register` shifts the voice in semitones.
     """
 
     genre: Genre
@@ -55,6 +47,7 @@ class Style:
     drums: bool = True
     register: int = 0
     rap: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def parse_style(tags: str) -> Style:
@@ -80,7 +73,9 @@ def parse_style(tags: str) -> Style:
         register=_register(lowered),
         rap=bool(_mentions(lowered, "rap|rapper|spoken word|melodic rap|freestyle")),
     )
-    return replace(found, bpm=_bpm(text), key=_key(text), metre=_metre(lowered))
+    stated = read_attributes(tags)
+    tempo = stated.tempo or found.tempo
+    return replace(found, bpm=stated.bpm, tempo=tempo, key=stated.key, metre=stated.metre, notes=stated.notes)
 
 
 def _split_exclusions(tags: str) -> tuple[str, str]:
@@ -194,30 +189,6 @@ def _register(lowered: str) -> int:
     ):
         return -9
     return 3 if _mentions(lowered, "child|kid voice|high voice|soprano|chipmunk") else 0
-
-
-def _bpm(tags: str) -> float | None:
-    found = _BPM.search(tags)
-    value = float(found["before"] or found["after"]) if found else 0.0
-    return value if 30 <= value <= 240 else None
-
-
-def _key(tags: str) -> Key | None:
-    found = _KEY.search(tags)
-    if found:
-        return Key.named(found["key"])
-    for tag in tags.split(","):
-        short = _SHORT_KEY.search(tag.strip())
-        if short:
-            return Key.named(short["key"])
-    return None
-
-
-def _metre(lowered: str) -> str | None:
-    found = _METRE.search(lowered)
-    if found:
-        return {"3/4": "3/4", "6/8": "6/8", "3/8": "6/8", "6/4": "3/4"}.get(found["metre"], "4/4")
-    return "3/4" if _mentions(lowered, "waltz|vals|three four") else None
 
 
 def soloist(style: Style) -> str | None:
