@@ -67,7 +67,7 @@ _WORDED = re.compile(
 )
 _IN = re.compile(
     r"(?i)(?<![a-z\d])in\s+(?P<count>\d{1,2}|three|five|six|seven|nine|eleven)"
-    r"(?P<time>[ -]+(?:time|beats?|feel|meter|metre)\b)?(?=\s*(?:$|[,;.!?)\n])|\s+(?:with|and|at)\b)(?!\.\d)"
+    r"(?P<time>[ -]+(?:time|beats?|feel|meter|metre)\b)?(?=\s*(?:$|[,;.!?)\n|])|\s+(?:with|and|at|about)\b)(?!\.\d)"
 )
 _COUNTED = re.compile(
     r"(?i)(?:(?<![\w.])(?P<count>\d{1,2}|two|three|four|five|six|seven|nine)[ -]?(?:beats?\s+(?:to|per|in)\s+(?:the|a|each)?\s*(?:bar|measure)|"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acestep_mcp.readers.phrasing import around, folded, is_refused, is_tag_list
 
@@ -69,7 +69,7 @@ _LABELLED = re.compile(
 )
 _IN = re.compile(
     rf"(?<![^\W_])[Ii]n\s+(?P<letter>[A-G]|[a-g](?=[#♯♭]|b?m?\b)(?!\b)|[b-g](?=[ -](?:sharp|flat))){_ACCIDENTAL}(?P<mode>m)?"
-    r"(?=\s*(?:$|[,;.!?)\n])|\s+(?:at|and|with|for)\b|\s+\d)(?!\.\w)"
+    r"(?=\s*(?:$|[,;.!?)\n|])|\s+(?:at|and|with|for|about)\b|\s+\d)(?!\.\w)"
 )
 _PART = re.compile(
     r"(?P<letter>[A-G])(?P<sign>\s?[#♯♭]|b|[ -](?i:sharp|flat))?(?P<mode>m|M)?(?i:\s+(?:key|scale))?"
@@ -124,13 +124,14 @@ _NEAR = 30  # characters before a match that are looked at
 class MusicalKey:
     """`tonic` is a letter with "#", "b" or nothing; `mode` is "major", "minor" or the name of another scale.
 
-    `start` and `end` are its place in the text.
+    `start` and `end` are its place in the text. `stated` is false for a note name alone, without "key", "in" or a mode.
     """
 
     tonic: str
     mode: str
     start: int
     end: int
+    stated: bool = True
 
     @property
     def name(self) -> str:
@@ -205,10 +206,10 @@ def _short(text: str) -> Iterator[MusicalKey]:
         start = part.start() + len(part[0]) - len(part[0].lstrip())
         match = _PART.fullmatch(text, start, start + len(part[0].strip().rstrip(".")))
         if match and (letter := match["letter"] or match["small"]):
-            yield _key(match, letter.upper())
+            yield replace(_key(match, letter.upper()), stated=False)
     if is_tag_list(text):
         for match in _SHORT.finditer(text):
-            yield _key(match, match["letter"])
+            yield replace(_key(match, match["letter"]), stated=False)
 
 
 def _key(match: re.Match[str], tonic: str) -> MusicalKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acestep_mcp.readers.phrasing import around, folded, is_refused, is_tag_list
 
@@ -73,7 +73,7 @@ _FORMS = tuple(
     )
 )
 _AT = re.compile(
-    rf"(?:(?<![a-z])at|@)\s*{_ABOUT}?\s*{_VALUE}(?=\s*(?:$|[,;.!?)\n])|\s+(?:and|with|in|about|half|double)\b)",
+    rf"(?:(?<![a-z])at|@)\s*{_ABOUT}?\s*{_VALUE}(?=\s*(?:$|[,;.!?)\n|])|\s+(?:and|with|in|about|half|double)\b)",
     re.IGNORECASE,
 )
 _NO_MUSIC = re.compile(
@@ -94,7 +94,7 @@ _WORD_VALUES = {
 class Tempo:
     """`low` to `high` beats per minute, a beat being `beat` quarter notes; `start` and `end` are its place in the text.
 
-    `term` is the Italian term if no number states the tempo. Without a note value, bpm count quarter notes in every
+    `term` is the Italian term if no number states the tempo; `stated` is false for a plain number without unit or label. Without a note value, bpm count quarter notes in every
     metre, as in a sequencer: "6/8, 120 bpm" has 40 bars a minute, "6/8, dotted quarter = 120" has 60.
     """
 
@@ -104,6 +104,7 @@ class Tempo:
     end: int
     beat: float = 1.0
     term: str = ""
+    stated: bool = True
 
     @property
     def bpm(self) -> float:
@@ -190,11 +191,11 @@ def _plain_numbers(text: str) -> Iterator[Tempo]:
     for match in _AT.finditer(text):
         before, _ = around(text, *match.span())
         if len(before.split()) <= 8 and not _NO_MUSIC.search(before):
-            yield _tempo(match)
+            yield replace(_tempo(match), stated=False)
     if "," in text and is_tag_list(text) and not _NO_MUSIC.search(text):
         for match in _ALONE.finditer(text):
             if _LEAST_ALONE <= int(match["one"]) <= _MOST_ALONE:
-                yield Tempo(float(match["one"]), float(match["one"]), *match.span("one"))
+                yield Tempo(float(match["one"]), float(match["one"]), *match.span("one"), stated=False)
 
 
 def _terms(text: str) -> Iterator[Tempo]:

@@ -132,7 +132,7 @@ GENRES: tuple[Genre, ...] = (
           ("pick:clean guitar", "stab:organ/electric piano", "hits:brass", "arp:kalimba/marimba"), "tenor sax|kalimba|flute", loose=0.006, drive=0.65, reverb=30),
     Genre("tango", "tango|milonga|flamenco|gypsy|klezmer|balkan|polka|french cafe", (108, 128), "harmonic minor|minor|phrygian", "I V I V7|I vi ii V", "i V7 i V7|i iv V7 i|iv i V7 i|i VII VI V", "tango", "root five:contrabass/acoustic bass",
           ("march:piano/accordion", "pad:strings", "pick:nylon guitar"), "bandoneon|violin|clarinet|accordion", loose=0.01, drive=0.6, ending="ring", reverb=35),
-    Genre("waltz", "waltz|3/4|vals|carousel|music box", (108, 156), "major|harmonic minor", "I V7 V7 I|I vi ii V|I IV V7 I", "i iv V7 i|i VI iv V7", "waltz|none", "waltz:contrabass/acoustic bass",
+    Genre("waltz", "waltz|vals|carousel|music box", (108, 156), "major|harmonic minor", "I V7 V7 I|I vi ii V|I IV V7 I", "i iv V7 i|i VI iv V7", "waltz|none", "waltz:contrabass/acoustic bass",
           ("waltz:piano/accordion/harp", "pad:strings", "arp:harp/celesta"), "violin|clarinet|flute|music box", meter=3, loose=0.012, drive=0.45, ending="slow", reverb=55),
     Genre("lullaby", "lullaby|children|kids|nursery|christmas|baby|bedtime", (72, 96), "major|major pentatonic", "I IV I V|I V vi IV|I vi IV V", "i VI iv V|i VII VI VII", "none|sleigh", "pedal:acoustic bass",
           ("alberti:music box/celesta", "pad:strings/warm pad", "bells:glockenspiel"), "celesta|flute|recorder|music box", meter=3, loose=0.012, drive=0.25, ending="slow", reverb=60),
