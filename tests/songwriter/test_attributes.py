@@ -1,5 +1,7 @@
 """Tempo, key and metre of a description in the tags that are written for it."""
 
+# ruff: noqa: RUF001 - letters of other alphabets are intended
+
 import pytest
 
 from acestep_mcp.songwriter.writer import write_by_rules
