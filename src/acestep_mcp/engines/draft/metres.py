@@ -107,7 +107,7 @@ def _dotted(row: str) -> str:
     flowing = "-" not in row and marked >= 0.7 * len(row[::2])
     beats = []
     for start in range(0, len(row), 4):
-        first, early, middle, late = row[start : start + 4]
+        first, early, middle, late = list(row[start : start + 4])
         second = "o" if flowing and early == "." else early
         third = late if middle in ".-" and late not in ".-" else middle
         held = "-" if "-" in row else "."
