@@ -38,7 +38,7 @@ _KINDS = {
     "compound": "6/8", "duple": "2/4", "triple": "3/4", "quadruple": "4/4", "quintuple": "5/4", "septuple": "7/8", "odd": "7/8",
 }  # fmt: skip
 _DANCES = {
-    "waltz": "3/4", "waltzes": "3/4", "walzer": "3/4", "valse": "3/4", "vals": "3/4", "valzer": "3/4", "valsa": "3/4", "вальс": "3/4",
+    "waltz": "3/4", "waltzy": "3/4", "waltzes": "3/4", "walzer": "3/4", "valse": "3/4", "vals": "3/4", "valzer": "3/4", "valsa": "3/4", "вальс": "3/4",
     "ワルツ": "3/4", "圆舞曲": "3/4", "圓舞曲": "3/4", "华尔兹": "3/4", "왈츠": "3/4", "minuet": "3/4", "menuet": "3/4", "mazurka": "3/4",
     "ländler": "3/4", "polonaise": "3/4", "sarabande": "3/4", "slip jig": "9/8", "jig": "6/8", "jigs": "6/8", "gigue": "6/8",
     "tarantella": "6/8", "barcarolle": "6/8", "siciliana": "6/8", "siciliano": "6/8",
@@ -49,7 +49,7 @@ _TIME = (
     r"(?:time(?![a-z])(?:\s*sig(?:nature)?\b\.?)?|met(?:re|er)s?(?![a-z])|signature|measures?(?![a-z])|feel(?![a-z])|groove|beat(?![a-z])|"
     r"rhythm|takt(?![a-z])|shuffle|waltz|compás|compasso|mesure|размер\w*|拍子?|박자)"
 )
-_LABEL = r"(?:time[ _]?sig(?:nature)?\.?|met(?:re|er)|signature|compás|compasso|mesure|tempo|takt|размер\w*|拍子|拍号|박자)(?:\s+(?:is|of|de|à|in))?\s*[:=]?"
+_LABEL = r"(?:time[ _-]?sig(?:nature)?\.?|met(?:re|er)|signature|compás|compasso|mesure|tempo|takt|размер\w*|拍子|拍号|박자)(?:\s+(?:is|of|de|à|in))?\s*[:=]?"
 _SLASH = r"\s?[/\u2044\u2215]\s?"
 _FRACTION = re.compile(
     rf"(?i)(?P<label>(?<![a-z]){_LABEL}\s*)?(?<![a-z\d/\u2044\u2215.,:-])(?P<beats>\d{{1,2}}){_SLASH}(?P<unit>\d{{1,2}})"
@@ -59,11 +59,11 @@ _BESIDE = re.compile(
     r"(?i)(?<![\d/.-])(?P<beats>\d{1,2})(?:\s*-\s*|\s+(?:by|over)\s+|by|x)(?P<unit>2|4|8|16)[ -]+(?:time(?![a-z])|met(?:re|er))"
 )
 _LABELLED_COUNT = re.compile(
-    r"(?i)(?<![a-z])(?:time[ _]?sig(?:nature)?\.?)\s*(?:is|of)?\s*[:=]?\s*(?P<count>\d{1,2})(?![\d/\u2044\u2215:.-]|\s*/)"
+    r"(?i)(?<![a-z])(?:time[ _-]?sig(?:nature)?\.?|met(?:re|er))\s*(?:is|of)?\s*[:=]?\s*(?P<count>\d{1,2})(?![\d/\u2044\u2215:.-]|\s*/)"
 )
 _WORDED = re.compile(
     r"(?i)(?<![\w-])(?P<lead>(?:one|two|three)[\s,-]+)?(?P<into>in\s+)?(?P<beats>two|three|four|five|six|seven|nine|ten|eleven|twelve|thirteen)"
-    rf"[ -](?P<unit>two|four|eight|eighths?|quarters?|sixteen)(?![\w])(?P<time>[ -]+{_TIME})?"
+    rf"(?:[ -]|/|\s+(?:by|over)\s+)(?P<unit>two|four|eight|eighths?|quarters?|sixteen)(?![\w])(?P<time>[ -]+{_TIME})?"
 )
 _IN = re.compile(
     r"(?i)(?<![a-z\d])in\s+(?P<count>\d{1,2}|three|five|six|seven|nine|eleven)"
@@ -71,7 +71,7 @@ _IN = re.compile(
 )
 _COUNTED = re.compile(
     r"(?i)(?:(?<![\w.])(?P<count>\d{1,2}|two|three|four|five|six|seven|nine)[ -]?(?:beats?\s+(?:to|per|in)\s+(?:the|a|each)?\s*(?:bar|measure)|"
-    r"beat\s+(?:bar|measure|met(?:er|re))s?)|(?<![\d十])(?P<eastern>\d{1,2}|十二|[二三四五六七八九])\s?(?:拍子|박자|拍(?![子号號]))|"
+    r"beats?[ -]+(?:a[ -]bar|bar|measure|met(?:er|re)|cycle|groove|pattern|loop|phrase)s?)|(?<![\d十])(?P<eastern>\d{1,2}|十二|[二三四五六七八九])\s?(?:拍子|박자|拍(?![子号號]))|"
     r"(?P<under>\d{1,2}|[二四八])分の(?P<over>\d{1,2}|[二三四五六七八九])拍子)"
 )
 _KIND = re.compile(rf"(?i)(?<![\w-])(?P<kind>{'|'.join(_KINDS)})[ -](?:time(?![a-z])|met(?:re|er)|rhythm)")

@@ -31,6 +31,7 @@ _MINOR_WORDS = (
     "minore",
     "minör",
     "мин",
+    "мін",
     "短",
     "小",
     "단",
@@ -57,10 +58,10 @@ _FLATS = ("b", "♭", "flat", "bemol", "bémol", "bemolle", "бемоль", "降
 _ACCIDENTAL = r"(?P<sign>\s?[#♯♭♮]|b|[\s_-]?(?:sharp|flat)(?![a-z]))?"
 _MODE = "|".join(mode.replace(" ", r"[\s_-]+") for mode in sorted(_ENGLISH_MODES, key=len, reverse=True))
 _NOT_CHORD = r"(?!\s?(?:7|9|11|13)(?:th)?\b)"
-_OPEN, _CLOSE = r"(?<![\w'’&#♯♭])", r"(?![^\W_])"
+_OPEN, _CLOSE = r"(?<![a-zA-Z\u00c0-\u024f\d'’&#♯♭])", r"(?![a-zA-Z\u00c0-\u024f\d])"
 _SIGN_WORD = "|".join((*_SHARPS[3:8], *_FLATS[3:6]))
 _WITH_MODE = re.compile(
-    rf"(?i)(?<![^\W_])(?<!['’&])(?P<letter>[A-G]){_ACCIDENTAL}(?P<gap>[\s_-]*)(?P<mode>{_MODE}){_CLOSE}{_NOT_CHORD}"
+    rf"(?i){_OPEN}(?P<letter>[A-G]){_ACCIDENTAL}(?P<gap>[\s_-]*)(?P<mode>{_MODE}){_CLOSE}{_NOT_CHORD}"
 )
 _KEY_WORD = r"(?:key(?:[ _]?scale)?|scale|tonality|tonart|tonalit[àé]|tonalidad|tom|тональност\w*|キー|调|조성)"
 _LABELLED = re.compile(
@@ -68,7 +69,7 @@ _LABELLED = re.compile(
     rf"(?P<letter>[A-G]){_ACCIDENTAL}(?P<mode>m(?:in|aj)?)?{_CLOSE}(?!-\w)"
 )
 _IN = re.compile(
-    rf"(?<![^\W_])[Ii]n\s+(?P<letter>[A-G]|[a-g](?=[#♯♭]|b?m?\b)(?!\b)|[b-g](?=[ -](?:sharp|flat))){_ACCIDENTAL}(?P<mode>m)?"
+    rf"(?<![^\W_])[Ii]n\s+(?P<letter>[A-G]|[a-g](?=[#♯♭]|bm?\b)|[b-g](?=[ -](?:sharp|flat))){_ACCIDENTAL}(?P<mode>m)?"
     r"(?=\s*(?:$|[,;.!?)\n|])|\s+(?:at|and|with|for|about)\b|\s+\d)(?!\.\w)"
 )
 _PART = re.compile(
@@ -79,18 +80,25 @@ _SIGNED = re.compile(rf"{_OPEN}(?P<letter>[A-Ga-g])(?P<sign>[#♯♭]|(?<=[A-G])
 _SHORT = re.compile(rf"{_OPEN}(?<!I )(?P<letter>[A-G])(?P<mode>m)(?:\s+(?:key|scale))?(?=\s*(?:$|,)|\s+\d)")
 _GERMAN_KEY = re.compile(
     rf"(?i){_OPEN}(?<!tu )(?P<note>{'|'.join(sorted(_GERMAN, key=len, reverse=True))})(?P<sign>[#♯♭]|(?<=[A-G])b)?"
-    rf"[\s-]*(?P<mode>dur|moll?){_CLOSE}"
+    rf"[\s-]*(?P<mode>dur|molli?|mol){_CLOSE}"
 )
 _SOLFEGE_KEY = re.compile(
-    rf"(?i)(?<![^\W_])(?P<note>do|dó|ut|re\u0301|ré|re|mi|fa|fá|sol|la|lá|si)(?:[\s-]?(?P<sign>[#♯♭]|{_SIGN_WORD}))?[\s-]+"
-    r"(?P<mode>mayor|menor|maior|majeur|mineur|maggiore|minore|maj[oö]r(?<=ö.)|minör)" + _CLOSE
+    rf"(?i)(?<!\w)(?P<note>do|dó|ut|re\u0301|ré|re|mi|fa|fá|sol|la|lá|si)(?:(?P<flat>b)|[\s-]?(?P<sign>[#♯♭]|{_SIGN_WORD}))?[\s-]+"
+    r"(?P<mode>mayor|menor|maior|majeur|mineur|maggiore|minore|majör|minör)" + _CLOSE
 )
 _LETTER_ABROAD = re.compile(
     rf"{_OPEN}(?P<letter>[A-G])(?P<sign>[#♯♭b])?[\s-](?P<mode>mayor|menor|maior|majeur|mineur|maggiore|minore){_CLOSE}"
 )
 _RUSSIAN_KEY = re.compile(
-    r"(?i)(?<!\w)(?P<note>до|ре|ми|фа|соль|ля|си)[\s-]*(?P<sign>[#♯♭]|диез|бемоль)?[\s-]*(?P<mode>минор|мажор)\w*"
+    r"(?i)(?<!\w)(?P<note>до|ре|ми|фа|соль|ля|си)[\s-]*(?P<sign>[#♯♭]|диез|бемоль)?[\s-]*(?P<mode>м[иі]нор|мажор)\w*"
 )
+# The wheel of DJs: 1A to 12A are the minor keys in fifths from A flat on, 1B to 12B their relative major keys.
+_CAMELOT = re.compile(
+    r"(?i)(?<![a-z])(?:camelot|key)\s*:?\s*(?P<hour>1[0-2]|[1-9])(?P<side>[AB])(?![a-z\d])"
+    r"|(?<![\w.])(?P<hour2>1[0-2]|[1-9])(?P<side2>[AB])\s+camelot"
+)
+_MINOR_WHEEL = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
+_MAJOR_WHEEL = ("B", "F#", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E")
 _EASTERN_KEY = re.compile(
     r"(?P<sign>[嬰変升降#♯♭]|올림|내림)?(?P<note>[ハニホヘトイロはにほへといろ다라마바사가나]|(?<![A-Za-z])[A-Ga-g])(?P<after>[#♯♭b])?\s*"
     r"(?P<mode>[长長短]调|[長短]調|[大小][调調]|[장단]조|メジャー|マイナー|메이저|마이너)"
@@ -113,6 +121,7 @@ _AFTER_ARTICLE = re.compile(
 )
 _AFTER_CAPITAL_A = re.compile(r"(?i)\s+(?:key|scale|chords?)\b")
 _BEFORE_NOUN = re.compile(r"(?i)\b(?:is|was|be|as|about|being|just|only|such|like|i'm|he's|she's|not|still|became)\s+$")
+_MINOR_BEFORE = re.compile(r"(?i)\bminor\s+$")
 _NAMED_BY_LETTER = re.compile(
     r"(?i)\b(?:vitamins?|plan|type|class|grade|group|option|section|side|hepatitis|series|exhibit|level|part|team|room|gate|block)\s+$"
 )
@@ -179,10 +188,11 @@ def _stated(text: str) -> Iterator[MusicalKey]:
             yield _key(match, match["letter"].upper())
     for match in _LABELLED.finditer(text):
         if _is_labelled_key(match):
-            yield _key(match, match["letter"].upper())
+            key = _key(match, match["letter"].upper())
+            yield replace(key, mode="minor") if _MINOR_BEFORE.search(_before(match)) else key
     for pattern in (_IN, _SIGNED, _LETTER_ABROAD):
         for match in pattern.finditer(text):
-            if not _NAMED_BY_LETTER.search(text, max(0, match.start() - _NEAR), match.start()):
+            if not _NAMED_BY_LETTER.search(_before(match)):
                 yield _key(match, match["letter"].upper())
     yield from _stated_abroad(text)
 
@@ -195,6 +205,11 @@ def _stated_abroad(text: str) -> Iterator[MusicalKey]:
             yield _key(match, _SOLFEGE[match["note"].lower().replace("e\u0301", "é")])
     for match in _RUSSIAN_KEY.finditer(text):
         yield _key(match, _SOLFEGE[match["note"].lower()])
+    for match in _CAMELOT.finditer(text):
+        hour, minor = int(match["hour"] or match["hour2"]), (match["side"] or match["side2"]) in "aA"
+        yield MusicalKey(
+            (_MINOR_WHEEL if minor else _MAJOR_WHEEL)[hour - 1], "minor" if minor else "major", *match.span()
+        )
     for match in _EASTERN_KEY.finditer(text):
         note = match["note"]
         yield _key(match, _KANA.get(note) or _HANGUL.get(note) or note.upper())
@@ -214,7 +229,11 @@ def _short(text: str) -> Iterator[MusicalKey]:
 
 def _key(match: re.Match[str], tonic: str) -> MusicalKey:
     groups = match.groupdict()
-    sign = (groups.get("sign") or groups.get("after") or groups.get("small_sign") or "").strip(" _-").lower()
+    sign = (
+        (groups.get("sign") or groups.get("after") or groups.get("flat") or groups.get("small_sign") or "")
+        .strip(" _-")
+        .lower()
+    )
     mark = "#" if sign in _SHARPS else "b" if sign in _FLATS else ""
     mode = groups.get("mode") or groups.get("small_mode") or "major"
     english = _ENGLISH_MODES.get(re.sub(r"[\s_-]+", " ", mode.lower()))
@@ -225,24 +244,27 @@ def _key(match: re.Match[str], tonic: str) -> MusicalKey:
 
 def _is_key(match: re.Match[str]) -> bool:
     """Whether a letter with "major" or "minor" is a key and not an adjective: "a major lift", "B minor character"."""
-    text, letter, sign = match.string, match["letter"], match["sign"]
-    if not match["gap"] and not sign and letter.islower():
+    letter, sign, mode = match["letter"], match["sign"], match["mode"].lower()
+    if not match["gap"] and not sign and letter.islower() and len(mode) < len("minor"):
         return False  # "emin", "cmaj"
     if sign:
         return True
-    if _NO_KEY.match(text, match.end()) or _NAMED_BY_LETTER.search(text, max(0, match.start() - _NEAR), match.start()):
+    if _NO_KEY.match(match.string, match.end()) or _NAMED_BY_LETTER.search(_before(match)):
         return False
-    mode = match["mode"].lower()
-    if letter not in "aA" or mode not in {"major", "minor", "maj", "min"}:
-        return True
     if letter == "a":
         return (
-            mode in {"major", "minor"}
-            and not _BEFORE_NOUN.search(text, max(0, match.start() - _NEAR), match.start())
+            mode not in {"min", "maj", "blues scale"}
+            and not _BEFORE_NOUN.search(_before(match))
             and _allows_article(match)
         )
-    before, _ = around(text, *match.span())
-    return bool(before.strip()) or _allows_article(match) or bool(_AFTER_CAPITAL_A.match(text, match.end()))
+    if letter != "A" or mode not in {"major", "minor", "maj", "min"}:
+        return True
+    before, _ = around(match.string, *match.span())
+    return bool(before.strip()) or _allows_article(match) or bool(_AFTER_CAPITAL_A.match(match.string, match.end()))
+
+
+def _before(match: re.Match[str]) -> str:
+    return match.string[max(0, match.start() - _NEAR) : match.start()]
 
 
 def _allows_article(match: re.Match[str]) -> bool:

@@ -15,7 +15,7 @@ SLOWEST, FASTEST = 30.0, 300.0
 _TERMS = {
     "larghissimo": (36, 44), "grave": (40, 46), "largo": (44, 60), "larghetto": (58, 66), "lento": (48, 62),
     "adagio": (64, 76), "adagietto": (70, 80), "andante": (76, 96), "andantino": (84, 104), "moderato": (100, 116),
-    "allegretto": (108, 122), "allegro": (120, 152), "vivace": (148, 168), "vivacissimo": (164, 178),
+    "andante moderato": (92, 108), "allegretto": (108, 122), "allegro moderato": (112, 124), "allegro": (120, 152), "vivace": (148, 168), "vivacissimo": (164, 178),
     "presto": (168, 196), "prestissimo": (196, 208),
 }  # fmt: skip
 # These are also words of other languages or names: they count as a tag of their own or beside "tempo".
@@ -45,31 +45,33 @@ _VALUE = (
 )
 _UNIT = (
     r"(?:bpms?(?![a-z])|bmp(?![a-z])|b\.\s?p\.\s?m\b\.?|"
-    r"(?:beats?|quarter[ -]notes?|quarters|crotchets?|battements|schläge|schlägen|pulsaciones|golpes|battiti|batidas|ударов|удара|уд\.?)\s*"
-    r"(?:per|/|a|each|every|par|pro|por|al|в)\s*(?:the )?(?:min\b\.?|minut[eoa]?|минуту|мин\.?)|拍(?!子)|비트)"
+    r"(?:beats?|quarter[ -]notes?|quarters|crotchets?|battements|schläge|schlägen|viertel|pulsaciones|golpes|negras|battiti|batidas|slagen|uderzeń|ударов|удара|уд\.?)\s*"
+    r"(?:per|/|a|each|every|par|pro|por|al|na|в)\s*(?:the )?(?:min\b\.?|minu[ut]+[eoaę]?|минуту|мин\.?)|(?:per |/\s?)min(?:ute)?\b|拍(?!子)|비트)"
 )
 _LABEL = (
-    r"(?:(?<![a-z])bpm(?![a-z])(?:\s*range)?|b\.p\.m\.?|(?<![a-z])tempo(?![a-z])(?:\s*\(?bpm\)?)?|темп\w*|テンポ|템포|速度|节奏|節奏|"
-    r"(?<![a-z])metronome(?:\s*mark(?:ing)?)?|(?<![a-z])m\.?m\.?(?=\s*[=:])|"
-    r"(?<![a-z])speed(?=\s*(?:[:=]|of|at))|(?<![a-z])beats per minute|(?<![a-z])(?:half|double)[ -]?time|(?<![a-z])(?:up|mid|down|medium)[ -]?tempo)"
+    r"(?:(?<![a-z])bpm(?![a-z])(?:\s*range)?|b\.p\.m\.?|(?<![a-z])tempo(?![a-z])(?:\s*\(?bpm\)?)?|темп\w*|(?<![a-z])(?:andamento|velocidad(?:e)?|allure)(?![a-z])|テンポ|템포|速度|节奏|節奏|"
+    r"(?<![a-z])metronome(?:\s*mark(?:ing)?)?|(?<![a-z])m\.?m\.?(?=\s*[=:♩\d])|"
+    r"(?<![a-z])speed(?=\s*(?:[:=]|of|at))|(?<![a-z])beats per minute|(?<![a-z])(?:half|double)[ -]?time|(?<![a-z])(?:up|mid|down|medium)[ -]?tempo|(?<![a-z])(?:slow|medium|moderate|fast|quick)(?=\s*\())"
 )
 _ABOUT = (
     r"(?:around|about|approx(?:imately|\.)?|circa|ca\.?|c\.|roughly|near(?:ly)?|exactly|etwa|ungefähr|environ|aproximadamente|"
     r"около|примерно|[~≈約约]|およそ)"
 )
-_LINK = rf"(?:[:=(\u2013\u2014-]|(?:of|is|was|at|to|be|set|from|von|auf|bei|de|di)\b|[はがをで是为為은는]|{_ABOUT})"
+_LINK = rf"(?:[:=(\u2013\u2014-]|(?:of|is|was|at|to|be|set|from|the|von|auf|bei|de|di)\b|[はがをで是为為은는]|{_ABOUT})"
 _START = r"(?<![a-z\u00c0-\u024f\d])(?<!\d[.,])"
+_TERM_NAMES = "|".join(sorted(_TERMS, key=len, reverse=True))
 _NOTE = "|".join(re.escape(name) for name in sorted(_NOTE_LENGTHS, key=len, reverse=True))
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
-        rf"{_START}{_VALUE}\s*(?:-?ish|\+|or so|s)?[\s_]*[-(]?\s*{_UNIT}",
+        rf"{_START}{_VALUE}\s*(?:-?ish|\+(?!/)|or so|s|(?:±|\+/-)\s*\d{{1,2}})?[\s_]*[-(]?\s*{_UNIT}",
+        rf"{_START}{_VALUE}[ -]tempo(?![a-z])",
         rf"{_LABEL}(?:\s*{_LINK}){{0,4}}\s*{_VALUE}(?:-?ish)?(?![a-z]|\s*(?:/\s*\d|bars|sec|s\b|hz))",
         (
             rf"(?:(?P<dotted>dotted)[ -])?(?<![a-z\d])(?P<note>{_NOTE})[\ufe0e\ufe0f]?(?P<dot>\.)?(?:[ -]?notes?)?"
             rf"\s*(?P<equals>=|:|\b(?:at|equals|is)\b)?\s*{_ABOUT}?\s*{_VALUE}(?![/\w])"
         ),
-        rf"(?<![a-z])(?P<term>{'|'.join(_TERMS)})(?![a-z])\s*[,(:=]?\s*{_ABOUT}?\s*{_VALUE}(?!\w|\s*(?:/|bars|sec|hz))",
+        rf"(?<![a-z])(?P<term>{_TERM_NAMES})(?![a-z])\s*[,(:=]?\s*{_ABOUT}?\s*{_VALUE}(?!\w|\s*(?:/|bars|sec|hz))",
     )
 )
 _AT = re.compile(
@@ -82,7 +84,7 @@ _NO_MUSIC = re.compile(
 )
 _ALONE = re.compile(r"(?:^|,)\s*(?P<one>\d{2,3})\s*(?=,|$)")
 _LEAST_ALONE, _MOST_ALONE = 50, 220
-_TERM = re.compile(rf"(?<![^\W_])(?:{'|'.join(_TERMS)})(?![^\W_])", re.IGNORECASE)
+_TERM = re.compile(rf"(?<![^\W_])(?:{_TERM_NAMES})(?![^\W_])", re.IGNORECASE)
 _WORD_VALUES = {
     word: value
     for words, first, step in ((_ONES, 1, 1), (_TEENS, 10, 1), (_TENS, 20, 10))
