@@ -43,3 +43,9 @@ def test_an_italian_term_is_a_tag_and_sets_the_tempo():
     found = tags("an adagio for strings about snow")
     assert "adagio" in found
     assert [tag for tag in found if tag.endswith(" bpm") and 64 <= int(tag[:2]) <= 76]
+
+
+def test_what_was_read_is_not_a_tag_a_second_time():
+    found = tags("pop, E dorian, ninety bpm, time signature 5/4, shiny")
+    assert {"E dorian", "90 bpm", "5/4 time", "shiny"} <= found
+    assert not {"e dorian", "ninety bpm", "time signature 5/4", "time signature"} & found

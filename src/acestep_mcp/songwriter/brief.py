@@ -98,9 +98,7 @@ def read_brief(prompt: str) -> Brief:
         themes=themes(f"{terms.rest} {subject.person} {' '.join(quotes)}", book, subject.name),
         extra_tags=extra_tags, given_lyrics=given, quotes=quotes, artist=artist,
     )  # fmt: skip
-    return _with_vocals(
-        _with_numbers(brief, english if english == style else f"{english}\n{style}"), f"{english} {text}"
-    )
+    return _with_vocals(_with_numbers(brief, english), f"{english} {text}")
 
 
 def _find_artist(text: str) -> str:

@@ -1,5 +1,7 @@
 """Metres, measured in the rendered sound and not only in the plan."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from acestep_mcp.engines.draft.grid import METRES
 from acestep_mcp.engines.draft.job import DraftJob, run_job
 from acestep_mcp.engines.draft.metres import LAYOUTS, bar_rows
 from acestep_mcp.engines.draft.render import available
+from acestep_mcp.engines.draft.score import Part
 from acestep_mcp.engines.draft.seeds import Seeds
 
 EIGHTHS = {"3/4": 6, "4/4": 8, "5/4": 10, "6/8": 6, "7/8": 7, "9/8": 9, "12/8": 12}
@@ -133,3 +136,47 @@ def test_rows_of_four_beats_fill_other_bars():
     assert bar_rows("....X.......X...", "....x...x...", "12/8") == ["......X...........X....."]
     assert bar_rows("x.x.x.x.x.x.x.x.", "x.x.x.x.x.x.", "6/8") == ["x.o.x.x.o.x."]
     assert bar_rows("r---f---r-r-a---", "r---f-a-a---", "9/8") == ["r-----f---a-a-----"]
+
+
+def part(tags: str, name: str, lyrics: str = "", seconds: float = 40) -> Part:
+    return next(
+        one for one in compose(ComposeRequest(tags, lyrics, seconds, Seeds(3))).parts if one.name.startswith(name)
+    )
+
+
+def test_house_in_five_has_its_kick_on_the_strong_beats_only():
+    beats = Counter(
+        round(note.start / 0.5) % 5 for note in part("house, 5/4, 120 bpm", "drums").notes if note.pitch == 36
+    )
+    assert beats[0] + beats[3] > 0.9 * beats.total()
+
+
+def test_an_open_hi_hat_ends_the_bars_of_odd_metres():
+    places = Counter(
+        round(note.start / 0.25) % 7 for note in part("rock, 7/8, 120 bpm", "drums").notes if note.pitch == 46
+    )
+    assert places and set(places) == {6}
+
+
+def test_the_first_beat_is_the_loudest_for_the_bass():
+    notes = [note for note in part("punk, 7/8, 120 bpm", "bass").notes if note.velocity > 60]
+    first = [note.velocity for note in notes if abs(note.start / 1.75 - round(note.start / 1.75)) < 0.03]
+    assert np.mean(first) > 1.1 * np.mean([note.velocity for note in notes])
+
+
+def test_compound_beats_are_not_swung():
+    eighth = 60 / 120 / 2
+    starts = [note.start / eighth for note in part("blues, 12/8, 120 bpm", "drums").notes]
+    assert np.mean([abs(start - round(start)) for start in starts]) < 0.1
+
+
+def test_a_melody_in_six_eight_moves_on_dotted_quarters():
+    notes = part("ballad, 6/8, 120 bpm", "voice", "[verse]\nLong and slow\nOld and gold\nDay by day\nAway we go").notes
+    places = Counter(round(note.start / 0.25) % 3 for note in notes)
+    assert places[0] > 0.8 * places.total()
+
+
+def test_a_free_tempo_in_twelve_eight_is_that_of_dotted_beats():
+    tempos = [compose(ComposeRequest("blues, 12/8", "", 30, Seeds(seed))).plan["tempo"] / 1.5 for seed in range(8)]
+    assert min(tempos) >= 70 * 1.25 / 1.5 * 0.94
+    assert max(tempos) > 75

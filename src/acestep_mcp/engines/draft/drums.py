@@ -97,18 +97,18 @@ def groove(name: str, metre: str, rng: random.Random) -> dict[str, str]:
     for row in _GROOVES[name].split(";"):
         if row.strip():
             piece, pattern = rng.choice(row.split("|")).split()
-            chosen[piece] = pattern if name == SIX_EIGHT else _fit(pattern, metre)
+            chosen[piece] = pattern if name == SIX_EIGHT else _fit(piece, pattern, metre)
     if "H" in chosen and "O" not in chosen and metre in _MARKED_METRES:
         chosen["O"] = "x.".rjust(len(chosen["H"]), ".")
         chosen["H"] = chosen["H"][:-2] + ".."
     return chosen
 
 
-def _fit(pattern: str, metre: str) -> str:
+def _fit(piece: str, pattern: str, metre: str) -> str:
     """The row as one bar of the metre. A kick on every beat would hide which is the first of five or seven."""
     row = bar_rows(pattern, pattern[:12], metre)[0]
-    if metre in _KICKS and pattern == "X...X...X...X...":
-        return "".join(mark if at in _KICKS[metre] else "." for at, mark in enumerate(row))
+    if piece == "K" and metre in _KICKS and "." not in pattern[::4]:
+        return "".join("." if at % 4 == 0 and at not in _KICKS[metre] else mark for at, mark in enumerate(row))
     return row
 
 
