@@ -10,9 +10,11 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import to_float
 from acestep_mcp.engines import Audio
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.grid import METRES
 from acestep_mcp.engines.draft.job import DraftJob, run_job
 from acestep_mcp.engines.draft.metres import LAYOUTS, bar_rows
+from acestep_mcp.engines.draft.patterns import BASSES, PATTERNS
 from acestep_mcp.engines.draft.render import available
 from acestep_mcp.engines.draft.score import Part
 from acestep_mcp.engines.draft.seeds import Seeds
@@ -180,3 +182,22 @@ def test_a_free_tempo_in_twelve_eight_is_that_of_dotted_beats():
     tempos = [compose(ComposeRequest("blues, 12/8", "", 30, Seeds(seed))).plan["tempo"] / 1.5 for seed in range(8)]
     assert min(tempos) >= 70 * 1.25 / 1.5 * 0.94
     assert max(tempos) > 75
+
+
+@pytest.mark.parametrize("metre", METRES)
+def test_every_pattern_fills_a_bar_of_every_metre_with_marks_that_its_player_knows(metre: str):
+    rows = [(one.steps, one.three, ".oxX") for one in PATTERNS.values()]
+    rows += [(*pair, ".-rRtfFsa") for pair in BASSES.values()]
+    for fours, threes, marks in rows:
+        for row in bar_rows(fours, threes, metre):
+            assert len(row) == sum(LAYOUTS[metre].groups), (fours, row)
+            assert set(row) <= set(marks), (fours, row)
+
+
+@pytest.mark.parametrize("number", range(len(METRES)))
+def test_genres_play_in_metres_that_are_not_theirs(number: int):
+    for genre in GENRES[number :: len(METRES)]:
+        for metre in (list(METRES)[number], list(METRES)[-1 - number]):
+            score = compose(ComposeRequest(f"{genre.name}, {metre}", "", 9, Seeds(number)))
+            assert score.plan["meter"] == metre
+            assert all(0 <= note.start < note.end <= 9 for part in score.parts for note in part.notes)

@@ -104,7 +104,7 @@ def _dotted(row: str) -> str:
     A row that marks nearly every eighth gets a soft one in the middle as well, so that three are heard.
     """
     marked = sum(mark not in ".-" for mark in row[::2])
-    flowing = "-" not in row and marked >= 0.7 * len(row[::2])
+    flowing = set(row) <= set(".oxX") and marked >= 0.7 * len(row[::2])
     beats = []
     for start in range(0, len(row), 4):
         first, early, middle, late = list(row[start : start + 4])
