@@ -117,6 +117,11 @@ def test_the_first_of_several_is_played_and_the_result_says_so(tags: str, note: 
     assert compose(ComposeRequest(tags, "", 5, Seeds(1))).notes == (note,)
 
 
+@pytest.mark.parametrize("tags", ["Am, F, C, G", "waltz, 6/8", "C minor, C minor", "allegro, 130 bpm"])
+def test_a_list_of_chords_or_a_dance_is_no_second_key_or_metre(tags: str):
+    assert compose(ComposeRequest(tags, "", 5, Seeds(1))).notes == ()
+
+
 @pytest.mark.parametrize(
     ("tags", "quarters"),
     [("6/8, dotted quarter = 80", 120), ("90-100 bpm", 95), ("97 beats per minute", 97), ("120.5 bpm", 120.5)],

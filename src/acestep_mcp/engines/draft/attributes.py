@@ -30,11 +30,10 @@ def read_attributes(tags: str) -> MusicalAttributes:
     tempos, keys, metres = find_tempos(tags), find_keys(tags), find_metres(tags)
     tempo = tempos[0] if tempos else None
     metre = metres[0].name if metres else None
-    stated = [one for one in metres if one.stated] or metres[:1]
     notes = [
-        _several("tempo", [f"{one.bpm:g} bpm" for one in tempos if not one.term]),
-        _several("key", [one.name for one in keys]),
-        _several("metre", [one.name for one in stated]),
+        _several("tempo", [f"{one.bpm:g} bpm" for one in tempos if one.stated and not one.term]),
+        _several("key", [one.name for one in keys if one.stated]),
+        _several("metre", [one.name for one in metres if one.stated]),
     ]
     if metre and played_metre(metre) != metre:
         notes.append(f"{metre} is not played by the draft: played as {played_metre(metre)}.")
