@@ -9,7 +9,7 @@ from acestep_mcp.songwriter import lexicon
 from acestep_mcp.songwriter.brief import Brief
 from acestep_mcp.songwriter.styles import related_terms
 
-_USUAL_COUNT, _MAX_COUNT = 10, 19
+_USUAL_COUNT, _MAX_COUNT, _MAX_EXCLUDED = 10, 19, 6
 _BY_TONE = {
     "sad": ("ballad", "folk", "indie pop", "trip hop"),
     "happy": ("pop", "indie pop", "funk", "soul"),
@@ -28,6 +28,7 @@ _BY_THEME = {
     "birthday": ("pop", "funk"), "machine": ("synth-pop", "electronic"), "pet": ("indie pop", "folk"),
     "road": ("country", "rock", "folk"), "sea": ("folk", "dream pop"),
 }  # fmt: skip
+_BY_FEW_PLAYERS = ("folk", "ballad", "lullaby")
 _TONE_BY_THEME = {
     "goodbye": "sad", "love": "tender", "dance": "happy", "birthday": "happy", "christmas": "happy", "summer": "happy",
     "hope": "fierce", "dream": "calm", "morning": "calm", "family": "tender", "pet": "happy",
@@ -44,7 +45,13 @@ def tone(brief: Brief) -> str:
     named = [mood.tone for mood in brief.moods]
     if named:
         return named[0]
-    of_genre = [mood.tone for genre in brief.genres for mood in lexicon.MOODS if genre.mood in mood.names]
+    excluded = _excluded_words(brief)
+    of_genre = [
+        mood.tone
+        for genre in brief.genres
+        for mood in lexicon.MOODS
+        if genre.mood in mood.names and genre.mood not in excluded
+    ]
     of_theme = [_TONE_BY_THEME[theme] for theme in brief.themes if theme in _TONE_BY_THEME]
     return next(iter([*of_theme, *of_genre]), "any")
 
@@ -54,7 +61,13 @@ def genres_for(brief: Brief, rng: Random) -> tuple[lexicon.GenreEntry, ...]:
     if brief.genres:
         return brief.genres
     theme = next((theme for theme in brief.themes if theme in _BY_THEME), "")
-    names = _BY_DECADE.get(brief.decade) or (_BY_THEME.get(theme) if not brief.moods else None) or _BY_TONE[tone(brief)]
+    alone = _BY_FEW_PLAYERS if brief.terms.of("only") else None
+    names = (
+        alone
+        or _BY_DECADE.get(brief.decade)
+        or (_BY_THEME.get(theme) if not brief.moods else None)
+        or _BY_TONE[tone(brief)]
+    )
     banned = brief.terms.of("banned")
     allowed = [name for name in names if name not in banned] or [n for n in _BY_TONE["any"] if n not in banned]
     name = rng.choice(allowed or ["pop"])
@@ -78,9 +91,11 @@ def tempo(brief: Brief, genre: lexicon.GenreEntry, rng: Random) -> float:
 def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: float, rng: Random) -> str:
     """The comma-separated tags: genre, mood, energy, instruments, tempo, voice, production."""
     groups = _named_tags(brief, genres, bpm)
-    excluded = _excluded_words(brief)
+    excluded = (*_excluded_words(brief), *_outside_limit(brief))
     free = _USUAL_COUNT - sum(map(len, groups.values())) - len(_exclusion_tags(brief))
     for kind, tag in _usual_tags(brief, genres[0], bpm, rng):
+        if kind == "instrument" and brief.terms.of("only"):
+            continue
         if free > 0 and not _clashes(tag, excluded) and not _repeats(tag, groups):
             groups[kind].append(tag)
             free -= 1
@@ -95,7 +110,7 @@ def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: float
         "genre": [*([brief.decade] if brief.decade else []), *(terms.of("genre") or (genre.name for genre in genres))],
         "mood": list(terms.of("mood")),
         "energy": [],
-        "instrument": list(terms.of("instrument")),
+        "instrument": [*terms.of("instrument"), *_limit_tag(brief)],
         "tempo": [*terms.of("tempo"), *_term(brief), f"{bpm:g} bpm", *filter(None, (brief.key, brief.meter))],
         "voice": list(terms.of("voice")) if sung else [],
         "production": [*terms.of("production"), *(extra for extra in brief.extra_tags if sung or "voc" not in extra)],
@@ -134,11 +149,27 @@ def _energy(bpm: float) -> str:
 def _exclusion_tags(brief: Brief) -> list[str]:
     """Excluded instruments as "no ..." tags. Excluded moods and genres are only left out."""
     allowed = {*lexicon.INSTRUMENTS, *lexicon.SYNONYMS, "reverb", "autotuned vocals"}
-    return [f"no {lexicon.SYNONYMS.get(word, word)}" for word in brief.terms.of("banned") if word in allowed][:4]
+    return [f"no {lexicon.SYNONYMS.get(word, word)}" for word in brief.terms.of("banned") if word in allowed][
+        :_MAX_EXCLUDED
+    ]
 
 
 def _excluded_words(brief: Brief) -> tuple[str, ...]:
     return tuple(part for word in brief.terms.of("banned") for part in related_terms(word))
+
+
+def _limit_tag(brief: Brief) -> list[str]:
+    """A tag such as "only guitar and vocals" for a song that is limited to them, unless another tag says so."""
+    only, terms = brief.terms.of("only"), brief.terms
+    said = any(tag.startswith("solo ") for tag in terms.of("instrument"))
+    return [f"only {' and '.join(only)}"] if only and not said and only != ("vocals",) else []
+
+
+def _outside_limit(brief: Brief) -> tuple[str, ...]:
+    """The words for instruments that a song limited to others has not."""
+    only = brief.terms.of("only")
+    others = [name for name in lexicon.RELATED_TERMS if only and name not in only]
+    return tuple(word for name in others for word in related_terms(name) if word not in only)
 
 
 def _clashes(tag: str, excluded: tuple[str, ...]) -> bool:

@@ -7,27 +7,28 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from acestep_mcp.readers.exclusions import Exclusions, read_exclusions
+from acestep_mcp.readers.vocabulary import vocabulary
+from acestep_mcp.readers.word_tables import ADJECTIVES, MOODS
 from acestep_mcp.songwriter import lexicon
 
-_NEGATION = re.compile(
-    r"(?i)(?<!\w)(no|without|not|non|avoid|never|skip|leave out|minus|(?:don't|do not) (?:use|want|add|include)|zero|free of)"
-    r"(?: any| the| a| too| so| very| more| be)*[ -]$"
-)
-_OR = re.compile(r"(?i)^,?\s*(?:or|nor|/)(?: any| the| a)?\s*$")
-_AND = re.compile(r"(?i)^\s*(?:,|,?\s*and|&|\+)\s*$")
+_LIMITS = re.compile(r"(?i)\b(?:only|just|nothing but|nothing else|solely|purely|exclusively|alone|unaccompanied)\b")
 _MUSIC_NOUN = re.compile(
     r"(?i)^[ -](?:song|track|music|beat|tune|anthem|ballad|style|groove|mix|remix|banger|number|vibe|feel)"
 )
 _POSSESSIVE = re.compile(r"(?i)(?<!\w)(?:my|our|your|his|her|their|the|this|that|old|haunted|every|whose) $")
 # Words that are a style unless they mean a thing: "my house", "the country".
-_AMBIGUOUS = lexicon.word_set("house country soul march metal trap drill rock jungle drone folk latin indie salsa pop")
+_AMBIGUOUS = lexicon.word_set(
+    "house country soul march metal trap drill rock jungle drone folk latin indie salsa pop swing anthem grime emo"
+)
 
 
 @dataclass(slots=True)
 class StyleTerms:
     """Style terms in order of appearance, by kind; `rest` is the text with each of them replaced by `|`.
 
-    Kinds are genre, mood, instrument, voice, production, tempo, and banned for excluded terms.
+    Kinds are genre, mood, instrument, voice, production, tempo, banned for excluded terms, and only for the
+    instruments and voices that a song is limited to.
     """
 
     rest: str
@@ -45,40 +46,56 @@ class StyleTerms:
 def find_terms(text: str) -> StyleTerms:
     """Every style term of a text; longer terms win ("trip hop", not "hop")."""
     terms = StyleTerms(text)
+    exclusions = read_exclusions(text)
+    for player in exclusions.only:
+        terms.add("only", player.name)
     spans: list[tuple[int, int]] = []
-    negation, last_end = "", -1
     for match in _terms().finditer(text):
-        before, between = text[max(0, match.start() - 40) : match.start()], text[last_end : match.start()]
-        negation = _negation(before, negation if last_end >= 0 else "", between)
-        last_end = match.end()
+        refusal = next((span for span in exclusions.spans if span[0] <= match.start() and match.end() <= span[1]), None)
         kind, word = _kind_and_name(match)
-        if not negation and (kind == "negatable" or _is_not_style(match, before)):
-            continue
-        terms.add("banned" if negation else kind, word)
-        spans.append((match.start() - (len(_negation_text(before)) if negation else 0), match.end()))
-    terms.rest = _blank(text, spans)
+        if refusal:
+            spans.append(refusal)
+            if not (kind == "mood" and _refuses_instrument(text[slice(*refusal)])):
+                terms.add("banned", word)
+        elif kind != "negatable" and not _is_not_style(match, text[max(0, match.start() - 40) : match.start()]):
+            terms.add(kind, word)
+            spans.append(match.span())
+    spans += _other_refusals(text, exclusions, terms)
+    if exclusions.only:
+        spans += [match.span() for match in _LIMITS.finditer(text)]
+    terms.rest = _blank(text, sorted(set(spans)))
     return terms
 
 
+def _other_refusals(text: str, exclusions: Exclusions, terms: StyleTerms) -> list[tuple[int, int]]:
+    """Add what is refused in words that are no style terms ("drumless", "nothing too heavy"), and find these words.
+
+    A mood is only refused by a clause of its own: "there is no joy in war" is what a song is about.
+    """
+    alone = [span for span in exclusions.spans if _is_clause(text, span)]
+    kinds = {"instrument", "voice", "mood"} if alone else {"instrument", "voice"}
+    banned = {vocabulary().get(word) for word in terms.of("banned")}
+    for term in exclusions.refused:
+        if term.kind in kinds and term not in banned:
+            terms.add("banned", term.name)
+    return alone
+
+
+def _is_clause(text: str, span: tuple[int, int]) -> bool:
+    before, after = text[: span[0]].rstrip(), text[span[1] :].lstrip()
+    return before[-1:] in ("", *",.;!?|\n") and after[:1] in ("", *",.;!?|\n")
+
+
 def related_terms(word: str) -> tuple[str, ...]:
-    """All words to avoid if `word` is excluded: without drums, no snare either."""
+    """All words to avoid if `word` is excluded: without drums, no snare either; if not sad, not melancholic either."""
     plain = lexicon.SYNONYMS.get(word, word)
-    return lexicon.RELATED_TERMS.get(plain, (plain, plain.removesuffix("s")))
+    moods = next((words.split("|") for words in MOODS.values() if word in words.split("|")), [])
+    return (*lexicon.RELATED_TERMS.get(plain, (plain, plain.removesuffix("s"))), *moods)
 
 
-def _negation(before: str, last: str, between: str) -> str:
-    """The word that negates a term: its own, or that of the preceding term in the same list."""
-    own = _NEGATION.search(before)
-    if own:
-        return own[1].lower()
-    if last and _OR.match(between):
-        return last
-    return last if last in {"without", "minus", "avoid", "leave out", "skip"} and _AND.match(between) else ""
-
-
-def _negation_text(before: str) -> str:
-    own = _NEGATION.search(before)
-    return own[0] if own else ""
+def _refuses_instrument(refusal: str) -> bool:
+    """Whether a mood in this refusal only describes an instrument: "no sad piano"."""
+    return any(_kind_and_name(match)[0] in {"instrument", "negatable", "voice"} for match in _terms().finditer(refusal))
 
 
 def _kind_and_name(match: re.Match[str]) -> tuple[str, str]:
@@ -121,7 +138,7 @@ def _kinds() -> dict[str, tuple[str, str]]:
 @functools.cache
 def _terms() -> re.Pattern[str]:
     instruments = _alternatives(lexicon.INSTRUMENTS)
-    shades = _alternatives(lexicon.ADJECTIVES)
+    shades = _alternatives(ADJECTIVES)
     return re.compile(
         rf"(?i)(?<![\w'])(?:((?:(?:{shades}),? ){{1,3}}(?:{instruments}))|(?:{_alternatives(_kinds())}))(?!\w)(?!'s)"
     )

@@ -86,8 +86,61 @@ def test_any_text_gives_a_style(tags: str):
     assert parse_style(tags).genre in GENRES
 
 
-def test_unknown_words_still_choose_a_genre():
-    names = {
-        parse_style(tags).genre.name for tags in ("purple monkey", "dishwasher", "flimflam", "gobbledygook", "quux")
-    }
-    assert len(names) > 1
+@pytest.mark.parametrize(
+    ("tags", "genre", "note"),
+    [
+        ("zydeco, happy", "country", "zydeco is not a style the draft knows: played as country."),
+        ("gqom", "afrobeat", "gqom is not a style the draft knows: played as afrobeat."),
+        ("doom metal", "metal", "doom metal is not a style the draft knows: played as metal."),
+        ("hypnopunk", "punk", "hypnopunk is not a style the draft knows: played as punk."),
+        ("sad zouglou", "ballad", "zouglou is not a style the draft knows: played as ballad."),
+        ("zouglou, fiddle", "celtic", "zouglou is not a style the draft knows: played as celtic."),
+        ("purple monkey", "pop", "purple monkey is not a style the draft knows: played as pop."),
+    ],
+)
+def test_a_style_that_nothing_knows_is_noted_and_the_nearest_is_played(tags: str, genre: str, note: str):
+    style = parse_style(tags)
+    assert (style.genre.name, style.notes) == (genre, (note,))
+
+
+@pytest.mark.parametrize(
+    "tags", ["drill", "trip hop, dark, 80 bpm", "sea shanty", "happy, piano, 120 bpm", "", "a cappella"]
+)
+def test_a_known_style_has_no_note(tags: str):
+    assert parse_style(tags).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("tags", "sound"),
+    [
+        ("metal, electric guitar", "distortion guitar"),
+        ("punk, electric guitars", "distortion guitar"),
+        ("folk, metal, electric guitar", "distortion guitar"),
+        ("metal, clean guitar", "clean guitar"),
+        ("jazz, electric guitar", "clean guitar"),
+    ],
+)
+def test_an_electric_guitar_is_distorted_where_the_genre_is(tags: str, sound: str):
+    assert sound in parse_style(tags).instruments
+
+
+def test_refused_moods_and_tempos_turn_the_music_away_from_them():
+    assert all(not Key(0, scale).minor for scale in parse_style("pop, not sad").scales)
+    assert all(Key(0, scale).minor for scale in parse_style("pop, not too happy").scales)
+    assert parse_style("pop, not too fast").tempo < parse_style("pop").tempo < parse_style("pop, not slow").tempo
+    assert parse_style("pop, dark, no dark").scales == parse_style("pop, dark").scales
+
+
+@pytest.mark.parametrize(
+    ("tags", "genre"),
+    [("dance music, not techno", "edm"), ("no rock, jazz", "jazz"), ("without vocals techno", "techno")],
+)
+def test_a_refused_style_is_not_played(tags: str, genre: str):
+    assert parse_style(tags).genre.name == genre
+
+
+def test_what_the_draft_cannot_leave_out_is_noted():
+    assert parse_style("pop, no drop, no kazoo").notes == ("The draft cannot leave out by request: drop, kazoo.",)
+    assert parse_style("pop, no reverb, no autotune, no drums").notes == ()
+    assert parse_style("pop, no reverb").reverb == 0
+    assert parse_style("lofi, no fade-out").genre.ending == "ring"

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acestep_mcp.engines.draft.drums import SIX_EIGHT
 from acestep_mcp.engines.draft.harmony import chord, nearest, voicing
-from acestep_mcp.engines.draft.instruments import PADS, PROGRAMS
+from acestep_mcp.engines.draft.instruments import DRUM_KITS, MALLETS, PADS, PITCHED_DRUMS, PROGRAMS, SOLOISTS
 from acestep_mcp.engines.draft.lead import lead
+from acestep_mcp.engines.draft.lineup import Lineup
 from acestep_mcp.engines.draft.melody import MelodyNote
-from acestep_mcp.engines.draft.patterns import PATTERNS
+from acestep_mcp.engines.draft.patterns import PATTERNS, Pattern
 from acestep_mcp.engines.draft.players import BeatNote, bass_line, comp, drum_track
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.style import accompanists, bass_instrument
 
 _BASS_LOW = 29  # F1: about the lowest note that small speakers reproduce
 _CRASH, _KICK = 49, 36
+_VOICES = frozenset({PROGRAMS["voice"], PROGRAMS["choir"], PROGRAMS["synth voice"]})
+_LINES = (PATTERNS["line"], PATTERNS["timpani"])
+# What plays where the tags refuse all instruments of a layer or the bass, the first allowed ones.
+_SUBSTITUTES = (
+    "piano", "clean guitar", "strings", "organ", "vibraphone", "harp", "brass", "polysynth", "marimba", "accordion",
+    "nylon guitar", "clarinet", "kalimba", "choir",
+)  # fmt: skip
+_BASS_SUBSTITUTES = ("finger bass", "acoustic bass", "synth bass", "contrabass", "tuba", "cello", "bassoon")
 _MAX_LAYERS = 8  # a MIDI file has fifteen channels that are not drums
 
 
@@ -49,7 +58,27 @@ class Layer:
 
 
 def band(song: Song) -> Iterator[Player]:
-    """Every player with its notes: drums, bass, chords, then the melody."""
+    """Every player with its notes: drums, bass, chords, then the melody. What the tags refuse is not among them."""
+    lineup = song.style.lineup
+    for player in _players(song):
+        heard = _without_refused(player, lineup)
+        if heard is not None:
+            yield replace(heard, reverb=0) if lineup.dry else heard
+
+
+def _without_refused(player: Player, lineup: Lineup) -> Player | None:
+    """The player without the drums that the tags refuse, or None if it is refused itself."""
+    if player.drums:
+        notes, last = (
+            tuple(note for note in part if note.pitch not in lineup.refused_pieces)
+            for part in (player.notes, player.final_notes)
+        )
+        return replace(player, notes=notes, final_notes=last)
+    heard = lineup.plays(player.program) or (player.name == "voice" and lineup.voice)
+    return player if heard else None
+
+
+def _players(song: Song) -> Iterator[Player]:
     yield from _rhythm_section(song)
     reverb = song.style.reverb
     layers = arrangement(song)
@@ -62,7 +91,7 @@ def band(song: Song) -> Iterator[Player]:
             if _plays_in(song, span, number, len(layers))
             for note in comp(song, span, name, pattern)
         ]
-        last = _final_chord(song, pattern.low, pattern.high) if number < 3 and pattern.playing != "bells" else ()
+        last = _final_chord(song, pattern) if number < 3 and pattern.playing != "bells" else ()
         weight = pattern.weight * (1.0 if _has_beat(song) else 1.2)
         yield Player(
             name, PROGRAMS[layer.instrument], tuple(notes), last, weight=weight, pan=pattern.pan, reverb=reverb
@@ -73,25 +102,54 @@ def band(song: Song) -> Iterator[Player]:
 def arrangement(song: Song) -> list[Layer]:
     """The genre's layers, with the instruments that the tags name or else randomly chosen ones."""
     style = song.style
-    layers = [_layer(song, row) for row in style.genre.layers]
-    if style.second is not None:
-        layers.insert(2, _layer(song, style.second.layers[0]))
+    layers = [layer for row in style.genre.layers if (layer := _layer(song, row))]
+    if style.second is not None and (layer := _layer(song, style.second.layers[0])):
+        layers.insert(2, layer)
     for name in accompanists(style):
         candidates = [n for n, layer in enumerate(layers) if (layer.instrument in PADS) == (name in PADS)]
         free = [n for n in candidates if layers[n].instrument not in style.instruments]
         if any(layer.instrument == name for layer in layers):
             continue
         if free:
-            layers[free[0]] = Layer(layers[free[0]].pattern, name)
+            layers[free[0]] = Layer(_pattern_for(name, layers[free[0]].pattern), name)
         else:
-            layers.insert(1, Layer("pad" if name in PADS else "pick", name))
+            layers.insert(1, Layer(_pattern_for(name, "pad" if name in PADS else "pick"), name))
+    layers += _named_lines(song)
     named = [layer for layer in layers if layer.instrument in style.instruments]
     return (named + [layer for layer in layers if layer.instrument not in style.instruments])[:_MAX_LAYERS]
 
 
-def _layer(song: Song, row: str) -> Layer:
+def _pattern_for(name: str, usual: str) -> str:
+    """The pattern of an instrument in a layer: bars and bells play broken chords."""
+    return "mallet" if name in MALLETS and PATTERNS[usual].playing not in {"arp", "bells"} else usual
+
+
+def _named_lines(song: Song) -> Iterator[Layer]:
+    """Named instruments that play one note at a time: drums of definite pitch, and soloists of a named group."""
+    style = song.style
+    yield from (Layer("timpani", name) for name in style.instruments if name in PITCHED_DRUMS)
+    if style.lineup.only is None:
+        return
+    soloists = [name for name in style.instruments if name in SOLOISTS]
+    yield from (Layer("line", name) for name in soloists[1:])
+    if style.lineup.sings_alone and style.lineup.plays(PROGRAMS["choir"]):
+        yield Layer("choirpad", "choir")
+
+
+def _layer(song: Song, row: str) -> Layer | None:
+    """A genre's layer; with another instrument if the tags refuse all of its own, None if none is left."""
     pattern, instruments = row.split(":")
-    return Layer(pattern, song.seeds.stream(f"instrument/{row}", 0.4).choice(instruments.split("/")))
+    lineup = song.style.lineup
+    if PATTERNS[pattern].playing == "arp" and not lineup.arpeggios:
+        return None
+    options = [name for name in instruments.split("/") if lineup.plays(PROGRAMS[name])]
+    if not options and lineup.only is None:
+        family = PROGRAMS[instruments.split("/")[0]] // 8
+        allowed = [name for name in _SUBSTITUTES if lineup.plays(PROGRAMS[name])]
+        options = sorted(allowed, key=lambda name: PROGRAMS[name] // 8 != family)[:2]
+    if not options:
+        return None
+    return Layer(pattern, song.seeds.stream(f"instrument/{row}", 0.4).choice(options))
 
 
 def _plays_in(song: Song, span: Span, number: int, count: int) -> bool:
@@ -101,17 +159,19 @@ def _plays_in(song: Song, span: Span, number: int, count: int) -> bool:
 
 
 def _rhythm_section(song: Song) -> Iterator[Player]:
-    genre = song.style.genre
+    genre, lineup = song.style.genre, song.style.lineup
     if song.style.drums:
-        groove = song.seeds.stream("groove").choice(genre.grooves.split("|"))
-        groove = SIX_EIGHT if song.grid.metre == "6/8" and groove != "none" else groove
+        groove = _groove(song)
         notes = tuple(drum_track(song, groove))
         end = song.beats
         last = tuple(BeatNote(end, 1, pitch, 88) for pitch in (_CRASH, _KICK)) if groove != "none" else ()
         drum_reverb = min(60, song.style.reverb // 2)
-        yield Player("drums", genre.kit, notes, last, drums=True, weight=92, reverb=drum_reverb, looseness=0.6)
+        kit = lineup.kit(genre.kit)
+        yield Player("drums", kit, notes, last, drums=True, weight=92, reverb=drum_reverb, looseness=0.6)
     line, instruments = genre.bass.split(":")
-    instrument = bass_instrument(song.style) or song.seeds.stream("bass instrument", 0.4).choice(instruments.split("/"))
+    instrument = _bass(song, instruments)
+    if instrument is None:
+        return
     low = _BASS_LOW if instrument != "square lead" else 41
     spans = [
         span for span in song.spans if span.section.kind not in {"intro", "break"} or song.fullness(span.section) > 0.28
@@ -124,14 +184,38 @@ def _rhythm_section(song: Song) -> Iterator[Player]:
     )
 
 
+def _groove(song: Song) -> str:
+    """The groove of the drums; a genre without drums has one if the tags name drums."""
+    groove = song.seeds.stream("groove").choice(song.style.genre.grooves.split("|"))
+    if groove == "none" and not DRUM_KITS.isdisjoint(song.style.percussion):
+        groove = "waltz" if song.grid.metre in {"3/4", "9/8"} else "pop"
+    return SIX_EIGHT if song.grid.metre == "6/8" and groove != "none" else groove
+
+
+def _bass(song: Song, instruments: str) -> str | None:
+    """The bass instrument: the named one, one of the genre's, or another if those are refused; None without a bass."""
+    lineup = song.style.lineup
+    if not lineup.bass:
+        return None
+    named = bass_instrument(song.style)
+    if named and lineup.plays(PROGRAMS[named]):
+        return named
+    options = [name for name in instruments.split("/") if lineup.plays(PROGRAMS[name])]
+    options = options or [name for name in _BASS_SUBSTITUTES if lineup.plays(PROGRAMS[name])][:1]
+    return song.seeds.stream("bass instrument", 0.4).choice(options) if options else None
+
+
 def _has_beat(song: Song) -> bool:
     return song.style.drums and song.style.genre.grooves != "none"
 
 
-def _final_chord(song: Song, low: int, high: int) -> tuple[BeatNote, ...]:
-    """The tonic chord, held at the end."""
+def _final_chord(song: Song, pattern: Pattern) -> tuple[BeatNote, ...]:
+    """The tonic chord, held at the end; one note of it for an instrument that plays one at a time."""
     tonic = chord("i" if song.grid.key.minor else "I", song.grid.key)
-    return tuple(BeatNote(0, 1, pitch, 72) for pitch in voicing(tonic.tones, (), low, high))
+    pitches = voicing(tonic.tones, (), pattern.low, pattern.high)
+    if pattern in _LINES:
+        pitches = (nearest(tonic.root, (pattern.low + pattern.high) / 2),)
+    return tuple(BeatNote(0, 1, pitch, 72) for pitch in pitches)
 
 
 def _melody_players(song: Song) -> Iterator[Player]:
@@ -139,15 +223,19 @@ def _melody_players(song: Song) -> Iterator[Player]:
     tune = lead(song)
     share = 1.0 if _has_beat(song) else 0.85
     reverb = min(127, song.style.reverb + 20)
+    double = tune.instrument
     if tune.sung:
         sung = _beat_notes(song, tune.sung)
-        yield Player("voice", tune.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
-        double = tune.instrument
-        yield Player("voice double", double, sung, weight=58 * share, pan=70, reverb=reverb, lead=True, looseness=1.2)
-    if tune.played:
+        sings = song.style.lineup.voice
+        if sings:
+            yield Player("voice", tune.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
+        if double is not None and double not in _VOICES:
+            weight = (58 if sings else 104) * share
+            yield Player("voice double", double, sung, weight=weight, pan=70, reverb=reverb, lead=True, looseness=1.2)
+    if tune.played and double is not None:
         played = _beat_notes(song, tune.played)
         last = (BeatNote(0, 1, nearest(song.grid.tonic, tune.played[-1].pitch), 70),)
-        yield Player("lead", tune.instrument, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9)
+        yield Player("lead", double, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9)
 
 
 def _beat_notes(song: Song, melody: tuple[MelodyNote, ...]) -> tuple[BeatNote, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from acestep_mcp.engines.draft.band import Player, band
 from acestep_mcp.engines.draft.form import FormSection, form_to_plan, make_form
 from acestep_mcp.engines.draft.grid import Grid, new_grid
+from acestep_mcp.engines.draft.lineup import lyric_notes
 from acestep_mcp.engines.draft.metres import BarLayout
 from acestep_mcp.engines.draft.mix import volume_controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
@@ -16,7 +17,9 @@ from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.song import Song, outline
 from acestep_mcp.engines.draft.style import Style, parse_style
 
-_DANCE_GENRES = frozenset({"deep house", "techno", "trance", "edm", "dubstep", "drum and bass"})
+_DANCE_GENRES = frozenset(
+    {"deep house", "techno", "trance", "edm", "dubstep", "drum and bass", "hardstyle", "uk garage"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def compose(request: ComposeRequest) -> Score:
         ending=song.grid.ending,
         form=tuple(span.section for span in song.spans),
         plan=_plan(request, song),
-        notes=song.style.notes if request.grid is None else (),
+        notes=(*(song.style.notes if request.grid is None else ()), *_lyric_notes(song)),
     )
 
 
@@ -58,6 +61,11 @@ def sketch(request: ComposeRequest) -> Song:
     dance = style.genre.name in _DANCE_GENRES
     sections = request.form or make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance)
     return replace(outline(style, grid, sections, request.seeds), new_lines=request.new_lines)
+
+
+def _lyric_notes(song: Song) -> tuple[str, ...]:
+    sung = any(span.section.lines for span in song.spans)
+    return lyric_notes(song.style.lineup) if sung else ()
 
 
 def _part(song: Song, player: Player) -> Part:

@@ -78,6 +78,24 @@ _GROOVES: dict[str, str] = {
     "tabla": "b X..xo.x.x..xo.x.; g ..x...o...x..o.x; d X.....x.X.......; t x...............; V o.o.o.o.o.o.o.o.",
     "epic": "F X.....x.X..x....|F X..x..x.X.......; L ......x....x..x.; 2 X.......X.......; S ............o.oo",
     "epic march": "S X..oX..oX.ooX.oo; 2 X...x...X...x...; F X.......X.....x.",
+    "trip hop": "K X.....x...X..x..|K X..x......x.....; S ....X.......X..o; R ..........o.....; H x.x.x.xox.x.x.x.; V ..o...o...o...o.",
+    "phonk": "K X...X...X...X...|K X..x..x.X..x..x.; C ....X.......X...; H x.x.x.x.x.x.x.xx; W X..X..X.X.X..X..|W X.XX..X.X..X.XX.",
+    "drill": "K X.......x..X....|K X..x.......x....; S ........X.....X.|S ......X.......X.; C ........X.......; H x..x..x.x..x..xx; R ...o............",
+    "grime": "K X..X....X.......|K X..X..X.........; S ....X.......X...; C ....X.......X.x.; H x.x.x.x.x.x.x.x.; W ......o.......o.",
+    "two step": "K X.........X.....|K X......x..X.....; C ....X.......X...; S ....X..o....X..o; H ..x...x...x...x.; V x.oxx.oxx.oxx.ox; R ..o....o........",
+    "hardstyle": "2 X...X...X...X...; K X.o.X.o.X.o.X.o.; C ....X.......X...; O ..X...X...X...X.; H xoxoxoxoxoxoxoxo",
+    "post-rock": "K X.....x.X.......|K X..x..x.........; S ....X.......X.oo; D x.x.x.x.x.x.x.x.; L ..........o.o.oo",
+    "corrido": "K X...........; S ....x...x...; R ....o...o..o; H x.x.x.x.x.x.",
+    "bachata": "b X.x.x.x.X.x.x.X.; g ......x.......xx; V xoxxxoxxxoxxxoxx; K X.......x.......",
+    "soca": "K X...X...X...X...; S ...x..X....x..X.|S ...X..x....X..x.; O ..x...x...x...x.; W x..x..x.x..x..x.; T xoxoxoxoxoxoxoxo",
+    "stomp": "2 X.......X.......; C ....X.......X...; T ....o.......o...",
+    "march": "S X..xX.xxX..xX.xx|S X.xxX.xxX.xxXxxx; 2 X...X...X...X...; P X.......X.......",
+    "musette": "K x...........; S ....o...o...|S ....o...o.o.; D x...x...x.o.",
+    "anthem": "K X.X.....X.X.....|K X.......X.X.....; S ....X.......X...; C ....X.......X...; F o.o.....o.o.....; T ....x.......x...",
+    "jingle": "K X...x...X...x...; C ....X.......X.X.; T x.x.x.x.x.x.x.x.; H ..x...x...x...x.",
+    "dhol": "F X..x..X.X..x..X.|F X..x..X.x.X...X.; Y ..x.xx.x..x.xx.x; C ....X.......X...; T x.x.x.x.x.x.x.x.",
+    "qawwali": "b X..xx.x.X.x.x.x.; g ..x...x...x...xx; d X.......x.......; C ....X.......X...|C ....X.......X.X.",
+    "ska": "K X.......X.......|K X...x...X...x...; S ....X.......X...; H x.x.x.x.x.x.x.x.; R ..........o.....",
     SIX_EIGHT: "K X.....x.....|K X.........x.; S ......X.....; H x.o.o.x.o.o.",
 }  # fmt: skip
 
@@ -97,16 +115,17 @@ def groove(name: str, metre: str, rng: random.Random) -> dict[str, str]:
     for row in _GROOVES[name].split(";"):
         if row.strip():
             piece, pattern = rng.choice(row.split("|")).split()
-            chosen[piece] = pattern if name == SIX_EIGHT else _fit(piece, pattern, metre)
+            chosen[piece] = pattern if name == SIX_EIGHT else fit(piece, pattern, metre)
     if "H" in chosen and "O" not in chosen and metre in _MARKED_METRES:
         chosen["O"] = "x.".rjust(len(chosen["H"]), ".")
         chosen["H"] = chosen["H"][:-2] + ".."
     return chosen
 
 
-def _fit(piece: str, pattern: str, metre: str) -> str:
+def fit(piece: str, pattern: str, metre: str) -> str:
     """The row as one bar of the metre. A kick on every beat would hide which is the first of five or seven."""
-    row = bar_rows(pattern, pattern[:12], metre)[0]
+    four = pattern if len(pattern) == 16 else pattern + pattern[-4:]
+    row = bar_rows(four, pattern[:12], metre)[0]
     if piece == "K" and metre in _KICKS and "." not in pattern[::4]:
         return "".join("." if at % 4 == 0 and at not in _KICKS[metre] else mark for at, mark in enumerate(row))
     return row

@@ -21,25 +21,56 @@ PROGRAMS: dict[str, int] = {
     "bagpipe": 109, "fiddle": 110, "steel drums": 114, "taiko": 116,
 }  # fmt: skip
 
-# Common names for the instruments above.
-NAMES: dict[str, str] = {
-    "rhodes": "electric piano", "wurlitzer": "electric piano", "keys": "electric piano", "e-piano": "electric piano",
-    "grand piano": "piano", "upright piano": "piano", "vibes": "vibraphone", "bells": "glockenspiel",
-    "chimes": "tubular bells", "hammond": "rock organ", "acoustic guitar": "steel guitar",
-    "classical guitar": "nylon guitar", "spanish guitar": "nylon guitar", "electric guitar": "clean guitar",
-    "guitar": "steel guitar", "distorted guitar": "distortion guitar", "heavy guitar": "distortion guitar",
-    "guitars": "clean guitar", "upright bass": "acoustic bass", "double bass": "acoustic bass",
-    "bass guitar": "finger bass", "electric bass": "finger bass", "808": "sub bass", "808 bass": "sub bass",
-    "saxophone": "tenor sax", "sax": "tenor sax", "horns": "brass", "horn section": "brass", "brass section": "brass",
-    "string section": "strings", "orchestra": "strings", "string quartet": "strings", "violins": "strings",
-    "flutes": "flute", "horn": "french horn", "synth": "polysynth", "synths": "polysynth",
-    "synthesizer": "polysynth", "synth lead": "saw lead", "synth pad": "warm pad", "pad": "warm pad",
-    "pads": "warm pad", "choirs": "choir", "tin whistle": "whistle", "bagpipes": "bagpipe", "erhu": "fiddle",
-    "mbira": "kalimba", "steelpan": "steel drums", "pianos": "piano", "pluck": "crystal", "plucks": "crystal",
-    "music-box": "music box", "xylo": "xylophone", "strings section": "strings", "ukulele": "nylon guitar",
-    "mandolin": "banjo", "harpsichords": "harpsichord", "synth-bass": "synth bass", "bansuri": "flute",
-    "guzheng": "koto", "pipa": "shamisen", "oud": "nylon guitar", "lute": "nylon guitar",
+# What plays an instrument of the readers' table whose name is not in PROGRAMS.
+PLAYED_BY: dict[str, str] = {
+    "keyboards": "electric piano", "guitar": "steel guitar", "acoustic guitar": "steel guitar",
+    "electric guitar": "clean guitar", "distorted guitar": "distortion guitar", "pedal steel guitar": "steel guitar",
+    "mandolin": "banjo", "ukulele": "nylon guitar", "cavaquinho": "nylon guitar", "bajo sexto": "steel guitar",
+    "guitarron": "acoustic bass", "requinto": "nylon guitar", "vihuela": "nylon guitar", "bouzouki": "steel guitar",
+    "lute": "nylon guitar", "oud": "nylon guitar", "tanpura": "sitar", "tumbi": "sitar", "sarangi": "fiddle", "harmonium": "accordion",
+    "melodica": "harmonica", "erhu": "fiddle", "guzheng": "koto", "pipa": "shamisen", "balalaika": "banjo",
+    "honky-tonk piano": "honky-tonk", "bass guitar": "finger bass", "upright bass": "acoustic bass", "pizzicato strings": "pizzicato",
+    "bansuri": "flute", "saxophone": "tenor sax", "horns": "brass", "woodwinds": "clarinet", "bagpipes": "bagpipe",
+    "tin whistle": "whistle", "whistling": "whistle", "duduk": "english horn", "bells": "glockenspiel",
+    "hang drum": "steel drums", "theremin": "whistle", "mellotron": "strings", "synth": "polysynth",
+    "synth pad": "warm pad", "synth lead": "saw lead", "arpeggiator": "polysynth", "vocoder": "synth voice",
 }  # fmt: skip
+
+# Spellings that are played by something else than the instrument they are a spelling of.
+SPELLINGS: dict[str, str] = {
+    "hammond": "rock organ", "hammond organ": "rock organ", "guitars": "clean guitar", "crystal": "crystal",
+    "overdriven guitar": "overdriven guitar", "overdriven guitars": "overdriven guitar", "rock organ": "rock organ",
+    "bright piano": "bright piano", "fm piano": "fm piano", "electric grand": "electric grand", "plucks": "crystal",
+    "pluck": "crystal", "contrabass": "contrabass", "finger bass": "finger bass", "pick bass": "pick bass",
+    "square lead": "square lead",
+    "square-wave lead": "square lead", "atmosphere": "atmosphere", "808": "sub bass",
+}  # fmt: skip
+
+# Percussion of the readers' table by the General MIDI drums that play it.
+PIECES: dict[str, frozenset[int]] = {
+    "snare": frozenset({37, 38, 40}), "kick": frozenset({35, 36}), "hi-hat": frozenset({42, 44, 46}),
+    "cymbals": frozenset({49, 51, 52, 53, 55, 57, 59}), "toms": frozenset({41, 43, 45, 47, 48, 50}),
+    "congas": frozenset({62, 63, 64}), "bongos": frozenset({60, 61}), "djembe": frozenset({63, 64}),
+    "dhol": frozenset({41, 50}), "dholak": frozenset({60, 61}), "tabla": frozenset({60, 61}), "cajon": frozenset({60, 64}),
+    "surdo": frozenset({41, 45}), "pandeiro": frozenset({54}), "bodhran": frozenset({41}), "tambourine": frozenset({54}),
+    "shaker": frozenset({69, 70, 82}), "claps": frozenset({39}), "finger snaps": frozenset({37}),
+    "stomps": frozenset({35}), "cowbell": frozenset({56}), "castanets": frozenset({75}), "log drum": frozenset({45}),
+}  # fmt: skip
+# What each plays when it is asked for, as in the grooves.
+PERCUSSION_ROWS: dict[str, str] = {
+    "toms": "L ..........x.x.xx", "congas": "c x..x..x.x..x..xx", "bongos": "b x.xxx.x.x.xxx.x.", "djembe": "d X..xx.x.X..xx.x.",
+    "dhol": "F X..x..X.X..x..X.", "dholak": "b X..xx.x.X.x.x.x.", "tabla": "g ..x...o...x..o.x", "cajon": "d X..o..x.X..o..x.",
+    "surdo": "F ....X.......X...", "pandeiro": "T xoxxxoxxxoxxxoxx", "bodhran": "F X..o..x..o..x..o", "tambourine": "T ....x.......x...",
+    "shaker": "V xoxoxoxoxoxoxoxo", "claps": "C ....X.......X...", "finger snaps": "R ....x.......x...", "stomps": "2 X.......X.......",
+    "cowbell": "W x...x...x...x...", "castanets": "l x...x.xxx...x.x.", "log drum": "L ...X..X..X....X.", "percussion": "c ..x..x....x..x..",
+}  # fmt: skip
+WHOLE_KITS = frozenset({"drums", "drum machine", "breakbeat", "live drums"})
+DRUM_KITS = WHOLE_KITS | {"kick", "snare", "hi-hat", "cymbals"}
+ELECTRONIC_KITS = frozenset({24, 25})
+# Instruments of definite pitch that are drums: they play single notes.
+PITCHED_DRUMS = frozenset({"timpani", "taiko"})
+# Instruments of struck bars and bells, which play broken chords.
+MALLETS = frozenset({"glockenspiel", "xylophone", "tubular bells"})
 
 BASSES = frozenset(name for name, program in PROGRAMS.items() if 32 <= program <= 39)
 PADS = frozenset(name for name, program in PROGRAMS.items() if 48 <= program <= 54 or 88 <= program <= 95)
@@ -57,3 +88,8 @@ RANGES: dict[int, tuple[int, int]] = {
     4: (57, 79), 5: (60, 82), 108: (60, 82), 107: (58, 80), 106: (55, 76), 114: (60, 81),
 }  # fmt: skip
 VOICE_RANGE = (57, 76)
+
+
+def has_sound(name: str) -> bool:
+    """Whether the draft can play the instrument of that name in the readers' table."""
+    return name == "bass" or any(name in table for table in (PROGRAMS, PLAYED_BY, PIECES, PERCUSSION_ROWS, DRUM_KITS))

@@ -24,33 +24,60 @@ _DENSITY = {
 }
 
 
+_SUBSTITUTES = ("flute", "clean guitar", "piano", "violin", "vibraphone", "trumpet", "saw lead", "harp", "voice")
+
+
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """The melody; `voice` and `instrument` are General MIDI programs."""
+    """The melody; `voice` and `instrument` are General MIDI programs. Without an instrument nothing plays it."""
 
     sung: tuple[MelodyNote, ...]
     played: tuple[MelodyNote, ...]
     voice: int
-    instrument: int
+    instrument: int | None
 
 
 def lead(song: Song) -> Lead:
     """Compose the melody of the whole song."""
-    style = song.style
-    instrument = PROGRAMS[soloist(style) or song.seeds.stream("lead", 0.4).choice(style.genre.leads.split("|"))]
-    voice = PROGRAMS[style.genre.voice]
+    instrument, voice = _instrument(song), _voice(song)
     has_lyrics = any(span.section.lines for span in song.spans)
     sung: list[MelodyNote] = []
     played: list[MelodyNote] = []
     for span in song.spans:
         if span.section.lines:
             sung.extend(_sung_notes(song, span))
-        elif _plays(span, has_lyrics):
+        elif instrument is not None and _plays(song, span, has_lyrics):
             played.extend(_instrumental_notes(song, span, instrument))
     return Lead(tuple(sung), tuple(played), voice, instrument)
 
 
-def _plays(span: Span, has_lyrics: bool) -> bool:
+def _instrument(song: Song) -> int | None:
+    """The program that plays the melody: the named soloist, one of the genre's, or else another that is allowed."""
+    style = song.style
+    if not style.lineup.melody:
+        return None
+    named = soloist(style)
+    if named and style.lineup.plays(PROGRAMS[named]):
+        return PROGRAMS[named]
+    options = [name for name in style.genre.leads.split("|") if style.lineup.plays(PROGRAMS[name])]
+    options = (
+        options or [name for name in (*style.instruments, *_SUBSTITUTES) if style.lineup.plays(PROGRAMS[name])][:1]
+    )
+    return PROGRAMS[song.seeds.stream("lead", 0.4).choice(options)] if options else None
+
+
+def _voice(song: Song) -> int:
+    """The program that sings: the genre's, unless the tags refuse that sound."""
+    usual = PROGRAMS[song.style.genre.voice]
+    options = (usual, *(PROGRAMS[name] for name in ("voice", "choir", "synth voice")))
+    lineup = song.style.lineup
+    allowed = [program for program in options if program not in lineup.refused]
+    return next((program for program in allowed if lineup.plays(program)), (allowed or [usual])[0])
+
+
+def _plays(song: Song, span: Span, has_lyrics: bool) -> bool:
+    if span.section.kind == "solo" and not song.style.lineup.solos:
+        return False
     if has_lyrics:
         return span.section.kind in {"solo", "drop", "intro"}
     return span.section.kind not in {"break", "intro"} or span.section.bars <= 2

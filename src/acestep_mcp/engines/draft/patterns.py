@@ -71,6 +71,13 @@ PATTERNS: dict[str, Pattern] = {
     "waltz": Pattern("chord", "....x...x...x...", "....x...x...", 0.5, 54, 72, 78, 60),
     "ostinato": Pattern("arp", "X.ooX.ooX.ooX.oo|X.o.x.o.X.oox.oo", "X.ooX.ooX.oo", 0.6, 50, 67, 74, 50, (0, 0, 1, 0, 2, 1)),
     "pizz": Pattern("arp", "x...x.x.x...x.x.", "x...x.x.x.x.", 0.5, 57, 79, 70, 82, _UP_DOWN),
+    "tremolo": Pattern("arp", "xoxoxoxoxoxoxoxo", "xoxoxoxoxoxo", 0.9, 60, 81, 58, 92, (0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2)),
+    "son": Pattern("chord", "X.xxX.x.X.xxX.x.|X..xX.xxX..xX.x.", "X.xxx.xxx.x.", 0.5, 52, 72, 76, 78, strum=0.06),
+    "requinto": Pattern("arp", "x.xxx.xxx.xxX.xx|x.xxX.xxx.xxX.x.", "x.xxx.xxx.xx", 0.7, 60, 84, 74, 46, (0, 2, 1, 3, 2, 1)),
+    "tumbi": Pattern("arp", "X.xxX.x.X.xxX.xx|X..xX..xX.x.X.xx", "X.xxX.xxX.x.", 0.4, 64, 84, 70, 84, (0, 0, 2, 0, 1, 0)),
+    "mallet": Pattern("arp", "x...x.x.x...x.x.|x.x...x.x.x...x.", "x...x.x.x...", 0.8, 65, 89, 62, 86, _UP_DOWN),
+    "line": Pattern("arp", "x.......x...x...|x...x...x.......", "x.......x...", 1.0, 50, 72, 76, 46, (0, 2, 1, 2)),
+    "timpani": Pattern("single", "X.......x.......|X.......x...x.x.", "X.......x...", 0.9, 36, 52, 74, 64),
 }  # fmt: skip
 
 BASSES: dict[str, tuple[str, str]] = {
@@ -93,5 +100,14 @@ BASSES: dict[str, tuple[str, str]] = {
     "tumbao": ("......f-....R---|..r...f-....R-a-", "....f---R---"),
     "dub": ("r---..r-r-f-....|r-....r-t-r-f-..|....r-r-..f-r-..", "r---..r-f-.."),
     "wobble": ("r-----r-r-rrr-r-|r-------r-r-rrrr", "r-----r-r-r-"),
+    "slide": ("r-----r-..R-r---|r--r----..R---f-", "r-----R-r---"),
+    "stabs": ("r.r...r...r..r..|r..r..r.....R.r.", "r.r...r..r.."),
+    "garage": ("r--..r-.r..R-..f|r-..R-..r--..f-a", "r--..r-.R-f-"),
+    "reverse": ("..rr..rr..rr..rr|.rrr.rrr.rrr.rrr", "..rr..rr..rr"),
+    "bachata": ("r-----r-r---f---|r---..r-r---f-a-", "r-----r-f---"),
+    "soca": ("r..r..r.r..r..f.|r..r..R.r..r..R.", "r..r..r.f.R."),
+    "oompah": ("r---f---r---f---|r---f---r---F-a-", "r---f---f---"),
+    "bounce": ("r...f...r...f.a.|r.r.f.f.r.r.t.a.", "r...f...t.a."),
+    "dhol": ("r-..r-..r-..r-R-|r-..R-..r-..f-R-", "r-..r-..R-.."),
     "waltz": ("r-------f-------", "r-----------|r---........|f---........"),
 }

@@ -11,13 +11,26 @@ from itertools import pairwise
 from acestep_mcp.engines.draft import drums
 from acestep_mcp.engines.draft.harmony import Chord, nearest, voicing
 from acestep_mcp.engines.draft.harmony import chord as chord_named
+from acestep_mcp.engines.draft.instruments import PERCUSSION_ROWS
 from acestep_mcp.engines.draft.metres import BarLayout, bar_rows
 from acestep_mcp.engines.draft.patterns import BASSES, Pattern
 from acestep_mcp.engines.draft.song import Song, Span
 
 _ACCENTS = {"X": 1.0, "x": 0.84, "o": 0.64}
 _BUILDERS = frozenset(
-    {"trance", "deep house", "edm", "techno", "dubstep", "synthwave", "k-pop", "drum and bass", "synth-pop"}
+    {
+        "trance",
+        "deep house",
+        "edm",
+        "techno",
+        "dubstep",
+        "synthwave",
+        "k-pop",
+        "drum and bass",
+        "synth-pop",
+        "hardstyle",
+        "uk garage",
+    }
 )
 
 
@@ -87,9 +100,9 @@ def _chord_notes(
             )
         case "pick":
             yield from _picked_notes(pattern, base, chord, pitches, None if begins_bar else number)
-        case "power":
+        case "power" | "single":
             root = nearest(chord.root, (pattern.low + pattern.high) / 2 - 3)
-            for pitch in (root, root + 7):
+            for pitch in (root, root + 7)[: 2 if pattern.playing == "power" else 1]:
                 yield BeatNote(base.beat, base.length, pitch, base.velocity)
         case "bells":
             if rng.random() < 0.6:
@@ -165,11 +178,17 @@ def drum_track(song: Song, groove: str) -> Iterator[BeatNote]:
     """The drums of the whole song: groove by section, fills before the next one, builds before a drop."""
     for span in song.spans:
         rng = song.seeds.stream(f"drums/{span.section.kind}")
-        rows = drums.groove(groove, song.grid.metre, rng)
+        rows = _with_percussion(song, drums.groove(groove, song.grid.metre, rng))
         for bar in range(span.section.bars):
             for hit in _drum_bar(song, span, bar, rows, rng):
                 loud = hit.velocity * song.grid.layout.accent(hit.beat)
                 yield BeatNote(span.beat + bar * song.grid.beats_per_bar + hit.beat, 0.2, hit.pitch, loud)
+
+
+def _with_percussion(song: Song, rows: dict[str, str]) -> dict[str, str]:
+    """The rows of a groove, and those of the percussion that the tags name."""
+    added = [PERCUSSION_ROWS[name].split() for name in song.style.percussion if name in PERCUSSION_ROWS]
+    return {**{piece: drums.fit(piece, steps, song.grid.metre) for piece, steps in added}, **rows}
 
 
 def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: random.Random) -> Iterator[drums.DrumHit]:

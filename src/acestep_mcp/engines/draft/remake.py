@@ -63,7 +63,12 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
     sound = inpaint(source.sound, new, window.start, window.end, fade=_FADE, lead=lead)
     plan = plan_json(replace(old, form=sections), made_by=None)
     yield Audio(
-        sound, request.tags, _answer_lyrics(request.lyrics), (*window.notes, *old.notes), _sections(score), plan
+        sound,
+        request.tags,
+        _answer_lyrics(request.lyrics),
+        (*window.notes, *old.notes, *score.notes),
+        _sections(score),
+        plan,
     )
 
 
@@ -92,7 +97,8 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
     whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
     sections = _all_sections(scores[0], old, scores[1], lengths.before)
     plan = plan_json(whole, made_by=None)
-    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), old.notes, sections, plan)
+    notes = dict.fromkeys(note for score in scores if score for note in score.notes)
+    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), (*old.notes, *notes), sections, plan)
 
 
 def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
@@ -109,7 +115,7 @@ def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Ite
     curve = loudness_curve(to_float(source.sound), source.sound.sample_rate)
     sound = _match_source(follow_curve(music, RATE, curve), source.sound)
     plan = plan_json(SourcePlan(old.grid, sections, request.tags, seeds.seed), made_by=None)
-    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), old.notes, _sections(score), plan)
+    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), (*old.notes, *score.notes), _sections(score), plan)
 
 
 def replace_lyrics(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
@@ -166,7 +172,9 @@ def _over_recording(
     note = "The source has no composition plan: the recording itself plays quietly under the new voice."
     plan = plan_json(replace(old, form=sections), made_by=None)
     sound = _match_source(voice, source.sound)
-    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), (note, *old.notes), _sections(score), plan)
+    yield Audio(
+        sound, request.tags, _answer_lyrics(request.lyrics), (note, *old.notes, *score.notes), _sections(score), plan
+    )
 
 
 def _seeds(old: SourcePlan, seed: int, variance: float) -> Seeds:

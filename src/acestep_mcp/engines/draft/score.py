@@ -53,12 +53,15 @@ class ScoreSection:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A composed song. `plan` is JSON from which a later edit can compose it again; `notes` say what is not played."""
+    """A composed song. `plan` is JSON from which a later edit can compose it again.
+
+    `notes` say what the song has not as asked.
+    """
 
     parts: tuple[Part, ...]
     seconds: float
     sections: tuple[ScoreSection, ...] = ()
     ending: str = "ring"
     form: tuple[FormSection, ...] = ()
-    notes: tuple[str, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

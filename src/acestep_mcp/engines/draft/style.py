@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import re
-import zlib
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 
 from acestep_mcp.engines.draft.attributes import read_attributes
 from acestep_mcp.engines.draft.genres import GENRES, Genre
 from acestep_mcp.engines.draft.harmony import Key
-from acestep_mcp.engines.draft.instruments import BASSES, NAMES, PADS, PROGRAMS, SOLOISTS
+from acestep_mcp.engines.draft.instruments import BASSES, PADS, PITCHED_DRUMS, SOLOISTS
+from acestep_mcp.engines.draft.lineup import Lineup, read_lineup
 from acestep_mcp.engines.draft.moods import MOODS, TEMPO_WORDS, Mood
+from acestep_mcp.engines.draft.tag_terms import NamedStyle, TagTerms, read_tags
 
-_WITHOUT = re.compile(r"\b(?:no|without|minus|zero)\s+(?P<what>[a-z ]+)", re.IGNORECASE)
 # Genres that give way to a narrower one in the same tags.
 _BROAD = frozenset({"pop", "ballad", "edm", "rock", "world"})
-_FALLBACKS = ("pop", "indie", "folk", "synth-pop", "r&b", "ballad")
-_BY_INSTRUMENT = {
-    "distortion guitar": "metal", "overdriven guitar": "rock", "sitar": "world", "koto": "world", "banjo": "country",
-    "bagpipe": "celtic", "fiddle": "celtic", "church organ": "classical", "harpsichord": "classical",
-    "violin": "classical", "cello": "classical", "strings": "cinematic", "taiko": "cinematic", "tenor sax": "jazz",
-    "saw lead": "edm", "polysynth": "synth-pop", "steel guitar": "folk", "nylon guitar": "folk", "piano": "ballad",
-    "accordion": "waltz", "music box": "lullaby", "sub bass": "trap", "warm pad": "ambient", "kalimba": "afrobeat",
-    "steel drums": "reggae", "harmonica": "blues", "electric piano": "r&b", "brass": "funk", "marimba": "afrobeat",
-}  # fmt: skip
+_NAMED = {genre.name: genre for genre in GENRES}
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
     """What the tags ask for. `bpm`, `key` and `metre` are set only if a tag names them; `notes` say what is not played.
 
-    `bpm` and the range `tempo` are in quarter notes per minute; `instruments` are the named ones in order; `register` shifts the voice in semitones.
+    `bpm` and the range `tempo` are in quarter notes per minute; `instruments` are the named ones in order, `percussion` the named unpitched ones;
+    `drums` is whether a drum kit or percussion plays; `register` shifts the voice in semitones. `notes` say what is not
+    played as asked.
     """
 
     genre: Genre
@@ -44,113 +36,111 @@ class Style:
     key: Key | None = None
     metre: str | None = None
     instruments: tuple[str, ...] = ()
+    percussion: tuple[str, ...] = ()
     drums: bool = True
     register: int = 0
     rap: bool = False
+    lineup: Lineup = field(default_factory=Lineup)
     notes: tuple[str, ...] = ()
 
 
 def parse_style(tags: str) -> Style:
     """The style that comma-separated tags or a plain description ask for. Never fails: any text gives a style."""
-    text, excluded = _split_exclusions(tags)
-    lowered = f" {re.sub(r'[_;/|.!?()]+(?![48])', ' ', text.lower())} "
-    instruments = _instruments(lowered)
-    main, second = _genres(lowered, instruments)
-    if "guitar" in " ".join(main.layers) and not _mentions(lowered, "acoustic guitar"):
-        instruments = tuple(name for name in instruments if name != NAMES["guitar"])
-    moods = tuple(mood for mood in MOODS if _mentions(lowered, mood.keywords))
+    terms = read_tags(tags)
+    wanted = terms.exclusions.wanted
+    chosen, notes = _genres(terms)
+    main, second = chosen[0], chosen[1] if len(chosen) > 1 else None
+    moods = tuple(mood for mood in MOODS if mood.name in terms.moods)
+    lineup = read_lineup(terms.exclusions, terms.instrument_names)
     found = Style(
-        genre=main,
-        second=second,
-        tempo=_tempo(lowered, main, second, moods),
-        scales=_scales(main, second, moods),
-        drive=min(1.0, max(0.1, main.drive + sum(mood.drive for mood in moods))),
-        reverb=max(0, min(120, main.reverb + sum(mood.reverb for mood in moods))),
-        instruments=instruments,
-        drums=not re.search(r"drum|percussion|beat", excluded)
-        and "a cappella" not in lowered
-        and "beatless" not in lowered,
-        register=_register(lowered),
-        rap=bool(_mentions(lowered, "rap|rapper|spoken word|melodic rap|freestyle")),
+        genre=_as_allowed(main.genre, terms),
+        second=second.genre if second else None,
+        tempo=_tempo(terms, main, second, moods),
+        scales=_scales(main.genre, second.genre if second else None, moods, _refused_moods(terms)),
+        drive=min(1.0, max(0.1, main.genre.drive + sum(mood.drive for mood in moods))),
+        reverb=0 if lineup.dry else max(0, min(120, main.genre.reverb + sum(mood.reverb for mood in moods))),
+        instruments=_instruments(terms, chosen, lineup),
+        percussion=terms.percussion,
+        drums=lineup.drums,
+        register=_register(terms),
+        rap="rap" in terms.voices or "spoken word" in terms.voices,
+        lineup=lineup,
+        notes=(*notes, *lineup.notes, *_missing_notes(terms, lineup)),
     )
-    stated = read_attributes(tags)
-    tempo = stated.tempo or found.tempo
-    return replace(found, bpm=stated.bpm, tempo=tempo, key=stated.key, metre=stated.metre, notes=stated.notes)
+    stated = read_attributes(wanted)
+    tempo, notes = stated.tempo or found.tempo, (*found.notes, *stated.notes)
+    return replace(found, bpm=stated.bpm, tempo=tempo, key=stated.key, metre=stated.metre, notes=notes)
 
 
-def _split_exclusions(tags: str) -> tuple[str, str]:
-    excluded = " ".join(found["what"] for found in _WITHOUT.finditer(tags)).lower()
-    return _WITHOUT.sub(" ", tags), excluded
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    genre: Genre
+    tempo: tuple[int, int]
 
 
-def _mentions(text: str, alternatives: str) -> bool:
-    return _pattern(alternatives).search(text) is not None
+def _genres(terms: TagTerms) -> tuple[list[_Chosen], tuple[str, ...]]:
+    """The genres of the named styles, the most important first and at least one, and a note for styles without one.
+
+    Broad genres come after all others.
+    """
+    refused = {term.name for term in terms.exclusions.refused}
+    ranked = sorted(terms.styles, key=lambda style: style.names.genre in _BROAD)
+    found: dict[str, _Chosen] = {}
+    for style in ranked:
+        found.setdefault(style.names.genre, _Chosen(_NAMED[style.names.genre], style.names.tempo))
+    if not found:
+        genre = _NAMED[terms.nearest_genre(refused)]
+        return [_Chosen(genre, genre.tempo)], _unknown_notes(terms.unknown, genre)
+    return list(found.values()), tuple(_near_note(style) for style in ranked if style.names.near)
 
 
-@cache
-def _pattern(alternatives: str) -> re.Pattern[str]:
-    choices = "|".join(re.escape(word) for word in sorted(alternatives.split("|"), key=len, reverse=True))
-    return re.compile(rf"(?<![\w-])(?:{choices})(?![\w])")
+def _near_note(style: NamedStyle) -> str:
+    return f"{style.word} is not a style the draft knows: played as {style.names.genre}."
 
 
-def _genres(lowered: str, instruments: tuple[str, ...]) -> tuple[Genre, Genre | None]:
-    """The first and second genre named; broad genres come after all others."""
-    found: list[tuple[bool, int, int, Genre]] = []
-    for number, genre in enumerate(GENRES):
-        hit = _pattern(genre.keywords).search(lowered)
-        if hit:
-            inside = any(start <= hit.start() and hit.end() <= end for start, end in _longer_keywords(lowered, hit[0]))
-            if not inside:
-                found.append((genre.name in _BROAD, hit.start(), number, genre))
-    ranked = [genre for *_, genre in sorted(found, key=lambda entry: entry[:3])]
-    if not ranked:
-        return _guess_genre(lowered, instruments), None
-    return ranked[0], ranked[1] if len(ranked) > 1 else None
+def _unknown_notes(unknown: tuple[str, ...], genre: Genre) -> tuple[str, ...]:
+    return tuple(f"{words} is not a style the draft knows: played as {genre.name}." for words in unknown[:1])
 
 
-def _longer_keywords(lowered: str, short: str) -> list[tuple[int, int]]:
-    """Where a longer genre name contains this one, as `deep house` contains `house`."""
-    spans: list[tuple[int, int]] = []
-    for genre in GENRES:
-        for word in genre.keywords.split("|"):
-            if short in word and word != short:
-                spans.extend(match.span() for match in _pattern(word).finditer(lowered))
-    return spans
+def _missing_notes(terms: TagTerms, lineup: Lineup) -> tuple[str, ...]:
+    if lineup.only is not None or not terms.missing:
+        return ()
+    return (f"The draft has no {', '.join(terms.missing)}: left out.",)
 
 
-def _guess_genre(lowered: str, instruments: tuple[str, ...]) -> Genre:
-    named = {genre.name: genre for genre in GENRES}
-    for instrument in instruments:
-        if instrument in _BY_INSTRUMENT:
-            return named[_BY_INSTRUMENT[instrument]]
-    if _mentions(lowered, "aggressive|energetic|party|workout"):
-        return named["edm"]
-    plain = " ".join(lowered.split())
-    return named[_FALLBACKS[zlib.crc32(plain.encode()) % len(_FALLBACKS)] if plain else "pop"]
+def _as_allowed(genre: Genre, terms: TagTerms) -> Genre:
+    """The genre without the ending or the swing that the tags refuse."""
+    if terms.exclusions.refuses("fade-out", "fade out", "fadeout") and genre.ending == "fade":
+        genre = replace(genre, ending="ring")
+    return replace(genre, swing=0.5) if terms.exclusions.refuses("swing") and genre.name != "swing" else genre
 
 
-def _instruments(lowered: str) -> tuple[str, ...]:
-    found: dict[str, int] = {}
-    rest = lowered
-    for word in sorted({**NAMES, **{name: name for name in PROGRAMS}}, key=len, reverse=True):
-        hit = _pattern(word).search(rest)
-        if hit and not (word == "voice" or (word == "whistle" and "tin" not in lowered)):
-            found.setdefault(NAMES.get(word, word), hit.start())
-            rest = rest[: hit.start()] + " " * len(hit[0]) + rest[hit.end() :]
-    return tuple(sorted(found, key=lambda name: (found[name], name)))
+def _instruments(terms: TagTerms, chosen: list[_Chosen], lineup: Lineup) -> tuple[str, ...]:
+    """The named instruments. An electric guitar is distorted where the genre's guitars are; a plain guitar is the genre's."""
+    guitars = [layer.partition(":")[2] for one in chosen[:2] for layer in one.genre.layers[:1]]
+    distorted = next((name.split("/")[0] for name in guitars if name.startswith(("distortion", "overdriven"))), None)
+    own = "guitar" in " ".join(chosen[0].genre.layers) and lineup.only is None
+    found: dict[str, None] = {}
+    for word, name, sound in terms.instruments:
+        played = distorted if distorted and name in {"electric guitar", "guitar"} and word != "guitar" else sound
+        if not (own and name == "guitar" and played == "steel guitar"):
+            found.setdefault(played)
+    return tuple(found)
 
 
-def _tempo(lowered: str, main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple[float, float]:
+def _tempo(terms: TagTerms, main: _Chosen, second: _Chosen | None, moods: tuple[Mood, ...]) -> tuple[float, float]:
     low, high = float(main.tempo[0]), float(main.tempo[1])
     if second is not None:
         low, high = _widened(*_between((low, high), second.tempo))
     factor = 1.0
     for mood in moods:
         factor *= mood.tempo
-    named = [(len(word), change) for word, change in TEMPO_WORDS.items() if _mentions(lowered, word)]
+    named = [(len(word), TEMPO_WORDS[word]) for word in terms.tempo_words]
     factor = max(0.75, min(1.25, factor))
     if named:
         factor *= max(named)[1]
+    for term in terms.exclusions.refused:
+        factor *= TEMPO_WORDS.get(term.name, 1.0) ** -0.5 if term.kind == "tempo" else 1.0
     return max(44.0, low * factor), min(208.0, high * factor)
 
 
@@ -169,26 +159,34 @@ def _widened(low: float, high: float) -> tuple[float, float]:
     return min(low, middle * 0.94), max(high, middle * 1.06)
 
 
-def _scales(main: Genre, second: Genre | None, moods: tuple[Mood, ...]) -> tuple[str, ...]:
-    """The genre's scales, most likely first; a bright or dark mood keeps the major or minor ones."""
+def _refused_moods(terms: TagTerms) -> tuple[Mood, ...]:
+    refused = {term.name for term in terms.exclusions.refused if term.kind == "mood"}
+    return tuple(mood for mood in MOODS if mood.name in refused)
+
+
+def _scales(main: Genre, second: Genre | None, moods: tuple[Mood, ...], refused: tuple[Mood, ...]) -> tuple[str, ...]:
+    """The genre's scales, most likely first; a bright or dark mood keeps the major or minor ones, a refused one the others."""
     own = tuple(main.scales.split("|"))
     others = tuple(second.scales.split("|")) if second else ()
     side = sum(mood.mode for mood in moods)
     if side == 0:
-        return own
+        away = sum(mood.mode for mood in refused)
+        kept = tuple(scale for scale in own if Key(0, scale).minor == (away > 0))
+        return (kept or own) if away else own
     wanted = tuple(scale for scale in own + others if Key(0, scale).minor == (side < 0))
     return wanted or (("minor",) if side < 0 else ("major",))
 
 
-def _register(lowered: str) -> int:
+def _register(terms: TagTerms) -> int:
     """Semitones to shift the voice by; 0 is a woman's voice."""
-    if _mentions(lowered, "bass voice|deep voice|deep male|baritone"):
+    voices = set(terms.voices)
+    if terms.exclusions.refuses("female voice") and not voices:
+        voices = {"male voice"}
+    if "baritone" in voices:
         return -12
-    if _mentions(lowered, "male|man|boy|male vocal|male vocals|male voice|tenor|masculine") and not _mentions(
-        lowered, "female|duet"
-    ):
+    if voices & {"male voice", "tenor"} and not voices & {"female voice", "duet"}:
         return -9
-    return 3 if _mentions(lowered, "child|kid voice|high voice|soprano|chipmunk") else 0
+    return 3 if voices & {"child voice", "soprano"} else 0
 
 
 def soloist(style: Style) -> str | None:
@@ -201,6 +199,6 @@ def bass_instrument(style: Style) -> str | None:
 
 
 def accompanists(style: Style) -> tuple[str, ...]:
-    """The named instruments that play chords, pads last."""
-    names = [name for name in style.instruments if name not in SOLOISTS and name not in BASSES]
-    return tuple(sorted(names, key=lambda name: name in PADS))
+    """The named instruments that play chords, pads last. Drums of definite pitch are not among them."""
+    others = BASSES | SOLOISTS | PITCHED_DRUMS
+    return tuple(sorted((name for name in style.instruments if name not in others), key=lambda name: name in PADS))
