@@ -105,7 +105,7 @@ afrobeat, afrobeats, amapiano | afro, highlife, african, afro house | afrobeat |
 tango | milonga, klezmer, balkan, polka | tango | 108-128
 flamenco | gypsy | tango | 108-128
 chanson, french chanson, chanson française | french cafe, musette | chanson | 80-118
-waltz | 3/4, vals, carousel, music box | waltz | 108-156
+waltz | vals, carousel, music box | waltz | 108-156
 march, marching band, military march | parade, brass band | march | 108-124
 anthem, national anthem, stadium anthem | hymnal | anthem | 76-100
 jingle, advertising jingle, commercial jingle | | jingle | 116-140

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from acestep_mcp.readers.attributes import states_attribute, without_attributes
 from acestep_mcp.readers.lyric_sheet import first_mark
+from acestep_mcp.readers.metre import read_metre
+from acestep_mcp.readers.musical_key import read_key
+from acestep_mcp.readers.tempo import Tempo, read_tempo
 from acestep_mcp.songwriter import lexicon
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
 from acestep_mcp.songwriter.songbook import UNSPACED, songbook
@@ -23,14 +27,6 @@ _NAME_BEFORE_QUOTE = re.compile(
 _SUBJECT_BEFORE_QUOTE = re.compile(
     r"(?i)(?:\b(?:about|called|titled|named|entitled|title|subject|theme|topic|word|over|über|sobre|sur|su|\u043e|\u043f\u0440\u043e)|title:)\s*\Z"
 )
-_BPM = re.compile(
-    r"(?i)(?<![\w.])(\d{2,3})(?:\.\d+)?\s*-?\s*(?:bpm|beats per minute)(?!\w)|\b(?:tempo|bpm)\s*(?:of|:|=|at)?\s*(\d{2,3})\b"
-)
-_NOTE = r"([A-G])\s?(#|b|♯|♭|[ -]sharp|[ -]flat)?"
-_KEY = re.compile(
-    rf"(?<![\w'#])(?:{_NOTE}\s?-?(major|minor|maj|min|Major|Minor|MAJOR|MINOR|dur|moll)|[Kk]ey\s?(?:of|:)\s?{_NOTE}\s?(m|major|minor)?)(?!\w)"
-)
-_METER = re.compile(r"(?<![\d/])([23579]/4|[3679]/8|12/8)(?![\d/])")
 _DECADE = re.compile(r"(?i)(?<!\w)(?:19|20)?([0-9]0)'?s(?!\w)")
 _ARTIST = re.compile(
     r"\b(?i:in the (?:style|vein|manner) of|similar to|like|\u00e0 la)\s+(?!I\b)([A-Z][\w'&.-]*(?:(?: and| &|,)? [A-Z][\w'&.-]*){0,3})"
@@ -48,6 +44,7 @@ _NOT_A_TAG = lexicon.word_set(
 class Brief:
     """A prompt after reading. `given_lyrics` are complete lyrics; `quotes` are lines to sing word for word.
 
+    `bpm` is in quarter notes per minute; `tempo` is set instead where an Italian term names a range.
     `themes` are names of a songbook's themes, strongest first. `presumed_instrumental` is true if `instrumental`
     follows from the style and not from the user's words. `artist` is a name the music should sound like.
     """
@@ -56,7 +53,8 @@ class Brief:
     subject: Subject
     terms: StyleTerms
     themes: tuple[str, ...] = ()
-    bpm: int | None = None
+    bpm: float | None = None
+    tempo: Tempo | None = None
     key: str = ""
     meter: str = ""
     decade: str = ""
@@ -148,14 +146,11 @@ def _is_sung_line(words: str) -> bool:
 
 def _is_style(phrase: str) -> bool:
     """Whether a phrase ("trip hop style", "90 bpm") describes the music and not the subject."""
-    return bool(
-        find_terms(phrase).by_kind or _BPM.search(phrase) or _KEY.search(phrase) or re.search(r"(?i)\bstyle\b", phrase)
-    )
+    return bool(find_terms(phrase).by_kind or states_attribute(phrase) or re.search(r"(?i)\bstyle\b", phrase))
 
 
 def _without_numbers(rest: str) -> str:
-    for pattern in (_BPM, _KEY, _METER, _DECADE):
-        rest = pattern.sub("|", rest)
+    rest = _DECADE.sub("|", without_attributes(rest))
     return re.sub(r"(?i)\b\d+(?:\.\d+)?\s*-?(?:seconds?|secs?|s|minutes?|mins?)\b", "|", rest)
 
 
@@ -175,22 +170,15 @@ def _is_tag(item: str) -> bool:
 
 def _with_numbers(brief: Brief, text: str) -> Brief:
     """Add tempo, key, metre and decade from the text."""
-    bpm, key, meter, decade = _BPM.search(text), _KEY.search(text), _METER.search(text), _DECADE.search(text)
-    beats = int(bpm[1] or bpm[2]) if bpm else 0
+    tempo, key, metre, decade = read_tempo(text), read_key(text), read_metre(text), _DECADE.search(text)
     return replace(
         brief,
-        bpm=beats if 30 <= beats <= 300 else None,
-        key=_key(key) if key else "",
-        meter=f"{meter[1]} time" if meter else "",
+        bpm=tempo.quarters if tempo and not tempo.term else None,
+        tempo=tempo if tempo and tempo.term else None,
+        key=key.name if key else "",
+        meter=f"{metre.name} time" if metre and metre.stated else "",
         decade=f"{decade[1]}s" if decade else "",
     )
-
-
-def _key(match: re.Match[str]) -> str:
-    note, accidental, mode = (match[1], match[2], match[3]) if match[1] else (match[4], match[5], match[6])
-    sign = {"#": "#", "♯": "#", "sharp": "#", "b": "b", "♭": "b", "flat": "b"}.get((accidental or "").strip(" -"), "")
-    word = (mode or "").lower()
-    return f"{note}{sign} {'minor' if word in {'m', 'min', 'minor', 'moll'} else 'major'}"
 
 
 def _with_vocals(brief: Brief, text: str) -> Brief:

@@ -10,6 +10,7 @@ from acestep_mcp.api.errors import GenerationFailed
 from acestep_mcp.api.requests import INSTRUMENTAL
 from acestep_mcp.readers.lyric_sheet import read_lyrics
 from acestep_mcp.readers.no_vocals import is_instrumental
+from acestep_mcp.readers.tempo import read_tempo
 from acestep_mcp.songwriter.brief import Brief
 from acestep_mcp.songwriter.structure import LyricSection, Pace, format_sections, mark_sections, pace, sung_lines
 
@@ -125,7 +126,7 @@ def _clean_tags(value: Any, brief: Brief) -> list[str]:
     if not tags:
         raise _unusable("holds no tags")
     if brief.bpm:
-        tags = [tag for tag in tags if not re.search(r"\d\s*bpm", tag, re.IGNORECASE)] + [f"{brief.bpm} bpm"]
+        tags = [tag for tag in tags if not read_tempo(tag)] + [f"{brief.bpm:g} bpm"]
     if brief.key and not any(brief.key.casefold() in tag.casefold() for tag in tags):
         tags.append(brief.key)
     return tags
@@ -141,8 +142,8 @@ def _is_vocal_tag(tag: str) -> bool:
 
 def _pace(tags: list[str]) -> Pace:
     text = ", ".join(tags).casefold()
-    bpm = re.search(r"(\d{2,3})\s*bpm", text)
-    return pace(int(bpm[1]) if bpm else _USUAL_BPM, rapped=bool(re.search(r"\brap", text)))
+    tempo = read_tempo(text)
+    return pace(tempo.quarters if tempo else _USUAL_BPM, rapped=bool(re.search(r"\brap", text)))
 
 
 def _parse_song(text: str, brief: Brief) -> list[LyricSection]:

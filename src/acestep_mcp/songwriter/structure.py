@@ -42,7 +42,7 @@ class Pace:
         return min(most, math.ceil(duration / self.slowest)), most
 
 
-def pace(bpm: int, *, rapped: bool) -> Pace:
+def pace(bpm: float, *, rapped: bool) -> Pace:
     """The pace at a tempo. Slow songs take longer per line; a rapped line takes half the time of a sung one."""
     if rapped:
         return Pace(3.6 if bpm < 120 else 3.5, 3.3, 4.0, rapped=True)

@@ -74,10 +74,12 @@ def genres_for(brief: Brief, rng: Random) -> tuple[lexicon.GenreEntry, ...]:
     return tuple(genre for genre in lexicon.GENRES if genre.name == name)
 
 
-def tempo(brief: Brief, genre: lexicon.GenreEntry, rng: Random) -> int:
-    """The named tempo in bpm, or one in the genre's range, shifted by mood and tempo words."""
+def tempo(brief: Brief, genre: lexicon.GenreEntry, rng: Random) -> float:
+    """The named tempo in bpm, one in the range of an Italian term, or one in the genre's, shifted by mood and tempo words."""
     if brief.bpm:
         return brief.bpm
+    if brief.tempo:
+        return round(rng.uniform(brief.tempo.low, brief.tempo.high))
     pulls = [lexicon.TEMPO_WORDS[word] for word in brief.terms.of("tempo")]
     pulls = pulls or [-0.7 * lexicon.TEMPO_WORDS.get(word, 0) for word in brief.terms.of("banned")] or [0]
     pulls = [*pulls, *pulls, *(mood.pull for mood in brief.moods)]
@@ -86,7 +88,7 @@ def tempo(brief: Brief, genre: lexicon.GenreEntry, rng: Random) -> int:
     return min(high, max(low, round(middle + rng.uniform(-0.12, 0.12) * (high - low))))
 
 
-def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int, rng: Random) -> str:
+def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: float, rng: Random) -> str:
     """The comma-separated tags: genre, mood, energy, instruments, tempo, voice, production."""
     groups = _named_tags(brief, genres, bpm)
     excluded = (*_excluded_words(brief), *_outside_limit(brief))
@@ -101,7 +103,7 @@ def tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int, rng: Ra
     return ", ".join(list(dict.fromkeys(order))[:_MAX_COUNT])
 
 
-def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int) -> dict[str, list[str]]:
+def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: float) -> dict[str, list[str]]:
     """The tags the user named, and the tempo, by group in the order of the tags."""
     terms, sung = brief.terms, not brief.instrumental
     return {
@@ -109,13 +111,17 @@ def _named_tags(brief: Brief, genres: tuple[lexicon.GenreEntry, ...], bpm: int) 
         "mood": list(terms.of("mood")),
         "energy": [],
         "instrument": [*terms.of("instrument"), *_limit_tag(brief)],
-        "tempo": [*terms.of("tempo"), f"{bpm} bpm", *filter(None, (brief.key, brief.meter))],
+        "tempo": [*terms.of("tempo"), *_term(brief), f"{bpm:g} bpm", *filter(None, (brief.key, brief.meter))],
         "voice": list(terms.of("voice")) if sung else [],
         "production": [*terms.of("production"), *(extra for extra in brief.extra_tags if sung or "voc" not in extra)],
     }
 
 
-def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: int, rng: Random) -> list[tuple[str, str]]:
+def _term(brief: Brief) -> list[str]:
+    return [brief.tempo.term] if brief.tempo and brief.tempo.term not in brief.terms.of("tempo") else []
+
+
+def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: float, rng: Random) -> list[tuple[str, str]]:
     """(group, tag) pairs that usually go with the genre and mood, most important first."""
     moods = brief.moods or tuple(mood for mood in lexicon.MOODS if genre.mood in mood.names)
     instruments = rng.sample(genre.instruments, len(genre.instruments))
@@ -136,7 +142,7 @@ def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: int, rng: Random) 
     return [*first, *second, ("production", genre.production[-1]), *(("genre", style) for style in styles[1:])]
 
 
-def _energy(bpm: int) -> str:
+def _energy(bpm: float) -> str:
     return "low energy" if bpm < 76 else "laid-back" if bpm < 96 else "mid energy" if bpm < 118 else "energetic"
 
 

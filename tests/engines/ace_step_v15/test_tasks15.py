@@ -142,6 +142,10 @@ def test_the_pipeline_gets_tags_lyrics_and_musical_attributes(loaded):
         ("waltz in 3/4, f sharp Major, 124BPM", {"bpm": 124, "keyscale": "F# major", "timesignature": "3"}),
         ("sad, E♭-minor, 6/8, BPM: 70", {"bpm": 70, "keyscale": "Eb minor", "timesignature": "6"}),
         ("a major hit, 1980s, 999 bpm, 7/8", {"bpm": None, "keyscale": None, "timesignature": None}),
+        ("pop, Am, 97 beats per minute", {"bpm": 97, "keyscale": "A minor", "timesignature": None}),
+        ("folk, 90-100 bpm, Key: Dm, waltz", {"bpm": 95, "keyscale": "D minor", "timesignature": "3"}),
+        ("jazz, tempo 120, D dorian, cut time", {"bpm": 120, "keyscale": "D minor", "timesignature": "2"}),
+        ("blues, 12/8 shuffle, h-moll", {"bpm": None, "keyscale": "B minor", "timesignature": "6"}),
     ],
 )
 def test_tempo_key_and_time_signature_are_read_from_the_tags(loaded, tags, attributes):
@@ -149,6 +153,13 @@ def test_tempo_key_and_time_signature_are_read_from_the_tags(loaded, tags, attri
         conditioning.text_arguments(loaded, TextToAudio(tags=tags, seed=1)).items()
         >= {"prompt": tags, **attributes}.items()
     )
+
+
+def test_a_metre_without_a_field_is_noted(loaded):
+    notes = [
+        conditioning.notes(loaded, TextToAudio(tags=f"rock, {metre}", seed=1)) for metre in ("7/8", "3/4", "no 7/8")
+    ]
+    assert notes == [("The model has no time signature 7/8: only the tags tell it.",), (), ()]
 
 
 @pytest.mark.parametrize(

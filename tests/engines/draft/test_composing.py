@@ -125,7 +125,7 @@ def test_melody_notes_on_strong_beats_belong_to_the_chord(genre: str):
         beat = (note.start - grid.phase) / grid.beat_seconds
         if abs(beat / 2 - round(beat / 2)) * 2 < 0.15:
             strong += 1
-            chord = outline.chords[min(len(outline.chords) - 1, round(beat))]
+            chord = outline.chord_at(round(beat))
             fitting += note.pitch % 12 in chord.tones
     assert strong >= 8
     assert fitting >= 0.8 * strong

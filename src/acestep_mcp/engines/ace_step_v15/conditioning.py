@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from typing import Any
 
 from acestep_mcp.api.requests import EngineRequest, Request
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.ace_step_v15.vocal_language import UNKNOWN, sung_lines, vocal_language
+from acestep_mcp.readers.metre import read_metre
+from acestep_mcp.readers.musical_key import read_key
 from acestep_mcp.readers.no_vocals import is_instrumental
+from acestep_mcp.readers.tempo import read_tempo
 
 TURBO_STEPS, MAX_TURBO_STEPS = 8, 20
 GUIDED_STEPS = 50
@@ -27,11 +29,10 @@ _UNUSED_BY_TURBO = {"guidance_scale", "guidance_interval"}
 _UNKNOWN_LANGUAGE_NOTE = (
     "The language of the lyrics was not recognised as one of the model's fifty; the model was told that it is unknown."
 )
-_BPM = re.compile(r"\b(\d{2,3})\s*bpm\b|\bbpm\s*:?\s*(\d{2,3})\b", re.IGNORECASE)
-_BPM_RANGE = range(30, 301)
-_KEY = re.compile(r"\b([A-Gb-g])(#|♯|b|♭|[ -]sharp|[ -]flat)?[ -]([Mm]ajor|[Mm]inor)\b")
-_ACCIDENTALS = {"": "", "#": "#", "♯": "#", "sharp": "#", "b": "b", "♭": "b", "flat": "b"}
-_TIME_SIGNATURE = re.compile(r"\b([2346])/[48]\b")
+_TIME_SIGNATURES = {
+    "2/4": "2", "2/2": "2", "2/8": "2", "3/4": "3", "3/8": "3", "4/4": "4", "4/8": "4", "6/8": "6", "6/4": "6", "12/8": "6",
+}  # fmt: skip
+"""The model's four time signatures (2, 3, 4 and 6) by the metres that they stand for."""
 
 
 def timesteps(loaded: LoadedV15, request: Request, start: float = 1.0) -> list[float]:
@@ -89,13 +90,12 @@ def text_arguments(loaded: LoadedV15, request: EngineRequest) -> dict[str, Any]:
 
 
 def _musical_attributes(tags: str) -> dict[str, Any]:
-    """Tempo, key and time signature that the tags state; None where they do not."""
-    bpm, key, signature = _BPM.search(tags), _KEY.search(tags), _TIME_SIGNATURE.search(tags)
-    tempo = int(bpm[1] or bpm[2]) if bpm else 0
+    """Tempo, key and time signature that the tags state; None where they do not, or where the model has no such value."""
+    tempo, key, metre = read_tempo(tags), read_key(tags), read_metre(tags)
     return {
-        "bpm": tempo if tempo in _BPM_RANGE else None,
-        "keyscale": f"{key[1].upper()}{_ACCIDENTALS[(key[2] or '').strip(' -')]} {key[3].lower()}" if key else None,
-        "timesignature": signature[1] if signature else None,
+        "bpm": round(tempo.bpm) if tempo else None,
+        "keyscale": key.plain_name if key else None,
+        "timesignature": _TIME_SIGNATURES.get(metre.name) if metre else None,
     }
 
 
@@ -113,6 +113,9 @@ def notes(loaded: LoadedV15, request: EngineRequest) -> tuple[str, ...]:
         found.append(f"This model has no use for {', '.join(sorted(unused))}.")
     if step_count(loaded, request) < request.number_of_steps and "number_of_steps" in given:
         found.append(f"This model takes at most {MAX_TURBO_STEPS} steps, and {TURBO_STEPS} are enough.")
+    metre = read_metre(request.tags)
+    if metre and metre.name not in _TIME_SIGNATURES:
+        found.append(f"The model has no time signature {metre.name}: only the tags tell it.")
     arguments = text_arguments(loaded, request)
     text, lyrics = _token_counts(loaded, arguments)
     if text > MAX_TEXT_TOKENS or arguments["prompt"] != request.tags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from acestep_mcp.engines.draft.drums import SIX_EIGHT
 from acestep_mcp.engines.draft.harmony import chord, nearest, voicing
 from acestep_mcp.engines.draft.instruments import DRUM_KITS, MALLETS, PADS, PITCHED_DRUMS, PROGRAMS, SOLOISTS
 from acestep_mcp.engines.draft.lead import lead
@@ -187,8 +188,8 @@ def _groove(song: Song) -> str:
     """The groove of the drums; a genre without drums has one if the tags name drums."""
     groove = song.seeds.stream("groove").choice(song.style.genre.grooves.split("|"))
     if groove == "none" and not DRUM_KITS.isdisjoint(song.style.percussion):
-        groove = "pop" if song.grid.beats_per_bar == 4 else "waltz"
-    return "six eight" if song.grid.metre == "6/8" and groove != "none" else groove
+        groove = "waltz" if song.grid.metre in {"3/4", "9/8"} else "pop"
+    return SIX_EIGHT if song.grid.metre == "6/8" and groove != "none" else groove
 
 
 def _bass(song: Song, instruments: str) -> str | None:

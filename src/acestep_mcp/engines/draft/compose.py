@@ -10,6 +10,7 @@ from acestep_mcp.engines.draft.band import Player, band
 from acestep_mcp.engines.draft.form import FormSection, form_to_plan, make_form
 from acestep_mcp.engines.draft.grid import Grid, new_grid
 from acestep_mcp.engines.draft.lineup import lyric_notes
+from acestep_mcp.engines.draft.metres import BarLayout
 from acestep_mcp.engines.draft.mix import volume_controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
 from acestep_mcp.engines.draft.seeds import Seeds
@@ -49,7 +50,7 @@ def compose(request: ComposeRequest) -> Score:
         ending=song.grid.ending,
         form=tuple(span.section for span in song.spans),
         plan=_plan(request, song),
-        notes=(*song.style.notes, *_lyric_notes(song)),
+        notes=(*(song.style.notes if request.grid is None else ()), *_lyric_notes(song)),
     )
 
 
@@ -87,10 +88,10 @@ def _part(song: Song, player: Player) -> Part:
 def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Note]:
     loose = song.style.genre.loose * player.looseness
     for note in player.notes:
-        start = song.grid.time_at(swing(note.beat, song.style)) + max(
+        start = song.grid.time_at(swing(note.beat, song.style, song.grid.layout)) + max(
             -2 * loose, min(2 * loose, timing.gauss(0, loose))
         )
-        end = song.grid.time_at(swing(note.beat + note.length, song.style))
+        end = song.grid.time_at(swing(note.beat + note.length, song.style, song.grid.layout))
         start = max(song.grid.phase, start)
         velocity = round(note.velocity + timing.gauss(0, 3))
         if start < song.grid.seconds - 0.05:
@@ -98,10 +99,13 @@ def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Not
             yield Note(round(start, 5), round(end, 5), note.pitch, max(1, min(127, velocity)))
 
 
-def swing(beat: float, style: Style) -> float:
-    """The swung position of `beat`: the second half of each swing unit is played late."""
+def swing(beat: float, style: Style, layout: BarLayout) -> float:
+    """The swung position of `beat`: the second half of each swing unit is played late.
+
+    Compound beats have their three eighths and are not swung, nor are bars that are no multiple of the unit.
+    """
     unit, share = style.genre.swing_unit, style.genre.swing
-    if share == 0.5:
+    if share == 0.5 or layout.compound or layout.quarters % unit:
         return beat
     whole, position = divmod(beat, unit)
     position /= unit

@@ -9,6 +9,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from acestep_mcp.engines.draft.metres import bar_rows
+
 PIECES = {
     "K": 36, "S": 38, "R": 37, "C": 39, "H": 42, "O": 46, "P": 44, "D": 51, "B": 53, "T": 54, "W": 56, "V": 70,
     "c": 63, "d": 64, "b": 60, "g": 61, "l": 75, "m": 65, "t": 81, "F": 41, "L": 45, "M": 47, "Y": 50, "Z": 49,
@@ -18,6 +20,11 @@ _LEVELS = {"X": 104, "x": 84, "o": 50}
 _LIGHT = frozenset("HVTDtRbglcdPB")  # the drums that play in quiet sections
 _GHOSTS = 0.45  # no ghost notes below this intensity
 
+# In these an open hi-hat at the end of the bar leads to the next one.
+_MARKED_METRES = frozenset({"5/4", "7/8", "9/8", "12/8"})
+_KICKS = {"5/4": (0, 12), "7/8": (0, 8)}  # the steps that keep their kick
+SIX_EIGHT = "six eight"
+"""The groove of 6/8, whatever the genre; the others are written for 4/4."""
 _GROOVES: dict[str, str] = {
     "none": "",
     "rock": "K X.....x.X.......|K X.......X.x.....; S ....X.......X...; H x.x.x.x.x.x.x.x.",
@@ -89,7 +96,7 @@ _GROOVES: dict[str, str] = {
     "dhol": "F X..x..X.X..x..X.|F X..x..X.x.X...X.; Y ..x.xx.x..x.xx.x; C ....X.......X...; T x.x.x.x.x.x.x.x.",
     "qawwali": "b X..xx.x.X.x.x.x.; g ..x...x...x...xx; d X.......x.......; C ....X.......X...|C ....X.......X.X.",
     "ska": "K X.......X.......|K X...x...X...x...; S ....X.......X...; H x.x.x.x.x.x.x.x.; R ..........o.....",
-    "six eight": "K X.....x.....|K X.........x.; S ......X.....; H x.o.o.x.o.o.",
+    SIX_EIGHT: "K X.....x.....|K X.........x.; S ......X.....; H x.o.o.x.o.o.",
 }  # fmt: skip
 
 
@@ -102,21 +109,26 @@ class DrumHit:
     velocity: int
 
 
-def groove(name: str, steps: int, rng: random.Random) -> dict[str, str]:
-    """The groove with one alternative chosen for each drum: rows of `steps` steps by drum letter."""
+def groove(name: str, metre: str, rng: random.Random) -> dict[str, str]:
+    """The groove with one alternative chosen for each drum: the steps of one bar of the metre by drum letter."""
     chosen: dict[str, str] = {}
     for row in _GROOVES[name].split(";"):
         if row.strip():
             piece, pattern = rng.choice(row.split("|")).split()
-            chosen[piece] = fit_steps(pattern, steps)
+            chosen[piece] = pattern if name == SIX_EIGHT else fit(piece, pattern, metre)
+    if "H" in chosen and "O" not in chosen and metre in _MARKED_METRES:
+        chosen["O"] = "x.".rjust(len(chosen["H"]), ".")
+        chosen["H"] = chosen["H"][:-2] + ".."
     return chosen
 
 
-def fit_steps(pattern: str, steps: int) -> str:
-    """The row cut to `steps` steps, or lengthened by repeating its last beat."""
-    while len(pattern) < steps:
-        pattern += pattern[-4:]
-    return pattern[:steps]
+def fit(piece: str, pattern: str, metre: str) -> str:
+    """The row as one bar of the metre. A kick on every beat would hide which is the first of five or seven."""
+    four = pattern if len(pattern) == 16 else pattern + pattern[-4:]
+    row = bar_rows(four, pattern[:12], metre)[0]
+    if piece == "K" and metre in _KICKS and "." not in pattern[::4]:
+        return "".join("." if at % 4 == 0 and at not in _KICKS[metre] else mark for at, mark in enumerate(row))
+    return row
 
 
 def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[DrumHit]:

@@ -7,10 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from acestep_mcp.engines.draft.harmony import NAMES, SCALES, Key
+from acestep_mcp.engines.draft.metres import LAYOUTS, BarLayout
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.style import Style
 
-METRES = {"4/4": 4, "3/4": 3, "6/8": 3}  # quarter notes per bar
+METRES = {name: layout.quarters for name, layout in LAYOUTS.items()}
+"""Quarter notes per bar of the metres that the draft plays."""
+# A genre's usual tempo counts beats; in compound metres these are dotted quarters, and a little slower.
+_COMPOUND_TEMPO = 1.25
 _SHORT_HOLD, _LONG_HOLD = 1.4, 3.4  # seconds the last chord rings
 _FIT = 0.05  # how far a free tempo may be lowered so that the song ends on time
 
@@ -43,7 +47,11 @@ class Grid:
         return 60 / self.tempo
 
     @property
-    def beats_per_bar(self) -> int:
+    def layout(self) -> BarLayout:
+        return LAYOUTS[self.metre]
+
+    @property
+    def beats_per_bar(self) -> float:
         """Quarter notes per bar."""
         return METRES[self.metre]
 
@@ -94,7 +102,7 @@ def new_grid(style: Style, seconds: float, seeds: Seeds) -> Grid:
     """Tempo, metre and key from the tags or at random, and bars so that the song ends after exactly `seconds`."""
     key = style.key or _key(style, seeds)
     metre = style.metre or {3: "3/4"}.get(style.genre.meter, "4/4")
-    tempo = style.bpm or seeds.stream(f"tempo/{style.genre.name}").uniform(*style.tempo)
+    tempo = style.bpm or _free_tempo(style, metre, seeds)
     ending = "ring" if seconds < 12 and style.genre.ending == "fade" else style.genre.ending
     bar = 60 / tempo * METRES[metre]
     slowing = 0.3 * bar if ending == "slow" and seconds > 12 else 0.0
@@ -105,7 +113,12 @@ def new_grid(style: Style, seconds: float, seeds: Seeds) -> Grid:
     return Grid(round(tempo, 4), metre, key.tonic, key.scale, bars, seconds, 0.0, round(slowing, 4), ending)
 
 
-def _fitted(tempo: float, beats: int, seconds: float, *, free: bool) -> tuple[float, int]:
+def _free_tempo(style: Style, metre: str, seeds: Seeds) -> float:
+    drawn = seeds.stream(f"tempo/{style.genre.name}").uniform(*style.tempo)
+    return drawn * _COMPOUND_TEMPO if LAYOUTS[metre].compound else drawn
+
+
+def _fitted(tempo: float, beats: float, seconds: float, *, free: bool) -> tuple[float, int]:
     """Whole bars that leave time for the last chord; a `free` tempo is lowered a little if that would ring too long."""
     hold = min(_SHORT_HOLD, 0.25 * seconds)
     bars = max(1, int((seconds - hold) * tempo / 60 / beats))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from acestep_mcp.readers.musical_key import read_key
+
 SCALES: dict[str, tuple[int, ...]] = {
     "major": (0, 2, 4, 5, 7, 9, 11),
     "minor": (0, 2, 3, 5, 7, 8, 10),
@@ -15,13 +17,16 @@ SCALES: dict[str, tuple[int, ...]] = {
     "lydian": (0, 2, 4, 6, 7, 9, 11),
     "phrygian": (0, 1, 3, 5, 7, 8, 10),
     "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
+    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
+    "locrian": (0, 1, 3, 5, 6, 8, 10),
     "major pentatonic": (0, 2, 4, 7, 9),
     "minor pentatonic": (0, 3, 5, 7, 10),
     "blues": (0, 3, 5, 6, 7, 10),
 }
-_MINOR = frozenset({"minor", "dorian", "phrygian", "harmonic minor", "minor pentatonic", "blues"})
+_MINOR = frozenset(
+    {"minor", "dorian", "phrygian", "harmonic minor", "melodic minor", "locrian", "minor pentatonic", "blues"}
+)
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _QUALITIES: dict[str, tuple[int, ...]] = {
     "maj": (0, 4, 7), "min": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8), "5": (0, 7), "sus2": (0, 2, 7),
     "sus4": (0, 5, 7), "dom7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10), "6": (0, 4, 7, 9),
@@ -30,7 +35,6 @@ _QUALITIES: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 _NUMERALS = {"i": 0, "ii": 1, "iii": 2, "iv": 3, "v": 4, "vi": 5, "vii": 6}
 _ROMAN = re.compile(r"(?P<shift>[b#]?)(?P<numeral>[ivIV]+)(?P<suffix>.*)")
-_KEY = re.compile(r"(?P<letter>[A-G])\s?(?P<shift>#|b|♯|♭| ?sharp| ?flat)?\s?(?P<mode>[a-z ]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,9 @@ class Key:
 
     @classmethod
     def named(cls, name: str) -> Key | None:
-        """`F# minor`, `Bb major`, `c sharp minor`, `D dorian` as a key; None if it is not a key name."""
-        found = _KEY.fullmatch(name.strip())
-        if not found:
-            return None
-        shift = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}.get(
-            (found["shift"] or "").strip().lower(), 0
-        )
-        scale = found["mode"].strip().lower() or "major"
-        scale = {"m": "minor", "min": "minor", "maj": "major"}.get(scale, scale)
-        return cls((_LETTERS[found["letter"].upper()] + shift) % 12, scale) if scale in SCALES else None
+        """A key in words, such as `F# minor` or `D dorian`; None if it is none."""
+        found = read_key(name)
+        return cls(found.pitch_class, found.mode) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,12 +85,13 @@ def _plays(song: Song, span: Span, has_lyrics: bool) -> bool:
 
 def _sung_notes(song: Song, span: Span) -> Iterator[MelodyNote]:
     low, high = (edge + song.style.register for edge in VOICE_RANGE)
-    context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.beats_per_bar)
+    context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.layout)
     count = len(span.section.lines)
     letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
     for number, line in enumerate(span.section.lines):
-        start = _quantize(span.length * number / count)
-        end = _quantize(span.length * (number + 1) / count)
+        shortest = 0.25 if 1.0 in song.grid.layout.note_lengths else 0.5
+        start = _quantize(span.length * number / count, shortest)
+        end = _quantize(span.length * (number + 1) / count, shortest)
         cadence = number == count - 1 or number % 2 == 1
         phrase = Phrase(span.beat + start, max(0.5, end - start), span.section.kind, cadence)
         name = f"tune/{span.section.kind}/{letters[number % 4]}"
@@ -98,13 +99,13 @@ def _sung_notes(song: Song, span: Span) -> Iterator[MelodyNote]:
         yield from melody(syllables(line), phrase, context, rng, 0.3 if song.style.rap else 1.0)
 
 
-def _quantize(beat: float) -> float:
-    return round(beat * 4) / 4
+def _quantize(beat: float, step: float) -> float:
+    return round(beat / step) * step
 
 
 def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[MelodyNote]:
     low, high = RANGES.get(program, (VOICE_RANGE[0] + 2, VOICE_RANGE[1] + 4))
-    context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.beats_per_bar)
+    context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.layout)
     bars = 2 if song.grid.bar_seconds > 1.6 else 4
     letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
     density = (
@@ -112,7 +113,8 @@ def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[Melody
         * min(1.3, max(0.5, song.grid.beat_seconds / 0.5))
         * (0.6 + 0.6 * song.style.drive)
     )
-    for number, beat in enumerate(range(0, span.length, bars * song.grid.beats_per_bar)):
+    for number, bar in enumerate(range(0, span.section.bars, bars)):
+        beat = bar * song.grid.beats_per_bar
         length = min(bars * song.grid.beats_per_bar, span.length - beat)
         if _rests(song, span, number):
             continue

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acestep_mcp.engines.draft.harmony import Chord, Key
+from acestep_mcp.engines.draft.metres import BarLayout
 from acestep_mcp.engines.draft.syllables import Syllable
 
 _CONTOURS = {
@@ -44,16 +45,16 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class MelodyContext:
-    """What a melody has to fit: the key, one chord per beat, the range in MIDI pitches, the metre."""
+    """What a melody has to fit: the key, one chord per bar, the range in MIDI pitches, the metre."""
 
     key: Key
     chords: Sequence[Chord]
     low: int
     high: int
-    beats_per_bar: int
+    bar: BarLayout
 
     def chord(self, beat: float) -> Chord:
-        return self.chords[min(len(self.chords) - 1, max(0, int(beat + 0.01)))]
+        return self.chords[min(len(self.chords) - 1, max(0, int((beat + 0.01) / self.bar.quarters)))]
 
 
 def melody(
@@ -62,7 +63,7 @@ def melody(
     """One note per syllable. `rng` decides rhythm and contour, so the same stream gives the same motif."""
     if not line:
         return []
-    onsets = rhythm(line, phrase.length, rng)
+    onsets = rhythm(line, phrase.length, rng, context.bar.note_lengths)
     contour = _CONTOURS[rng.choice(sorted(_CONTOURS))]
     pitch_rng = random.Random(rng.random())
     notes: list[MelodyNote] = []
@@ -72,18 +73,23 @@ def melody(
         last = number == len(onsets) - 1
         wanted = middle - 3 + 7 * spread * _interpolate(contour, number / max(1, len(onsets) - 1))
         beat = phrase.beat + onset
-        weight = 3.0 if last else _metric_weight(beat, context.beats_per_bar) + (1.0 if length >= 1 else 0.0)
+        weight = 3.0 if last else context.bar.weight(beat) + (1.0 if length >= 1 else 0.0)
         pitch = _pitch(context, beat, (previous, wanted, weight), pitch_rng, rest=last and phrase.cadence)
         notes.append(MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
         previous = pitch
     return notes
 
 
-def rhythm(line: Sequence[Syllable], length: float, rng: random.Random) -> list[tuple[float, float]]:
-    """(onset, length) in beats of each syllable in a phrase of `length` beats; the end stays free for a breath."""
+def rhythm(
+    line: Sequence[Syllable], length: float, rng: random.Random, steps: Sequence[float] = (1.0, 0.5, 0.25)
+) -> list[tuple[float, float]]:
+    """(onset, length) in beats of each syllable in a phrase of `length` beats; the end stays free for a breath.
+
+    The syllables move on the longest of `steps` with which all fit.
+    """
     count = len(line)
     available = length - min(2.0, 0.2 * length)
-    step_beats = next((step for step in (1.0, 0.5, 0.25) if count * step <= available), available / count)
+    step_beats = next((step for step in steps if count * step <= available), available / count)
     lead_in = (
         rng.choice((0.0, 0.0, step_beats, 2 * step_beats)) if count * step_beats <= available - 2 * step_beats else 0.0
     )
@@ -122,16 +128,6 @@ def _interpolate(contour: Sequence[float], share: float) -> float:
     position = share * (len(contour) - 1)
     left = min(int(position), len(contour) - 2)
     return contour[left] + (contour[left + 1] - contour[left]) * (position - left)
-
-
-def _metric_weight(beat: float, beats: int) -> float:
-    """How important it is, by metric position, that a note fits the chord."""
-    position = beat % beats
-    if abs(position) < 0.01:
-        return 2.0
-    if abs(position - beats / 2) < 0.01:
-        return 1.5
-    return 1.0 if abs(position - round(position)) < 0.01 else 0.3
 
 
 def _pitch(

@@ -2,7 +2,8 @@
 
 Chord steps: `X` accented, `x` plain, `o` soft, `.` nothing. Bass steps: `r` root, `R` the root an octave up, `t` third,
 `f` fifth, `F` the fifth below, `s` seventh (or octave), `a` a step towards the next root, `-` hold, `.` silence.
-A row has sixteen steps for four beats; `three` is its version for three beats.
+A row has sixteen steps for four beats; `three` is its version for three beats. `metres.bar_rows` makes those of other
+metres from them.
 """
 
 from __future__ import annotations

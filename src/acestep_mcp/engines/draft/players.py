@@ -12,6 +12,7 @@ from acestep_mcp.engines.draft import drums
 from acestep_mcp.engines.draft.harmony import Chord, nearest, voicing
 from acestep_mcp.engines.draft.harmony import chord as chord_named
 from acestep_mcp.engines.draft.instruments import PERCUSSION_ROWS
+from acestep_mcp.engines.draft.metres import BarLayout, bar_rows
 from acestep_mcp.engines.draft.patterns import BASSES, Pattern
 from acestep_mcp.engines.draft.song import Song, Span
 
@@ -57,16 +58,11 @@ def tonic_voicing(song: Song, pattern: Pattern) -> tuple[int, ...]:
     return cached_voicing(tonic.tones, (), pattern.low, pattern.high)
 
 
-def bar_steps(steps: str, beats: int) -> str:
-    """A pattern's steps for a bar of `beats` quarter notes."""
-    return drums.fit_steps(steps, beats * 4)
-
-
 def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNote]:
     """The notes of a chord instrument in one section."""
     beats = song.grid.beats_per_bar
     rng = song.seeds.stream(f"pattern/{name}/{span.section.kind}")
-    steps = bar_steps(rng.choice(pattern.steps.split("|")) if beats == 4 else pattern.three, beats)
+    steps = _chord_steps(rng.choice(bar_rows(pattern.steps, pattern.three, song.grid.metre)), song.grid.layout)
     level = _level(song, span)
     if pattern.playing == "pad":
         yield from _pad_notes(song, span, pattern, level)
@@ -76,18 +72,25 @@ def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNo
         bar * beats + step / 4 for bar in range(span.section.bars) for step, mark in enumerate(steps) if mark != "."
     ]
     marks = [mark for _ in range(span.section.bars) for mark in steps if mark != "."]
-    for number, (onset, following) in enumerate(pairwise([*onsets, float(span.length)])):
-        chord = song.chords[span.beat + int(onset)]
+    for number, (onset, following) in enumerate(pairwise([*onsets, span.length])):
+        chord = song.chord_at(span.beat + onset)
         previous = cached_voicing(upper_tones(chord), previous, pattern.low, pattern.high)
         length = max(0.1, (following - onset) * pattern.gate)
-        base = BeatNote(span.beat + onset, length, 0, level * _ACCENTS[marks[number]])
-        yield from _chord_notes(pattern, base, chord, previous, (number, rng))
+        loud = level * _ACCENTS[marks[number]] * song.grid.layout.accent(onset)
+        base = BeatNote(span.beat + onset, length, 0, loud)
+        yield from _chord_notes(pattern, base, chord, previous, (number, onset % beats == 0, rng))
+
+
+def _chord_steps(row: str, layout: BarLayout) -> str:
+    """The steps of one bar: no strong beat is soft, and no bar is empty."""
+    steps = "".join("x" if mark == "o" and at in layout.strong_steps else mark for at, mark in enumerate(row))
+    return steps if steps.strip(".") else "x" + steps[1:]
 
 
 def _chord_notes(
-    pattern: Pattern, base: BeatNote, chord: Chord, pitches: Sequence[int], state: tuple[int, random.Random]
+    pattern: Pattern, base: BeatNote, chord: Chord, pitches: Sequence[int], state: tuple[int, bool, random.Random]
 ) -> Iterator[BeatNote]:
-    number, rng = state
+    number, begins_bar, rng = state
     match pattern.playing:
         case "arp":
             tone = pattern.order[number % len(pattern.order)]
@@ -96,7 +99,7 @@ def _chord_notes(
                 base.beat, base.length, min(pattern.high + 7, pitches[tone % len(pitches)] + octave), base.velocity
             )
         case "pick":
-            yield from _picked_notes(pattern, base, chord, pitches, number)
+            yield from _picked_notes(pattern, base, chord, pitches, None if begins_bar else number)
         case "power" | "single":
             root = nearest(chord.root, (pattern.low + pattern.high) / 2 - 3)
             for pitch in (root, root + 7)[: 2 if pattern.playing == "power" else 1]:
@@ -112,10 +115,10 @@ def _chord_notes(
 
 
 def _picked_notes(
-    pattern: Pattern, base: BeatNote, chord: Chord, pitches: Sequence[int], number: int
+    pattern: Pattern, base: BeatNote, chord: Chord, pitches: Sequence[int], number: int | None
 ) -> Iterator[BeatNote]:
-    """Broken chords over a bass note every eight steps."""
-    if number % 8 == 0:
+    """Broken chords over a bass note at the beginning of each bar, where `number` is None."""
+    if number is None:
         yield BeatNote(base.beat, max(base.length, 1.5), nearest(chord.root, pattern.low - 5), base.velocity * 0.95)
         yield BeatNote(base.beat, base.length * 1.5, pitches[-1], base.velocity)
         return
@@ -127,13 +130,14 @@ def _pad_notes(song: Song, span: Span, pattern: Pattern, level: float) -> Iterat
     """Held chords, one for each change of harmony."""
     previous = tonic_voicing(song, pattern)
     start = span.beat
-    for beat in range(span.beat, span.end):
-        if beat + 1 < span.end and song.chords[beat + 1] == song.chords[start]:
+    for bar in range(1, span.section.bars + 1):
+        beat = span.beat + bar * song.grid.beats_per_bar
+        if bar < span.section.bars and song.chord_at(beat) == song.chord_at(start):
             continue
-        previous = cached_voicing(upper_tones(song.chords[start]), previous, pattern.low, pattern.high)
+        previous = cached_voicing(upper_tones(song.chord_at(start)), previous, pattern.low, pattern.high)
         for pitch in previous:
-            yield BeatNote(start, beat + 1 - start, pitch, level * 0.9)
-        start = beat + 1
+            yield BeatNote(start, beat - start, pitch, level * 0.9)
+        start = beat
 
 
 def bass_line(song: Song, span: Span, name: str, low: int) -> Iterator[BeatNote]:
@@ -142,7 +146,7 @@ def bass_line(song: Song, span: Span, name: str, low: int) -> Iterator[BeatNote]
     rng = song.seeds.stream(f"bass/{span.section.kind}")
     full = song.fullness(span.section)
     style = name if full > 0.3 else "pedal"
-    alternatives = [bar_steps(steps, beats) for steps in BASSES[style][0 if beats == 4 else 1].split("|")]
+    alternatives, strong = bar_rows(*BASSES[style], song.grid.metre), song.grid.layout.strong_steps
     usual, other = rng.choice(alternatives), rng.choice(alternatives)
     for bar in range(span.section.bars):
         steps = other if bar % 4 == 3 else usual
@@ -151,19 +155,19 @@ def bass_line(song: Song, span: Span, name: str, low: int) -> Iterator[BeatNote]
                 beat = span.beat + bar * beats + step / 4
                 held = len(steps[step + 1 :]) - len(steps[step + 1 :].lstrip("-"))
                 pitch = _bass_pitch(song, beat, mark, low, rng)
-                accent = 1.0 if step % 8 == 0 else 0.9
+                accent = (1.0 if step in strong else 0.9) * song.grid.layout.accent(step / 4)
                 yield BeatNote(beat, (held + 1) / 4 * 0.94, pitch, _level(song, span) * accent)
 
 
 def _bass_pitch(song: Song, beat: float, mark: str, low: int, rng: random.Random) -> int:
-    chord = song.chords[min(int(beat), len(song.chords) - 1)]
+    chord = song.chord_at(beat)
     root = low + (chord.root - low) % 12
     third = (chord.tones[1] - chord.root) % 12 if len(chord.tones) > 2 else 12
     seventh = (chord.tones[3] - chord.root) % 12 if len(chord.tones) > 3 else 12
     steps = {"r": 0, "R": 12, "t": third, "f": 7, "F": -5 if root - 5 >= low - 4 else 7, "s": seventh}
     if mark != "a":
         return root + steps[mark]
-    next_chord = song.chords[min(int(beat) + 1, len(song.chords) - 1)]
+    next_chord = song.chord_at(int(beat) + 1)
     target = nearest(next_chord.root, root)
     scale = song.grid.key.pitch_classes
     neighbours = [pitch for pitch in (target - 2, target + 2) if pitch % 12 in scale]
@@ -174,16 +178,17 @@ def drum_track(song: Song, groove: str) -> Iterator[BeatNote]:
     """The drums of the whole song: groove by section, fills before the next one, builds before a drop."""
     for span in song.spans:
         rng = song.seeds.stream(f"drums/{span.section.kind}")
-        rows = _with_percussion(song, drums.groove(groove, song.grid.beats_per_bar * 4, rng))
+        rows = _with_percussion(song, drums.groove(groove, song.grid.metre, rng))
         for bar in range(span.section.bars):
             for hit in _drum_bar(song, span, bar, rows, rng):
-                yield BeatNote(span.beat + bar * song.grid.beats_per_bar + hit.beat, 0.2, hit.pitch, hit.velocity)
+                loud = hit.velocity * song.grid.layout.accent(hit.beat)
+                yield BeatNote(span.beat + bar * song.grid.beats_per_bar + hit.beat, 0.2, hit.pitch, loud)
 
 
 def _with_percussion(song: Song, rows: dict[str, str]) -> dict[str, str]:
     """The rows of a groove, and those of the percussion that the tags name."""
     added = [PERCUSSION_ROWS[name].split() for name in song.style.percussion if name in PERCUSSION_ROWS]
-    return {**{piece: bar_steps(steps, song.grid.beats_per_bar) for piece, steps in added}, **rows}
+    return {**{piece: drums.fit(piece, steps, song.grid.metre) for piece, steps in added}, **rows}
 
 
 def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: random.Random) -> Iterator[drums.DrumHit]:
@@ -198,7 +203,7 @@ def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: rando
     if span.section.kind == "break" or (span.section.kind == "intro" and full < 0.3 and bar < span.section.bars // 2):
         return
     filling = left == 1 and rows and full >= 0.3 and (following >= 0.4 or not span.following) and span.section.bars > 1
-    cut = beats - (rng.choice((1, 1, 2)) if filling else 0)
+    cut = beats - (rng.choice(song.grid.layout.fills) if filling else 0)
     yield from (hit for hit in drums.bar(rows, full, rng) if hit.beat < cut)
     if filling:
         yield from drums.fill(beats, beats - cut, rng)

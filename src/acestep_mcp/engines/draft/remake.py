@@ -240,7 +240,7 @@ def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, s
 def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, shift: float) -> tuple[Section, ...]:
     """All sections, in seconds of the longer song."""
     found = list(_sections(before)) if before else []
-    beat = 0
+    beat = 0.0
     for number, section in enumerate(old.form):
         start = max(0.0, old.grid.time_at(beat)) if number else 0.0
         beat += section.bars * old.grid.beats_per_bar

@@ -27,18 +27,18 @@ class Span:
     """A section on the grid: `beat` and `length` in quarter notes, and the section that follows."""
 
     section: FormSection
-    beat: int
-    length: int
+    beat: float
+    length: float
     following: FormSection | None
 
     @property
-    def end(self) -> int:
+    def end(self) -> float:
         return self.beat + self.length
 
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """What all players share. `chords` has one chord per beat, `progressions` the numerals by kind of section.
+    """What all players share. `chords` has one chord per bar, `progressions` the numerals by kind of section.
 
     The melodies of `new_lines` come from the edit seed, whatever the variance.
     """
@@ -52,17 +52,22 @@ class Song:
     new_lines: frozenset[str] = frozenset()
 
     @property
-    def beats(self) -> int:
+    def beats(self) -> float:
         return self.grid.bars * self.grid.beats_per_bar
+
+    def chord_at(self, beat: float) -> Chord:
+        """The chord at a time in quarter notes from the start of the song."""
+        bar = int((beat + 0.01) / self.grid.beats_per_bar)
+        return self.chords[min(max(0, bar), len(self.chords) - 1)]
 
     def fullness(self, section: FormSection) -> float:
         """How much plays, and how loud, in a section: 0 to 1."""
         return min(1.0, section.intensity * (0.6 + 0.55 * self.style.drive))
 
 
-def lay_out(form: Sequence[FormSection], beats: int) -> tuple[Span, ...]:
+def lay_out(form: Sequence[FormSection], beats: float) -> tuple[Span, ...]:
     """Place the sections one after another, in bars of `beats` quarter notes."""
-    spans, beat = [], 0
+    spans, beat = [], 0.0
     for section, following in pairwise((*form, None)):
         if section is not None:
             spans.append(Span(section, beat, section.bars * beats, following))
@@ -78,9 +83,9 @@ def outline(style: Style, grid: Grid, form: Sequence[FormSection], seeds: Seeds)
     for span in spans:
         numerals = progressions.setdefault(span.section.kind, _progression(style, grid, span.section.kind, seeds))
         chords.extend(_chords(numerals.split(), span, grid))
-    if grid.ending in {"ring", "slow"} and len(chords) > 2 * grid.beats_per_bar:
-        dominant = chord("V" if not grid.key.minor or grid.key.scale == "harmonic minor" else "VII", grid.key)
-        chords[-grid.beats_per_bar :] = [dominant] * grid.beats_per_bar
+    if grid.ending in {"ring", "slow"} and len(chords) > 2:
+        leading = not grid.key.minor or grid.key.scale in {"harmonic minor", "melodic minor"}
+        chords[-1] = chord("V" if leading else "VII", grid.key)
     return Song(style, grid, seeds, spans, tuple(chords), progressions)
 
 
@@ -97,11 +102,10 @@ def _progression(style: Style, grid: Grid, kind: str, seeds: Seeds) -> str:
 
 
 def _chords(numerals: Sequence[str], span: Span, grid: Grid) -> Iterator[Chord]:
-    """The chord of every beat: a new one each bar, or every two bars if bars are short or the section is calm."""
+    """The chord of every bar: a new one each bar, or every two bars if bars are short or the section is calm."""
     slow = grid.bar_seconds < 1.45 or (
         grid.bar_seconds < 2.4 and span.section.kind in {"intro", "bridge", "break"} and span.section.bars >= 8
     )
     bars = 2 if slow and span.section.bars >= 2 * len(numerals) else 1
-    for beat in range(span.length):
-        bar = span.section.offset_bars + beat // grid.beats_per_bar
+    for bar in range(span.section.offset_bars, span.section.offset_bars + span.section.bars):
         yield chord(numerals[bar // bars % len(numerals)], grid.key)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
+from acestep_mcp.engines.draft.attributes import read_attributes
 from acestep_mcp.engines.draft.genres import GENRES, Genre
 from acestep_mcp.engines.draft.harmony import Key
 from acestep_mcp.engines.draft.instruments import BASSES, PADS, PITCHED_DRUMS, SOLOISTS
@@ -12,15 +12,6 @@ from acestep_mcp.engines.draft.lineup import Lineup, read_lineup
 from acestep_mcp.engines.draft.moods import MOODS, TEMPO_WORDS, Mood
 from acestep_mcp.engines.draft.tag_terms import NamedStyle, TagTerms, read_tags
 
-_BPM = re.compile(
-    r"(?:\b(?P<before>\d{2,3}(?:\.\d+)?)\s*-?\s*bpm)|(?:\bbpm\s*:?\s*(?P<after>\d{2,3}(?:\.\d+)?))", re.IGNORECASE
-)
-_MODES = "major|minor|dorian|phrygian|lydian|mixolydian|maj|min"
-_KEY = re.compile(
-    rf"\b(?P<key>[A-G](?:\s?(?:#|♯|♭|sharp|flat)|b)?\s(?:{_MODES}|harmonic minor))(?![a-z])", re.IGNORECASE
-)
-_SHORT_KEY = re.compile(r"(?:key of |in |key: ?|^)(?P<key>[A-G](?:#|b)?m?)$")
-_METRE = re.compile(r"\b(?P<metre>[3462]/[48])\b")
 # Genres that give way to a narrower one in the same tags.
 _BROAD = frozenset({"pop", "ballad", "edm", "rock", "world"})
 _NAMED = {genre.name: genre for genre in GENRES}
@@ -28,9 +19,9 @@ _NAMED = {genre.name: genre for genre in GENRES}
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the tags ask for. `bpm`, `key` and `metre` are set only if a tag names them.
+    """What the tags ask for. `bpm`, `key` and `metre` are set only if a tag names them; `notes` say what is not played.
 
-    `tempo` is a range in bpm; `instruments` are the named ones in order, `percussion` the named unpitched ones;
+    `bpm` and the range `tempo` are in quarter notes per minute; `instruments` are the named ones in order, `percussion` the named unpitched ones;
     `drums` is whether a drum kit or percussion plays; `register` shifts the voice in semitones. `notes` say what is not
     played as asked.
     """
@@ -57,7 +48,6 @@ def parse_style(tags: str) -> Style:
     """The style that comma-separated tags or a plain description ask for. Never fails: any text gives a style."""
     terms = read_tags(tags)
     wanted = terms.exclusions.wanted
-    lowered = f" {re.sub(r'[_;/|.!?()]+(?![48])', ' ', wanted.lower())} "
     chosen, notes = _genres(terms)
     main, second = chosen[0], chosen[1] if len(chosen) > 1 else None
     moods = tuple(mood for mood in MOODS if mood.name in terms.moods)
@@ -77,7 +67,9 @@ def parse_style(tags: str) -> Style:
         lineup=lineup,
         notes=(*notes, *lineup.notes, *_missing_notes(terms, lineup)),
     )
-    return replace(found, bpm=_bpm(wanted), key=_key(wanted), metre=_metre(lowered))
+    stated = read_attributes(wanted)
+    tempo, notes = stated.tempo or found.tempo, (*found.notes, *stated.notes)
+    return replace(found, bpm=stated.bpm, tempo=tempo, key=stated.key, metre=stated.metre, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,30 +187,6 @@ def _register(terms: TagTerms) -> int:
     if voices & {"male voice", "tenor"} and not voices & {"female voice", "duet"}:
         return -9
     return 3 if voices & {"child voice", "soprano"} else 0
-
-
-def _bpm(tags: str) -> float | None:
-    found = _BPM.search(tags)
-    value = float(found["before"] or found["after"]) if found else 0.0
-    return value if 30 <= value <= 240 else None
-
-
-def _key(tags: str) -> Key | None:
-    found = _KEY.search(tags)
-    if found:
-        return Key.named(found["key"])
-    for tag in tags.split(","):
-        short = _SHORT_KEY.search(tag.strip())
-        if short:
-            return Key.named(short["key"])
-    return None
-
-
-def _metre(lowered: str) -> str | None:
-    found = _METRE.search(lowered)
-    if found:
-        return {"3/4": "3/4", "6/8": "6/8", "3/8": "6/8", "6/4": "3/4"}.get(found["metre"], "4/4")
-    return "3/4" if re.search(r"\b(?:waltz|vals|three four)\b", lowered) else None
 
 
 def soloist(style: Style) -> str | None:

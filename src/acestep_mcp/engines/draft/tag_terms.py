@@ -14,6 +14,7 @@ from acestep_mcp.engines.draft.instruments import (
     SPELLINGS,
     has_sound,
 )
+from acestep_mcp.readers.attributes import without_attributes
 from acestep_mcp.readers.exclusions import Exclusions, read_exclusions
 from acestep_mcp.readers.instrument_table import INSTRUMENTS
 from acestep_mcp.readers.negations import ALONE_VOICES, NEGATIONS
@@ -122,7 +123,7 @@ def read_tags(tags: str) -> TagTerms:
         tempo_words=frozenset(hit.value.name for hit in find("tempo", words)),
         instrument_names=frozenset(found_names),
         missing=tuple(dict.fromkeys(name for name in found_names if not has_sound(name))),
-        unknown=() if styles else _unknown(found.wanted),
+        unknown=() if styles else _unknown(without_attributes(found.wanted, ",")),
     )
 
 
