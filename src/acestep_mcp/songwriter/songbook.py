@@ -41,12 +41,10 @@ class Songbook:
     def setting(self, name: str) -> str:
         return self.tables.get("settings", {}).get(name, "")
 
-    def rhymes_for(self, word: str) -> Couplet | None:
-        """Two lines that can follow a line ending in `word`, if the book has rhymes for it."""
-        for words, lines in self.tables.get("rhyme", {}).items():
-            if word in [one.strip() for one in words.split(",")]:
-                return _couplet(lines)
-        return None
+    def items(self, section: str, key: str) -> tuple[str, ...]:
+        """The items of a list: those of the rhymes are separated by commas, others by semicolons."""
+        text = self.tables.get(section, {}).get(key, "")
+        return tuple(item.strip() for item in re.split(", " if section == "rhymes" else ";", text) if item.strip())
 
 
 @functools.cache

@@ -13,33 +13,35 @@ _MAX_WORDS = 7  # words of a subject that fit in a line
 _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
 _STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
 _ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
-_RELATIVES = (
+RELATIVES = (
     "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
     "parents|daughter|son|sister|brother|baby|child|children|kids|kid|twins|wife|husband|partner|fiancee|fiance|girlfriend|"
     "boyfriend|friend|friends|best friend|teacher|boss|team|neighbour|neighbor|colleague|aunt|uncle|cousin|niece|nephew|"
     "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
 )
+_UPPER = r"A-Z\u00c0-\u00d6\u00d8-\u00de\u0410-\u042f\u0401\u0141\u015a\u017b\u0179\u0106\u0104\u0118\u0150\u0170\u010c\u010e\u011a\u0147\u0158\u0160\u0164\u016e\u017d\u0130\u015e\u011e"
+CAPITAL = rf"(?:(?:Mr|Mrs|Ms|Dr|St)\.? )?[{_UPPER}][\w'\u2019-]*"
+"""A pattern for a word with a capital, with its title."""
 _FOR_RELATIVE = re.compile(
-    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{_RELATIVES})(?!\w)(?-i: [A-Z][\w'-]+)?)"
+    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{RELATIVES})(?!\w)(?-i:(?:(?: and| &|,)? {CAPITAL}){{1,4}})?)"
 )
-_NAME = r"[^\W\d_a-z][\w'-]*"
 _FOR_NAME = re.compile(
-    rf"\b(?:[Ff]or|[Dd]edicated to|[Ii]n memory of|[Ii]n honou?r of)\s+({_NAME}(?:(?:,? and|,| &)? {_NAME}){{0,3}})"
+    rf"\b(?:[Ff]or|[Dd]edicated to|[Ii]n memory of|[Ii]n honou?r of)\s+({CAPITAL}(?:(?:,? and|,| &)? {CAPITAL}){{0,3}})"
 )
 _PERSON = re.compile(
-    rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:[\w'-]+\s+){{0,2}}(?:{_RELATIVES}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
+    rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:(?!with|for|of|and|in|to|from)[\w'-]+\s+){{0,2}}(?:{RELATIVES}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
 )
 _CLAUSE = re.compile(r"(?i)^(?:how|why|what|when|where|who|whether|if)\b")
 _SPEAKER = re.compile(
     r"(?i)^(?:i|we|you|he|she|they|it|i'm|i've|we're|you're|he's|she's|they're|there's|everyone|nobody)\s+\S"
 )
 _VERB = re.compile(
-    r"(?i)\s(?:is|are|was|were|has|had|have|am|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
+    r"(?i)(?<!my)(?<!his)(?<!her)(?<!our)(?<!the)(?<!your)(?<!their)\s(?:sleeps|sings|dances|plays|barks|works|walks|thinks|looks|forgot|forgets|broke|breaks|needs|feels|grows|grew|is|are|was|were|has|had|have|am|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
     r"comes|left|leaves|lost|loses|found|finds|got|gets|made|makes|took|takes|said|says|steals|stole|loves|hates|wants|"
     r"dies|falls|fell|runs|ran|eats|meets|met|learns|becomes|became|keeps|lives|dreams of|misses|saves|wins|won)\s"
 )
 FILLERS = word_set(
-    "birthday a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
+    "birthday break-up breakup apology retirement tribute a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
     "singing lyrics lyric words create make generate write compose produce give get me us i i'd i'm i'll we you your my please "
     "pls thanks thank can could would should will want wants need needs like love to something some any thing one with and or but "
     "in on of for at by from as is are be it its it's this that these those style styled styles sound sounds sounding feel feels "
@@ -50,6 +52,8 @@ FILLERS = word_set(
     "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
     "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
+_MUSIC_NOUNS = word_set("music song songs anthem anthems jingle track theme tune soundtrack score ballad beat beats playlist single")
+_PARTICIPLE = re.compile(r"(?i)(?:married|called|named|born|based|made|written|played|titled|sung|engaged|dedicated|featuring)$")
 _BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
 _NOUN_FREE = word_set(
     "love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
@@ -91,6 +95,16 @@ def find_subject(text: str, book: Songbook, is_style: Callable[[str], bool]) -> 
     return Subject(cleaned, _kind(cleaned), person), style
 
 
+def owned_subject(text: str, is_music: Callable[[str], bool]) -> tuple[Subject, str]:
+    """A subject that is a part of its own ("my son and his fast car"), and the text without it."""
+    for match in re.finditer(r"(?i)(?:^|[|,.;:!?\n]\s*)((?:my|our|his|her)\s+[^|,.;:!?\n()]+)", text):
+        words = match[1].split()
+        if 1 < len(words) <= _MAX_WORDS and not is_music(match[1]) and not _MUSIC_NOUNS & {word.lower() for word in words}:
+            name = _shorten(match[1], "en")
+            return Subject(name, _kind(name)), f"{text[: match.start(1)]}|{text[match.end(1) :]}"
+    return Subject(), text
+
+
 def remaining_subject(rest: str, book: Songbook) -> Subject:
     """A subject without "about" ("rainy night in Paris, jazz"): the longest run of words that is short and not style."""
     runs = [
@@ -101,11 +115,32 @@ def remaining_subject(rest: str, book: Songbook) -> Subject:
     known = [words for words in runs if themes(" ".join(words), book)]
     if themes(rest, book) and not known:
         return Subject()
+    runs, known = ([_about_someone(words) for words in found] for found in (runs, known))
     best = max(known or runs, key=len, default=[])
     if not best or all(len(word) < 2 or word.isdigit() for word in best):
         return Subject()
     name = _with_article(best)
     return Subject(name, _kind(name))
+
+
+def remaining_phrases(rest: str, book: Songbook, sung: str) -> list[str]:
+    """Up to three other parts of a text that a theme's words show to be about something, and that `sung` lacks."""
+    found = []
+    for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest):
+        words = _about_someone(_trim(_SYMBOLS.sub(" ", run).split()))
+        name = " ".join(words)
+        if 0 < len(words) <= _MAX_WORDS and themes(name, book) and not _SPEAKER.match(name) and not {word.lower() for word in words} & set(sung.lower().split()):
+            found.append(_with_article(words))
+    return found[:3]
+
+
+def _about_someone(words: list[str]) -> list[str]:
+    """The words without a leading "who is", and only up to a noun for music: "final boss", not "final boss music for me"."""
+    at = next((at for at, word in enumerate(words) if at and word.lower() in _MUSIC_NOUNS), len(words))
+    words = _trim(words[:at])
+    if words and words[0].lower() in {"who", "which"}:
+        words = words[2:] if len(words) > 1 and words[1].lower() in {"is", "are", "was"} else []
+    return [] if words and _PARTICIPLE.match(words[0]) else words
 
 
 def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
@@ -203,7 +238,7 @@ def _trim(words: list[str]) -> list[str]:
     start, end = 0, len(words)
     while start < end and words[start].lower() in FILLERS:
         start += 1
-    while end > start and words[end - 1].lower() in FILLERS:
+    while end > start and words[end - 1].lower() in FILLERS and words[end - 1] != "love":
         end -= 1
     if 0 < start < end and words[start - 1].lower() in own:
         start -= 1

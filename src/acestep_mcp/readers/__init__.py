@@ -1,0 +1,1 @@
+"""Readers of lengths that every package uses."""
