@@ -107,7 +107,9 @@ def read_brief(prompt: str) -> Brief:
     text = text.replace("\u2019", "'")
     language = find_language(text[:_MAX_READ])
     text = without_length(without_language(text[:_MAX_READ]))
-    refused, text = refused_words(text, lambda phrase: _is_style(in_english(phrase, language.prompt)))
+    refused, text = refused_words(
+        text, lambda whole, listed: _excludes_vocals(whole, language.prompt) or _is_style(in_english(listed, language.prompt))
+    )
     groups = tuple(dict.fromkeys(match[1].lower() for match in _GROUP.finditer(text)))
     artists, text = find_artists(_GROUP.sub(lambda match: f" | {_GROUPS[match[1].lower()]} | ", text), _genre_names())
     return _with_style(Brief(language, Subject(), StyleTerms(""), given_lyrics=given, quotes=quotes, artists=artists,
@@ -137,6 +139,8 @@ def _with_style(brief: Brief, text: str) -> Brief:
         subject = replace(remaining_subject(rest, book), person=subject.person)
     if language.foreign:
         subject = Subject()
+    if brief.title and not subject.name:
+        subject = Subject(brief.title, "thing", subject.person)
     if language.prompt == "en" and not language.foreign:
         mentions += tuple(("phrase", words) for words in remaining_phrases(terms.rest, book, f"{subject.name} {subject.person} {sung}"))
     heard = f"{terms.rest} {subject.person} {' '.join(brief.quotes)} {brief.title}"

@@ -22,16 +22,17 @@ _PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words)$")
 _NEVER = frozenset("vocals vocal words lyrics singing voice voices music instruments one problem idea more less".split())
 
 
-def refused_words(text: str, is_style: Callable[[str], bool]) -> tuple[tuple[str, ...], str]:
+def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tuple[str, ...], str]:
     """The words that must not be sung, and the text with `|` in their place.
 
-    "No rain" refuses a word, "no drums" an instrument: what `is_style` knows stays in the text.
+    "No rain" refuses a word, "no drums" an instrument: what `is_style` knows stays in the text. It is called with the
+    whole refusal and with what is refused.
     """
     words: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         listed = next(group for group in match.groups() if group)
-        if is_style(listed):
+        if is_style(match[0], listed):
             return match[0]
         words.extend(_separate(listed))
         return "|"
@@ -41,7 +42,7 @@ def refused_words(text: str, is_style: Callable[[str], bool]) -> tuple[tuple[str
 
     def simple(match: re.Match[str]) -> str:
         listed = _separate(match[1])
-        if is_style(match[1]) or not listed or len(match[1].split()) > 5 or _NEVER & {word.split()[-1] for word in listed}:
+        if is_style(match[0], match[1]) or not listed or len(match[1].split()) > 5 or _NEVER & {word.split()[-1] for word in listed}:
             return match[0]
         words.extend(listed)
         return "|"

@@ -10,6 +10,7 @@ from acestep_mcp.songwriter.material import Material
 from acestep_mcp.songwriter.songbook import Songbook
 
 _TRIES = 60
+_WORDS, _RHYMED_WORDS, _RAPPED_WORDS = 6, 8, 10  # in one line
 _LONG_LINE = 44  # characters; a longer line takes no time or rhyme after it
 
 
@@ -65,7 +66,7 @@ class Stanzas:
     def refrain(self, size: int, *, naming: bool = False) -> list[str]:
         """The chorus: its first line names the subject. With `naming` it holds all due lines it has space for."""
         family = self._family()
-        first = self._subject_line(family)
+        first = self._subject_line()
         lines = [first] if first else []
         while len(lines) < size:
             if self._due and (naming or len(lines) % 2 == 0):
@@ -86,13 +87,12 @@ class Stanzas:
         family = self._family()
         return [self._rhymed_line(family), self._rhymed_line(family)]
 
-    def _subject_line(self, family: str) -> str:
+    def _subject_line(self) -> str:
         material = self._material
         if material.title:
             return self._line(lambda: self._filled(self._list("frames", "title"), material.title))
         if not material.subject:
             return self._due.pop(0) if self._due else ""
-        del family
         kinds = ("subject", f"subject {material.kind}")
         return self._line(lambda: self._filled(self._list("frames", *kinds), material.subject))
 
@@ -109,13 +109,13 @@ class Stanzas:
         if material.subject and self._rng.random() < 0.15 and len(material.subject) < _LONG_LINE / 2:
             frames = self._list("frames", "subject", f"subject {material.kind}")
             return self._line(lambda: self._filled(frames, material.subject))
-        return self._line(lambda: self._filled(self._list("frames", "thing"), ""))
+        return self._line(lambda: self._filled(self._list("frames", "thing"), ""), words=_WORDS)
 
     def _rhymed_line(self, family: str) -> str:
-        return self._line(lambda: f"{self._lead()} {self._list('tails', family).draw()}")
+        return self._line(lambda: f"{self._lead()} {self._list('tails', family).draw()}", words=_RAPPED_WORDS if self._material.rapped else _RHYMED_WORDS)
 
     def _lead(self) -> str:
-        if self._rng.random() < 0.3 and self._list("thing leads", "any"):
+        if self._rng.random() < (0.3 if self._material.rapped else 0.1) and self._list("thing leads", "any"):
             return self._filled(self._list("thing leads", "any"), "")
         tone = self._material.tone
         spoken = ("rapped",) if self._material.rapped and self._list("leads", "rapped") else ("any", tone, tone)
@@ -133,12 +133,12 @@ class Stanzas:
                 frame = frame.replace(mark, deck.draw())
         return re.sub(r"\{[snpa]\}", lambda _: text, frame)
 
-    def _line(self, compose: Callable[[], str]) -> str:
-        """The first of some composed lines that is new and holds no refused word."""
+    def _line(self, compose: Callable[[], str], words: int = 99) -> str:
+        """The first of some composed lines that is new, holds no refused word and at most so many words."""
         line = ""
         for _ in range(_TRIES):
             line = compose()
-            if line.lower() not in self._used and not self._material.refuses(line):
+            if len(line.split()) <= words and line.lower() not in self._used and not self._material.refuses(line):
                 break
         self._used.add(line.lower())
         return line
