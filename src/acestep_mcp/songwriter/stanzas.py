@@ -11,6 +11,7 @@ from acestep_mcp.songwriter.songbook import Songbook
 
 _TRIES = 60
 _WORDS, _RHYMED_WORDS, _RAPPED_WORDS = 6, 8, 10  # in one line
+_OPENED = 0.6  # how often a rhymed line begins with a word such as "and"
 _LONG_LINE = 44  # characters; a longer line takes no time or rhyme after it
 
 
@@ -117,9 +118,10 @@ class Stanzas:
     def _lead(self) -> str:
         if self._rng.random() < (0.3 if self._material.rapped else 0.1) and self._list("thing leads", "any"):
             return self._filled(self._list("thing leads", "any"), "")
+        opener = f"{self._list('openers', 'any').draw()} " if self._rng.random() < _OPENED else ""
         tone = self._material.tone
         spoken = ("rapped",) if self._material.rapped and self._list("leads", "rapped") else ("any", tone, tone)
-        return self._list("leads", *spoken).draw()
+        return opener + self._list("leads", *spoken).draw()
 
     def _filled(self, frames: Deck, text: str) -> str:
         """A frame with everything filled in: {s}, {n}, {p}, {a} with `text`, {t} with a thing, {w} with a time."""
