@@ -1,1 +1,1 @@
-"""Readers of lengths that every package uses."""
+"""Readers of what people write: tags, wishes and lyrics, for every engine and the songwriter."""

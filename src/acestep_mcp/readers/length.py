@@ -1,10 +1,12 @@
+# ruff: noqa: RUF001 - words of other languages and typographic quotation marks are intended
 """Reads the length of a song from a wish: "20 second", "two minutes", "a minute and a half", "2:30"."""
 
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
-from acestep_mcp.api.requests import LONGEST
+from acestep_mcp.api.requests import LONGEST, PromptToAudio
 
 _SHORTEST = 5
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -19,7 +21,17 @@ _WORDS |= {
     if 0 < one < 10
     for sign in ("-", " ")
 }
-_WORDS |= {"a": 1, "an": 1, "a couple of": 2, "couple of": 2, "a few": 3, "half a": 0.5, "quarter of a": 0.25, "a quarter of a": 0.25, "half": 0.5}
+_WORDS |= {
+    "a": 1,
+    "an": 1,
+    "a couple of": 2,
+    "couple of": 2,
+    "a few": 3,
+    "half a": 0.5,
+    "quarter of a": 0.25,
+    "a quarter of a": 0.25,
+    "half": 0.5,
+}
 # The same words in the other languages of the songwriter.
 _WORDS |= {"una": 1, "un": 1, "une": 1, "eine": 1, "einer": 1, "uma": 1, "одна": 1, "одну": 1, "dos": 2, "deux": 2, "zwei": 2,
            "dois": 2, "due": 2, "две": 2, "tres": 3, "trois": 3, "drei": 3, "três": 3, "tre": 3, "три": 3, "treinta": 30, "trente": 30,
@@ -29,7 +41,10 @@ _NUMBER = rf"(\d+(?:[.,]\d+)?|{'|'.join(sorted(map(re.escape, _WORDS), key=len, 
 _MINUTE = r"(?:minutes?|mins?\.?|minutos?|minuten|minuti|minuto|минут[аыу]?|мин\.?|分钟|分鐘|分間?|분)"
 _SECOND = r"(?:seconds?|secs?\.?|segundos?|sekunden?|secondes?|secondi|секунд[аыу]?|сек\.?|秒钟?|秒間?|초)"
 _HALF = r"(?:and a half|y medi[oa]|et demie?|e mei[oa]|e mezzo|с половиной)"
-_CLOCK = re.compile(r"(?<![\d:./])([0-4]):([0-5]\d)(?![\d:])(?!\s*(?:a\.?m|p\.?m|o'?clock|uhr|in the (?:morning|evening)))(?!\s*at night)", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?<![\d:./])([0-4]):([0-5]\d)(?![\d:])(?!\s*(?:a\.?m|p\.?m|o'?clock|uhr|in the (?:morning|evening)))(?!\s*at night)",
+    re.IGNORECASE,
+)
 _PHRASE = re.compile(
     rf"(?<![\w.])(?:(?:about|around|roughly|exactly|at least|at most|of|for|lasting|max(?:imum)?)\s+)?{_NUMBER}[\s-]*"
     rf"(?:(?P<minute>{_MINUTE}|m(?=\s?\d|[\s,.;]|$)|')(?:\s*(?P<half>{_HALF})|[\s,]*(?:and\s+|y\s+|et\s+|und\s+)?{_NUMBER}[\s-]*(?:{_SECOND}|s|'')(?!\w))?"
@@ -40,13 +55,31 @@ _HALF_FIRST = re.compile(rf"(?i)(?<!\w){_NUMBER}\s+and a half[\s-]*{_MINUTE}(?!\
 _NOT_A_LENGTH = re.compile(
     r"(?i)^\s*(?:ago|late|later|of (?:fame|silence|peace)|intro|solo|outro|bridge|break|hook|drop|delay|walk|drive|rest|warning|from|away|left|old|before|after|into|with you)\b"
 )
-_IN_THE_STORY = re.compile(r"(?i)(?:\b(?:every|each|per|last|first|next|another|those|these|final|after|within|wait(?:ed|ing)?|past|i have|we have|we had|i had|only|just)\s+|'(?=\d))$")
+_IN_THE_STORY = re.compile(
+    r"(?i)(?:\b(?:every|each|per|last|first|next|another|those|these|final|after|within|wait(?:ed|ing)?|past|i have|we have|we had|i had|only|just)\s+|'(?=\d))$"
+)
 
 
 def named_seconds(text: str) -> float | None:
     """The length that a wish names, in seconds, within what can be requested; None if it names none."""
     found = _find(text)
     return min(max(found[0], _SHORTEST), LONGEST) if found else None
+
+
+R = TypeVar("R")
+
+
+def in_named_length(request: R) -> tuple[R, tuple[str, ...]]:
+    """A prompt_to_audio request in the length that its prompt names, if `duration` was left out, and a note that says so.
+
+    Every other request comes back as it is.
+    """
+    if not isinstance(request, PromptToAudio) or "duration" in request.model_fields_set:
+        return request, ()
+    seconds = named_seconds(request.prompt)
+    if seconds is None:
+        return request, ()
+    return request.model_copy(update={"duration": seconds}), (f"The song is {seconds:g} s long, as the prompt says.",)
 
 
 def without_length(text: str) -> str:
@@ -63,7 +96,9 @@ def _find(text: str) -> tuple[float, int, int] | None:
         if _NOT_A_LENGTH.match(text[match.end() :]) or _IN_THE_STORY.search(text[: match.start()]):
             continue
         seconds = _seconds(match)
-        if _SHORTEST <= seconds <= 1200 and not (match["second"] == "s" and re.match(r"\d0s", match[0]) and _is_decade(text, match)):
+        if _SHORTEST <= seconds <= 1200 and not (
+            match["second"] == "s" and re.match(r"\d0s", match[0]) and _is_decade(text, match)
+        ):
             return seconds, match.start(), match.end()
     for match in _CLOCK.finditer(text):
         if _CLOCK_IS_LENGTH.search(text):
@@ -94,4 +129,7 @@ def _is_decade(text: str, match: re.Match[str]) -> bool:
     after = text[match.end() :]
     if number in (50, 70, 80) or (number == 90 and not re.match(r"\s*(?:long|$|[,.;])", after)):
         return True
-    return bool(re.match(r"\s+(?:style|swing|jazz|big band|rock|pop|disco|soul|funk|blues|vibe|feel|music|era)", after)) and number != 30 or bool(re.match(r"\s+(?:swing|jazz|big band)", after))
+    return (
+        bool(re.match(r"\s+(?:style|swing|jazz|big band|rock|pop|disco|soul|funk|blues|vibe|feel|music|era)", after))
+        and number != 30
+    ) or bool(re.match(r"\s+(?:swing|jazz|big band)", after))

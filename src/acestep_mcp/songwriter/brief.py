@@ -8,12 +8,20 @@ from dataclasses import dataclass, replace
 from acestep_mcp.readers.length import without_length
 from acestep_mcp.songwriter import lexicon
 from acestep_mcp.songwriter.artists import Artist, find_artists
-from acestep_mcp.songwriter.mentions import Mention, find_mentions
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
+from acestep_mcp.songwriter.mentions import Mention, find_mentions
 from acestep_mcp.songwriter.refused_words import refused_words
 from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
 from acestep_mcp.songwriter.styles import StyleTerms, find_terms
-from acestep_mcp.songwriter.subjects import FILLERS, Subject, find_subject, owned_subject, remaining_phrases, remaining_subject, themes
+from acestep_mcp.songwriter.subjects import (
+    FILLERS,
+    Subject,
+    find_subject,
+    owned_subject,
+    remaining_phrases,
+    remaining_subject,
+    themes,
+)
 
 _MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
 _MARK = re.compile(r"(?m)^[ \t]*\[[^\]\n]{1,40}\]")
@@ -108,7 +116,10 @@ def read_brief(prompt: str) -> Brief:
     language = find_language(text[:_MAX_READ])
     text = without_length(without_language(text[:_MAX_READ]))
     refused, text = refused_words(
-        text, lambda whole, listed: _excludes_vocals(whole, language.prompt) or _is_style(in_english(listed, language.prompt))
+        text,
+        lambda whole, listed: (
+            _excludes_vocals(whole, language.prompt) or _is_style(in_english(listed, language.prompt))
+        ),
     )
     groups = tuple(dict.fromkeys(match[1].lower() for match in _GROUP.finditer(text)))
     artists, text = find_artists(_GROUP.sub(lambda match: f" | {_GROUPS[match[1].lower()]} | ", text), _genre_names())
@@ -142,7 +153,10 @@ def _with_style(brief: Brief, text: str) -> Brief:
     if brief.title and not subject.name:
         subject = Subject(brief.title, "thing", subject.person)
     if language.prompt == "en" and not language.foreign:
-        mentions += tuple(("phrase", words) for words in remaining_phrases(terms.rest, book, f"{subject.name} {subject.person} {sung}"))
+        mentions += tuple(
+            ("phrase", words)
+            for words in remaining_phrases(terms.rest, book, f"{subject.name} {subject.person} {sung}")
+        )
     heard = f"{terms.rest} {subject.person} {' '.join(brief.quotes)} {brief.title}"
     brief = replace(
         brief, subject=subject, terms=terms, extra_tags=(*brief.extra_tags, *extra_tags),

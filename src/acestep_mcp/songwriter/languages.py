@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - words of other languages and typographic quotation marks are intended
 """Finds the language of a prompt and of its lyrics, and translates its style words to English."""
 
 from __future__ import annotations
@@ -81,8 +82,47 @@ _BORROWED = re.compile(
 )
 # Style words that English uses too.
 _STYLES_IN_ENGLISH = frozenset(
-    "triste piano rock pop jazz blues rap bass folk soul ballad guitar synth banjo choir opera techno drums metal punk funk disco "
-    "house ambient chill epic lento alegre bass orchestra forte tango samba salsa bossa nova minimal reggae country".split()
+    [
+        "triste",
+        "piano",
+        "rock",
+        "pop",
+        "jazz",
+        "blues",
+        "rap",
+        "bass",
+        "folk",
+        "soul",
+        "ballad",
+        "guitar",
+        "synth",
+        "banjo",
+        "choir",
+        "opera",
+        "techno",
+        "drums",
+        "metal",
+        "punk",
+        "funk",
+        "disco",
+        "house",
+        "ambient",
+        "chill",
+        "epic",
+        "lento",
+        "alegre",
+        "bass",
+        "orchestra",
+        "forte",
+        "tango",
+        "samba",
+        "salsa",
+        "bossa",
+        "nova",
+        "minimal",
+        "reggae",
+        "country",
+    ]
 )
 _LETTERS = re.compile(r"[^\W\d_]")
 _SHARED = frozenset({"en", "a", "een", "om", "o", "i", "un", "and", "is", "over", "an", "sang", "glad"})
@@ -129,7 +169,7 @@ def _named(text: str) -> list[str]:
 
 
 def _english_name(name: str) -> str:
-    """"French" for "français" or "fr"; the name itself for a language without a songbook."""
+    """The English name: "French" for "français" or "fr"; the name itself for a language without a songbook."""
     code = _NAMES.get(name, name)
     return next((english for english, short in _NAMES.items() if short == code), name).capitalize()
 

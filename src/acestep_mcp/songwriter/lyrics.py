@@ -18,7 +18,6 @@ from acestep_mcp.songwriter.structure import (
 )
 
 
-
 def write_lyrics(brief: Brief, tone: str, tempo: Pace, duration: float, rng: Random) -> str:
     """The lyrics with section marks. Given lyrics do not change; quoted lines become the chorus."""
     if brief.given_lyrics:

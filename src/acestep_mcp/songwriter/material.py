@@ -41,7 +41,9 @@ def material_of(brief: Brief, tone: str, rng: Random, *, rapped: bool) -> Materi
     If the lyrics are in another language than the prompt, only names, and relatives that the songbook knows, go over.
     """
     book = songbook(brief.language.lyrics)
-    themes = tuple(theme for theme in brief.themes if theme in book.themes and not _is_refused(book, theme, brief.refused))
+    themes = tuple(
+        theme for theme in brief.themes if theme in book.themes and not _is_refused(book, theme, brief.refused)
+    )
     own = brief.language.prompt == brief.language.lyrics and not brief.language.foreign
     subject, kind = (brief.subject.name, brief.subject.kind) if own else (_relative(brief, book), "thing")
     if brief.title and subject in (brief.title, ""):
@@ -53,14 +55,18 @@ def material_of(brief: Brief, tone: str, rng: Random, *, rapped: bool) -> Materi
     if not subject and not brief.title and not named:
         subject, kind = book.themes[themes[0]].name, "thing"
     whole = f"{subject} {brief.title}".lower()
-    left = tuple((what, words) for what, words in named if not re.search(rf"(?<!\w){re.escape(words.lower())}(?!\w)", whole))
+    left = tuple(
+        (what, words) for what, words in named if not re.search(rf"(?<!\w){re.escape(words.lower())}(?!\w)", whole)
+    )
     return Material(subject, kind, brief.title, left, themes, tone, brief.refused, rapped)
 
 
 def _mentions(brief: Brief, *, own: bool) -> tuple[Mention, ...]:
     person = brief.subject.person
     name = re.search(r"(?:^|\s)((?-i:[A-Z][\w'-]+)(?:(?:,? and|,| &)? [A-Z][\w'-]+)*)$", person)
-    whole: list[Mention] = [("relation" if not name or name[1] != person else "person", person)] if person and own else []
+    whole: list[Mention] = (
+        [("relation" if not name or name[1] != person else "person", person)] if person and own else []
+    )
     if name:
         whole.append(("person", name[1]))
     elif brief.subject.kind == "person" and own:
@@ -68,7 +74,8 @@ def _mentions(brief: Brief, *, own: bool) -> tuple[Mention, ...]:
     others = [mention for mention in brief.mentions if own or mention[0] in {"person", "name", "place", "age"}]
     kept: list[Mention] = []
     for kind, words in [*whole, *others]:
-        if words not in [known for _, known in kept] and not any(kind not in {"relation"} and _within(words, known) for what, known in kept if what != "relation"):
+        names = [known for known_kind, known in kept if known_kind != "relation"]
+        if (kind, words) not in kept and (kind == "relation" or not any(_within(words, known) for known in names)):
             kept.append((kind, words))
     return tuple(kept)
 

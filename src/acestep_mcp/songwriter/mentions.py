@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - words of other languages and typographic quotation marks are intended
 """Finds what a wish names beside its subject: people, places, ages, likes, and sentences about them."""
 
 from __future__ import annotations
@@ -16,10 +17,16 @@ Mention = tuple[str, str]
 _NAME = re.compile(
     rf"(?<![\w'’])({CAPITAL}(?:\s(?:of |the |and |& |de |la |von |van |del |le |bin )?(?:{CAPITAL}|\d{{1,4}}(?!\w)))*)"
 )
-_PLACE_BEFORE = re.compile(r"(?i)(?<!\w)(?:in|to|from|near|around|across|through|leaving|visiting|at|of)\s+(?:the\s+)?$")
-_RELATION_BEFORE = re.compile(rf"(?i)(?<!\w)(?:(?:my|our|his|her|their|your|the)\s+)?(?:[\w'-]+\s+)?(?:{RELATIVES}|captain|king|queen|princess|prince|coach|doctor|aunt|uncle)\s+$")
+_PLACE_BEFORE = re.compile(
+    r"(?i)(?<!\w)(?:in|to|from|near|around|across|through|leaving|visiting|at|of)\s+(?:the\s+)?$"
+)
+_RELATION_BEFORE = re.compile(
+    rf"(?i)(?<!\w)(?:(?:my|our|his|her|their|your|the)\s+)?(?:[\w'-]+\s+)?(?:{RELATIVES}|captain|king|queen|princess|prince|coach|doctor|aunt|uncle)\s+$"
+)
 _SENTENCE_START = re.compile(r"(?:^|[.!?\n|(:;]\s*|[-\u2013\u2014]\s+)$")
-_ACTS = re.compile(r"(?:'s\b|\s(?:and\s[A-Z]|&\s|is\b|was\b|who\b|loves?\b|likes?\b|turns?\b|has\b|had\b|sleeps\b|plays\b|wants\b|needs\b|never\b|gets?\b|goes\b|lives\b|works\b|says\b|can\b|will\b|makes?\b|eats?\b|runs?\b|keeps?\b|always\b))")
+_ACTS = re.compile(
+    r"(?:'s\b|\s(?:and\s[A-Z]|&\s|is\b|was\b|who\b|loves?\b|likes?\b|turns?\b|has\b|had\b|sleeps\b|plays\b|wants\b|needs\b|never\b|gets?\b|goes\b|lives\b|works\b|says\b|can\b|will\b|makes?\b|eats?\b|runs?\b|keeps?\b|always\b))"
+)
 _COMMON = word_set(
     "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september october "
     "november december christmas english spanish french german italian portuguese russian japanese chinese korean i i'm i've i'd "
@@ -38,7 +45,9 @@ _AGE = re.compile(
     r"(?i)(?<!\w)(?:turn(?:ing|s|ed)?|becom(?:es|ing)|reach(?:es|ing)?|hit(?:s|ting)?|is now|wird|cumple|compie|fait|faz|исполняется)\s+(?:the big\s+)?(\d{1,3}|[a-z]+(?:teen|ty)(?:-[a-z]+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?!\w)"
     r"|(?<!\w)(?:the big\s+)?(\d{1,3})(?:st|nd|rd|th)\s+(?:birthday|bday|b-day)|(?<!\w)(?:is|at|age|aged|am)\s+(\d{1,3})(?=\s*(?:[,.;!?)]|$|today|now|years? old|and))|(?<!\w)(\d{1,3})[- ]years?[- ]old|(\d{1,3})\s*(?:歳|세|岁)"
 )
-_YEARS = re.compile(r"(?i)(?<![\w'])((?:\d{1,3}|[a-z]+(?:teen|ty)|ten|five|six|seven|eight|nine|four|three|two)(?:st|nd|rd|th)?\s+(?:years?|seasons|decades?|anniversary|wedding anniversary|summers|winters)(?:\s+(?!old|ago)[\w'-]+){0,3}?)(?=\s*(?:[,.;:!?\n|)]|$|\s-|\s(?:who|with|in|at|and|for)\b))")
+_YEARS = re.compile(
+    r"(?i)(?<![\w'])((?:\d{1,3}|[a-z]+(?:teen|ty)|ten|five|six|seven|eight|nine|four|three|two)(?:st|nd|rd|th)?\s+(?:years?|seasons|decades?|anniversary|wedding anniversary|summers|winters)(?:\s+(?!old|ago)[\w'-]+){0,3}?)(?=\s*(?:[,.;:!?\n|)]|$|\s-|\s(?:who|with|in|at|and|for)\b))"
+)
 _CLASS = re.compile(r"(?i)(?<!\w)(class of (?:\d{4}|'\d\d))")
 _LIKES = re.compile(
     r"(?i)(?<!\w)(?:who|she|he|they|and|that|which)?\s*(?:(?:really |always |just )?(?:loves?|likes?|enjoys?|adores?|hates?|collects?|plays|teaches|misses|into|crazy about|mad about|obsessed with|afraid of|fan of|addicted to|works? (?:as|in|at)))\s+"
@@ -48,10 +57,18 @@ _ASKED = re.compile(
     r"(?i)(?<!\w)(?:mention(?:s|ing)?|includ(?:e|es|ing)|(?:use|using|with|contain(?:s|ing)?|featuring|has|have) the (?:words?|name|names|phrase|line)|refer(?:s|ring)? to|say(?:s|ing)?|work in|let|put)\s+"
     r"(?!that\b|it\b)((?:the |our |my |his |her )?[\w'’&-]+(?:\s(?!in\b|be\b|into\b|somewhere|and\b|at\b|should)[\w'’&-]+){0,4})(?=\s*(?:[,.;:!?\n|()]|$|(?:in|be|into|somewhere|at|should)\b|and\b))"
 )
-_SPOKEN = re.compile(r"(?i)^(?:the|a|my|our|his|her) (?:\S+ ){2,8}(?:when|because|while|until|since|if) (?:\S+ ?){2,6}$|^(?:i|we|you|he|she|they)(?:'m|'re|'ve|'ll|'d|'s)?\s+(?!want|need|would|wish|'d|like\b|am looking|have to|had a song)\S+(?:\s+\S+){1,6}$")
-_HABIT = re.compile(r"(?i)(?<!\w)(?:who|that|they|we) ((?:never|always|can't|won't|don't) [\w'’-]+(?:\s[\w'’-]+){0,4}?)(?=\s*(?:[,.;:!?\n|()]|$))")
-_OWNED = re.compile(r"(?i)(?<!\w)((?:my|her|his|grandma's|grandpa's)\s+(?!again|now|today|tonight|all|own|and|or|to|in|on|at|for|with|so|but|as|by|is|was)(?:(?:old|new|little|big|red|blue|green|lost|first|last|favourite|favorite|fast)\s+)?[a-z-]+)(?![\w'’])(?! (?-i:[A-Z]))")
-_NOT_OWNED = re.compile(r"(?i)\b(?:song|songs|music|voice|life|prompt|track|lyrics|own|style|wish|request|name|game|video|podcast|film|movie|channel|stream|party|band|favou?rite|birthday|wedding|rpg|class|show|football|new|old)s?$")
+_SPOKEN = re.compile(
+    r"(?i)^(?:the|a|my|our|his|her) (?:\S+ ){2,8}(?:when|because|while|until|since|if) (?:\S+ ?){2,6}$|^(?:i|we|you|he|she|they)(?:'m|'re|'ve|'ll|'d|'s)?\s+(?!want|need|would|wish|'d|like\b|am looking|have to|had a song)\S+(?:\s+\S+){1,6}$"
+)
+_HABIT = re.compile(
+    r"(?i)(?<!\w)(?:who|that|they|we) ((?:never|always|can't|won't|don't) [\w'’-]+(?:\s[\w'’-]+){0,4}?)(?=\s*(?:[,.;:!?\n|()]|$))"
+)
+_OWNED = re.compile(
+    r"(?i)(?<!\w)((?:my|her|his|grandma's|grandpa's)\s+(?!again|now|today|tonight|all|own|and|or|to|in|on|at|for|with|so|but|as|by|is|was)(?:(?:old|new|little|big|red|blue|green|lost|first|last|favourite|favorite|fast)\s+)?[a-z-]+)(?![\w'’])(?! (?-i:[A-Z]))"
+)
+_NOT_OWNED = re.compile(
+    r"(?i)\b(?:song|songs|music|voice|life|prompt|track|lyrics|own|style|wish|request|name|game|video|podcast|film|movie|channel|stream|party|band|favou?rite|birthday|wedding|rpg|class|show|football|new|old)s?$"
+)
 
 
 # German capitalises every noun, so a name is only what follows a relation.
@@ -72,7 +89,11 @@ def find_mentions(text: str, is_style: Callable[[str], bool], language: Language
     found: list[Mention] = [*_names(text, is_style), *ages]
     if language.prompt != "en" or language.foreign:
         return _separate(found)[:8]
-    found += [("occasion", name) for name in songbook("en").tables["occasions"] if re.search(rf"(?i)(?<!\w)(?:{name})(?!\w)", text)]
+    found += [
+        ("occasion", name)
+        for name in songbook("en").tables["occasions"]
+        if re.search(rf"(?i)(?<!\w)(?:{name})(?!\w)", text)
+    ]
     found += [("phrase", match[1]) for match in (*_YEARS.finditer(text), *_CLASS.finditer(text))]
     for pattern in (_ASKED, _LIKES):
         found += [("phrase", match[1].strip()) for match in pattern.finditer(text) if _is_sung(match[1], is_style)]
@@ -81,7 +102,11 @@ def find_mentions(text: str, is_style: Callable[[str], bool], language: Language
         plain = re.sub(r"(?i)^(?:and|but|because|so|since|where|how|that)\s+", "", part.strip())
         if _SPOKEN.match(plain) and _is_sung(plain, is_style):
             found.append(("said", plain))
-    found += [("phrase", match[1]) for match in _OWNED.finditer(text) if _is_sung(match[1], is_style) and not _NOT_OWNED.search(match[1])]
+    found += [
+        ("phrase", match[1])
+        for match in _OWNED.finditer(text)
+        if _is_sung(match[1], is_style) and not _NOT_OWNED.search(match[1])
+    ]
     return _separate(found)[:8]
 
 
@@ -93,24 +118,47 @@ def _names(text: str, is_style: Callable[[str], bool]) -> list[Mention]:
         if _SENTENCE_START.search(before.rstrip(" ") + (" " if before.endswith(" ") else "")) or not before.strip():
             while words and (words[0].lower().strip("'") in _COMMON | FILLERS or is_style(words[0])):
                 words = words[1:]
-            if len(words) == len(match[1].split()) == 1 and not _ACTS.match(text[match.start() + len(words[0].removesuffix("'s")) :]):
+            if len(words) == len(match[1].split()) == 1 and not _ACTS.match(
+                text[match.start() + len(words[0].removesuffix("'s")) :]
+            ):
                 continue
         while words and words[-1].lower() in _COMMON:
             words = words[:-1]
         while words and words[0].lower() in _COMMON - {"mr", "mrs", "ms", "dr"} and words[0] != "I":
             words = words[1:]
         name = " ".join(words)
-        if len(name) < 2 or words[0].lower() in _COMMON and len(words) == 1 or is_style(name):
+        if len(name) < 2 or (words[0].lower() in _COMMON and len(words) == 1) or is_style(name):
             continue
         kind = "place" if _PLACE_BEFORE.search(before) else "person" if _RELATION_BEFORE.search(before) else "name"
-        found.append((kind, name.removesuffix("'s").removesuffix("’s") if not re.search(r"'s \S", name) and len(words) == 1 else name))
+        found.append(
+            (
+                kind,
+                name.removesuffix("'s").removesuffix("’s")
+                if not re.search(r"'s \S", name) and len(words) == 1
+                else name,
+            )
+        )
     return found
 
 
 def _is_sung(words: str, is_style: Callable[[str], bool]) -> bool:
     """Whether words are neither style nor a request for a song."""
     plain = words.lower().split()
-    request = {"song", "songs", "music", "track", "tune", "beat", "beats", "lyrics", "vocals", "bpm", "please", "chorus", "verse"}
+    request = {
+        "song",
+        "songs",
+        "music",
+        "track",
+        "tune",
+        "beat",
+        "beats",
+        "lyrics",
+        "vocals",
+        "bpm",
+        "please",
+        "chorus",
+        "verse",
+    }
     return not request & set(plain) and not is_style(words) and not FILLERS.issuperset(plain)
 
 

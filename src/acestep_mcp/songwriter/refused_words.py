@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - words of other languages and typographic quotation marks are intended
 """Reads which words a song must not hold: "never use the word sea", "don't mention love"."""
 
 from __future__ import annotations
@@ -12,14 +13,39 @@ _LIST = r"([\"'“‘«„]?[\w'’-]+(?: [\w'’-]+){0,3}?[\"'”’»“]?(?:(
 _END = r"(?=\s*(?:[,.;:!?\n|()]|$|\s-\s|\s(?:in|anywhere|at all|please|but|anymore|at any point|once)\b))"
 _FORMS = (
     re.compile(rf"(?i)(?<!\w){_NOT}\s+(?:ever |even |please )?(?:{_SAY}\s+)?{_WORD}\s+{_LIST}{_END}"),
-    re.compile(rf"(?i)(?<!\w){_NOT}\s+(?:ever |even |please )?(?!about{_END}){_SAY}\s+(?:of |the |any |a )?{_LIST}{_END}"),
-    re.compile(rf"(?i)(?<!\w)(?:no|without (?:any )?)\s*(?:mention|talk|reference)s?\s+(?:of|about|to)\s+(?:the |any |a )?{_LIST}{_END}"),
-    re.compile(rf"(?i)(?<!\w)(?:leave|keep)\s+(?:out\s+{_WORD}\s+{_LIST}|{_WORD}?\s*{_LIST}\s+out of (?:it|the (?:lyrics|song|words))){_END}"),
+    re.compile(
+        rf"(?i)(?<!\w){_NOT}\s+(?:ever |even |please )?(?!about{_END}){_SAY}\s+(?:of |the |any |a )?{_LIST}{_END}"
+    ),
+    re.compile(
+        rf"(?i)(?<!\w)(?:no|without (?:any )?)\s*(?:mention|talk|reference)s?\s+(?:of|about|to)\s+(?:the |any |a )?{_LIST}{_END}"
+    ),
+    re.compile(
+        rf"(?i)(?<!\w)(?:leave|keep)\s+(?:out\s+{_WORD}\s+{_LIST}|{_WORD}?\s*{_LIST}\s+out of (?:it|the (?:lyrics|song|words))){_END}"
+    ),
     re.compile(rf"(?i)(?<!\w){_LIST}\s+(?:is|are)\s+(?:a )?(?:forbidden|banned|taboo)(?: words?)?{_END}"),
 )
-_SIMPLE = re.compile(rf"(?i)(?<!\w)(?:no|without(?: any)?|not about|nothing about|ohne|sin|sans|senza|sem)\s+(?:the |any |a )?{_LIST}{_END}")
+_SIMPLE = re.compile(
+    rf"(?i)(?<!\w)(?:no|without(?: any)?|not about|nothing about|ohne|sin|sans|senza|sem)\s+(?:the |any |a )?{_LIST}{_END}"
+)
 _PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words)$")
-_NEVER = frozenset("vocals vocal words lyrics singing voice voices music instruments one problem idea more less".split())
+_NEVER = frozenset(
+    [
+        "vocals",
+        "vocal",
+        "words",
+        "lyrics",
+        "singing",
+        "voice",
+        "voices",
+        "music",
+        "instruments",
+        "one",
+        "problem",
+        "idea",
+        "more",
+        "less",
+    ]
+)
 
 
 def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tuple[str, ...], str]:
@@ -42,7 +68,12 @@ def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tupl
 
     def simple(match: re.Match[str]) -> str:
         listed = _separate(match[1])
-        if is_style(match[0], match[1]) or not listed or len(match[1].split()) > 5 or _NEVER & {word.split()[-1] for word in listed}:
+        if (
+            is_style(match[0], match[1])
+            or not listed
+            or len(match[1].split()) > 5
+            or _NEVER & {word.split()[-1] for word in listed}
+        ):
             return match[0]
         words.extend(listed)
         return "|"

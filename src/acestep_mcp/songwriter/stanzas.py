@@ -102,7 +102,9 @@ class Stanzas:
         if kind == "occasion":
             return self._line(lambda: self._filled(self._list("occasions", text), ""))
         own = self._theme_list("names") if kind in {"person", "name"} else Deck((), self._rng)
-        frames = own if own and self._rng.random() < 0.7 else self._list("frames", kind) or self._list("frames", "subject")
+        frames = (
+            own if own and self._rng.random() < 0.7 else self._list("frames", kind) or self._list("frames", "subject")
+        )
         return self._line(lambda: self._filled(frames, text))
 
     def _free_line(self) -> str:
@@ -113,7 +115,10 @@ class Stanzas:
         return self._line(lambda: self._filled(self._list("frames", "thing"), ""), words=_WORDS)
 
     def _rhymed_line(self, family: str) -> str:
-        return self._line(lambda: f"{self._lead()} {self._list('tails', family).draw()}", words=_RAPPED_WORDS if self._material.rapped else _RHYMED_WORDS)
+        return self._line(
+            lambda: f"{self._lead()} {self._list('tails', family).draw()}",
+            words=_RAPPED_WORDS if self._material.rapped else _RHYMED_WORDS,
+        )
 
     def _lead(self) -> str:
         if self._rng.random() < (0.3 if self._material.rapped else 0.1) and self._list("thing leads", "any"):

@@ -52,8 +52,12 @@ FILLERS = word_set(
     "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
     "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
-_MUSIC_NOUNS = word_set("music song songs anthem anthems jingle track theme tune soundtrack score ballad beat beats playlist single")
-_PARTICIPLE = re.compile(r"(?i)(?:married|called|named|born|based|made|written|played|titled|sung|engaged|dedicated|featuring)$")
+_MUSIC_NOUNS = word_set(
+    "music song songs anthem anthems jingle track theme tune soundtrack score ballad beat beats playlist single"
+)
+_PARTICIPLE = re.compile(
+    r"(?i)(?:married|called|named|born|based|made|written|played|titled|sung|engaged|dedicated|featuring)$"
+)
 _BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
 _NOUN_FREE = word_set(
     "love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
@@ -99,7 +103,11 @@ def owned_subject(text: str, is_music: Callable[[str], bool]) -> tuple[Subject, 
     """A subject that is a part of its own ("my son and his fast car"), and the text without it."""
     for match in re.finditer(r"(?i)(?:^|[|,.;:!?\n]\s*)((?:my|our|his|her)\s+[^|,.;:!?\n()]+)", text):
         words = match[1].split()
-        if 1 < len(words) <= _MAX_WORDS and not is_music(match[1]) and not _MUSIC_NOUNS & {word.lower() for word in words}:
+        if (
+            1 < len(words) <= _MAX_WORDS
+            and not is_music(match[1])
+            and not _MUSIC_NOUNS & {word.lower() for word in words}
+        ):
             name = _shorten(match[1], "en")
             return Subject(name, _kind(name)), f"{text[: match.start(1)]}|{text[match.end(1) :]}"
     return Subject(), text
@@ -129,7 +137,12 @@ def remaining_phrases(rest: str, book: Songbook, sung: str) -> list[str]:
     for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest):
         words = _about_someone(_trim(_SYMBOLS.sub(" ", run).split()))
         name = " ".join(words)
-        if 0 < len(words) <= _MAX_WORDS and themes(name, book) and not _SPEAKER.match(name) and not {word.lower() for word in words} & set(sung.lower().split()):
+        if (
+            0 < len(words) <= _MAX_WORDS
+            and themes(name, book)
+            and not _SPEAKER.match(name)
+            and not {word.lower() for word in words} & set(sung.lower().split())
+        ):
             found.append(_with_article(words))
     return found[:3]
 

@@ -83,7 +83,11 @@ def _brief_notes(brief: Brief) -> tuple[str, ...]:
             "Write the lyrics yourself and pass them to text_to_audio."
         )
     for artist in brief.artists:
-        described = f" It is described as {artist.style}." if artist.style else " Describe the style instead of naming the artist."
+        described = (
+            f" It is described as {artist.style}."
+            if artist.style
+            else " Describe the style instead of naming the artist."
+        )
         notes.append(f"{artist.name!r} was left out of the tags and lyrics.{described}")
     if brief.language.second and not brief.instrumental and not brief.given_lyrics:
         notes.append(
