@@ -47,8 +47,8 @@ _CLOCK = re.compile(
 )
 _PHRASE = re.compile(
     rf"(?<![\w.])(?:(?:about|around|roughly|exactly|at least|at most|of|for|lasting|max(?:imum)?)\s+)?{_NUMBER}[\s-]*"
-    rf"(?:(?P<minute>{_MINUTE}|m(?=\s?\d|[\s,.;]|$)|')(?:\s*(?P<half>{_HALF})|[\s,]*(?:and\s+|y\s+|et\s+|und\s+)?{_NUMBER}[\s-]*(?:{_SECOND}|s|'')(?!\w))?"
-    rf"|(?P<second>{_SECOND}|s))(?!\w)(?:[\s-]*(?:long|in length|lang|de long|duration))?",
+    rf"(?:(?P<minute>{_MINUTE}|(?<=\d)(?:m(?=\s?\d|[\s,.;]|$)|'))(?:\s*(?P<half>{_HALF})|[\s,]*(?:and\s+|y\s+|et\s+|und\s+)?{_NUMBER}[\s-]*(?:{_SECOND}|(?:(?<=\d)|(?<=\d[ -]))(?:s|''))(?!\w))?"
+    rf"|(?P<second>{_SECOND}|(?<=\d)s|(?<=\d[ -])s))(?!\w)(?:[\s-]*(?:long|in length|lang|de long|duration))?",
     re.IGNORECASE,
 )  # fmt: skip
 _HALF_FIRST = re.compile(rf"(?i)(?<!\w){_NUMBER}\s+and a half[\s-]*{_MINUTE}(?!\w)")

@@ -118,7 +118,8 @@ def find_artists(text: str, is_style_name: frozenset[str]) -> tuple[tuple[Artist
             return match[0]
         styles = [_KNOWN[known[0].lower()] for known in re.finditer(rf"(?i)(?<!\w)(?:{_NAMES})(?!\w)", name)]
         found.append(Artist(name, ", ".join(dict.fromkeys(styles))))
-        return f" | {', '.join(dict.fromkeys(styles))} | "
+        kept = "type beat" if match[0].lower().endswith("type beat") else ""
+        return f" | {', '.join(dict.fromkeys(styles))} | {kept} "
 
     for pattern in (_AFTER, _BEFORE, _ESQUE, _KNOWN_NAME):
         text = pattern.sub(replace, text)

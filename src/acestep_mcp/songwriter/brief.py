@@ -60,6 +60,12 @@ _GROUPS = {
     "boys choir": "choir, child voice",
 }  # fmt: skip
 _GROUP = re.compile(rf"(?i)(?<!\w)(?<!about a )(?<!about our )(?<!about my )({'|'.join(_GROUPS)})s?(?!\w)")
+# Uses of music that has no vocals as a rule.
+_UNSUNG_USE = re.compile(
+    r"(?i)(?<!\w)(?:meditation|meditating|yoga|sleep|sleeping|focus|concentration|study|studying|relaxation|spa|massage|waiting room|elevator|hold|menu|level|boss"
+    r"|boss fight|boss battle|battle|dungeon|title screen|game over|loading screen|podcast intro|podcast outro|intro|outro|news|background|ambience|lounge)"
+    r" (?:music|beats?|theme|loop|sounds?|soundscape|track|background|playlist)(?!\w)|(?<!\w)(?:soundscape|white noise|theta waves|binaural beats?|leitmotif)(?!\w)"
+)
 _VOCAL_WORD = re.compile(
     r"(?i)\b(?:song|songs|sing|sings|sung|singer|singing|vocals?|voice|lyrics|rap|chorus|verse|words|choir)\b"
 )
@@ -142,7 +148,7 @@ def _with_style(brief: Brief, text: str) -> Brief:
     english = in_english(style, language.prompt)
     terms = find_terms(english)
     terms.rest = _without_numbers(terms.rest)
-    mentions = find_mentions(text, is_style, language)
+    mentions = find_mentions(text, lambda phrase: _is_music(in_english(phrase, language.prompt)), language)
     sung = " ".join(words for _, words in mentions)
     extra_tags = _extra_tags(terms, book, sung) if subject.name or terms.by_kind else ()
     if not subject.name and language.prompt == "en" and not language.foreign:
@@ -275,7 +281,7 @@ def _with_vocals(brief: Brief, text: str) -> Brief:
     """Decide whether there are vocals: by the prompt, else by what its style usually has."""
     if _excludes_vocals(text, brief.language.prompt) and not brief.given_lyrics:
         return replace(brief, instrumental=True)
-    unsung = bool(brief.genres) and not any(genre.sung for genre in brief.genres)
+    unsung = bool(_UNSUNG_USE.search(text)) or (bool(brief.genres) and not any(genre.sung for genre in brief.genres))
     sings = (
         brief.terms.of("voice")
         or brief.given_lyrics

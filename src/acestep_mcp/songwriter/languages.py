@@ -35,8 +35,8 @@ _NAMED_LANGUAGE = re.compile(
     r"|(日本語)(?:で|の歌詞)|用?(中文|国语|普通话|華語)(?:唱|演唱|歌词|来唱)?|(한국어)(?:로| 가사)"
 )
 _TWO_LANGUAGES = re.compile(
-    rf"(?i)(?<!\w)(?:half|partly|verses?|chorus|mixed|mix of)?\s*(?:{_IN})?\s*({_ANY})\s*(?:,|and|&|/|-|then|with|,? half|, chorus|, and (?:the )?chorus|, the chorus|und|et|y|e)"
-    rf"\s*(?:(?:half|partly|the|a|verses?|chorus(?:es)?) )?(?:{_IN})?\s*({_ANY})(?!\w)"
+    rf"(?i)(?<!\w)(?:(?:half|partly|verses?|chorus|mixed|mix of) )*(?:{_IN})?\s*({_ANY})\s*(?:verses?|chorus(?:es)?|lyrics|part)?\s*"
+    rf"(?:,|and|&|/|-|then|with|half|und|et|y|e)+\s*(?:(?:and|half|partly|the|a|verses?|chorus(?:es)?) )*(?:{_IN})?\s*({_ANY})(?!\w)"
 )
 _SCRIPT_NAMES = {"日本語": "ja", "中文": "zh", "国语": "zh", "普通话": "zh", "華語": "zh", "한국어": "ko"}
 _SCRIPTS = (
@@ -125,7 +125,7 @@ _STYLES_IN_ENGLISH = frozenset(
     ]
 )
 _LETTERS = re.compile(r"[^\W\d_]")
-_SHARED = frozenset({"en", "a", "een", "om", "o", "i", "un", "and", "is", "over", "an", "sang", "glad"})
+_SHARED = frozenset({"con", "en", "a", "een", "om", "o", "i", "un", "and", "is", "over", "an", "sang", "glad"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,9 @@ def find_language(text: str) -> Language:
     prompt = "en" if unknown else _prompt_language(text)
     named = _named(text)
     if named:
+        # Of two languages that of the prompt comes first: what the prompt names can be sung in it.
+        if len(named) > 1 and _NAMES.get(named[1]) == prompt:
+            named.reverse()
         first, second = named[0], named[1] if len(named) > 1 else ""
         known = _NAMES.get(first)
         lyrics = known or "en"

@@ -18,10 +18,10 @@ _NAME = re.compile(
     rf"(?<![\w'’])({CAPITAL}(?:\s(?:of |the |and |& |de |la |von |van |del |le |bin )?(?:{CAPITAL}|\d{{1,4}}(?!\w)))*)"
 )
 _PLACE_BEFORE = re.compile(
-    r"(?i)(?<!\w)(?:in|to|from|near|around|across|through|leaving|visiting|at|of)\s+(?:the\s+)?$"
+    r"(?i)(?<!\w)(?:in|to|from|near|around|across|through|leaving|visiting|left)\s+(?:the\s+)?$"
 )
 _RELATION_BEFORE = re.compile(
-    rf"(?i)(?<!\w)(?:(?:my|our|his|her|their|your|the)\s+)?(?:[\w'-]+\s+)?(?:{RELATIVES}|captain|king|queen|princess|prince|coach|doctor|aunt|uncle)\s+$"
+    rf"(?i)(?<!\w)(?:(?:my|our|his|her|their|your|the)\s+)?(?:[\w'-]+\s+)?(?:{RELATIVES}|captain|name is|name's|called|named|king|queen|princess|prince|coach|doctor|aunt|uncle)\s+$"
 )
 _SENTENCE_START = re.compile(r"(?:^|[.!?\n|(:;]\s*|[-\u2013\u2014]\s+)$")
 _ACTS = re.compile(
@@ -41,6 +41,13 @@ _COMMON = word_set(
     "western eastern asian european gothic baroque romantic gregorian classical gospel motown broadway disney halloween easter "
     "hanukkah valentine valentine's mother's father's fm am ep lp cd mp3 hz id tiktok youtube instagram spotify"
 )
+# Words with a capital before or behind a name that are no part of it.
+_FIRST = word_set(
+    "write make create happy merry dear hello hey hi thanks give sing let song for about my our the a an some please title call "
+    "congratulations congrats goodbye farewell welcome love lyrics style genre mood an lullaby ballad jingle anthem birthday wedding "
+    "christmas retirement graduation with and in to meet generate compose produce upbeat sad funny rock pop jazz folk from i i'm"
+)
+_LAST = word_set("and & of the de song songs style music lyrics bpm ballad anthem jingle lullaby i please")
 _AGE = re.compile(
     r"(?i)(?<!\w)(?:turn(?:ing|s|ed)?|becom(?:es|ing)|reach(?:es|ing)?|hit(?:s|ting)?|is now|wird|cumple|compie|fait|faz|исполняется)\s+(?:the big\s+)?(\d{1,3}|[a-z]+(?:teen|ty)(?:-[a-z]+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?!\w)"
     r"|(?<!\w)(?:the big\s+)?(\d{1,3})(?:st|nd|rd|th)\s+(?:birthday|bday|b-day)|(?<!\w)(?:is|at|age|aged|am)\s+(\d{1,3})(?=\s*(?:[,.;!?)]|$|today|now|years? old|and))|(?<!\w)(\d{1,3})[- ]years?[- ]old|(\d{1,3})\s*(?:歳|세|岁)"
@@ -58,13 +65,13 @@ _ASKED = re.compile(
     r"(?!that\b|it\b)((?:the |our |my |his |her )?[\w'’&-]+(?:\s(?!in\b|be\b|into\b|somewhere|and\b|at\b|should)[\w'’&-]+){0,4})(?=\s*(?:[,.;:!?\n|()]|$|(?:in|be|into|somewhere|at|should)\b|and\b))"
 )
 _SPOKEN = re.compile(
-    r"(?i)^(?:the|a|my|our|his|her) (?:\S+ ){2,8}(?:when|because|while|until|since|if) (?:\S+ ?){2,6}$|^(?:i|we|you|he|she|they)(?:'m|'re|'ve|'ll|'d|'s)?\s+(?!want|need|would|wish|'d|like\b|am looking|have to|had a song)\S+(?:\s+\S+){1,6}$"
+    r"(?i)^(?:the|a|my|our|his|her) (?:\S+ ){2,8}(?:when|because|while|until|since|if) (?:\S+ ?){2,6}$|^(?:my|our|his|her) (?:\S+ ){1,4}(?:[a-z]+ed|is|was|went|got|lost|found|made|took|ate|has|had|loves?|sings?|sang|lives?|works?|sleeps?|never|always) (?:\S+ ?){1,6}$|^(?:i|we|you|he|she|they)(?:'m|'re|'ve|'ll|'d|'s)?\s+(?!want|need|would|wish|'d|like\b|am looking|have to|had a song)\S+(?:\s+\S+){1,6}$"
 )
 _HABIT = re.compile(
     r"(?i)(?<!\w)(?:who|that|they|we) ((?:never|always|can't|won't|don't) [\w'’-]+(?:\s[\w'’-]+){0,4}?)(?=\s*(?:[,.;:!?\n|()]|$))"
 )
 _OWNED = re.compile(
-    r"(?i)(?<!\w)((?:my|her|his|grandma's|grandpa's)\s+(?!again|now|today|tonight|all|own|and|or|to|in|on|at|for|with|so|but|as|by|is|was)(?:(?:old|new|little|big|red|blue|green|lost|first|last|favourite|favorite|fast)\s+)?[a-z-]+)(?![\w'’])(?! (?-i:[A-Z]))"
+    r"(?i)(?<!\w)((?:my|her|his|grandma's|grandpa's)\s+(?!two|three|four|five|own|very|again|now|today|tonight|all|own|and|or|to|in|on|at|for|with|so|but|as|by|is|was)(?:(?:old|new|little|big|red|blue|green|lost|first|last|favourite|favorite|fast)\s+)?[a-z-]+)(?![\w'’])(?! (?-i:[A-Z]))"
 )
 _NOT_OWNED = re.compile(
     r"(?i)\b(?:song|songs|music|voice|life|prompt|track|lyrics|own|style|wish|request|name|game|video|podcast|film|movie|channel|stream|party|band|favou?rite|birthday|wedding|rpg|class|show|football|new|old)s?$"
@@ -78,7 +85,7 @@ _GERMAN_NAME = re.compile(
 )
 
 
-def find_mentions(text: str, is_style: Callable[[str], bool], language: Language) -> tuple[Mention, ...]:
+def find_mentions(text: str, is_music: Callable[[str], bool], language: Language) -> tuple[Mention, ...]:
     """What a wish names and the song should name, most important first; at most eight. Only names if it is not English.
 
     `text` is the wish without artists, quotes, language, length and refused words. "|" separates its parts.
@@ -86,7 +93,7 @@ def find_mentions(text: str, is_style: Callable[[str], bool], language: Language
     ages = [("age", next(filter(None, match.groups()))) for match in _AGE.finditer(text)]
     if language.prompt == "de":
         return _separate([*(("person", match[1]) for match in _GERMAN_NAME.finditer(text)), *ages])
-    found: list[Mention] = [*_names(text, is_style), *ages]
+    found: list[Mention] = [*_names(text, is_music), *ages]
     if language.prompt != "en" or language.foreign:
         return _separate(found)[:8]
     found += [
@@ -96,38 +103,38 @@ def find_mentions(text: str, is_style: Callable[[str], bool], language: Language
     ]
     found += [("phrase", match[1]) for match in (*_YEARS.finditer(text), *_CLASS.finditer(text))]
     for pattern in (_ASKED, _LIKES):
-        found += [("phrase", match[1].strip()) for match in pattern.finditer(text) if _is_sung(match[1], is_style)]
-    found += [("said", match[1]) for match in _HABIT.finditer(text) if _is_sung(match[1], is_style)]
+        found += [("phrase", match[1].strip()) for match in pattern.finditer(text) if _is_sung(match[1], is_music)]
+    found += [("said", match[1]) for match in _HABIT.finditer(text) if _is_sung(match[1], is_music)]
     for part in re.split(r"[,.;:!?\n|()]+|\s[-\u2013\u2014]\s", text):
-        plain = re.sub(r"(?i)^(?:and|but|because|so|since|where|how|that)\s+", "", part.strip())
-        if _SPOKEN.match(plain) and _is_sung(plain, is_style):
-            found.append(("said", plain))
+        pieces = [part] if len(part.split()) <= 9 else re.split(r"\s+(?:and|but|so|because)\s+", part)
+        for piece in pieces:
+            plain = re.sub(r"(?i)^(?:and|but|because|so|since|where|how|that)\s+", "", piece.strip())
+            if _SPOKEN.match(plain) and _is_sung(plain, is_music):
+                found.append(("said", plain))
     found += [
         ("phrase", match[1])
         for match in _OWNED.finditer(text)
-        if _is_sung(match[1], is_style) and not _NOT_OWNED.search(match[1])
+        if _is_sung(match[1], is_music) and not _NOT_OWNED.search(match[1])
     ]
     return _separate(found)[:8]
 
 
-def _names(text: str, is_style: Callable[[str], bool]) -> list[Mention]:
+def _names(text: str, is_music: Callable[[str], bool]) -> list[Mention]:
     found: list[Mention] = []
     for match in _NAME.finditer(text):
         before = text[: match.start()]
         words = match[1].rstrip(".").split()
         if _SENTENCE_START.search(before.rstrip(" ") + (" " if before.endswith(" ") else "")) or not before.strip():
-            while words and (words[0].lower().strip("'") in _COMMON | FILLERS or is_style(words[0])):
+            while len(words) == 1 and words[0].lower().strip("'") in _COMMON | FILLERS or words and words[0].lower() in _FIRST:
                 words = words[1:]
             if len(words) == len(match[1].split()) == 1 and not _ACTS.match(
                 text[match.start() + len(words[0].removesuffix("'s")) :]
             ):
                 continue
-        while words and words[-1].lower() in _COMMON:
+        while words and words[-1].lower() in _LAST:
             words = words[:-1]
-        while words and words[0].lower() in _COMMON - {"mr", "mrs", "ms", "dr"} and words[0] != "I":
-            words = words[1:]
         name = " ".join(words)
-        if len(name) < 2 or (words[0].lower() in _COMMON and len(words) == 1) or is_style(name):
+        if len(name) < 2 or (words[0].lower() in _COMMON and len(words) == 1) or is_music(name):
             continue
         kind = "place" if _PLACE_BEFORE.search(before) else "person" if _RELATION_BEFORE.search(before) else "name"
         found.append(
@@ -141,7 +148,7 @@ def _names(text: str, is_style: Callable[[str], bool]) -> list[Mention]:
     return found
 
 
-def _is_sung(words: str, is_style: Callable[[str], bool]) -> bool:
+def _is_sung(words: str, is_music: Callable[[str], bool]) -> bool:
     """Whether words are neither style nor a request for a song."""
     plain = words.lower().split()
     request = {
@@ -159,7 +166,7 @@ def _is_sung(words: str, is_style: Callable[[str], bool]) -> bool:
         "chorus",
         "verse",
     }
-    return not request & set(plain) and not is_style(words) and not FILLERS.issuperset(plain)
+    return not request & set(plain) and not is_music(words) and not FILLERS.issuperset(plain)
 
 
 def _separate(found: list[Mention]) -> tuple[Mention, ...]:

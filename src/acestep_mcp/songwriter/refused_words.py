@@ -9,7 +9,8 @@ from collections.abc import Callable
 _NOT = r"(?:never|don'?t|do not|doesn't|does not|must not|mustn't|should(?:n't| not)|can(?:'t|not)|avoid|without|please no|no|not|ohne|nie|jamais|sin|senza|sem)"
 _SAY = r"(?:us(?:e|ing|es)|say(?:ing|s)?|mention(?:ing|s|ed)?|sing(?:ing)?|includ(?:e|ing)|contain(?:ing|s)?|hav(?:e|ing)|writ(?:e|ing)|about|reference(?:s|d)? to|talk(?:ing)? about|refer(?:ring)? to|bring(?:ing)? up)"
 _WORD = r"(?:the |any |a |das |le |la |el )?(?:words?|terms?|phrases?|wort|mot|palabra|parola|palavra)"
-_LIST = r"([\"'“‘«„]?[\w'’-]+(?: [\w'’-]+){0,3}?[\"'”’»“]?(?:(?:\s*,\s*(?:or |and |nor )?|\s+(?:or|and|nor|oder|ou|o)\s+)[\"'“‘«„]?[\w'’-]+[\"'”’»“]?){0,6})"
+_ONE = r"[\"'“‘«„]?[\w'’-]+[\"'”’»“]?"
+_LIST = rf"([\"'“‘«„]?[\w'’-]+(?: (?!please|anywhere|and |or )[\w'’-]+){{0,3}}?[\"'”’»“]?(?:(?:\s*,\s*{_ONE})*\s*,?\s+(?:or|and|nor|oder|ou|o)\s+{_ONE})?)"
 _END = r"(?=\s*(?:[,.;:!?\n|()]|$|\s-\s|\s(?:in|anywhere|at all|please|but|anymore|at any point|once)\b))"
 _FORMS = (
     re.compile(rf"(?i)(?<!\w){_NOT}\s+(?:ever |even |please )?(?:{_SAY}\s+)?{_WORD}\s+{_LIST}{_END}"),
@@ -27,6 +28,7 @@ _FORMS = (
 _SIMPLE = re.compile(
     rf"(?i)(?<!\w)(?:no|without(?: any)?|not about|nothing about|ohne|sin|sans|senza|sem)\s+(?:the |any |a )?{_LIST}{_END}"
 )
+_SPOKEN = re.compile(r"(?i)\b(?:words?|terms?|phrases?|say\w*|sing\w*|mention\w*|talk\w*|refer\w*|wort|mot|palabra|parola|palavra)\b")
 _PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words)$")
 _NEVER = frozenset(
     [
@@ -58,7 +60,7 @@ def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tupl
 
     def keep(match: re.Match[str]) -> str:
         listed = next(group for group in match.groups() if group)
-        if is_style(match[0], listed):
+        if not _SPOKEN.search(match[0]) and is_style(match[0], listed):
             return match[0]
         words.extend(_separate(listed))
         return "|"

@@ -17,6 +17,7 @@ RELATIVES = (
     "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
     "parents|daughter|son|sister|brother|baby|child|children|kids|kid|twins|wife|husband|partner|fiancee|fiance|girlfriend|"
     "boyfriend|friend|friends|best friend|teacher|boss|team|neighbour|neighbor|colleague|aunt|uncle|cousin|niece|nephew|"
+    "abuela|abuelo|oma|opa|nonna|nonno|babushka|grandson|granddaughter|stepmom|stepdad|mum|colleagues|coworker|coworkers|neighbours|"
     "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
 )
 _UPPER = r"A-Z\u00c0-\u00d6\u00d8-\u00de\u0410-\u042f\u0401\u0141\u015a\u017b\u0179\u0106\u0104\u0118\u0150\u0170\u010c\u010e\u011a\u0147\u0158\u0160\u0164\u016e\u017d\u0130\u015e\u011e"
@@ -52,11 +53,15 @@ FILLERS = word_set(
     "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
     "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
+_BEFORE_A_SUBJECT = word_set("after before during since until because between")
 _MUSIC_NOUNS = word_set(
-    "music song songs anthem anthems jingle track theme tune soundtrack score ballad beat beats playlist single"
+    "hymn chant duet carol ditty serenade bachata shanty rap rhyme music song songs anthem anthems jingle track theme tune soundtrack score ballad beat beats playlist single"
 )
 _PARTICIPLE = re.compile(
-    r"(?i)(?:married|called|named|born|based|made|written|played|titled|sung|engaged|dedicated|featuring)$"
+    r"(?i)(?:afraid|scared|married|called|named|born|based|made|written|played|titled|sung|engaged|dedicated|featuring)$"
+)
+_OCCASION = re.compile(
+    r"(?i)(?:(?:i'm |so |my|our|the|a|two|three|first|last|happy|merry) ?)*(?:sorry|wedding|party|christmas|birthday|apology|retirement|graduation|valentine'?s?|team|friends?|family|christmas day|wedding day|gym|bedtime|love)?"
 )
 _BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
 _NOUN_FREE = word_set(
@@ -113,11 +118,16 @@ def owned_subject(text: str, is_music: Callable[[str], bool]) -> tuple[Subject, 
     return Subject(), text
 
 
+def _parts(rest: str) -> list[str]:
+    """The parts of a text between commas and the like, and between nouns for music."""
+    return re.split(rf"(?i)[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s|(?<![\w'])(?:{'|'.join(sorted(_MUSIC_NOUNS))})(?![\w'])", rest)
+
+
 def remaining_subject(rest: str, book: Songbook) -> Subject:
     """A subject without "about" ("rainy night in Paris, jazz"): the longest run of words that is short and not style."""
     runs = [
         words
-        for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest)
+        for run in _parts(rest)
         if len(words := _trim(_SYMBOLS.sub(" ", run).split())) <= _MAX_WORDS
     ]
     known = [words for words in runs if themes(" ".join(words), book)]
@@ -134,23 +144,22 @@ def remaining_subject(rest: str, book: Songbook) -> Subject:
 def remaining_phrases(rest: str, book: Songbook, sung: str) -> list[str]:
     """Up to three other parts of a text that a theme's words show to be about something, and that `sung` lacks."""
     found = []
-    for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest):
+    for run in _parts(rest):
         words = _about_someone(_trim(_SYMBOLS.sub(" ", run).split()))
         name = " ".join(words)
         if (
             0 < len(words) <= _MAX_WORDS
             and themes(name, book)
+            and not _OCCASION.fullmatch(name)
             and not _SPEAKER.match(name)
-            and not {word.lower() for word in words} & set(sung.lower().split())
+            and not {word.lower() for word in words if len(word) > 3} & set(sung.lower().split())
         ):
-            found.append(_with_article(words))
+            found.append(name)
     return found[:3]
 
 
 def _about_someone(words: list[str]) -> list[str]:
-    """The words without a leading "who is", and only up to a noun for music: "final boss", not "final boss music for me"."""
-    at = next((at for at, word in enumerate(words) if at and word.lower() in _MUSIC_NOUNS), len(words))
-    words = _trim(words[:at])
+    """The words without a leading "who is"; nothing for other words that do not begin a subject."""
     if words and words[0].lower() in {"who", "which"}:
         words = words[2:] if len(words) > 1 and words[1].lower() in {"is", "are", "was"} else []
     return [] if words and _PARTICIPLE.match(words[0]) else words
@@ -230,7 +239,7 @@ def _as_clause(name: str) -> str:
         return name
     if _SPEAKER.match(name) or not _ASIDE.search(f" {name} "):
         first, _, others = name.partition(" ")
-        first = first if first.split("'")[0] == "I" or not first.istitle() else first.lower()
+        first = first if first.split("'")[0] == "I" or not first[:1].isupper() or not _SPEAKER.match(f"{first} x") else first.lower()
         return f"how {'I' + first[1:] if first[:1] == 'i' and first[1:2] in ('', chr(39)) else first} {others}"
     return name
 
@@ -249,13 +258,17 @@ def _trim(words: list[str]) -> list[str]:
         return words
     own = {"my", "your", "i", "we", "you", "the", "a", "an", "her", "his"}
     start, end = 0, len(words)
-    while start < end and words[start].lower() in FILLERS:
+    while start < end and _is_filler(words, start) and not (words[start].istitle() and words[start + 1 : start + 2] and words[start + 1].istitle()):
         start += 1
-    while end > start and words[end - 1].lower() in FILLERS and words[end - 1] != "love":
+    while end > start and _is_filler(words, end - 1) and words[end - 1] != "love" and (end == 1 or words[end - 1].islower()):
         end -= 1
     if 0 < start < end and words[start - 1].lower() in own:
         start -= 1
     return words[start:end]
+
+
+def _is_filler(words: list[str], at: int) -> bool:
+    return words[at].lower() in FILLERS or (at == 0 and words[at].lower() in _BEFORE_A_SUBJECT)
 
 
 def _with_article(words: list[str]) -> str:
@@ -266,6 +279,8 @@ def _with_article(words: list[str]) -> str:
     if _SPEAKER.match(name) or _VERB.search(f" {name} "):
         return _as_clause(name)
     phrase = re.split(r"\s(?:in|on|at|of|under|over|by|near|from|with|to|for|into|through|without)\s", name)[0].split()
+    if phrase[0].endswith(("'s", "s'")):
+        return name
     head = phrase[-1]
     plain = head.islower() and head.isascii() and phrase[0].islower() and phrase[0] not in _DETERMINERS
     gerund = words[0].endswith("ing") and words[0] not in _NOT_GERUNDS
