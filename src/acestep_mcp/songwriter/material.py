@@ -52,7 +52,8 @@ def material_of(brief: Brief, tone: str, rng: Random, *, rapped: bool) -> Materi
     if not themes:
         usual = tuple(theme for theme in _THEMES_BY_TONE[tone] if theme in book.themes)
         themes = (rng.choice([theme for theme in usual if not _is_refused(book, theme, brief.refused)] or ["hope"]),)
-    if not subject and not brief.title and not named:
+    known = bool(brief.themes) and book.language != "en"
+    if not subject and not brief.title and (known or not named):
         subject, kind = book.themes[themes[0]].name, "thing"
     whole = f"{subject} {brief.title}".lower()
     left = tuple(

@@ -18,7 +18,7 @@ _NAME = re.compile(
     rf"(?<![\w'’])({CAPITAL}(?:\s(?:of |the |and |& |de |la |von |van |del |le |bin )?(?:{CAPITAL}|\d{{1,4}}(?!\w)))*)"
 )
 _PLACE_BEFORE = re.compile(
-    r"(?i)(?<!\w)(?:in|to|from|near|around|across|through|leaving|visiting|left)\s+(?:the\s+)?$"
+    r"(?i)(?<!\w)(?:in|from|near|around|across|through|leaving|visiting|left|(?:mov\w+|go\w*|way|trip|road|fl\w+|driv\w+|train|travel\w*|back|return\w*|com\w+|welcome|bus|run\w*|walk\w*|sail\w*) to)\s+(?:the\s+)?$"
 )
 _RELATION_BEFORE = re.compile(
     rf"(?i)(?<!\w)(?:(?:my|our|his|her|their|your|the)\s+)?(?:[\w'-]+\s+)?(?:{RELATIVES}|captain|name is|name's|called|named|king|queen|princess|prince|coach|doctor|aunt|uncle)\s+$"
@@ -50,7 +50,7 @@ _FIRST = word_set(
 _LAST = word_set("and & of the de song songs style music lyrics bpm ballad anthem jingle lullaby i please")
 _AGE = re.compile(
     r"(?i)(?<!\w)(?:turn(?:ing|s|ed)?|becom(?:es|ing)|reach(?:es|ing)?|hit(?:s|ting)?|is now|wird|cumple|compie|fait|faz|исполняется)\s+(?:the big\s+)?(\d{1,3}|[a-z]+(?:teen|ty)(?:-[a-z]+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?!\w)"
-    r"|(?<!\w)(?:the big\s+)?(\d{1,3})(?:st|nd|rd|th)\s+(?:birthday|bday|b-day)|(?<!\w)(?:is|at|age|aged|am)\s+(\d{1,3})(?=\s*(?:[,.;!?)]|$|today|now|years? old|and))|(?<!\w)(\d{1,3})[- ]years?[- ]old|(\d{1,3})\s*(?:歳|세|岁)"
+    r"|(?<!\w)(?:the big\s+)?(\d{1,3})(?:st|nd|rd|th)\s+(?:birthday|bday|b-day)|(?<!\w)(?:is|at|age|aged|am)\s+(\d{1,3})(?=\s*(?:[,.;!?)]|$|today|now|years? old|and))|(?<!\w)(\d{1,3})[- ]years?[- ]old|(?<!\w)(\d{1,3})\s*(?:歳|세|岁|ans|años|anni|anos|jahre?|лет|года?)(?!\w)"
 )
 _YEARS = re.compile(
     r"(?i)(?<![\w'])((?:\d{1,3}|[a-z]+(?:teen|ty)|ten|five|six|seven|eight|nine|four|three|two)(?:st|nd|rd|th)?\s+(?:years?|seasons|decades?|anniversary|wedding anniversary|summers|winters)(?:\s+(?!old|ago)[\w'-]+){0,3}?)(?=\s*(?:[,.;:!?\n|)]|$|\s-|\s(?:who|with|in|at|and|for)\b))"
@@ -85,6 +85,9 @@ _GERMAN_NAME = re.compile(
 )
 
 
+_GERMAN_FOR = re.compile(r"(?<!\w)(?:für|von|an)\s+([A-ZÄÖÜ][\w-]+)(?=\s*(?:[,.;!?|]|$|\s(?:zum|zur|und|der|die|im|mit|auf)\b))")
+
+
 def find_mentions(text: str, is_music: Callable[[str], bool], language: Language) -> tuple[Mention, ...]:
     """What a wish names and the song should name, most important first; at most eight. Only names if it is not English.
 
@@ -92,7 +95,8 @@ def find_mentions(text: str, is_music: Callable[[str], bool], language: Language
     """
     ages = [("age", next(filter(None, match.groups()))) for match in _AGE.finditer(text)]
     if language.prompt == "de":
-        return _separate([*(("person", match[1]) for match in _GERMAN_NAME.finditer(text)), *ages])
+        german = [*_GERMAN_NAME.finditer(text), *(m for m in _GERMAN_FOR.finditer(text) if not is_music(m[1]))]
+        return _separate([*(("person", match[1]) for match in german), *ages])
     found: list[Mention] = [*_names(text, is_music), *ages]
     if language.prompt != "en" or language.foreign:
         return _separate(found)[:8]

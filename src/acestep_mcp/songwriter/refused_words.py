@@ -18,7 +18,7 @@ _FORMS = (
         rf"(?i)(?<!\w){_NOT}\s+(?:ever |even |please )?(?!about{_END}){_SAY}\s+(?:of |the |any |a )?{_LIST}{_END}"
     ),
     re.compile(
-        rf"(?i)(?<!\w)(?:no|without (?:any )?)\s*(?:mention|talk|reference)s?\s+(?:of|about|to)\s+(?:the |any |a )?{_LIST}{_END}"
+        rf"(?i)(?<!\w)(?:no|without (?:any )?)\s*(?:mention|talk|reference|word|line|lyric|verse)s?\s+(?:of|about|to)\s+(?:the |any |a )?{_LIST}{_END}"
     ),
     re.compile(
         rf"(?i)(?<!\w)(?:leave|keep)\s+(?:out\s+{_WORD}\s+{_LIST}|{_WORD}?\s*{_LIST}\s+out of (?:it|the (?:lyrics|song|words))){_END}"
@@ -29,7 +29,7 @@ _SIMPLE = re.compile(
     rf"(?i)(?<!\w)(?:no|without(?: any)?|not about|nothing about|ohne|sin|sans|senza|sem)\s+(?:the |any |a )?{_LIST}{_END}"
 )
 _SPOKEN = re.compile(r"(?i)\b(?:words?|terms?|phrases?|say\w*|sing\w*|mention\w*|talk\w*|refer\w*|wort|mot|palabra|parola|palavra)\b")
-_PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words)$")
+_PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words|about|of|like)$")
 _NEVER = frozenset(
     [
         "vocals",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from acestep_mcp.songwriter.lexicon import word_set
-from acestep_mcp.songwriter.songbook import UNSPACED, Songbook
+from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
 
 _MAX_WORDS = 7  # words of a subject that fit in a line
 _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
@@ -37,7 +37,7 @@ _SPEAKER = re.compile(
     r"(?i)^(?:i|we|you|he|she|they|it|i'm|i've|we're|you're|he's|she's|they're|there's|everyone|nobody)\s+\S"
 )
 _VERB = re.compile(
-    r"(?i)(?<!my)(?<!his)(?<!her)(?<!our)(?<!the)(?<!your)(?<!their)\s(?:sleeps|sings|dances|plays|barks|works|walks|thinks|looks|forgot|forgets|broke|breaks|needs|feels|grows|grew|is|are|was|were|has|had|have|am|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
+    r"(?i)(?<!my)(?<!his)(?<!her)(?<!our)(?<!the)(?<!your)(?<!their)\s(?:sleeps|sings|dances|plays|barks|works|walks|thinks|looks|forgot|forgets|broke|breaks|needs|feels|grows|grew|is|are|was|were|has|had|have|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
     r"comes|left|leaves|lost|loses|found|finds|got|gets|made|makes|took|takes|said|says|steals|stole|loves|hates|wants|"
     r"dies|falls|fell|runs|ran|eats|meets|met|learns|becomes|became|keeps|lives|dreams of|misses|saves|wins|won)\s"
 )
@@ -65,7 +65,7 @@ _OCCASION = re.compile(
 )
 _BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
 _NOUN_FREE = word_set(
-    "love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
+    "mom mum mommy dad daddy mama papa grandma grandpa granny nana love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
 )
 _NOT_GERUNDS = word_set("wedding morning evening king ring wing spring building painting thing string")
 _REQUEST_VERBS = word_set("want need would could should can will like wish am require have sounds feels is")
@@ -201,8 +201,18 @@ def _until_style(phrase: str, is_style: Callable[[str], bool]) -> str:
 def _person(text: str) -> tuple[str, str]:
     match = _FOR_RELATIVE.search(text) or _FOR_NAME.search(text)
     if not match:
-        return "", text
+        return _plain_person(text)
     return " ".join(match[1].split()), f"{text[: match.start()]} | {text[match.end() :]}"
+
+
+def _plain_person(text: str) -> tuple[str, str]:
+    """Someone named without a capital ("a lullaby for mia", "for mom"): one word that is no plural and no common subject."""
+    match = re.search(r"(?<!\w)for\s+([a-z]{2,12})(?=\s*(?:[,.;!?|\n]|$))", text)
+    keys = {key for theme in songbook("en").themes.values() for key in theme.keys}
+    relative = match and re.fullmatch(RELATIVES, match[1])
+    if not match or (not relative and (match[1] in FILLERS | keys | _NOUN_FREE or _BARE.search(match[1]))):
+        return "", text
+    return match[1] if relative else match[1].capitalize(), f"{text[: match.start()]} | {text[match.end() :]}"
 
 
 def _person_beside(phrase: str, style: str) -> tuple[str, str]:
@@ -274,6 +284,8 @@ def _is_filler(words: list[str], at: int) -> bool:
 def _with_article(words: list[str]) -> str:
     """Add an article if English needs one: "the bicycle", "a rainy night", but "Paris", "dogs"."""
     name = " ".join(words)
+    if words[0] in {"a", "an"} and len(words) == 2 and words[1][:1].isupper():
+        return words[1]
     if words[0].lower() == "where":
         return f"how {' '.join(words[1:])}"
     if _SPEAKER.match(name) or _VERB.search(f" {name} "):
