@@ -20,7 +20,14 @@ from acestep_mcp.songwriter.structure import sung_lines
 from acestep_mcp.songwriter.writer import write_by_rules
 
 WISHES = tomllib.loads(Path(__file__).with_name("wishes.toml").read_text(encoding="utf-8"))["wish"]
-SAME_THEME = ("a love song", "love song, pop", "a song about love", "rock", "a birthday song for Ben", "happy birthday, folk")
+SAME_THEME = (
+    "a love song",
+    "love song, pop",
+    "a song about love",
+    "rock",
+    "a birthday song for Ben",
+    "happy birthday, folk",
+)
 
 
 @cache
@@ -101,11 +108,17 @@ def test_words_of_one_language_are_not_sung_inside_lines_of_another(prompt, fore
 
 
 def test_a_relative_is_sung_in_the_language_of_the_lyrics():
-    for language, words in {"Spanish": "para mi abuela", "German": "für meine Oma", "French": "pour ma grand-mère"}.items():
+    for language, words in {
+        "Spanish": "para mi abuela",
+        "German": "für meine Oma",
+        "French": "pour ma grand-mère",
+    }.items():
         assert words in song(f"a song for my grandma, in {language}").lyrics
 
 
-@pytest.mark.parametrize("names", ["English and French", "half in English, half in Spanish", "verses in English, chorus in Korean"])
+@pytest.mark.parametrize(
+    "names", ["English and French", "half in English, half in Spanish", "verses in English, chorus in Korean"]
+)
 def test_a_wish_for_two_languages_has_a_note(names):
     text = song(f"a love song for Julien, {names}")
     assert "Julien" in text.lyrics
@@ -163,7 +176,10 @@ def test_an_artist_is_described_and_not_sung(prompt, artist, tag):
     assert any(artist in note for note in text.notes)
 
 
-@pytest.mark.parametrize("prompt", ["a song for Adele, my niece", "a birthday song for Drake, who is 5", "a song about Paris", "Queen bee lullaby"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["a song for Adele, my niece", "a birthday song for Drake, who is 5", "a song about Paris", "Queen bee lullaby"],
+)
 def test_a_name_that_an_artist_has_too_is_no_artist(prompt):
     assert read_brief(prompt).artists == ()
 

@@ -11,7 +11,7 @@ from acestep_mcp.api.requests import LONGEST, PromptToAudio
 _SHORTEST = 5
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS = {word: number for number, word in enumerate(_UNITS.split())}
+_WORDS: dict[str, float] = {word: number for number, word in enumerate(_UNITS.split())}
 _WORDS |= {word: 10 * number for number, word in enumerate(_TENS.split(), 2)}
 _WORDS |= {"hundred": 100, "a hundred": 100, "one hundred": 100}
 _WORDS |= {

@@ -85,7 +85,9 @@ _GERMAN_NAME = re.compile(
 )
 
 
-_GERMAN_FOR = re.compile(r"(?<!\w)(?:für|von|an)\s+([A-ZÄÖÜ][\w-]+)(?=\s*(?:[,.;!?|]|$|\s(?:zum|zur|und|der|die|im|mit|auf)\b))")
+_GERMAN_FOR = re.compile(
+    r"(?<!\w)(?:für|von|an)\s+([A-ZÄÖÜ][\w-]+)(?=\s*(?:[,.;!?|]|$|\s(?:zum|zur|und|der|die|im|mit|auf)\b))"
+)
 
 
 def find_mentions(text: str, is_music: Callable[[str], bool], language: Language) -> tuple[Mention, ...]:
@@ -129,7 +131,12 @@ def _names(text: str, is_music: Callable[[str], bool]) -> list[Mention]:
         before = text[: match.start()]
         words = match[1].rstrip(".").split()
         if _SENTENCE_START.search(before.rstrip(" ") + (" " if before.endswith(" ") else "")) or not before.strip():
-            while len(words) == 1 and words[0].lower().strip("'") in _COMMON | FILLERS or words and words[0].lower() in _FIRST:
+            while (
+                len(words) == 1
+                and words[0].lower().strip("'") in _COMMON | FILLERS
+                or words
+                and words[0].lower() in _FIRST
+            ):
                 words = words[1:]
             if len(words) == len(match[1].split()) == 1 and not _ACTS.match(
                 text[match.start() + len(words[0].removesuffix("'s")) :]

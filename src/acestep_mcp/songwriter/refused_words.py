@@ -28,7 +28,9 @@ _FORMS = (
 _SIMPLE = re.compile(
     rf"(?i)(?<!\w)(?:no|without(?: any)?|not about|nothing about|ohne|sin|sans|senza|sem)\s+(?:the |any |a )?{_LIST}{_END}"
 )
-_SPOKEN = re.compile(r"(?i)\b(?:words?|terms?|phrases?|say\w*|sing\w*|mention\w*|talk\w*|refer\w*|wort|mot|palabra|parola|palavra)\b")
+_SPOKEN = re.compile(
+    r"(?i)\b(?:words?|terms?|phrases?|say\w*|sing\w*|mention\w*|talk\w*|refer\w*|wort|mot|palabra|parola|palavra)\b"
+)
 _PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words|about|of|like)$")
 _NEVER = frozenset(
     [

@@ -120,16 +120,14 @@ def owned_subject(text: str, is_music: Callable[[str], bool]) -> tuple[Subject, 
 
 def _parts(rest: str) -> list[str]:
     """The parts of a text between commas and the like, and between nouns for music."""
-    return re.split(rf"(?i)[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s|(?<![\w'])(?:{'|'.join(sorted(_MUSIC_NOUNS))})(?![\w'])", rest)
+    return re.split(
+        rf"(?i)[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s|(?<![\w'])(?:{'|'.join(sorted(_MUSIC_NOUNS))})(?![\w'])", rest
+    )
 
 
 def remaining_subject(rest: str, book: Songbook) -> Subject:
     """A subject without "about" ("rainy night in Paris, jazz"): the longest run of words that is short and not style."""
-    runs = [
-        words
-        for run in _parts(rest)
-        if len(words := _trim(_SYMBOLS.sub(" ", run).split())) <= _MAX_WORDS
-    ]
+    runs = [words for run in _parts(rest) if len(words := _trim(_SYMBOLS.sub(" ", run).split())) <= _MAX_WORDS]
     known = [words for words in runs if themes(" ".join(words), book)]
     if themes(rest, book) and not known:
         return Subject()
@@ -249,7 +247,11 @@ def _as_clause(name: str) -> str:
         return name
     if _SPEAKER.match(name) or not _ASIDE.search(f" {name} "):
         first, _, others = name.partition(" ")
-        first = first if first.split("'")[0] == "I" or not first[:1].isupper() or not _SPEAKER.match(f"{first} x") else first.lower()
+        first = (
+            first
+            if first.split("'")[0] == "I" or not first[:1].isupper() or not _SPEAKER.match(f"{first} x")
+            else first.lower()
+        )
         return f"how {'I' + first[1:] if first[:1] == 'i' and first[1:2] in ('', chr(39)) else first} {others}"
     return name
 
@@ -268,9 +270,18 @@ def _trim(words: list[str]) -> list[str]:
         return words
     own = {"my", "your", "i", "we", "you", "the", "a", "an", "her", "his"}
     start, end = 0, len(words)
-    while start < end and _is_filler(words, start) and not (words[start].istitle() and words[start + 1 : start + 2] and words[start + 1].istitle()):
+    while (
+        start < end
+        and _is_filler(words, start)
+        and not (words[start].istitle() and words[start + 1 : start + 2] and words[start + 1].istitle())
+    ):
         start += 1
-    while end > start and _is_filler(words, end - 1) and words[end - 1] != "love" and (end == 1 or words[end - 1].islower()):
+    while (
+        end > start
+        and _is_filler(words, end - 1)
+        and words[end - 1] != "love"
+        and (end == 1 or words[end - 1].islower())
+    ):
         end -= 1
     if 0 < start < end and words[start - 1].lower() in own:
         start -= 1
