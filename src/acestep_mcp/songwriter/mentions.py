@@ -131,11 +131,8 @@ def _names(text: str, is_music: Callable[[str], bool]) -> list[Mention]:
         before = text[: match.start()]
         words = match[1].rstrip(".").split()
         if _SENTENCE_START.search(before.rstrip(" ") + (" " if before.endswith(" ") else "")) or not before.strip():
-            while (
-                len(words) == 1
-                and words[0].lower().strip("'") in _COMMON | FILLERS
-                or words
-                and words[0].lower() in _FIRST
+            while (len(words) == 1 and words[0].lower().strip("'") in _COMMON | FILLERS) or (
+                words and words[0].lower() in _FIRST
             ):
                 words = words[1:]
             if len(words) == len(match[1].split()) == 1 and not _ACTS.match(

@@ -23,7 +23,7 @@ _FORMS = (
     re.compile(
         rf"(?i)(?<!\w)(?:leave|keep)\s+(?:out\s+{_WORD}\s+{_LIST}|{_WORD}?\s*{_LIST}\s+out of (?:it|the (?:lyrics|song|words))){_END}"
     ),
-    re.compile(rf"(?i)(?<!\w){_LIST}\s+(?:is|are)\s+(?:a )?(?:forbidden|banned|taboo)(?: words?)?{_END}"),
+    re.compile(rf"(?i)(?<![\w'’-]){_LIST}\s+(?:is|are)\s+(?:a )?(?:forbidden|banned|taboo)(?: words?)?{_END}"),
 )
 _SIMPLE = re.compile(
     rf"(?i)(?<!\w)(?:no|without(?: any)?|not about|nothing about|ohne|sin|sans|senza|sem)\s+(?:the |any |a )?{_LIST}{_END}"

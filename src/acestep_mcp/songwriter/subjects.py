@@ -302,10 +302,14 @@ def _with_article(words: list[str]) -> str:
     if _SPEAKER.match(name) or _VERB.search(f" {name} "):
         return _as_clause(name)
     phrase = re.split(r"\s(?:in|on|at|of|under|over|by|near|from|with|to|for|into|through|without)\s", name)[0].split()
-    if phrase[0].endswith(("'s", "s'")):
-        return name
     head = phrase[-1]
-    plain = head.islower() and head.isascii() and phrase[0].islower() and phrase[0] not in _DETERMINERS
+    plain = (
+        head.islower()
+        and head.isascii()
+        and phrase[0].islower()
+        and phrase[0] not in _DETERMINERS
+        and not phrase[0].endswith(("'s", "s'"))
+    )
     gerund = words[0].endswith("ing") and words[0] not in _NOT_GERUNDS
     if not plain or gerund or (_BARE.search(head) and head not in _NOT_GERUNDS) or head in _NOUN_FREE:
         return name
