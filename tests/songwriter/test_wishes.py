@@ -146,6 +146,8 @@ def test_a_length_in_words_is_read(prompt, seconds):
         ("pop about the beach, never use the word sea", ("sea",)), ("don't mention love or hearts, a ballad", ("love", "hearts")),
         ('avoid the words "moon" and "night", folk', ("moon", "night")), ("a song about home without the word house", ("house",)),
         ("winter song, no snow", ("snow",)), ("no mention of rain, please, jazz", ("rain",)), ("a love song that never says love", ("love",)),
+        ("a song about no regrets", ()), ("about life without you", ()), ("my days without rain", ()), ("no surrender, rock", ()),
+        ("a Christmas song without Santa or snow", ("santa", "snow")), ("not about love, pop for Zoe", ("love",)), ("no words about rain", ("rain",)),
         ("no drums, no guitar", ()), ("no vocals", ()), ("pop without synths", ()),
     ],
 )  # fmt: skip

@@ -31,25 +31,15 @@ _SIMPLE = re.compile(
 _SPOKEN = re.compile(
     r"(?i)\b(?:words?|terms?|phrases?|say\w*|sing\w*|mention\w*|talk\w*|refer\w*|wort|mot|palabra|parola|palavra)\b"
 )
+_STORY = re.compile(r"(?i)\b(?:about|called|titled|named|life|world|who|how|when|where|i|we|he|she|they|you|my)\b")
+_BEFORE_NO = re.compile(r"(?i)\s*(?:(?:and|but|with|please|just|has|have|song|music|track|lyrics|theme|carol)\s*)*")
 _PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words|about|of|like)$")
+# Not words to leave out: voices, which are style, and set phrases ("no surrender").
 _NEVER = frozenset(
-    [
-        "vocals",
-        "vocal",
-        "words",
-        "lyrics",
-        "singing",
-        "voice",
-        "voices",
-        "music",
-        "instruments",
-        "one",
-        "problem",
-        "idea",
-        "more",
-        "less",
-    ]
-)
+    ["vocals", "vocal", "words", "lyrics", "singing", "voice", "voices", "music", "instruments", "one", "problem", "idea", "more",
+     "less", "you", "me", "us", "him", "her", "them", "it", "end", "limits", "regrets", "surrender", "worries", "excuses", "matter",
+     "doubt", "fear", "mercy", "return", "way"]
+)  # fmt: skip
 
 
 def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tuple[str, ...], str]:
@@ -72,12 +62,11 @@ def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tupl
 
     def simple(match: re.Match[str]) -> str:
         listed = _separate(match[1])
-        if (
-            is_style(match[0], match[1])
-            or not listed
-            or len(match[1].split()) > 5
-            or _NEVER & {word.split()[-1] for word in listed}
-        ):
+        clause = re.split(r"[,.;:!?|\n()]", match.string[: match.start()])[-1]
+        of_the_story = _STORY.search(clause) or (match[0][:2].lower() == "no" and not _BEFORE_NO.fullmatch(clause))
+        if of_the_story or is_style(match[0], match[1]) or not listed or len(match[1].split()) > 5:
+            return match[0]
+        if _NEVER & {word.split()[-1] for word in listed}:
             return match[0]
         words.extend(listed)
         return "|"
