@@ -48,7 +48,7 @@ _TITLE = re.compile(
     r"""(?ix)(?<!\w)(?:title[ds]?(?:\ of\ the\ song)?(?:\ is)?|(?:song|track|ballad|tune|piece|anthem|lullaby|number|waltz|it)(?:\ is|'s)?
     \ (?:called|named|titled|entitled)|entitled|titled)\s*[:=]?\s*
     (?:["\u201c\u201e\u00ab\u300c\u300e](?P<quoted>[^"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f]{1,60})["\u201d\u201c\u00bb\u300d\u300f]
-    |'(?P<single>[^'\n]{1,60})'(?!\w)|(?<=:)\s*(?P<rest>[^.,;\n|"]{1,50})|(?P<capital>(?-i:[A-Z][\w'-]*)(?:\ (?:(?-i:[A-Z][\w'-]*)|of|the|in|on|a|and|to|my|for(?=\ (?-i:[A-Z]))))*))"""
+    |'(?P<single>[^'\n]{1,60})'(?!\w)|(?<=:)\s*(?P<rest>[^.,;\n|"]{1,50})|(?P<capital>(?-i:[A-Z][\w'-]*)(?:\ (?:(?-i:[A-Z][\w'-]*)|(?:of|the|in|on|a|and|to|my|for)(?=\ (?:the\ |my\ |a\ )?(?-i:[A-Z]))))*))"""
 )
 # Groups of singers and the voices they have; the group itself is a tag too.
 _GROUPS = {

@@ -56,6 +56,8 @@ def material_of(brief: Brief, tone: str, rng: Random, *, rapped: bool) -> Materi
     if not subject and not brief.title and (known or not named):
         subject, kind = book.themes[themes[0]].name, "thing"
     whole = f"{subject} {brief.title}".lower()
+    person = brief.subject.person.lower()
+    named = tuple(one for one in named if one[0] != "phrase" or not _within(one[1], person))
     left = tuple(
         (what, words) for what, words in named if not re.search(rf"(?<!\w){re.escape(words.lower())}(?!\w)", whole)
     )

@@ -78,4 +78,8 @@ def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tupl
 def _separate(listed: str) -> list[str]:
     parts = re.split(r"(?i)\s*,\s*(?:or |and |nor )?|\s+(?:or|and|nor|oder|ou|o)\s+", listed)
     plain = (" ".join(word for word in part.strip(" \"'“”‘’«»„").split() if not _PLAIN.match(word)) for part in parts)
-    return [part.lower() for part in plain if part]
+    named = (
+        re.sub(r"(?i)\s+(?:songs?|mentions?|lyrics|stuff|themes?|references?|words?|please)$", "", part)
+        for part in plain
+    )
+    return [part.lower() for part in named if part]

@@ -273,7 +273,7 @@ def _trim(words: list[str]) -> list[str]:
     while (
         start < end
         and _is_filler(words, start)
-        and not (words[start].istitle() and words[start + 1 : start + 2] and words[start + 1].istitle())
+        and not (words[start][:1].isupper() and words[start + 1 : start + 2] and words[start + 1][:1].isupper())
     ):
         start += 1
     while (
