@@ -37,6 +37,16 @@ async def test_a_prompt_becomes_tags_and_lyrics_and_keeps_every_shared_field(emb
     assert (result["tags"], result["lyrics"], result["acestep"]["writer"]) == ("folk, guitar", "[verse]\nrain", "rules")
 
 
+@pytest.mark.parametrize(("given", "seconds"), [({}, 12), ({"duration": 6}, 6)])
+async def test_a_prompt_that_names_a_length_gets_it_unless_a_duration_is_given(embedded, given, seconds):
+    async with embedded() as desk:
+        body = {"prompt": "lofi, a 12 second loop", "seed": 1, **given}
+        reply = await desk.http.post("/fal-ai/ace-step/prompt-to-audio", json=body)
+        result = (await desk.end(reply.json())).json()
+    assert desk.engine.requests[0].duration == seconds
+    assert any("12 s long" in note for note in result["acestep"]["notes"]) == (not given)
+
+
 async def test_the_engines_own_writer_is_the_default(embedded):
     async with embedded() as desk:
         body = {"prompt": "calm piano for studying", "instrumental": True, "duration": 5, "seed": 1}

@@ -59,6 +59,15 @@ async def test_a_song_is_saved_with_everything_needed_to_make_it_again(studio):
     assert sorted(p.suffix for p in studio.settings.music_dir.iterdir()) == [".json", ".wav"]
 
 
+@pytest.mark.parametrize(("given", "seconds"), [({}, 6), ({"duration": 5}, 5)])
+async def test_a_prompt_that_names_a_length_gets_it_unless_a_duration_is_given(studio, given, seconds):
+    outcome = await finished(
+        studio, await studio.start(request("prompt_to_audio", {"prompt": "a 6 second jingle"} | given))
+    )
+    assert outcome.track.duration == seconds
+    assert any("6 s long" in note for note in outcome.job.notes) == (not given)
+
+
 async def test_progress_rises_to_one(studio):
     job = await studio.start(request("text_to_audio", SONG))
     with anyio.fail_after(40):

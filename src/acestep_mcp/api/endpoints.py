@@ -103,8 +103,8 @@ ENDPOINTS = (
         "Make a song from a description",
         PromptToAudio,
         "ACEStepPromptToAudioRequest",
-        "Make a song from one plain sentence; tags and lyrics are written for it and returned. "
-        "Writing tags and lyrics yourself with text_to_audio usually gives a better song.",
+        "A quick try from one plain sentence: simple rules write tags and lyrics, and return them. "
+        "For a good song, write tags and lyrics yourself and call text_to_audio.",
         _duration,
     ),
     Endpoint(

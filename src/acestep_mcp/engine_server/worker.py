@@ -23,6 +23,7 @@ from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.wire import response_to
 from acestep_mcp.engines import Audio, Engine, Source, Step
+from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.songwriter.song_text import SongText
 
@@ -107,12 +108,13 @@ class Worker:
 
     async def _with_lyrics(self, job: QueueJob) -> tuple[EngineRequest, SongText | None]:
         """The request as engines take it, and the tags and lyrics written for its prompt."""
-        request = job.request
+        request, notes = in_named_length(job.request)
         if not isinstance(request, PromptToAudio):
             return request, None
         self._queue.log(job, "writing tags and lyrics")
         words = await self._writer(request.prompt, request.instrumental, request.duration, request.seed or 0)
         shared = {name: value for name, value in request.wire().items() if name in TextToAudio.model_fields}
+        words = replace(words, notes=(*notes, *words.notes))
         return TextToAudio.parse({**shared, "tags": words.tags, "lyrics": words.lyrics}), words
 
     async def _source(self, job: QueueJob, request: EngineRequest) -> Source | None:

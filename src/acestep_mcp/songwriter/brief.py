@@ -6,15 +6,27 @@ import re
 from dataclasses import dataclass, replace
 
 from acestep_mcp.readers.attributes import states_attribute, without_attributes
+from acestep_mcp.readers.length import without_length
 from acestep_mcp.readers.lyric_sheet import first_mark
 from acestep_mcp.readers.metre import read_metre
 from acestep_mcp.readers.musical_key import read_key
 from acestep_mcp.readers.tempo import Tempo, read_tempo
 from acestep_mcp.songwriter import lexicon
+from acestep_mcp.songwriter.artists import Artist, find_artists
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
-from acestep_mcp.songwriter.songbook import UNSPACED, songbook
+from acestep_mcp.songwriter.mentions import Mention, find_mentions
+from acestep_mcp.songwriter.refused_words import refused_words
+from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
 from acestep_mcp.songwriter.styles import StyleTerms, find_terms
-from acestep_mcp.songwriter.subjects import FILLERS, Subject, find_subject, remaining_subject, themes
+from acestep_mcp.songwriter.subjects import (
+    FILLERS,
+    Subject,
+    find_subject,
+    owned_subject,
+    remaining_phrases,
+    remaining_subject,
+    themes,
+)
 
 _MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
 _LABEL = r"(?:lyrics?|letra|paroles|songtext|liedtext|testo|текст(?: песни)?|слова|歌詞|歌词|가사)"
@@ -28,8 +40,27 @@ _SUBJECT_BEFORE_QUOTE = re.compile(
     r"(?i)(?:\b(?:about|called|titled|named|entitled|title|subject|theme|topic|word|over|über|sobre|sur|su|\u043e|\u043f\u0440\u043e)|title:)\s*\Z"
 )
 _DECADE = re.compile(r"(?i)(?<!\w)(?:19|20)?([0-9]0)'?s(?!\w)")
-_ARTIST = re.compile(
-    r"\b(?i:in the (?:style|vein|manner) of|similar to|like|\u00e0 la)\s+(?!I\b)([A-Z][\w'&.-]*(?:(?: and| &|,)? [A-Z][\w'&.-]*){0,3})"
+_TITLE = re.compile(
+    r"""(?ix)(?<!\w)(?:title[ds]?(?:\ of\ the\ song)?(?:\ is)?|(?:song|track|ballad|tune|piece|anthem|lullaby|number|waltz|it)(?:\ is|'s)?
+    \ (?:called|named|titled|entitled)|entitled|titled)\s*[:=]?\s*
+    (?:["\u201c\u201e\u00ab\u300c\u300e](?P<quoted>[^"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f]{1,60})["\u201d\u201c\u00bb\u300d\u300f]
+    |'(?P<single>[^'\n]{1,60})'(?!\w)|(?<=:)\s*(?P<rest>[^.,;\n|"]{1,50})|(?P<capital>(?-i:[A-Z][\w'-]*)(?:\ (?:(?-i:[A-Z][\w'-]*)|(?:of|the|in|on|a|and|to|my|for)(?=\ (?:the\ |my\ |a\ )?(?-i:[A-Z]))))*))"""
+)
+# Groups of singers and the voices they have; the group itself is a tag too.
+_GROUPS = {
+    "girl group": "female voices, vocal harmonies", "girl band": "female voices, vocal harmonies",
+    "girlband": "female voices, vocal harmonies", "boy band": "male voices, vocal harmonies",
+    "boyband": "male voices, vocal harmonies", "boy group": "male voices, vocal harmonies",
+    "barbershop quartet": "male voices, vocal harmonies", "doo-wop group": "vocal harmonies",
+    "men's choir": "choir, male voices", "women's choir": "choir, female voices", "boys' choir": "choir, child voice",
+    "boys choir": "choir, child voice",
+}  # fmt: skip
+_GROUP = re.compile(rf"(?i)(?<!\w)(?<!about a )(?<!about our )(?<!about my )({'|'.join(_GROUPS)})s?(?!\w)")
+# Uses of music that has no vocals as a rule.
+_UNSUNG_USE = re.compile(
+    r"(?i)(?<!\w)(?:meditation|meditating|yoga|sleep|sleeping|focus|concentration|study|studying|relaxation|spa|massage|waiting room|elevator|hold|menu|level|boss"
+    r"|boss fight|boss battle|battle|dungeon|title screen|game over|loading screen|podcast intro|podcast outro|intro|outro|news|background|ambience|lounge)"
+    r" (?:music|beats?|theme|loop|sounds?|soundscape|track|background|playlist)(?!\w)|(?<!\w)(?:soundscape|white noise|theta waves|binaural beats?|leitmotif)(?!\w)"
 )
 _VOCAL_WORD = re.compile(
     r"(?i)\b(?:song|songs|sing|sings|sung|singer|singing|vocals?|voice|lyrics|rap|chorus|verse|words|choir)\b"
@@ -46,7 +77,8 @@ class Brief:
 
     `bpm` is in quarter notes per minute; `tempo` is set instead where an Italian term names a range.
     `themes` are names of a songbook's themes, strongest first. `presumed_instrumental` is true if `instrumental`
-    follows from the style and not from the user's words. `artist` is a name the music should sound like.
+    follows from the style and not from the user's words. The music should sound like `artists`; `mentions` are to be sung,
+    words in `refused` must not be.
     """
 
     language: Language
@@ -63,7 +95,10 @@ class Brief:
     presumed_instrumental: bool = False
     given_lyrics: str = ""
     quotes: tuple[str, ...] = ()
-    artist: str = ""
+    artists: tuple[Artist, ...] = ()
+    title: str = ""
+    mentions: tuple[Mention, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def genres(self) -> tuple[lexicon.GenreEntry, ...]:
@@ -79,34 +114,72 @@ class Brief:
 def read_brief(prompt: str) -> Brief:
     """Read a prompt of any length and in any language. Never fails; unknown words are ignored."""
     text, given = _split_lyrics(prompt.replace("\r\n", "\n"))
+    title, text = _split_title(text)
     text, quotes = _split_quotes(text)
     text = text.replace("\u2019", "'")
     language = find_language(text[:_MAX_READ])
-    text = without_language(text[:_MAX_READ])
+    text = without_length(without_language(text[:_MAX_READ]))
+    refused, text = refused_words(
+        text,
+        lambda whole, listed: (
+            _excludes_vocals(whole, language.prompt) or _is_style(in_english(listed, language.prompt))
+        ),
+    )
+    groups = tuple(dict.fromkeys(match[1].lower() for match in _GROUP.finditer(text)))
+    artists, text = find_artists(_GROUP.sub(lambda match: f" | {_GROUPS[match[1].lower()]} | ", text), _genre_names())
+    return _with_style(Brief(language, Subject(), StyleTerms(""), given_lyrics=given, quotes=quotes, artists=artists,
+                             title=title, refused=refused, extra_tags=groups), text)  # fmt: skip
+
+
+def _with_style(brief: Brief, text: str) -> Brief:
+    """Add subject, mentions, themes and style from a text without the parts that `brief` has already."""
+    language = brief.language
     book = songbook(language.prompt)
-    subject, style = find_subject(text, book, lambda phrase: _is_style(in_english(phrase, language.prompt)))
-    english = in_english(style, language.prompt)
-    artist = _find_artist(english)
-    terms = find_terms(english.replace(artist, "|") if artist else english)
-    terms.rest = _without_numbers(terms.rest)
-    extra_tags = _extra_tags(terms) if subject.name or terms.by_kind else ()
+
+    def is_style(phrase: str) -> bool:
+        return _is_style(in_english(phrase, language.prompt))
+
+    subject, style = find_subject(text, book, is_style)
     if not subject.name and language.prompt == "en":
+        owned, style = owned_subject(style, _is_music)
+        subject = replace(owned, person=subject.person) if owned.name else subject
+    english = in_english(style, language.prompt)
+    terms = find_terms(english)
+    terms.rest = _without_numbers(terms.rest)
+    mentions = find_mentions(text, lambda phrase: _is_music(in_english(phrase, language.prompt)), language)
+    sung = " ".join(words for _, words in mentions)
+    extra_tags = _extra_tags(terms, book, sung) if subject.name or terms.by_kind else ()
+    if not subject.name and language.prompt == "en" and not language.foreign:
         rest = "|".join(part for part in re.split(r"[|,;\n]", terms.rest) if part.strip().lower() not in extra_tags)
         subject = replace(remaining_subject(rest, book), person=subject.person)
-    brief = Brief(
-        language, subject, terms,
-        themes=themes(f"{terms.rest} {subject.person} {' '.join(quotes)}", book, subject.name),
-        extra_tags=extra_tags, given_lyrics=given, quotes=quotes, artist=artist,
+    if language.foreign:
+        subject = Subject()
+    if brief.title and not subject.name:
+        subject = Subject(brief.title, "thing", subject.person)
+    if language.prompt == "en" and not language.foreign:
+        mentions += tuple(
+            ("phrase", words)
+            for words in remaining_phrases(terms.rest, book, f"{subject.name} {subject.person} {sung}")
+        )
+    heard = f"{terms.rest} {subject.person} {' '.join(brief.quotes)} {brief.title}"
+    brief = replace(
+        brief, subject=subject, terms=terms, extra_tags=(*brief.extra_tags, *extra_tags),
+        themes=themes(heard, book, subject.name), mentions=mentions,
     )  # fmt: skip
     return _with_vocals(_with_numbers(brief, english), f"{english} {text}")
 
 
-def _find_artist(text: str) -> str:
-    """The artist the music should sound like, or "". "In the style of Motown" names a style, not an artist."""
-    named = _ARTIST.search(text)
-    if not named or any(named[1].lower() in genre.names for genre in lexicon.GENRES):
-        return ""
-    return named[1].rstrip(".")
+def _genre_names() -> frozenset[str]:
+    return frozenset(name for genre in lexicon.GENRES for name in genre.names)
+
+
+def _split_title(text: str) -> tuple[str, str]:
+    """The title a prompt gives, and the text with it as a name without quotation marks."""
+    match = _TITLE.search(text)
+    if not match:
+        return "", text
+    title = next(group for group in match.groups() if group).strip(" .")
+    return title, f"{text[: match.start()]} | {text[match.end() :]}"
 
 
 def _split_lyrics(text: str) -> tuple[str, str]:
@@ -149,17 +222,28 @@ def _is_style(phrase: str) -> bool:
     return bool(find_terms(phrase).by_kind or states_attribute(phrase) or re.search(r"(?i)\bstyle\b", phrase))
 
 
+def _is_music(phrase: str) -> bool:
+    """Whether a phrase names a genre, an instrument or a voice; a mood or "fast" can belong to the subject."""
+    return bool({"genre", "instrument", "voice", "production"} & set(find_terms(phrase).by_kind))
+
+
 def _without_numbers(rest: str) -> str:
     rest = _DECADE.sub("|", without_attributes(rest))
     return re.sub(r"(?i)\b\d+(?:\.\d+)?\s*-?(?:seconds?|secs?|s|minutes?|mins?)\b", "|", rest)
 
 
-def _extra_tags(terms: StyleTerms) -> tuple[str, ...]:
-    """Short unknown items of a comma-separated list: tags in the user's own words."""
-    items = re.split(r"[,;\n]", terms.rest)
+def _extra_tags(terms: StyleTerms, book: Songbook, sung: str) -> tuple[str, ...]:
+    """Short unknown items of a comma-separated list that are no subject: tags in the user's own words."""
+    items = [one.strip(" .!-\t") for one in re.split(r"[,;\n]", terms.rest)]
     if len(items) < 2:
         return ()
-    return tuple(item for item in (one.strip(" .!-\t").lower() for one in items) if _is_tag(item))[:6]
+    sung = sung.lower()
+    named = [item.lower() for item in items if _is_tag(item.lower()) and not any(letter.isupper() for letter in item)]
+    return tuple(item for item in named if not themes(item, book) and not _shares_a_word(item, sung))[:6]
+
+
+def _shares_a_word(item: str, sung: str) -> bool:
+    return bool({word for word in item.split() if len(word) > 3} & set(sung.split()))
 
 
 def _is_tag(item: str) -> bool:
@@ -185,7 +269,7 @@ def _with_vocals(brief: Brief, text: str) -> Brief:
     """Decide whether there are vocals: by the prompt, else by what its style usually has."""
     if _excludes_vocals(text, brief.language.prompt) and not brief.given_lyrics:
         return replace(brief, instrumental=True)
-    unsung = bool(brief.genres) and not any(genre.sung for genre in brief.genres)
+    unsung = bool(_UNSUNG_USE.search(text)) or (bool(brief.genres) and not any(genre.sung for genre in brief.genres))
     sings = (
         brief.terms.of("voice")
         or brief.given_lyrics

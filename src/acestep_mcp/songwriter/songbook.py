@@ -1,6 +1,6 @@
-"""Songbooks: the lines a song can be made of, one text file per language in `verses/`.
+"""Songbooks: the lists a song is composed from, one text file per language in `verses/`.
 
-A file has sections in brackets. `key = value` lines fill tables; every other line is a couplet, `one / two`.
+A file has sections in brackets, and `key = value` lines. The items of a list are separated by semicolons.
 """
 
 from __future__ import annotations
@@ -14,39 +14,30 @@ from importlib import resources
 LANGUAGES = ("en", "es", "fr", "de", "pt", "it", "ru", "ja", "zh", "ko")
 UNSPACED = ("ja", "zh")
 
-Couplet = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """A common subject: the keywords that reveal it, a name for it, and couplets on it."""
+    """A common subject: the keywords that reveal it, and a name for it."""
 
     name: str
     keys: tuple[str, ...]
-    couplets: tuple[Couplet, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Songbook:
-    """One language's lines. `couplets` and `tables` are by section ("hook sad", "lines any"; "settings", "rhyme")."""
+    """One language's lists by section and key: "leads" "sad", "theme sea" "things"."""
 
     language: str
     tables: Mapping[str, Mapping[str, str]]
-    couplets: Mapping[str, tuple[Couplet, ...]]
     themes: Mapping[str, Theme] = field(default_factory=dict)
-
-    def of(self, *sections: str) -> tuple[Couplet, ...]:
-        return tuple(couplet for section in sections for couplet in self.couplets.get(section, ()))
 
     def setting(self, name: str) -> str:
         return self.tables.get("settings", {}).get(name, "")
 
-    def rhymes_for(self, word: str) -> Couplet | None:
-        """Two lines that can follow a line ending in `word`, if the book has rhymes for it."""
-        for words, lines in self.tables.get("rhyme", {}).items():
-            if word in [one.strip() for one in words.split(",")]:
-                return _couplet(lines)
-        return None
+    def items(self, section: str, key: str) -> tuple[str, ...]:
+        """The items of a list: those of the rhymes are separated by commas, others by semicolons."""
+        text = self.tables.get(section, {}).get(key, "")
+        return tuple(item.strip() for item in re.split(", " if section == "rhymes" else ";", text) if item.strip())
 
 
 @functools.cache
@@ -57,9 +48,8 @@ def songbook(language: str) -> Songbook:
 
 
 def parse(language: str, text: str) -> Songbook:
-    """Parse a songbook. Raises ValueError for a line that is neither an entry nor a couplet."""
+    """Parse a songbook. Raises ValueError for a line that is no section, entry or comment."""
     tables: dict[str, dict[str, str]] = {}
-    couplets: dict[str, list[Couplet]] = {}
     section = ""
     for raw in text.splitlines():
         line = raw.strip()
@@ -71,22 +61,13 @@ def parse(language: str, text: str) -> Songbook:
             key, value = line.split(" = ", 1)
             tables.setdefault(section, {})[key.strip()] = value.strip()
         else:
-            couplets.setdefault(section, []).append(_couplet(line))
-    by_section = {name: tuple(lines) for name, lines in couplets.items()}
-    return Songbook(language, tables, by_section, _themes(tables, by_section))
+            raise ValueError(f"not an entry: {line!r}")
+    return Songbook(language, tables, _themes(tables))
 
 
-def _themes(tables: Mapping[str, Mapping[str, str]], by_section: Mapping[str, tuple[Couplet, ...]]) -> dict[str, Theme]:
-    themes = {}
-    for section, table in tables.items():
-        if section.startswith("theme "):
-            keys = tuple(key.strip() for key in table["keys"].split(","))
-            themes[section.removeprefix("theme ")] = Theme(table["name"], keys, by_section.get(section, ()))
-    return themes
-
-
-def _couplet(line: str) -> Couplet:
-    parts = re.split(r"\s+/\s+", line)
-    if len(parts) != 2:
-        raise ValueError(f"not a couplet: {line!r}")
-    return parts[0], parts[1]
+def _themes(tables: Mapping[str, Mapping[str, str]]) -> dict[str, Theme]:
+    return {
+        section.removeprefix("theme "): Theme(table["name"], tuple(key.strip() for key in table["keys"].split(",")))
+        for section, table in tables.items()
+        if section.startswith("theme ")
+    }

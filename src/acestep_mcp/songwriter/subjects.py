@@ -7,39 +7,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from acestep_mcp.songwriter.lexicon import word_set
-from acestep_mcp.songwriter.songbook import UNSPACED, Songbook
+from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
 
 _MAX_WORDS = 7  # words of a subject that fit in a line
 _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
 _STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
 _ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
-_RELATIVES = (
+RELATIVES = (
     "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
     "parents|daughter|son|sister|brother|baby|child|children|kids|kid|twins|wife|husband|partner|fiancee|fiance|girlfriend|"
     "boyfriend|friend|friends|best friend|teacher|boss|team|neighbour|neighbor|colleague|aunt|uncle|cousin|niece|nephew|"
+    "abuela|abuelo|oma|opa|nonna|nonno|babushka|grandson|granddaughter|stepmom|stepdad|mum|colleagues|coworker|coworkers|neighbours|"
     "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
 )
+_UPPER = r"A-Z\u00c0-\u00d6\u00d8-\u00de\u0410-\u042f\u0401\u0141\u015a\u017b\u0179\u0106\u0104\u0118\u0150\u0170\u010c\u010e\u011a\u0147\u0158\u0160\u0164\u016e\u017d\u0130\u015e\u011e"
+CAPITAL = rf"(?:(?:Mr|Mrs|Ms|Dr|St)\.? )?[{_UPPER}][\w'\u2019-]*"
+"""A pattern for a word with a capital, with its title."""
 _FOR_RELATIVE = re.compile(
-    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{_RELATIVES})(?!\w)(?-i: [A-Z][\w'-]+)?)"
+    rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{RELATIVES})(?!\w)(?-i:(?:(?: and| &|,)? {CAPITAL}){{1,4}})?)"
 )
-_NAME = r"[^\W\d_a-z][\w'-]*"
 _FOR_NAME = re.compile(
-    rf"\b(?:[Ff]or|[Dd]edicated to|[Ii]n memory of|[Ii]n honou?r of)\s+({_NAME}(?:(?:,? and|,| &)? {_NAME}){{0,3}})"
+    rf"\b(?:[Ff]or|[Dd]edicated to|[Ii]n memory of|[Ii]n honou?r of)\s+({CAPITAL}(?:(?:,? and|,| &)? {CAPITAL}){{0,3}})"
 )
 _PERSON = re.compile(
-    rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:[\w'-]+\s+){{0,2}}(?:{_RELATIVES}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
+    rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:(?!with|for|of|and|in|to|from)[\w'-]+\s+){{0,2}}(?:{RELATIVES}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
 )
 _CLAUSE = re.compile(r"(?i)^(?:how|why|what|when|where|who|whether|if)\b")
 _SPEAKER = re.compile(
     r"(?i)^(?:i|we|you|he|she|they|it|i'm|i've|we're|you're|he's|she's|they're|there's|everyone|nobody)\s+\S"
 )
 _VERB = re.compile(
-    r"(?i)\s(?:is|are|was|were|has|had|have|am|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
+    r"(?i)(?<!my)(?<!his)(?<!her)(?<!our)(?<!the)(?<!your)(?<!their)\s(?:sleeps|sings|dances|plays|barks|works|walks|thinks|looks|forgot|forgets|broke|breaks|needs|feels|grows|grew|is|are|was|were|has|had|have|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
     r"comes|left|leaves|lost|loses|found|finds|got|gets|made|makes|took|takes|said|says|steals|stole|loves|hates|wants|"
     r"dies|falls|fell|runs|ran|eats|meets|met|learns|becomes|became|keeps|lives|dreams of|misses|saves|wins|won)\s"
 )
 FILLERS = word_set(
-    "birthday a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
+    "birthday break-up breakup apology retirement tribute a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
     "singing lyrics lyric words create make generate write compose produce give get me us i i'd i'm i'll we you your my please "
     "pls thanks thank can could would should will want wants need needs like love to something some any thing one with and or but "
     "in on of for at by from as is are be it its it's this that these those style styled styles sound sounds sounding feel feels "
@@ -50,9 +53,19 @@ FILLERS = word_set(
     "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
     "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
+_BEFORE_A_SUBJECT = word_set("after before during since until because between")
+_MUSIC_NOUNS = word_set(
+    "hymn chant duet carol ditty serenade bachata shanty rap rhyme music song songs anthem anthems jingle track theme tune soundtrack score ballad beat beats playlist single"
+)
+_PARTICIPLE = re.compile(
+    r"(?i)(?:afraid|scared|married|called|named|born|based|made|written|played|titled|sung|engaged|dedicated|featuring)$"
+)
+_OCCASION = re.compile(
+    r"(?i)(?:(?:i'm |so |my|our|the|a|two|three|first|last|happy|merry) ?)*(?:sorry|wedding|party|christmas|birthday|apology|retirement|graduation|valentine'?s?|team|friends?|family|christmas day|wedding day|gym|bedtime|love)?"
+)
 _BARE = re.compile(r"(?i)(?:ness|ity|tion|sion|ment|ship|hood|dom|ism|ing|ence|ance|ics|s)$")
 _NOUN_FREE = word_set(
-    "love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
+    "mom mum mommy dad daddy mama papa grandma grandpa granny nana love peace hope joy freedom home faith time music death life war silence winter summer autumn spring christmas"
 )
 _NOT_GERUNDS = word_set("wedding morning evening king ring wing spring building painting thing string")
 _REQUEST_VERBS = word_set("want need would could should can will like wish am require have sounds feels is")
@@ -91,21 +104,63 @@ def find_subject(text: str, book: Songbook, is_style: Callable[[str], bool]) -> 
     return Subject(cleaned, _kind(cleaned), person), style
 
 
+def owned_subject(text: str, is_music: Callable[[str], bool]) -> tuple[Subject, str]:
+    """A subject that is a part of its own ("my son and his fast car"), and the text without it."""
+    for match in re.finditer(r"(?i)(?:^|[|,.;:!?\n]\s*)((?:my|our|his|her)\s+[^|,.;:!?\n()]+)", text):
+        words = match[1].split()
+        if (
+            1 < len(words) <= _MAX_WORDS
+            and not is_music(match[1])
+            and not _MUSIC_NOUNS & {word.lower() for word in words}
+        ):
+            name = _shorten(match[1], "en")
+            return Subject(name, _kind(name)), f"{text[: match.start(1)]}|{text[match.end(1) :]}"
+    return Subject(), text
+
+
+def _parts(rest: str) -> list[str]:
+    """The parts of a text between commas and the like, and between nouns for music."""
+    return re.split(
+        rf"(?i)[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s|(?<![\w'])(?:{'|'.join(sorted(_MUSIC_NOUNS))})(?![\w'])", rest
+    )
+
+
 def remaining_subject(rest: str, book: Songbook) -> Subject:
     """A subject without "about" ("rainy night in Paris, jazz"): the longest run of words that is short and not style."""
-    runs = [
-        words
-        for run in re.split(r"[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s", rest)
-        if len(words := _trim(_SYMBOLS.sub(" ", run).split())) <= _MAX_WORDS
-    ]
+    runs = [words for run in _parts(rest) if len(words := _trim(_SYMBOLS.sub(" ", run).split())) <= _MAX_WORDS]
     known = [words for words in runs if themes(" ".join(words), book)]
     if themes(rest, book) and not known:
         return Subject()
+    runs, known = ([_about_someone(words) for words in found] for found in (runs, known))
     best = max(known or runs, key=len, default=[])
     if not best or all(len(word) < 2 or word.isdigit() for word in best):
         return Subject()
     name = _with_article(best)
     return Subject(name, _kind(name))
+
+
+def remaining_phrases(rest: str, book: Songbook, sung: str) -> list[str]:
+    """Up to three other parts of a text that a theme's words show to be about something, and that `sung` lacks."""
+    found = []
+    for run in _parts(rest):
+        words = _about_someone(_trim(_SYMBOLS.sub(" ", run).split()))
+        name = " ".join(words)
+        if (
+            0 < len(words) <= _MAX_WORDS
+            and themes(name, book)
+            and not _OCCASION.fullmatch(name)
+            and not _SPEAKER.match(name)
+            and not {word.lower() for word in words if len(word) > 3} & set(sung.lower().split())
+        ):
+            found.append(name)
+    return found[:3]
+
+
+def _about_someone(words: list[str]) -> list[str]:
+    """The words without a leading "who is"; nothing for other words that do not begin a subject."""
+    if words and words[0].lower() in {"who", "which"}:
+        words = words[2:] if len(words) > 1 and words[1].lower() in {"is", "are", "was"} else []
+    return [] if words and _PARTICIPLE.match(words[0]) else words
 
 
 def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
@@ -144,8 +199,18 @@ def _until_style(phrase: str, is_style: Callable[[str], bool]) -> str:
 def _person(text: str) -> tuple[str, str]:
     match = _FOR_RELATIVE.search(text) or _FOR_NAME.search(text)
     if not match:
-        return "", text
+        return _plain_person(text)
     return " ".join(match[1].split()), f"{text[: match.start()]} | {text[match.end() :]}"
+
+
+def _plain_person(text: str) -> tuple[str, str]:
+    """Someone named without a capital ("a lullaby for mia", "for mom"): one word that is no plural and no common subject."""
+    match = re.search(r"(?<!\w)for\s+([a-z]{2,12})(?=\s*(?:[,.;!?|\n]|$))", text)
+    keys = {key for theme in songbook("en").themes.values() for key in theme.keys}
+    relative = match and re.fullmatch(RELATIVES, match[1])
+    if not match or (not relative and (match[1] in FILLERS | keys | _NOUN_FREE or _BARE.search(match[1]))):
+        return "", text
+    return match[1] if relative else match[1].capitalize(), f"{text[: match.start()]} | {text[match.end() :]}"
 
 
 def _person_beside(phrase: str, style: str) -> tuple[str, str]:
@@ -182,7 +247,11 @@ def _as_clause(name: str) -> str:
         return name
     if _SPEAKER.match(name) or not _ASIDE.search(f" {name} "):
         first, _, others = name.partition(" ")
-        first = first if first.split("'")[0] == "I" or not first.istitle() else first.lower()
+        first = (
+            first
+            if first.split("'")[0] == "I" or not first[:1].isupper() or not _SPEAKER.match(f"{first} x")
+            else first.lower()
+        )
         return f"how {'I' + first[1:] if first[:1] == 'i' and first[1:2] in ('', chr(39)) else first} {others}"
     return name
 
@@ -201,25 +270,46 @@ def _trim(words: list[str]) -> list[str]:
         return words
     own = {"my", "your", "i", "we", "you", "the", "a", "an", "her", "his"}
     start, end = 0, len(words)
-    while start < end and words[start].lower() in FILLERS:
+    while (
+        start < end
+        and _is_filler(words, start)
+        and not (words[start][:1].isupper() and words[start + 1 : start + 2] and words[start + 1][:1].isupper())
+    ):
         start += 1
-    while end > start and words[end - 1].lower() in FILLERS:
+    while (
+        end > start
+        and _is_filler(words, end - 1)
+        and words[end - 1] != "love"
+        and (end == 1 or words[end - 1].islower())
+    ):
         end -= 1
     if 0 < start < end and words[start - 1].lower() in own:
         start -= 1
     return words[start:end]
 
 
+def _is_filler(words: list[str], at: int) -> bool:
+    return words[at].lower() in FILLERS or (at == 0 and words[at].lower() in _BEFORE_A_SUBJECT)
+
+
 def _with_article(words: list[str]) -> str:
     """Add an article if English needs one: "the bicycle", "a rainy night", but "Paris", "dogs"."""
     name = " ".join(words)
+    if words[0] in {"a", "an"} and len(words) == 2 and words[1][:1].isupper():
+        return words[1]
     if words[0].lower() == "where":
         return f"how {' '.join(words[1:])}"
     if _SPEAKER.match(name) or _VERB.search(f" {name} "):
         return _as_clause(name)
     phrase = re.split(r"\s(?:in|on|at|of|under|over|by|near|from|with|to|for|into|through|without)\s", name)[0].split()
     head = phrase[-1]
-    plain = head.islower() and head.isascii() and phrase[0].islower() and phrase[0] not in _DETERMINERS
+    plain = (
+        head.islower()
+        and head.isascii()
+        and phrase[0].islower()
+        and phrase[0] not in _DETERMINERS
+        and not phrase[0].endswith(("'s", "s'"))
+    )
     gerund = words[0].endswith("ing") and words[0] not in _NOT_GERUNDS
     if not plain or gerund or (_BARE.search(head) and head not in _NOT_GERUNDS) or head in _NOUN_FREE:
         return name

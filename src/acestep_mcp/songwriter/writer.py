@@ -83,8 +83,18 @@ def _brief_notes(brief: Brief) -> tuple[str, ...]:
             f"The built-in rules cannot write {brief.language.unsupported} lyrics, so these are English. "
             "Write the lyrics yourself and pass them to text_to_audio."
         )
-    if brief.artist:
-        notes.append(f"{brief.artist!r} was left out of the tags: describe the style instead of naming the artist.")
+    for artist in brief.artists:
+        described = (
+            f" It is described as {artist.style}."
+            if artist.style
+            else " Describe the style instead of naming the artist."
+        )
+        notes.append(f"{artist.name!r} was left out of the tags and lyrics.{described}")
+    if brief.language.second and not brief.instrumental and not brief.given_lyrics:
+        notes.append(
+            f"The built-in rules write in one language, so no line is in {brief.language.second}. "
+            "For both, write the lyrics yourself and pass them to text_to_audio."
+        )
     return tuple(notes)
 
 

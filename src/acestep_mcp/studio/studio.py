@@ -21,6 +21,7 @@ from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.jobs import Jobs, Rates, new_id
 from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Backends, Choice, choose_backend, price, submit_options
@@ -151,6 +152,7 @@ class Studio:
 
     def _new_job(self, request: ApiRequest, choice: Choice) -> Job:
         endpoint = BY_REQUEST[type(request)]
+        request, length = in_named_length(request)
         rate = price(self.settings, choice.name)
         submit = submit_options(self.settings) if choice.name != "draft" else {}
         options = JobOptions(format=self.settings.format, price=rate, submit=submit)
@@ -184,7 +186,7 @@ class Studio:
             # Reported first, before anything is submitted.
             progress=Progress(stage=f"{choice.name}, about ${cost:.4f}" if cost else ""),
             # Our own engines add these notes themselves.
-            notes=notes if choice.name == "fal" else (),
+            notes=(*length, *(notes if choice.name == "fal" else ())),
             options=replace(options, seconds=seconds),
         )
 
