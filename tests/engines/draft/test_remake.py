@@ -61,15 +61,13 @@ def same_shape(sound: Sound, other: Sound) -> bool:
     ],
 )
 @pytest.mark.slow
-def test_an_inpaint_changes_no_sample_outside_the_window_and_its_seams(
-    shape: tuple[int, int, int], comment: str | None
-):
+def test_an_inpaint_changes_no_sample_outside_the_window(shape: tuple[int, int, int], comment: str | None):
     src = source(shape, comment)
     audio = inpaint(src)
     rate = src.sound.sample_rate
     assert same_shape(audio.sound, src.sound)
     assert audio.sound.pcm.shape == src.sound.pcm.shape
-    first, last = round((4.8 - 0.031) * rate), round((9.6 + 0.031) * rate)
+    first, last = round(4.8 * rate), round(9.6 * rate)
     assert np.array_equal(audio.sound.pcm[:first], src.sound.pcm[:first])
     assert np.array_equal(audio.sound.pcm[last:], src.sound.pcm[last:])
     inside = slice(round(5.2 * rate), round(9.2 * rate))
@@ -222,4 +220,4 @@ def test_an_inpaint_with_the_default_renderer_keeps_the_rest_too():
     src = source()
     request = {"audio_url": "a", "tags": TAGS, "start_time": 5, "end_time": 8, "seed": 1}
     audio = made("AudioInpaint", request, src, available())
-    assert np.array_equal(audio.sound.pcm[: 4 * 48_000], src.sound.pcm[: 4 * 48_000])
+    assert np.array_equal(audio.sound.pcm[: 5 * 48_000], src.sound.pcm[: 5 * 48_000])

@@ -44,7 +44,7 @@ from acestep_mcp.engines.ace_step_v1.sampling import (
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE
 from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
 from acestep_mcp.engines.model.engine import SongRun
-from acestep_mcp.engines.model.song_tasks import FADE, SongTasks, cut, require_finite
+from acestep_mcp.engines.model.song_tasks import SongTasks, cut, require_finite
 
 _EDIT_RANGES = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
 """The shares of the steps between which a flow edit runs."""
@@ -110,10 +110,9 @@ def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> So
         latents = yield from _sample(run)
     begin = max(0, first - _CONTEXT_FRAMES)
     waveform = yield from _decode(loaded, latents[..., begin : last + _CONTEXT_FRAMES])
-    lead = min(FADE, window.start)
     offset = begin * _SECONDS_PER_FRAME
-    new = cut(waveform, OUTPUT_RATE, window.start - lead - offset, window.end - offset)
-    sound = splice_inpainted(source, new, window.start, window.end, fade=FADE, lead=lead)
+    new = cut(waveform, OUTPUT_RATE, window.start - offset, window.end - offset)
+    sound = splice_inpainted(source, new, window.start, window.end)
     notes = (*window.notes, *_text_notes(loaded, request), *notes)
     return Audio(sound, request.tags, request.lyrics, notes)
 
@@ -132,17 +131,16 @@ def _audio_outpaint(loaded: LoadedV1, request: AudioOutpaint, source: Sound) -> 
         run = long_form.outpaint(sampler, latents[..., :length], sides, _noise_sources(loaded, request))
         latents = yield from _sample(run)
     before = after = None
-    overlap = min(FADE, source.seconds / 2)
     start = left * _SECONDS_PER_FRAME
     if lengths.before:
         waveform = yield from _decode(loaded, latents[..., : left + _CONTEXT_FRAMES])
-        before = cut(waveform, OUTPUT_RATE, start - lengths.before, start + overlap)
+        before = cut(waveform, OUTPUT_RATE, start - lengths.before, start)
     if lengths.after:
         begin = max(0, left + length - _CONTEXT_FRAMES)
         waveform = yield from _decode(loaded, latents[..., begin:])
         end = start + source.seconds - begin * _SECONDS_PER_FRAME
-        after = cut(waveform, OUTPUT_RATE, end - overlap, end + lengths.after)
-    sound = splice_outpainted(source, before, after, fade=FADE, overlap=overlap)
+        after = cut(waveform, OUTPUT_RATE, end, end + lengths.after)
+    sound = splice_outpainted(source, before, after)
     return Audio(sound, request.tags, request.lyrics, (*_text_notes(loaded, request), *notes))
 
 

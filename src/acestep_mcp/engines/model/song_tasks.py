@@ -17,8 +17,6 @@ from acestep_mcp.audio.splice import from_float
 from acestep_mcp.engines import Source
 from acestep_mcp.engines.model.engine import SongRun
 
-FADE = 0.030
-"""Seconds of crossfade between new music and the source."""
 Model = TypeVar("Model")
 
 
