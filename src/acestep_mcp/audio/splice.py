@@ -75,20 +75,26 @@ def inpaint(source: Sound, new: Sound, start: float, end: float) -> Sound:
     return replace(source, pcm=pcm)
 
 
-def outpaint(source: Sound, before: Sound | None, after: Sound | None) -> Sound:
-    """Put new music before and after `source`; both are conformed to it first.
+def outpaint(
+    source: Sound, before: Sound | None, after: Sound | None, lengths: tuple[float, float] | None = None
+) -> Sound:
+    """Put new music before and after `source`; both parts are conformed to it first.
 
-    Every sample of `source` stays as it is, and the result is as long as all parts together. The seams take up to
-    `FADE` seconds of the new music.
+    Every sample of `source` stays as it is. With `lengths` the parts are exactly that many seconds long: one that is
+    shorter or longer, as after resampling, is filled with silence or cut at its outer end. The seams take up to `FADE`
+    seconds of the new music.
     """
-    head = None if before is None else conform(before, source).pcm
-    tail = None if after is None else conform(after, source).pcm
-    seam = round(FADE * source.sample_rate)
+    rate = source.sample_rate
+    seam = round(FADE * rate)
+    lengths = lengths or (before.seconds if before else 0, after.seconds if after else 0)
+    sizes = [round(seconds * rate) for seconds in lengths]
     result = source.pcm
-    if tail is not None and len(tail):
+    if after is not None:
+        tail = _with_length(conform(after, source).pcm, sizes[1])
         result = _appended(result, tail, seam, source.bits)
-    if head is not None and len(head):
-        result = _appended(result[::-1], head[::-1], seam, source.bits)[::-1]
+    if before is not None:
+        head = _with_length(conform(before, source).pcm[::-1], sizes[0])
+        result = _appended(result[::-1], head, seam, source.bits)[::-1]
     return replace(source, pcm=np.ascontiguousarray(result))
 
 
@@ -109,6 +115,10 @@ def _blended(old: NDArray[np.int32], new: NDArray[np.int32], source: Sound, firs
     if last < len(source.pcm) and fade_out:
         result[-fade_out:] = _crossfade(new[-fade_out:], old[-fade_out:], source.bits)
     return result
+
+
+def _with_length(pcm: NDArray[np.int32], frames: int) -> NDArray[np.int32]:
+    return np.pad(pcm[:frames], ((0, max(0, frames - len(pcm))), (0, 0)))
 
 
 def _appended(song: NDArray[np.int32], tail: NDArray[np.int32], seam: int, bits: int) -> NDArray[np.int32]:

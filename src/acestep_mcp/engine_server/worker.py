@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import anyio
 import anyio.from_thread
@@ -87,6 +88,7 @@ class Worker:
         request, words = await self._with_lyrics(job)
         source = await self._source(job, request)
         audio = await anyio.to_thread.run_sync(self._generate, job, request, source)
+        audio = replace(audio, notes=(*audio.notes, *(source.notes if source else ())))
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
         return await anyio.to_thread.run_sync(self._store, job, song)
 
