@@ -140,7 +140,7 @@ def _audio_outpaint(loaded: LoadedV1, request: AudioOutpaint, source: Sound) -> 
         waveform = yield from _decode(loaded, latents[..., begin:])
         end = start + source.seconds - begin * _SECONDS_PER_FRAME
         after = cut(waveform, OUTPUT_RATE, end, end + lengths.after)
-    sound = splice_outpainted(source, before, after)
+    sound = splice_outpainted(source, before, after, (lengths.before, lengths.after))
     return Audio(sound, request.tags, request.lyrics, (*_text_notes(loaded, request), *notes))
 
 

@@ -118,7 +118,7 @@ def _audio_outpaint(loaded: LoadedV15, request: AudioOutpaint, source: Sound) ->
         before = yield from _extend(loaded, request, source, lengths.before, at_end=False)
     if lengths.after:
         after = yield from _extend(loaded, request, source, lengths.after, at_end=True)
-    sound = splice_outpainted(source, before, after)
+    sound = splice_outpainted(source, before, after, (lengths.before, lengths.after))
     return Audio(sound, request.tags, request.lyrics, conditioning.notes(loaded, request))
 
 

@@ -21,6 +21,7 @@ from acestep_mcp.api.requests import (
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.form import sung_lines
 from acestep_mcp.engines.draft.mix import master, silence
 from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import VERSION
@@ -42,7 +43,12 @@ class DraftJob:
 def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     """Compose, render and level. Raises InvalidRequest for values that do not fit the source."""
     request: EngineRequest = getattr(requests, job.endpoint).parse(job.request)
-    notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored_fields_note(request))
+    notes = (
+        *_voice_note(request),
+        *_renderer_notes(job.renderer),
+        *minimum_guidance(request)[1],
+        *_ignored_fields_note(request),
+    )
     for event in _events(request, job.source, job.renderer):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
@@ -75,6 +81,10 @@ def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
     plan = {**score.plan, "made_by": [VERSION, renderer]}
     yield Audio(sound, request.tags, lyrics, score.notes, sections, plan)
+
+
+def _voice_note(request: EngineRequest) -> tuple[str, ...]:
+    return ("Nobody sings in a draft: an instrument plays the words' melody.",) if sung_lines(request.lyrics) else ()
 
 
 def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:

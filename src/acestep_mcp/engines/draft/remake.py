@@ -59,7 +59,7 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
         fade_out(music, score.ending)
     new = _match_level(music, _target_lufs(source.sound, window), source.sound)
     sound = inpaint(source.sound, new, window.start, window.end)
-    plan = plan_json(replace(old, form=sections), made_by=None)
+    plan = plan_json(replace(old, form=_with_outer_lines(sections, old.form, bars)), made_by=None)
     yield Audio(
         sound,
         request.tags,
@@ -91,7 +91,7 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
         if side == 1:
             fade_out(music, score.ending)
         added[side] = _match_level(music, lufs, source.sound)
-    sound = outpaint(source.sound, added[0], added[1])
+    sound = outpaint(source.sound, added[0], added[1], (lengths.before, lengths.after))
     whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
     sections = _all_sections(scores[0], old, scores[1], lengths.before)
     plan = plan_json(whole, made_by=None)
@@ -190,6 +190,25 @@ def _window_bars(grid: Grid, window: EditWindow) -> tuple[int, int]:
         first = min(max(middle, 0), grid.bars - 1)
         last = first + 1
     return first, last
+
+
+def _with_outer_lines(
+    new: tuple[FormSection, ...], old: tuple[FormSection, ...], window: tuple[int, int]
+) -> tuple[FormSection, ...]:
+    """The new sections, those outside the window with the lines that are still sung there."""
+    sung: list[tuple[float, str]] = []
+    bar = 0
+    for section in old:
+        sung += [(bar + (n + 0.5) * section.bars / len(section.lines), line) for n, line in enumerate(section.lines)]
+        bar += section.bars
+    found, bar = [], 0
+    for section in new:
+        end = bar + section.bars
+        if end <= window[0] or bar >= window[1]:
+            section = replace(section, lines=tuple(line for at, line in sung if bar <= at < end))  # noqa: PLW2901
+        found.append(section)
+        bar = end
+    return tuple(found)
 
 
 def _new_form(request: AudioToAudio, grid: Grid) -> tuple[FormSection, ...]:
