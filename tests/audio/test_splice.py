@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float
+from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float, within_full_scale
 
 FADE = 0.030
 
@@ -169,6 +169,15 @@ def test_floats_and_back_are_the_same_samples(noise, bits):
 def test_floats_beyond_full_scale_are_clipped_and_a_flat_array_is_mono():
     sound = from_float(np.array([1.5, -1.5, np.nan, 0.25 / 2**15]), 48_000, 16)
     assert (sound.pcm[:, 0] >> 16).tolist() == [32_767, -32_768, 0, 0]
+
+
+@pytest.mark.parametrize("peak", [0.0, 0.7, 1.0, 1.01, 3.0])
+def test_new_music_above_full_scale_is_turned_down_and_other_music_is_not_touched(peak):
+    music = np.float32(peak) * np.float32([[0.5, -1], [0.25, 0]])
+    result = within_full_scale(music)
+    assert (result is music) == (peak <= 1)
+    assert np.abs(result).max() == pytest.approx(peak if peak <= 1 else 10 ** (-0.1 / 20))
+    assert result * peak == pytest.approx(music * np.abs(result).max())
 
 
 def test_one_frame_is_enough(noise):

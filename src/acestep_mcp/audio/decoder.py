@@ -37,7 +37,7 @@ _WIDE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
 _FLOATING = ("FLOAT", "DOUBLE", *_LOSSY)
 _UNKNOWN_LENGTH = 2**40
 _MOST_MISSING_SECONDS = 0.5
-_HEADROOM = 10 ** (-0.1 / 20)
+HEADROOM = 10 ** (-0.1 / 20)
 """The peak of what is turned down: 0.1 dB under full scale, so that it does not look clipped."""
 _LOUDEST = 2.0**32
 """Larger floats are damage, not music: integers of 32 bits that were stored as floats reach 2**31."""
@@ -149,7 +149,7 @@ class Decoder:
         """The factor with which no sample decoded so far is above full scale: 1 where none is."""
         if self.peak <= 1 + 2 ** (1 - self.properties.bits):
             return 1.0
-        return float(_HEADROOM / self.peak)
+        return float(HEADROOM / self.peak)
 
 
 @contextmanager

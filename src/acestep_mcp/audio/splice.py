@@ -20,7 +20,7 @@ import soxr
 from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.decoder import quantised, rounded
+from acestep_mcp.audio.decoder import HEADROOM, quantised, rounded
 
 FADE = 0.030
 FADE_IN = 0.010
@@ -40,6 +40,12 @@ def from_float(samples: NDArray[Any], sample_rate: int, bits: int) -> Sound:
     `from_float(to_float(sound), ...)` gives the same samples.
     """
     return Sound(quantised(columns(samples), bits), sample_rate, 24 if bits == 24 else 16)
+
+
+def within_full_scale(samples: NDArray[Any]) -> NDArray[Any]:
+    """New music as it is, or turned down by one gain where it goes above full scale."""
+    peak = float(np.max(np.abs(samples), initial=0))
+    return samples if peak <= 1 else samples * samples.dtype.type(HEADROOM / peak)
 
 
 def columns(samples: NDArray[Any]) -> NDArray[Any]:

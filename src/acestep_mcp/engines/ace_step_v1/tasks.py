@@ -23,7 +23,7 @@ from acestep_mcp.api.requests import (
     is_instrumental,
 )
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.splice import from_float, to_float
+from acestep_mcp.audio.splice import from_float, to_float, within_full_scale
 from acestep_mcp.audio.splice import inpaint as splice_inpainted
 from acestep_mcp.audio.splice import outpaint as splice_outpainted
 from acestep_mcp.engines import Audio, Step
@@ -76,7 +76,7 @@ def _text_to_audio(loaded: LoadedV1, request: TextToAudio) -> SongRun:
         latents = yield from _sample(sampler.from_noise(noise(latent_frames(request.duration))))
     waveform = yield from _decode(loaded, latents)
     notes = (*_text_notes(loaded, request), *notes)
-    return Audio(from_float(waveform, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
+    return Audio(from_float(within_full_scale(waveform), OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
 
 
 def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> SongRun:
@@ -92,7 +92,7 @@ def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> S
     waveform = yield from _decode(loaded, latents)
     waveform = waveform[: round(source.seconds * OUTPUT_RATE)]
     notes = (*_text_notes(loaded, request), *_unused_notes(request))
-    return Audio(from_float(waveform, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
+    return Audio(from_float(within_full_scale(waveform), OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
 
 
 def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> SongRun:
