@@ -88,15 +88,15 @@ def _source(job: Job, tracks: Tracks) -> Identity:
     with contextlib.suppress(NotFound):
         if job.parent is not None:
             sidecar = tracks.get(job.parent).sidecar
-            texts = (str(sidecar.get(name) or "") for name in ("title", "tags", "lyrics"))
-            return Identity(*texts, usable_sections(sidecar.get("sections")))
+            title, tags, lyrics = (str(sidecar.get(name) or "") for name in ("title", "tags", "lyrics"))
+            return Identity(title, tags, lyrics, usable_sections(sidecar.get("sections")))
     if job.options.source is None or not Path(job.options.source).is_file():
         return Identity()
     from acestep_mcp.audio.tags.file_tags import read_tags
 
-    tags = read_tags(Path(job.options.source))
+    own = read_tags(Path(job.options.source))
     # A genre that somebody else wrote describes the song less well than the tags of the request.
-    return Identity(tags.title, tags.tags if tags.software.startswith("acestep-mcp") else "", tags.lyrics)
+    return Identity(own.title, own.tags if own.software.startswith("acestep-mcp") else "", own.lyrics)
 
 
 def _name(job: Job, title: str, seed: int, tracks: Tracks, jobs: Jobs) -> str:
