@@ -37,12 +37,12 @@ def test_everything_outside_the_window_is_identical_and_inside_is_the_new_music(
 
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 44_100, 48_000])
-@pytest.mark.parametrize(("start", "end"), [(0.7, 1.9), (1.00003, 2.00003), (1 / 3, 2 / 3), (0.123457, 2.987651)])
+@pytest.mark.parametrize(("start", "end"), [(0.7, 1.90009), (1.00003, 2.00003), (1 / 3, 2 / 3), (0.123457, 2.987651)])
 def test_a_window_between_two_samples_changes_none_that_lies_outside_it(noise, rate, start, end):
     source = noise(3.0, rate, seed=1)
     changed = np.flatnonzero((inpaint(source, noise(3.0, rate, seed=2), start, end).pcm != source.pcm).any(axis=1))
     assert start * rate - 1e-6 <= changed[0] < start * rate + 0.01 * rate
-    assert end * rate - 0.03 * rate < changed[-1] < end * rate
+    assert end * rate - 0.03 * rate < changed[-1] < int(end * rate + 1e-6)
 
 
 def test_a_beat_at_the_first_moment_of_a_window_keeps_its_attack():

@@ -63,6 +63,7 @@ def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sou
         pcm = _collected(decoder, most)
         gain = decoder.fitting_gain()
     if gain < 1:
+        del pcm  # before as much is allocated again
         with opened(path, name, gain=gain) as decoder:
             pcm = _collected(decoder, most)
     return Sound(pcm, properties.sample_rate, properties.bits, gain)

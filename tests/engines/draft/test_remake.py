@@ -145,7 +145,7 @@ def test_an_outpaint_keeps_every_sample_of_the_song_and_its_tempo():
         assert audio.sections[-1].end == pytest.approx(audio.sound.seconds, abs=0.01)
 
 
-@pytest.mark.parametrize(("before", "after"), [(0, 3.3333), (3.3333, 0), (2.71828, 1.00001)])
+@pytest.mark.parametrize(("before", "after"), [(0, 2.0002), (2.0002, 0), (2.71828, 1.00001)])
 def test_an_added_part_is_exactly_as_long_as_asked_at_every_rate(before: float, after: float):
     src = source(SHAPES[1])
     request = {"audio_url": "a", "tags": TAGS, "extend_before_duration": before, "extend_after_duration": after}
