@@ -72,7 +72,10 @@ def test_a_song_that_was_moved_or_cut_is_found(job, source):
     assert comparison(job("audio-outpaint", **request), Sound(whole, RATE)) == IDENTICAL
     moved = comparison(job("audio-outpaint", **request), Sound(whole[1:], RATE))
     assert moved == {"unchanged_outside": False, "outside_difference": "3.0 dB"}, "unrelated noise of the same level"
-    assert comparison(job("audio-outpaint", **request), Sound(source, RATE)) == {"unchanged_outside": False}
+    cut = comparison(job("audio-outpaint", **request), Sound(whole[: 3 * RATE], RATE))
+    assert cut == {"unchanged_outside": False, "outside_difference": "-3.0 dB"}, "half of it is missing"
+    longer = comparison(job("audio-inpaint", start_time=1, end_time=2), Sound(whole[RATE:], RATE))
+    assert longer == {"unchanged_outside": False, "outside_difference": "-inf dB (identical)"}
 
 
 def test_nothing_is_said_where_nothing_can_be_compared(job, source, tmp_path):
