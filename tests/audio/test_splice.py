@@ -85,9 +85,12 @@ def test_seams_of_unrelated_music_keep_its_power(noise):
     assert 10 * np.log10(np.mean(powers, axis=0).reshape(12, -1).mean(axis=1) / 0.01) == pytest.approx(0, abs=1.0)
 
 
-def test_a_seam_between_two_full_scale_sounds_is_clipped_and_does_not_wrap():
+def test_a_seam_between_two_full_scale_sounds_neither_wraps_nor_cuts():
     loud = from_float(np.ones((48_000, 1)), 48_000, 16)
     assert inpaint(loud, loud, 0.2, 0.8).pcm.min() == 32_767 << 16
+    tone = from_float(0.98 * np.sin(np.arange(48_000) / 9), 48_000, 16)
+    for result in (inpaint(tone, tone, 0.2, 0.8), outpaint(tone, tone, tone)):
+        assert np.abs(to_float(result)).max() <= 0.981
 
 
 def test_the_source_is_never_written_into(noise):

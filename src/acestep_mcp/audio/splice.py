@@ -1,6 +1,6 @@
 r"""Join new music to a song on the song's integer samples: outside the new part nothing changes.
 
-A seam is an equal-power crossfade (cosine out, sine in), and always lies in the new part:
+A seam is a crossfade of equal power (cosine out, sine in), and always lies in the new part:
 
     inpaint    source |\ /---- new music -----\ /| source
                       | X                       X |
@@ -135,9 +135,14 @@ def _appended(song: NDArray[np.int32], tail: NDArray[np.int32], seam: int, bits:
 
 
 def _crossfade(old: NDArray[np.int32], new: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
-    """Equal power from `old` to `new` over their length; the ends are nearly one or the other, never silence."""
-    angle = (np.arange(len(old)) + 0.5) / max(1, len(old)) * (np.pi / 2)
-    mixed = old * np.cos(angle)[:, None] + new * np.sin(angle)[:, None]
+    """Equal power from `old` to `new` over their length; the ends are nearly one or the other, never silence.
+
+    Where two loud sounds would add up to more than full scale, equal gain, which never does.
+    """
+    angle = ((np.arange(len(old)) + 0.5) / max(1, len(old)) * (np.pi / 2))[:, None]
+    mixed = old * np.cos(angle) + new * np.sin(angle)
+    if np.max(np.abs(mixed), initial=0) > FULL_SCALE:
+        mixed = old * np.cos(angle) ** 2 + new * np.sin(angle) ** 2
     return quantised(mixed / FULL_SCALE, bits)
 
 
