@@ -27,7 +27,7 @@ class EditedLyrics:
 
 
 @dataclass(slots=True)
-class _Block:
+class _LyricBlock:
     """A section of the lyrics: the index of its mark among the lines, if it has one, and of its sung lines."""
 
     mark: int | None = None
@@ -41,17 +41,20 @@ class _SungText:
         self.blocks = self._blocks()
         self.sung = [number for block in self.blocks for number in block.sung]
 
-    def _blocks(self) -> list[_Block]:
+    def _blocks(self) -> list[_LyricBlock]:
         """The lyrics cut at their marks, or at blank lines where there are none."""
-        blocks = [_Block()]
+        blocks = [_LyricBlock()]
         for number, line in enumerate(self.lines):
             if number in self.marks:
-                blocks.append(_Block(number))
+                blocks.append(_LyricBlock(number))
             elif line:
                 blocks[-1].sung.append(number)
             elif not self.marks and blocks[-1].sung:
-                blocks.append(_Block())
+                blocks.append(_LyricBlock())
         return [block for block in blocks if block.sung or block.mark is not None]
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
 
     def words(self) -> list[str]:
         return [" ".join(self.lines[number].split()).casefold() for number in self.sung]
@@ -61,7 +64,7 @@ class _SungText:
         block = next((block for block in self.blocks if number in block.sung), None)
         return self.lines[block.mark] if block and block.mark is not None else ""
 
-    def name_of(self, block: _Block) -> str:
+    def name_of(self, block: _LyricBlock) -> str:
         found = _MARK.fullmatch(self.lines[block.mark]) if block.mark is not None else None
         return _base(next(filter(None, found.groups()))) if found else ""
 
@@ -112,9 +115,9 @@ def extended(lyrics: str, new: str, *, before: bool) -> EditedLyrics:
     if not added.lines:
         return EditedLyrics(lyrics)
     if not old.lines or _holds(added.words(), old.words()):
-        return EditedLyrics(new)
-    parts = (new, lyrics) if before else (lyrics, new)
-    return EditedLyrics("\n\n".join(part.strip() for part in parts))
+        return EditedLyrics(added.text())
+    parts = (added, old) if before else (old, added)
+    return EditedLyrics("\n\n".join(part.text() for part in parts))
 
 
 def replaced(
@@ -127,12 +130,12 @@ def replaced(
     """
     old, added = _SungText(lyrics), _SungText(new)
     if not old.sung:
-        return EditedLyrics(new if added.lines else lyrics)
+        return EditedLyrics(added.text() if added.lines else lyrics)
     times, unknown = old.times(sections, seconds)
     inside = [number for number, at in zip(old.sung, times, strict=True) if window[0] <= at < window[1]]
     outside = [words for number, words in zip(old.sung, old.words(), strict=True) if number not in inside]
     if _is_whole_song(added.words(), outside):
-        return EditedLyrics(_line_by_line(old, added, inside) if len(added.sung) == len(old.sung) else new)
+        return EditedLyrics(_line_by_line(old, added, inside) if len(added.sung) == len(old.sung) else added.text())
     before = sum(at < window[0] for at in times)
     text = _joined(old, added, inside, before)
     is_estimated = bool(outside) and bool(unknown.intersection(inside) or (added.lines and not inside and unknown))
