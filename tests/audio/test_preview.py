@@ -90,3 +90,13 @@ def test_one_frame_has_a_preview_and_a_hundred_bytes_are_too_few(folder, sine):
     write(path, sine(1.0), format="wav", tags=FileTags())
     with pytest.raises(InvalidRequest, match=r"song\.wav"):
         mp3_preview(path, max_bytes=100)
+
+
+def test_a_song_above_full_scale_is_turned_down_and_not_cut(folder):
+    hot = (1.6 * np.sin(np.arange(96_000) / 20)).astype(np.float32)
+    soundfile.write(folder / "song.wav", hot, 48_000, subtype="FLOAT")
+    samples = soundfile.read(io.BytesIO(mp3_preview(folder / "song.wav")))[0].reshape(len(hot), -1)[:, 0]
+    inner = slice(2000, -2000)
+    gain = samples[inner] @ hot[inner] / (hot[inner] @ hot[inner])
+    assert gain == pytest.approx(10 ** (-0.1 / 20) / 1.6, rel=0.05)
+    assert np.abs(samples - gain * hot)[inner].max() < 0.05

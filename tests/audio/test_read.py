@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.audio.measure import measure
 from acestep_mcp.audio.read import probe, read
 
 
@@ -45,15 +46,15 @@ def test_eight_bits_become_sixteen_without_a_change_in_value(folder):
     assert np.array_equal(got.pcm, steps << 24)
 
 
-def test_float_samples_become_24_bits_rounded_and_clipped(folder):
+def test_float_samples_become_24_bits_rounded_and_what_is_no_number_is_clipped(folder):
     path = folder / "float.wav"
     step = 2.0**-23
-    values = [0.0, 0.25, -0.5, 3.4 * step, 3.6 * step, 1.0, 7.0, -1.0, -9.0, np.nan, np.inf, -np.inf]
+    values = [0.0, 0.25, -0.5, 3.4 * step, 3.6 * step, 1.0, -1.0, np.nan, np.inf, -np.inf]
     soundfile.write(path, np.array(values), 48_000, subtype="DOUBLE")
     got = read(path)
     top = 2**23 - 1
     assert got.bits == 24
-    assert (got.pcm[:, 0] >> 8).tolist() == [0, 2**21, -(2**22), 3, 4, top, top, -top - 1, -top - 1, 0, top, -top - 1]
+    assert (got.pcm[:, 0] >> 8).tolist() == [0, 2**21, -(2**22), 3, 4, top, -top - 1, 0, top, -top - 1]
 
 
 def test_32_bit_integers_are_rounded_to_24_and_full_scale_does_not_wrap(folder):
@@ -76,13 +77,37 @@ def test_lossy_songs_keep_their_length_and_sound_like_themselves(folder, sine, f
     assert np.corrcoef(got.pcm[middle, 0], sound.pcm[middle, 0])[0, 1] > 0.99
 
 
-def test_a_loud_lossy_song_is_clipped_and_does_not_wrap(folder):
+@pytest.mark.parametrize("form", ["OGG", "MP3"])
+def test_a_lossy_song_that_decodes_above_full_scale_is_turned_down_as_a_whole(folder, form):
     square = np.sign(np.sin(np.arange(48_000) / 30)) * 0.999
-    path = folder / "square.ogg"
-    soundfile.write(path, square, 48_000, format="OGG")
-    got = read(path).pcm[:, 0] / 2**31
-    assert got.max() == (2**15 - 1) / 2**15
-    assert np.mean(np.sign(got) == np.sign(square)) > 0.95
+    path = folder / "square"
+    soundfile.write(path, square, 48_000, format=form)
+    got, decoded = read(path), soundfile.read(path)[0]
+    assert np.abs(decoded).max() > 1.05
+    assert np.abs(got.pcm[:, 0] / 2**31 - got.gain * decoded).max() <= 2**-16
+    assert measure(got).peak_dbfs == pytest.approx(20 * np.log10(np.abs(decoded).max()), abs=0.01)
+    assert measure(got).clipped_samples == 0
+
+
+@pytest.mark.parametrize("peak", [1.001, 1.6, 32_767.0, 2.0**31])
+@pytest.mark.parametrize("form", ["WAV", "AIFF", "AU", "CAF"])
+def test_floats_above_full_scale_are_turned_down_by_one_gain_and_none_is_cut(folder, form, peak):
+    hot = (peak * np.sin(np.arange(5000) / 7)).astype(np.float32)
+    path = folder / "hot"
+    soundfile.write(path, hot, 44_100, format=form, subtype="FLOAT")
+    got = read(path)
+    assert got.gain == pytest.approx(10 ** (-0.1 / 20) / np.abs(hot).max())
+    assert np.abs(got.pcm[:, 0] / 2**31 - got.gain * hot).max() <= 2**-23
+    assert measure(got).peak_dbfs == pytest.approx(20 * np.log10(np.abs(hot).max()), abs=0.01)
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf, -np.inf, 1e30])
+def test_a_damaged_float_does_not_turn_the_song_down(folder, damage):
+    samples = np.array([0.5, damage, -0.25], np.float32)
+    soundfile.write(folder / "damaged.wav", samples, 44_100, subtype="FLOAT")
+    got = read(folder / "damaged.wav")
+    assert got.gain == 1
+    assert (got.pcm[[0, 2], 0] / 2**31).tolist() == [0.5, -0.25]
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3", "OGG"])

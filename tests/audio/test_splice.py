@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float
+from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float, within_full_scale
 
 FADE = 0.030
 
@@ -36,22 +36,21 @@ def test_everything_outside_the_window_is_identical_and_inside_is_the_new_music(
     assert np.array_equal(result.pcm[inner], new.pcm[inner.start - first :][: len(result.pcm[inner])])
 
 
-def test_a_lead_moves_the_first_seam_before_the_window(noise):
-    source, new = noise(3.0, seed=1), noise(1.1, seed=2)
-    result = inpaint(source, new, 1.0, 2.0, lead=0.1)
-    first, last, seam = 48_000, 96_000, 1440
-    assert np.array_equal(result.pcm[: first - seam], source.pcm[: first - seam])
-    assert np.array_equal(result.pcm[first : last - seam], new.pcm[4800 : 4800 + 48_000 - seam])
-    assert not np.array_equal(result.pcm[first - seam : first], source.pcm[first - seam : first])
-    assert np.array_equal(result.pcm[last:], source.pcm[last:])
+@pytest.mark.parametrize("rate", [8000, 11_025, 44_100, 48_000])
+@pytest.mark.parametrize(("start", "end"), [(0.7, 1.90009), (1.00003, 2.00003), (1 / 3, 2 / 3), (0.123457, 2.987651)])
+def test_a_window_between_two_samples_changes_none_that_lies_outside_it(noise, rate, start, end):
+    source = noise(3.0, rate, seed=1)
+    changed = np.flatnonzero((inpaint(source, noise(3.0, rate, seed=2), start, end).pcm != source.pcm).any(axis=1))
+    assert start * rate - 1e-6 <= changed[0] < start * rate + 0.01 * rate
+    assert end * rate - 0.03 * rate < changed[-1] < int(end * rate + 1e-6)
 
 
-def test_a_lead_longer_than_what_is_before_the_window_stays_in_time(noise):
-    source, new = noise(3.0, seed=1), noise(1.5, seed=2)
-    result = inpaint(source, new, 0.01, 1.0, lead=0.5)
-    assert np.array_equal(result.pcm[1440:40_000], new.pcm[1440 - 480 + 24_000 :][: 40_000 - 1440])
-    whole = inpaint(source, new, 0.0, 1.0, lead=0.5)
-    assert np.array_equal(whole.pcm[:40_000], new.pcm[24_000:64_000])
+def test_a_beat_at_the_first_moment_of_a_window_keeps_its_attack():
+    rate = 48_000
+    click = np.zeros((rate, 1))
+    click[480:960] = 0.5  # from 10 ms on
+    result = inpaint(from_float(np.zeros((3 * rate, 1)), rate, 16), from_float(click, rate, 16), 1.0, 2.0)
+    assert np.array_equal(to_float(result)[rate + 480 : rate + 960], np.full((480, 1), 0.5, np.float32))
 
 
 def test_short_new_music_leaves_no_gap(noise):
@@ -86,9 +85,12 @@ def test_seams_of_unrelated_music_keep_its_power(noise):
     assert 10 * np.log10(np.mean(powers, axis=0).reshape(12, -1).mean(axis=1) / 0.01) == pytest.approx(0, abs=1.0)
 
 
-def test_a_seam_between_two_full_scale_sounds_is_clipped_and_does_not_wrap():
+def test_a_seam_between_two_full_scale_sounds_neither_wraps_nor_cuts():
     loud = from_float(np.ones((48_000, 1)), 48_000, 16)
     assert inpaint(loud, loud, 0.2, 0.8).pcm.min() == 32_767 << 16
+    tone = from_float(0.98 * np.sin(np.arange(48_000) / 9), 48_000, 16)
+    for result in (inpaint(tone, tone, 0.2, 0.8), outpaint(tone, tone, tone)):
+        assert np.abs(to_float(result)).max() <= 0.981
 
 
 def test_the_source_is_never_written_into(noise):
@@ -96,7 +98,7 @@ def test_the_source_is_never_written_into(noise):
     before = source.pcm.copy()
     source.pcm.setflags(write=False)
     inpaint(source, noise(1.0, seed=2), 0.5, 1.5)
-    outpaint(source, noise(1.0, seed=2), noise(1.0, seed=3), overlap=0.05)
+    outpaint(source, noise(1.0, seed=2), noise(1.0, seed=3))
     assert np.array_equal(source.pcm, before)
 
 
@@ -116,22 +118,11 @@ def test_outpainting_keeps_every_sample_of_the_song(noise, rate, channels, bits,
         assert np.array_equal(result.pcm[lead + len(source.pcm) + seam :], tail.pcm[seam:])
 
 
-def test_outpainting_with_overlap_puts_the_seams_into_the_song(noise):
-    source, head, tail = noise(2.0, seed=1), noise(1.1, seed=2), noise(1.1, seed=3)
-    result = outpaint(source, head, tail, overlap=0.1)
-    assert len(result.pcm) == 4 * 48_000
-    assert np.array_equal(result.pcm[:48_000], head.pcm[:48_000])
-    assert np.array_equal(result.pcm[144_000:], tail.pcm[4800:])
-    inner = slice(48_000 + 4800, 144_000 - 4800)
-    assert np.array_equal(result.pcm[inner], source.pcm[4800 : 96_000 - 4800])
-
-
 def test_the_joint_of_an_outpainting_does_not_click(sine):
     song = sine(1.0, hertz=315)
     quiet = Sound(np.zeros_like(song.pcm), 48_000)
-    for result in (outpaint(song, quiet, quiet), outpaint(song, quiet, quiet, overlap=0.05)):
-        steps = np.abs(np.diff(to_float(result)[:, 0]))
-        assert steps.max() < 1.2 * np.abs(np.diff(to_float(song)[:, 0])).max()
+    steps = np.abs(np.diff(to_float(outpaint(song, quiet, quiet))[:, 0]))
+    assert steps.max() < 1.2 * np.abs(np.diff(to_float(song)[:, 0])).max()
 
 
 def test_a_new_part_of_another_shape_is_conformed_first(noise, sine):
@@ -183,9 +174,17 @@ def test_floats_beyond_full_scale_are_clipped_and_a_flat_array_is_mono():
     assert (sound.pcm[:, 0] >> 16).tolist() == [32_767, -32_768, 0, 0]
 
 
+@pytest.mark.parametrize("peak", [0.0, 0.7, 1.0, 1.01, 3.0])
+def test_new_music_above_full_scale_is_turned_down_and_other_music_is_not_touched(peak):
+    music = np.float32(peak) * np.float32([[0.5, -1], [0.25, 0]])
+    result = within_full_scale(music)
+    assert (result is music) == (peak <= 1)
+    assert np.abs(result).max() == pytest.approx(peak if peak <= 1 else 10 ** (-0.1 / 20))
+    assert result * peak == pytest.approx(music * np.abs(result).max())
+
+
 def test_one_frame_is_enough(noise):
     one = noise(1 / 48_000)
     assert len(outpaint(one, one, one).pcm) == 3
-    assert len(outpaint(one, one, one, overlap=1.0).pcm) == 1
     assert np.array_equal(inpaint(one, noise(1.0, seed=4), 0.0, 1.0).pcm, noise(1.0, seed=4).pcm[:1])
     assert len(conform(one, noise(1.0, 44_100, 1)).pcm) <= 1

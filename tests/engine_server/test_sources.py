@@ -29,6 +29,19 @@ async def test_a_data_address_reaches_the_engine_as_sound(embedded, wav):
     assert (sound.seconds, sound.sample_rate, sound.channels) == (5, 8000, 1)
 
 
+@pytest.mark.parametrize("endpoint", ["/audio-inpaint", "/audio-outpaint", "/audio-to-audio"])
+async def test_a_source_above_full_scale_reaches_the_engine_turned_down_with_one_note(embedded, endpoint):
+    hot = (1.6 * np.sin(np.arange(5 * 8000) / 5)).astype(np.float32)
+    file = io.BytesIO()
+    soundfile.write(file, hot, 8000, format="WAV", subtype="FLOAT")
+    body = {"audio_url": data_url(file.getvalue()), "original_tags": "x", "duration": None}
+    async with embedded() as desk:
+        result = await desk.end(await desk.submit(endpoint, body))
+    pcm = desk.engine.sources[0].sound.pcm[:, 0] / 2**31
+    assert np.abs(pcm / (10 ** (-0.1 / 20) / np.abs(hot).max()) - hot).max() < 1e-6
+    assert sum("turned down by 4.2 dB" in note for note in result.json()["acestep"]["notes"]) == 1
+
+
 async def test_a_result_of_this_server_can_be_edited_and_brings_its_plan(embedded):
     async with embedded() as desk:
         first = (await desk.end(await desk.submit())).json()

@@ -167,7 +167,7 @@ async def test_an_edit_records_its_parent_and_what_was_edited(studio):
         assert job.parent == song.id
     outcome = await finished(studio, job)
     assert outcome.track.sidecar["parent"] == song.id
-    assert outcome.track.sidecar["edit"] == {"start": 1.0, "end": 2.0, "variance": 0.5}
+    assert outcome.track.sidecar["edit"] == {"start": 1.0, "end": 2.0, "variance": 0.5, "tags": "lofi", "lyrics": ""}
     assert outcome.track.sidecar["checks"]["unchanged_outside"] is True
 
 

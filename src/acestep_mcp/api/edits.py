@@ -9,8 +9,6 @@ from acestep_mcp.api.requests import LONGEST, AudioInpaint, AudioOutpaint, Audio
 
 LONGEST_REMIX = float(LONGEST)
 LONGEST_SOURCE = 600.0
-SEAM = 0.06
-"""Seconds beside an edge of the new music that may differ from the source: two crossfades of 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def inpaint(request: AudioInpaint, seconds: float) -> Edit:
     return Edit(
         {"start": window.start, "end": window.end, "variance": request.variance},
         window.notes,
-        (UnchangedSpan(0, max(0.0, window.start - SEAM)), UnchangedSpan(min(window.end + SEAM, seconds), seconds)),
+        (UnchangedSpan(0, window.start), UnchangedSpan(window.end, seconds)),
         same_length=True,
     )
 
@@ -67,7 +65,7 @@ def inpaint(request: AudioInpaint, seconds: float) -> Edit:
 def outpaint(request: AudioOutpaint, seconds: float) -> Edit:
     """The edit of a source of `seconds`. Raises InvalidRequest when nothing would be added."""
     lengths = outpaint_lengths(request, seconds)
-    kept = UnchangedSpan(SEAM, seconds - SEAM, lengths.before)
+    kept = UnchangedSpan(0, seconds, lengths.before)
     return Edit({"before": lengths.before, "after": lengths.after}, unchanged=(kept,))
 
 

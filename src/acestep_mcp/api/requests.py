@@ -34,6 +34,13 @@ Lyrics = Annotated[
         "a line per 5-9 s. Empty or [inst]: no vocals."
     ),
 ]
+NewWords = Annotated[
+    str,
+    Field(
+        description="Words of the new part only, under [verse], [chorus] marks; a line per 5-9 s. "
+        "Empty or [inst]: nobody sings in it."
+    ),
+]
 Duration = Annotated[float, Field(ge=5, le=LONGEST, description="Length of the song in seconds.")]
 AudioUrl = Annotated[
     str,
@@ -153,7 +160,9 @@ class AudioToAudio(EditRequest):
     original_tags: str = Field(description="The source's tags, as exact as possible (see get_track).")
     original_lyrics: str = Field("", description="The source's lyrics, as exact as possible.")
     tags: Tags
-    lyrics: Lyrics = ""
+    lyrics: str = Field(
+        "", description="All words of the new version, original ones included. Empty or [inst]: no vocals."
+    )
     original_seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The source's seed; own engines ignore it.")
 
 
@@ -165,7 +174,7 @@ class AudioInpaint(EditRequest):
     end_time_relative_to: TimeOrigin = Field("start", description="end: end_time counts back from the end.")
     end_time: Seconds = Field(30, description="End of it, in seconds. Include a bar on both sides.")
     tags: Tags
-    lyrics: Lyrics = ""
+    lyrics: NewWords = ""
     variance: float = Field(
         0.5, ge=0, le=1, description="0.2: a touch-up, 0.5: a new take, near 1: something else."
     )  # 3P
@@ -177,7 +186,7 @@ class AudioOutpaint(EditRequest):
     extend_before_duration: Seconds = Field(0, description="Seconds of new music before the song.")
     extend_after_duration: Seconds = Field(30, description="Seconds of new music after it.")
     tags: Tags
-    lyrics: Lyrics = ""
+    lyrics: NewWords = ""
 
 
 EngineRequest = TextToAudio | AudioToAudio | AudioInpaint | AudioOutpaint

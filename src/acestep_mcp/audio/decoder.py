@@ -37,6 +37,10 @@ _WIDE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
 _FLOATING = ("FLOAT", "DOUBLE", *_LOSSY)
 _UNKNOWN_LENGTH = 2**40
 _MOST_MISSING_SECONDS = 0.5
+HEADROOM = 10 ** (-0.1 / 20)
+"""The peak of what is turned down: 0.1 dB under full scale, so that it does not look clipped."""
+_LOUDEST = 2.0**32
+"""Larger floats are damage, not music: integers of 32 bits that were stored as floats reach 2**31."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,17 @@ class Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 
 class Decoder:
-    """An open audio file: its properties, and its samples in blocks of at most one second."""
+    """An open audio file: its properties, and its samples in blocks of at most one second.
 
-    def __init__(self, file: soundfile.SoundFile, size: int, name: str) -> None:
+    `peak` is the largest sample decoded so far where these are floats, with full scale at 1.
+    """
+
+    def __init__(self, file: soundfile.SoundFile, size: int, name: str, gain: float = 1.0) -> None:
         self._file = file
+        self._gain = gain
         self.name = name
+        self.is_floating = file.subtype in _FLOATING
+        self.peak = 0.0
         self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
         kind = str(file.format)
         form = _NAMES.get(kind, kind.lower())
@@ -125,20 +135,28 @@ class Decoder:
             refuse(self.name, f"breaks off{after}: it is incomplete")
 
     def _next(self) -> NDArray[np.int32]:
-        floating = self._file.subtype in _FLOATING
         count = max(1, min(self.properties.sample_rate, 65536))
         try:
-            block = self._file.read(count, dtype="float64" if floating else "int32", always_2d=True)
+            block = self._file.read(count, dtype="float64" if self.is_floating else "int32", always_2d=True)
         except soundfile.LibsndfileError as exc:
             raise _unreadable(self.name, exc) from exc
-        return quantised(block, self.properties.bits) if floating else rounded(block, self.properties.bits)
+        if not self.is_floating:
+            return rounded(block, self.properties.bits)
+        self.peak = max(self.peak, _peak(block))
+        return quantised(block if self._gain == 1 else block * self._gain, self.properties.bits)
+
+    def fitting_gain(self) -> float:
+        """The factor with which no sample decoded so far is above full scale: 1 where none is."""
+        if self.peak <= 1 + 2 ** (1 - self.properties.bits):
+            return 1.0
+        return float(HEADROOM / self.peak)
 
 
 @contextmanager
-def opened(path: Path, name: str = "") -> Iterator[Decoder]:
+def opened(path: Path, name: str = "", *, gain: float = 1.0) -> Iterator[Decoder]:
     """Open an audio file. Raises InvalidRequest for anything whose header is not that of complete, usable audio.
 
-    Messages call it `name`, else its file name. Only files that begin like one of the known formats reach the
+    Messages call it `name`, else its file name. Samples that are floats are multiplied by `gain`. Only files that begin like one of the known formats reach the
     decoding library.
     """
     name = name or path.name
@@ -159,7 +177,7 @@ def opened(path: Path, name: str = "") -> Iterator[Decoder]:
             refuse(name, f"has a sample rate of {file.samplerate} Hz, and at most {HIGHEST_RATE} Hz are read")
         if not file.frames or file.samplerate < 1:
             refuse(name, "has no sound in it")
-        yield Decoder(file, os.fstat(raw.fileno()).st_size, name)
+        yield Decoder(file, os.fstat(raw.fileno()).st_size, name, gain)
 
 
 def _sound_file(path: Path, raw: BinaryIO, name: str) -> Forward:
@@ -175,6 +193,14 @@ def _sound_file(path: Path, raw: BinaryIO, name: str) -> Forward:
         file.close()
         return Forward(mp3.WithLength(raw, stream))
     return file
+
+
+def _peak(block: NDArray[np.float64]) -> float:
+    highest = float(np.max(np.abs(block), initial=0))
+    if highest <= _LOUDEST:
+        return highest
+    sound = np.abs(np.nan_to_num(block, nan=0.0))
+    return float(np.max(sound, initial=0, where=sound <= _LOUDEST))
 
 
 def quantised(samples: NDArray[np.floating], bits: int) -> NDArray[np.int32]:

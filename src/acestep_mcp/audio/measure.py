@@ -57,10 +57,11 @@ def facts_in(value: Any) -> dict[str, float | int | bool | None] | None:
 
 
 def measure(sound: Sound) -> Measurement:
-    """Loudness, sample peak and clipping of a whole song."""
+    """Loudness, sample peak and clipping of a whole song, as in the file that it was read from: before any `gain`."""
     samples = to_float(sound)
-    lufs = loudness(samples, sound.sample_rate)
-    return Measurement(lufs, peak_dbfs(samples), _clipped(sound), lufs == -math.inf)
+    turned_down = _decibels(sound.gain)
+    lufs = loudness(samples, sound.sample_rate) - turned_down
+    return Measurement(lufs, peak_dbfs(samples) - turned_down, _clipped(sound), lufs == -math.inf)
 
 
 def loudness(samples: NDArray[Any], rate: int) -> float:

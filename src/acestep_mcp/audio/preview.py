@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.decoder import Decoder, opened
 from acestep_mcp.audio.encoder import Shape, encode_as, resampled
+from acestep_mcp.audio.read import fitting_gain
 from acestep_mcp.audio.splice import FULL_SCALE
 
 _HEAD_BYTES = 2048
@@ -61,20 +62,21 @@ def mp3_preview(path: Path, *, max_bytes: int = 700 * 1024) -> bytes:
         if decoder.properties.format == "mp3" and decoder.properties.size <= max_bytes:
             return path.read_bytes()
         seconds = decoder.properties.seconds or _counted_seconds(path)
+    gain = fitting_gain(path)
     kbps = min(_BEST_KBPS, _affordable(seconds, max_bytes))
     while kbps > _LEAST_KBPS:
-        preview = _encoded(path, kbps, seconds)
+        preview = _encoded(path, kbps, seconds, gain)
         if len(preview) <= max_bytes:
             return preview
         kbps *= _SPARE * max_bytes / len(preview)
-    return _beginning(path, seconds, max_bytes)
+    return _beginning(path, seconds, gain, max_bytes)
 
 
-def _beginning(path: Path, seconds: float, max_bytes: int) -> bytes:
+def _beginning(path: Path, seconds: float, gain: float, max_bytes: int) -> bytes:
     """As much as fits at the lowest bit rate."""
     length = min(seconds, (max_bytes - _HEAD_BYTES) * 8 / 1000 / _LEAST_KBPS)
     while length >= 1:
-        preview = _encoded(path, _LEAST_KBPS, length, fade=length < seconds)
+        preview = _encoded(path, _LEAST_KBPS, length, gain, fade=length < seconds)
         if len(preview) <= max_bytes:
             return preview
         length *= _SPARE * max_bytes / len(preview)
@@ -92,10 +94,10 @@ def _counted_seconds(path: Path) -> float:
         return sum(len(block) for block in decoder.blocks()) / decoder.properties.sample_rate
 
 
-def _encoded(path: Path, kbps: float, seconds: float, *, fade: bool = False) -> bytes:
+def _encoded(path: Path, kbps: float, seconds: float, gain: float, *, fade: bool = False) -> bytes:
     quality = next(quality for quality in _QUALITIES if kbps >= quality.kbps)
     target = io.BytesIO()
-    with opened(path) as decoder:
+    with opened(path, gain=gain) as decoder:
         rate, channels = (
             _rate(quality, decoder.properties.sample_rate),
             min(quality.channels, decoder.properties.channels),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import Decoder, Properties, opened
 
-__all__ = ["Properties", "probe", "probe_source", "read"]
+__all__ = ["Properties", "fitting_gain", "probe", "probe_source", "read", "turned_down_note"]
 
 _FRAME_BYTES_PER_CHANNEL = 4
 _MOST_BYTES = 2**30
@@ -51,7 +52,7 @@ def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sou
     """Decode WAV, FLAC, MP3, OGG (also AIFF, AU, CAF, W64), one or two channels, at most 384 kHz.
 
     PCM-16 and PCM-24 samples come through exactly; 8 bits become 16, 32 bits and floats become 24 and lossy formats
-    16, rounded and clipped. Raises InvalidRequest, which calls the file `name`, for anything that is not complete
+    16, rounded. Floats above full scale are not clipped: the whole song is turned down (`Sound.gain`). Raises InvalidRequest, which calls the file `name`, for anything that is not complete
     audio, is longer than `max_seconds` or takes too much memory: 1 GiB of samples, and with `max_seconds` 230 MB.
     Both are checked before decoding, and again while decoding because a header may lie.
     """
@@ -60,7 +61,31 @@ def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sou
         most = _most_frames(properties, max_seconds)
         _check_length(decoder, decoder.frames or 0, most)
         pcm = _collected(decoder, most)
-    return Sound(pcm, properties.sample_rate, properties.bits)
+        gain = decoder.fitting_gain()
+    if gain < 1:
+        del pcm  # before as much is allocated again
+        with opened(path, name, gain=gain) as decoder:
+            pcm = _collected(decoder, most)
+    return Sound(pcm, properties.sample_rate, properties.bits, gain)
+
+
+def fitting_gain(path: Path) -> float:
+    """The factor with which no sample of a file is above full scale: 1 where none is. A file of floats is decoded."""
+    with opened(path) as decoder:
+        if decoder.is_floating:
+            for _ in decoder.blocks():
+                pass
+        return decoder.fitting_gain()
+
+
+def turned_down_note(what: str, gain: float) -> tuple[str, ...]:
+    """What was done to a sound with samples above full scale; nothing where `gain` is 1."""
+    if gain >= 1:
+        return ()
+    decibels = -20 * math.log10(gain)
+    return (
+        f"{what} goes above full scale: all of it was turned down by {decibels:.1f} dB, so that nothing is clipped.",
+    )
 
 
 def _most_frames(properties: Properties, max_seconds: float | None) -> int:

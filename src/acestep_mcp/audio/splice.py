@@ -1,18 +1,17 @@
-r"""Join new music to a song on the song's integer samples: outside the new part and its seams nothing changes.
+r"""Join new music to a song on the song's integer samples: outside the new part nothing changes.
 
-A seam is an equal-power crossfade (cosine out, sine in). Musical events begin at the edges of a window, so a seam
-lies before an edge wherever there is new music to put there:
+A seam is a crossfade of equal power (cosine out, sine in), and always lies in the new part:
 
-    inpaint    source ----\ /---- new music ------\ /---- source
-                           X                      X
-             from start - lead, fade long    [end - fade, end)
+    inpaint    source |\ /---- new music -----\ /| source
+                      | X                       X |
+                    start, 10 ms        the last 30 ms before end
 
-    outpaint   without overlap the seams lie wholly in the new parts, which are mixed there with a mirror image of
-               the song's first or last moments; with overlap they lie in the song, under the new music.
+    outpaint   the first or last 30 ms of the new music are mixed with a mirror image of the song's end or beginning.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +20,12 @@ import soxr
 from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.decoder import quantised, rounded
+from acestep_mcp.audio.decoder import HEADROOM, quantised, rounded
 
 FADE = 0.030
+FADE_IN = 0.010
+"""At the beginning of a window, where a beat often lies whose attack must stay sharp."""
+_ROUNDING = 1e-6
 FULL_SCALE = 2.0**31
 
 
@@ -38,6 +40,12 @@ def from_float(samples: NDArray[Any], sample_rate: int, bits: int) -> Sound:
     `from_float(to_float(sound), ...)` gives the same samples.
     """
     return Sound(quantised(columns(samples), bits), sample_rate, 24 if bits == 24 else 16)
+
+
+def within_full_scale(samples: NDArray[Any]) -> NDArray[Any]:
+    """New music as it is, or turned down by one gain where it goes above full scale."""
+    peak = float(np.max(np.abs(samples), initial=0))
+    return samples if peak <= 1 else samples * samples.dtype.type(HEADROOM / peak)
 
 
 def columns(samples: NDArray[Any]) -> NDArray[Any]:
@@ -56,89 +64,85 @@ def conform(sound: Sound, like: Sound) -> Sound:
     return replace(result, bits=like.bits)
 
 
-def inpaint(source: Sound, new: Sound, start: float, end: float, *, fade: float = FADE, lead: float = 0.0) -> Sound:
+def inpaint(source: Sound, new: Sound, start: float, end: float) -> Sound:
     """Replace the stretch from `start` to `end` seconds of `source` by `new`, which is conformed first.
 
-    `new` begins `lead` seconds before `start` (a pre-roll of up to `fade` keeps a first beat's attack whole, since
-    the seam then lies before the window). Music of `new` past `end` is not used; where it ends before, the song
-    comes back that much earlier. The seams take `fade` seconds each, or half the window if that is shorter; at the
-    song's very beginning and end there is none. Every sample outside `[start - min(lead, fade), end)` is the
-    source's own. The result is exactly as long as the source.
+    Music of `new` past `end` is not used; where it ends before, the song comes back that much earlier. The seams take
+    `FADE_IN` and `FADE` seconds, or half the window if that is shorter; at the song's very beginning and end there is
+    none. Every sample before `start` and from `end` on is the source's own. The result is exactly as long as the source.
     """
-    rate = source.sample_rate
     music = conform(new, source).pcm
     first, last = _window(source, start, end)
-    seam = min(round(fade * rate), (last - first) // 2)
-    before = min(round(lead * rate), first)
-    music = music[round(lead * rate) - before :]
-    last = min(last, first - before + len(music))
-    pre_roll = min(before, seam)
-    first, music = first - pre_roll, music[before - pre_roll :]
+    last = min(last, first + len(music))
     if last <= first:
         return source
     pcm = source.pcm.copy()
-    pcm[first:last] = _blended(source.pcm[first:last], music[: last - first], seam, source, first, last)
+    pcm[first:last] = _blended(source.pcm[first:last], music[: last - first], source, first, last)
     return replace(source, pcm=pcm)
 
 
 def outpaint(
-    source: Sound, before: Sound | None, after: Sound | None, *, fade: float = FADE, overlap: float = 0.0
+    source: Sound, before: Sound | None, after: Sound | None, lengths: tuple[float, float] | None = None
 ) -> Sound:
-    """Put new music before and after `source`; both are conformed to it first.
+    """Put new music before and after `source`; both parts are conformed to it first.
 
-    The inner `overlap` seconds of `before` and `after` lie over the song's first and last moments, so the result is
-    as long as all parts less `overlap` for each new one. The seams take up to `fade` seconds. Without overlap every
-    sample of `source` stays as it is; with it all but those under the seams.
+    Every sample of `source` stays as it is. With `lengths` the parts are exactly that many seconds long: one that is
+    shorter or longer, as after resampling, is filled with silence or cut at its outer end. The seams take up to `FADE`
+    seconds of the new music.
     """
     rate = source.sample_rate
-    over, wanted = round(overlap * rate), round(fade * rate)
-    head = None if before is None else conform(before, source).pcm
-    tail = None if after is None else conform(after, source).pcm
+    seam = round(FADE * rate)
+    lengths = lengths or (before.seconds if before else 0, after.seconds if after else 0)
+    sizes = [round(seconds * rate) for seconds in lengths]
     result = source.pcm
-    if tail is not None and len(tail):
-        result = _appended(result, tail, over, wanted, source.bits)
-    if head is not None and len(head):
-        result = _appended(result[::-1], head[::-1], over, wanted, source.bits)[::-1]
+    if after is not None:
+        tail = _with_length(conform(after, source).pcm, sizes[1])
+        result = _appended(result, tail, seam, source.bits)
+    if before is not None:
+        head = _with_length(conform(before, source).pcm[::-1], sizes[0])
+        result = _appended(result[::-1], head, seam, source.bits)[::-1]
     return replace(source, pcm=np.ascontiguousarray(result))
 
 
 def _window(source: Sound, start: float, end: float) -> tuple[int, int]:
-    first, last = (min(max(round(t * source.sample_rate), 0), len(source.pcm)) for t in (start, end))
+    """The samples that lie wholly between two times."""
+    length, rate = len(source.pcm), source.sample_rate
+    first = min(max(math.ceil(start * rate - _ROUNDING), 0), length)
+    last = min(max(math.floor(end * rate + _ROUNDING), 0), length)
     return first, max(first, last)
 
 
-def _blended(
-    old: NDArray[np.int32], new: NDArray[np.int32], seam: int, source: Sound, first: int, last: int
-) -> NDArray[np.int32]:
+def _blended(old: NDArray[np.int32], new: NDArray[np.int32], source: Sound, first: int, last: int) -> NDArray[np.int32]:
     """The window's new samples, with the old ones fading out at its beginning and in at its end."""
-    seam = min(seam, len(new) // 2)
+    fade_in, fade_out = (min(round(fade * source.sample_rate), len(new) // 2) for fade in (FADE_IN, FADE))
     result = new.copy()
-    if first > 0 and seam:
-        result[:seam] = _crossfade(old[:seam], new[:seam], source.bits)
-    if last < len(source.pcm) and seam:
-        result[-seam:] = _crossfade(new[-seam:], old[-seam:], source.bits)
+    if first > 0 and fade_in:
+        result[:fade_in] = _crossfade(old[:fade_in], new[:fade_in], source.bits)
+    if last < len(source.pcm) and fade_out:
+        result[-fade_out:] = _crossfade(new[-fade_out:], old[-fade_out:], source.bits)
     return result
 
 
-def _appended(
-    song: NDArray[np.int32], tail: NDArray[np.int32], overlap: int, fade: int, bits: int
-) -> NDArray[np.int32]:
-    """The song with `tail` after it; the first `overlap` frames of `tail` lie over the song's end."""
-    overlap = min(overlap, len(song), len(tail))
-    if overlap:
-        seam = min(fade, overlap)
-        end = len(song)
-        mixed = _crossfade(song[end - seam :], tail[overlap - seam : overlap], bits)
-        return np.concatenate([song[: end - seam], mixed, tail[overlap:]])
-    seam = min(fade, len(song), len(tail))
+def _with_length(pcm: NDArray[np.int32], frames: int) -> NDArray[np.int32]:
+    return np.pad(pcm[:frames], ((0, max(0, frames - len(pcm))), (0, 0)))
+
+
+def _appended(song: NDArray[np.int32], tail: NDArray[np.int32], seam: int, bits: int) -> NDArray[np.int32]:
+    """The song with `tail` after it, whose first `seam` frames are mixed with the song's last ones in reverse."""
+    seam = min(seam, len(song), len(tail))
     mirror = song[len(song) - seam :][::-1]
     return np.concatenate([song, _crossfade(mirror, tail[:seam], bits), tail[seam:]])
 
 
 def _crossfade(old: NDArray[np.int32], new: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
-    """Equal power from `old` to `new` over their length; the ends are nearly one or the other, never silence."""
-    angle = (np.arange(len(old)) + 0.5) / max(1, len(old)) * (np.pi / 2)
-    mixed = old * np.cos(angle)[:, None] + new * np.sin(angle)[:, None]
+    """Equal power from `old` to `new` over their length; the ends are nearly one or the other, never silence.
+
+    Where two loud sounds would add up to more than full scale, equal gain, which never does.
+    """
+    angle = ((np.arange(len(old)) + 0.5) / max(1, len(old)) * (np.pi / 2))[:, None]
+    mixed = old * np.cos(angle) + new * np.sin(angle)
+    if np.max(np.abs(mixed), initial=0) > FULL_SCALE:
+        mixed = old * np.cos(angle) ** 2 + new * np.sin(angle) ** 2
     return quantised(mixed / FULL_SCALE, bits)
 
 

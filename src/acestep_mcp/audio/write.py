@@ -8,7 +8,7 @@ from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import Decoder, opened
 from acestep_mcp.audio.encoder import Shape, encode
-from acestep_mcp.audio.read import probe
+from acestep_mcp.audio.read import fitting_gain, probe
 from acestep_mcp.audio.tags import riff
 from acestep_mcp.audio.tags.file_tags import FileTags, Format, retag
 from acestep_mcp.files import atomic, publish, storage_errors, temporary
@@ -28,16 +28,17 @@ def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None: 
         _finish(bare, path, format, tags)
 
 
-def convert_and_remove(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
+def convert_and_remove(source: Path, target: Path, *, format: Format, tags: FileTags) -> float:  # noqa: A002
     """`convert_file` that consumes its source: it may be changed, and is removed afterwards.
 
     A WAV file that stays WAV is retagged in place and renamed, not copied.
     """
     if format == "wav" and probe(source).format == "wav" and _retagged_in_place(source, tags):
-        return publish(source, target)
-    convert_file(source, target, format=format, tags=tags)
+        publish(source, target)
+        return 1.0
+    gain = convert_file(source, target, format=format, tags=tags)
     source.unlink(missing_ok=True)
-    return None
+    return gain
 
 
 def _retagged_in_place(source: Path, tags: FileTags) -> bool:
@@ -45,18 +46,21 @@ def _retagged_in_place(source: Path, tags: FileTags) -> bool:
         return riff.retag_in_place(file, tags.fields())
 
 
-def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> None:  # noqa: A002
+def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> float:  # noqa: A002
     """Copy a song into another format, or into the same one with other tags, without loading it whole.
 
-    Where the format stays, the sample data is copied byte for byte. `target` may be `source`. Raises InvalidRequest
-    when the source is not a complete audio file, StorageError.
+    Where the format stays, the sample data is copied byte for byte. `target` may be `source`. Returns the factor by which
+    a source with samples above full scale was turned down, else 1. Raises InvalidRequest when the source is not a
+    complete audio file, StorageError.
     """
     if probe(source).format == format and _retagged(source, target, format, tags):
-        return
+        return 1.0
+    gain = fitting_gain(source)
     with temporary(target) as bare:
-        with opened(source) as decoder, bare.open("w+b") as file:
+        with opened(source, gain=gain) as decoder, bare.open("w+b") as file:
             encode(file, decoder.blocks(), _shape_of(decoder), format)
         _finish(bare, target, format, tags)
+    return gain
 
 
 def _shape_of(decoder: Decoder) -> Shape:

@@ -17,7 +17,7 @@ from acestep_mcp.studio.build_views import about, job_list, job_view, stored_req
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
 
-_SHOWN_ELSEWHERE = ("audio", "seed", "tags", "lyrics", "track", "checks", "next_step", "logs")
+_SHOWN_ELSEWHERE = ("audio", "seed", "tags", "lyrics", "edit", "track", "checks", "next_step", "logs")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -133,6 +133,8 @@ def _plain(key: str, value: Any) -> Any:
     """A field of a job as people read it."""
     if key == "elapsed":
         return f"{value:.1f} s"
+    if key == "sections":
+        return ", ".join(f"{row['name']} {row['start']:.1f}-{row['end']:.1f} s" for row in value)
     return " ".join(value) if isinstance(value, list) else value
 
 

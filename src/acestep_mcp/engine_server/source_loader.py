@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -12,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest
-from acestep_mcp.audio.read import read
+from acestep_mcp.audio.read import read, turned_down_note
 from acestep_mcp.audio.tags.file_tags import read_tags
 from acestep_mcp.engine_server.file_store import FileStore, storage_errors
 from acestep_mcp.engine_server.options import Fetch
@@ -89,7 +90,9 @@ class SourceLoader:
 
 
 def _decoded(path: Path, longest: float) -> Source:
-    return Source(read(path, max_seconds=longest, name="the song"), read_tags(path).comment)
+    sound = read(path, max_seconds=longest, name="the song")
+    notes = turned_down_note("The source", sound.gain)
+    return Source(replace(sound, gain=1.0), read_tags(path).comment, notes)
 
 
 def _is_base64(head: str) -> bool:

@@ -90,6 +90,7 @@ class Worker:
         request, words = await self._with_lyrics(job)
         source = await self._source(job, request)
         audio = await anyio.to_thread.run_sync(self._generate, job, request, source)
+        audio = replace(audio, notes=(*audio.notes, *(source.notes if source else ())))
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
         return await anyio.to_thread.run_sync(self._store, job, song)
 

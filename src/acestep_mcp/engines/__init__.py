@@ -35,10 +35,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The decoded song that a request edits, and its file's comment, where an engine may have stored its plan."""
+    """The decoded song that a request edits, and its file's comment, where an engine may have stored its plan.
+
+    `notes` say what was done to the song when it was read; the queue's worker adds them to the result's.
+    """
 
     sound: Sound
     comment: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class _Sidecar(_Checked):
     endpoint: _Short | None = None
     engine: _Short | dict[str, Any] | None = None
     parent: _Short | dict[str, Any] | None = None
+    edit: dict[str, Any] | None = None
+    sections: list[dict[str, Any]] | None = None
     notes: list[_Long] | None = None
     checks: dict[str, Any] | None = None
     cost: _Amount | None = None

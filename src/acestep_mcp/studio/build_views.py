@@ -61,7 +61,7 @@ def _job_facts(outcome: Outcome, url: TrackUrl) -> dict[str, Any]:
         **song,
         "backend": job.backend,
         "engine": _engine(job, track),
-        "notes": _notes(job),
+        "notes": _notes(job, track),
         "cost": job.cost if job.cost is not None else job.estimated_cost,
         "elapsed": _elapsed(job),
     }
@@ -69,13 +69,14 @@ def _job_facts(outcome: Outcome, url: TrackUrl) -> dict[str, Any]:
 
 def _song(job: Job, track: Track, url: TrackUrl) -> dict[str, Any]:
     response = job.result
-    known = {name: track.sidecar.get(name) for name in ("seed", "tags", "lyrics")}
-    if response is not None:
-        known = {"seed": response.seed, "tags": response.tags, "lyrics": response.lyrics}
+    known = {"seed": response.seed, "tags": response.tags, "lyrics": response.lyrics} if response else {}
+    names = ("seed", "tags", "lyrics", "edit")  # the whole song's, which the host does not know after an edit
+    known |= {name: track.sidecar[name] for name in names if track.sidecar.get(name) is not None}
     checks = track.sidecar.get("checks")
     return {
         "audio": _audio(job, track, url),
         **known,
+        "sections": track.sidecar.get("sections") or None,
         "track": track_file(track),
         "checks": Checks(**checks) if isinstance(checks, dict) else None,
     }
@@ -96,8 +97,10 @@ def _engine(job: Job, track: Track | None) -> str:
     return str(reported or recorded or job.backend)
 
 
-def _notes(job: Job) -> list[str] | None:
-    notes = list(dict.fromkeys([*job.notes, *(job.result.report.notes if job.result else ())]))
+def _notes(job: Job, track: Track | None) -> list[str] | None:
+    stored = track.sidecar.get("notes") if track is not None else None
+    found = [*job.notes, *(job.result.report.notes if job.result else ()), *(stored or ())]
+    notes = list(dict.fromkeys(found))
     if job.attached:
         notes.insert(0, "Joined the job of an earlier identical call; nothing was started twice.")
     return notes or None
@@ -156,13 +159,14 @@ def track_list(page: TrackPage) -> TrackList:
 
 def track_view(track: Track, url: TrackUrl = file_url) -> TrackView:
     """Everything stored about one track."""
-    names = ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes")
+    names = ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes", "edit")
     known = {name: track.sidecar.get(name) for name in names}
     return TrackView(
         track=track_file(track),
         title=track.title,
         url=url(track),
         **known,
+        sections=track.sidecar.get("sections") or None,
         created_at=track.created_at,
         deleted=track.deleted,
     )

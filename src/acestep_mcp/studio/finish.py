@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import InvalidRequest, QueueError
+from acestep_mcp.api.errors import InvalidRequest, NotFound, QueueError
 from acestep_mcp.api.responses import Response
 from acestep_mcp.files import storage_errors
 from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import file_stems, title_of
 from acestep_mcp.library.sidecars import SIDECAR_VERSION
 from acestep_mcp.library.tracks import Tracks
-from acestep_mcp.studio.verify import unchanged_outside
+from acestep_mcp.studio.identity import Identity, edited, usable_sections
+from acestep_mcp.studio.verify import comparison
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
@@ -49,19 +50,23 @@ def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, 
 
     Raises StorageError (the host still has the song), QueueError when the file is not the audio it should be.
     """
-    from acestep_mcp.audio.read import read
+    from acestep_mcp.audio.read import read, turned_down_note
     from acestep_mcp.audio.write import convert_and_remove
 
     _clear(job, downloaded)
-    name = _name(job, response, tracks, jobs)
+    song = _identity(job, response, tracks)
+    name = _name(job, song.title, response.seed, tracks, jobs)
     finished = downloaded.with_name(f".{job.id}.finished.part")
     with _audio_from_host():
-        convert_and_remove(
-            downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, downloaded)
+        gain = convert_and_remove(
+            downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, song, downloaded)
         )
         # Decoded only where something is left to measure: our own engine sends its measurements.
         sound = None if _is_measured(job, response) else read(finished)
-    return tracks.add(job.id, finished, name, _sidecar(job, response, finished, sound, name))
+        checks = _checks(job, response.report.measured, sound, gain)
+    notes = [*job.notes, *response.report.notes, *song.notes, *turned_down_note("The host's file", gain)]
+    facts = {"file_name": name, "notes": list(dict.fromkeys(notes)), "checks": checks}
+    return tracks.add(job.id, finished, name, _sidecar(job, response, song, _audio(finished)) | facts)
 
 
 def _clear(job: Job, downloaded: Path) -> None:
@@ -71,50 +76,79 @@ def _clear(job: Job, downloaded: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _name(job: Job, response: Response, tracks: Tracks, jobs: Jobs) -> str:
+def _identity(job: Job, response: Response, tracks: Tracks) -> Identity:
+    title = title_of(response.tags, getattr(job.request, "prompt", ""))
+    sections = usable_sections(response.report.sections)
+    made = Identity(title, response.tags, response.lyrics, sections, job.options.edit)
+    return edited(job, made, _source(job, tracks))
+
+
+def _source(job: Job, tracks: Tracks) -> Identity:
+    """The source's identity, from its sidecar or else its file's own tags; empty where neither is known."""
+    with contextlib.suppress(NotFound):
+        if job.parent is not None:
+            sidecar = tracks.get(job.parent).sidecar
+            title, tags, lyrics = (str(sidecar.get(name) or "") for name in ("title", "tags", "lyrics"))
+            return Identity(title, tags, lyrics, usable_sections(sidecar.get("sections")))
+    if job.options.source is None or not Path(job.options.source).is_file():
+        return Identity()
+    from acestep_mcp.audio.tags.file_tags import read_tags
+
+    own = read_tags(Path(job.options.source))
+    # A genre that somebody else wrote describes the song less well than the tags of the request.
+    return Identity(own.title, own.tags if own.software.startswith("acestep-mcp") else "", own.lyrics)
+
+
+def _name(job: Job, title: str, seed: int, tracks: Tracks, jobs: Jobs) -> str:
     date = _created(job).strftime("%Y-%m-%d")
-    candidates = (f"{stem}.{job.options.format}" for stem in file_stems(date, _title(job, response), response.seed))
+    candidates = (f"{stem}.{job.options.format}" for stem in file_stems(date, title, seed))
     return jobs.reserve_name(job.id, (candidate for candidate in candidates if tracks.is_free(candidate)))
 
 
-def _tags(job: Job, response: Response, downloaded: Path) -> FileTags:
-    """The file's own tags. An engine's comment (its plan, for later edits) is preserved."""
+def _tags(job: Job, response: Response, song: Identity, downloaded: Path) -> FileTags:
+    """The file's own tags."""
     from acestep_mcp.audio.tags.file_tags import FileTags, read_tags
 
     ours = json.dumps({"acestep": {**_engine(job, response), "seed": response.seed}})
     return FileTags(
-        title=_title(job, response),
-        tags=response.tags,
-        lyrics=response.lyrics,
+        title=song.title,
+        tags=song.tags,
+        lyrics=song.lyrics,
         seed=response.seed,
-        comment=read_tags(downloaded).comment or ours,
+        comment=_with_edit(read_tags(downloaded).comment or ours, song.edit),
         software=f"acestep-mcp {__version__}",
     )
 
 
-def _sidecar(job: Job, response: Response, finished: Path, sound: Sound | None, name: str) -> dict[str, Any]:
+def _with_edit(comment: str, edit: dict[str, Any] | None) -> str:
+    """An engine's comment (its plan, for later edits), with the edit that made the song. Another one stays as it is."""
+    try:
+        facts = json.loads(comment)
+        facts["acestep"] |= {"edit": edit} if edit else {}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return comment
+    return json.dumps(facts, separators=(",", ":"))
+
+
+def _sidecar(job: Job, response: Response, song: Identity, audio: dict[str, Any]) -> dict[str, Any]:
     made_by = response.report
-    audio = _audio(finished)
     return {
         "schema": SIDECAR_VERSION,
         "id": job.id,
-        "title": _title(job, response),
-        "file_name": name,
+        "title": song.title,
         "endpoint": job.endpoint,
         "request": job.request.wire(),
         "seed": response.seed,
-        "tags": response.tags,
-        "lyrics": response.lyrics,
+        "tags": song.tags,
+        "lyrics": song.lyrics,
         **_engine(job, response),
-        "notes": [*job.notes, *made_by.notes],
-        "sections": list(made_by.sections),
+        "sections": list(song.sections),
         "writer": made_by.writer,
         "queue": job.queue_url,
         "request_id": job.request_id,
         "parent": job.parent,
-        "edit": job.options.edit,
+        "edit": song.edit,
         "audio": audio,
-        "checks": _checks(job, made_by.measured, sound),
         "cost": cost_of(job, audio["duration"]),
         "elapsed": job.elapsed,
         "created_at": _created(job).isoformat(timespec="milliseconds"),
@@ -145,18 +179,11 @@ def _is_measured(job: Job, response: Response) -> bool:
     return bool(measured) and job.backend != "fal" and job.options.format not in _LOSSY and job.options.source is None
 
 
-def _checks(job: Job, measured: Any, sound: Sound | None) -> dict[str, Any]:
-    """Loudness, peak, clipping and, for an edit, whether the rest of the song is unchanged."""
+def _checks(job: Job, measured: Any, sound: Sound | None, gain: float) -> dict[str, Any]:
+    """Loudness, peak, clipping and, for an edit, how far the rest of the song is unchanged."""
     from acestep_mcp.audio.measure import measure
 
-    if sound is None:
-        return dict(measured)
-    unchanged = None if job.options.format in _LOSSY else unchanged_outside(job, sound)
-    return {**measure(sound).facts(), **({} if unchanged is None else {"unchanged_outside": unchanged})}
-
-
-def _title(job: Job, response: Response) -> str:
-    return title_of(response.tags, getattr(job.request, "prompt", ""))
+    return dict(measured) if sound is None else {**measure(sound).facts(), **comparison(job, sound, gain)}
 
 
 def _created(job: Job) -> dt.datetime:

@@ -2,41 +2,79 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from acestep_mcp.api.edits import UnchangedSpan
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.library.models import Job
 
 if TYPE_CHECKING:
+    from acestep_mcp.api.edits import Edit
     from acestep_mcp.audio import Sound
 
+_BLOCK_SECONDS = 10
+_ROUNDING = 1e-6
 
-def unchanged_outside(job: Job, result: Sound) -> bool | None:
-    """Whether every sample outside the edited span and its seams is the source's; None where that cannot be compared.
 
-    It cannot when the source is missing, when rate or channels differ, or for a remix, which changes everything.
+def comparison(job: Job, result: Sound, gain: float = 1.0) -> dict[str, Any]:
+    """The checks `unchanged_outside` and `outside_difference`; empty where nothing can be compared.
+
+    Nothing can where the source is missing, rate or channels differ, nothing lies outside the edit, or it is a remix,
+    which changes everything. The difference is relative to the source's level there: `-31.4 dB`, or `-inf dB (identical)`
+    where every sample is the source's. Compared are the files' own samples, each before it was turned down: a source
+    that goes above full scale is turned down by our own engines, and only then as much as the result. `gain` is the factor
+    by which the host's file was turned down when it was saved. In a lossy format no sample stays the same, so only the
+    difference is told.
     """
-    if job.options.source is None:
-        return None
-    source = _read(Path(job.options.source))
+    source = _read(Path(job.options.source)) if job.options.source else None
     if source is None or (source.sample_rate, source.channels) != (result.sample_rate, result.channels):
-        return None
+        return {}
     edit = BY_ID[job.endpoint].edit(job.request, source.seconds)
-    if not edit.unchanged:
-        return None
-    if edit.same_length and len(result.pcm) != len(source.pcm):
-        return False
-    return all(_is_same(span, source, result) for span in edit.unchanged)
+    # Our own engines turn a source down before they edit it; another host gets the file as it is.
+    source_gain = source.gain if job.backend == "fal" else 1.0
+    found = _relative_level(_outside(edit, source, result), source_gain, result.gain * gain)
+    if found is None:
+        return {}
+    told: dict[str, Any] = {"outside_difference": f"{found:.1f} dB" if math.isfinite(found) else "-inf dB (identical)"}
+    if job.options.format not in ("mp3", "ogg"):
+        has_its_length = not edit.same_length or len(result.pcm) == len(source.pcm)
+        told["unchanged_outside"] = found == -math.inf and has_its_length
+    return told
 
 
-def _is_same(span: UnchangedSpan, source: Sound, result: Sound) -> bool:
+def _relative_level(pairs: Iterator[tuple[Any, Any]], source_gain: float, result_gain: float) -> float | None:
+    """The level of what differs in dB of the source's, or of full scale where that is silent; -inf: nothing differs."""
     import numpy as np
 
-    start, end, shift = (round(seconds * source.sample_rate) for seconds in (span.start, span.end, span.shift))
-    return bool(np.array_equal(source.pcm[start:end], result.pcm[start + shift : end + shift]))
+    energy = differs = count = 0.0
+    for old, new in pairs:
+        count += old.size
+        energy += float(np.square(old / source_gain).sum())
+        if source_gain != result_gain or not np.array_equal(old, new):
+            differs += float(np.square(new / result_gain - old / source_gain).sum())
+    if not count:
+        return None
+    return 10 * math.log10(differs / (energy or count)) if differs else -math.inf
+
+
+def _outside(edit: Edit, source: Sound, result: Sound) -> Iterator[tuple[Any, Any]]:
+    """The source's samples that must stay, and those in their place in the result, in blocks. Full scale is 1.
+
+    Where the result has ended already, it is silent.
+    """
+    import numpy as np
+
+    rate, scale = source.sample_rate, 2.0**-31
+    for span in edit.unchanged:
+        first, last = (math.ceil(seconds * rate - _ROUNDING) for seconds in (span.start, span.end))
+        shift = round(span.shift * rate)
+        for start in range(first, last, _BLOCK_SECONDS * rate):
+            end = min(last, start + _BLOCK_SECONDS * rate)
+            old, new = source.pcm[start:end], result.pcm[start + shift : end + shift]
+            yield old * scale, np.pad(new, ((0, len(old) - len(new)), (0, 0))) * scale
 
 
 def _read(path: Path) -> Sound | None:

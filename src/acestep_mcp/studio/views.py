@@ -1,7 +1,7 @@
 """What is shown of jobs, tracks and the setup. MCP answers and their schemas, the command line's tables and `--json`, and
 pages are derived from these models.
 
-A field that does not apply is absent; so is a value from a sidecar or host that has the wrong type.
+Times are in seconds. A field that does not apply is absent; so is a value from a sidecar or host that has the wrong type.
 """
 
 from __future__ import annotations
@@ -37,30 +37,48 @@ class AudioView(View):
 
 
 class TrackFile(View):
-    """The `track` object of answers."""
+    """The `track` object of answers; `parent` is the track it was made from."""
 
     id: str | None = None
     uri: str | None = None
     file_path: str | None = None
-    duration: float | None = Field(default=None, description="Seconds.")
+    duration: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
     size: int | None = None
-    parent: str | None = Field(default=None, description="The track it was made from.")
+    parent: str | None = None
+
+
+class SectionView(View):
+    """A part of a song, in seconds."""
+
+    name: str
+    start: float
+    end: float
+
+
+Sections = Annotated[list[SectionView], WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 
 
 class Checks(View):
-    """Measurements of the saved file."""
+    """Measurements of the saved file.
+
+    `unchanged_outside`: every sample outside the edit is the source's; `outside_difference`: how much they differ.
+    """
 
     lufs: float | None = None
     peak_dbfs: float | None = None
     clipped_samples: int | None = None
     silent: bool | None = None
-    unchanged_outside: bool | None = Field(default=None, description="All samples outside the edit equal the source's.")
+    unchanged_outside: bool | None = None
+    outside_difference: str | None = None
 
 
 class JobFacts(View):
-    """One job, flat. `audio`, `seed`, `tags`, `lyrics` and `track` are present exactly when it is COMPLETED."""
+    """One job, flat. `audio`, `seed`, `tags`, `lyrics` and `track` are present exactly when it is COMPLETED.
+
+    `tags` and `lyrics` are the whole song's; `edit` holds those of an inpaint or outpaint, and its span.
+    """
 
     status: JobStatus | None = None
     job_id: str | None = None
@@ -71,13 +89,15 @@ class JobFacts(View):
     seed: int | None = None
     tags: str | None = None
     lyrics: str | None = None
+    sections: Sections | None = None
+    edit: dict[str, Any] | None = None
     track: TrackFile | None = None
     backend: str | None = None
     engine: str | None = None
     notes: list[str] | None = None
     checks: Checks | None = None
     cost: float | None = Field(default=None, description="US dollars.")
-    elapsed: float | None = Field(default=None, description="Seconds.")
+    elapsed: float | None = None
 
 
 class JobView(JobFacts):
@@ -129,7 +149,7 @@ class TrackList(View):
 
 
 class TrackView(View):
-    """Everything stored about one track; tags, lyrics and seed are those it was made with."""
+    """Everything stored about one track; tags and lyrics are the whole song's, also after an edit."""
 
     track: TrackFile
     title: str | None = None
@@ -137,6 +157,8 @@ class TrackView(View):
     seed: int | None = None
     tags: str | None = None
     lyrics: str | None = None
+    sections: Sections | None = Field(default=None, description="Each with name, start and end.")
+    edit: dict[str, Any] | None = Field(default=None, description="The edit that made it: span, own tags and lyrics.")
     endpoint: str | None = None
     request: dict[str, Any] | None = Field(default=None, description="The full request as sent.")
     engine: str | None = None

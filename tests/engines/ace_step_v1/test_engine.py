@@ -93,7 +93,7 @@ def test_an_inpainted_song_is_new_inside_the_window_and_untouched_outside(engine
     source = song(8)
     audio, _ = played(engine, AudioInpaint(**EDIT, start_time=3, end_time=5, variance=0.7), source)
     first, last = differing(audio.sound, source.sound)
-    assert 2.96 <= first <= 3.05
+    assert 3 <= first <= 3.05
     assert 4.9 <= last < 5
 
 
@@ -153,10 +153,9 @@ def test_an_outpainted_song_has_both_lengths_asked_for_and_the_song_between_them
     source = song(3.03)
     request = AudioOutpaint(**EDIT, extend_before_duration=before, extend_after_duration=after)
     audio, _ = played(engine, request, source)
-    old, begin, seam = len(source.sound.pcm), round(before * RATE), round(0.04 * RATE)
+    old, begin = len(source.sound.pcm), round(before * RATE)
     assert abs(len(audio.sound.pcm) - old - begin - round(after * RATE)) <= 1
-    kept = audio.sound.pcm[begin : begin + old]
-    assert np.array_equal(kept[seam:-seam], source.sound.pcm[seam:-seam])
+    assert np.array_equal(audio.sound.pcm[begin : begin + old], source.sound.pcm)
     for new in (audio.sound.pcm[:begin], audio.sound.pcm[begin + old :]):
         assert not len(new) or np.abs(new).max() > 2**16
 
@@ -238,8 +237,8 @@ def test_a_song_is_extended_beyond_the_length_of_a_run(engine):
     request = AudioOutpaint(**EDIT, extend_before_duration=20, extend_after_duration=23)
     audio, steps = played(engine, request, source)
     assert abs(audio.sound.seconds - 53) < 1e-3
-    begin, old, seam = 20 * RATE, len(source.sound.pcm), round(0.04 * RATE)
-    assert np.array_equal(audio.sound.pcm[begin + seam : begin + old - seam], source.sound.pcm[seam:-seam])
+    begin, old = 20 * RATE, len(source.sound.pcm)
+    assert np.array_equal(audio.sound.pcm[begin : begin + old], source.sound.pcm)
     loud = np.abs(audio.sound.pcm).max(axis=1)
     seconds = loud[: len(loud) // RATE * RATE].reshape(-1, RATE).max(axis=1)
     assert (seconds > 2**16).all()

@@ -139,18 +139,17 @@ def test_an_inpainted_song_equals_the_source_outside_its_window(to_engine, song)
     before, after = samples_of(song), samples_of(file)
     assert before.shape == after.shape
     differs = np.flatnonzero((before != after).any(axis=1)) / RATE
-    assert 2 - SEAM <= differs[0] < 2 + SEAM
+    assert 2 <= differs[0] < 2 + SEAM
     assert 4 - SEAM < differs[-1] < 4
     assert len(differs) > RATE, "more than half of the two seconds"
 
 
-def test_an_outpainted_song_is_longer_on_both_sides_and_the_source_between_its_seams(to_engine, song):
+def test_an_outpainted_song_is_longer_on_both_sides_and_has_the_whole_source_between(to_engine, song):
     values = WORDS | {"audio-url": song, "extend-before-duration": 2, "extend-after-duration": 3}
     file, _ = made(to_engine, "audio-outpaint", **values, seed=8)
-    old, new, seam = samples_of(song), samples_of(file), round(SEAM * RATE)
+    old, new = samples_of(song), samples_of(file)
     assert len(new) == len(old) + 5 * RATE
-    kept = new[2 * RATE : 2 * RATE + len(old)]
-    assert np.array_equal(kept[seam:-seam], old[seam:-seam])
+    assert np.array_equal(new[2 * RATE : 2 * RATE + len(old)], old)
     assert loud(new[: 2 * RATE])
     assert loud(new[-3 * RATE :])
 

@@ -121,7 +121,7 @@ def test_an_inpainted_song_is_new_inside_the_window_and_untouched_outside(turbo)
     audio, steps = played(turbo, AudioInpaint(**EDIT, start_time=2, end_time=4, variance=1), source)
     assert audio.sound.pcm.shape == source.sound.pcm.shape
     where = np.flatnonzero((audio.sound.pcm != source.sound.pcm).any(axis=1)) / RATE
-    assert 1.96 <= where[0] < 2.01
+    assert 2 <= where[0] < 2.01
     assert 3.98 < where[-1] < 4
     assert len(where) > 1.9 * RATE
     assert totals(steps) == [3] * 3
@@ -135,9 +135,8 @@ def test_an_outpainted_song_has_the_lengths_asked_for_and_the_song_between_them(
     request = AudioOutpaint(**EDIT, extend_before_duration=before, extend_after_duration=after)
     audio, _ = played(turbo, request, source)
     assert len(audio.sound.pcm) == (4 + before + after) * RATE
-    first, seam = round(before * RATE), round(0.031 * RATE)
-    kept = audio.sound.pcm[first : first + 4 * RATE]
-    assert np.array_equal(kept[seam:-seam], source.sound.pcm[seam:-seam])
+    first = round(before * RATE)
+    assert np.array_equal(audio.sound.pcm[first : first + 4 * RATE], source.sound.pcm)
     for new in (audio.sound.pcm[:first], audio.sound.pcm[first + 4 * RATE :]):
         assert not len(new) or np.abs(new).max() > 2**16
 

@@ -22,7 +22,7 @@ from acestep_mcp.api.requests import (
     TextToAudio,
 )
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.splice import from_float, to_float
+from acestep_mcp.audio.splice import from_float, to_float, within_full_scale
 from acestep_mcp.audio.splice import inpaint as splice_inpainted
 from acestep_mcp.audio.splice import outpaint as splice_outpainted
 from acestep_mcp.engines import Audio, Step
@@ -43,7 +43,7 @@ from acestep_mcp.engines.ace_step_v1.sampling import (
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE
 from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
 from acestep_mcp.engines.model.engine import SongRun
-from acestep_mcp.engines.model.song_tasks import FADE, SongTasks, cut, require_finite
+from acestep_mcp.engines.model.song_tasks import SongTasks, cut, require_finite
 from acestep_mcp.readers.no_vocals import is_instrumental
 
 _EDIT_RANGES = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
@@ -76,7 +76,7 @@ def _text_to_audio(loaded: LoadedV1, request: TextToAudio) -> SongRun:
         latents = yield from _sample(sampler.from_noise(noise(latent_frames(request.duration))))
     waveform = yield from _decode(loaded, latents)
     notes = (*_text_notes(loaded, request), *notes)
-    return Audio(from_float(waveform, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
+    return Audio(from_float(within_full_scale(waveform), OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
 
 
 def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> SongRun:
@@ -92,7 +92,7 @@ def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> S
     waveform = yield from _decode(loaded, latents)
     waveform = waveform[: round(source.seconds * OUTPUT_RATE)]
     notes = (*_text_notes(loaded, request), *_unused_notes(request))
-    return Audio(from_float(waveform, OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
+    return Audio(from_float(within_full_scale(waveform), OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
 
 
 def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> SongRun:
@@ -110,10 +110,9 @@ def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> So
         latents = yield from _sample(run)
     begin = max(0, first - _CONTEXT_FRAMES)
     waveform = yield from _decode(loaded, latents[..., begin : last + _CONTEXT_FRAMES])
-    lead = min(FADE, window.start)
     offset = begin * _SECONDS_PER_FRAME
-    new = cut(waveform, OUTPUT_RATE, window.start - lead - offset, window.end - offset)
-    sound = splice_inpainted(source, new, window.start, window.end, fade=FADE, lead=lead)
+    new = cut(waveform, OUTPUT_RATE, window.start - offset, window.end - offset)
+    sound = splice_inpainted(source, new, window.start, window.end)
     notes = (*window.notes, *_text_notes(loaded, request), *notes)
     return Audio(sound, request.tags, request.lyrics, notes)
 
@@ -132,17 +131,16 @@ def _audio_outpaint(loaded: LoadedV1, request: AudioOutpaint, source: Sound) -> 
         run = long_form.outpaint(sampler, latents[..., :length], sides, _noise_sources(loaded, request))
         latents = yield from _sample(run)
     before = after = None
-    overlap = min(FADE, source.seconds / 2)
     start = left * _SECONDS_PER_FRAME
     if lengths.before:
         waveform = yield from _decode(loaded, latents[..., : left + _CONTEXT_FRAMES])
-        before = cut(waveform, OUTPUT_RATE, start - lengths.before, start + overlap)
+        before = cut(waveform, OUTPUT_RATE, start - lengths.before, start)
     if lengths.after:
         begin = max(0, left + length - _CONTEXT_FRAMES)
         waveform = yield from _decode(loaded, latents[..., begin:])
         end = start + source.seconds - begin * _SECONDS_PER_FRAME
-        after = cut(waveform, OUTPUT_RATE, end - overlap, end + lengths.after)
-    sound = splice_outpainted(source, before, after, fade=FADE, overlap=overlap)
+        after = cut(waveform, OUTPUT_RATE, end, end + lengths.after)
+    sound = splice_outpainted(source, before, after, (lengths.before, lengths.after))
     return Audio(sound, request.tags, request.lyrics, (*_text_notes(loaded, request), *notes))
 
 

@@ -36,7 +36,7 @@ from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.ace_step_v15 import conditioning
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.model.engine import SongRun
-from acestep_mcp.engines.model.song_tasks import FADE, SongTasks, cut, require_finite
+from acestep_mcp.engines.model.song_tasks import SongTasks, cut, require_finite
 from acestep_mcp.engines.model.windows import windows
 
 Samples = NDArray[np.float32]
@@ -104,23 +104,21 @@ def _audio_inpaint(loaded: LoadedV15, request: AudioInpaint, source: Sound) -> S
     latents = yield from _repaint(loaded, request, _model_samples(loaded, part), frames, start=start_noise)
     begin = max(0, frames.start - _CONTEXT_FRAMES)
     waveform = yield from _decode(loaded, latents[:, begin : frames.stop + _CONTEXT_FRAMES])
-    lead = min(FADE, start)
     offset = begin / frame_rate
-    new = cut(waveform, loaded.sample_rate, start - lead - offset, end - offset)
-    sound = splice_inpainted(source, new, window.start, window.end, fade=FADE, lead=lead)
+    new = cut(waveform, loaded.sample_rate, start - offset, end - offset)
+    sound = splice_inpainted(source, new, window.start, window.end)
     return Audio(sound, request.tags, request.lyrics, (*window.notes, *conditioning.notes(loaded, request)))
 
 
 def _audio_outpaint(loaded: LoadedV15, request: AudioOutpaint, source: Sound) -> SongRun:
     """Each side in a run of its own: the pipeline repaints one stretch at a time."""
     lengths = outpaint_lengths(request, source.seconds)
-    overlap = min(FADE, source.seconds / 2)
     before = after = None
     if lengths.before:
-        before = yield from _extend(loaded, request, source, lengths.before, overlap, at_end=False)
+        before = yield from _extend(loaded, request, source, lengths.before, at_end=False)
     if lengths.after:
-        after = yield from _extend(loaded, request, source, lengths.after, overlap, at_end=True)
-    sound = splice_outpainted(source, before, after, fade=FADE, overlap=overlap)
+        after = yield from _extend(loaded, request, source, lengths.after, at_end=True)
+    sound = splice_outpainted(source, before, after, (lengths.before, lengths.after))
     return Audio(sound, request.tags, request.lyrics, conditioning.notes(loaded, request))
 
 
@@ -128,9 +126,9 @@ TASKS = SongTasks(_text_to_audio, _audio_to_audio, _audio_inpaint, _audio_outpai
 
 
 def _extend(
-    loaded: LoadedV15, request: AudioOutpaint, source: Sound, seconds: float, overlap: float, *, at_end: bool
+    loaded: LoadedV15, request: AudioOutpaint, source: Sound, seconds: float, *, at_end: bool
 ) -> Generator[Step, None, Sound]:
-    """New music beside the source, with `overlap` seconds of the source as decoded by the model."""
+    """New music beside the source."""
     frame_rate = loaded.pipe.latents_per_second
     silence = np.zeros((2, round(seconds * loaded.sample_rate)), np.float32)
     kept = 2 * _context_seconds(seconds)
@@ -143,8 +141,8 @@ def _extend(
     latents = yield from _repaint(loaded, request, samples, frames, number=int(at_end))
     begin = max(0, frames.start - _CONTEXT_FRAMES)
     waveform = yield from _decode(loaded, latents[:, begin : frames.stop + _CONTEXT_FRAMES])
-    start = (part.seconds - overlap if at_end else 0) - begin / frame_rate
-    return cut(waveform, loaded.sample_rate, start, start + overlap + seconds)
+    start = (part.seconds if at_end else 0) - begin / frame_rate
+    return cut(waveform, loaded.sample_rate, start, start + seconds)
 
 
 def _check_length(seconds: float) -> None:

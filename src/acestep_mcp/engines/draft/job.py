@@ -20,6 +20,7 @@ from acestep_mcp.api.requests import (
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.form import sung_lines
 from acestep_mcp.engines.draft.mix import master, silence
 from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import VERSION
@@ -43,8 +44,13 @@ class DraftJob:
 def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     """Compose, render and level. Raises InvalidRequest for values that do not fit the source."""
     request: EngineRequest = getattr(requests, job.endpoint).parse(job.request)
-    notes = (*_renderer_notes(job.renderer), *minimum_guidance(request)[1], *_ignored_fields_note(request))
-    notes = (*notes, *_directions_note(request))
+    notes = (
+        *_voice_note(request),
+        *_renderer_notes(job.renderer),
+        *minimum_guidance(request)[1],
+        *_ignored_fields_note(request),
+        *_directions_note(request),
+    )
     for event in _events(request, job.source, job.renderer):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
@@ -85,6 +91,10 @@ def _directions_note(request: EngineRequest) -> tuple[str, ...]:
         return ()
     shown = ", ".join(f"[{direction}]" for direction in directions[:3])
     return (f"The draft engine does not follow stage directions: {shown} had no effect.",)
+
+
+def _voice_note(request: EngineRequest) -> tuple[str, ...]:
+    return ("Nobody sings in a draft: an instrument plays the words' melody.",) if sung_lines(request.lyrics) else ()
 
 
 def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:

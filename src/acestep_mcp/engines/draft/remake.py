@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from acestep_mcp.api.edits import EditWindow
 
-_FADE = 0.030
 _PRE_ROLL = 4.0  # seconds rendered before a window, so that earlier notes ring into it
 _CONTEXT = 8.0  # seconds on each side that decide how loud a window should be
 _MAX_DIFFERENCE = 6.0  # LU a window may differ from its surroundings before its own loudness counts as a flaw
@@ -41,7 +40,7 @@ _EXTENSION_VARIANCE = 0.5  # variance of the material of an added part
 
 
 def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
-    """Compose the window again on the source's grid. Samples outside it and its crossfades do not change."""
+    """Compose the window again on the source's grid. Samples outside it do not change."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
     window = inpaint_window(request, source.sound.seconds)
@@ -56,13 +55,12 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
     music = silence(min(window.end + 0.1, old.grid.seconds) - begin)
     yield from render(score.parts, renderer, music, begin)
     yield Step("levelling", 0, 1)
-    lead = min(_FADE, window.start - begin)
-    music = music[round((window.start - lead - begin) * RATE) :]
+    music = music[round((window.start - begin) * RATE) :]
     if window.end >= source.sound.seconds:
         fade_out(music, score.ending)
     new = _match_level(music, _target_lufs(source.sound, window), source.sound)
-    sound = inpaint(source.sound, new, window.start, window.end, fade=_FADE, lead=lead)
-    plan = plan_json(replace(old, form=sections), made_by=None)
+    sound = inpaint(source.sound, new, window.start, window.end)
+    plan = plan_json(replace(old, form=_with_outer_lines(sections, old.form, bars)), made_by=None)
     yield Audio(
         sound,
         request.tags,
@@ -94,7 +92,7 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
         if side == 1:
             fade_out(music, score.ending)
         added[side] = _match_level(music, lufs, source.sound)
-    sound = outpaint(source.sound, added[0], added[1], fade=_FADE)
+    sound = outpaint(source.sound, added[0], added[1], (lengths.before, lengths.after))
     whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
     sections = _all_sections(scores[0], old, scores[1], lengths.before)
     plan = plan_json(whole, made_by=None)
@@ -193,6 +191,25 @@ def _window_bars(grid: Grid, window: EditWindow) -> tuple[int, int]:
         first = min(max(middle, 0), grid.bars - 1)
         last = first + 1
     return first, last
+
+
+def _with_outer_lines(
+    new: tuple[FormSection, ...], old: tuple[FormSection, ...], window: tuple[int, int]
+) -> tuple[FormSection, ...]:
+    """The new sections, those outside the window with the lines that are still sung there."""
+    sung: list[tuple[float, str]] = []
+    bar = 0
+    for section in old:
+        sung += [(bar + (n + 0.5) * section.bars / len(section.lines), line) for n, line in enumerate(section.lines)]
+        bar += section.bars
+    found, bar = [], 0
+    for section in new:
+        end = bar + section.bars
+        if end <= window[0] or bar >= window[1]:
+            section = replace(section, lines=tuple(line for at, line in sung if bar <= at < end))  # noqa: PLW2901
+        found.append(section)
+        bar = end
+    return tuple(found)
 
 
 def _new_form(request: AudioToAudio, grid: Grid) -> tuple[FormSection, ...]:

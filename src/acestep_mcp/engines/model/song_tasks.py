@@ -13,12 +13,10 @@ from torch import Tensor
 from acestep_mcp.api.errors import GenerationFailed
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, EngineRequest, TextToAudio
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.splice import from_float
+from acestep_mcp.audio.splice import from_float, within_full_scale
 from acestep_mcp.engines import Source
 from acestep_mcp.engines.model.engine import SongRun
 
-FADE = 0.030
-"""Seconds of crossfade between new music and the source."""
 Model = TypeVar("Model")
 
 
@@ -55,5 +53,5 @@ def require_finite(values: Tensor, advice: str) -> Tensor:
 
 
 def cut(samples: NDArray[Any], rate: int, start: float, end: float) -> Sound:
-    """The samples [n, channels] from `start` to `end` seconds, with 24 bits."""
-    return from_float(samples[round(start * rate) : round(end * rate)], rate, 24)
+    """The samples [n, channels] from `start` to `end` seconds, within full scale and with 24 bits."""
+    return from_float(within_full_scale(samples[round(start * rate) : round(end * rate)]), rate, 24)
