@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from acestep_mcp.api.errors import InvalidRequest
-from acestep_mcp.audio import mp3
+from acestep_mcp.audio.containers import mp3
 from acestep_mcp.audio.read import probe_source, read
 from acestep_mcp.audio.tags import id3
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, NoReturn
+from typing import Any, BinaryIO, Literal, NoReturn
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
-from acestep_mcp.audio import mp3
-from acestep_mcp.audio.tags import id3, ogg, riff
+from acestep_mcp.audio.containers import layout
+from acestep_mcp.audio.containers.parts import Part, Unreadable
+from acestep_mcp.audio.resample import resampled
+from acestep_mcp.audio.sndfile import SndfileStream, Stream
 from acestep_mcp.files import open_regular
 
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
@@ -31,17 +34,15 @@ _CONTENT_TYPES = {
     "caf": "audio/x-caf",
     "w64": "audio/x-w64",
 }
-_NAMES = {"WAVEX": "wav", "RF64": "wav", "MPEG": "mp3"}
-_LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
-_WIDE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
-_FLOATING = ("FLOAT", "DOUBLE", *_LOSSY)
-_UNKNOWN_LENGTH = 2**40
-_MOST_MISSING_SECONDS = 0.5
+_MOST_MISSING_SECONDS, _MOST_MISSING_SHARE = 0.5, 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """What a file's header says. `seconds` is 0 when it states no length; `bits` is the depth it is decoded at."""
+    """What a file's headers say. `seconds` is 0 when they state no length; `bits` is the depth it is decoded at.
+
+    `is_plain` when it is one song as its header describes it, so that its bytes can be copied.
+    """
 
     seconds: float
     sample_rate: int
@@ -50,6 +51,7 @@ class Properties:
     format: str
     content_type: str
     size: int
+    is_plain: bool = True
 
 
 def refuse(name: str, reason: str) -> NoReturn:
@@ -59,79 +61,80 @@ def refuse(name: str, reason: str) -> NoReturn:
     )
 
 
-class Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """A sound file read from start to end.
+class Decoder:
+    """An open audio file: its properties, and its samples in blocks of at most one second.
 
-    soundfile seeks after every block of a seekable file, which costs time in compressed formats and fails at the end
-    of a FLAC file that does not state its length.
+    A file of several songs, one after the other, is one song with the highest sample rate and the most channels of them.
     """
 
-    def seekable(self) -> bool:
-        return False
-
-
-class Decoder:
-    """An open audio file: its properties, and its samples in blocks of at most one second."""
-
-    def __init__(self, file: soundfile.SoundFile, size: int, name: str) -> None:
-        self._file = file
+    def __init__(self, streams: Sequence[Stream], size: int, name: str, *, is_plain: bool) -> None:
+        self._streams = streams
         self.name = name
-        self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
-        kind = str(file.format)
-        form = _NAMES.get(kind, kind.lower())
+        form = streams[0].format
+        rate = max(stream.sample_rate for stream in streams)
+        known = [stream.frames * rate / stream.sample_rate for stream in streams if stream.frames is not None]
+        self.frames: int | None = round(sum(known)) if len(known) == len(streams) else None
         self.properties = Properties(
-            seconds=(self.frames or 0) / file.samplerate,
-            sample_rate=file.samplerate,
-            channels=file.channels,
-            bits=24 if file.subtype in _WIDE else 16,
+            seconds=(self.frames or 0) / rate,
+            sample_rate=rate,
+            channels=max(stream.channels for stream in streams),
+            bits=24 if any(stream.bits == 24 for stream in streams) else 16,
             format=form,
             content_type=_CONTENT_TYPES.get(form, "application/octet-stream"),
             size=size,
+            is_plain=is_plain,
         )
 
     def blocks(self) -> Iterator[NDArray[np.int32]]:
         """Left-aligned samples [frames, channels]. Raises InvalidRequest where the file is cut short."""
-        taken = 0
-        while True:
-            block = self._next()
-            if not len(block):
-                break
-            taken += len(block)
-            yield block
-        self._check_missing((self.frames or 0) - taken)
+        taken, bits = 0, self.properties.bits
+        for stream in self._streams:
+            for block in self._conformed(stream, taken):
+                taken += len(block)
+                yield rounded(block, bits) if block.dtype == np.int32 else quantised(block, bits)
         if not taken:
             refuse(self.name, "has no sound in it")
 
     def check_ends(self) -> None:
         """Decode the first block and one near the end: most damaged files show there. Raises InvalidRequest."""
-        if not len(self._next()):
-            refuse(self.name, "has no sound in it")
-        if self.frames is None or self.properties.format == "mp3":  # its frames have been counted
-            return
-        allowed = int(_MOST_MISSING_SECONDS * self.properties.sample_rate)
-        if self.frames > allowed + 1:
+        began = 0.0
+        for stream in self._streams:
+            spared = int(_MOST_MISSING_SECONDS * stream.sample_rate)
             try:
-                self._file.seek(self.frames - allowed - 1)
-                is_there = len(self._next()) > 0
-            except soundfile.LibsndfileError:
-                is_there = False
-            self._check_missing(0 if is_there else self.frames)
+                if not stream.has_ends(spared):
+                    refuse(self.name, _breaks_off(began))
+            except soundfile.LibsndfileError as exc:
+                raise _unreadable(self.name, exc) from exc
+            began += (stream.frames or 0) / stream.sample_rate
 
-    def _check_missing(self, frames: int) -> None:
-        rate = self.properties.sample_rate
-        if frames > _MOST_MISSING_SECONDS * rate:
-            there = ((self.frames or 0) - frames) / rate
-            after = f" after {there:.1f} s" if there > 0 else ""
-            refuse(self.name, f"breaks off{after}: it is incomplete")
+    def _conformed(self, stream: Stream, before: int) -> Iterator[NDArray[Any]]:
+        """Its blocks with the rate and channels of the whole; `before` frames come before them."""
+        blocks, channels = self._checked(stream, before), self.properties.channels
+        if stream.channels < channels:
+            blocks = (np.repeat(block, channels, axis=1) for block in blocks)
+        if stream.sample_rate == self.properties.sample_rate:
+            return blocks
+        return resampled(blocks, stream.sample_rate, self.properties.sample_rate, channels)
 
-    def _next(self) -> NDArray[np.int32]:
-        floating = self._file.subtype in _FLOATING
-        count = max(1, min(self.properties.sample_rate, 65536))
+    def _checked(self, stream: Stream, before: int) -> Iterator[NDArray[Any]]:
+        taken = 0
         try:
-            block = self._file.read(count, dtype="float64" if floating else "int32", always_2d=True)
+            for block in stream.blocks():
+                taken += len(block)
+                yield block
         except soundfile.LibsndfileError as exc:
             raise _unreadable(self.name, exc) from exc
-        return quantised(block, self.properties.bits) if floating else rounded(block, self.properties.bits)
+        there, whole = taken / stream.sample_rate, (stream.frames or 0) / stream.sample_rate
+        if is_cut(whole - there, whole):
+            refuse(self.name, _breaks_off(before / self.properties.sample_rate + there))
+
+
+def is_cut(missing: float, whole: float) -> bool:
+    """Whether so many seconds are missing, of a song of `whole` seconds (0: unknown), that it counts as cut off.
+
+    Writers that state a few bytes too much, and copies that lost a last frame, do not.
+    """
+    return missing > min(_MOST_MISSING_SECONDS, (whole or np.inf) * _MOST_MISSING_SHARE)
 
 
 @contextmanager
@@ -139,42 +142,57 @@ def opened(path: Path, name: str = "") -> Iterator[Decoder]:
     """Open an audio file. Raises InvalidRequest for anything whose header is not that of complete, usable audio.
 
     Messages call it `name`, else its file name. Only files that begin like one of the known formats reach the
-    decoding library.
+    decoding libraries.
     """
     name = name or path.name
     with ExitStack() as stack:
         try:
             raw = stack.enter_context(open_regular(path))
-            _check_head(raw, name)
-            file = _sound_file(path, raw, name)
+            found = _parts(raw, name)
+            streams = [SndfileStream(raw, part) for part in found]
         except OSError as exc:
             message = f"{name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
             raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc
         except soundfile.LibsndfileError as exc:
             raise _unreadable(name, exc) from exc
-        stack.enter_context(file)
-        if file.channels > 2:
-            refuse(name, f"has {file.channels} channels")
-        if file.samplerate > HIGHEST_RATE:
-            refuse(name, f"has a sample rate of {file.samplerate} Hz, and at most {HIGHEST_RATE} Hz are read")
-        if not file.frames or file.samplerate < 1:
-            refuse(name, "has no sound in it")
-        yield Decoder(file, os.fstat(raw.fileno()).st_size, name)
+        is_plain = len(found) == 1 and found[0].is_as_written
+        yield Decoder(_usable(streams, name), os.fstat(raw.fileno()).st_size, name, is_plain=is_plain)
 
 
-def _sound_file(path: Path, raw: BinaryIO, name: str) -> Forward:
-    """Open with libsndfile. A variable-rate MP3 file that does not state its length is opened with a header that does."""
-    file = Forward(str(path))
-    stream = mp3.walk(raw) if file.format in ("MP3", "MPEG") else None
-    if stream is None:
-        return file
-    if stream.missing > _MOST_MISSING_SECONDS * file.samplerate:
-        file.close()
-        refuse(name, f"breaks off after {stream.samples / file.samplerate:.1f} s: it is incomplete")
-    if stream.stated is None and abs(file.frames - stream.samples) > stream.frame_samples:
-        file.close()
-        return Forward(mp3.WithLength(raw, stream))
-    return file
+def _parts(raw: BinaryIO, name: str) -> list[Part]:
+    if not raw.read(1):
+        refuse(name, "is empty")
+    with mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            found = layout.parts(data)
+        except Unreadable as exc:
+            refuse(name, str(exc))
+    if not found:
+        refuse(name, "is not an audio file of a known kind")
+    began = 0.0
+    for part in found:
+        if is_cut(part.missing, part.seconds):
+            refuse(name, _breaks_off(began + max(0.0, part.seconds - part.missing)))
+        began += part.seconds
+    return found
+
+
+def _usable(streams: Sequence[Stream], name: str) -> Sequence[Stream]:
+    """The streams that have sound. Raises InvalidRequest for one that is not read, or when there is none."""
+    for stream in streams:
+        if stream.channels > 2:
+            refuse(name, f"has {stream.channels} channels")
+        if stream.sample_rate > HIGHEST_RATE:
+            refuse(name, f"has a sample rate of {stream.sample_rate} Hz, and at most {HIGHEST_RATE} Hz are read")
+    usable = [stream for stream in streams if stream.frames != 0 and stream.sample_rate > 0]
+    if not usable:
+        refuse(name, "has no sound in it")
+    return usable
+
+
+def _breaks_off(seconds: float) -> str:
+    after = f" after {seconds:.1f} s" if seconds > 0 else ""
+    return f"breaks off{after}: it is not whole"
 
 
 def quantised(samples: NDArray[np.floating], bits: int) -> NDArray[np.int32]:
@@ -198,28 +216,6 @@ def rounded(pcm: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
         return pcm
     highest = np.int32(2**31 - 2 ** (shift - 1) - 1)
     return (np.minimum(pcm, highest) + np.int32(1 << (shift - 1))) >> shift << shift
-
-
-def _check_head(file: BinaryIO, name: str) -> None:
-    head = file.read(16)
-    if not head:
-        refuse(name, "is empty")
-    if not _known(head):
-        refuse(name, "is not an audio file of a known kind")
-    if riff.is_cut(file) if head[:4] == b"RIFF" else head[:4] == b"OggS" and ogg.is_cut(file):
-        refuse(name, "breaks off: it is incomplete")
-
-
-def _known(head: bytes) -> bool:
-    """True for the first bytes of WAV, RF64, W64, FLAC, Ogg, AIFF, AU, CAF and MP3."""
-    if head[:4] in (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b".snd", b"caff"):
-        return True
-    if id3.tag_length(head):
-        return True
-    frame = int.from_bytes(head[:3], "big")
-    sync, version, layer = frame >> 13, frame >> 11 & 3, frame >> 9 & 3
-    bit_rate, sample_rate = frame >> 4 & 15, frame >> 2 & 3
-    return sync == 0x7FF and version != 1 and layer != 0 and bit_rate != 0xF and sample_rate != 0b11
 
 
 def _unreadable(name: str, exc: Exception) -> InvalidRequest:

@@ -1,0 +1,117 @@
+"""Files made of chunks: WAV, RF64, W64, AIFF and CAF."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from acestep_mcp.audio.containers.parts import Part, Span
+from acestep_mcp.audio.containers.search import is_song, next_song
+
+MOST_CHUNKS = 1000
+
+
+class Chunk(NamedTuple):
+    """`size` is what the header states; the content begins at `start`."""
+
+    name: bytes
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkStyle:
+    """How a format writes a chunk's head: the bytes of its name and size, their order, what each is padded to."""
+
+    name: int
+    size: int
+    order: str
+    padding: int
+    counts_head: bool = False
+
+    @property
+    def head(self) -> int:
+        return self.name + self.size
+
+    def chunk(self, data: mmap.mmap, position: int) -> Chunk | None:
+        """The chunk at this position; None at the end, and for what cannot be one."""
+        if position + self.head > len(data):
+            return None
+        name = data[position : position + self.name]
+        if not is_chunk_name(name[:4]):
+            return None
+        size = self.number(data, position + self.name)
+        return Chunk(name, position + self.head, max(0, size - self.head) if self.counts_head else size)
+
+    def number(self, data: mmap.mmap, position: int) -> int:
+        return int.from_bytes(data[position : position + self.size], "little" if self.order == "little" else "big")
+
+    def packed(self, name: bytes, size: int) -> bytes:
+        """The head of a chunk whose content has `size` bytes."""
+        stated = size + self.head if self.counts_head else size
+        return name + min(stated, 256**self.size - 1).to_bytes(self.size, "little" if self.order == "little" else "big")
+
+    def whole(self, name: bytes, content: bytes) -> bytes:
+        return self.packed(name, len(content)) + content + bytes(-len(content) % self.padding)
+
+
+def is_chunk_name(name: bytes) -> bool:
+    """Four printable characters that are not all blank."""
+    return len(name) == 4 and all(32 <= byte < 127 for byte in name) and name != b"    "
+
+
+def walk(data: mmap.mmap, style: ChunkStyle, position: int) -> Iterator[Chunk]:
+    """The chunks from `position`, up to what is none. Padding that is missing after one is allowed for."""
+    for _ in range(MOST_CHUNKS):
+        chunk = style.chunk(data, position)
+        if chunk is None and position % 2 == 0:
+            chunk = style.chunk(data, position - 1)
+        if chunk is None or is_song(data, chunk.start - style.head):
+            return
+        yield chunk
+        position = chunk.start + chunk.size + (-chunk.size % style.padding)
+
+
+def fills(data: mmap.mmap, style: ChunkStyle, position: int) -> bool:
+    """Whether what is left consists of whole chunks, or of nothing."""
+    for chunk in walk(data, style, position):
+        position = chunk.start + chunk.size + (-chunk.size % style.padding)
+    return position >= len(data) or is_song(data, position)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleData:
+    """The sample data of a file: where it lies, and how many bytes more the header states."""
+
+    span: Span
+    missing: int
+    is_stated: bool
+
+    @property
+    def stated(self) -> int:
+        return self.span.end - self.span.start + self.missing if self.is_stated else 0
+
+    def part(self, head: bytes, bytes_per_second: float, *, end: int, is_as_written: bool) -> Part:
+        """The part with this data under `head`."""
+        rate = bytes_per_second or 1.0
+        return Part(
+            pieces=(head, self.span),
+            end=end,
+            seconds=self.stated / rate,
+            missing=self.missing / rate,
+            is_as_written=is_as_written and self.is_stated and not self.missing,
+        )
+
+
+def sample_data(data: mmap.mmap, start: int, stated: int | None, *, skipped: int = 0) -> SampleData:
+    """The sample data from `start`; without a stated size it ends with the file, or where another file was joined.
+
+    `skipped` is how much of the stated size lies before `start`.
+    """
+    if stated is None:
+        return SampleData(Span(start, next_song(data, start)), 0, is_stated=False)
+    size = max(0, stated - skipped)
+    there = max(0, min(size, len(data) - start))
+    return SampleData(Span(start, start + there), size - there, is_stated=True)

@@ -1,0 +1,53 @@
+"""Find where a file that was joined to another one begins."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+_WINDOW = 2**20
+_MOST_CANDIDATES = 20_000
+_MARKS = (b"RIFF", b"RF64", b"BW64", b"riff\x2e\x91", b"FORM", b".snd\0\0", b"caff\0\1", b"fLaC", b"OggS\0")
+_SONG = re.compile(
+    rb"(?:RIFF|RF64|BW64)[\0-\xff]{4}WAVE|riff\x2e\x91\xcf\x11\xa5\xd6|FORM[\0-\xff]{4}AIF[FC]"
+    rb"|\.snd\0\0[\0-\xff]{6}\0\0\0|caff\0\x01\0\0|fLaC[\0\x80]\0\0\x22|OggS\0[\x02\x06]"
+)
+
+
+def is_song(data: mmap.mmap, position: int) -> bool:
+    """Whether a file in a format with a mark of its own begins there: any that is read but MP3."""
+    return bool(_SONG.match(data, position))
+
+
+def next_song(data: mmap.mmap, start: int) -> int:
+    """Where the next such file begins; the length of the data when there is none."""
+    return first(data, start, _MARKS, lambda position: is_song(data, position))
+
+
+def first(data: mmap.mmap, start: int, marks: Sequence[bytes], is_right: Callable[[int], bool]) -> int:
+    """The first place of one of the marks that is right; the length of the data when there is none.
+
+    The time is bounded by the size of the data, however many places have a mark and are not right.
+    """
+    candidates = _places(data, start, marks)
+    for _, position in zip(range(_MOST_CANDIDATES), candidates, strict=False):
+        if is_right(position):
+            return position
+    return len(data)
+
+
+def _places(data: mmap.mmap, start: int, marks: Sequence[bytes]) -> Iterator[int]:
+    """In windows, so that a mark that is rare does not cost a search to the end for each that is not."""
+    longest = max(map(len, marks))
+    for window in range(start, len(data), _WINDOW):
+        end = min(len(data), window + _WINDOW)
+        found = []
+        for mark in marks:
+            position = window - 1
+            while len(found) <= _MOST_CANDIDATES:
+                position = data.find(mark, position + 1, min(len(data), end + longest - 1))
+                if not window <= position < end:
+                    break
+                found.append(position)
+        yield from sorted(found)
