@@ -75,9 +75,12 @@ class SndfileStream:
                 return True
             try:
                 file.seek(self.frames - spared - 1)
-                return len(self._next(file)) > 0
+                if len(self._next(file)):
+                    return True
             except soundfile.LibsndfileError:
-                return False
+                pass
+        # libFLAC cannot seek there when something else follows the last frame.
+        return sum(map(len, self.blocks())) >= self.frames - spared
 
     def _next(self, file: Forward) -> NDArray[Any]:
         count = max(1, min(self.sample_rate, _BLOCK))

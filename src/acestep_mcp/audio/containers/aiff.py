@@ -54,10 +54,10 @@ def _aiff_part(data: mmap.mmap, start: int, common: Chunk, sound: Chunk, end: in
     frames = int.from_bytes(comm[2:6], "big")
     is_unfinished = _unfinished(data, sound)
     if is_unfinished:
-        taken = sample_data(data, begin, frames * frame if 0 < frames * frame < _UNKNOWN_SIZE else None)
+        taken = sample_data(data, start, begin, frames * frame if 0 < frames * frame < _UNKNOWN_SIZE else None)
         end = taken.span.end
     else:
-        taken = sample_data(data, begin, stated)
+        taken = sample_data(data, start, begin, stated)
     size = taken.span.end - taken.span.start
     fixed = comm[:2] + (size // frame).to_bytes(4, "big") + comm[6:]
     kind = data[start + 8 : start + 12]
@@ -92,7 +92,7 @@ def au(data: mmap.mmap, start: int) -> Part | None:
     if not frame or not 24 <= offset <= _LARGEST_HEAD:
         return None
     is_unfinished = size == 0 or size >= _UNKNOWN_SIZE
-    taken = sample_data(data, start + offset, None if is_unfinished else size)
+    taken = sample_data(data, start, start + offset, None if is_unfinished else size)
     there = taken.span.end - taken.span.start
     head = data[start : start + 8] + there.to_bytes(4, "big") + data[start + 12 : start + offset]
     return taken.part(head, float(frame * rate), end=taken.span.end, is_as_written=True)
@@ -108,7 +108,7 @@ def caf(data: mmap.mmap, start: int) -> Part | None:
         elif chunk.name == b"pakt":
             packets = data[chunk.start : chunk.start + 24]
         elif chunk.name == b"data":
-            samples = _caf_data(data, chunk)
+            samples = _caf_data(data, start, chunk)
         if samples is not None and (not samples.is_stated or samples.missing):
             break
         position = min(len(data), chunk.start + chunk.size)
@@ -126,10 +126,10 @@ def caf(data: mmap.mmap, start: int) -> Part | None:
     return samples.part(head, rate, end=end, is_as_written=True)
 
 
-def _caf_data(data: mmap.mmap, chunk: Chunk) -> SampleData:
+def _caf_data(data: mmap.mmap, start: int, chunk: Chunk) -> SampleData:
     """The samples behind the four bytes of an edit count."""
     is_unfinished = chunk.size >= 2**62 or (chunk.size <= 4 and not fills(data, CAF, chunk.start + chunk.size))
-    return sample_data(data, chunk.start + 4, None if is_unfinished else chunk.size, skipped=4)
+    return sample_data(data, start, chunk.start + 4, None if is_unfinished else chunk.size - 4)
 
 
 def _caf_rate(description: bytes, packets: bytes, samples: SampleData) -> float:

@@ -64,14 +64,17 @@ def is_chunk_name(name: bytes) -> bool:
 
 def walk(data: mmap.mmap, style: ChunkStyle, position: int) -> Iterator[Chunk]:
     """The chunks from `position`, up to what is none. Padding that is missing after one is allowed for."""
+    is_padded = False
     for _ in range(MOST_CHUNKS):
         chunk = style.chunk(data, position)
-        if chunk is None and position % 2 == 0:
+        if chunk is None and is_padded:
             chunk = style.chunk(data, position - 1)
         if chunk is None or is_song(data, chunk.start - style.head):
             return
         yield chunk
-        position = chunk.start + chunk.size + (-chunk.size % style.padding)
+        padding = -chunk.size % style.padding
+        is_padded = padding > 0
+        position = chunk.start + chunk.size + padding
 
 
 def fills(data: mmap.mmap, style: ChunkStyle, position: int) -> bool:
@@ -105,13 +108,15 @@ class SampleData:
         )
 
 
-def sample_data(data: mmap.mmap, start: int, stated: int | None, *, skipped: int = 0) -> SampleData:
-    """The sample data from `start`; without a stated size it ends with the file, or where another file was joined.
+def sample_data(data: mmap.mmap, song: int, start: int, stated: int | None) -> SampleData:
+    """The sample data from `start`, of the song that begins at `song`, with the size that its header states.
 
-    `skipped` is how much of the stated size lies before `start`.
+    Without a stated size it ends with the file. In both cases it ends where another file of its kind was joined: a
+    header states too much where the file was cut off before that.
     """
     if stated is None:
         return SampleData(Span(start, next_song(data, start)), 0, is_stated=False)
-    size = max(0, stated - skipped)
+    size = max(0, stated)
     there = max(0, min(size, len(data) - start))
-    return SampleData(Span(start, start + there), size - there, is_stated=True)
+    joined = next_song(data, start, start + there, mark=data[song : song + 4])
+    return SampleData(Span(start, joined), size - (joined - start), is_stated=True)

@@ -119,17 +119,17 @@ def _walked(data: mmap.mmap, start: int) -> Iterator[Stream]:
     end = start
     for number, position in enumerate(_frames(data, start, len(data))):
         header = _header(data, position)
-        frame = Span(position, position + _length(header >> 9))
         is_info = _is_info(data, position, header)
         if stream is None or is_info or _likeness(header) != _likeness(stream.header):
             if stream is not None:
                 yield stream
-            stream = Stream(header, frame, _stated(data, position, header)) if is_info else Stream(header)
-        elif position > end:
-            stream.lost += _damage(data, end, position)
-        if stream.info != frame:
-            stream.add(frame)
-        end = frame.end
+            stream, end = Stream(header), position
+        stream.lost += _damage(data, end, position)
+        end = position + _length(header >> 9)
+        if is_info:
+            stream.info, stream.stated = Span(position, end), _stated(data, position, header)
+        else:
+            stream.add(Span(position, end))
         if len(stream.spans) > _MOST_SPANS:
             raise Unreadable("is an MP3 file in too many pieces")
         if number >= _MOST_FRAMES:  # longer than anything that is read
@@ -166,7 +166,7 @@ def _frames(data: mmap.mmap, start: int, limit: int) -> Iterator[int]:
 def _begun_within(data: mmap.mmap, position: int, length: int, candidates: Iterator[int]) -> int | None:
     """Where another frame begins inside this one: it was cut off, and something else was joined there."""
     end = position + length
-    if end == len(data) or _length(_header(data, end) >> 9) or _is_padding(data, end):
+    if end == len(data) or _length(_header(data, end) >> 9):
         return None
     for found in _HEADER.finditer(data, position + 4, end):
         if next(candidates, None) is None:
@@ -221,8 +221,7 @@ def after_padding(data: mmap.mmap, start: int) -> int:
 
 def _damage(data: mmap.mmap, start: int, end: int) -> int:
     """Bytes in front of a frame that are neither tags nor zeros."""
-    after = after_padding(data, start)
-    return end - after if after < end else 0
+    return max(0, end - after_padding(data, start)) if end > start else 0
 
 
 def _header(data: mmap.mmap, position: int) -> int:
@@ -301,11 +300,15 @@ def _info(data: mmap.mmap, stream: Stream) -> bytes:
     """An info frame that states the number of frames; that of an encoder says as well what it padded."""
     if stream.header >> 17 & 3 != 1:
         return b""
-    mark = 4 + _side_bytes(stream.header)
     if stream.info is not None and stream.stated is not None:
-        frame = data[stream.info.start : stream.info.end]
+        frame = bytearray(data[stream.info.start : stream.info.end])
+        mark = 4 + _side_bytes(stream.header)
         if frame[mark : mark + 4] in (b"Xing", b"Info"):
-            return frame[: mark + 8] + struct.pack(">I", stream.frames) + frame[mark + 12 :]
+            size = len(frame) + sum(span.end - span.start for span in stream.spans)
+            struct.pack_into(">I", frame, mark + 8, stream.frames)
+            if frame[mark + 7] & 2:
+                struct.pack_into(">I", frame, mark + 12, size)
+            return bytes(frame)
     header = stream.header & ~0xF200 | 0x10000 | _INFO_BIT_RATE << 12
     head = struct.pack(">I", header) + bytes(_side_bytes(header))
     return (head + struct.pack(">4sII", b"Xing", 1, stream.frames)).ljust(_length(header >> 9), b"\0")

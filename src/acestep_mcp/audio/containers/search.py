@@ -20,34 +20,38 @@ def is_song(data: mmap.mmap, position: int) -> bool:
     return bool(_SONG.match(data, position))
 
 
-def next_song(data: mmap.mmap, start: int) -> int:
-    """Where the next such file begins; the length of the data when there is none."""
-    return first(data, start, _MARKS, lambda position: is_song(data, position))
+def next_song(data: mmap.mmap, start: int, end: int | None = None, mark: bytes = b"") -> int:
+    """Where the next such file begins, or one with that mark; `end` (or of the data) when there is none."""
+    marks = (mark,) if mark else _MARKS
+    return first(data, start, marks, lambda position: is_song(data, position), end)
 
 
-def first(data: mmap.mmap, start: int, marks: Sequence[bytes], is_right: Callable[[int], bool]) -> int:
-    """The first place of one of the marks that is right; the length of the data when there is none.
+def first(
+    data: mmap.mmap, start: int, marks: Sequence[bytes], is_right: Callable[[int], bool], end: int | None = None
+) -> int:
+    """The first place of one of the marks that is right; `end` (or of the data) when there is none.
 
     The time is bounded by the size of the data, however many places have a mark and are not right.
     """
-    candidates = _places(data, start, marks)
+    end = len(data) if end is None else end
+    candidates = _places(data, start, end, marks)
     for _, position in zip(range(_MOST_CANDIDATES), candidates, strict=False):
         if is_right(position):
             return position
-    return len(data)
+    return end
 
 
-def _places(data: mmap.mmap, start: int, marks: Sequence[bytes]) -> Iterator[int]:
+def _places(data: mmap.mmap, start: int, end: int, marks: Sequence[bytes]) -> Iterator[int]:
     """In windows, so that a mark that is rare does not cost a search to the end for each that is not."""
     longest = max(map(len, marks))
-    for window in range(start, len(data), _WINDOW):
-        end = min(len(data), window + _WINDOW)
+    for window in range(start, end, _WINDOW):
+        stop = min(end, window + _WINDOW)
         found = []
         for mark in marks:
             position = window - 1
             while len(found) <= _MOST_CANDIDATES:
-                position = data.find(mark, position + 1, min(len(data), end + longest - 1))
-                if not window <= position < end:
+                position = data.find(mark, position + 1, min(len(data), stop + longest - 1))
+                if not window <= position < stop:
                     break
                 found.append(position)
         yield from sorted(found)

@@ -33,6 +33,7 @@ class _Found:
     """What the chunks of a file say."""
 
     style: ChunkStyle
+    start: int
     format: bytes = b""
     fact: bytes = b""
     long_size: int | None = None
@@ -57,7 +58,7 @@ def part(data: mmap.mmap, start: int) -> Part | None:
     style = W64 if is_w64 else RIFF
     if not is_w64 and data[start + 8 : start + 12] != b"WAVE":
         return None
-    found = _Found(style)
+    found = _Found(style, start)
     _collect(data, start + (40 if is_w64 else 12), found)
     if not found.data and found.format:
         found.is_regular = False
@@ -89,7 +90,7 @@ def _take(data: mmap.mmap, chunk: Chunk, found: _Found) -> bool:
     stated = _stated(data, chunk, found)
     if stated == 0:
         return True
-    taken = sample_data(data, chunk.start, stated)
+    taken = sample_data(data, found.start, chunk.start, stated)
     found.data.append(taken)
     found.end = taken.span.end + (-(taken.span.end - taken.span.start) % found.style.padding)
     if stated is None or taken.missing or stated != chunk.size:
