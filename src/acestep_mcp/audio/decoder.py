@@ -15,7 +15,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
-from acestep_mcp.audio.containers import layout
+from acestep_mcp.audio import kinds
+from acestep_mcp.audio.av_stream import AvStream
+from acestep_mcp.audio.containers import layout, multimedia
 from acestep_mcp.audio.containers.parts import Part, Unreadable
 from acestep_mcp.audio.resample import resampled
 from acestep_mcp.audio.sndfile import SndfileStream, Stream
@@ -24,16 +26,7 @@ from acestep_mcp.files import open_regular
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
 HIGHEST_RATE = 384_000
 
-_CONTENT_TYPES = {
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "aiff": "audio/aiff",
-    "au": "audio/basic",
-    "caf": "audio/x-caf",
-    "w64": "audio/x-w64",
-}
+_UNKNOWN_CODEC = (1, 4)  # SF_ERR_UNRECOGNISED_FORMAT, SF_ERR_UNSUPPORTED_ENCODING
 _MOST_MISSING_SECONDS, _MOST_MISSING_SHARE = 0.5, 0.25
 
 
@@ -70,7 +63,6 @@ class Decoder:
     def __init__(self, streams: Sequence[Stream], size: int, name: str, *, is_plain: bool) -> None:
         self._streams = streams
         self.name = name
-        form = streams[0].format
         rate = max(stream.sample_rate for stream in streams)
         known = [stream.frames * rate / stream.sample_rate for stream in streams if stream.frames is not None]
         self.frames: int | None = round(sum(known)) if len(known) == len(streams) else None
@@ -79,8 +71,8 @@ class Decoder:
             sample_rate=rate,
             channels=max(stream.channels for stream in streams),
             bits=24 if any(stream.bits == 24 for stream in streams) else 16,
-            format=form,
-            content_type=_CONTENT_TYPES.get(form, "application/octet-stream"),
+            format=streams[0].format,
+            content_type=streams[0].content_type,
             size=size,
             is_plain=is_plain,
         )
@@ -103,7 +95,7 @@ class Decoder:
             try:
                 if not stream.has_ends(spared):
                     refuse(self.name, _breaks_off(began))
-            except soundfile.LibsndfileError as exc:
+            except (soundfile.LibsndfileError, Unreadable) as exc:
                 raise _unreadable(self.name, exc) from exc
             began += (stream.frames or 0) / stream.sample_rate
 
@@ -122,7 +114,7 @@ class Decoder:
             for block in stream.blocks():
                 taken += len(block)
                 yield block
-        except soundfile.LibsndfileError as exc:
+        except (soundfile.LibsndfileError, Unreadable) as exc:
             raise _unreadable(self.name, exc) from exc
         there, whole = taken / stream.sample_rate, (stream.frames or 0) / stream.sample_rate
         if is_cut(whole - there, whole):
@@ -148,33 +140,56 @@ def opened(path: Path, name: str = "") -> Iterator[Decoder]:
     with ExitStack() as stack:
         try:
             raw = stack.enter_context(open_regular(path))
-            found = _parts(raw, name)
-            streams = [SndfileStream(raw, part) for part in found]
+            if not raw.read(1):
+                refuse(name, "is empty")
+            data = stack.enter_context(mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ))
+            streams, is_plain = _streams(raw, data, name)
         except OSError as exc:
             message = f"{name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
             raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc
-        except soundfile.LibsndfileError as exc:
-            raise _unreadable(name, exc) from exc
-        is_plain = len(found) == 1 and found[0].is_as_written
+        data.close()
         yield Decoder(_usable(streams, name), os.fstat(raw.fileno()).st_size, name, is_plain=is_plain)
 
 
-def _parts(raw: BinaryIO, name: str) -> list[Part]:
-    if not raw.read(1):
-        refuse(name, "is empty")
-    with mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        try:
-            found = layout.parts(data)
-        except Unreadable as exc:
-            refuse(name, str(exc))
+def _streams(raw: BinaryIO, data: mmap.mmap, name: str) -> tuple[Sequence[Stream], bool]:
+    """The streams of every part, and whether the file is one part as it is. Raises InvalidRequest."""
+    start = layout.after_tags(data)
+    kind = kinds.foreign(data, start)
+    if kind is not None:
+        return _foreign(raw, data, kind, name), False
+    try:
+        found = layout.parts(data)
+    except Unreadable as exc:
+        refuse(name, str(exc))
     if not found:
         refuse(name, "is not an audio file of a known kind")
+    _check_parts(found, name)
+    try:
+        return [SndfileStream(raw, part) for part in found], len(found) == 1 and found[0].is_as_written
+    except soundfile.LibsndfileError as exc:
+        kind = kinds.unsupported(data, start)
+        if kind is None or exc.code not in _UNKNOWN_CODEC:
+            raise _unreadable(name, exc) from exc
+    return _foreign(raw, data, kind, name), False
+
+
+def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Sequence[Stream]:
+    """The streams of a file that only FFmpeg decodes. Raises InvalidRequest, without it with what to do."""
+    try:
+        found = multimedia.parts(data, layout.after_tags(data), kind.demuxer)
+        return [AvStream(raw, part, kind) for part in found]
+    except ImportError:
+        refuse(name, kind.advice(name))
+    except Unreadable as exc:
+        refuse(name, f"is {kind.label} and cannot be decoded ({exc})")
+
+
+def _check_parts(found: Sequence[Part], name: str) -> None:
     began = 0.0
     for part in found:
         if is_cut(part.missing, part.seconds):
             refuse(name, _breaks_off(began + max(0.0, part.seconds - part.missing)))
         began += part.seconds
-    return found
 
 
 def _usable(streams: Sequence[Stream], name: str) -> Sequence[Stream]:

@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 
 from acestep_mcp.audio.containers.parts import Part, PartFile
 
+_CONTENT_TYPES = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "aiff": "audio/aiff",
+    "au": "audio/basic",
+    "caf": "audio/x-caf",
+    "w64": "audio/x-w64",
+}
 _LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _WIDE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
 _FLOATING = ("FLOAT", "DOUBLE", *_LOSSY)
@@ -26,6 +36,7 @@ class Stream(Protocol):
     channels: int
     bits: Literal[16, 24]
     format: str
+    content_type: str
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Samples [frames, channels] in blocks of at most one second: int32, left-aligned, or floats with full scale 1."""
@@ -57,6 +68,7 @@ class SndfileStream:
             self.bits: Literal[16, 24] = 24 if file.subtype in _WIDE else 16
             kind = str(file.format)
             self.format = _NAMES.get(kind, kind.lower())
+            self.content_type = _CONTENT_TYPES.get(self.format, "application/octet-stream")
             self._is_floating = file.subtype in _FLOATING
 
     def _opened(self) -> Forward:

@@ -74,6 +74,9 @@ class PartFile(io.RawIOBase):
         except OSError:  # an exception cannot pass through libsndfile; the sound breaks off there
             return b""
 
+    def readable(self) -> bool:
+        return True
+
     def seekable(self) -> bool:
         return True
 
