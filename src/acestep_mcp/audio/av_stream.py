@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 _LOSSLESS = frozenset({"alac", "flac", "wavpack", "tta", "ape", "tak", "shorten", "wmalossless", "mlp", "truehd"})
-_STATES_LENGTH = frozenset({"mov", "matroska", "asf", "ape", "wv", "tta", "tak", "mpc8", "wav", "caf", "aiff", "au"})
+_ROUGH = frozenset({"matroska", "asf", "caf", "wav", "avi", "flv"})
+_STATES_LENGTH = frozenset(
+    {"mov", "matroska", "asf", "avi", "flv", "ape", "wv", "tta", "tak", "mpc8", "wav", "caf", "aiff", "au"}
+)
 _MOST_DAMAGED_SECONDS = 0.5
 _LONGEST_PACKET = 0.25
 
@@ -37,7 +40,9 @@ class AvStream:
             wide = context.format.name.rstrip("p") in ("s32", "flt", "dbl") if context.format else False
             exact = self._is_exact or context.name.startswith("pcm_f")
             self.bits: Literal[16, 24] = 24 if exact and wide else 16
-            self.frames = self._stated(container, stream)
+            self.stated = self._stated(container, stream)
+            # Matroska and ASF count in milliseconds and with what codecs pad.
+            self.frames = self.stated if self.stated and self._kind.demuxer not in _ROUGH else None
             self.content_type = kind.content_type
             if not container.streams.video:
                 self.content_type = kind.content_type.replace("video/", "audio/")
@@ -90,15 +95,15 @@ class AvStream:
         except (av.error.FFmpegError, ValueError) as exc:
             raise Unreadable(_reason(exc)) from exc
 
-    def _stated(self, container: InputContainer, stream: AudioStream) -> int | None:
-        """Frames by the container; None where FFmpeg only estimates them, or where they may be those of a video."""
+    def _stated(self, container: InputContainer, stream: AudioStream) -> int:
+        """Frames by the container; 0 where FFmpeg only estimates them, or where they may be those of a video."""
         if self._kind.demuxer not in _STATES_LENGTH or self.sample_rate < 1:
-            return None
+            return 0
         if stream.duration and stream.time_base:
-            return round(stream.duration * stream.time_base * self.sample_rate) or None
+            return round(stream.duration * stream.time_base * self.sample_rate)
         if container.duration and len(container.streams) == 1:
-            return round(container.duration * self.sample_rate / 1_000_000) or None
-        return None
+            return round(container.duration * self.sample_rate / 1_000_000)
+        return 0
 
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[NDArray[Any]]:
         """Samples at the rate and channels of the beginning. Raises Unreadable where too much is damaged."""

@@ -26,7 +26,8 @@ from acestep_mcp.files import open_regular
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
 HIGHEST_RATE = 384_000
 
-_UNKNOWN_CODEC = (1, 4)  # SF_ERR_UNRECOGNISED_FORMAT, SF_ERR_UNSUPPORTED_ENCODING
+_UNKNOWN_CODEC = (1, 4, 64)
+"""Of libsndfile: an unrecognised format, an unsupported encoding, a format chunk of WAV that it does not know."""
 _MOST_MISSING_SECONDS, _MOST_MISSING_SHARE = 0.5, 0.25
 
 
@@ -116,7 +117,7 @@ class Decoder:
                 yield block
         except (soundfile.LibsndfileError, Unreadable) as exc:
             raise _unreadable(self.name, exc) from exc
-        there, whole = taken / stream.sample_rate, (stream.frames or 0) / stream.sample_rate
+        there, whole = taken / stream.sample_rate, stream.stated / stream.sample_rate
         if is_cut(whole - there, whole):
             refuse(self.name, _breaks_off(before / self.properties.sample_rate + there))
 
@@ -177,6 +178,7 @@ def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Seq
     """The streams of a file that only FFmpeg decodes. Raises InvalidRequest, without it with what to do."""
     try:
         found = multimedia.parts(data, layout.after_tags(data), kind.demuxer)
+        _check_parts(found, name)
         return [AvStream(raw, part, kind) for part in found]
     except ImportError:
         refuse(name, kind.advice(name))

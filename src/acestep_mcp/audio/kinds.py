@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 
@@ -65,12 +65,15 @@ _MARKS = (
     (b"\x7f\xfe\x80\x01", Kind("DTS", "dts", "dts", "audio/vnd.dts")),
 )
 _WITHIN_SNDFILE = {
-    b"RIFF": Kind("WAV with a codec that is not read directly", "wav", "wav", "audio/wav"),
+    b"RIFF": Kind("WAV", "wav", "wav", "audio/wav"),
     b"caff": Kind("CAF with AAC or another codec that is not read directly", "caf", "caf", "audio/x-caf"),
     b"FORM": Kind("AIFF with a codec that is not read directly", "aiff", "aiff", "audio/aiff"),
     b".snd": Kind("AU with a codec that is not read directly", "au", "au", "audio/basic"),
     b"OggS": Kind("Ogg with a codec that is not read directly", "ogg", "ogg", "audio/ogg", has_video=True),
 }
+_SNDFILE_TAGS = (0, 1, 3, 0xFFFE)
+_TAGS = {0x50: "MP2", 0x55: "MP3", 0xFF: "AAC", 0x160: "WMA", 0x161: "WMA", 0x162: "WMA", 0x163: "WMA", 0x2000: "AC-3"}
+_MOST_SCANNED = 2**16
 _BRANDS = {b"qt  ": _MOV, b"M4A ": _M4A, b"M4B ": _M4A, b"M4P ": _M4A, b"F4A ": _M4A, b"F4B ": _M4A}
 
 
@@ -91,7 +94,12 @@ def foreign(data: mmap.mmap, start: int) -> Kind | None:
 
 def unsupported(data: mmap.mmap, start: int) -> Kind | None:
     """The kind of a file whose container libsndfile reads, for one with a codec that it does not."""
-    return _WITHIN_SNDFILE.get(data[start : start + 4])
+    kind = _WITHIN_SNDFILE.get(data[start : start + 4])
+    if kind is not None and kind.demuxer == "wav":
+        at = data.find(b"fmt ", start, start + _MOST_SCANNED)
+        tag = int.from_bytes(data[at + 8 : at + 10], "little") if at >= 0 else 0
+        return None if tag in _SNDFILE_TAGS else replace(kind, label=f"WAV with {_TAGS.get(tag, f'codec 0x{tag:04x}')}")
+    return kind
 
 
 def _mpeg4(head: bytes) -> Kind | None:

@@ -29,9 +29,13 @@ _BLOCK = 65_536
 
 
 class Stream(Protocol):
-    """Audio of one rate and number of channels. `frames` is None where its length is not stated."""
+    """Audio of one rate and number of channels.
+
+    `frames` is its length, None where only decoding tells; `stated` is at least about what its header says, 0 for nothing.
+    """
 
     frames: int | None
+    stated: int
     sample_rate: int
     channels: int
     bits: Literal[16, 24]
@@ -63,6 +67,7 @@ class SndfileStream:
         self._raw, self._part = raw, part
         with self._opened() as file:
             self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
+            self.stated = self.frames or 0
             self.sample_rate: int = file.samplerate
             self.channels: int = file.channels
             self.bits: Literal[16, 24] = 24 if file.subtype in _WIDE else 16

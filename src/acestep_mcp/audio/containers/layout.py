@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 
-from acestep_mcp.audio.containers import aiff, mp3, streams, wave
+from acestep_mcp.audio.containers import aiff, mp3, mpeg_frames, streams, wave
 from acestep_mcp.audio.containers.parts import Part, Span, Unreadable
 from acestep_mcp.audio.containers.search import is_song, next_song
 from acestep_mcp.audio.tags import id3
@@ -58,7 +58,7 @@ def after_tags(data: mmap.mmap) -> int:
 
 
 def _mp3(data: mmap.mmap, start: int) -> list[Part]:
-    is_header = mp3.is_header(data, start)
+    is_header = mpeg_frames.is_header(data, start)
     if not is_header and not mp3.is_near(data, start, _MOST_JUNK):
         return []
     found = mp3.parts(data, start)
@@ -70,7 +70,7 @@ def _mp3(data: mmap.mmap, start: int) -> list[Part]:
 
 def _next(data: mmap.mmap, end: int) -> int:
     """Where the next song begins: directly at `end`, or behind tags, zeros or bytes that are no song."""
-    start = mp3.after_padding(data, end)
+    start = mpeg_frames.after_padding(data, end)
     if start < len(data) and not is_song(data, start) and mp3.is_near(data, start, _MOST_JUNK):
         return start
     return next_song(data, start)

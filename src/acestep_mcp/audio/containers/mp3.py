@@ -1,4 +1,4 @@
-"""The streams of an MP3 file by their frame headers (ISO 11172-3, 2.4.1.3), without decoding.
+"""The streams of an MP3 file by their frames, without decoding.
 
 libsndfile takes the first header's length, or an estimate, for the whole file. Here every frame is found: also behind
 another stream, tags, zeros, or the rest of a frame that was cut in two.
@@ -7,34 +7,28 @@ another stream, tags, zeros, or the rest of a frame that was cut in two.
 from __future__ import annotations
 
 import mmap
-import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 
+from acestep_mcp.audio.containers.mpeg_frames import (
+    HEADER,
+    LAYER_III,
+    FrameHeader,
+    after_padding,
+    header_at,
+    header_of,
+    is_info,
+    is_padding,
+)
 from acestep_mcp.audio.containers.parts import Part, Span, Unreadable
-from acestep_mcp.audio.tags import id3
 
 _MOST_FRAMES = 1_000_000
-_MOST_CANDIDATES = 200_000
+_MOST_CANDIDATES = 50_000
 _MOST_SPANS = 100_000
+_TOO_DAMAGED = "has too much in it that is no MP3 frame"
 _IN_A_ROW = 3
 _INFO_BIT_RATE = 9
-_KBPS = {
-    (True, 3): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 0),
-    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 0),
-    (True, 1): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
-    (False, 3): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256, 0),
-    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
-    (False, 1): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
-}
-"""Kilobits a second for MPEG-1 (True) and 2, and layer I (3), II (2) and III (1), as headers number them."""
-_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-_HEADER = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff](?=[\x10-\xef])")
-_TOO_DAMAGED = "has too much in it that is no MP3 frame"
-_NOT_ZERO = re.compile(rb"[^\0]")
-_APE, _APE_HEAD = b"APETAGEX", 32
 
 
 @dataclass(slots=True)
@@ -45,7 +39,7 @@ class Stream:
     `lost` are bytes between its frames that are neither frames nor tags.
     """
 
-    header: int
+    header: FrameHeader
     info: Span | None = None
     stated: int | None = None
     frames: int = 0
@@ -57,26 +51,15 @@ class Stream:
         return self.info.start if self.info else self.spans[0].start
 
     @property
-    def frame_samples(self) -> int:
-        layer = self.header >> 17 & 3
-        if layer == 3:
-            return 384
-        return 1152 if layer == 2 or _is_mpeg1(self.header) else 576
-
-    @property
-    def sample_rate(self) -> int:
-        return _RATES[self.header >> 19 & 3][self.header >> 10 & 3]
-
-    @property
     def samples(self) -> int:
-        return self.frames * self.frame_samples
+        return self.frames * self.header.samples
 
     @property
     def missing(self) -> int:
         """Samples that the info frame promises, or that damaged bytes held, and the file does not have."""
         size = sum(span.end - span.start for span in self.spans) or 1
         damaged = self.lost * self.frames // size
-        return max((self.stated or 0) - self.frames, damaged, 0) * self.frame_samples
+        return max((self.stated or 0) - self.frames, damaged, 0) * self.header.samples
 
     def add(self, frame: Span) -> None:
         self.frames += 1
@@ -101,13 +84,6 @@ def streams(data: mmap.mmap, start: int) -> list[Stream]:
     return found
 
 
-def is_header(data: mmap.mmap, start: int) -> bool:
-    """Whether a frame's header lies there, also one of free format, whose length is not known."""
-    return bool(re.match(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\0-\xef]", data[start : start + 3])) and (
-        data[start + 2] & 0x0C != 0x0C
-    )
-
-
 def is_near(data: mmap.mmap, start: int, most: int) -> bool:
     """Whether there are frames at most that many bytes behind `start` and the tags and zeros there."""
     start = after_padding(data, start)
@@ -117,16 +93,16 @@ def is_near(data: mmap.mmap, start: int, most: int) -> bool:
 def _walked(data: mmap.mmap, start: int) -> Iterator[Stream]:
     stream: Stream | None = None
     end = start
-    for number, position in enumerate(_frames(data, start, len(data))):
-        header = _header(data, position)
-        is_info = _is_info(data, position, header)
-        if stream is None or is_info or _likeness(header) != _likeness(stream.header):
+    for number, (position, header) in enumerate(_frames(data, start, len(data))):
+        is_first = is_info(data, position, header)
+        if stream is None or is_first or header.likeness != stream.header.likeness:
             if stream is not None:
                 yield stream
             stream, end = Stream(header), position
-        stream.lost += _damage(data, end, position)
-        end = position + _length(header >> 9)
-        if is_info:
+        if position > end:
+            stream.lost += max(0, position - after_padding(data, end))
+        end = position + header.length
+        if is_first:
             stream.info, stream.stated = Span(position, end), _stated(data, position, header)
         else:
             stream.add(Span(position, end))
@@ -138,24 +114,23 @@ def _walked(data: mmap.mmap, start: int) -> Iterator[Stream]:
         yield stream
 
 
-def _frames(data: mmap.mmap, start: int, limit: int) -> Iterator[int]:
-    """Where frames begin that are whole, of which the first begins before `limit`. Raises Unreadable."""
+def _frames(data: mmap.mmap, start: int, limit: int) -> Iterator[tuple[int, FrameHeader]]:
+    """The frames that are whole, of which the first begins before `limit`. Raises Unreadable."""
     position, likeness = start, -1
     candidates = iter(range(_MOST_CANDIDATES))
     while position < len(data):
-        header = _header(data, position)
-        length = _length(header >> 9)
-        if length and (_likeness(header) == likeness or _is_frame(data, position)):
-            if position + length > len(data):
+        header = header_at(data, position)
+        if header is not None and (header.likeness == likeness or _is_frame(data, position)):
+            if position + header.length > len(data):
                 return
-            other = _begun_within(data, position, length, candidates)
+            other = _begun_within(data, position, header, candidates)
             if other is None:
-                likeness, limit = _likeness(header), len(data)
-                yield position
-            position = other or position + length
+                likeness, limit = header.likeness, len(data)
+                yield position, header
+            position = other or position + header.length
             continue
         after = after_padding(data, position)
-        found = _HEADER.search(data, after if after > position else position + 1, limit)
+        found = HEADER.search(data, after if after > position else position + 1, limit)
         if found is None:
             return
         if next(candidates, None) is None:
@@ -163,12 +138,12 @@ def _frames(data: mmap.mmap, start: int, limit: int) -> Iterator[int]:
         position = found.start()
 
 
-def _begun_within(data: mmap.mmap, position: int, length: int, candidates: Iterator[int]) -> int | None:
+def _begun_within(data: mmap.mmap, position: int, header: FrameHeader, candidates: Iterator[int]) -> int | None:
     """Where another frame begins inside this one: it was cut off, and something else was joined there."""
-    end = position + length
-    if end == len(data) or _length(_header(data, end) >> 9):
+    end = position + header.length
+    if end == len(data) or header_at(data, end) is not None:
         return None
-    for found in _HEADER.finditer(data, position + 4, end):
+    for found in HEADER.finditer(data, position + 4, end):
         if next(candidates, None) is None:
             raise Unreadable(_TOO_DAMAGED)
         if _is_frame(data, found.start()):
@@ -178,101 +153,22 @@ def _begun_within(data: mmap.mmap, position: int, length: int, candidates: Itera
 
 def _is_frame(data: mmap.mmap, position: int) -> bool:
     """Whether a frame begins there: an info frame, or one of several of a kind in a row, up to the end or a tag."""
-    likeness = _likeness(_header(data, position))
-    if _is_info(data, position, _header(data, position)):
+    first = header = header_at(data, position)
+    if first is not None and is_info(data, position, first):
         return True
     for number in range(_IN_A_ROW):
-        header = _header(data, position)
-        length = _length(header >> 9)
-        if not length or _likeness(header) != likeness:
+        if first is None or header is None or header.likeness != first.likeness:
             return False
-        position += length
-        if position == len(data) or (_is_padding(data, position) and (number or data[position])):
+        position += header.length
+        if position == len(data) or (is_padding(data, position) and (number or data[position])):
             return True
+        header = header_at(data, position)
     return position < len(data)
 
 
-def _is_padding(data: mmap.mmap, position: int) -> bool:
-    """Whether a tag or zeros lie there."""
-    head = data[position : position + id3.HEADER]
-    return head[:4] == bytes(4) or head[:3] == b"TAG" or head[:8] == _APE or id3.tag_length(head) > 0
-
-
-def after_padding(data: mmap.mmap, start: int) -> int:
-    """Where the tags (ID3, APE) and zeros at `start` end."""
-    position = start
-    while position < len(data):
-        head = data[position : position + _APE_HEAD]
-        if head[:1] == b"\0":
-            found = _NOT_ZERO.search(data, position)
-            length = (found.start() if found else len(data)) - position
-        elif head[:8] == _APE and len(head) == _APE_HEAD:
-            has_head = head[23] & 0xA0 == 0xA0  # this is the tag's head, and not its foot
-            length = _APE_HEAD + (int.from_bytes(head[12:16], "little") if has_head else 0)
-        elif head[:3] == b"TAG":
-            length = id3.OLD_LENGTH
-        else:
-            length = id3.tag_length(head)
-        if not length or position + length > len(data) + id3.OLD_LENGTH:
-            break
-        position += length
-    return min(position, len(data))
-
-
-def _damage(data: mmap.mmap, start: int, end: int) -> int:
-    """Bytes in front of a frame that are neither tags nor zeros."""
-    return max(0, end - after_padding(data, start)) if end > start else 0
-
-
-def _header(data: mmap.mmap, position: int) -> int:
-    return int.from_bytes(data[position : position + 4].ljust(4, b"\0"), "big")
-
-
-def _likeness(header: int) -> int:
-    """Equal for headers that one stream can have: version, layer, sample rate, one channel or two.
-
-    Of layers I and II also the bit rate, since no info frame can state their length.
-    """
-    mask = 0xFFFE0C00 if header >> 17 & 3 == 1 else 0xFFFEFC00
-    return (header & mask) | (header >> 6 & 3 == 3)
-
-
-def _is_mpeg1(header: int) -> bool:
-    return header >> 19 & 3 == 3
-
-
-@cache
-def _length(top: int) -> int:
-    """Bytes of a frame, by the upper 23 bits of its header; 0 when it is not a header, or has free format."""
-    version, layer, bit_rate, rate = top >> 10 & 3, top >> 8 & 3, top >> 3 & 15, top >> 1 & 3
-    if top >> 12 != 0x7FF or version == 1 or layer == 0 or rate == 3:
-        return 0
-    bits = _KBPS[version == 3, layer][bit_rate] * 1000
-    if not bits:
-        return 0
-    if layer == 3:
-        return (12 * bits // _RATES[version][rate] + (top & 1)) * 4
-    return (144 if version == 3 or layer == 2 else 72) * bits // _RATES[version][rate] + (top & 1)
-
-
-def _side_bytes(header: int) -> int:
-    """Bytes of side information, after which an info frame has its mark."""
-    is_mono = header >> 6 & 3 == 3
-    if _is_mpeg1(header):
-        return 17 if is_mono else 32
-    return 9 if is_mono else 17
-
-
-def _is_info(data: mmap.mmap, start: int, header: int) -> bool:
-    mark = start + 4 + _side_bytes(header)
-    return header >> 17 & 3 == 1 and (
-        data[mark : mark + 4] in (b"Xing", b"Info") or data[start + 36 : start + 40] == b"VBRI"
-    )
-
-
-def _stated(data: mmap.mmap, start: int, header: int) -> int | None:
+def _stated(data: mmap.mmap, start: int, header: FrameHeader) -> int | None:
     """The frame count of a Xing, Info or VBRI frame; None when it does not give one."""
-    mark = start + 4 + _side_bytes(header)
+    mark = start + header.side
     if data[mark : mark + 4] in (b"Xing", b"Info"):
         return int.from_bytes(data[mark + 8 : mark + 12], "big") if data[mark + 7] & 1 else None
     return int.from_bytes(data[start + 50 : start + 54], "big")
@@ -289,8 +185,8 @@ def _part(data: mmap.mmap, stream: Stream, *, is_first: bool) -> Part:
     return Part(
         pieces,
         end,
-        seconds=(stream.samples + stream.missing) / stream.sample_rate,
-        missing=stream.missing / stream.sample_rate,
+        seconds=(stream.samples + stream.missing) / stream.header.sample_rate,
+        missing=stream.missing / stream.header.sample_rate,
         is_as_written=is_first and isinstance(pieces[0], Span),
         frames=stream.samples,
     )
@@ -298,17 +194,19 @@ def _part(data: mmap.mmap, stream: Stream, *, is_first: bool) -> Part:
 
 def _info(data: mmap.mmap, stream: Stream) -> bytes:
     """An info frame that states the number of frames; that of an encoder says as well what it padded."""
-    if stream.header >> 17 & 3 != 1:
+    if stream.header.layer != LAYER_III:
         return b""
     if stream.info is not None and stream.stated is not None:
         frame = bytearray(data[stream.info.start : stream.info.end])
-        mark = 4 + _side_bytes(stream.header)
+        mark = stream.header.side
         if frame[mark : mark + 4] in (b"Xing", b"Info"):
             size = len(frame) + sum(span.end - span.start for span in stream.spans)
             struct.pack_into(">I", frame, mark + 8, stream.frames)
             if frame[mark + 7] & 2:
                 struct.pack_into(">I", frame, mark + 12, size)
             return bytes(frame)
-    header = stream.header & ~0xF200 | 0x10000 | _INFO_BIT_RATE << 12
-    head = struct.pack(">I", header) + bytes(_side_bytes(header))
-    return (head + struct.pack(">4sII", b"Xing", 1, stream.frames)).ljust(_length(header >> 9), b"\0")
+    bits = stream.header.bits & ~0xF200 | 0x10000 | _INFO_BIT_RATE << 12
+    lead = struct.pack(">I", bits)
+    head = lead + bytes(stream.header.side - 4) + struct.pack(">4sII", b"Xing", 1, stream.frames)
+    header = header_of(bits)
+    return head.ljust(header.length if header else len(head), b"\0")

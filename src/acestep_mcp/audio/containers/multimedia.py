@@ -1,7 +1,8 @@
-"""MP4, Matroska and ASF: where one file ends and the next, which was joined to it, begins."""
+"""Files that FFmpeg decodes: where one ends and the next, which was joined to it, begins."""
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
 from collections.abc import Iterator
@@ -12,7 +13,16 @@ from acestep_mcp.audio.containers.search import first
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _DOC_TYPE = re.compile(rb"\x42\x82.(?:webm|matroska)")
-_ASF = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
+_MARKS = {
+    "matroska": _EBML,
+    "asf": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c",
+    "amr": b"#!AMR",
+    "flv": b"FLV\x01",
+    "tta": b"TTA1\x01\x00",
+    "dsf": b"DSD \x1c\0\0\0\0\0\0\0",
+}
+"""The first bytes of the formats of which FFmpeg reads one file, and not what was joined to it."""
+_MOST_PARTS = 100
 _MOST_BOXES = 100_000
 _LARGEST_TABLES = 16 * 2**20
 _MOST_SAMPLES = 4_000_000
@@ -28,36 +38,38 @@ class Box(NamedTuple):
 
 def parts(data: mmap.mmap, start: int, demuxer: str) -> list[Part]:
     """The files that were joined, as FFmpeg's demuxer of that name takes them one at a time. Raises Unreadable."""
-    begins = [start]
     if demuxer == "mov":
-        begins = _mp4(data, start)
-    elif demuxer in ("matroska", "asf"):
-        mark = _EBML if demuxer == "matroska" else _ASF
-        while (at := first(data, begins[-1] + 1, (mark,), lambda at: mark == _ASF or _is_ebml(data, at))) < len(data):
-            begins.append(at)
-            if len(begins) > 100:
-                raise Unreadable("consists of more than 100 files that were joined")
+        return _mp4(data, start)
+    begins, mark = [start], _MARKS.get(demuxer, b"")
+    while mark and (at := first(data, begins[-1] + 1, (mark,), lambda at: _is_begin(data, at, mark))) < len(data):
+        begins.append(at)
+        if len(begins) > _MOST_PARTS:
+            raise Unreadable(f"consists of more than {_MOST_PARTS} files that were joined")
     ends = [*begins[1:], len(data)]
     return [Part((Span(begin, end),), end) for begin, end in zip(begins, ends, strict=True)]
 
 
-def _is_ebml(data: mmap.mmap, at: int) -> bool:
-    return _DOC_TYPE.search(data, at, at + 64) is not None
+def _is_begin(data: mmap.mmap, at: int, mark: bytes) -> bool:
+    return mark != _EBML or _DOC_TYPE.search(data, at, at + 64) is not None
 
 
-def _mp4(data: mmap.mmap, start: int) -> list[int]:
-    """Where the files begin: at the first box, and at each later one that is a file type and has a movie behind it."""
-    found, samples, has_movie = [start], 0, False
+def _mp4(data: mmap.mmap, start: int) -> list[Part]:
+    """The files begin at the first box, and at each later one that is a file type and has a movie before it."""
+    found: list[Part] = []
+    begin, samples, has_movie, end = start, 0, False, start
     for box in _boxes(data, start):
         if box.name == b"ftyp" and has_movie:
-            found.append(box.start)
-            has_movie = False
+            found.append(Part((Span(begin, box.start),), box.start))
+            begin, has_movie = box.start, False
         if box.name in (b"moov", b"moof"):
             has_movie = True
             samples += _samples(data, box)
+        end = box.end
     if samples > _MOST_SAMPLES:
         raise Unreadable(f"claims to hold {samples} samples")
-    return found
+    # Without its movie box a file that breaks off holds nothing that can be decoded.
+    missing = math.inf if end > len(data) and not has_movie else 0.0
+    return [*found, Part((Span(begin, len(data)),), len(data), missing=missing)]
 
 
 def _boxes(data: mmap.mmap, start: int) -> Iterator[Box]:
@@ -70,7 +82,7 @@ def _boxes(data: mmap.mmap, start: int) -> Iterator[Box]:
         if size == 1:
             size = int.from_bytes(head[8:16], "big")
         end = position + size if size >= 8 else len(data)
-        yield Box(head[4:8], position, min(end, len(data)))
+        yield Box(head[4:8], position, end)
         position = end
 
 

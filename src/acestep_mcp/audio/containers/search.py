@@ -6,7 +6,7 @@ import mmap
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-_WINDOW = 2**20
+_FIRST_WINDOW, _LARGEST_WINDOW = 2**9, 2**20
 _MOST_CANDIDATES = 20_000
 _MARKS = (b"RIFF", b"RF64", b"BW64", b"riff\x2e\x91", b"FORM", b".snd\0\0", b"caff\0\1", b"fLaC", b"OggS\0")
 _SONG = re.compile(
@@ -42,10 +42,11 @@ def first(
 
 
 def _places(data: mmap.mmap, start: int, end: int, marks: Sequence[bytes]) -> Iterator[int]:
-    """In windows, so that a mark that is rare does not cost a search to the end for each that is not."""
+    """In windows that grow, so that neither marks that are rare nor those that are dense make it slow."""
     longest = max(map(len, marks))
-    for window in range(start, end, _WINDOW):
-        stop = min(end, window + _WINDOW)
+    window, size = start, _FIRST_WINDOW
+    while window < end:
+        stop = min(end, window + size)
         found = []
         for mark in marks:
             position = window - 1
@@ -55,3 +56,4 @@ def _places(data: mmap.mmap, start: int, end: int, marks: Sequence[bytes]) -> It
                     break
                 found.append(position)
         yield from sorted(found)
+        window, size = stop, min(2 * size, _LARGEST_WINDOW)
