@@ -23,6 +23,7 @@ _STATES_LENGTH = frozenset(
 )
 _MOST_DAMAGED_SECONDS = 0.5
 _LONGEST_PACKET = 0.25
+_MOST_PACKETS = 1_000_000
 
 
 class AvStream:
@@ -112,7 +113,9 @@ class AvStream:
         resampler = _Resampler(self.sample_rate, stream.codec_context.layout.name, is_exact=self._is_exact)
         damaged = 0.0
         try:
-            for packet in container.demux(stream):
+            for number, packet in enumerate(container.demux(stream)):
+                if number >= _MOST_PACKETS:  # FFmpeg remembers where each one lies
+                    raise Unreadable(f"it has more than {_MOST_PACKETS} packets")
                 try:
                     frames = packet.decode()
                 except av.error.InvalidDataError as exc:

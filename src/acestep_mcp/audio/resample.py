@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-BLOCK = 65_536
+_BLOCK = 65_536
 
 
 def resampled(blocks: Iterable[NDArray[Any]], old: int, new: int, channels: int) -> Iterator[NDArray[Any]]:
@@ -25,5 +25,15 @@ def resampled(blocks: Iterable[NDArray[Any]], old: int, new: int, channels: int)
 
 def blocks_of(samples: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """An array in blocks."""
-    for start in range(0, len(samples), BLOCK):
-        yield samples[start : start + BLOCK]
+    for start in range(0, len(samples), _BLOCK):
+        yield samples[start : start + _BLOCK]
+
+
+def collected(blocks: Iterable[NDArray[Any]], most: int, like: NDArray[Any]) -> NDArray[Any]:
+    """The blocks in one array [at most `most` frames, channels] with the channels and type of `like`."""
+    result = np.empty((most, *like.shape[1:]), like.dtype)
+    taken = 0
+    for block in blocks:
+        result[taken : taken + len(block)] = block
+        taken += len(block)
+    return result[:taken]

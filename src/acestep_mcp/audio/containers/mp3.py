@@ -10,6 +10,7 @@ import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from acestep_mcp.audio.containers.mpeg_frames import (
     HEADER,
@@ -62,11 +63,14 @@ class Stream:
         return max((self.stated or 0) - self.frames, damaged, 0) * self.header.samples
 
     def add(self, frame: Span) -> None:
+        """Raises Unreadable when it would consist of too many pieces."""
         self.frames += 1
         if self.spans and self.spans[-1].end == frame.start:
             self.spans[-1] = Span(self.spans[-1].start, frame.end)
-        else:
+        elif len(self.spans) < _MOST_SPANS:
             self.spans.append(frame)
+        else:
+            raise Unreadable("is an MP3 file in too many pieces")
 
 
 def parts(data: mmap.mmap, start: int) -> list[Part]:
@@ -93,7 +97,8 @@ def is_near(data: mmap.mmap, start: int, most: int) -> bool:
 def _walked(data: mmap.mmap, start: int) -> Iterator[Stream]:
     stream: Stream | None = None
     end = start
-    for number, (position, header) in enumerate(_frames(data, start, len(data))):
+    frames = islice(_frames(data, start, len(data)), _MOST_FRAMES)  # more would be longer than anything that is read
+    for position, header in frames:
         is_first = is_info(data, position, header)
         if stream is None or is_first or header.likeness != stream.header.likeness:
             if stream is not None:
@@ -106,10 +111,6 @@ def _walked(data: mmap.mmap, start: int) -> Iterator[Stream]:
             stream.info, stream.stated = Span(position, end), _stated(data, position, header)
         else:
             stream.add(Span(position, end))
-        if len(stream.spans) > _MOST_SPANS:
-            raise Unreadable("is an MP3 file in too many pieces")
-        if number >= _MOST_FRAMES:  # longer than anything that is read
-            break
     if stream is not None:
         yield stream
 
