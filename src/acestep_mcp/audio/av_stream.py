@@ -63,15 +63,18 @@ class AvStream:
                     yield kept
 
     def has_ends(self, spared: int) -> bool:
-        with self._opened() as container:
-            stream = _audio(container)
-            if next(self._decoded(container, stream), None) is None:
-                return False
-            if self.frames is None or self.frames <= spared + 1:
-                return True
-            if self._has(container, stream, self.frames - spared - 1):
-                return True
-        return sum(map(len, self.blocks())) >= self.frames - spared
+        try:
+            with self._opened() as container:
+                stream = _audio(container)
+                if next(self._decoded(container, stream), None) is None:
+                    return False
+                if self.frames is None or self.frames <= spared + 1:
+                    return True
+                if self._has(container, stream, self.frames - spared - 1):
+                    return True
+            return sum(map(len, self.blocks())) >= self.frames - spared
+        except Unreadable:
+            return False
 
     def _has(self, container: InputContainer, stream: AudioStream, frame: int) -> bool:
         """Whether something can be decoded from about that frame on."""

@@ -92,12 +92,8 @@ class Decoder:
         """Decode the first block and one near the end: most damaged files show there. Raises InvalidRequest."""
         began = 0.0
         for stream in self._streams:
-            spared = int(_MOST_MISSING_SECONDS * stream.sample_rate)
-            try:
-                if not stream.has_ends(spared):
-                    refuse(self.name, _breaks_off(began))
-            except (soundfile.LibsndfileError, Unreadable) as exc:
-                raise _unreadable(self.name, exc) from exc
+            if not stream.has_ends(int(_MOST_MISSING_SECONDS * stream.sample_rate)):
+                refuse(self.name, _breaks_off(began))
             began += (stream.frames or 0) / stream.sample_rate
 
     def _conformed(self, stream: Stream, before: int) -> Iterator[NDArray[Any]]:
@@ -110,16 +106,18 @@ class Decoder:
         return resampled(blocks, stream.sample_rate, self.properties.sample_rate, channels)
 
     def _checked(self, stream: Stream, before: int) -> Iterator[NDArray[Any]]:
-        taken = 0
+        taken, failed = 0, None
         try:
             for block in stream.blocks():
                 taken += len(block)
                 yield block
         except (soundfile.LibsndfileError, Unreadable) as exc:
-            raise _unreadable(self.name, exc) from exc
+            failed = exc
         there, whole = taken / stream.sample_rate, stream.stated / stream.sample_rate
-        if is_cut(whole - there, whole):
+        if is_cut(whole - there, whole) and taken:
             refuse(self.name, _breaks_off(before / self.properties.sample_rate + there))
+        if failed is not None:
+            raise _unreadable(self.name, failed) from failed
 
 
 def is_cut(missing: float, whole: float) -> bool:

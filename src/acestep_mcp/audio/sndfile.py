@@ -80,26 +80,34 @@ class SndfileStream:
         return Forward(PartFile(self._raw, self._part.pieces))
 
     def blocks(self) -> Iterator[NDArray[Any]]:
+        left = self.frames or _UNKNOWN_LENGTH
         with self._opened() as file:
-            while len(block := self._next(file)):
+            while left and len(block := self._next(file, left)):
+                left -= len(block)
                 yield block
 
     def has_ends(self, spared: int) -> bool:
-        with self._opened() as file:
-            if not len(self._next(file)):
-                return False
+        try:
+            with self._opened() as file:
+                if not len(self._next(file, spared)):
+                    return False
             if self.frames is None or self._part.frames is not None or self.frames <= spared + 1:
                 return True
-            try:
-                file.seek(self.frames - spared - 1)
-                if len(self._next(file)):
-                    return True
-            except soundfile.LibsndfileError:
-                pass
-        # libFLAC cannot seek there when something else follows the last frame.
-        return sum(map(len, self.blocks())) >= self.frames - spared
+            # libFLAC cannot seek near the end when something else follows the last frame.
+            return self._has(self.frames - spared - 1) or sum(map(len, self.blocks())) >= self.frames - spared
+        except soundfile.LibsndfileError:
+            return False
 
-    def _next(self, file: Forward) -> NDArray[Any]:
-        count = max(1, min(self.sample_rate, _BLOCK))
+    def _has(self, frame: int) -> bool:
+        try:
+            with self._opened() as file:
+                file.seek(frame)
+                return len(self._next(file, 1)) > 0
+        except soundfile.LibsndfileError:
+            return False
+
+    def _next(self, file: Forward, most: int) -> NDArray[Any]:
+        """A block of at most `most` frames: libFLAC fails where it is asked for more than there are before something else."""
+        count = max(1, min(self.sample_rate, _BLOCK, most))
         block: NDArray[Any] = file.read(count, dtype="float64" if self._is_floating else "int32", always_2d=True)
         return block

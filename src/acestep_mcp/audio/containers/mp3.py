@@ -37,7 +37,8 @@ class Stream:
     """Frames that a decoder can decode in one go.
 
     `frames` are complete ones that hold audio; `stated` is how many the info frame promises, if there is one that does.
-    `lost` are bytes between its frames that are neither frames nor tags.
+    `lost` are bytes between its frames that are neither frames nor tags. `counts_all` when the info frame is that of a
+    program that joins files, which counts the frames of all streams.
     """
 
     header: FrameHeader
@@ -45,6 +46,7 @@ class Stream:
     stated: int | None = None
     frames: int = 0
     lost: int = 0
+    counts_all: bool = False
     spans: list[Span] = field(default_factory=list)
 
     @property
@@ -60,7 +62,8 @@ class Stream:
         """Samples that the info frame promises, or that damaged bytes held, and the file does not have."""
         size = sum(span.end - span.start for span in self.spans) or 1
         damaged = self.lost * self.frames // size
-        return max((self.stated or 0) - self.frames, damaged, 0) * self.header.samples
+        promised = 0 if self.counts_all else self.stated or 0
+        return max(promised - self.frames, damaged, 0) * self.header.samples
 
     def add(self, frame: Span) -> None:
         """Raises Unreadable when it would consist of too many pieces."""
@@ -84,7 +87,7 @@ def streams(data: mmap.mmap, start: int) -> list[Stream]:
     found = [stream for stream in _walked(data, start) if stream.frames]
     total = sum(stream.frames for stream in found)
     if found and found[0].stated is not None and abs(found[0].stated - total) <= 2 * len(found):
-        found[0].stated = found[0].frames  # a program that joins files counts all of them in the first info frame
+        found[0].counts_all = True
     return found
 
 
