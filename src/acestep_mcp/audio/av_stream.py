@@ -24,6 +24,8 @@ _STATES_LENGTH = frozenset(
 _MOST_DAMAGED_SECONDS = 0.5
 _LONGEST_PACKET = 0.25
 _MOST_PACKETS = 1_000_000
+_OPTIONS = {"probesize": "1000000"}
+"""Bytes that FFmpeg keeps in memory, packet by packet, to find out what the streams are."""
 
 
 class AvStream:
@@ -94,7 +96,11 @@ class AvStream:
         try:
             # The demuxer is given, so that no file can ask for another one, which opens further files or addresses.
             return av.open(
-                PartFile(self._raw, self._part.pieces), "r", format=self._kind.demuxer, metadata_errors="ignore"
+                PartFile(self._raw, self._part.pieces),
+                "r",
+                format=self._kind.demuxer,
+                options=_OPTIONS,
+                metadata_errors="ignore",
             )
         except (av.error.FFmpegError, ValueError) as exc:
             raise Unreadable(_reason(exc)) from exc
