@@ -30,7 +30,7 @@ def encoded(path: Path, mode: str, rate: int, channels: int, seconds: float = 8.
     return path
 
 
-def streams(path: Path) -> list[mp3.Stream]:
+def streams(path: Path) -> list[mp3.Mp3Stream]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return mp3.streams(data, after_tags(data))
 

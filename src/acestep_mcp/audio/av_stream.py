@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acestep_mcp.audio.containers.parts import Part, PartFile, Unreadable
+from acestep_mcp.audio.containers.parts import AudioPart, PartFile, Unreadable
 from acestep_mcp.audio.kinds import Kind
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _OPTIONS = {"probesize": "1000000"}
 class AvStream:
     """The first audio stream of a part. It is opened anew for each use. Raises ImportError, Unreadable."""
 
-    def __init__(self, raw: BinaryIO, part: Part, kind: Kind) -> None:
+    def __init__(self, raw: BinaryIO, part: AudioPart, kind: Kind) -> None:
         self._raw, self._part, self._kind = raw, part, kind
         self.format = kind.format
         with self._opened() as container:

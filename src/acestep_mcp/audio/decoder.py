@@ -18,9 +18,9 @@ from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.audio import kinds
 from acestep_mcp.audio.av_stream import AvStream
 from acestep_mcp.audio.containers import layout, multimedia
-from acestep_mcp.audio.containers.parts import Part, Unreadable
+from acestep_mcp.audio.containers.parts import AudioPart, Unreadable
 from acestep_mcp.audio.resample import resampled
-from acestep_mcp.audio.sndfile import SndfileStream, Stream
+from acestep_mcp.audio.sndfile import SampleStream, SndfileStream
 from acestep_mcp.files import open_regular
 
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
@@ -61,7 +61,7 @@ class Decoder:
     A file of several songs, one after the other, is one song with the highest sample rate and the most channels of them.
     """
 
-    def __init__(self, streams: Sequence[Stream], size: int, name: str, *, is_plain: bool) -> None:
+    def __init__(self, streams: Sequence[SampleStream], size: int, name: str, *, is_plain: bool) -> None:
         self._streams = streams
         self.name = name
         rate = max(stream.sample_rate for stream in streams)
@@ -92,11 +92,11 @@ class Decoder:
         """Decode the first block and one near the end: most damaged files show there. Raises InvalidRequest."""
         began = 0.0
         for stream in self._streams:
-            if not stream.has_ends(int(_MOST_MISSING_SECONDS * stream.sample_rate)):
+            if not stream.has_ends(_spared(stream)):
                 refuse(self.name, _breaks_off(began))
             began += (stream.frames or 0) / stream.sample_rate
 
-    def _conformed(self, stream: Stream, before: int) -> Iterator[NDArray[Any]]:
+    def _conformed(self, stream: SampleStream, before: int) -> Iterator[NDArray[Any]]:
         """Its blocks with the rate and channels of the whole; `before` frames come before them."""
         blocks, channels = self._checked(stream, before), self.properties.channels
         if stream.channels < channels:
@@ -105,19 +105,25 @@ class Decoder:
             return blocks
         return resampled(blocks, stream.sample_rate, self.properties.sample_rate, channels)
 
-    def _checked(self, stream: Stream, before: int) -> Iterator[NDArray[Any]]:
-        taken, failed = 0, None
+    def _checked(self, stream: SampleStream, before: int) -> Iterator[NDArray[Any]]:
+        taken = 0
+        failure: Exception | None = None
         try:
             for block in stream.blocks():
                 taken += len(block)
                 yield block
         except (soundfile.LibsndfileError, Unreadable) as exc:
-            failed = exc
+            failure = exc
         there, whole = taken / stream.sample_rate, stream.stated / stream.sample_rate
-        if is_cut(whole - there, whole) and taken:
+        is_damaged = failure is not None and stream.has_ends(_spared(stream))
+        if is_cut(whole - there, whole) and taken and not is_damaged:
             refuse(self.name, _breaks_off(before / self.properties.sample_rate + there))
-        if failed is not None:
-            raise _unreadable(self.name, failed) from failed
+        if failure is not None:
+            raise _unreadable(self.name, failure) from failure
+
+
+def _spared(stream: SampleStream) -> int:
+    return int(_MOST_MISSING_SECONDS * stream.sample_rate)
 
 
 def is_cut(missing: float, whole: float) -> bool:
@@ -150,7 +156,7 @@ def opened(path: Path, name: str = "") -> Iterator[Decoder]:
         yield Decoder(_usable(streams, name), os.fstat(raw.fileno()).st_size, name, is_plain=is_plain)
 
 
-def _streams(raw: BinaryIO, data: mmap.mmap, name: str) -> tuple[Sequence[Stream], bool]:
+def _streams(raw: BinaryIO, data: mmap.mmap, name: str) -> tuple[Sequence[SampleStream], bool]:
     """The streams of every part, and whether the file is one part as it is. Raises InvalidRequest."""
     start = layout.after_tags(data)
     kind = kinds.foreign(data, start)
@@ -172,7 +178,7 @@ def _streams(raw: BinaryIO, data: mmap.mmap, name: str) -> tuple[Sequence[Stream
     return _foreign(raw, data, kind, name), False
 
 
-def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Sequence[Stream]:
+def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Sequence[SampleStream]:
     """The streams of a file that only FFmpeg decodes. Raises InvalidRequest, without it with what to do."""
     try:
         found = multimedia.parts(data, layout.after_tags(data), kind.demuxer)
@@ -184,7 +190,7 @@ def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Seq
         refuse(name, f"is {kind.label} and cannot be decoded ({exc})")
 
 
-def _check_parts(found: Sequence[Part], name: str) -> None:
+def _check_parts(found: Sequence[AudioPart], name: str) -> None:
     began = 0.0
     for part in found:
         if is_cut(part.missing, part.seconds):
@@ -192,7 +198,7 @@ def _check_parts(found: Sequence[Part], name: str) -> None:
         began += part.seconds
 
 
-def _usable(streams: Sequence[Stream], name: str) -> Sequence[Stream]:
+def _usable(streams: Sequence[SampleStream], name: str) -> Sequence[SampleStream]:
     """The streams that have sound. Raises InvalidRequest for one that is not read, or when there is none."""
     for stream in streams:
         if stream.channels > 2:

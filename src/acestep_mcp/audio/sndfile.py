@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 import soundfile
 from numpy.typing import NDArray
 
-from acestep_mcp.audio.containers.parts import Part, PartFile
+from acestep_mcp.audio.containers.parts import AudioPart, PartFile
 
 _CONTENT_TYPES = {
     "wav": "audio/wav",
@@ -28,7 +28,7 @@ _UNKNOWN_LENGTH = 2**40
 _BLOCK = 65_536
 
 
-class Stream(Protocol):
+class SampleStream(Protocol):
     """Audio of one rate and number of channels.
 
     `frames` is its length, None where only decoding tells; `stated` is at least about what its header says, 0 for nothing.
@@ -63,7 +63,7 @@ class Forward(soundfile.SoundFile):  # type: ignore[misc]
 class SndfileStream:
     """A part that libsndfile decodes. It is opened anew for each use. Raises LibsndfileError."""
 
-    def __init__(self, raw: BinaryIO, part: Part) -> None:
+    def __init__(self, raw: BinaryIO, part: AudioPart) -> None:
         self._raw, self._part = raw, part
         with self._opened() as file:
             self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None

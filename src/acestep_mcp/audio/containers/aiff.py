@@ -7,7 +7,7 @@ import mmap
 import struct
 
 from acestep_mcp.audio.containers.chunks import Chunk, ChunkStyle, SampleData, fills, sample_data, walk
-from acestep_mcp.audio.containers.parts import Part, Span
+from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan
 
 AIFF = ChunkStyle(4, 4, "big", 2)
 CAF = ChunkStyle(4, 8, "big", 1)
@@ -20,7 +20,7 @@ _AIFC_BYTES = {
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 
 
-def aiff(data: mmap.mmap, start: int) -> Part | None:
+def aiff(data: mmap.mmap, start: int) -> AudioPart | None:
     """The song that begins at `start` with an AIFF or AIFF-C head; None when it has no samples."""
     common = sound = None
     end = start + 12
@@ -44,7 +44,7 @@ def _unfinished(data: mmap.mmap, sound: Chunk) -> bool:
     return sound.size <= 8 and not fills(data, AIFF, sound.start + sound.size)
 
 
-def _aiff_part(data: mmap.mmap, start: int, common: Chunk, sound: Chunk, end: int) -> Part | None:
+def _aiff_part(data: mmap.mmap, start: int, common: Chunk, sound: Chunk, end: int) -> AudioPart | None:
     comm = data[common.start : common.start + min(common.size, 1024)]
     frame = _aiff_frame(comm)
     if not frame or sound.start + 8 > len(data):
@@ -83,7 +83,7 @@ def _extended(number: bytes) -> float:
     return mantissa * 2.0**exponent if -64 <= exponent < 0 else 0.0
 
 
-def au(data: mmap.mmap, start: int) -> Part | None:
+def au(data: mmap.mmap, start: int) -> AudioPart | None:
     """The song that begins at `start` with an AU head; None for an encoding without a fixed size."""
     offset, size, encoding, rate, channels = (
         int.from_bytes(data[start + at : start + at + 4], "big") for at in (4, 8, 12, 16, 20)
@@ -98,7 +98,7 @@ def au(data: mmap.mmap, start: int) -> Part | None:
     return taken.part(head, float(frame * rate), end=taken.span.end, is_as_written=True)
 
 
-def caf(data: mmap.mmap, start: int) -> Part | None:
+def caf(data: mmap.mmap, start: int) -> AudioPart | None:
     """The song that begins at `start` with a CAF head; None when it has no samples or the order is not the usual one."""
     description, packets, samples = b"", b"", None
     position = start + 8
@@ -120,7 +120,9 @@ def caf(data: mmap.mmap, start: int) -> Part | None:
         4
     ):  # packets of varying size: a table that is a chunk of its own says where they lie
         missing = samples.missing / rate if rate else math.inf
-        return Part((Span(start, end),), end, samples.stated / (rate or math.inf), missing if samples.missing else 0.0)
+        return AudioPart(
+            (ByteSpan(start, end),), end, samples.stated / (rate or math.inf), missing if samples.missing else 0.0
+        )
     there = samples.span.end - samples.span.start
     head = data[start : start + 8] + CAF.whole(b"desc", description) + CAF.packed(b"data", there + 4) + bytes(4)
     return samples.part(head, rate, end=end, is_as_written=True)

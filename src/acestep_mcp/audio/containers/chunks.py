@@ -5,9 +5,9 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from acestep_mcp.audio.containers.parts import Part, Span
+from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan
 from acestep_mcp.audio.containers.search import is_song, next_song
 
 MOST_CHUNKS = 1000
@@ -27,7 +27,7 @@ class ChunkStyle:
 
     name: int
     size: int
-    order: str
+    order: Literal["little", "big"]
     padding: int
     counts_head: bool = False
 
@@ -46,12 +46,13 @@ class ChunkStyle:
         return Chunk(name, position + self.head, max(0, size - self.head) if self.counts_head else size)
 
     def number(self, data: mmap.mmap, position: int) -> int:
-        return int.from_bytes(data[position : position + self.size], "little" if self.order == "little" else "big")
+        return int.from_bytes(data[position : position + self.size], self.order)
 
     def packed(self, name: bytes, size: int) -> bytes:
         """The head of a chunk whose content has `size` bytes."""
         stated = size + self.head if self.counts_head else size
-        return name + min(stated, 256**self.size - 1).to_bytes(self.size, "little" if self.order == "little" else "big")
+        most = (1 << 8 * self.size) - 1
+        return name + min(stated, most).to_bytes(self.size, self.order)
 
     def whole(self, name: bytes, content: bytes) -> bytes:
         return self.packed(name, len(content)) + content + bytes(-len(content) % self.padding)
@@ -88,7 +89,7 @@ def fills(data: mmap.mmap, style: ChunkStyle, position: int) -> bool:
 class SampleData:
     """The sample data of a file: where it lies, and how many bytes more the header states."""
 
-    span: Span
+    span: ByteSpan
     missing: int
     is_stated: bool
 
@@ -96,10 +97,10 @@ class SampleData:
     def stated(self) -> int:
         return self.span.end - self.span.start + self.missing if self.is_stated else 0
 
-    def part(self, head: bytes, bytes_per_second: float, *, end: int, is_as_written: bool) -> Part:
+    def part(self, head: bytes, bytes_per_second: float, *, end: int, is_as_written: bool) -> AudioPart:
         """The part with this data under `head`."""
         rate = bytes_per_second or 1.0
-        return Part(
+        return AudioPart(
             pieces=(head, self.span),
             end=end,
             seconds=self.stated / rate,
@@ -115,8 +116,8 @@ def sample_data(data: mmap.mmap, song: int, start: int, stated: int | None) -> S
     header states too much where the file was cut off before that.
     """
     if stated is None:
-        return SampleData(Span(start, next_song(data, start)), 0, is_stated=False)
+        return SampleData(ByteSpan(start, next_song(data, start)), 0, is_stated=False)
     size = max(0, stated)
     there = max(0, min(size, len(data) - start))
     joined = next_song(data, start, start + there, mark=data[song : song + 4])
-    return SampleData(Span(start, joined), size - (joined - start), is_stated=True)
+    return SampleData(ByteSpan(start, joined), size - (joined - start), is_stated=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 
 from acestep_mcp.audio.containers import aiff, mp3, mpeg_frames, streams, wave
-from acestep_mcp.audio.containers.parts import Part, Span, Unreadable
+from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan, Unreadable
 from acestep_mcp.audio.containers.search import is_song, next_song
 from acestep_mcp.audio.tags import id3
 
@@ -25,7 +25,7 @@ _MARKED = {
 }
 
 
-def parts(data: mmap.mmap) -> list[Part]:
+def parts(data: mmap.mmap) -> list[AudioPart]:
     """Every song in the file; none when it begins like no format that libsndfile decodes.
 
     Tags before a song, and what follows the last one and is no song, are left out. Raises Unreadable.
@@ -33,13 +33,13 @@ def parts(data: mmap.mmap) -> list[Part]:
     start = after_tags(data)
     if data[start : start + 4] not in _MARKED:
         return _mp3(data, start)
-    found: list[Part] = []
+    found: list[AudioPart] = []
     while start < len(data):
         read = _MARKED.get(data[start : start + 4])
         if read is None:
             return found + mp3.parts(data, start)
         # Where the chunks say too little, libsndfile judges what follows.
-        found.append(read(data, start) or Part((Span(start, len(data)),), len(data)))
+        found.append(read(data, start) or AudioPart((ByteSpan(start, len(data)),), len(data)))
         if len(found) > MOST_PARTS:
             raise Unreadable(f"consists of more than {MOST_PARTS} files that were joined")
         start = _next(data, found[-1].end)
@@ -57,7 +57,7 @@ def after_tags(data: mmap.mmap) -> int:
     return start
 
 
-def _mp3(data: mmap.mmap, start: int) -> list[Part]:
+def _mp3(data: mmap.mmap, start: int) -> list[AudioPart]:
     is_header = mpeg_frames.is_header(data, start)
     if not is_header and not mp3.is_near(data, start, _MOST_JUNK):
         return []
@@ -65,7 +65,7 @@ def _mp3(data: mmap.mmap, start: int) -> list[Part]:
     if len(found) > MOST_PARTS:
         raise Unreadable(f"consists of more than {MOST_PARTS} streams that were joined")
     # Without a frame of known length it may still have frames of free format.
-    return found or ([Part((Span(0, len(data)),), len(data))] if is_header else [])
+    return found or ([AudioPart((ByteSpan(0, len(data)),), len(data))] if is_header else [])
 
 
 def _next(data: mmap.mmap, end: int) -> int:

@@ -22,7 +22,7 @@ from acestep_mcp.audio.containers.mpeg_frames import (
     is_info,
     is_padding,
 )
-from acestep_mcp.audio.containers.parts import Part, Span, Unreadable
+from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan, Unreadable
 
 _MOST_FRAMES = 1_000_000
 _MOST_CANDIDATES = 50_000
@@ -33,7 +33,7 @@ _INFO_BIT_RATE = 9
 
 
 @dataclass(slots=True)
-class Stream:
+class Mp3Stream:
     """Frames that a decoder can decode in one go.
 
     `frames` are complete ones that hold audio; `stated` is how many the info frame promises, if there is one that does.
@@ -42,12 +42,12 @@ class Stream:
     """
 
     header: FrameHeader
-    info: Span | None = None
+    info: ByteSpan | None = None
     stated: int | None = None
     frames: int = 0
     lost: int = 0
     counts_all: bool = False
-    spans: list[Span] = field(default_factory=list)
+    spans: list[ByteSpan] = field(default_factory=list)
 
     @property
     def start(self) -> int:
@@ -65,24 +65,24 @@ class Stream:
         promised = 0 if self.counts_all else self.stated or 0
         return max(promised - self.frames, damaged, 0) * self.header.samples
 
-    def add(self, frame: Span) -> None:
+    def add(self, frame: ByteSpan) -> None:
         """Raises Unreadable when it would consist of too many pieces."""
         self.frames += 1
         if self.spans and self.spans[-1].end == frame.start:
-            self.spans[-1] = Span(self.spans[-1].start, frame.end)
+            self.spans[-1] = ByteSpan(self.spans[-1].start, frame.end)
         elif len(self.spans) < _MOST_SPANS:
             self.spans.append(frame)
         else:
             raise Unreadable("is an MP3 file in too many pieces")
 
 
-def parts(data: mmap.mmap, start: int) -> list[Part]:
+def parts(data: mmap.mmap, start: int) -> list[AudioPart]:
     """The streams from `start` on, each as a file with an info frame that states its length; none where there is no frame."""
     found = streams(data, start)
     return [_part(data, stream, is_first=stream.start == start) for stream in found]
 
 
-def streams(data: mmap.mmap, start: int) -> list[Stream]:
+def streams(data: mmap.mmap, start: int) -> list[Mp3Stream]:
     """The streams from `start` on. A new one begins at an info frame, and where rate, channels or layer change."""
     found = [stream for stream in _walked(data, start) if stream.frames]
     total = sum(stream.frames for stream in found)
@@ -97,8 +97,8 @@ def is_near(data: mmap.mmap, start: int, most: int) -> bool:
     return next(_frames(data, start, start + most), None) is not None
 
 
-def _walked(data: mmap.mmap, start: int) -> Iterator[Stream]:
-    stream: Stream | None = None
+def _walked(data: mmap.mmap, start: int) -> Iterator[Mp3Stream]:
+    stream: Mp3Stream | None = None
     end = start
     frames = islice(_frames(data, start, len(data)), _MOST_FRAMES)  # more would be longer than anything that is read
     for position, header in frames:
@@ -106,14 +106,14 @@ def _walked(data: mmap.mmap, start: int) -> Iterator[Stream]:
         if stream is None or is_first or header.likeness != stream.header.likeness:
             if stream is not None:
                 yield stream
-            stream, end = Stream(header), position
+            stream, end = Mp3Stream(header), position
         if position > end:
             stream.lost += max(0, position - after_padding(data, end))
         end = position + header.length
         if is_first:
-            stream.info, stream.stated = Span(position, end), _stated(data, position, header)
+            stream.info, stream.stated = ByteSpan(position, end), _stated(data, position, header)
         else:
-            stream.add(Span(position, end))
+            stream.add(ByteSpan(position, end))
     if stream is not None:
         yield stream
 
@@ -178,32 +178,32 @@ def _stated(data: mmap.mmap, start: int, header: FrameHeader) -> int | None:
     return int.from_bytes(data[start + 50 : start + 54], "big")
 
 
-def _part(data: mmap.mmap, stream: Stream, *, is_first: bool) -> Part:
+def _part(data: mmap.mmap, stream: Mp3Stream, *, is_first: bool) -> AudioPart:
     end = stream.spans[-1].end
     is_right = stream.stated == stream.frames and len(stream.spans) == 1
     if is_right and stream.info is not None and stream.info.end == stream.spans[0].start:
-        pieces: tuple[bytes | Span, ...] = (Span(stream.info.start, end),)
+        pieces: tuple[bytes | ByteSpan, ...] = (ByteSpan(stream.info.start, end),)
     else:
         info = _info(data, stream)
         pieces = (info, *stream.spans) if info else tuple(stream.spans)
-    return Part(
+    return AudioPart(
         pieces,
         end,
         seconds=(stream.samples + stream.missing) / stream.header.sample_rate,
         missing=stream.missing / stream.header.sample_rate,
-        is_as_written=is_first and isinstance(pieces[0], Span),
+        is_as_written=is_first and isinstance(pieces[0], ByteSpan),
         frames=stream.samples,
     )
 
 
-def _info(data: mmap.mmap, stream: Stream) -> bytes:
+def _info(data: mmap.mmap, stream: Mp3Stream) -> bytes:
     """An info frame that states the number of frames; that of an encoder says as well what it padded."""
     if stream.header.layer != LAYER_III:
         return b""
     if stream.info is not None and stream.stated is not None:
         frame = bytearray(data[stream.info.start : stream.info.end])
         mark = stream.header.side
-        if frame[mark : mark + 4] in (b"Xing", b"Info"):
+        if bytes(frame[mark : mark + 4]) in (b"Xing", b"Info"):
             size = len(frame) + sum(span.end - span.start for span in stream.spans)
             struct.pack_into(">I", frame, mark + 8, stream.frames)
             if frame[mark + 7] & 2:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from acestep_mcp.audio.containers.parts import Part, Span, Unreadable
+from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan, Unreadable
 from acestep_mcp.audio.containers.search import first
 
 _EBML = b"\x1a\x45\xdf\xa3"
@@ -36,7 +36,7 @@ class Box(NamedTuple):
     end: int
 
 
-def parts(data: mmap.mmap, start: int, demuxer: str) -> list[Part]:
+def parts(data: mmap.mmap, start: int, demuxer: str) -> list[AudioPart]:
     """The files that were joined, as FFmpeg's demuxer of that name takes them one at a time. Raises Unreadable."""
     if demuxer == "mov":
         return _mp4(data, start)
@@ -46,20 +46,20 @@ def parts(data: mmap.mmap, start: int, demuxer: str) -> list[Part]:
         if len(begins) > _MOST_PARTS:
             raise Unreadable(f"consists of more than {_MOST_PARTS} files that were joined")
     ends = [*begins[1:], len(data)]
-    return [Part((Span(begin, end),), end) for begin, end in zip(begins, ends, strict=True)]
+    return [AudioPart((ByteSpan(begin, end),), end) for begin, end in zip(begins, ends, strict=True)]
 
 
 def _is_begin(data: mmap.mmap, at: int, mark: bytes) -> bool:
     return mark != _EBML or _DOC_TYPE.search(data, at, at + 64) is not None
 
 
-def _mp4(data: mmap.mmap, start: int) -> list[Part]:
+def _mp4(data: mmap.mmap, start: int) -> list[AudioPart]:
     """The files begin at the first box, and at each later one that is a file type and has a movie before it."""
-    found: list[Part] = []
+    found: list[AudioPart] = []
     begin, samples, has_movie, end = start, 0, False, start
     for box in _boxes(data, start):
         if box.name == b"ftyp" and has_movie:
-            found.append(Part((Span(begin, box.start),), box.start))
+            found.append(AudioPart((ByteSpan(begin, box.start),), box.start))
             begin, has_movie = box.start, False
         if box.name in (b"moov", b"moof"):
             has_movie = True
@@ -69,7 +69,7 @@ def _mp4(data: mmap.mmap, start: int) -> list[Part]:
         raise Unreadable(f"claims to hold {samples} samples")
     # Without its movie box a file that breaks off holds nothing that can be decoded.
     missing = math.inf if end > len(data) and not has_movie else 0.0
-    return [*found, Part((Span(begin, len(data)),), len(data), missing=missing)]
+    return [*found, AudioPart((ByteSpan(begin, len(data)),), len(data), missing=missing)]
 
 
 def _boxes(data: mmap.mmap, start: int) -> Iterator[Box]:

@@ -13,7 +13,7 @@ class Unreadable(ValueError):
     """A file that is not read, with the reason as a predicate: "has too many parts"."""
 
 
-class Span(NamedTuple):
+class ByteSpan(NamedTuple):
     """The bytes of a file from `start` to `end`."""
 
     start: int
@@ -21,7 +21,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AudioPart:
     """One song in a file, as the bytes that libsndfile is given.
 
     `seconds` and `missing` are the length that its header states and what of that is not in the file: 0 where that is
@@ -29,7 +29,7 @@ class Part:
     from what follows at `end`; `frames` is how many samples it has, where its own container counts them.
     """
 
-    pieces: tuple[bytes | Span, ...]
+    pieces: tuple[bytes | ByteSpan, ...]
     end: int
     seconds: float = 0.0
     missing: float = 0.0
@@ -40,11 +40,11 @@ class Part:
 class PartFile(io.RawIOBase):
     """The pieces of a part as one file for libsndfile, read from the open file that they lie in."""
 
-    def __init__(self, file: BinaryIO, pieces: tuple[bytes | Span, ...]) -> None:
+    def __init__(self, file: BinaryIO, pieces: tuple[bytes | ByteSpan, ...]) -> None:
         super().__init__()
         self._file = file
         self._pieces = pieces
-        sizes = [piece.end - piece.start if isinstance(piece, Span) else len(piece) for piece in pieces]
+        sizes = [piece.end - piece.start if isinstance(piece, ByteSpan) else len(piece) for piece in pieces]
         self._starts = [0, *accumulate(sizes)]
         self._position = 0
 

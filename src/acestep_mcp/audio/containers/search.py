@@ -47,7 +47,7 @@ def _places(data: mmap.mmap, start: int, end: int, marks: Sequence[bytes]) -> It
     window, size = start, _FIRST_WINDOW
     while window < end:
         stop = min(end, window + size)
-        found = []
+        found: list[int] = []
         for mark in marks:
             position = window - 1
             while len(found) <= _MOST_CANDIDATES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 
-from acestep_mcp.audio.containers.parts import Part, Span
+from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan
 from acestep_mcp.audio.containers.search import first
 from acestep_mcp.audio.tags import id3, ogg
 
@@ -18,11 +18,11 @@ _FIRST_PAGES = (b"OggS\0\2", b"OggS\0\6")
 _PAGE_BYTES = 2 * 65536
 
 
-def flac(data: mmap.mmap, start: int) -> Part:
+def flac(data: mmap.mmap, start: int) -> AudioPart:
     """The FLAC stream that begins at `start`, up to the next one or the end of the data."""
     frames = _first_frame(data, start)
     end = first(data, frames, _FLAC, lambda _: True)
-    return Part((Span(start, _before_tag(data, frames, end)),), end)
+    return AudioPart((ByteSpan(start, _before_tag(data, frames, end)),), end)
 
 
 def _first_frame(data: mmap.mmap, start: int) -> int:
@@ -44,13 +44,13 @@ def _before_tag(data: mmap.mmap, start: int, end: int) -> int:
     return at if at >= 0 and at + id3.tag_length(data[at : at + id3.HEADER]) == end else end
 
 
-def link(data: mmap.mmap, start: int) -> Part:
+def link(data: mmap.mmap, start: int) -> AudioPart:
     """The link of an Ogg chain that begins at `start` (RFC 3533: its streams begin side by side), up to the next."""
     position = start
     while is_first_page(data, position):
         position += page_size(data, position)
     end = first(data, position, _FIRST_PAGES, lambda at: is_first_page(data, at))
-    return Part((Span(start, end),), end, missing=_cut_off(data, start, end))
+    return AudioPart((ByteSpan(start, end),), end, missing=_cut_off(data, start, end))
 
 
 def is_first_page(data: mmap.mmap, position: int) -> bool:

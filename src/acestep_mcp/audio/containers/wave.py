@@ -16,7 +16,7 @@ from acestep_mcp.audio.containers.chunks import (
     sample_data,
     walk,
 )
-from acestep_mcp.audio.containers.parts import Part
+from acestep_mcp.audio.containers.parts import AudioPart
 from acestep_mcp.audio.containers.search import next_song
 
 RIFF = ChunkStyle(4, 4, "little", 2)
@@ -52,7 +52,7 @@ class _Found:
         return float(plain or average)
 
 
-def part(data: mmap.mmap, start: int) -> Part | None:
+def part(data: mmap.mmap, start: int) -> AudioPart | None:
     """The song that begins at `start` with RIFF, RF64, BW64 or a W64 head; None when it is none, or has no samples."""
     is_w64 = data[start : start + 4] == b"riff"
     style = W64 if is_w64 else RIFF
@@ -118,7 +118,7 @@ def _search(data: mmap.mmap, found: _Found) -> None:
         _take(data, chunk, found)
 
 
-def _part(data: mmap.mmap, start: int, found: _Found) -> Part:
+def _part(data: mmap.mmap, start: int, found: _Found) -> AudioPart:
     spans = [taken.span for taken in found.data]
     size = sum(span.end - span.start for span in spans)
     head = _head(data, start, found, size)
