@@ -185,9 +185,9 @@ def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Seq
         _check_parts(found, name)
         return [AvStream(raw, part, kind) for part in found]
     except ImportError:
-        refuse(name, kind.advice(name))
+        refuse(name, f"is {kind.label}: {kind.advice(name)}")
     except Unreadable as exc:
-        refuse(name, f"is {kind.label} and cannot be decoded ({exc})")
+        refuse(name, f"is {kind.label} and cannot be decoded ({exc}): {kind.conversion(name)}")
 
 
 def _check_parts(found: Sequence[AudioPart], name: str) -> None:

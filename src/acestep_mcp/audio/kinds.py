@@ -20,16 +20,16 @@ class Kind:
     has_video: bool = False
 
     def advice(self, name: str) -> str:
-        """How to have such a file read: as a sentence without its end, for a refusal of the file `name`."""
+        """What to do with the file `name` where FFmpeg is not installed: the end of a sentence."""
+        return f'install the reader with pip install "acestep-mcp[formats]", or {self.conversion(name)}'
+
+    def conversion(self, name: str) -> str:
+        """The command that converts the file `name`, without any name that a shell would not take as it is."""
         suffix = PurePath(name).suffix
         is_plain = re.fullmatch(r"[\w .()+,=@-]+", name) is not None and bool(suffix) and not name.startswith("-")
         given = name if is_plain else f"song.{self.format}"
         target = given.removesuffix(suffix if is_plain else f".{self.format}") + ".flac"
-        video = " -vn" if self.has_video else ""
-        return (
-            f'is {self.label}: install the reader with pip install "acestep-mcp[formats]", or convert the file with '
-            f'ffmpeg -i "{given}"{video} "{target}"'
-        )
+        return f'convert the file with ffmpeg -i "{given}"{" -vn" if self.has_video else ""} "{target}"'
 
 
 _M4A = Kind("M4A (AAC or ALAC audio)", "mov", "m4a", "audio/mp4")
