@@ -24,6 +24,7 @@ _STATES_LENGTH = frozenset(
 _MOST_DAMAGED_SECONDS = 0.5
 _LONGEST_PACKET = 0.25
 _MOST_PACKETS = 1_000_000
+_BLOCK = 16_384
 _OPTIONS = {"probesize": "1000000"}
 """Bytes that FFmpeg keeps in memory, packet by packet, to find out what the streams are."""
 
@@ -156,7 +157,9 @@ class _Resampler:
         if shape != self._shape:
             if self._resampler is not None:
                 yield from map(self._array, self._resampler.resample(None))
-            self._resampler = av.AudioResampler(self._format, self._layout, self._rate) if frame is not None else None
+            self._resampler = (
+                av.AudioResampler(self._format, self._layout, self._rate, _BLOCK) if frame is not None else None
+            )
             self._shape = shape
         if frame is not None:
             frame.pts = None
