@@ -29,7 +29,7 @@ _PLAIN = (1, 3, 0xFFFE)
 
 
 @dataclass(slots=True)
-class _Found:
+class _WaveChunks:
     """What the chunks of a file say."""
 
     style: ChunkStyle
@@ -58,7 +58,7 @@ def part(data: mmap.mmap, start: int) -> AudioPart | None:
     style = W64 if is_w64 else RIFF
     if not is_w64 and data[start + 8 : start + 12] != b"WAVE":
         return None
-    found = _Found(style, start)
+    found = _WaveChunks(style, start)
     _collect(data, start + (40 if is_w64 else 12), found)
     if not found.data and found.format:
         found.is_regular = False
@@ -68,7 +68,7 @@ def part(data: mmap.mmap, start: int) -> AudioPart | None:
     return _part(data, start, found)
 
 
-def _collect(data: mmap.mmap, position: int, found: _Found) -> None:
+def _collect(data: mmap.mmap, position: int, found: _WaveChunks) -> None:
     """Read the chunks up to the end of this song."""
     found.end = position
     for chunk in walk(data, found.style, position):
@@ -85,7 +85,7 @@ def _collect(data: mmap.mmap, position: int, found: _Found) -> None:
         found.end = min(len(data), chunk.start + chunk.size + (-chunk.size % found.style.padding))
 
 
-def _take(data: mmap.mmap, chunk: Chunk, found: _Found) -> bool:
+def _take(data: mmap.mmap, chunk: Chunk, found: _WaveChunks) -> bool:
     """Take a data chunk; False when it reaches to the end of the song."""
     stated = _stated(data, chunk, found)
     if stated == 0:
@@ -99,7 +99,7 @@ def _take(data: mmap.mmap, chunk: Chunk, found: _Found) -> bool:
     return True
 
 
-def _stated(data: mmap.mmap, chunk: Chunk, found: _Found) -> int | None:
+def _stated(data: mmap.mmap, chunk: Chunk, found: _WaveChunks) -> int | None:
     """The size of the sample data; None when it was never filled in."""
     size, most = chunk.size, _UNKNOWN_SIZE if found.style is RIFF else 2**62
     if found.style is RIFF and size >= 0xFFFFFFFF and found.long_size:
@@ -110,7 +110,7 @@ def _stated(data: mmap.mmap, chunk: Chunk, found: _Found) -> int | None:
     return None if size == 0 and not fills(data, found.style, chunk.start) else size
 
 
-def _search(data: mmap.mmap, found: _Found) -> None:
+def _search(data: mmap.mmap, found: _WaveChunks) -> None:
     """Find the data chunk behind one whose size is wrong."""
     at = data.find(b"data", found.end, min(next_song(data, found.end), found.end + _NEAR))
     chunk = found.style.chunk(data, at) if at >= 0 else None
@@ -118,7 +118,7 @@ def _search(data: mmap.mmap, found: _Found) -> None:
         _take(data, chunk, found)
 
 
-def _part(data: mmap.mmap, start: int, found: _Found) -> AudioPart:
+def _part(data: mmap.mmap, start: int, found: _WaveChunks) -> AudioPart:
     spans = [taken.span for taken in found.data]
     size = sum(span.end - span.start for span in spans)
     head = _head(data, start, found, size)
@@ -137,7 +137,7 @@ def _part(data: mmap.mmap, start: int, found: _Found) -> AudioPart:
     )
 
 
-def _head(data: mmap.mmap, start: int, found: _Found, size: int) -> bytes:
+def _head(data: mmap.mmap, start: int, found: _WaveChunks, size: int) -> bytes:
     """A head for `size` bytes of samples, up to where they begin."""
     style = found.style
     if style is W64:
