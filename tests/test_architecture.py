@@ -61,13 +61,14 @@ ONLY_IN = {
     "click": ("cli",),
     "rich": ("cli",),
     "sqlite3": ("library", "engine_server"),
+    "av": ("audio.av_stream",),
 }
 
 HEAVY = {
     "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.net.ssrf", "acestep_mcp.net.http_responses", "acestep_mcp.net.listen",
     "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.songwriter", "acestep_mcp.audio",
     "acestep_mcp.cli.app", "filelock", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
-    "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch",
+    "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch", "av",
 }  # fmt: skip
 
 

@@ -116,3 +116,38 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, attempt):
     os.mkfifo(tmp_path / "a.wav")
     with pytest.raises(InvalidRequest, match="regular file"):
         attempt(tmp_path / "a.wav", max_seconds=600)
+
+
+LARGE = 64 * 2**20
+MP3_HEADER = b"\xff\xfb\x90\x64"
+REPEATED = {
+    "zeros": b"\0",
+    "ones": b"\xff",
+    "WAV heads": b"RIFF\0\0\0\0WAVE",
+    "MP3 headers": MP3_HEADER,
+    "empty MP3 frames": MP3_HEADER + bytes(413),
+    "MP3 frames and junk": (MP3_HEADER + bytes(413)) * 4 + b"x",
+    "info frames": MP3_HEADER + bytes(32) + b"Xing" + bytes(8),
+    "ID3 heads": b"ID3\4\0\0\0\0\0\0",
+    "FLAC heads": b"fLaC\0\0\0\x22",
+    "first pages": b"OggS\0\2" + b"x" * 22,
+    "AU files": b".snd\0\0\0\x18\0\0\0\4\0\0\0\3\0\0\xac\x44\0\0\0\2abcd",
+    "AU files without an end": b".snd\0\0\0\x18\0\0\0\0\0\0\0\3\0\0\xac\x44\0\0\0\2",
+    "boxes": b"\0\0\0\x08ftyp",
+    "EBML heads": b"\x1a\x45\xdf\xa3\x42\x82\x84webm",
+    "AAC frames": b"\xff\xf1\x50\x80\x00\xff\xfc",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", REPEATED.values(), ids=REPEATED)
+def test_a_large_file_of_one_pattern_takes_little_time_and_memory(tmp_path, content):
+    path = tmp_path / "a"
+    path.write_bytes((content * (LARGE // len(content) + 1))[:LARGE])
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    answers, peak = attempts(path)
+    assert all(answer.startswith(("unsupported_audio_format", "audio_duration_too_long")) for answer in answers)
+    assert peak < 300  # of which 64 are the file's own pages
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 15

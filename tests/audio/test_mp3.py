@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 import soundfile
 
 from acestep_mcp.api.errors import InvalidRequest
-from acestep_mcp.audio import mp3
+from acestep_mcp.audio.containers import mp3
+from acestep_mcp.audio.containers.layout import after_tags
+from acestep_mcp.audio.containers.parts import Unreadable
 from acestep_mcp.audio.read import probe_source, read
 from acestep_mcp.audio.tags import id3
 
@@ -27,13 +30,15 @@ def encoded(path: Path, mode: str, rate: int, channels: int, seconds: float = 8.
     return path
 
 
+def streams(path: Path) -> list[mp3.Mp3Stream]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return mp3.streams(data, after_tags(data))
+
+
 def without_info(path: Path) -> Path:
     """The file without its first frame, which states the length."""
-    with path.open("rb") as file:
-        start = mp3.walk(file).start
-    data = path.read_bytes()
-    header = int.from_bytes(data[start : start + 4], "big")
-    path.write_bytes(data[start + mp3._length(header >> 9) :])
+    [stream] = streams(path)
+    path.write_bytes(path.read_bytes()[stream.info.end :])
     return path
 
 
@@ -41,11 +46,10 @@ def without_info(path: Path) -> Path:
 @pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 1), (22_050, 2), (8000, 1)])
 def test_every_frame_is_counted(tmp_path, mode, rate, channels):
     path = encoded(tmp_path / "a.mp3", mode, rate, channels)
-    with path.open("rb") as file:
-        stream = mp3.walk(file)
+    [stream] = streams(path)
     assert stream.stated == stream.frames
     assert stream.missing == 0
-    assert 8.0 <= stream.samples / rate < 8.0 + 3 * stream.frame_samples / rate
+    assert 8.0 <= stream.samples / rate < 8.0 + 3 * stream.header.samples / rate
     assert probe_source(path, max_seconds=600).seconds == read(path).seconds == 8.0
 
 
@@ -69,24 +73,20 @@ def test_its_true_length_is_what_the_limit_is_checked_against(tmp_path):
 
 def test_tags_are_not_counted_as_frames(tmp_path):
     path = encoded(tmp_path / "a.mp3", "CONSTANT", 44_100, 1)
-    with path.open("rb") as file:
-        expected = mp3.walk(file).frames
+    expected = streams(path)[0].frames
     tag = id3.encode({"lyrics": "\u00ff\u00fb" * 5000})
     path.write_bytes(tag + path.read_bytes() + b"TAG".ljust(128, b"\0"))
-    with path.open("rb") as file:
-        stream = mp3.walk(file)
+    [stream] = streams(path)
     assert (stream.start, stream.frames) == (len(tag), expected)
 
 
 def test_frames_after_garbage_count(tmp_path):
     path = encoded(tmp_path / "a.mp3", "CONSTANT", 44_100, 1)
-    with path.open("rb") as file:
-        stream = mp3.walk(file)
+    [stream] = streams(path)
     data = path.read_bytes()
-    second = stream.start + mp3._length(stream.header >> 9)
+    second = stream.info.end
     path.write_bytes(data[:second] + b"\xff\xe0junk" * 20 + data[second:])
-    with path.open("rb") as file:
-        assert mp3.walk(file).frames == stream.frames
+    assert streams(path)[0].frames == stream.frames
 
 
 def test_a_truncated_file_is_refused_without_decoding(tmp_path):
@@ -100,9 +100,10 @@ def test_a_truncated_file_is_refused_without_decoding(tmp_path):
 def test_hostile_bytes_end_the_walk(tmp_path, content):
     path = tmp_path / "a.mp3"
     path.write_bytes(content)
-    with path.open("rb") as file:
-        stream = mp3.walk(file)
-    assert stream is None or stream.frames < 2000
+    try:
+        assert sum(stream.frames for stream in streams(path)) < 2000
+    except Unreadable as exc:
+        assert "no MP3 frame" in str(exc)
 
 
 def test_random_headers_raise_nothing(tmp_path):
@@ -115,5 +116,62 @@ def test_random_headers_raise_nothing(tmp_path):
             broken[at] = random.integers(0, 256)
         struct.pack_into(">I", broken, 0, 0xFFFB9064)
         path.write_bytes(broken[: random.integers(5, len(data))])
-        with path.open("rb") as file:
-            mp3.walk(file)
+        streams(path)
+
+
+HALF_FRAME = b"\xff\xfb\x90\x64" + bytes(range(1, 100)) * 2
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [bytes(417), bytes(100_000), b"junk" * 3000, HALF_FRAME[20:], HALF_FRAME, b"\xff\xfb" * 300],
+    ids=["zeros", "many zeros", "text", "end of a frame", "cut frame", "syncs"],
+)
+@pytest.mark.parametrize(
+    "tag", [b"", id3.encode({"title": "A"}), b"ID3\4\0\0\x7f\x7f\x7f\x7f"], ids=["", "tag", "cut tag"]
+)
+def test_what_lies_before_the_first_frame_is_skipped(tmp_path, tag, junk):
+    plain = encoded(tmp_path / "plain.mp3", "CONSTANT", 44_100, 1, 3.0)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(tag + junk + plain.read_bytes())
+    assert probe_source(path, max_seconds=600).seconds == 3.0
+    assert np.array_equal(read(path).pcm, read(plain).pcm)
+
+
+def test_a_frame_that_was_cut_where_files_were_joined_hides_none_of_the_next_file(tmp_path):
+    one = encoded(tmp_path / "one.mp3", "CONSTANT", 44_100, 1, 3.0)
+    two = encoded(tmp_path / "two.mp3", "CONSTANT", 44_100, 1, 2.0)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(one.read_bytes()[:-100] + two.read_bytes())
+    first, second = streams(path)
+    assert (first.frames, second.frames) == (first.stated - 1, second.stated)
+    assert read(path).seconds == pytest.approx(5.0, abs=0.03)
+
+
+def test_a_merged_file_whose_first_header_counts_all_frames_is_whole(tmp_path):
+    one = encoded(tmp_path / "one.mp3", "CONSTANT", 44_100, 1, 3.0)
+    [stream] = streams(one)
+    data = bytearray(one.read_bytes())
+    count = stream.info.start + stream.header.side + 8
+    struct.pack_into(">I", data, count, 2 * stream.frames + 1)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(data + one.read_bytes())
+    assert read(path).seconds == pytest.approx(6.0, abs=0.01)
+
+
+def test_frames_that_were_overwritten_are_missed_also_without_a_header_that_counts_them(tmp_path):
+    path = without_info(encoded(tmp_path / "a.mp3", "CONSTANT", 44_100, 1))
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 20_000] = b"overwritten" * 1818 + b"22"
+    path.write_bytes(data)
+    with pytest.raises(InvalidRequest, match="not whole"):
+        probe_source(path, max_seconds=600)
+
+
+def test_the_layers_before_mp3_are_read(tmp_path):
+    frame = bytes.fromhex("fffd8004") + bytes(413)  # layer II, 128 kbit/s, 44.1 kHz
+    path = tmp_path / "a.mp2"
+    path.write_bytes(frame * 100)
+    [stream] = streams(path)
+    assert (stream.frames, stream.header.length, stream.header.samples) == (100, 417, 1152)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from acestep_mcp.audio import Sound
+from acestep_mcp.audio.resample import blocks_of, resampled
 from acestep_mcp.audio.splice import to_float
 
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -76,9 +78,9 @@ def _mono(sound: Sound) -> NDArray[np.float32]:
     """One channel at 22,050 Hz; of a long song the middle three minutes."""
     most = round(_MOST_SECONDS * sound.sample_rate)
     first = max(0, (len(sound.pcm) - most) // 2)
-    part = Sound(sound.pcm[first : first + most], sound.sample_rate, sound.bits)
-    mono = to_float(part).mean(axis=1)
-    return np.asarray(soxr.resample(mono, sound.sample_rate, _RATE), np.float32)
+    pcm = sound.pcm[first : first + most]
+    floats = (to_float(replace(sound, pcm=block)).mean(axis=1, keepdims=True) for block in blocks_of(pcm))
+    return np.concatenate([np.empty((0, 1), np.float32), *resampled(floats, sound.sample_rate, _RATE, 1)])[:, 0]
 
 
 def _spectra(mono: NDArray[np.float32], window: int, hop: int) -> NDArray[np.float32]:

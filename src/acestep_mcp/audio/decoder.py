@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, NoReturn
+from typing import Any, BinaryIO, Literal, NoReturn
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
-from acestep_mcp.audio import mp3
-from acestep_mcp.audio.tags import id3, ogg, riff
+from acestep_mcp.audio import kinds
+from acestep_mcp.audio.av_stream import AvStream
+from acestep_mcp.audio.containers import layout, multimedia
+from acestep_mcp.audio.containers.parts import AudioPart, Unreadable
+from acestep_mcp.audio.resample import resampled
+from acestep_mcp.audio.sndfile import SampleStream, SndfileStream
 from acestep_mcp.files import open_regular
 
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
 HIGHEST_RATE = 384_000
 
-_CONTENT_TYPES = {
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "aiff": "audio/aiff",
-    "au": "audio/basic",
-    "caf": "audio/x-caf",
-    "w64": "audio/x-w64",
-}
-_NAMES = {"WAVEX": "wav", "RF64": "wav", "MPEG": "mp3"}
-_LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
-_WIDE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
-_FLOATING = ("FLOAT", "DOUBLE", *_LOSSY)
-_UNKNOWN_LENGTH = 2**40
-_MOST_MISSING_SECONDS = 0.5
+_UNKNOWN_CODEC = (1, 4, 64)
+"""Of libsndfile: an unrecognised format, an unsupported encoding, a format chunk of WAV that it does not know."""
+_MOST_MISSING_SECONDS, _MOST_MISSING_SHARE = 0.5, 0.25
 HEADROOM = 10 ** (-0.1 / 20)
 """The peak of what is turned down: 0.1 dB under full scale, so that it does not look clipped."""
 _LOUDEST = 2.0**32
@@ -45,7 +37,10 @@ _LOUDEST = 2.0**32
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """What a file's header says. `seconds` is 0 when it states no length; `bits` is the depth it is decoded at."""
+    """What a file's headers say. `seconds` is 0 when they state no length; `bits` is the depth it is decoded at.
+
+    `is_plain` when it is one song as its header describes it, so that its bytes can be copied.
+    """
 
     seconds: float
     sample_rate: int
@@ -54,6 +49,7 @@ class Properties:
     format: str
     content_type: str
     size: int
+    is_plain: bool = True
 
 
 def refuse(name: str, reason: str) -> NoReturn:
@@ -63,87 +59,83 @@ def refuse(name: str, reason: str) -> NoReturn:
     )
 
 
-class Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """A sound file read from start to end.
-
-    soundfile seeks after every block of a seekable file, which costs time in compressed formats and fails at the end
-    of a FLAC file that does not state its length.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
 class Decoder:
     """An open audio file: its properties, and its samples in blocks of at most one second.
 
+    A file of several songs, one after the other, is one song with the highest sample rate and the most channels of them.
     `peak` is the largest sample decoded so far where these are floats, with full scale at 1.
     """
 
-    def __init__(self, file: soundfile.SoundFile, size: int, name: str, gain: float = 1.0) -> None:
-        self._file = file
+    def __init__(self, streams: Sequence[SampleStream], size: int, name: str, *, is_plain: bool, gain: float) -> None:
+        self._streams = streams
         self._gain = gain
-        self.name = name
-        self.is_floating = file.subtype in _FLOATING
+        self.is_floating = any(stream.is_floating for stream in streams)
         self.peak = 0.0
-        self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
-        kind = str(file.format)
-        form = _NAMES.get(kind, kind.lower())
+        self.name = name
+        rate = max(stream.sample_rate for stream in streams)
+        known = [stream.frames * rate / stream.sample_rate for stream in streams if stream.frames is not None]
+        self.frames: int | None = round(sum(known)) if len(known) == len(streams) else None
         self.properties = Properties(
-            seconds=(self.frames or 0) / file.samplerate,
-            sample_rate=file.samplerate,
-            channels=file.channels,
-            bits=24 if file.subtype in _WIDE else 16,
-            format=form,
-            content_type=_CONTENT_TYPES.get(form, "application/octet-stream"),
+            seconds=(self.frames or 0) / rate,
+            sample_rate=rate,
+            channels=max(stream.channels for stream in streams),
+            bits=24 if any(stream.bits == 24 for stream in streams) else 16,
+            format=streams[0].format,
+            content_type=streams[0].content_type,
             size=size,
+            is_plain=is_plain,
         )
 
     def blocks(self) -> Iterator[NDArray[np.int32]]:
         """Left-aligned samples [frames, channels]. Raises InvalidRequest where the file is cut short."""
         taken = 0
-        while True:
-            block = self._next()
-            if not len(block):
-                break
-            taken += len(block)
-            yield block
-        self._check_missing((self.frames or 0) - taken)
+        for stream in self._streams:
+            for block in self._conformed(stream, taken):
+                taken += len(block)
+                yield self._finished(block)
         if not taken:
             refuse(self.name, "has no sound in it")
 
     def check_ends(self) -> None:
         """Decode the first block and one near the end: most damaged files show there. Raises InvalidRequest."""
-        if not len(self._next()):
-            refuse(self.name, "has no sound in it")
-        if self.frames is None or self.properties.format == "mp3":  # its frames have been counted
-            return
-        allowed = int(_MOST_MISSING_SECONDS * self.properties.sample_rate)
-        if self.frames > allowed + 1:
-            try:
-                self._file.seek(self.frames - allowed - 1)
-                is_there = len(self._next()) > 0
-            except soundfile.LibsndfileError:
-                is_there = False
-            self._check_missing(0 if is_there else self.frames)
+        began = 0.0
+        for stream in self._streams:
+            if not stream.has_ends(_spared(stream)):
+                refuse(self.name, _breaks_off(began))
+            began += (stream.frames or 0) / stream.sample_rate
 
-    def _check_missing(self, frames: int) -> None:
-        rate = self.properties.sample_rate
-        if frames > _MOST_MISSING_SECONDS * rate:
-            there = ((self.frames or 0) - frames) / rate
-            after = f" after {there:.1f} s" if there > 0 else ""
-            refuse(self.name, f"breaks off{after}: it is incomplete")
+    def _conformed(self, stream: SampleStream, before: int) -> Iterator[NDArray[Any]]:
+        """Its blocks with the rate and channels of the whole; `before` frames come before them."""
+        blocks, channels = self._checked(stream, before), self.properties.channels
+        if stream.channels < channels:
+            blocks = (np.repeat(block, channels, axis=1) for block in blocks)
+        if stream.sample_rate == self.properties.sample_rate:
+            return blocks
+        return resampled(blocks, stream.sample_rate, self.properties.sample_rate, channels)
 
-    def _next(self) -> NDArray[np.int32]:
-        count = max(1, min(self.properties.sample_rate, 65536))
+    def _checked(self, stream: SampleStream, before: int) -> Iterator[NDArray[Any]]:
+        taken = 0
+        failure: Exception | None = None
         try:
-            block = self._file.read(count, dtype="float64" if self.is_floating else "int32", always_2d=True)
-        except soundfile.LibsndfileError as exc:
-            raise _unreadable(self.name, exc) from exc
-        if not self.is_floating:
-            return rounded(block, self.properties.bits)
+            for block in stream.blocks():
+                taken += len(block)
+                yield block
+        except (soundfile.LibsndfileError, Unreadable) as exc:
+            failure = exc
+        there, whole = taken / stream.sample_rate, stream.stated / stream.sample_rate
+        is_damaged = failure is not None and stream.has_ends(_spared(stream))
+        if is_cut(whole - there, whole) and taken and not is_damaged:
+            refuse(self.name, _breaks_off(before / self.properties.sample_rate + there))
+        if failure is not None:
+            raise _unreadable(self.name, failure) from failure
+
+    def _finished(self, block: NDArray[Any]) -> NDArray[np.int32]:
+        """At the depth and with the gain of the whole."""
+        bits = self.properties.bits
+        if block.dtype == np.int32:
+            return rounded(block, bits) if self._gain == 1 else quantised(block * (self._gain / 2**31), bits)
         self.peak = max(self.peak, _peak(block))
-        return quantised(block if self._gain == 1 else block * self._gain, self.properties.bits)
+        return quantised(block if self._gain == 1 else block * self._gain, bits)
 
     def fitting_gain(self) -> float:
         """The factor with which no sample decoded so far is above full scale: 1 where none is."""
@@ -152,47 +144,99 @@ class Decoder:
         return float(HEADROOM / self.peak)
 
 
+def _spared(stream: SampleStream) -> int:
+    return int(_MOST_MISSING_SECONDS * stream.sample_rate)
+
+
+def is_cut(missing: float, whole: float) -> bool:
+    """Whether so many seconds are missing, of a song of `whole` seconds (0: unknown), that it counts as cut off.
+
+    Writers that state a few bytes too much, and copies that lost a last frame, do not.
+    """
+    return missing > min(_MOST_MISSING_SECONDS, (whole or np.inf) * _MOST_MISSING_SHARE)
+
+
 @contextmanager
 def opened(path: Path, name: str = "", *, gain: float = 1.0) -> Iterator[Decoder]:
     """Open an audio file. Raises InvalidRequest for anything whose header is not that of complete, usable audio.
 
-    Messages call it `name`, else its file name. Samples that are floats are multiplied by `gain`. Only files that begin like one of the known formats reach the
-    decoding library.
+    Messages call it `name`, else its file name. All samples are multiplied by `gain`. Only files that begin like one of
+    the known formats reach the decoding libraries.
     """
     name = name or path.name
     with ExitStack() as stack:
         try:
             raw = stack.enter_context(open_regular(path))
-            _check_head(raw, name)
-            file = _sound_file(path, raw, name)
+            if not raw.read(1):
+                refuse(name, "is empty")
+            data = stack.enter_context(mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ))
+            streams, is_plain = _streams(raw, data, name)
         except OSError as exc:
             message = f"{name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
             raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc
-        except soundfile.LibsndfileError as exc:
+        data.close()
+        size = os.fstat(raw.fileno()).st_size
+        yield Decoder(_usable(streams, name), size, name, is_plain=is_plain, gain=gain)
+
+
+def _streams(raw: BinaryIO, data: mmap.mmap, name: str) -> tuple[Sequence[SampleStream], bool]:
+    """The streams of every part, and whether the file is one part as it is. Raises InvalidRequest."""
+    start = layout.after_tags(data)
+    kind = kinds.foreign(data, start)
+    if kind is not None:
+        return _foreign(raw, data, kind, name), False
+    try:
+        found = layout.parts(data)
+    except Unreadable as exc:
+        refuse(name, str(exc))
+    if not found:
+        refuse(name, "is not an audio file of a known kind")
+    _check_parts(found, name)
+    try:
+        return [SndfileStream(raw, part) for part in found], len(found) == 1 and found[0].is_as_written
+    except soundfile.LibsndfileError as exc:
+        kind = kinds.unsupported(data, start)
+        if kind is None or exc.code not in _UNKNOWN_CODEC:
             raise _unreadable(name, exc) from exc
-        stack.enter_context(file)
-        if file.channels > 2:
-            refuse(name, f"has {file.channels} channels")
-        if file.samplerate > HIGHEST_RATE:
-            refuse(name, f"has a sample rate of {file.samplerate} Hz, and at most {HIGHEST_RATE} Hz are read")
-        if not file.frames or file.samplerate < 1:
-            refuse(name, "has no sound in it")
-        yield Decoder(file, os.fstat(raw.fileno()).st_size, name, gain)
+    return _foreign(raw, data, kind, name), False
 
 
-def _sound_file(path: Path, raw: BinaryIO, name: str) -> Forward:
-    """Open with libsndfile. A variable-rate MP3 file that does not state its length is opened with a header that does."""
-    file = Forward(str(path))
-    stream = mp3.walk(raw) if file.format in ("MP3", "MPEG") else None
-    if stream is None:
-        return file
-    if stream.missing > _MOST_MISSING_SECONDS * file.samplerate:
-        file.close()
-        refuse(name, f"breaks off after {stream.samples / file.samplerate:.1f} s: it is incomplete")
-    if stream.stated is None and abs(file.frames - stream.samples) > stream.frame_samples:
-        file.close()
-        return Forward(mp3.WithLength(raw, stream))
-    return file
+def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Sequence[SampleStream]:
+    """The streams of a file that only FFmpeg decodes. Raises InvalidRequest, without it with what to do."""
+    try:
+        found = multimedia.parts(data, layout.after_tags(data), kind.demuxer)
+        _check_parts(found, name)
+        return [AvStream(raw, part, kind) for part in found]
+    except ImportError:
+        refuse(name, f"is {kind.label}: {kind.advice(name)}")
+    except Unreadable as exc:
+        refuse(name, f"is {kind.label} and cannot be decoded ({exc}): {kind.conversion(name)}")
+
+
+def _check_parts(found: Sequence[AudioPart], name: str) -> None:
+    began = 0.0
+    for part in found:
+        if is_cut(part.missing, part.seconds):
+            refuse(name, _breaks_off(began + max(0.0, part.seconds - part.missing)))
+        began += part.seconds
+
+
+def _usable(streams: Sequence[SampleStream], name: str) -> Sequence[SampleStream]:
+    """The streams that have sound. Raises InvalidRequest for one that is not read, or when there is none."""
+    for stream in streams:
+        if stream.channels > 2:
+            refuse(name, f"has {stream.channels} channels")
+        if stream.sample_rate > HIGHEST_RATE:
+            refuse(name, f"has a sample rate of {stream.sample_rate} Hz, and at most {HIGHEST_RATE} Hz are read")
+    usable = [stream for stream in streams if stream.frames != 0 and stream.sample_rate > 0]
+    if not usable:
+        refuse(name, "has no sound in it")
+    return usable
+
+
+def _breaks_off(seconds: float) -> str:
+    after = f" after {seconds:.1f} s" if seconds > 0 else ""
+    return f"breaks off{after}: it is not whole"
 
 
 def _peak(block: NDArray[np.float64]) -> float:
@@ -224,28 +268,6 @@ def rounded(pcm: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
         return pcm
     highest = np.int32(2**31 - 2 ** (shift - 1) - 1)
     return (np.minimum(pcm, highest) + np.int32(1 << (shift - 1))) >> shift << shift
-
-
-def _check_head(file: BinaryIO, name: str) -> None:
-    head = file.read(16)
-    if not head:
-        refuse(name, "is empty")
-    if not _known(head):
-        refuse(name, "is not an audio file of a known kind")
-    if riff.is_cut(file) if head[:4] == b"RIFF" else head[:4] == b"OggS" and ogg.is_cut(file):
-        refuse(name, "breaks off: it is incomplete")
-
-
-def _known(head: bytes) -> bool:
-    """True for the first bytes of WAV, RF64, W64, FLAC, Ogg, AIFF, AU, CAF and MP3."""
-    if head[:4] in (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b".snd", b"caff"):
-        return True
-    if id3.tag_length(head):
-        return True
-    frame = int.from_bytes(head[:3], "big")
-    sync, version, layer = frame >> 13, frame >> 11 & 3, frame >> 9 & 3
-    bit_rate, sample_rate = frame >> 4 & 15, frame >> 2 & 3
-    return sync == 0x7FF and version != 1 and layer != 0 and bit_rate != 0xF and sample_rate != 0b11
 
 
 def _unreadable(name: str, exc: Exception) -> InvalidRequest:

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from acestep_mcp.api.errors import InvalidRequest
-from acestep_mcp.audio.decoder import Forward
+from acestep_mcp.audio.resample import resampled
+from acestep_mcp.audio.sndfile import Forward
 from acestep_mcp.audio.tags.file_tags import Format
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -59,17 +59,6 @@ def encode_as(target: BinaryIO, blocks: Iterable[NDArray[Any]], shape: Shape, se
         message = f"{settings['format']} cannot hold {shape.channels} channels at {shape.sample_rate} Hz: choose wav"
         raise InvalidRequest(message) from exc
     sink.check()
-
-
-def resampled(blocks: Iterable[NDArray[Any]], old: int, new: int, channels: int) -> Iterator[NDArray[Any]]:
-    """The same sound at another rate, block by block; int32 stays int32 and float32 float32."""
-    stream: soxr.ResampleStream | None = None
-    for block in blocks:
-        if stream is None:
-            stream = soxr.ResampleStream(old, new, channels, dtype=block.dtype)
-        yield stream.resample_chunk(block).reshape(-1, channels)
-    if stream is not None:
-        yield stream.resample_chunk(np.empty((0, channels), block.dtype), last=True).reshape(-1, channels)
 
 
 def _possible_rate(rate: int, form: Format) -> int:

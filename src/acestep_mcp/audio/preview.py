@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.decoder import Decoder, opened
-from acestep_mcp.audio.encoder import Shape, encode_as, resampled
+from acestep_mcp.audio.encoder import Shape, encode_as
 from acestep_mcp.audio.read import fitting_gain
+from acestep_mcp.audio.resample import resampled
 from acestep_mcp.audio.splice import FULL_SCALE
 
 _HEAD_BYTES = 2048

@@ -49,7 +49,7 @@ def probe_source(path: Path, *, max_seconds: float, name: str = "") -> Propertie
 
 
 def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sound:
-    """Decode WAV, FLAC, MP3, OGG (also AIFF, AU, CAF, W64), one or two channels, at most 384 kHz.
+    """Decode WAV, FLAC, MP3, OGG (also AIFF, AU, CAF, W64, and with `av` what FFmpeg decodes), of at most 384 kHz.
 
     PCM-16 and PCM-24 samples come through exactly; 8 bits become 16, 32 bits and floats become 24 and lossy formats
     16, rounded. Floats above full scale are not clipped: the whole song is turned down (`Sound.gain`). Raises InvalidRequest, which calls the file `name`, for anything that is not complete

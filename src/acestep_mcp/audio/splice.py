@@ -16,11 +16,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.decoder import HEADROOM, quantised, rounded
+from acestep_mcp.audio.resample import blocks_of, collected, resampled
 
 FADE = 0.030
 FADE_IN = 0.010
@@ -57,11 +57,18 @@ def conform(sound: Sound, like: Sound) -> Sound:
     """The same music at the rate, channel count and depth of `like`; mono from stereo is the mean of both."""
     result = _with_channels(sound, like.channels)
     if result.sample_rate != like.sample_rate:
-        samples = soxr.resample(to_float(result), result.sample_rate, like.sample_rate)
-        return from_float(samples.reshape(-1, like.channels), like.sample_rate, like.bits)
+        return Sound(_resampled(result, like), like.sample_rate, like.bits)
     if result.bits > like.bits:
         result = replace(result, pcm=rounded(result.pcm, like.bits))
     return replace(result, bits=like.bits)
+
+
+def _resampled(sound: Sound, like: Sound) -> NDArray[np.int32]:
+    """Its samples at the rate and depth of `like`, where only a block at a time is a float."""
+    floats = (to_float(replace(sound, pcm=block)) for block in blocks_of(sound.pcm))
+    new = resampled(floats, sound.sample_rate, like.sample_rate, sound.channels)
+    most = len(sound.pcm) * like.sample_rate // sound.sample_rate + 1
+    return collected((quantised(block, like.bits) for block in new), most, like=sound.pcm)
 
 
 def inpaint(source: Sound, new: Sound, start: float, end: float) -> Sound:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.decoder import Decoder, opened
+from acestep_mcp.audio.decoder import Decoder, Properties, opened
 from acestep_mcp.audio.encoder import Shape, encode
 from acestep_mcp.audio.read import fitting_gain, probe
 from acestep_mcp.audio.tags import riff
@@ -33,7 +33,7 @@ def convert_and_remove(source: Path, target: Path, *, format: Format, tags: File
 
     A WAV file that stays WAV is retagged in place and renamed, not copied.
     """
-    if format == "wav" and probe(source).format == "wav" and _retagged_in_place(source, tags):
+    if format == "wav" and _can_be_copied(probe(source), format) and _retagged_in_place(source, tags):
         publish(source, target)
         return 1.0
     gain = convert_file(source, target, format=format, tags=tags)
@@ -53,7 +53,7 @@ def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) 
     a source with samples above full scale was turned down, else 1. Raises InvalidRequest when the source is not a
     complete audio file, StorageError.
     """
-    if probe(source).format == format and _retagged(source, target, format, tags):
+    if _can_be_copied(probe(source), format) and _retagged(source, target, format, tags):
         return 1.0
     gain = fitting_gain(source)
     with temporary(target) as bare:
@@ -61,6 +61,11 @@ def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) 
             encode(file, decoder.blocks(), _shape_of(decoder), format)
         _finish(bare, target, format, tags)
     return gain
+
+
+def _can_be_copied(properties: Properties, form: Format) -> bool:
+    """Whether the sample data can stay as it is: a WAV or FLAC file of several parts, or with wrong sizes, is written anew."""
+    return properties.format == form and (properties.is_plain or form in ("mp3", "ogg"))
 
 
 def _shape_of(decoder: Decoder) -> Shape:

@@ -1,0 +1,129 @@
+"""Several songs in one file: all of them are read, also where their formats, rates and channels differ."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.audio.read import probe, probe_source, read
+from acestep_mcp.audio.tags.file_tags import FileTags
+from acestep_mcp.audio.write import convert_file
+from tests.audio.files import RATE, encoded, id3, tone
+
+LOSSLESS = ["WAV", "WAVEX PCM_24", "WAV FLOAT", "RF64", "W64", "AIFF", "AIFF FLOAT", "AU", "CAF", "CAF ALAC_16", "FLAC"]
+FORMS = [*LOSSLESS, "OGG", "OGG OPUS", "MP3"]
+TAGS = b"TAG".ljust(128, b"\0") + b"APETAGEX" + bytes(4) + (32).to_bytes(4, "little") + bytes(16)
+
+
+def seconds_of(path, data: bytes) -> float:
+    """What `probe_source` and `read` agree on."""
+    path.write_bytes(data)
+    stated = probe_source(path, max_seconds=600).seconds
+    sound = read(path)
+    assert sound.seconds == pytest.approx(stated, abs=0.001)
+    last = sound.pcm[-sound.sample_rate // 2 : -sound.sample_rate // 10]
+    assert np.abs(last).max() > 2**28
+    return sound.seconds
+
+
+def rate_for(form: str) -> int:
+    return 48_000 if "OPUS" in form else RATE
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_song_of_a_joined_file_is_read(tmp_path, form):
+    rate = rate_for(form)
+    one, two = encoded(form, 1.5, rate), encoded(form, 1.0, rate)
+    path = tmp_path / "joined"
+    padded = 0.08 if "ALAC" in form else 0.002  # libsndfile counts whole packets
+    assert seconds_of(path, one + two) == pytest.approx(2.5, abs=2 * padded)
+    assert not probe(path).is_plain
+    assert seconds_of(path, one + two + one) == pytest.approx(4.0, abs=3 * padded)
+    assert seconds_of(path, one + id3(1000) + two) == pytest.approx(2.5, abs=2 * padded)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_parts_of_other_rates_and_channels_take_the_highest_rate_and_most_channels(tmp_path, form):
+    rate = rate_for(form)
+    one, two = encoded(form, 1.5, rate, 2), encoded(form, 1.0, 24_000, 1)
+    for data in (one + two, two + one):
+        assert seconds_of(tmp_path / "mixed", data) == pytest.approx(2.5, abs=0.16)
+        got = read(tmp_path / "mixed")
+        assert (got.sample_rate, got.channels) == (rate, 2)
+        assert np.array_equal(got.pcm[:, 0], got.pcm[:, 1]) or form in ("OGG", "OGG OPUS", "MP3")
+
+
+@pytest.mark.parametrize(("first", "second"), [("WAV", "FLAC"), ("CAF", "OGG"), ("AIFF", "WAV"), ("AU", "MP3")])
+def test_files_of_different_formats_are_read_one_after_the_other(tmp_path, first, second):
+    data = encoded(first, 1.5) + encoded(second, 1.0)
+    assert seconds_of(tmp_path / "joined", data) == pytest.approx(2.5, abs=0.002)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("junk", [bytes(5000), b"no music " * 500, TAGS], ids=["zeros", "text", "tags"])
+def test_what_follows_and_is_no_song_is_left_out(tmp_path, form, junk):
+    rate = rate_for(form)
+    one = encoded(form, 1.5, rate)
+    (tmp_path / "plain").write_bytes(one)
+    (tmp_path / "followed").write_bytes(one + junk)
+    expected = read(tmp_path / "plain")
+    assert probe_source(tmp_path / "followed", max_seconds=600).seconds == pytest.approx(expected.seconds, abs=0.001)
+    assert np.array_equal(read(tmp_path / "followed").pcm, expected.pcm)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_joined_file_of_which_one_part_is_cut_is_refused(tmp_path, form):
+    rate = rate_for(form)
+    one, two = encoded(form, 3.0, rate), encoded(form, 2.0, rate)
+    for data in (one[: len(one) // 2] + two, two + one[: len(one) // 2]):
+        (tmp_path / "cut").write_bytes(data)
+        with pytest.raises(InvalidRequest, match="not whole"):
+            probe_source(tmp_path / "cut", max_seconds=600)
+
+
+@pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
+def test_joined_mp3_streams_keep_their_exact_length(tmp_path, mode):
+    one = encoded("MP3", 0.75, bitrate_mode=mode)
+    assert seconds_of(tmp_path / "joined.mp3", one * 20) == 15.0
+
+
+def test_the_length_that_is_accepted_counts_all_parts(tmp_path):
+    (tmp_path / "joined.wav").write_bytes(encoded("WAV", 3.0) * 2)
+    with pytest.raises(InvalidRequest, match=r"6\.0 s long; at most 5 s"):
+        probe_source(tmp_path / "joined.wav", max_seconds=5)
+
+
+def test_a_second_data_chunk_is_read(tmp_path):
+    whole = encoded("WAV", 1.0)
+    data = whole[36:]
+    assert seconds_of(tmp_path / "two.wav", whole[:4] + bytes(4) + whole[8:36] + data + data) == 2.0
+
+
+@pytest.mark.parametrize("form", ["wav", "flac"])
+def test_a_joined_file_becomes_one_song_when_it_is_tagged(tmp_path, form):
+    source = tmp_path / "joined"
+    source.write_bytes(encoded(form.upper(), 1.5) + encoded(form.upper(), 1.0))
+    expected = read(source).pcm
+    convert_file(source, tmp_path / "one", format=form, tags=FileTags(title="One"))
+    assert probe(tmp_path / "one").is_plain
+    assert np.array_equal(read(tmp_path / "one").pcm, expected)
+
+
+def test_too_many_parts_are_refused(tmp_path):
+    (tmp_path / "many.au").write_bytes(encoded("AU", 0.001) * 1001)
+    with pytest.raises(InvalidRequest, match="more than 1000"):
+        probe_source(tmp_path / "many.au", max_seconds=600)
+
+
+def test_a_part_above_full_scale_turns_all_parts_down(tmp_path):
+    hot = io.BytesIO()
+    soundfile.write(hot, 4 * tone(1.0), RATE, format="WAV", subtype="FLOAT")
+    (tmp_path / "joined.wav").write_bytes(encoded("WAV", 1.0) + hot.getvalue())
+    got = read(tmp_path / "joined.wav")
+    assert got.gain == pytest.approx(10 ** (-0.1 / 20) / 1.2, rel=0.001)
+    expected = got.gain * np.concatenate([tone(1.0), 4 * tone(1.0)])
+    assert np.abs(got.pcm / 2**31 - expected).max() < 2**-14
