@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acestep_mcp.api.errors import AceStepError
@@ -29,7 +30,7 @@ async def _inside(use: Callable[[Studio], Awaitable[Any]], settings: Settings) -
     # Raised outside the studio's task group, which would wrap it in an ExceptionGroup.
     failed: AceStepError | None = None
     answer: Any = None
-    async with open_studio(settings) as studio:
+    async with open_studio(settings, working_dir=Path.cwd()) as studio:
         try:
             answer = await use(studio)
         except AceStepError as exc:

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached
+from acestep_mcp.api.wording import TOOLS, Wording
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.job_rows import columns_of, fingerprint_of, job_of
 from acestep_mcp.library.leases import Leases
@@ -27,8 +28,9 @@ _OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
 class Jobs:
     """The job table, for one process. A process without a heartbeat for `lease` seconds counts as dead."""
 
-    def __init__(self, database: Database, *, lease: float = 15.0) -> None:
+    def __init__(self, database: Database, *, lease: float = 15.0, wording: Wording = TOOLS) -> None:
         self._database = database
+        self._wording = wording
         self.leases = Leases(database, lease)
         self._process = self.leases.process
         self.uploads = Uploads(database)
@@ -203,8 +205,7 @@ class Jobs:
         if row is None:
             recent = ", ".join(job.id for job in self.newest(5)) or "none yet"
             raise NotFound(
-                f"There is no job {job_id!r}. Recent jobs: {recent}. "
-                "List them with get_job without an id, or `acestep-mcp jobs list`."
+                f"There is no job {job_id!r}. Recent jobs: {recent}. To see more, {self._wording.list_jobs}."
             )
         return job_of(row)
 

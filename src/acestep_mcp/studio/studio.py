@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -21,6 +22,7 @@ from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.jobs import Jobs, Rates, new_id
 from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.net.data_uris import is_data_uri
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Backends, Choice, choose_backend, price, submit_options
 from acestep_mcp.studio.catalogue import Catalogue
@@ -42,7 +44,15 @@ _HEARTBEAT_SECONDS = 1.0
 class Studio:
     """One per process, opened by `assembly.open_studio`; its jobs run in the task group given here."""
 
-    def __init__(self, settings: Settings, jobs: Jobs, tracks: Tracks, backends: Backends, tasks: TaskGroup) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: Jobs,
+        tracks: Tracks,
+        backends: Backends,
+        tasks: TaskGroup,
+        working_dir: Path | None = None,
+    ) -> None:
         self.settings = settings
         self._jobs = jobs
         self._tracks = tracks
@@ -56,7 +66,7 @@ class Studio:
         self._heartbeat = anyio.CapacityLimiter(1)
         self.catalogue = Catalogue(tracks, settings.data_dir / "previews")
         folders = (settings.music_dir, *settings.allowed_dirs)
-        self._inputs = Inputs(folders, settings.data_dir / "uploads", tracks.get)
+        self._inputs = Inputs(folders, settings.data_dir / "uploads", tracks.get, working_dir)
 
     # -- this process among others
 
@@ -163,7 +173,7 @@ class Studio:
             options = replace(
                 options, source=str(source.path), content_type=source.content_type, edit=edit.span or None
             )
-            if request.audio_url.lstrip()[:5].lower() == "data:":
+            if is_data_uri(request.audio_url):
                 request = request.model_copy(update={"audio_url": source.path.as_uri()})
         seconds = endpoint.seconds(request, source.seconds if isinstance(source, LocalSource) else None)
         cost = round(rate * seconds, 6)
