@@ -75,9 +75,16 @@ def json_of(done: Done | subprocess.CompletedProcess[str]) -> dict:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
-def test_a_command_has_an_option_for_every_field_and_five_of_its_own(endpoint) -> None:
+def test_a_command_has_an_option_for_every_field_and_six_of_its_own(endpoint) -> None:
     options = {option.name: option for option in make.commands[endpoint.command].params}
-    assert set(options) == set(endpoint.request.model_fields) | {"out", "format", "key_file", "insecure", "as_json"}
+    assert set(options) == set(endpoint.request.model_fields) | {
+        "out",
+        "format",
+        "play",
+        "key_file",
+        "insecure",
+        "as_json",
+    }
     for name, field in endpoint.request.model_fields.items():
         assert options[name].opts == [f"--{name.replace('_', '-')}"]
         assert options[name].required == field.is_required()
@@ -216,23 +223,49 @@ def test_make_names_an_invalid_setting(here) -> None:
     assert "ACESTEP_WAIT_SECONDS" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
-def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, str]) -> None:
-    arguments = ["make", "text-to-audio", "--tags", "piano", "--duration", "30", "--json"]
+def interrupted(environment: dict[str, str], *arguments: str, after: str = "") -> tuple[int, str, str]:
+    """Send Ctrl-C to a command when it has written a line with `after` to stderr; its exit code, stdout and stderr."""
     with subprocess.Popen(
         [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
     ) as process:  # fmt: skip
-        assert process.stderr.readline()
+        while after not in (line := process.stderr.readline()):
+            assert line, "the command has ended"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-    assert process.returncode == 130, err
     assert "Traceback" not in err
-    [job] = json_of(here("jobs", "--json"))["jobs"]
-    assert f"acestep-mcp jobs wait {job['job_id']}" in json.loads(out)["error"]["message"]
-    done = here("jobs", "wait", job["job_id"])
+    return process.returncode, out, err
+
+
+LONG = ("make", "text-to-audio", "--tags", "piano", "--duration", "240", "--json")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
+def test_ctrl_c_cancels_a_song_that_costs_nothing(here, environment: dict[str, str], tmp_path: Path) -> None:
+    code, out, _ = interrupted(environment, *LONG)
+    told = json.loads(out)
+    assert (code, told["status"]) == (130, "CANCELLED")
+    assert f"Job {told['job_id']} is cancelled" in told["error"]["message"]
+    assert json_of(here(*SONG, "--json"))["status"] == "COMPLETED"
+    assert len(list((tmp_path / "music").glob("*.wav"))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
+def test_a_job_that_ctrl_c_leaves_is_made_only_for_somebody_who_waits_for_it(here, environment, tmp_path: Path) -> None:
+    arguments = [part if part != "240" else "30" for part in LONG]
+    code, out, _ = interrupted(environment | {"ACESTEP_CANCEL": "never"}, *arguments)
+    told = json.loads(out)
+    wait = f"acestep-mcp jobs wait {told['job_id']}"
+    assert code == 130
+    assert wait in told["error"]["message"]
+    assert wait in told["next_step"]
+    assert "get_job" not in out
+    here(*SONG)
+    assert json_of(here("jobs", "show", told["job_id"], "--json"))["status"] not in ("COMPLETED", "CANCELLED")
+    done = here("jobs", "wait", told["job_id"])
     assert done.returncode == 0, done.stderr
     assert soundfile.info(done.stdout.strip()).duration == pytest.approx(30, abs=0.5)
+    assert len(list((tmp_path / "music").glob("*.wav"))) == 2
 
 
 def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Path) -> None:

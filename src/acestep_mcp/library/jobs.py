@@ -38,9 +38,12 @@ class Jobs:
     # -- ownership
 
     def adopt(self, running: Collection[str] = ()) -> list[Job]:
-        """Take over every open job whose owner is dead, and those of this process that are not `running`."""
+        """Take over every open job whose owner is dead, and those of this process that are not `running`.
+
+        A job that somebody stopped is left alone until `reopen`.
+        """
         orphans = (
-            f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner = ? OR owner IS NULL OR owner NOT IN "
+            f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND answer <> 'stopped' AND (owner = ? OR owner IS NULL OR owner NOT IN "
             "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number"
         )
         values = (self._process, self.leases.oldest_alive)
@@ -53,8 +56,15 @@ class Jobs:
         return [job_of(row) for row in rows]
 
     def reopen(self, job_id: str) -> bool:
-        """Reopen a job that was accepted but could not be fetched or saved; False for any other job."""
+        """Reopen a job that was accepted but could not be fetched or saved; False for any other job.
+
+        One that was stopped may be taken over again from now on.
+        """
         with self._database.writing() as db:
+            db.execute(
+                f"UPDATE jobs SET answer = 'open', caller = ? WHERE id = ? AND answer = 'stopped' AND status IN {_OPEN_SQL}",
+                (self._process, job_id),
+            )
             cursor = db.execute(
                 "UPDATE jobs SET status = 'IN_PROGRESS', ended_at = NULL, error = NULL, owner = ? WHERE id = ? "
                 "AND status = 'FAILED' AND json_extract(error, '$.collectable')",
@@ -116,15 +126,17 @@ class Jobs:
             db.execute(
                 "SELECT * FROM jobs LEFT JOIN (SELECT id AS process, heartbeat FROM processes) ON process = caller "
                 "WHERE fingerprint = ? AND status NOT IN ('FAILED', 'CANCELLED') "
-                "AND (answer = 'cut' OR (answer = 'open' AND coalesce(heartbeat, 0) < ?)) "
+                "AND (answer IN ('cut', 'stopped') OR (answer = 'open' AND coalesce(heartbeat, 0) < ?)) "
                 f"AND (status IN {_OPEN_SQL} OR max(created_at, coalesce(ended_at, 0), "
-                "coalesce(CASE answer WHEN 'cut' THEN cut_at ELSE heartbeat END, 0)) > ?) ORDER BY number DESC LIMIT 1",
+                "coalesce(CASE answer WHEN 'open' THEN heartbeat ELSE cut_at END, 0)) > ?) ORDER BY number DESC LIMIT 1",
                 (fingerprint, self.leases.oldest_alive, now - JOIN_SECONDS),
             ).fetchone()
         )
 
     def record_answer(self, job_id: str, answer: str) -> None:
-        """`delivered`: the caller has the answer. `cut`: the caller left without it."""
+        """`delivered`: the caller has the answer. `cut`: the caller left without it. `stopped`: and nobody is to go on
+        with the job until it is asked for.
+        """
         self._database.execute("UPDATE jobs SET answer = ?, cut_at = ? WHERE id = ?", (answer, time.time(), job_id))
 
     # -- changing

@@ -281,6 +281,18 @@ class Studio:
         if self.settings.cancel == "always" or (self.settings.cancel == "auto" and saves):
             await self.cancel(job_id)
 
+    async def stop(self, job_id: str, *, created: bool = True) -> Job:
+        """A person stopped the command that waits for the job; if the command `created` it, this is `caller_cancelled`.
+
+        A job that ran here and is not cancelled is taken over by no other process until somebody waits for it.
+        """
+        if created:
+            await self.caller_cancelled(job_id)
+        job = await _sync(self._jobs.get, job_id)
+        if not job.status.is_terminal and await _sync(self._jobs.is_owned, job_id):
+            await _sync(self._jobs.record_answer, job_id, "stopped")
+        return job
+
     async def jobs(self, limit: int = 20) -> list[Job]:
         """The newest jobs first."""
         return await _sync(self._jobs.newest, limit)
