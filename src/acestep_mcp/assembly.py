@@ -21,6 +21,8 @@ from acestep_mcp.files import DATA_ADVICE, storage_errors
 from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import LOCAL, LocalEngine
+from acestep_mcp.studio.catalogue import Catalogue
+from acestep_mcp.studio.status import status_of
 from acestep_mcp.studio.studio import Studio
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from acestep_mcp.library.jobs import Jobs
     from acestep_mcp.library.tracks import Tracks
     from acestep_mcp.songwriter.song_text import SongText
+    from acestep_mcp.studio.views import StatusView
 
 _LOCAL_TIMEOUTS = Timeouts(outage=3)
 """For an engine on this machine: one that does not answer has ended and is started again."""
@@ -64,6 +67,22 @@ async def open_studio(
                     yield studio
                 finally:
                     runs.cancel_scope.cancel()
+    finally:
+        database.close()
+
+
+async def status_only(settings: Settings) -> StatusView:
+    """The state of the setup for a person at a terminal, without a trace on the disk. Raises StorageError."""
+    from acestep_mcp.library.database import Database
+    from acestep_mcp.library.jobs import Jobs
+
+    database = await anyio.to_thread.run_sync(partial(Database, settings.database, copied=True))
+    try:
+        jobs = Jobs(database, wording=COMMANDS)
+        catalogue = Catalogue(tracks_of(settings, database, COMMANDS), settings.data_dir)
+        with _ungrouped():
+            async with QueueClients.open(settings, jobs) as clients:
+                return await status_of(settings, jobs, clients, catalogue, read_only=True)
     finally:
         database.close()
 

@@ -313,10 +313,31 @@ def test_doctor_finds_no_problems(here) -> None:
     assert (done.returncode, answer["problems"]) == (0, [])
     assert answer["backend"]["backend"] == "draft"
     assert {folder["name"] for folder in answer["folders"]} == {"music_dir", "data_dir"}
-    printed = here("doctor").stdout
-    assert "No problems found." in printed
+    lines = here("doctor").stdout.splitlines()
+    assert lines[1] == "No problems found."
+    assert len(lines) <= 8
+    printed = here("doctor", "--verbose").stdout
+    assert printed.startswith("\n".join(lines[:2]))
     for name in ("why", "cost", "spent_today_usd", "max_spend_usd"):
         assert f"\n  {name} " in printed
+
+
+def test_doctor_creates_nothing(here, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert here("doctor").returncode == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_doctor_reads_what_is_there_and_changes_nothing(here, tmp_path: Path) -> None:
+    made = json_of(here(*SONG, "--json"))["track"]
+    Path(made["file_path"]).with_suffix(".json").unlink()
+    (tmp_path / "music" / "broken.wav").write_bytes(b"RIFF")
+    (tmp_path / "music" / "broken.json").write_text("{", encoding="utf-8")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    done = here("doctor")
+    assert done.returncode == 1
+    assert "broken.json is not used" in done.stdout.splitlines()[2]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_doctor_names_an_invalid_setting_and_shows_no_secret(here) -> None:

@@ -236,9 +236,10 @@ class TrackIndex:
         with self._database.reading() as db:
             query = "SELECT sidecar FROM tracks WHERE folder = ? AND id = ?"
             stored = db.execute(query, (str(self._folder), row["id"])).fetchone()
-        with suppress(AceStepError):
-            write_json(self._path(key), json.loads(stored["sidecar"]))
-            logger.info("%s was gone and is written again", self._path(key))
+        if not self._database.is_copy:
+            with suppress(AceStepError):
+                write_json(self._path(key), json.loads(stored["sidecar"]))
+                logger.info("%s was gone and is written again", self._path(key))
         return True
 
     def _delete(self, old: sqlite3.Row) -> None:
