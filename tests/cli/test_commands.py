@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -88,7 +89,7 @@ def test_a_command_has_an_option_for_every_field_and_six_of_its_own(endpoint) ->
     for name, field in endpoint.request.model_fields.items():
         assert options[name].opts == [f"--{name.replace('_', '-')}"]
         assert options[name].required == field.is_required()
-        assert field.description in options[name].help
+        assert field.description.replace("get_track", "acestep-mcp tracks show") in options[name].help
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
@@ -370,6 +371,29 @@ def test_a_missing_key_file_is_a_usage_error(here, given) -> None:
     done = here(*given, "--key-file", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert "nowhere" in done.stderr
+
+
+def test_a_port_that_is_taken_is_an_error_with_a_next_step(here) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = here("serve", "--http", "--port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"cannot listen on 127.0.0.1, port {port}" in done.stderr
+    assert "--port (0 takes a free one)" in done.stderr
+
+
+def test_a_source_is_any_file_that_a_person_can_read(here, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    soundfile.write(tmp_path / "mine" / "evening.ogg", [0.1] * 16000, 8000)
+    edit = ("make", "audio-outpaint", "--tags", "piano", "--extend-after-duration", "5", "--seed", "1", "--json")
+    for given in ("./mine/evening.ogg", "~/mine/evening.ogg"):
+        assert json_of(here(*edit, "--audio-url", given))["track"]["duration"] == pytest.approx(7, abs=0.1)
+    done = here(*edit, "--audio-url", "mine/evenin.ogg")
+    assert (done.returncode, "evening.ogg" in done.stdout) == (1, True)
+    assert "list_tracks" not in here(*edit, "--audio-url", "polka.wav").stdout
+    assert "list_tracks" not in here("tracks", "show", "polka").stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")

@@ -84,7 +84,7 @@ def _click_type(kind: Any, field: FieldInfo) -> Any:
 
 
 def _help(name: str, field: FieldInfo) -> str:
-    text = field.description or ""
+    text = (field.description or "").replace("get_track", "acestep-mcp tracks show")
     if name.endswith("lyrics"):
         text += r" @FILE reads them from a file, @- from stdin; \n is a line break."
     if not field.is_required() and field.default not in (None, ""):
