@@ -84,7 +84,9 @@ def test_a_song_changed_in_place_has_its_new_facts_and_one_only_touched_has_not(
     soundfile.write(kept.path, sound(level=0.2), 8000)  # the same size
     assert tracks.get("t01").sidecar["notes"] == [CHANGED]
     soundfile.write(kept.path, sound(3), 8000)
-    assert tracks.get("t01").duration == 3
+    found = tracks.get("t01")
+    assert found.duration == 3
+    assert found.sidecar["audio"]["sha256"] == hashlib.sha256(kept.path.read_bytes()).hexdigest()
     changed, _ = tracks.changed_since(seen)
     assert [track.duration for track in changed] == [3]
 

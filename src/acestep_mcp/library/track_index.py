@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
-from acestep_mcp.files import open_regular, write_json
+from acestep_mcp.files import write_json
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.scan import Scan, scan, size_in, stamp_of
 from acestep_mcp.library.sidecars import AUDIO_TYPES, read_sidecar
@@ -197,6 +197,8 @@ class TrackIndex:
             except InvalidRequest as exc:
                 notes.append(f"The file cannot be read: {exc.message}")
         now["size"] = size_in(stamp)
+        if digest := self._digest(audio, stamp):
+            now["sha256"] = digest
         kept = {name: value for name, value in sidecar.items() if name != "checks"}
         return kept | {"audio": now, "notes": [*(sidecar.get("notes") or []), *notes]}
 
@@ -205,8 +207,10 @@ class TrackIndex:
         known = (str(path), stamp)
         if known not in self._digests:
             self._digests[known] = ""
-            with suppress(OSError), open_regular(path) as file:
-                self._digests[known] = hashlib.file_digest(file, "sha256").hexdigest()
+            with suppress(OSError):
+                if path.is_file():  # a pipe would be waited for
+                    with path.open("rb") as file:
+                        self._digests[known] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._digests[known]
 
     def _copied(self, track_id: str, key: _Key) -> bool:
