@@ -165,6 +165,17 @@ def test_a_sidecar_that_was_removed_by_hand_is_written_again(tracks):
     assert not sidecar.exists()
 
 
+def test_a_song_removed_with_its_sidecar_is_said_to_be_gone_once(tracks, caplog):
+    kept = add(tracks)
+    kept.path.unlink()
+    kept.path.with_suffix(".json").unlink()
+    for _ in range(2):
+        assert listed(tracks) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        f"song t01.wav and its .json are gone from {tracks.folder}, and from the list"
+    ]
+
+
 def test_other_json_and_other_audio_in_the_folder_are_left_alone(tracks):
     add(tracks)
     (tracks.folder / "package.json").write_text("{}", encoding="utf-8")

@@ -228,8 +228,9 @@ class TrackIndex:
         Where only the sidecar is gone and the sound has not changed, the sidecar is written again.
         """
         for row in rows:
-            if not self._rewritten(row, scans[bool(row["deleted"])]):
-                self._delete(row)
+            forgotten = not self._rewritten(row, scans[bool(row["deleted"])]) and self._delete(row)
+            if forgotten and _key_of(row) not in self._unusable and not self._database.is_copy:
+                logger.warning("%s and its .json are gone from %s, and from the list", row["file_name"], self._folder)
 
     def _rewritten(self, row: sqlite3.Row, found: Scan) -> bool:
         key, sound = _key_of(row), row["file_name"]
@@ -246,7 +247,8 @@ class TrackIndex:
                 logger.info("%s was gone and is written again", self._path(key))
         return True
 
-    def _delete(self, old: sqlite3.Row) -> None:
+    def _delete(self, old: sqlite3.Row) -> bool:
+        """Forget a track, unless its row or its files have changed meanwhile."""
         with self._database.writing() as db:
             row = db.execute(
                 "SELECT sidecar_name, file_name, deleted FROM tracks WHERE folder = ? AND id = ?",
@@ -254,6 +256,8 @@ class TrackIndex:
             ).fetchone()
             if row and (_key_of(row) in self._unusable or (_key_of(row) == _key_of(old) and not self._is_there(row))):
                 db.execute("DELETE FROM tracks WHERE folder = ? AND id = ?", (str(self._folder), old["id"]))
+                return True
+        return False
 
     def _is_there(self, row: sqlite3.Row) -> bool:
         """Whether an indexed track's audio and sidecar are both where the index has them."""
