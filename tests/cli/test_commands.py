@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -267,6 +269,23 @@ def test_a_job_that_ctrl_c_leaves_is_made_only_for_somebody_who_waits_for_it(her
     assert done.returncode == 0, done.stderr
     assert soundfile.info(done.stdout.strip()).duration == pytest.approx(30, abs=0.5)
     assert len(list((tmp_path / "music").glob("*.wav"))) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_a_job_whose_command_was_killed_is_made_by_no_other_command(here, environment, tmp_path: Path) -> None:
+    arguments = [part if part != "240" else "15" for part in LONG]
+    with subprocess.Popen(
+        [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr.readline()
+        process.kill()
+    database = sqlite3.connect(tmp_path / "data" / "acestep.sqlite3")
+    with closing(database), database:  # as it is 15 s later
+        database.execute("DELETE FROM processes")
+    assert here(*SONG, "--duration", "60").returncode == 0
+    states = {job["status"] for job in json_of(here("jobs", "--json"))["jobs"]}
+    assert states & {"NEW", "IN_QUEUE", "IN_PROGRESS"}
 
 
 def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def test_a_song_renamed_or_moved_without_its_sidecar_is_found_by_its_content(tra
     kept = add(tracks, digest=digest)
     (tracks.folder / "Album").mkdir()
     soundfile.write(tracks.folder / "other.wav", sound(2), 8000)
+    if digest:
+        soundfile.write(tracks.folder / "of the same size.wav", sound(level=0.2), 8000)
     kept.path.rename(tracks.folder / name)
     for _ in range(2):
         assert listed(tracks) == [name]

@@ -127,6 +127,13 @@ def test_a_job_that_was_stopped_is_taken_over_only_after_somebody_has_asked_for_
     assert [taken.id for taken in other.adopt()] == [job.id]
 
 
+def test_only_the_jobs_that_are_asked_for_are_taken_over(process):
+    owner, other = process(), process()
+    job, _ = owner.add(a_job()), owner.add(a_job(request=TextToAudio(tags="polka")))
+    owner.leases.leave()
+    assert [taken.id for taken in other.adopt(only={job.id})] == [job.id]
+
+
 def test_the_same_request_again_goes_on_with_a_job_that_was_stopped(process):
     owner, other = process(), process()
     job = owner.add(a_job())

@@ -37,10 +37,10 @@ class Jobs:
 
     # -- ownership
 
-    def adopt(self, running: Collection[str] = ()) -> list[Job]:
+    def adopt(self, running: Collection[str] = (), only: Collection[str] | None = None) -> list[Job]:
         """Take over every open job whose owner is dead, and those of this process that are not `running`.
 
-        A job that somebody stopped is left alone until `reopen`.
+        With `only` no others than these. A job that somebody stopped is left alone until `reopen`.
         """
         orphans = (
             f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND answer <> 'stopped' AND (owner = ? OR owner IS NULL OR owner NOT IN "
@@ -48,10 +48,10 @@ class Jobs:
         )
         values = (self._process, self.leases.oldest_alive)
         with self._database.reading() as db:
-            if all(row["id"] in running for row in db.execute(orphans, values)):
+            if not _orphans(db.execute(orphans, values), running, only):
                 return []
         with self._database.writing() as db:
-            rows = [row for row in db.execute(orphans, values).fetchall() if row["id"] not in running]
+            rows = _orphans(db.execute(orphans, values), running, only)
             db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self._process, row["id"]) for row in rows])
         return [job_of(row) for row in rows]
 
@@ -241,6 +241,10 @@ class Jobs:
         """Dollars spent or reserved since local midnight."""
         with self._database.reading() as db:
             return _spent(db)
+
+
+def _orphans(rows: Iterable[sqlite3.Row], running: Collection[str], only: Collection[str] | None) -> list[sqlite3.Row]:
+    return [row for row in rows if row["id"] not in running and (only is None or row["id"] in only)]
 
 
 def new_id() -> str:

@@ -60,6 +60,8 @@ class Studio:
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
         self._adopting = anyio.Event()
+        # A command ends soon: it takes over no other jobs than those that it waits for.
+        self._awaited: set[str] | None = set() if working_dir else None
         self._sources = SourceUploads(jobs.uploads)
         self._finishing = anyio.CapacityLimiter(2)
         # Its own thread, so that many busy jobs do not delay it.
@@ -77,7 +79,7 @@ class Studio:
         self._tasks.start_soon(self._run_rounds)
 
     def adopt_jobs(self) -> None:
-        """Take over the open jobs of dead processes from now on, since this process stays to finish them."""
+        """Take over the open jobs of dead processes from now on: those that are awaited or, in a server, all."""
         if not self._adopting.is_set():
             self._adopting.set()
             self._tasks.start_soon(_sync, self._tidy)
@@ -109,7 +111,7 @@ class Studio:
     def _poll_database(self, running: frozenset[str] | None) -> tuple[list[Job], list[str]]:
         """In one thread hop: the heartbeat, jobs to take over, and cancel requests."""
         self._jobs.leases.beat()
-        adopted = [] if running is None else self._jobs.adopt(running)
+        adopted = [] if running is None else self._jobs.adopt(running, self._awaited)
         return adopted, self._jobs.cancel_requests()
 
     def _start_run(self, job: Job, rates: Rates | None = None) -> None:
@@ -199,6 +201,8 @@ class Studio:
 
         A job whose song exists but could not be saved is reopened first.
         """
+        if self._awaited is not None:
+            self._awaited.add(job_id)
         self.adopt_jobs()
         if job_id not in self._runs and await _sync(self._jobs.reopen, job_id):
             self._start_run(await _sync(self._jobs.get, job_id))
