@@ -1,6 +1,8 @@
 """What may be given as audio_url, and what is refused."""
 
 import base64
+import os
+import unicodedata
 
 import numpy as np
 import pytest
@@ -126,6 +128,99 @@ def test_a_data_uri_without_audio_is_refused_and_leaves_no_file(inputs, tmp_path
     assert not list((tmp_path / "scratch").glob("*"))
 
 
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+@pytest.mark.parametrize("form", ["{name}", "{folder}/{name}", "file://{folder}/{name}"])
+def test_a_name_in_another_encoding_of_the_same_letters_is_that_file(inputs, tmp_path, asked, form):
+    other = {"NFC": "NFD", "NFD": "NFC"}[asked]
+    path = write(tmp_path / "more" / unicodedata.normalize(other, "Übung") / unicodedata.normalize(other, "Café.wav"))
+    top = write(tmp_path / "more" / path.name)
+    folder = top.parent if "folder" not in form else path.parent
+    given = form.format(name=path.name, folder=folder)
+    assert inputs.resolve(unicodedata.normalize(asked, given)).path == folder / path.name
+
+
+@pytest.mark.parametrize("quote", ['"{}"', "'{}'", "\u201c{}\u201d"])
+@pytest.mark.parametrize(
+    "name", ["my take.wav", "Screenshot 9.41\u202fAM.wav", "rock \u2013 it\u2019s.wav", "no ending"]
+)
+def test_a_name_may_be_quoted_and_look_the_same_only(inputs, tmp_path, quote, name):
+    path = tmp_path / "more" / name
+    write(path.with_name("a.wav")).rename(path)
+    plain = name.replace("\u202f", " ").replace("\u2013", "-").replace("\u2019", "'")
+    for given in (plain, str(path.with_name(plain)), quote.format(plain), quote.format(path)):
+        assert inputs.resolve(given).path == path
+
+
+def test_two_files_that_look_the_same_are_named_and_none_is_taken(inputs, music, tmp_path):
+    first, second = write(music / "It\u2019s.wav"), write(tmp_path / "more" / "It\u2018s.wav")
+    message = refused(inputs, "It's.wav")
+    assert str(first) in message
+    assert str(second) in message
+    assert inputs.resolve("It\u2019s.wav").path == first
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+@pytest.mark.parametrize(
+    "name", ["take.aifc", "take.snd", "take", "take 2: live.wav", "100%.wav", "a #2?.wav", "~me.wav"]
+)
+def test_a_bare_name_of_any_ending_is_a_file(inputs, music, name):
+    path = music / name
+    write(music / "x.wav").rename(path)
+    for given in (name, str(path), f"file://{path}", path.as_uri(), name.replace("%", "%25").replace("#", "%23")):
+        assert inputs.resolve(given).path == path
+
+
+def test_only_near_names_are_proposed(inputs, music):
+    write(music / "2026-11-22 lofi chill (42).wav")
+    message = refused(inputs, "2026-11-22 polka.wav")
+    assert "lofi" not in message
+    assert "list_tracks" in message
+
+
+def test_a_lookalike_outside_the_folders_is_neither_read_nor_named(inputs, music, tmp_path):
+    write(tmp_path / "private" / "It\u2019s.wav")
+    (music / "out").symlink_to(tmp_path / "private")
+    for given in (tmp_path / "private" / "It's.wav", music / "out" / "It's.wav", music / ".." / "private" / "It's.wav"):
+        assert "\u2019" not in refused(inputs, str(given))
+
+
+def test_a_folder_or_a_name_that_is_too_long_is_refused_with_a_reason(inputs, music):
+    (music / "album").mkdir()
+    assert "a folder" in refused(inputs, str(music / "album"))
+    assert "cannot be read" in refused(inputs, str(music / ("x" * 300)))
+
+
+@pytest.fixture
+def person(tmp_path, music):
+    def find(name):
+        raise NotFound(f"There is no track {name!r}.")
+
+    (tmp_path / "here").mkdir()
+    return Inputs((music,), tmp_path / "scratch", find, tmp_path / "here")
+
+
+@pytest.mark.parametrize(
+    "form", ["./a.wav", "a.wav", "sub/../a.wav", "../here/a.wav", "{path}", "file://{path}", "~/here/a.wav"]
+)
+def test_a_person_may_give_any_file_and_relative_paths(person, tmp_path, monkeypatch, form):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    path = write(tmp_path / "here" / "a.wav")
+    (tmp_path / "here" / "sub").mkdir()
+    found = person.resolve(form.format(path=path))
+    assert found.path == path.resolve()
+
+
+def test_a_person_is_told_about_paths_and_commands(person, music, tmp_path):
+    write(tmp_path / "here" / "a take.wav")
+    assert "a take.wav" in refused(person, "./a tke.wav")
+    assert "acestep-mcp tracks list" in refused(person, "sub/nothing like it.wav")
+    assert person.resolve("A  Take.wav").path == tmp_path / "here" / "a take.wav"
+    assert "allowed" not in refused(person, "none.wav")
+    song = write(music / "song.wav")
+    assert person.resolve("song.wav").path == song
+
+
 def test_an_upload_is_accepted_by_the_name_it_was_given_and_no_other(inputs, tmp_path):
     path = write(tmp_path / "scratch" / "A1b2C3d4E5f6G7h8.wav")
     assert inputs.resolve("upload://A1b2C3d4E5f6G7h8.wav").path == path
@@ -190,8 +285,6 @@ def test_unparsable_input_is_refused(inputs, given):
 
 
 def test_old_uploads_are_removed_unless_an_open_job_needs_them(inputs, tmp_path):
-    import os
-
     needed, old, _ = (write(tmp_path / "scratch" / f"{name}.wav") for name in ("needed", "old", "fresh"))
     for path in (needed, old):
         os.utime(path, (0, 0))

@@ -57,6 +57,16 @@ def test_the_environment_overrides_the_file_and_the_command_line_overrides_both(
     assert (settings.format, settings.wait_seconds, settings.log_level) == ("flac", 4, "DEBUG")
 
 
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_a_file_saved_with_a_byte_order_mark_is_read(config_file, tmp_path, codec):
+    (tmp_path / "key").write_text("from:file\n", encoding=codec)
+    text = f'format = "mp3"\r\nllm_model = "Lösung"\r\nkey_file = "{(tmp_path / "key").as_posix()}"'
+    config_file.write_bytes(text.encode(codec))
+    settings = load()
+    assert (settings.problems, settings.format, settings.key) == ((), "mp3", "from:file")
+    assert settings.llm_model == "Lösung"
+
+
 def test_a_broken_file_is_a_problem_and_is_ignored(config_file):
     config_file.write_text("format = [", encoding="utf-8")
     settings = load()

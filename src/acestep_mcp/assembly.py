@@ -9,17 +9,20 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.wording import COMMANDS, TOOLS, Wording
 from acestep_mcp.files import DATA_ADVICE, storage_errors
 from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import LOCAL, LocalEngine
+from acestep_mcp.studio.catalogue import Catalogue
+from acestep_mcp.studio.status import status_of
 from acestep_mcp.studio.studio import Studio
 
 if TYPE_CHECKING:
@@ -28,30 +31,37 @@ if TYPE_CHECKING:
     from acestep_mcp.engine_server.options import Fetch, Post, Writer
     from acestep_mcp.engines import Engine
     from acestep_mcp.engines.model.options import EngineOptions
+    from acestep_mcp.library.database import Database
     from acestep_mcp.library.jobs import Jobs
+    from acestep_mcp.library.tracks import Tracks
     from acestep_mcp.songwriter.song_text import SongText
+    from acestep_mcp.studio.views import StatusView
 
 _LOCAL_TIMEOUTS = Timeouts(outage=3)
 """For an engine on this machine: one that does not answer has ended and is started again."""
 
 
 @asynccontextmanager
-async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterator[Studio]:
+async def open_studio(
+    settings: Settings, *, lease: float = 15.0, working_dir: Path | None = None
+) -> AsyncIterator[Studio]:
     """The studio of this process, with its database and its queue clients.
 
     A process without a heartbeat for `lease` seconds counts as dead, and its jobs are taken over. Leaving cancels no
-    job: the next process finishes them. Raises StorageError when the database cannot be used.
+    job: the next process finishes them. With `working_dir` the caller is a person at a terminal: messages name commands,
+    and any file that this person can read may be edited. Raises StorageError when the database cannot be used.
     """
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.jobs import Jobs
-    from acestep_mcp.library.tracks import Tracks
 
     database = await anyio.to_thread.run_sync(Database, settings.database)
+    wording = COMMANDS if working_dir else TOOLS
     try:
-        jobs = Jobs(database, lease=lease)
+        jobs = Jobs(database, lease=lease, wording=wording)
         with _ungrouped():
             async with QueueClients.open(settings, jobs) as clients, anyio.create_task_group() as runs:
-                studio = Studio(settings, jobs, Tracks(database, settings.music_dir), clients, runs)
+                tracks = tracks_of(settings, database, wording)
+                studio = Studio(settings, jobs, tracks, clients, runs, working_dir)
                 try:
                     await studio.open()
                     yield studio
@@ -59,6 +69,38 @@ async def open_studio(settings: Settings, *, lease: float = 15.0) -> AsyncIterat
                     runs.cancel_scope.cancel()
     finally:
         database.close()
+
+
+async def status_only(settings: Settings) -> StatusView:
+    """The state of the setup for a person at a terminal, without a trace on the disk. Raises StorageError."""
+    from acestep_mcp.library.database import Database
+    from acestep_mcp.library.jobs import Jobs
+
+    database = await anyio.to_thread.run_sync(partial(Database, settings.database, copied=True))
+    try:
+        jobs = Jobs(database, wording=COMMANDS)
+        catalogue = Catalogue(tracks_of(settings, database, COMMANDS), settings.data_dir)
+        with _ungrouped():
+            async with QueueClients.open(settings, jobs) as clients:
+                return await status_of(settings, jobs, clients, catalogue, read_only=True)
+    finally:
+        database.close()
+
+
+def tracks_of(settings: Settings, database: Database, wording: Wording = TOOLS) -> Tracks:
+    """The songs in the music folder."""
+    from acestep_mcp.library.tracks import Tracks
+
+    return Tracks(database, settings.music_dir, _audio_facts, wording)
+
+
+def _audio_facts(path: Path) -> dict[str, Any]:
+    """What a sidecar holds of its file. Raises InvalidRequest for what is not audio."""
+    from acestep_mcp.audio.read import probe
+
+    found = probe(path)
+    names = ("sample_rate", "channels", "bits", "format", "content_type")
+    return {"duration": round(found.seconds, 6)} | {name: getattr(found, name) for name in names}
 
 
 @contextmanager

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import difflib
 import hashlib
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from acestep_mcp.api.edits import LONGEST_SOURCE
-from acestep_mcp.api.errors import FieldError, InvalidRequest, NotFound
+from acestep_mcp.api.errors import Ambiguous, FieldError, InvalidRequest, NotFound
+from acestep_mcp.api.wording import COMMANDS, TOOLS
 from acestep_mcp.files import DATA_ADVICE, atomic, make_folder
+from acestep_mcp.library.file_search import FileSearch
 from acestep_mcp.library.models import Track
+from acestep_mcp.net.data_uris import is_data_uri, read_data_uri
 
 ACCEPTED = (
     "a track id or acestep:// uri, the absolute path of an audio file (or a file:// URI) in the music folder or "
     "an allowed folder, the bare name of a file there, an https:// address, or a data: URI of audio"
 )
+ACCEPTED_FROM_A_PERSON = (
+    "the path of an audio file, a track id, the name of a file in the music folder, an https:// address, or a data: URI "
+    "of audio"
+)
 MAX_DATA_URI = 64 * 2**20
 UPLOAD_LIFETIME = 24 * 3600.0
-_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".aif", ".aiff", ".opus", ".w64", ".au", ".caf"})
 _TRACK_ID = re.compile(r"[0-9a-z]{16}")
 _WINDOWS_PATH = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
-_DATA = re.compile(r"^data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)
+_QUOTED = re.compile("(?s)[<\"'`\u2018\u201c\u00ab\u2039](.+)[\"'`\u2019\u201d\u00bb\u203a>]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +53,51 @@ class RemoteSource:
 
 
 class Inputs:
-    """Reads only from the allowed folders, and only audio.
+    """Reads only audio, and only from the allowed folders.
 
-    `find` returns a track by id, URI or file name (NotFound otherwise); `scratch` holds data URIs and uploads.
+    With `working_dir` the caller is a person at a terminal: any file that this person can read is accepted, and relative
+    paths start there. `find` returns a track by id, URI, path or file name (NotFound otherwise); `scratch` holds data URIs
+    and uploads.
     """
 
-    def __init__(self, allowed: tuple[Path, ...], scratch: Path, find: Callable[[str], Track]) -> None:
-        self._allowed = tuple(folder.resolve() for folder in allowed)
+    def __init__(
+        self, allowed: tuple[Path, ...], scratch: Path, find: Callable[[str], Track], working_dir: Path | None = None
+    ) -> None:
+        self._files = FileSearch(allowed, working_dir)
         self._scratch = scratch.resolve()
         self._find = find
+        self._working_dir = working_dir
+        self._wording = COMMANDS if working_dir else TOOLS
+        self._accepted = ACCEPTED_FROM_A_PERSON if working_dir else ACCEPTED
 
     def resolve(self, given: str) -> LocalSource | RemoteSource:
         """Raises InvalidRequest (field `audio_url`) that lists what is accepted, with near matches for a missing file."""
         try:
             return self._resolve(given.strip())
-        except (ValueError, RuntimeError) as exc:  # an address or path that Python cannot parse
-            raise _rejected(f"{_short(given)} cannot be read ({exc}). Give {ACCEPTED}.") from exc
+        except Ambiguous as exc:
+            raise _rejected(exc.message) from exc
+        except (ValueError, RuntimeError, OSError) as exc:  # an address or path that Python or the system cannot parse
+            raise _rejected(f"{_short(given)} cannot be read ({exc}). Give {self._accepted}.") from exc
 
     def _resolve(self, given: str) -> LocalSource | RemoteSource:
+        quoted = _QUOTED.fullmatch(given)
+        if quoted and ("://" in quoted[1] or is_data_uri(quoted[1])):
+            given = quoted[1]
+        if is_data_uri(given):
+            return self._data(given)
         scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
         match scheme:
             case "https":
                 return RemoteSource(given)
-            case "data":
-                return self._data(given)
             case "upload":
                 return self._upload(given)
             case "acestep":
                 return self._track(given)
             case "file":
-                return self._local(_file_path(given))
-            case "":
-                return self._named(given)
-        raise _rejected(f"{scheme}: addresses are not accepted. Give {ACCEPTED}.")
+                return self._named(*self._paths_of(given))
+        if "://" in given:
+            raise _rejected(f"{scheme}: addresses are not accepted. Give {self._accepted}.")
+        return self._named(given, *_other_spellings(given))  # a file's name may hold a colon
 
     def prune(self, needed: Collection[str]) -> None:
         """Remove uploads and saved data: URIs that are older than a day and that no open job needs."""
@@ -92,79 +107,105 @@ class Inputs:
                 if path.stat().st_mtime < oldest and str(path) not in needed:
                     path.unlink()
 
-    def _named(self, given: str) -> LocalSource:
-        path = Path(given).expanduser()
-        if path.is_absolute():
-            return self._local(path)
-        if _TRACK_ID.fullmatch(given):
+    # -- names and paths
+
+    def _named(self, *spellings: str) -> LocalSource:
+        """The file of exactly this name, else the track, else the only file whose name looks like it."""
+        given = spellings[0]
+        is_id = _TRACK_ID.fullmatch(given) is not None
+        paths = [_path(spelling) for spelling in spellings]
+        found = self._first(self._files.exact, paths) or (None if is_id else self._first(self._files.alike, paths))
+        if found or paths[0].is_absolute():
+            return self._local(found or paths[0])
+        if is_id:
             return self._track(given)
-        if "/" in given or "\\" in given:
+        if track := self._known(given):
+            return self._from(track)
+        if self._working_dir is None and ("/" in given or "\\" in given):
             raise _rejected(
-                f"{_short(given)} is a relative path, and there is no folder it is relative to. Give {ACCEPTED}."
+                f"{_short(given)} is a relative path, and there is no folder it is relative to. Give {self._accepted}."
             )
-        return self._bare(given)
+        where = f"in {self._working_dir} or the music folder" if self._working_dir else "in the allowed folders"
+        raise _rejected(
+            f"there is no file {_short(given)} {where}. {self._near(paths[0])} Accepted are {self._accepted}."
+        )
+
+    @staticmethod
+    def _first(find: Callable[[Path], Path | None], paths: Iterable[Path]) -> Path | None:
+        return next(filter(None, map(find, paths)), None)
 
     def _track(self, given: str) -> LocalSource:
         try:
             track = self._find(given)
         except NotFound as exc:
             raise _rejected(exc.message) from exc
+        return self._from(track)
+
+    def _known(self, name: str) -> Track | None:
+        """The track of this name. Raises Ambiguous when several look like it."""
+        try:
+            return self._find(name)
+        except Ambiguous:
+            raise
+        except NotFound:
+            return None
+
+    def _from(self, track: Track) -> LocalSource:
         if track.deleted:
-            raise _rejected(f"track {track.id} is in the trash; call delete_track with restore=true to bring it back.")
+            raise _rejected(f"track {track.id} is in the trash; {self._wording.restore.format(track.id)} first.")
         return _probed(track.path, parent=track.id)
 
     def _local(self, path: Path) -> LocalSource:
         real = path.resolve()  # links are followed first: their target decides
-        if not any(real.is_relative_to(folder) for folder in self._allowed):
-            folders = ", ".join(map(str, self._allowed))
+        if not self._files.may_read(real):
+            folders = ", ".join(map(str, self._files.folders))
             raise _rejected(
                 f"{path} lies outside the folders that may be read ({folders}). Move the file there, or add its "
                 "folder to ACESTEP_ALLOWED_DIRS."
             )
+        if not real.exists():
+            raise _rejected(f"there is no file {path}. {self._near(path)}")
         if not real.is_file():
-            raise _rejected(f"there is no file {path}. {self._near(path.name)}")
+            raise _rejected(
+                f"{path} is {'a folder' if real.is_dir() else 'not a regular file'}. Give the path of a file."
+            )
         return _probed(real, parent=self._parent(real))
-
-    def _bare(self, name: str) -> LocalSource:
-        found = [path for path in self._files() if path.name == name]
-        if len(found) == 1:
-            return self._local(found[0])
-        if found:
-            places = ", ".join(str(path) for path in found[:5])
-            raise _rejected(f"There is more than one {name!r}: {places}. Give the absolute path of one of them.")
-        raise _rejected(
-            f"there is no file {_short(name)} in the allowed folders. {self._near(name)} Accepted are {ACCEPTED}."
-        )
 
     def _parent(self, path: Path) -> str | None:
         """The id of the track whose file this is, if any."""
-        try:
-            track = self._find(path.name)
-        except NotFound:
-            return None
-        return track.id if track.path.resolve() == path else None
+        for name in (str(path), path.name):
+            with contextlib.suppress(NotFound, OSError):
+                track = self._find(name)
+                if track.path.samefile(path):
+                    return track.id
+        return None
 
-    def _files(self) -> Iterator[Path]:
-        for folder in dict.fromkeys(self._allowed):
-            if folder.is_dir():
-                yield from (path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES)
+    def _near(self, wanted: Path) -> str:
+        found = self._files.near(wanted)
+        songs = f"To see the songs that are here, {self._wording.list_tracks}."
+        return f"Near matches: {', '.join(found)}." if found else songs
 
-    def _near(self, name: str) -> str:
-        names = [path.name for path in self._files()]
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-        return f"Near matches: {', '.join(near)}." if near else "list_tracks shows the songs that are here."
+    def _paths_of(self, uri: str) -> list[str]:
+        """The paths that a file: URI may mean, also one whose author did not escape # or ?."""
+        parts = urlsplit(uri)
+        if parts.netloc not in ("", "localhost"):
+            raise _rejected(f"{_short(uri)} names another machine. Give {self._accepted}.")
+        rest = uri.partition(":")[2].removeprefix("//").removeprefix(parts.netloc)
+        return list(dict.fromkeys([url2pathname(parts.path), url2pathname(rest), rest]))
+
+    # -- bytes in the call, and uploads
 
     def _data(self, given: str) -> LocalSource:
-        if len(given) > MAX_DATA_URI * 4 // 3 + 200:
-            raise _rejected(f"the data: URI is larger than {MAX_DATA_URI >> 20} MiB. Save the audio as a file instead.")
-        head = _DATA.match(given)
-        if head is None:
-            raise _rejected("the data: URI is malformed: it must look like data:audio/wav;base64,UklGR...")
-        body = given[head.end() :]
+        # Every byte may be written as %XX.
+        too_large = f"the data: URI is larger than {MAX_DATA_URI >> 20} MiB. Save the audio as a file instead."
+        if len(given) > MAX_DATA_URI * 3 + 5000:
+            raise _rejected(too_large)
         try:
-            data = base64.b64decode(unquote(body), validate=True) if head[3] else unquote(body).encode("latin-1")
-        except (binascii.Error, UnicodeEncodeError) as exc:
-            raise _rejected(f"the data: URI cannot be decoded ({exc}). Send the whole file, base64-encoded.") from exc
+            data = read_data_uri(given)
+        except ValueError as exc:
+            raise _rejected(f"the data: URI cannot be used: {exc}. Send the whole file, base64-encoded.") from exc
+        if len(data) > MAX_DATA_URI:
+            raise _rejected(too_large)
         return self._saved(data)
 
     def _saved(self, data: bytes) -> LocalSource:
@@ -192,11 +233,19 @@ def _probed(path: Path, *, parent: str | None = None, name: str = "") -> LocalSo
     return LocalSource(path, properties.seconds, properties.content_type, parent)
 
 
-def _file_path(uri: str) -> Path:
-    parts = urlsplit(uri)
-    if parts.netloc not in ("", "localhost"):
-        raise _rejected(f"{_short(uri)} names another machine. Give {ACCEPTED}.")
-    return Path(url2pathname(parts.path))
+def _path(text: str) -> Path:
+    path = Path(text)
+    with contextlib.suppress(RuntimeError):  # the name of a file may begin with ~
+        path = path.expanduser()
+    return path
+
+
+def _other_spellings(given: str) -> Iterator[str]:
+    """Without quotation marks around it, as file managers copy paths, and with %XX decoded, as in addresses."""
+    if quoted := _QUOTED.fullmatch(given):
+        yield quoted[1]
+    if "%" in given and "\ufffd" not in (decoded := unquote(given)):
+        yield decoded
 
 
 def _short(text: str) -> str:

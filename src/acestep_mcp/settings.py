@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.model_options import AbsolutePath, ModelOptions
+from acestep_mcp.api.text import decode_text
 
 _FILE = "config.toml"
 _UNSET = re.compile(r"^\s*(\$\{[^}]*\})?\s*$")
@@ -157,8 +158,17 @@ class Settings(ModelOptions, BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         sources = [env_settings]
         if _FILE not in cls._rejected:
-            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_config_file()))
+            sources.append(_ConfigFile(settings_cls, toml_file=_config_file()))
         return init_settings, *(_Filtered(settings_cls, source, cls._rejected) for source in sources)
+
+
+class _ConfigFile(TomlConfigSettingsSource):
+    """The file as editors save it: with a byte order mark or without."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        import tomllib
+
+        return tomllib.loads(decode_text(file_path.read_bytes()))
 
 
 class _Filtered(PydanticBaseSettingsSource):

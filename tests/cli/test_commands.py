@@ -6,10 +6,13 @@ import itertools
 import json
 import os
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +78,20 @@ def json_of(done: Done | subprocess.CompletedProcess[str]) -> dict:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
-def test_a_command_has_an_option_for_every_field_and_five_of_its_own(endpoint) -> None:
+def test_a_command_has_an_option_for_every_field_and_six_of_its_own(endpoint) -> None:
     options = {option.name: option for option in make.commands[endpoint.command].params}
-    assert set(options) == set(endpoint.request.model_fields) | {"out", "format", "key_file", "insecure", "as_json"}
+    assert set(options) == set(endpoint.request.model_fields) | {
+        "out",
+        "format",
+        "play",
+        "key_file",
+        "insecure",
+        "as_json",
+    }
     for name, field in endpoint.request.model_fields.items():
         assert options[name].opts == [f"--{name.replace('_', '-')}"]
         assert options[name].required == field.is_required()
-        assert field.description in options[name].help
+        assert field.description.replace("get_track", "acestep-mcp tracks show") in options[name].help
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
@@ -216,23 +226,68 @@ def test_make_names_an_invalid_setting(here) -> None:
     assert "ACESTEP_WAIT_SECONDS" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
-def test_ctrl_c_names_the_job_and_wait_finishes_it(here, environment: dict[str, str]) -> None:
-    arguments = ["make", "text-to-audio", "--tags", "piano", "--duration", "30", "--json"]
+def interrupted(environment: dict[str, str], *arguments: str, after: str = "") -> tuple[int, str, str]:
+    """Send Ctrl-C to a command when it has written a line with `after` to stderr; its exit code, stdout and stderr."""
     with subprocess.Popen(
         [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
     ) as process:  # fmt: skip
-        assert process.stderr.readline()
+        while after not in (line := process.stderr.readline()):
+            assert line, "the command has ended"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-    assert process.returncode == 130, err
     assert "Traceback" not in err
-    [job] = json_of(here("jobs", "--json"))["jobs"]
-    assert f"acestep-mcp jobs wait {job['job_id']}" in json.loads(out)["error"]["message"]
-    done = here("jobs", "wait", job["job_id"])
+    return process.returncode, out, err
+
+
+LONG = ("make", "text-to-audio", "--tags", "piano", "--duration", "240", "--json")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
+def test_ctrl_c_cancels_a_song_that_costs_nothing(here, environment: dict[str, str], tmp_path: Path) -> None:
+    code, out, _ = interrupted(environment, *LONG)
+    told = json.loads(out)
+    assert (code, told["status"]) == (130, "CANCELLED")
+    assert f"Job {told['job_id']} is cancelled" in told["error"]["message"]
+    assert json_of(here(*SONG, "--json"))["status"] == "COMPLETED"
+    assert len(list((tmp_path / "music").glob("*.wav"))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
+def test_a_job_that_ctrl_c_leaves_is_made_only_for_somebody_who_waits_for_it(here, environment, tmp_path: Path) -> None:
+    arguments = [part if part != "240" else "30" for part in LONG]
+    code, out, _ = interrupted(environment | {"ACESTEP_CANCEL": "never"}, *arguments)
+    told = json.loads(out)
+    wait = f"acestep-mcp jobs wait {told['job_id']}"
+    assert code == 130
+    assert wait in told["error"]["message"]
+    assert wait in told["next_step"]
+    assert "get_job" not in out
+    here(*SONG)
+    assert json_of(here("jobs", "show", told["job_id"], "--json"))["status"] not in ("COMPLETED", "CANCELLED")
+    done = here("jobs", "wait", told["job_id"])
     assert done.returncode == 0, done.stderr
     assert soundfile.info(done.stdout.strip()).duration == pytest.approx(30, abs=0.5)
+    assert len(list((tmp_path / "music").glob("*.wav"))) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_a_job_whose_command_was_killed_is_made_by_no_other_command(here, environment, tmp_path: Path) -> None:
+    arguments = [part if part != "240" else "15" for part in LONG]
+    with subprocess.Popen(
+        [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr.readline()
+        process.kill()
+    database = sqlite3.connect(tmp_path / "data" / "acestep.sqlite3")
+    with closing(database):
+        with database:  # as it is 15 s later
+            database.execute("DELETE FROM processes")
+        [(killed, owner)] = database.execute("SELECT id, owner FROM jobs").fetchall()
+        assert here(*SONG).returncode == 0
+        assert database.execute("SELECT owner FROM jobs WHERE id = ?", (killed,)).fetchone() == (owner,)
+    assert here("jobs", "wait", killed).returncode == 0
 
 
 def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Path) -> None:
@@ -280,10 +335,31 @@ def test_doctor_finds_no_problems(here) -> None:
     assert (done.returncode, answer["problems"]) == (0, [])
     assert answer["backend"]["backend"] == "draft"
     assert {folder["name"] for folder in answer["folders"]} == {"music_dir", "data_dir"}
-    printed = here("doctor").stdout
-    assert "No problems found." in printed
+    lines = here("doctor").stdout.splitlines()
+    assert lines[1] == "No problems found."
+    assert len(lines) <= 8
+    printed = here("doctor", "--verbose").stdout
+    assert printed.startswith("\n".join(lines[:2]))
     for name in ("why", "cost", "spent_today_usd", "max_spend_usd"):
         assert f"\n  {name} " in printed
+
+
+def test_doctor_creates_nothing(here, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert here("doctor").returncode == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_doctor_reads_what_is_there_and_changes_nothing(here, tmp_path: Path) -> None:
+    made = json_of(here(*SONG, "--json"))["track"]
+    Path(made["file_path"]).with_suffix(".json").unlink()
+    (tmp_path / "music" / "broken.wav").write_bytes(b"RIFF")
+    (tmp_path / "music" / "broken.json").write_text("{", encoding="utf-8")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    done = here("doctor")
+    assert done.returncode == 1
+    assert "broken.json is not used" in done.stdout.splitlines()[2]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_doctor_names_an_invalid_setting_and_shows_no_secret(here) -> None:
@@ -316,6 +392,29 @@ def test_a_missing_key_file_is_a_usage_error(here, given) -> None:
     done = here(*given, "--key-file", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert "nowhere" in done.stderr
+
+
+def test_a_port_that_is_taken_is_an_error_with_a_next_step(here) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = here("serve", "--http", "--port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"cannot listen on 127.0.0.1, port {port}" in done.stderr
+    assert "--port (0 takes a free one)" in done.stderr
+
+
+def test_a_source_is_any_file_that_a_person_can_read(here, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    soundfile.write(tmp_path / "mine" / "evening.ogg", [0.1] * 16000, 8000)
+    edit = ("make", "audio-outpaint", "--tags", "piano", "--extend-after-duration", "5", "--seed", "1", "--json")
+    for given in ("./mine/evening.ogg", "~/mine/evening.ogg"):
+        assert json_of(here(*edit, "--audio-url", given))["track"]["duration"] == pytest.approx(7, abs=0.1)
+    done = here(*edit, "--audio-url", "mine/evenin.ogg")
+    assert (done.returncode, "evening.ogg" in done.stdout) == (1, True)
+    assert "list_tracks" not in here(*edit, "--audio-url", "polka.wav").stdout
+    assert "list_tracks" not in here("tracks", "show", "polka").stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")

@@ -42,6 +42,15 @@ async def test_a_source_above_full_scale_reaches_the_engine_turned_down_with_one
     assert sum("turned down by 4.2 dB" in note for note in result.json()["acestep"]["notes"]) == 1
 
 
+async def test_a_data_address_with_line_ends_and_parameters_reaches_the_engine_too(embedded, wav):
+    text = base64.encodebytes(wav).decode().replace("+", "-").rstrip("=\n")
+    async with embedded() as desk:
+        url = f" DATA:audio/wav;charset=utf-8;base64,{text}"
+        result = await desk.end(await desk.submit(OUTPAINT, {"audio_url": url, "duration": None}))
+    assert result.status_code == 200
+    assert desk.engine.sources[0].sound.seconds == 5
+
+
 async def test_a_result_of_this_server_can_be_edited_and_brings_its_plan(embedded):
     async with embedded() as desk:
         first = (await desk.end(await desk.submit())).json()

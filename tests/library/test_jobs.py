@@ -117,6 +117,33 @@ def test_the_jobs_of_a_process_that_shut_down_are_taken_over_at_once(process):
     assert [taken.id for taken in other.adopt()] == [job.id]
 
 
+def test_a_job_that_was_stopped_is_taken_over_only_after_somebody_has_asked_for_it(process):
+    owner, other = process(), process()
+    job = owner.add(a_job())
+    owner.record_answer(job.id, "stopped")
+    owner.leases.leave()
+    assert other.adopt() == []
+    assert not other.reopen(job.id)
+    assert [taken.id for taken in other.adopt()] == [job.id]
+
+
+def test_only_the_jobs_that_are_asked_for_are_taken_over(process):
+    owner, other = process(), process()
+    job, _ = owner.add(a_job()), owner.add(a_job(request=TextToAudio(tags="polka")))
+    owner.leases.leave()
+    assert [taken.id for taken in other.adopt(only={job.id})] == [job.id]
+
+
+def test_the_same_request_again_goes_on_with_a_job_that_was_stopped(process):
+    owner, other = process(), process()
+    job = owner.add(a_job())
+    owner.record_answer(job.id, "stopped")
+    owner.leases.leave()
+    again = other.add(a_job())
+    assert (again.id, again.attached) == (job.id, True)
+    assert [taken.id for taken in other.adopt()] == [job.id]
+
+
 def test_an_ended_job_is_neither_taken_over_nor_changed(process):
     owner, other = process(), process(lease=DEAD_AT_ONCE)
     job = owner.add(a_job())

@@ -193,6 +193,16 @@ async def test_every_route_needs_token_host_and_origin(shared, http_client):
     assert (allowed.status_code, allowed.json()["status"]) == (200, "ok")
 
 
+async def test_the_address_itself_says_what_to_give_to_a_client_and_needs_no_token(shared, http_client):
+    answer = await http_client.get(shared[1] + "/")
+    assert answer.status_code == 200
+    assert f"{shared[1]}/mcp" in answer.text
+    assert "Authorization: Bearer TOKEN" in answer.text
+    assert TOKEN["Authorization"].split()[1] not in answer.text
+    assert (await http_client.get(shared[1] + "/", headers={"Host": "evil.example"})).status_code == 421
+    assert (await http_client.post(shared[1] + "/")).status_code == 401
+
+
 async def test_an_upload_must_be_audio_and_returns_a_url_for_audio_url(shared, http_client):
     song = io.BytesIO()
     soundfile.write(song, np.zeros((48000, 2), np.int16), 48000, format="FLAC")

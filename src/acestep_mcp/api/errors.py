@@ -3,6 +3,7 @@
     AceStepError
         InvalidRequest          change the arguments
             NotFound            no such job, track or file; near matches are named
+                Ambiguous       several tracks or files look like this name; all are named
         ConfigurationError      fix a setting or a key, or install a package
             Occupied            another engine server uses this folder or device
         StorageError            free disk space, or make the folder writable
@@ -70,6 +71,10 @@ class NotFound(InvalidRequest):
     """A job, track or file that does not exist here."""
 
     code = "not_found"
+
+
+class Ambiguous(NotFound):
+    """More than one track or file looks like the name that was given."""
 
 
 class ConfigurationError(AceStepError):

@@ -1,7 +1,8 @@
-"""Text that can be sent: file names and hosts' replies may hold half of a surrogate pair, which UTF-8 cannot encode."""
+"""Text that comes from files and goes to callers: byte order marks, and halves of surrogate pairs, which UTF-8 cannot encode."""
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 
@@ -19,3 +20,13 @@ def all_encodable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(all_encodable(part) for part in value)
     return value
+
+
+def decode_text(content: bytes) -> str:
+    """The text of a file that a person or another program wrote: UTF-8, or UTF-16 with a byte order mark.
+
+    The mark itself is left out. Raises UnicodeDecodeError.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig")

@@ -20,9 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in ([], ["serve"]):
         return _serve_stdio()
-    from acestep_mcp.cli.app import run
+    try:
+        from acestep_mcp.cli.app import run
 
-    return run(given)
+        return run(given)
+    except KeyboardInterrupt:  # before the command began: importing takes a moment
+        sys.stderr.write("Stopped before anything was started.\n")
+        return 130
 
 
 def _serve_stdio() -> int:

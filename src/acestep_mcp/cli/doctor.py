@@ -10,14 +10,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import anyio
 import click
 from pydantic import SecretStr
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.assembly import status_only
 from acestep_mcp.cli.output import print_json
 from acestep_mcp.cli.request_options import takes_host_options
-from acestep_mcp.cli.session import with_studio
 from acestep_mcp.settings import Settings, load
 
 PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer")
@@ -26,9 +27,13 @@ _LOW_DISK = 500 * 2**20
 
 @takes_host_options
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(as_json: bool, **host: Any) -> int:
-    """Check the set-up: settings, folders, engine. Exits with 1 if there is a problem."""
+@click.option("--verbose", "-v", is_flag=True, help="Also print every setting, and the versions of the packages.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything.")
+def doctor(verbose: bool, as_json: bool, **host: Any) -> int:
+    """Check the set-up: settings, folders, engine.
+
+    Changes nothing on the disk. Exits with 1 if there is a problem.
+    """
     settings = load(**host)
     backend, failed = _backend(settings)
     folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]
@@ -43,14 +48,18 @@ def doctor(as_json: bool, **host: Any) -> int:
         "settings": _settings(settings),
         "versions": _versions(),
     }
-    print_json(report) if as_json else _print(report)
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+        _print_all(report) if verbose else click.echo("Everything else: acestep-mcp doctor --verbose")
     return 1 if problems else 0
 
 
 def _backend(settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """The studio's status, and the problems it reports; no status when it cannot be opened."""
+    """The studio's status, and the problems it reports; no status when the database cannot be read."""
     try:
-        status = with_studio(lambda studio: studio.status(), settings)
+        status = anyio.run(status_only, settings)
     except AceStepError as exc:
         return {}, [exc.message]
     return status.facts(), [*status.problems, *([status.trouble] if status.trouble else [])]
@@ -105,22 +114,30 @@ def _versions() -> dict[str, str]:
 
 
 def _print(report: dict[str, Any]) -> None:
+    """What is wrong, then what makes the songs and where they go."""
     click.echo(f"acestep-mcp {report['version']}")
+    click.echo("Problems" if report["problems"] else "No problems found.")
+    for problem in report["problems"]:
+        click.echo(f"  - {problem}")
+    backend = report["backend"]
+    if "backend" in backend:
+        click.echo(f"Songs are made by: {backend['backend']} ({backend['why']})")
+    for folder in report["folders"]:
+        state = "exists" if folder["exists"] else "created with the first song"
+        title = "Songs go to" if folder["name"] == "music_dir" else "Other data is in"
+        click.echo(f"{title}: {folder['path']} ({state}, {folder['free_bytes'] / 2**30:.1f} GiB free)")
+
+
+def _print_all(report: dict[str, Any]) -> None:
+    click.echo("Status")
     for key, value in report["backend"].items():
         if key not in ("version", "problems", "trouble", "music_dir", "data_dir"):
             click.echo(f"  {key:<22} {_line(value)}")
-    click.echo("Folders")
-    for folder in report["folders"]:
-        state = "exists" if folder["exists"] else "created with the first song"
-        click.echo(f"  {folder['name']:<22} {folder['path']} ({state}, {folder['free_bytes'] / 2**30:.1f} GiB free)")
     click.echo(f"Sound\n  {'player':<22} {report['sound']}")
     for title in ("settings", "versions"):
         click.echo(title.capitalize())
         for key, value in report[title].items():
             click.echo(f"  {key:<22} {_line(value)}")
-    click.echo("Problems" if report["problems"] else "No problems found.")
-    for problem in report["problems"]:
-        click.echo(f"  - {problem}")
 
 
 def _line(value: Any) -> str:

@@ -61,8 +61,8 @@ def _convert(song: Path, target: Path) -> None:
 
 def rebuild_index(settings: Settings) -> int:
     """Read every sidecar again; returns the number of songs."""
+    from acestep_mcp.assembly import tracks_of
     from acestep_mcp.library.database import Database
-    from acestep_mcp.library.tracks import Tracks
 
     with closing(Database(settings.database)) as database:
-        return Tracks(database, settings.music_dir).rebuild()
+        return tracks_of(settings, database).rebuild()

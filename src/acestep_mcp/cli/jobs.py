@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.cli.output import local_time, print_json, stopped, without_track
+from acestep_mcp.cli.output import job_facts, local_time, print_json, stopped, without_track
 from acestep_mcp.cli.progress_bar import shown
 from acestep_mcp.cli.request_options import takes_host_options
-from acestep_mcp.cli.session import follow, with_studio
+from acestep_mcp.cli.session import follow, stoppable, with_studio
 from acestep_mcp.library.models import Job, Outcome
 from acestep_mcp.settings import load
-from acestep_mcp.studio.build_views import about, job_list, job_view, stored_request
+from acestep_mcp.studio.build_views import about, job_list, stored_request
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
@@ -57,11 +57,11 @@ def list_jobs(limit: int, as_json: bool) -> None:
 def show(job_id: str, as_json: bool) -> None:
     """Show a job with its request and its last log lines."""
     outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load())
-    view, request = job_view(outcome), stored_request(outcome.job)
+    facts, request = job_facts(outcome), stored_request(outcome.job)
     if as_json:
-        print_json(view.facts() | {"request": request, "logs": list(outcome.job.logs)})
+        print_json(facts | {"request": request, "logs": list(outcome.job.logs)})
         return
-    for key, value in {"created_at": local_time(outcome.job.created_at), **view.facts()}.items():
+    for key, value in {"created_at": local_time(outcome.job.created_at), **facts}.items():
         if key not in _SHOWN_ELSEWHERE:
             click.echo(f"{key:<11} {_plain(key, value)}")
     if outcome.job.error:
@@ -87,8 +87,9 @@ def wait(job_id: str, as_json: bool, **host: Any) -> int:
 
     async def use(studio: Studio) -> Outcome:
         seen.append((await studio.outcome(job_id)).job)
-        with shown() as show:
-            outcome = await follow(studio, job_id, show)
+        async with stoppable(studio, seen, created=False):
+            with shown() as show:
+                outcome = await follow(studio, job_id, show)
         await studio.delivered(job_id)
         return outcome
 
@@ -100,7 +101,7 @@ def wait(job_id: str, as_json: bool, **host: Any) -> int:
     if outcome.track is None:
         return without_track(outcome, as_json=as_json)
     if as_json:
-        print_json(job_view(outcome).facts())
+        print_json(job_facts(outcome))
     else:
         click.echo(str(outcome.track.path))
     return 0
@@ -117,7 +118,7 @@ def cancel(job_id: str, as_json: bool, **host: Any) -> int:
     """
     outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load(**host))
     if as_json:
-        print_json(job_view(outcome).facts())
+        print_json(job_facts(outcome))
     else:
         click.echo(f"Job {job_id}: {outcome.job.status}")
     if not outcome.job.status.is_terminal:

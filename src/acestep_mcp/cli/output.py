@@ -11,6 +11,7 @@ import click
 
 from acestep_mcp.api.errors import AceStepError, GenerationFailed, InvalidRequest, JobCancelled
 from acestep_mcp.api.requests import PromptToAudio
+from acestep_mcp.cli.next_command import next_command
 from acestep_mcp.library.models import Job, Outcome, Status
 from acestep_mcp.studio.build_views import job_view
 
@@ -19,6 +20,11 @@ def print_json(answer: dict[str, Any]) -> None:
     """Print one object to stdout, escaping non-ASCII characters only if stdout is not UTF-8."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     click.echo(json.dumps(answer, ensure_ascii=not unicode, indent=2, default=str))
+
+
+def job_facts(outcome: Outcome) -> dict[str, Any]:
+    """What the MCP tools answer about a job, with the next step as a command."""
+    return job_view(outcome).facts() | {"next_step": next_command(outcome)}
 
 
 def failure(exc: AceStepError) -> dict[str, Any]:
@@ -34,7 +40,8 @@ def _error_of(job: Job) -> AceStepError:
         return JobCancelled(f"Job {job.id} was cancelled; there is no track.")
     if job.error is None:
         return GenerationFailed(f"Job {job.id} ended without a track and without a reason.")
-    exc = GenerationFailed(f"Job {job.id}: {job.error.message}")
+    collect = f" To do so: acestep-mcp jobs wait {job.id}." if job.error.collectable else ""
+    exc = GenerationFailed(f"Job {job.id}: {job.error.message}{collect}")
     exc.code = job.error.code
     return exc
 
@@ -53,29 +60,31 @@ def without_track(outcome: Outcome, *, as_json: bool) -> int:
     error = _error_of(outcome.job)
     if not as_json:
         raise error
-    print_json(failure(error) | job_view(outcome).facts())
+    print_json(failure(error) | job_facts(outcome))
     return 1
 
 
 def stopped(job: Job | None, *, as_json: bool) -> int:
-    """Print what happens to a job after Ctrl-C, which ends the wait but not the job; returns 130."""
+    """Print what became of a job after Ctrl-C; returns 130."""
     message = _after_ctrl_c(job) if job else "Stopped before a job was created; nothing was started."
     if as_json:
         error = {"error": {"code": "interrupted", "message": message}}
-        print_json(error | job_view(Outcome(job)).facts() if job else error)
+        print_json(error | job_facts(Outcome(job)) if job else error)
     else:
         click.echo(message, err=True)
     return 130
 
 
 def _after_ctrl_c(job: Job) -> str:
-    state = (
-        "was interrupted and stays on record; the next start continues it."
-        if job.backend == "draft"
-        else f"continues at {job.queue_url or job.backend}."
-    )
+    if job.status is Status.CANCELLED:
+        return f"Stopped. Job {job.id} is cancelled; no song was made and nothing was billed."
+    if job.status.is_terminal:
+        return f"Stopped. Job {job.id} had ended already ({job.status}). To see it: acestep-mcp jobs show {job.id}."
+    state = f"continues at {job.queue_url or job.backend}"
+    if job.request_id is None or job.backend == "draft":
+        state = "is not being made now, and no other command goes on with it"
     return (
-        f"Stopped waiting. Job {job.id} {state} "
+        f"Stopped waiting. Job {job.id} {state}. "
         f"To get the song: acestep-mcp jobs wait {job.id}. To cancel it: acestep-mcp jobs cancel {job.id}."
     )
 

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from acestep_mcp.api.requests import Request
 from acestep_mcp.api.schemas import input_schema
+from acestep_mcp.api.text import decode_text
 
 
 def _absolute(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
@@ -83,7 +84,7 @@ def _click_type(kind: Any, field: FieldInfo) -> Any:
 
 
 def _help(name: str, field: FieldInfo) -> str:
-    text = field.description or ""
+    text = (field.description or "").replace("get_track", "acestep-mcp tracks show")
     if name.endswith("lyrics"):
         text += r" @FILE reads them from a file, @- from stdin; \n is a line break."
     if not field.is_required() and field.default not in (None, ""):
@@ -101,8 +102,18 @@ class _Lyrics(click.ParamType[str]):
         if not text.startswith("@"):
             return text.replace("\\n", "\n")
         try:
-            return sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8-sig")
-        except OSError as exc:
-            self.fail(f"{text[1:]} cannot be read: {exc.strerror or exc}.", param, ctx)
+            content = _from_stdin() if text == "@-" else decode_text(Path(text[1:]).expanduser().read_bytes())
+            return "\n".join(content.splitlines())
+        except (OSError, RuntimeError) as exc:
+            self.fail(f"{text[1:]} cannot be read: {getattr(exc, 'strerror', None) or exc}.", param, ctx)
         except UnicodeDecodeError:
             self.fail(f"{text[1:]} is not UTF-8 text. Save it as UTF-8.", param, ctx)
+
+
+def _from_stdin() -> str:
+    """A pipe holds a file's bytes, or what another program wrote in the console's encoding."""
+    content = sys.stdin.buffer.read()
+    try:
+        return decode_text(content)
+    except UnicodeDecodeError:
+        return content.decode(sys.stdin.encoding)

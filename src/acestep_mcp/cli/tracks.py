@@ -1,4 +1,4 @@
-"""`acestep-mcp tracks`: list, show, export, delete and restore songs."""
+"""`acestep-mcp tracks`: list, show, play, export, delete and restore songs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from acestep_mcp.cli.export import FORMATS, copy_to, format_of, rebuild_index
 from acestep_mcp.cli.jobs import Listing, as_json_option
 from acestep_mcp.cli.output import clock, print_json
+from acestep_mcp.cli.play import play as play_file
 from acestep_mcp.cli.session import with_studio
 from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.settings import load
@@ -17,7 +18,7 @@ from acestep_mcp.studio.build_views import deletion_view, track_list, track_row,
 
 @click.group(cls=Listing)
 def tracks() -> None:
-    """List, show, export, delete or restore songs."""
+    """List, show, play, export, delete or restore songs."""
 
 
 @tracks.command("list")
@@ -33,8 +34,10 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
     query = " ".join(words)
     page: TrackPage = with_studio(lambda studio: studio.catalogue.page(query, limit=limit, cursor=cursor), load())
     if as_json:
-        print_json(track_list(page).facts())
+        print_json(track_list(page).facts() | ({"problems": list(page.problems)} if page.problems else {}))
         return
+    for problem in page.problems:
+        click.echo(f"Note: {problem}", err=True)
     for track in page.tracks:
         click.echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}")
     if page.next_cursor:
@@ -82,12 +85,23 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
 
 @tracks.command()
 @click.argument("name")
+def play(name: str) -> None:
+    """Play a song. NAME is an id or a file name."""
+    track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
+    click.echo(f"Playing {track.path}", err=True)
+    play_file(track.path)
+
+
+@tracks.command()
+@click.argument("name")
 @as_json_option
 def delete(name: str, as_json: bool) -> None:
     """Move a song to the trash; `restore` brings it back."""
     track: Track = with_studio(lambda studio: studio.catalogue.delete(name), load())
     if as_json:
-        print_json(deletion_view(track).facts())
+        print_json(
+            deletion_view(track).facts() | {"next_step": f"to restore it: acestep-mcp tracks restore {track.id}"}
+        )
         return
     click.echo(f"Moved to the trash. To restore it: acestep-mcp tracks restore {track.id}")
 

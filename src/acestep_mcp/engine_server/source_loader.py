@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 import anyio
 import anyio.to_thread
@@ -19,6 +16,7 @@ from acestep_mcp.engine_server.file_store import FileStore, storage_errors
 from acestep_mcp.engine_server.options import Fetch
 from acestep_mcp.engines import Source
 from acestep_mcp.net.addresses import parse_url
+from acestep_mcp.net.data_uris import is_data_uri, read_data_uri
 
 STORED_SOURCE = "job:source"
 """Replaces the address in a job's request when the bytes are already in the job's folder."""
@@ -38,10 +36,10 @@ class SourceLoader:
 
         `base` is this server's own address. Raises InvalidRequest for an address that cannot be used, StorageError.
         """
-        scheme = url[:8].partition(":")[0].lower()
-        if scheme == "data":
+        if is_data_uri(url):
             await anyio.to_thread.run_sync(self._store_data, url, job_id)
             return STORED_SOURCE
+        scheme = url[:8].partition(":")[0].lower()
         if url.startswith(f"{base}/files/"):
             return await anyio.to_thread.run_sync(self._link_own, url, job_id, base)
         if scheme not in {"http", "https"} or len(url) > MAX_ADDRESS:
@@ -73,10 +71,9 @@ class SourceLoader:
             raise _refused(url, f"could not be downloaded: {exc.message}") from exc
 
     def _store_data(self, url: str, job_id: str) -> None:
-        head, _, data = url.partition(",")
         try:
-            content = base64.b64decode(data, validate=True) if _is_base64(head) else unquote_to_bytes(data)
-        except (binascii.Error, ValueError) as exc:
+            content = read_data_uri(url)
+        except ValueError as exc:
             raise _refused(url, f"is not a readable data: address: {exc}") from exc
         path = self._file_store.job(job_id) / "source"
         with storage_errors(path.parent):
@@ -93,10 +90,6 @@ def _decoded(path: Path, longest: float) -> Source:
     sound = read(path, max_seconds=longest, name="the song")
     notes = turned_down_note("The source", sound.gain)
     return Source(replace(sound, gain=1.0), read_tags(path).comment, notes)
-
-
-def _is_base64(head: str) -> bool:
-    return head.rstrip().lower().endswith(";base64")
 
 
 def _refused(url: str, message: str) -> InvalidRequest:

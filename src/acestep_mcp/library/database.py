@@ -95,13 +95,21 @@ def migrate(connection: sqlite3.Connection) -> None:
 class Database:
     """A connection shared by the threads of one process, for short transactions."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises StorageError when the file cannot be created or is not a database."""
+    def __init__(self, path: Path, *, copied: bool = False) -> None:
+        """Raises StorageError when the file cannot be created or is not a database.
+
+        `copied`: a copy in memory, empty if there is no file; what is done to it leaves no trace on the disk.
+        """
         self.path = path
+        self.is_copy = copied
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
+            if not copied:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            opened = ":memory:" if copied else path
+            self._connection = sqlite3.connect(opened, timeout=20, isolation_level=None, check_same_thread=False)
+            if copied and path.is_file():
+                _copy(path, self._connection)
         except (OSError, sqlite3.Error) as exc:
             raise self._unusable(exc) from exc
         with ExitStack() as stack:
@@ -121,7 +129,7 @@ class Database:
         with self.writing() as connection:
             # Read again: another process may have updated the file meanwhile. Inside, so that none can do so now.
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if 0 < version < SCHEMA_VERSION:
+            if 0 < version < SCHEMA_VERSION and not self.is_copy:
                 self._back_up(version)
             if version <= SCHEMA_VERSION:
                 migrate(connection)
@@ -181,3 +189,11 @@ class Database:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def _copy(path: Path, target: sqlite3.Connection) -> None:
+    """Read the file without the lock files that SQLite would create beside it, unless they are there."""
+    in_use = path.with_name(f"{path.name}-wal").exists()
+    address = f"{path.resolve().as_uri()}?mode=ro{'' if in_use else '&immutable=1'}"
+    with closing(sqlite3.connect(address, uri=True)) as source:
+        source.backup(target)

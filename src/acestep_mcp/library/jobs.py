@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached
+from acestep_mcp.api.wording import TOOLS, Wording
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.job_rows import columns_of, fingerprint_of, job_of
 from acestep_mcp.library.leases import Leases
@@ -27,32 +28,43 @@ _OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
 class Jobs:
     """The job table, for one process. A process without a heartbeat for `lease` seconds counts as dead."""
 
-    def __init__(self, database: Database, *, lease: float = 15.0) -> None:
+    def __init__(self, database: Database, *, lease: float = 15.0, wording: Wording = TOOLS) -> None:
         self._database = database
+        self._wording = wording
         self.leases = Leases(database, lease)
         self._process = self.leases.process
         self.uploads = Uploads(database)
 
     # -- ownership
 
-    def adopt(self, running: Collection[str] = ()) -> list[Job]:
-        """Take over every open job whose owner is dead, and those of this process that are not `running`."""
+    def adopt(self, running: Collection[str] = (), only: Collection[str] | None = None) -> list[Job]:
+        """Take over every open job whose owner is dead, and those of this process that are not `running`.
+
+        With `only` no others than these. A job that somebody stopped is left alone until `reopen`.
+        """
         orphans = (
-            f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND (owner = ? OR owner IS NULL OR owner NOT IN "
+            f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND answer <> 'stopped' AND (owner = ? OR owner IS NULL OR owner NOT IN "
             "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number"
         )
         values = (self._process, self.leases.oldest_alive)
         with self._database.reading() as db:
-            if all(row["id"] in running for row in db.execute(orphans, values)):
+            if not _orphans(db.execute(orphans, values), running, only):
                 return []
         with self._database.writing() as db:
-            rows = [row for row in db.execute(orphans, values).fetchall() if row["id"] not in running]
+            rows = _orphans(db.execute(orphans, values), running, only)
             db.executemany("UPDATE jobs SET owner = ? WHERE id = ?", [(self._process, row["id"]) for row in rows])
         return [job_of(row) for row in rows]
 
     def reopen(self, job_id: str) -> bool:
-        """Reopen a job that was accepted but could not be fetched or saved; False for any other job."""
+        """Reopen a job that was accepted but could not be fetched or saved; False for any other job.
+
+        One that was stopped may be taken over again from now on.
+        """
         with self._database.writing() as db:
+            db.execute(
+                f"UPDATE jobs SET answer = 'open', caller = ? WHERE id = ? AND answer = 'stopped' AND status IN {_OPEN_SQL}",
+                (self._process, job_id),
+            )
             cursor = db.execute(
                 "UPDATE jobs SET status = 'IN_PROGRESS', ended_at = NULL, error = NULL, owner = ? WHERE id = ? "
                 "AND status = 'FAILED' AND json_extract(error, '$.collectable')",
@@ -114,15 +126,17 @@ class Jobs:
             db.execute(
                 "SELECT * FROM jobs LEFT JOIN (SELECT id AS process, heartbeat FROM processes) ON process = caller "
                 "WHERE fingerprint = ? AND status NOT IN ('FAILED', 'CANCELLED') "
-                "AND (answer = 'cut' OR (answer = 'open' AND coalesce(heartbeat, 0) < ?)) "
+                "AND (answer IN ('cut', 'stopped') OR (answer = 'open' AND coalesce(heartbeat, 0) < ?)) "
                 f"AND (status IN {_OPEN_SQL} OR max(created_at, coalesce(ended_at, 0), "
-                "coalesce(CASE answer WHEN 'cut' THEN cut_at ELSE heartbeat END, 0)) > ?) ORDER BY number DESC LIMIT 1",
+                "coalesce(CASE answer WHEN 'open' THEN heartbeat ELSE cut_at END, 0)) > ?) ORDER BY number DESC LIMIT 1",
                 (fingerprint, self.leases.oldest_alive, now - JOIN_SECONDS),
             ).fetchone()
         )
 
     def record_answer(self, job_id: str, answer: str) -> None:
-        """`delivered`: the caller has the answer. `cut`: the caller left without it."""
+        """`delivered`: the caller has the answer. `cut`: the caller left without it. `stopped`: and nobody is to go on
+        with the job until it is asked for.
+        """
         self._database.execute("UPDATE jobs SET answer = ?, cut_at = ? WHERE id = ?", (answer, time.time(), job_id))
 
     # -- changing
@@ -203,8 +217,7 @@ class Jobs:
         if row is None:
             recent = ", ".join(job.id for job in self.newest(5)) or "none yet"
             raise NotFound(
-                f"There is no job {job_id!r}. Recent jobs: {recent}. "
-                "List them with get_job without an id, or `acestep-mcp jobs list`."
+                f"There is no job {job_id!r}. Recent jobs: {recent}. To see more, {self._wording.list_jobs}."
             )
         return job_of(row)
 
@@ -228,6 +241,10 @@ class Jobs:
         """Dollars spent or reserved since local midnight."""
         with self._database.reading() as db:
             return _spent(db)
+
+
+def _orphans(rows: Iterable[sqlite3.Row], running: Collection[str], only: Collection[str] | None) -> list[sqlite3.Row]:
+    return [row for row in rows if row["id"] not in running and (only is None or row["id"] in only)]
 
 
 def new_id() -> str:

@@ -202,8 +202,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TrackPage:
-    """A page of tracks, newest first; `next_cursor` is None on the last page. `total` counts all matches."""
+    """A page of tracks, newest first; `next_cursor` is None on the last page. `total` counts all matches.
+
+    `problems` are sentences about songs in the folder that are in no list.
+    """
 
     tracks: tuple[Track, ...]
     next_cursor: str | None
     total: int
+    problems: tuple[str, ...] = ()

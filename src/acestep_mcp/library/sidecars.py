@@ -9,10 +9,32 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from acestep_mcp.api.text import decode_text
 from acestep_mcp.files import read_regular
 
 SIDECAR_VERSION = 1
-AUDIO_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
+AUDIO_TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    # To what people convert their songs.
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".aifc": "audio/aiff",
+    ".m4a": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".aac": "audio/aac",
+    ".caf": "audio/x-caf",
+    ".w64": "audio/x-w64",
+    ".au": "audio/basic",
+    ".wma": "audio/x-ms-wma",
+    ".webm": "audio/webm",
+    ".mka": "audio/x-matroska",
+}
+"""By the ending of the file, in lower case; what we write first."""
 
 _MOST_BYTES = 4 * 2**20
 _DEEPEST = 32
@@ -69,13 +91,13 @@ class _Sidecar(_Checked):
 _REQUIRED = {("id",), ("created_at",), ("audio",), ("request",), ("audio", "duration"), ("audio", "size")}
 
 
-def read_sidecar(path: Path, audio: Path) -> dict[str, Any]:
-    """The sidecar of `audio`, without optional fields that cannot be used.
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """A sidecar without optional fields that cannot be used.
 
     Raises ValueError with the reason when it is no sidecar, or a field that every track needs is missing or wrong.
     """
     try:
-        value = json.loads(read_regular(path, _MOST_BYTES).decode("utf-8"), parse_constant=_no_constant)
+        value = json.loads(decode_text(read_regular(path, _MOST_BYTES)), parse_constant=_no_constant)
     except OSError as exc:
         raise ValueError(f"it cannot be read ({exc.strerror or exc})") from exc
     except UnicodeDecodeError as exc:
@@ -86,8 +108,6 @@ def read_sidecar(path: Path, audio: Path) -> dict[str, Any]:
         raise ValueError("it is not a JSON object")  # noqa: TRY004 - one type for whatever is wrong with a file
     sidecar = {key: field for key, field in value.items() if _is_writable({key: field})}
     _drop_wrong_fields(sidecar)
-    if sidecar["audio"].get("content_type") is None:
-        sidecar["audio"]["content_type"] = AUDIO_TYPES[audio.suffix]
     return sidecar
 
 

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from acestep_mcp.api.errors import InvalidRequest, NotFound
+from acestep_mcp.api.errors import Ambiguous, InvalidRequest, NotFound
+from acestep_mcp.api.wording import TOOLS, Wording
 from acestep_mcp.files import make_folder, publish, read_regular, storage_errors, write_bytes, write_json
 from acestep_mcp.library.database import Database
+from acestep_mcp.library.matching import alike, near
 from acestep_mcp.library.models import Track
-from acestep_mcp.library.sidecars import AUDIO_TYPES, read_sidecar
+from acestep_mcp.library.track_index import TRASH, Describe, TrackIndex
 
-TRASH = ".trash"
-_AUDIO = tuple(AUDIO_TYPES)
 _MOST_SIDECAR_BYTES = 2**26
-_Key = tuple[str, bool]
-"""A sidecar's file name, and whether it lies in the trash."""
+_NEAR_AMONG = 500
 
 
 class Tracks:
-    """The songs of one music folder (and its trash).
+    """The songs of one music folder (and its trash). Songs that a person moved to a subfolder belong to it.
 
     `change` numbers grow with every track added, changed, deleted or restored by any process, so that a watcher
-    can ask for what came after the last one it saw.
+    can ask for what came after the last one it saw. `describe` reads the facts of a file that was changed by hand.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(
+        self, database: Database, folder: Path, describe: Describe | None = None, wording: Wording = TOOLS
+    ) -> None:
         self._database = database
         self.folder = folder
-        self._unusable: dict[_Key, tuple[str, str]] = {}
-        """Sidecars that were passed over, each with its stamp and the reason."""
+        self._tracks = TrackIndex(database, folder, describe)
+        self._wording = wording
 
     def problems(self) -> list[str]:
-        """A sentence for each sidecar that the last refresh passed over. Good ones are never affected."""
-        return [
-            f"{os.fsencode(self._path(key)).decode(errors='replace')} is not used: {reason}."
-            for key, (_, reason) in sorted(self._unusable.items())
-        ]
+        """A sentence for each song or sidecar that the last refresh passed over. Good ones are never affected."""
+        return self._tracks.problems()
+
+    def refresh(self) -> None:
+        """Update the index from the folder."""
+        self._tracks.refresh()
 
     # -- adding
 
@@ -59,23 +59,43 @@ class Tracks:
 
     def is_free(self, name: str) -> bool:
         """No song or sidecar, in the folder or its trash, has this stem."""
-        stems = [(folder / name).with_suffix("") for folder in (self.folder, self.folder / TRASH)]
-        return not any(os.path.lexists(f"{stem}{suffix}") for stem in stems for suffix in (*_AUDIO, ".json"))
+        return self._tracks.is_free(name)
 
     # -- finding
 
     def get(self, name: str) -> Track:
-        """By id, `acestep://tracks/ID` (also `/audio`) or file name. Raises NotFound with near matches."""
+        """By id, `acestep://tracks/ID` (also `/audio`), path or file name, or a name that looks the same.
+
+        Raises NotFound with near matches, Ambiguous when several tracks look like this name.
+        """
         self.refresh()
         wanted = name.removeprefix("acestep://tracks/").removesuffix("/audio")
+        path = Path(wanted)
+        if path.is_absolute() and path.is_relative_to(self.folder):
+            wanted = path.relative_to(self.folder).as_posix()
         with self._database.reading() as db:
             row = db.execute(
                 "SELECT * FROM tracks WHERE folder = ? AND (id = ? OR file_name = ?) ORDER BY deleted LIMIT 1",
                 (str(self.folder), wanted, wanted),
             ).fetchone()
-        if row is None:
-            raise NotFound(f"There is no track {name!r}. {self._near(wanted)} Call list_tracks to see them all.")
-        return self._track(row)
+        return self._track(row or self._alike(name, wanted))
+
+    def _alike(self, name: str, wanted: str) -> sqlite3.Row:
+        """The only track, or else the only deleted one, with a file of this name in any subfolder or that looks like it."""
+        rows = self._tracks.rows("*", "ORDER BY created_at DESC")
+        for deleted in (0, 1):
+            among = [row for row in rows if row["deleted"] == deleted]
+            found = _named(wanted, among)
+            if len(found) > 1:
+                shown = ", ".join(f"{row['file_name']} ({row['id']})" for row in found[:5])
+                raise Ambiguous(f"More than one track looks like {name!r}: {shown}. Give the id of one of them.")
+            if found:
+                return found[0]
+        why = self._tracks.why_missing(wanted)
+        if why:
+            raise NotFound(f"There is no track {name!r} now. {why} To see the others, {self._wording.list_tracks}.")
+        close = _near(wanted, rows[:_NEAR_AMONG])
+        raise NotFound(f"There is no track {name!r}. {close}To see them all, {self._wording.list_tracks}.")
 
     def find(self, query: str, limit: int, after: str | None) -> tuple[list[Track], str | None, int]:
         """(a page, the cursor of the next one, how many match), newest first. InvalidRequest for a bad cursor."""
@@ -87,7 +107,7 @@ class Tracks:
         page_where, page_values = where, list(values)
         if after is not None:
             page_where += " AND (created_at, id) < (?, ?)"
-            page_values += _cursor(after)
+            page_values += self._cursor(after)
         with self._database.reading() as db:
             total = int(db.execute(f"SELECT count(*) AS n FROM tracks WHERE {where}", values).fetchone()["n"])
             rows = db.execute(
@@ -128,7 +148,7 @@ class Tracks:
             target = folder / f"{track.path.stem} {number}{track.path.suffix}"
             number += 1
         make_folder(folder)
-        old, new = track.path.with_suffix(".json"), target.with_suffix(".json")
+        old, new = self._sidecar_of(track), target.with_suffix(".json")
         with storage_errors("move the song to", target):
             # Wherever this is interrupted, one of the two sidecars has the audio beside it.
             write_bytes(new, read_regular(old, _MOST_SIDECAR_BYTES))
@@ -141,167 +161,53 @@ class Tracks:
         self._index(track.id, target, track.sidecar, deleted=deleted)
         return Track(track.id, target, track.sidecar, deleted)
 
+    def _sidecar_of(self, track: Track) -> Path:
+        """Its own name is another one when a person has renamed the song alone."""
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT sidecar_name, deleted FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track.id)
+            ).fetchone()
+        return self._tracks.folder_of(deleted=bool(row["deleted"])) / str(row["sidecar_name"])
+
     # -- index
 
     def rebuild(self) -> int:
         """Clear the index and read every sidecar again; returns the number of tracks."""
+        self.refresh()  # a sidecar that was lost is written again
         with self._database.writing() as db:
             db.execute("DELETE FROM tracks WHERE folder = ?", (str(self.folder),))
         self.refresh()
-        with self._database.reading() as db:
-            return int(
-                db.execute("SELECT count(*) AS n FROM tracks WHERE folder = ?", (str(self.folder),)).fetchone()["n"]
-            )
-
-    def refresh(self) -> None:
-        """Update the index from the folder: files may have been moved, added or removed by hand."""
-        on_disk = {**_stamps(self.folder, deleted=False), **_stamps(self.folder / TRASH, deleted=True)}
-        unusable = {key: known for key, known in self._unusable.items() if on_disk.get(key) == known[0]}
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT id, sidecar_name, deleted, stamp FROM tracks WHERE folder = ?", (str(self.folder),)
-            ).fetchall()
-        known = {(row["sidecar_name"], bool(row["deleted"])): row for row in rows}
-        for key, stamp in on_disk.items():
-            if key not in unusable and (key not in known or known[key]["stamp"] != stamp):
-                try:
-                    self._read(*key)
-                except ValueError as exc:
-                    unusable[key] = (stamp, str(exc))
-        self._unusable = unusable
-        gone = [known[key]["id"] for key in known if key not in on_disk or key in unusable]
-        if gone:
-            self._drop(gone, on_disk)
-
-    def _read(self, sidecar_name: str, deleted: bool) -> None:
-        """Index a sidecar that is new or has changed. Raises ValueError when it cannot be used."""
-        path = self._path((sidecar_name, deleted))
-        _check_name(sidecar_name)
-        audio = next((beside for suffix in _AUDIO if _is_file(beside := path.with_suffix(suffix))), None)
-        if audio is None:
-            raise ValueError("the audio beside it is not a regular file")
-        sidecar = read_sidecar(path, audio)
-        if not self._copied(sidecar["id"], sidecar_name, deleted=deleted):
-            self._index(sidecar["id"], audio, sidecar, deleted=deleted)
-
-    def _copied(self, track_id: str, sidecar_name: str, *, deleted: bool) -> bool:
-        """Another track with this id is indexed and still there: this one is a copy."""
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT sidecar_name, file_name, deleted FROM tracks WHERE folder = ? AND id = ?",
-                (str(self.folder), track_id),
-            ).fetchone()
-        if row is None or (row["sidecar_name"], bool(row["deleted"])) == (sidecar_name, deleted):
-            return False
-        return self._is_there(row)
+        return len(self._tracks.rows("id"))
 
     def _index(self, track_id: str, audio: Path, sidecar: dict[str, Any], *, deleted: bool) -> None:
-        sidecar_path = audio.with_suffix(".json")
-        with self._database.writing() as db:
-            db.execute(  # whose id was changed by hand
-                "DELETE FROM tracks WHERE folder = ? AND sidecar_name = ? AND deleted = ? AND id <> ?",
-                (str(self.folder), sidecar_path.name, int(deleted), track_id),
-            )
-            db.execute(
-                "INSERT OR REPLACE INTO tracks (id, folder, file_name, sidecar_name, stamp, created_at, search, sidecar, "
-                "deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    track_id,
-                    str(self.folder),
-                    audio.name,
-                    sidecar_path.name,
-                    _stamp(sidecar_path),
-                    str(sidecar.get("created_at", "")),
-                    _search_text(track_id, audio, sidecar),
-                    json.dumps(sidecar, ensure_ascii=False),
-                    int(deleted),
-                ),
-            )
-
-    def _drop(self, ids: list[str], on_disk: dict[_Key, str]) -> None:
-        """Forget tracks whose sidecar is gone or unusable, unless another process has just moved it."""
-        with self._database.writing() as db:
-            for track_id in ids:
-                row = db.execute(
-                    "SELECT sidecar_name, file_name, deleted FROM tracks WHERE folder = ? AND id = ?",
-                    (str(self.folder), track_id),
-                ).fetchone()
-                key = (row["sidecar_name"], bool(row["deleted"])) if row else None
-                if key in self._unusable or (row and key not in on_disk and not self._is_there(row)):
-                    db.execute("DELETE FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id))
-
-    def _is_there(self, row: sqlite3.Row) -> bool:
-        """Whether an indexed track's audio and sidecar are both where the index has them."""
-        deleted = bool(row["deleted"])
-        return all(_is_file(self._path((str(row[name]), deleted))) for name in ("sidecar_name", "file_name"))
-
-    def _path(self, key: _Key) -> Path:
-        name, deleted = key
-        return (self.folder / TRASH if deleted else self.folder) / name
+        self._tracks.put(track_id, audio, audio.with_suffix(".json"), sidecar, deleted=deleted)
 
     def _track(self, row: sqlite3.Row) -> Track:
-        folder = self.folder / TRASH if row["deleted"] else self.folder
+        folder = self._tracks.folder_of(deleted=bool(row["deleted"]))
         return Track(row["id"], folder / row["file_name"], json.loads(row["sidecar"]), bool(row["deleted"]))
 
-    def _near(self, wanted: str) -> str:
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT id, file_name FROM tracks WHERE folder = ? AND deleted = 0 ORDER BY created_at DESC LIMIT 500",
-                (str(self.folder),),
-            ).fetchall()
-        names = {row["file_name"]: row["id"] for row in rows} | {row["id"]: row["id"] for row in rows}
-        near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4) or [row["id"] for row in rows[:3]]
-        return f"Near matches: {', '.join(near)}." if near else "There are no tracks yet."
+    def _cursor(self, text: str) -> tuple[str, str]:
+        created_at, bar, track_id = text.rpartition("|")
+        if not bar or not created_at or not track_id:
+            raise InvalidRequest(
+                f"cursor: {text[:40]!r} is not a cursor of {self._wording.page}; leave it out for the first page."
+            )
+        return created_at, track_id
 
 
-def _search_text(track_id: str, audio: Path, sidecar: dict[str, Any]) -> str:
-    request = sidecar.get("request") or {}
-    words = [
-        track_id,
-        audio.name,
-        *(str(sidecar.get(k) or "") for k in ("title", "tags", "lyrics", "endpoint", "engine")),
-    ]
-    return "\n".join([*words, str(request.get("prompt", "")), str(sidecar.get("seed", ""))]).casefold()
+def _named(wanted: str, rows: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
+    """The rows with a file of this name in any subfolder, else those whose id, path or name looks like it."""
+    names = {row["id"]: (row["id"], row["file_name"], row["file_name"].rpartition("/")[2]) for row in rows}
+    same = [row for row in rows if names[row["id"]][2] == wanted]
+    if same:
+        return same
+    found = set(alike(wanted, {name for spellings in names.values() for name in spellings}))
+    return [row for row in rows if found.intersection(names[row["id"]])]
 
 
-def _stamps(folder: Path, *, deleted: bool) -> dict[_Key, str]:
-    """The sidecars that have audio beside them, each with its time and size; a link that leads nowhere has none."""
-    found: dict[_Key, str] = {}
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        files = {entry.name: entry for entry in entries if not entry.name.startswith(".")}
-        for name, entry in files.items():
-            if name.endswith(".json") and any(name[:-5] + suffix in files for suffix in _AUDIO):
-                try:
-                    stat = entry.stat()
-                    found[name, deleted] = f"{stat.st_mtime_ns}:{stat.st_size}"
-                except FileNotFoundError:
-                    continue
-                except OSError:
-                    found[name, deleted] = ""
-    return found
-
-
-def _check_name(name: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError as exc:
-        raise ValueError("its name is not text; rename it") from exc
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a loop of links
-        return False
-
-
-def _stamp(path: Path) -> str:
-    stat = path.stat()
-    return f"{stat.st_mtime_ns}:{stat.st_size}"
-
-
-def _cursor(text: str) -> tuple[str, str]:
-    created_at, bar, track_id = text.rpartition("|")
-    if not bar or not created_at or not track_id:
-        raise InvalidRequest(f"cursor: {text[:40]!r} is not a cursor of list_tracks; leave it out for the first page.")
-    return created_at, track_id
+def _near(wanted: str, rows: Sequence[sqlite3.Row]) -> str:
+    names = {row["file_name"]: (row["file_name"], json.loads(row["sidecar"]).get("title") or "") for row in rows}
+    found = near(wanted, names | {row["id"]: (row["id"],) for row in rows})
+    if found:
+        return f"Near matches: {', '.join(found)}. "
+    return "" if rows else "There are no tracks yet. "

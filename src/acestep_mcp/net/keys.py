@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.text import decode_text
 
 MAX_KEY = 1024
 
@@ -13,7 +14,7 @@ def read(file: Path) -> str:
     """The key that a text file holds, white space around it stripped. Raises ConfigurationError."""
     try:
         with file.open("rb") as opened:  # a pipe works too: it is read once, and not to its end
-            text = opened.read(2 * MAX_KEY).decode("utf-8-sig")
+            text = decode_text(opened.read(4 * MAX_KEY))
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"The key file {file} cannot be read. Write the key into it as plain text.") from exc
     return usable(text, f"The key file {file}")

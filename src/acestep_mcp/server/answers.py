@@ -95,7 +95,8 @@ def tracks_result(page: TrackPage) -> CallToolResult:
     lines = [f"{row.id}  {row.duration or 0:.0f} s  {row.title}  {row.file_path}" for row in view.tracks]
     head = f"{len(lines)} of {view.total} tracks, newest first" if view.total else "No tracks found."
     tail = [f'next_cursor: "{view.next_cursor}"'] if view.next_cursor else []
-    return _answer("\n".join([head, *lines, *tail]), view.facts())
+    problems = [f"note: {problem}" for problem in page.problems]
+    return _answer("\n".join([head, *lines, *tail, *problems]), view.facts())
 
 
 def track_result(track: Track, url: TrackUrl) -> CallToolResult:

@@ -16,7 +16,7 @@ from functools import partial
 import anyio
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acestep_mcp import __version__
@@ -92,9 +92,26 @@ def _build(
     )
     server.custom_route("/uploads", methods=["POST"])(partial(transfers.upload, settings))
     server.custom_route("/health", methods=["GET"])(_health)
+    server.custom_route("/", methods=["GET", "HEAD"])(partial(_about, bool(token)))
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     deliveries = DeliveryMiddleware(app)
     return AccessMiddleware(deliveries, security, token), deliveries
+
+
+async def _about(needs_token: bool, request: Request) -> Response:
+    """For a person who opens the address in a browser: what this is, and what to give to a client."""
+    address = f"{str(request.base_url).rstrip('/')}{PATH}"
+    header = ' --header "Authorization: Bearer TOKEN"' if needs_token else ""
+    lines = [
+        f"acestep-mcp {__version__}: makes music for language models. This is its MCP server (Streamable HTTP).",
+        "",
+        f"Address for MCP clients: {address}",
+        *(["Every request needs the server's token: Authorization: Bearer TOKEN"] if needs_token else []),
+        f"Claude Code, for example: claude mcp add --transport http acestep {address}{header}",
+        "",
+        "Is it running: GET /health. A song to edit: POST /uploads.",
+    ]
+    return PlainTextResponse("\n".join(lines) + "\n")
 
 
 async def _health(_: Request) -> Response:
@@ -137,7 +154,7 @@ class AccessMiddleware:
         await self._app(scope, receive, send)
 
     def _unauthorized(self, request: Request) -> Response | None:
-        if not self._token or self._has_token(request) or self._has_key(request):
+        if not self._token or self._has_token(request) or self._has_key(request) or _is_about(request):
             return None
         message = "Send the server's token: Authorization: Bearer TOKEN."
         error = {"error": {"code": "unauthorized", "message": message}}
@@ -153,6 +170,10 @@ class AccessMiddleware:
             return False
         given = request.query_params.get("key", "")
         return hmac.compare_digest(given.encode(), transfers.key_of(parts[2], self._token).encode())
+
+
+def _is_about(request: Request) -> bool:
+    return request.method in ("GET", "HEAD") and request.scope["path"] == "/"
 
 
 class DeliveryMiddleware:

@@ -30,7 +30,7 @@ class Catalogue:
     async def page(self, query: str = "", *, limit: int = 20, cursor: str | None = None) -> TrackPage:
         """Tracks whose title, tags, lyrics, prompt or id contain every word of `query`, newest first."""
         found, more, total = await anyio.to_thread.run_sync(self._tracks.find, query, limit, cursor)
-        return TrackPage(tuple(found), more, total)
+        return TrackPage(tuple(found), more, total, tuple(self._tracks.problems()))
 
     async def get(self, name: str) -> Track:
         """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""

@@ -47,7 +47,7 @@ GIVE_UP_AFTER = 24 * 3600.0
 _FINAL = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, JobCancelled)
 _COLLECT = (
     "The song was accepted and is not lost: fix this (ACESTEP_MUSIC_DIR chooses another folder), then wait for this job "
-    "again (get_job, or `acestep-mcp jobs wait`): the song is fetched and saved without being made or paid for again."
+    "again: the song is fetched and saved without being made or paid for again."
 )
 _BUG = "This job failed because of a bug in acestep-mcp; the log has the details. Please report it."
 

@@ -16,19 +16,28 @@ from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.views import StatusView
 
 
-async def status_of(settings: Settings, jobs: Jobs, backends: Backends, catalogue: Catalogue) -> StatusView:
-    """Does not start a local engine; `reachable` and `engine` are absent when it is not running."""
+async def status_of(
+    settings: Settings, jobs: Jobs, backends: Backends, catalogue: Catalogue, *, read_only: bool = False
+) -> StatusView:
+    """Does not start a local engine; `reachable` and `engine` are absent when it is not running.
+
+    With `read_only` nothing is created: neither is it tested whether the music folder can be written, nor is the draft
+    engine opened.
+    """
     problems = list(settings.problems)
     try:
         choice = await choose_backend(settings, backends)
         backend: dict[str, Any] = {"backend": choice.name, "why": choice.why, "queue_url": choice.queue_url}
         backend |= {"cost": costs(settings, choice.name), "writer": writer(settings, choice.name)}
-        if not choice.starts:
+        if read_only and choice.name == "draft":
+            backend |= {"reachable": True, "engine": backends.describe(choice.name)}
+        elif not choice.starts:
             backend |= await _probe(choice, backends)
     except AceStepError as exc:
         backend = {"reachable": False, "trouble": exc.message}
     try:
-        await anyio.to_thread.run_sync(ensure_writable, settings.music_dir)
+        if not read_only:
+            await anyio.to_thread.run_sync(ensure_writable, settings.music_dir)
         problems += await catalogue.problems()
     except AceStepError as exc:
         problems.append(exc.message)

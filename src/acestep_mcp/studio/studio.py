@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -21,6 +22,7 @@ from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
 from acestep_mcp.library.jobs import Jobs, Rates, new_id
 from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.net.data_uris import is_data_uri
 from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.settings import Settings
@@ -44,7 +46,15 @@ _HEARTBEAT_SECONDS = 1.0
 class Studio:
     """One per process, opened by `assembly.open_studio`; its jobs run in the task group given here."""
 
-    def __init__(self, settings: Settings, jobs: Jobs, tracks: Tracks, backends: Backends, tasks: TaskGroup) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: Jobs,
+        tracks: Tracks,
+        backends: Backends,
+        tasks: TaskGroup,
+        working_dir: Path | None = None,
+    ) -> None:
         self.settings = settings
         self._jobs = jobs
         self._tracks = tracks
@@ -52,13 +62,15 @@ class Studio:
         self._tasks = tasks
         self._runs: dict[str, Run] = {}
         self._adopting = anyio.Event()
+        # A command ends soon: it takes over no other jobs than those that it waits for.
+        self._awaited: set[str] | None = set() if working_dir else None
         self._sources = SourceUploads(jobs.uploads)
         self._finishing = anyio.CapacityLimiter(2)
         # Its own thread, so that many busy jobs do not delay it.
         self._heartbeat = anyio.CapacityLimiter(1)
         self.catalogue = Catalogue(tracks, settings.data_dir / "previews")
         folders = (settings.music_dir, *settings.allowed_dirs)
-        self._inputs = Inputs(folders, settings.data_dir / "uploads", tracks.get)
+        self._inputs = Inputs(folders, settings.data_dir / "uploads", tracks.get, working_dir)
 
     # -- this process among others
 
@@ -69,7 +81,7 @@ class Studio:
         self._tasks.start_soon(self._run_rounds)
 
     def adopt_jobs(self) -> None:
-        """Take over the open jobs of dead processes from now on, since this process stays to finish them."""
+        """Take over the open jobs of dead processes from now on: those that are awaited or, in a server, all."""
         if not self._adopting.is_set():
             self._adopting.set()
             self._tasks.start_soon(_sync, self._tidy)
@@ -101,7 +113,7 @@ class Studio:
     def _poll_database(self, running: frozenset[str] | None) -> tuple[list[Job], list[str]]:
         """In one thread hop: the heartbeat, jobs to take over, and cancel requests."""
         self._jobs.leases.beat()
-        adopted = [] if running is None else self._jobs.adopt(running)
+        adopted = [] if running is None else self._jobs.adopt(running, self._awaited)
         return adopted, self._jobs.cancel_requests()
 
     def _start_run(self, job: Job, rates: Rates | None = None) -> None:
@@ -169,7 +181,7 @@ class Studio:
             options = replace(
                 options, source=str(source.path), content_type=source.content_type, edit=edit.span or None
             )
-            if request.audio_url.lstrip()[:5].lower() == "data:":
+            if is_data_uri(request.audio_url):
                 request = request.model_copy(update={"audio_url": source.path.as_uri()})
         seconds = endpoint.seconds(request, source.seconds if isinstance(source, LocalSource) else None)
         cost = round(rate * seconds, 6)
@@ -195,6 +207,8 @@ class Studio:
 
         A job whose song exists but could not be saved is reopened first.
         """
+        if self._awaited is not None:
+            self._awaited.add(job_id)
         self.adopt_jobs()
         if job_id not in self._runs and await _sync(self._jobs.reopen, job_id):
             self._start_run(await _sync(self._jobs.get, job_id))
@@ -276,6 +290,18 @@ class Studio:
         saves = job.backend != "fal" or job.status in (Status.NEW, Status.IN_QUEUE)
         if self.settings.cancel == "always" or (self.settings.cancel == "auto" and saves):
             await self.cancel(job_id)
+
+    async def stop(self, job_id: str, *, created: bool = True) -> Job:
+        """A person stopped the command that waits for the job; if the command `created` it, this is `caller_cancelled`.
+
+        A job that ran here and is not cancelled is taken over by no other process until somebody waits for it.
+        """
+        if created:
+            await self.caller_cancelled(job_id)
+        job = await _sync(self._jobs.get, job_id)
+        if not job.status.is_terminal and await _sync(self._jobs.is_owned, job_id):
+            await _sync(self._jobs.record_answer, job_id, "stopped")
+        return job
 
     async def jobs(self, limit: int = 20) -> list[Job]:
         """The newest jobs first."""
