@@ -293,10 +293,10 @@ async def test_a_trailing_slash_is_answered_directly_everywhere(embedded):
 
 async def test_replies_are_plain_ascii(embedded):
     async with embedded() as desk:
-        ticket = await desk.submit(body={"tags": "ローファイ", "lyrics": "مرحبا 🎵"})
+        ticket = await desk.submit(body={"tags": "ローファイ", "lyrics": "مرحبا 🐙"})
         result = await desk.end(ticket)
     assert result.content.isascii()
-    assert (result.json()["tags"], result.json()["lyrics"]) == ("ローファイ", "مرحبا 🎵")
+    assert (result.json()["tags"], result.json()["lyrics"]) == ("ローファイ", "مرحبا 🐙")
 
 
 async def test_a_direct_run_answers_with_the_result_itself(embedded):
