@@ -1,0 +1,199 @@
+"""Tempo, metre and the first downbeat of a song with a pulse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from acestep_mcp.audio.spectrum import RATE, magnitudes, note_weights, unit_rows
+
+SLOWEST, FASTEST = 60.0, 200.0
+
+_HOP, _WINDOW = 256, 1024
+_FRAMES_PER_SECOND = RATE / _HOP
+_BANDS = 40
+_KICK_BINS = slice(1, 8)  # 20 to 160 Hz
+_USUAL_BPM, _SPREAD_OCTAVES = 110.0, 1.2
+_UNSURE_BPM = 120.0
+_NOTE_WINDOW, _NOTE_HOP = 4096, 1024
+_NOTES_PER_SECOND = RATE / _NOTE_HOP
+_CHORDS_HZ, _BASS_HZ = (180.0, 2000.0), (40.0, 200.0)
+_FOUND_EARLY = 0.009
+"""Seconds by which the rise of a window's energy precedes the onset."""
+_AT_ONCE = 0.01
+_THIRDS_OVER_HALVES, _THIRDS_BALANCE, _THIRDS_LOUDNESS = 1.3, 0.3, 0.2
+"""Onsets at both thirds of the beat, not only at the last as in a shuffle, make a compound metre."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """`tempo` in quarter notes a minute (in 6/8 too) and `alternative`, twice or half of it.
+
+    `metre` is "4/4", "3/4" or "6/8"; `downbeat` the second at which the first whole bar begins; the confidences are 0 to 1.
+    """
+
+    tempo: float = _UNSURE_BPM
+    alternative: float = _UNSURE_BPM / 2
+    tempo_confidence: float = 0.0
+    metre: str = "4/4"
+    metre_confidence: float = 0.0
+    downbeat: float = 0.0
+    downbeat_confidence: float = 0.0
+
+
+def hear_rhythm(samples: NDArray[np.float32]) -> Rhythm:
+    """The rhythm of one channel at 22,050 Hz; all confidences are 0 where there is no pulse."""
+    spectra = magnitudes(samples, _WINDOW, _HOP)
+    onsets = _onsets(spectra)
+    longest = min(round(_FRAMES_PER_SECOND * 4 * 60 / SLOWEST) + 1, len(onsets) // 2)
+    if longest < _FRAMES_PER_SECOND * 60 / FASTEST or not onsets.any():
+        return Rhythm()
+    beat, confidence = _beat(onsets, longest)
+    grid = _half_beats(onsets, 60 / beat, len(samples) / RATE)
+    thirds, halves, is_compound = _division(onsets, grid[::2], 60 / beat)
+    accents = _accents(samples, spectra, grid, 60 / beat)
+    beats, certainty = (2, min(1.0, thirds / (thirds + halves + 1e-9))) if is_compound else _beats_per_bar(accents)
+    offset, lead = _first_of_bar(accents, 2 * beats)
+    bar = beats * 60 / beat
+    downbeat = (float(grid[offset]) + _FOUND_EARLY) % bar if len(grid) > offset else 0.0
+    tempo = 1.5 * beat if is_compound else beat
+    return Rhythm(
+        tempo=round(tempo, 2),
+        alternative=round(tempo / 2 if tempo > _USUAL_BPM else tempo * 2, 2),
+        tempo_confidence=round(confidence, 2),
+        metre="6/8" if is_compound else f"{beats}/4",
+        metre_confidence=round(certainty, 2),
+        downbeat=round(downbeat if downbeat < bar - _AT_ONCE else 0.0, 3),
+        downbeat_confidence=round(lead, 2),
+    )
+
+
+def _onsets(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
+    """New energy in each hop, summed over bands that are narrow at low frequencies, as the ear's are."""
+    edges = np.unique(np.geomspace(1, spectra.shape[1] - 1, _BANDS + 1).astype(int))
+    bands = np.log1p(np.add.reduceat(spectra, edges[:-1], axis=1) / _loudest(spectra))
+    rise = np.maximum(np.diff(bands, axis=0, prepend=bands[:1]), 0).sum(axis=1).astype(np.float64)
+    usual = ndimage.uniform_filter1d(rise, round(_FRAMES_PER_SECOND))
+    return np.asarray(np.maximum(rise - usual, 0))
+
+
+def _loudest(spectra: NDArray[np.float32]) -> float:
+    return max(float(spectra.sum(axis=1).max()) / _BANDS, 1e-9)
+
+
+def _beat(onsets: NDArray[np.float64], longest: int) -> tuple[float, float]:
+    """Beats a minute, and the confidence: the autocorrelation at one to four beats.
+
+    Of half, single and double speed the best fit wins, with a bias towards 110.
+    """
+    likeness = _autocorrelation(onsets, longest)
+    tempos = np.arange(SLOWEST, FASTEST + 0.25, 0.25)
+    at = np.arange(len(likeness))
+    periods = _FRAMES_PER_SECOND * 60 / tempos
+    scores = np.mean([np.interp(periods * times, at, likeness, right=0.0) for times in (1, 2, 3, 4)], axis=0)
+    prior = np.exp(-0.5 * (np.log2(tempos / _USUAL_BPM) / _SPREAD_OCTAVES) ** 2)
+    best = int(np.argmax(np.maximum(scores, 0) * prior))
+    return _refined(onsets, float(tempos[best])), float(min(1.0, max(0.0, scores[best])))
+
+
+def _autocorrelation(onsets: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    size = 1 << (2 * len(onsets) - 1).bit_length()
+    spectrum = np.fft.rfft(onsets - onsets.mean(), size)
+    raw = np.fft.irfft(np.abs(spectrum) ** 2, size)[: most + 1]
+    weights = len(onsets) - np.arange(most + 1)
+    return np.asarray(raw / weights / max(raw[0] / len(onsets), 1e-12))
+
+
+def _refined(onsets: NDArray[np.float64], bpm: float) -> float:
+    """The tempo within 2 % at which the onsets and their doubles have the largest Fourier components."""
+    candidates = np.linspace(bpm * 0.98, bpm * 1.02, 161)
+    times = np.arange(len(onsets)) / _FRAMES_PER_SECOND
+    first = np.flatnonzero(onsets)
+    turns = np.exp(2j * np.pi * np.outer(candidates / 60, times[first]))
+    strength = np.abs(turns @ onsets[first]) + np.abs((turns * turns) @ onsets[first])
+    return float(min(max(candidates[int(np.argmax(strength))], SLOWEST), FASTEST))
+
+
+def _half_beats(onsets: NDArray[np.float64], beat_seconds: float, seconds: float) -> NDArray[np.float64]:
+    """The times of all half beats; the even ones fall on the strongest onsets."""
+    period = _FRAMES_PER_SECOND * beat_seconds
+    phases = np.arange(0, period, 0.25)
+    frames = np.arange(len(onsets))
+    pulses = np.arange(0, max(len(onsets) - 1 - period, 1), period)
+    strengths = [float(np.interp(phase + pulses, frames, onsets).mean()) for phase in phases]
+    phase = float(phases[int(np.argmax(strengths))]) / _FRAMES_PER_SECOND
+    step = beat_seconds / 2
+    return phase + step * np.arange(max(0, int((seconds - phase) / step)))
+
+
+def _division(onsets: NDArray[np.float64], beats: NDArray[np.float64], beat_seconds: float) -> tuple[float, float, bool]:
+    """The mean onset at the weaker third of the beat and at its half, and whether the beat divides into three."""
+
+    def mean_at(share: float) -> float:
+        return float(_at(onsets, beats + share * beat_seconds).mean()) if len(beats) else 0.0
+
+    halves, first, second = mean_at(1 / 2), mean_at(1 / 3), mean_at(2 / 3)
+    thirds = min(first, second)
+    is_even = thirds > _THIRDS_BALANCE * max(first, second) and thirds > _THIRDS_LOUDNESS * mean_at(0)
+    return thirds, halves, is_even and thirds > _THIRDS_OVER_HALVES * halves
+
+
+def _at(curve: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest value within 25 ms of each time."""
+    frames = np.arange(len(curve))
+    near = ndimage.maximum_filter1d(curve, 5)
+    return np.asarray(np.interp(times * _FRAMES_PER_SECOND, frames, near, left=0, right=0))
+
+
+def _accents(
+    samples: NDArray[np.float32], spectra: NDArray[np.float32], grid: NDArray[np.float64], beat_seconds: float
+) -> NDArray[np.float64]:
+    """How much begins at each half beat: a kick, another chord, another bass note, each in standard deviations."""
+    low = np.log1p(spectra[:, _KICK_BINS] / _loudest(spectra)).sum(axis=1).astype(np.float64)
+    kicks = np.log1p(_at(np.maximum(np.diff(low, prepend=low[:1]), 0), grid))
+    notes = magnitudes(samples, _NOTE_WINDOW, _NOTE_HOP)
+    chords = _changes(note_weights(notes, _NOTE_WINDOW, *_CHORDS_HZ), grid, beat_seconds)
+    bass = _changes(note_weights(notes, _NOTE_WINDOW, *_BASS_HZ), grid, beat_seconds)
+    return _standardised(kicks) + _standardised(chords) + _standardised(bass)
+
+
+def _changes(notes: NDArray[np.float64], grid: NDArray[np.float64], beat_seconds: float) -> NDArray[np.float64]:
+    """How different the notes of the beat after each time are from those of the beat before it, 0 to 1."""
+    sums = np.vstack([np.zeros(12), np.cumsum(notes, axis=0)])
+
+    def heard(begin: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+        first, last = (np.clip((at * _NOTES_PER_SECOND).astype(int), 0, len(notes)) for at in (begin, end))
+        return unit_rows(sums[np.maximum(first, last)] - sums[first])
+
+    before, after = heard(grid - beat_seconds, grid), heard(grid + 0.1 * beat_seconds, grid + beat_seconds)
+    changes = 1 - (before * after).sum(axis=1)
+    changes[:2] = changes[2:].mean() if len(changes) > 2 else 0.0
+    return np.asarray(changes)
+
+
+def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    spread = float(values.std()) if len(values) else 0.0
+    return (values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values)
+
+
+def _beats_per_bar(accents: NDArray[np.float64]) -> tuple[int, float]:
+    """3 or 4, by the autocorrelation of the accents at one to three bars, and the confidence."""
+
+    def likeness(beats: int) -> float:
+        lags = [2 * beats * bars for bars in (1, 2, 3)]
+        found = [float((accents[lag:] * accents[:-lag]).mean()) if len(accents) > lag + 4 else 0.0 for lag in lags]
+        return float(np.mean(found)) / max(float(accents.var()), 1e-9) if len(accents) else 0.0
+
+    three, four = likeness(3), likeness(4)
+    return (3 if three > four else 4), min(1.0, abs(three - four))
+
+
+def _first_of_bar(accents: NDArray[np.float64], steps: int) -> tuple[int, float]:
+    """The half beat on which bars of `steps` half beats begin, and the confidence: its lead over the next best."""
+    means = np.array([accents[first::steps].mean() if len(accents) > first else -9.0 for first in range(steps)])
+    best = int(np.argmax(means))
+    lead = float(means[best] - np.max(np.delete(means, best)))
+    return best, min(1.0, max(0.0, lead / 2))

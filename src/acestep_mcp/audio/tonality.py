@@ -1,0 +1,108 @@
+"""The key of a song: from its notes as a whole, its chords, its bass, and the chord on which it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from acestep_mcp.audio.spectrum import NOTES, RATE, magnitudes, note_weights, unit_rows
+
+_WINDOW, _HOP = 8192, 2048
+_FRAMES_PER_SECOND = RATE / _HOP
+_HELD_FRAMES = 5
+_NOTES_HZ, _CHORDS_HZ, _BASS_HZ = (55.0, 1300.0), (110.0, 1300.0), (40.0, 220.0)
+_OVERTONES = 0.3
+# How well each degree fits a major and a minor key: probe-tone ratings of Krumhansl and Kessler (1982).
+_MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
+_MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+# Found on drafts in 33 styles: what the share of the tonic's chord, of its note in the bass, and of its chord in the
+# last moments adds to the correlation.
+_CHORD_SHARE, _BASS_SHARE, _LAST_SHARE = 0.3, 0.6, 0.2
+_LAST_SECONDS = 1.5
+_BASS_IN_CHORD = 0.3
+_CERTAIN = 0.25
+"""The lead over the next key from which the key counts as certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardKey:
+    """`name` such as "F# minor"; `alternative` is its relative key; `confidence` is 0 to 1."""
+
+    name: str
+    alternative: str
+    confidence: float
+
+
+def hear_key(samples: NDArray[np.float32]) -> HeardKey:
+    """The key of one channel at 22,050 Hz."""
+    scores = _scores(samples)
+    best = int(np.argmax(scores))
+    lead = float(scores[best] - np.max(np.delete(scores, best)))
+    return HeardKey(_name(best), _name(_relative(best)), round(min(1.0, max(0.0, lead / _CERTAIN)), 2))
+
+
+def _name(key: int) -> str:
+    return f"{NOTES[key % 12]} {'major' if key < 12 else 'minor'}"
+
+
+def _relative(key: int) -> int:
+    return 12 + (key + 9) % 12 if key < 12 else (key + 3) % 12
+
+
+def _scores(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How well each key fits: the twelve major keys, then the minor ones."""
+    spectra = magnitudes(samples, _WINDOW, _HOP)
+    notes = _without_overtones(note_weights(spectra[::2], _WINDOW, *_NOTES_HZ, held_frames=_HELD_FRAMES).sum(axis=0))
+    chords, bass, last = _chord_shares(spectra)
+    fits = np.empty(24)
+    for mode, profile in enumerate((_MAJOR, _MINOR)):
+        for tonic in range(12):
+            fits[12 * mode + tonic] = _correlation(np.roll(profile, tonic), notes)
+    return np.asarray(fits + _CHORD_SHARE * chords + _BASS_SHARE * np.tile(bass, 2) + _LAST_SHARE * last)
+
+
+def _chord_shares(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The share of the song's time of each chord [24] and bass note [12], and of each chord in its last moments."""
+    notes = _without_overtones(note_weights(spectra, _WINDOW, *_CHORDS_HZ, held_frames=_HELD_FRAMES))
+    notes = ndimage.uniform_filter1d(notes, 9, axis=0)
+    loudness = np.linalg.norm(notes, axis=1)
+    bass = note_weights(spectra, _WINDOW, *_BASS_HZ, held_frames=_HELD_FRAMES)
+    bass = unit_rows(ndimage.uniform_filter1d(bass, 5, axis=0))
+    likeness = unit_rows(notes) @ _triads().T + _BASS_IN_CHORD * np.tile(bass, 2)
+    sounding = loudness > 0.1 * np.median(loudness)
+    heard = np.nonzero(loudness > 0.15 * loudness.max())[0]
+    last = int(heard[-1]) if len(heard) else 0
+    ending = likeness[max(0, last - int(_LAST_SECONDS * _FRAMES_PER_SECOND)) : last + 1]
+    return (
+        _shares(likeness.argmax(axis=1)[sounding], 24),
+        _shares(bass.argmax(axis=1)[sounding], 12),
+        _shares(ending.argmax(axis=1), 24),
+    )
+
+
+def _shares(values: NDArray[np.intp], kinds: int) -> NDArray[np.float64]:
+    return np.asarray(np.bincount(values, minlength=kinds) / max(1, len(values)))
+
+
+def _triads() -> NDArray[np.float64]:
+    """The notes of the twelve major and the twelve minor triads, each of length 1."""
+    triads = np.zeros((24, 12))
+    for mode, third in enumerate((4, 3)):
+        for root in range(12):
+            triads[12 * mode + root, [root, (root + third) % 12, (root + 7) % 12]] = 3**-0.5
+    return triads
+
+
+def _without_overtones(notes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take from each note a share of the fifth and of the third above it, where its own overtones lie."""
+    axis = notes.ndim - 1
+    overtones = np.roll(notes, 7, axis=axis) + 0.5 * np.roll(notes, 4, axis=axis)
+    return np.asarray(np.maximum(notes - _OVERTONES * overtones, 0))
+
+
+def _correlation(profile: NDArray[np.float64], notes: NDArray[np.float64]) -> float:
+    a, b = profile - profile.mean(), notes - notes.mean()
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-12))
