@@ -141,14 +141,24 @@ def _block_powers(channels: NDArray[Any], rate: int) -> NDArray[np.float64]:
     if channels.shape[1] < _HOPS_PER_BLOCK * hop:
         whole = np.concatenate(list(_weighted(channels, rate, channels.shape[1])), axis=1)
         return np.atleast_1d(np.square(whole).mean(axis=1).sum())
+    return windows_of(hop_powers(channels.T, rate), _HOPS_PER_BLOCK)
+
+
+def hop_powers(samples: NDArray[Any], rate: int) -> NDArray[np.float64]:
+    """Mean square of every K-weighted tenth of a second of [frames, channels], summed over the channels."""
+    channels, hop = samples.T, max(1, round(_HOP * rate))
     stop = channels.shape[1] // hop * hop
-    energies: list[NDArray[np.float64]] = []
+    energies = [np.zeros(0)]
     for part in _weighted(channels[:, :stop], rate, hop):
         hops = part.reshape(len(channels), -1, hop)
         energies.append(np.einsum("chs,chs->h", hops, hops))
-    total = np.concatenate([[0.0], np.cumsum(np.concatenate(energies))])
-    sums = np.maximum(total[_HOPS_PER_BLOCK:] - total[:-_HOPS_PER_BLOCK], 0.0)
-    return np.asarray(sums / (_HOPS_PER_BLOCK * hop))
+    return np.asarray(np.concatenate(energies) / hop)
+
+
+def windows_of(powers: NDArray[np.float64], hops: int) -> NDArray[np.float64]:
+    """The mean power of every window of so many hops."""
+    total = np.concatenate([[0.0], np.cumsum(powers)])
+    return np.asarray(np.maximum(total[hops:] - total[:-hops], 0.0) / hops)
 
 
 def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDArray[np.float64]]:
