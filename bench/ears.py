@@ -37,8 +37,7 @@ class Case:
     downbeat: float | None = None
 
 
-def drafts(folder: Path) -> list[Case]:
-    from acestep_mcp.audio.encoder import encode
+def drafts(folder: Path, seeds: int = 0) -> list[Case]:
     from acestep_mcp.engines.draft.job import DraftJob, run_job
     from acestep_mcp.engines.draft.render import available
 
@@ -46,9 +45,9 @@ def drafts(folder: Path) -> list[Case]:
     for number, style in enumerate(STYLES):
         for mode in ("major", "minor"):
             tonic = NOTES[(5 * number + (3 if mode == "minor" else 0)) % 12]
-            path = folder / f"{number:02}-{mode}.npz"
+            path = folder / f"{number:02}-{mode}-{seeds}.npz"
             if not path.exists():
-                request = {"tags": f"{style}, {tonic} {mode}", "duration": 30, "seed": number + 1}
+                request = {"tags": f"{style}, {tonic} {mode}", "duration": 30, "seed": number + 1 + seeds}
                 *_, audio = run_job(DraftJob("TextToAudio", request, available()))
                 plan = audio.plan
                 np.savez(path, pcm=audio.sound.pcm, rate=audio.sound.sample_rate, tempo=plan["tempo"], key=plan["key"], metre=plan["meter"])
@@ -60,7 +59,10 @@ def drafts(folder: Path) -> list[Case]:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A synthetic song: eighth notes on which each part plays, in one bar of `metre`; `lead` seconds before bar 1."""
+    """A synthetic song: the eighth notes of one bar on which each part plays, and the root of each bar in semitones.
+
+    `tempo` is in quarter notes a minute. `lead` seconds of silence and `pickup` eighth notes come before bar 1.
+    """
 
     name: str
     metre: str
@@ -95,7 +97,7 @@ _SECONDS = 30
 
 
 def foreign(loop: Loop) -> Case:
-    """Render the loop. `tempo` is in quarter notes a minute, or for 6/8 in dotted quarters times 1.5."""
+    """Render the loop."""
     rng = np.random.default_rng(len(loop.name))
     eighth = 30 / loop.tempo
     per_bar = {"4/4": 8, "3/4": 6, "6/8": 6}[loop.metre]
@@ -130,8 +132,7 @@ def foreign(loop: Loop) -> Case:
                     put(at, 0.12 * tone(60 + (tonic + degree + interval) % 12, eighth * 2))
     pcm = np.clip(music / max(1.0, abs(music).max()) * 0.8, -1, 1)
     sound = Sound((np.repeat(pcm[:, None], 2, axis=1) * 2**31 * 0.999).astype(np.int32), RATE, 16)
-    quarter = loop.tempo if loop.metre != "6/8" else loop.tempo
-    return Case(loop.name, sound, quarter, loop.key, loop.metre, downbeat)
+    return Case(loop.name, sound, loop.tempo, loop.key, loop.metre, downbeat)
 
 
 def tone(pitch: float, seconds: float) -> np.ndarray:
@@ -149,3 +150,96 @@ def kick() -> np.ndarray:
 def noise(rng: np.random.Generator, seconds: float, decay: float) -> np.ndarray:
     at = np.arange(int(seconds * RATE)) / RATE
     return rng.normal(0, 0.5, len(at)) * np.exp(-decay * at)
+
+
+@dataclass(slots=True)
+class Counts:
+    cases: int = 0
+    tempo: int = 0
+    key: int = 0
+    minor: int = 0
+    minor_found: int = 0
+    metre: int = 0
+    downbeat: int = 0
+    seconds: float = 0.0
+    processor: float = 0.0
+
+
+_FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"}
+_MINOR_SCALES = ("minor", "dorian", "phrygian", "harmonic minor")
+
+
+def as_heard(key: str) -> str:
+    tonic, scale = key.split(" ", 1)
+    return f"{_FLATS.get(tonic, tonic)} {'minor' if scale in _MINOR_SCALES else 'major'}"
+
+
+def count(cases: list[Case], *, show: bool) -> Counts:
+    from acestep_mcp.audio.hearing import hear
+
+    counts = Counts(len(cases))
+    for case in cases:
+        begin = time.process_time()
+        heard = hear(case.sound)
+        counts.processor += time.process_time() - begin
+        counts.seconds += case.sound.seconds
+        rhythm, key = heard.rhythm, as_heard(case.key)
+        bar = {"4/4": 4, "3/4": 3, "6/8": 3}[case.metre] * 60 / case.tempo
+        off = (rhythm.downbeat - (case.downbeat or 0.0) + bar / 2) % bar - bar / 2
+        found = {
+            "tempo": any(abs(rhythm.tempo / case.tempo / octave - 1) < 0.02 for octave in (0.5, 1, 2)),
+            "key": heard.key.name == key,
+            "metre": rhythm.metre == case.metre,
+            "downbeat": abs(off) < 0.03,
+        }
+        for name, is_right in found.items():
+            setattr(counts, name, getattr(counts, name) + is_right)
+        counts.minor += key.endswith("minor")
+        counts.minor_found += key.endswith("minor") and found["key"]
+        if show and not all(found.values()):
+            wrong = ", ".join(name for name, is_right in found.items() if not is_right)
+            print(f"  {case.name}: {wrong}; is {case.tempo:.1f} {key} {case.metre}, heard {rhythm.tempo} {heard.key.name} {rhythm.metre}")
+    return counts
+
+
+def levels(cases: list[Case]) -> tuple[float, float]:
+    """The largest differences: loudness from pyloudnorm in LU, true peak from eight times the rate in dB."""
+    import pyloudnorm
+    from scipy import signal
+
+    from acestep_mcp.audio.levels import true_peak
+    from acestep_mcp.audio.measure import loudness
+    from acestep_mcp.audio.splice import to_float
+
+    loud = peak = 0.0
+    for case in cases:
+        samples, rate = to_float(case.sound).astype(float), case.sound.sample_rate
+        loud = max(loud, abs(loudness(samples, rate) - pyloudnorm.Meter(rate).integrated_loudness(samples)))
+        exact = 20 * np.log10(np.abs(signal.resample_poly(samples, 8, 1, axis=0)).max())
+        peak = max(peak, abs(true_peak(samples) - exact))
+    return loud, peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, help="folder for the drafts")
+    parser.add_argument("--seeds", type=int, default=0, help="added to every seed: other songs in the same styles")
+    parser.add_argument("--show", action="store_true", help="print every miss")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = chosen.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        made, loops = drafts(folder, chosen.seeds), [foreign(loop) for loop in LOOPS]
+        for name, cases in (("drafts", made), ("loops", loops)):
+            counts = count(cases, show=chosen.show)
+            print(
+                f"{name}: of {counts.cases}: tempo {counts.tempo}, key {counts.key} (minor {counts.minor_found} of "
+                f"{counts.minor}), metre {counts.metre}, downbeat {counts.downbeat}; "
+                f"{counts.processor / counts.seconds * 60:.2f} s of processor time a minute"
+            )
+        loud, peak = levels(made[::6])
+        print(f"largest difference: loudness {loud:.3f} LU from pyloudnorm, true peak {peak:.3f} dB from 8x oversampling")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from acestep_mcp.audio.measure import hop_powers, peak_dbfs, windows_of
+from acestep_mcp.audio.measure import peak_dbfs, windows_of
 
 _RANGE_HOPS = 30
 _ABSOLUTE_GATE, _RANGE_GATE = -70.0, -20.0
@@ -22,14 +22,17 @@ SILENT_DBFS = -60.0
 _SILENCE_HOP = 0.01
 _SHORTEST_GAP = 0.5
 _MOST_GAPS = 5
-_CENTROID_WINDOW, _CENTROID_FRAMES = 4096, 400
+_CENTROID_WINDOW, _CENTROID_FRAMES = 4096, 100
 _DARK, _WARM, _BRIGHT = 900.0, 1800.0, 3200.0
 _MONO, _NARROW, _WIDE = 0.02, 0.15, 0.5
 
 
-def loudness_range(samples: NDArray[Any], rate: int) -> float:
-    """LRA in LU (EBU Tech 3342): the spread of the loudness of 3 s windows; 0 for a song shorter than that."""
-    power = windows_of(hop_powers(samples, rate), _RANGE_HOPS)
+def loudness_range(powers: NDArray[np.float64]) -> float:
+    """LRA in LU (EBU Tech 3342): the spread of the loudness of 3 s windows; 0 for a song shorter than that.
+
+    `powers` come from `measure.hop_powers`.
+    """
+    power = windows_of(powers, _RANGE_HOPS)
     loudness = _LOUDNESS_OFFSET + 10 * np.log10(np.maximum(power, 1e-12))
     loudness = loudness[loudness > _ABSOLUTE_GATE]
     if not len(loudness):
@@ -72,7 +75,9 @@ def find_silence(samples: NDArray[Any], rate: int) -> Silence:
     """Where nothing is above -60 dBFS; gaps count from half a second on. A silent song has all of it at its start."""
     hop = max(1, round(_SILENCE_HOP * rate))
     count = -(-len(samples) // hop)
-    loudest = np.abs(samples).max(axis=1) if len(samples) else np.zeros(0)
+    loudest = np.abs(samples[:, 0])
+    for channel in samples.T[1:]:
+        loudest = np.maximum(loudest, np.abs(channel))
     peaks = np.pad(loudest, (0, count * hop - len(samples))).reshape(count, hop).max(axis=1)
     sounding = np.flatnonzero(peaks > 10 ** (SILENT_DBFS / 20))
     total = len(samples) / rate

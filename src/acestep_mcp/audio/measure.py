@@ -69,10 +69,12 @@ def loudness(samples: NDArray[Any], rate: int) -> float:
 
     A sound shorter than the standard's 0.4 s block counts as one block.
     """
-    if not len(samples):
-        return -math.inf
-    power = _block_powers(columns(samples).T, rate)
-    gated = power[power > _power(_ABSOLUTE_GATE)]
+    return gated_loudness(_block_powers(columns(samples).T, rate)) if len(samples) else -math.inf
+
+
+def gated_loudness(powers: NDArray[np.float64]) -> float:
+    """Integrated LUFS from the powers of the standard's blocks of 0.4 s."""
+    gated = powers[powers > _power(_ABSOLUTE_GATE)]
     if not len(gated):
         return -math.inf
     gated = gated[gated > gated.mean() * 10 ** (_RELATIVE_GATE / 10)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ _CHORDS_HZ, _BASS_HZ = (180.0, 2000.0), (40.0, 200.0)
 _FOUND_EARLY = 0.009
 """Seconds by which the rise of a window's energy precedes the onset."""
 _AT_ONCE = 0.01
+_QUARTERS = {"4/4": 4, "3/4": 3, "6/8": 3}
 _THIRDS_OVER_HALVES, _THIRDS_BALANCE, _THIRDS_LOUDNESS = 1.3, 0.3, 0.2
 """Onsets at both thirds of the beat, not only at the last as in a shuffle, make a compound metre."""
 
@@ -42,6 +43,13 @@ class Rhythm:
     metre_confidence: float = 0.0
     downbeat: float = 0.0
     downbeat_confidence: float = 0.0
+
+    def shifted(self, seconds: float) -> Rhythm:
+        """The rhythm of a song whose analysed part begins at that second."""
+        if not seconds:
+            return self
+        bar = _QUARTERS[self.metre] * 60 / self.tempo
+        return replace(self, downbeat=round((self.downbeat + seconds) % bar, 3))
 
 
 def hear_rhythm(samples: NDArray[np.float32]) -> Rhythm:
