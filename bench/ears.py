@@ -50,7 +50,14 @@ def drafts(folder: Path, seeds: int = 0) -> list[Case]:
                 request = {"tags": f"{style}, {tonic} {mode}", "duration": 30, "seed": number + 1 + seeds}
                 *_, audio = run_job(DraftJob("TextToAudio", request, available()))
                 plan = audio.plan
-                np.savez(path, pcm=audio.sound.pcm, rate=audio.sound.sample_rate, tempo=plan["tempo"], key=plan["key"], metre=plan["meter"])
+                np.savez(
+                    path,
+                    pcm=audio.sound.pcm,
+                    rate=audio.sound.sample_rate,
+                    tempo=plan["tempo"],
+                    key=plan["key"],
+                    metre=plan["meter"],
+                )
             data = np.load(path)
             sound = Sound(data["pcm"], int(data["rate"]), 16)
             made.append(Case(f"{style} {mode}", sound, float(data["tempo"]), str(data["key"]), str(data["metre"]), 0.0))
@@ -139,7 +146,12 @@ def tone(pitch: float, seconds: float) -> np.ndarray:
     at = np.arange(int((seconds + 0.1) * RATE)) / RATE
     hertz = 440 * 2 ** ((pitch - 69) / 12)
     wave = sum(np.sin(2 * np.pi * hertz * n * at) / n**1.5 for n in range(1, 6))
-    return wave * np.minimum(1, at / 0.005) * np.exp(-3 * at / max(seconds, 0.1)) * np.clip((seconds + 0.1 - at) / 0.05, 0, 1)
+    return (
+        wave
+        * np.minimum(1, at / 0.005)
+        * np.exp(-3 * at / max(seconds, 0.1))
+        * np.clip((seconds + 0.1 - at) / 0.05, 0, 1)
+    )
 
 
 def kick() -> np.ndarray:
@@ -198,7 +210,9 @@ def count(cases: list[Case], *, show: bool) -> Counts:
         counts.minor_found += key.endswith("minor") and found["key"]
         if show and not all(found.values()):
             wrong = ", ".join(name for name, is_right in found.items() if not is_right)
-            print(f"  {case.name}: {wrong}; is {case.tempo:.1f} {key} {case.metre}, heard {rhythm.tempo} {heard.key.name} {rhythm.metre}")
+            print(
+                f"  {case.name}: {wrong}; is {case.tempo:.1f} {key} {case.metre}, heard {rhythm.tempo} {heard.key.name} {rhythm.metre}"
+            )
     return counts
 
 
@@ -238,7 +252,9 @@ def main() -> None:
                 f"{counts.processor / counts.seconds * 60:.2f} s of processor time a minute"
             )
         loud, peak = levels(made[::6])
-        print(f"largest difference: loudness {loud:.3f} LU from pyloudnorm, true peak {peak:.3f} dB from 8x oversampling")
+        print(
+            f"largest difference: loudness {loud:.3f} LU from pyloudnorm, true peak {peak:.3f} dB from 8x oversampling"
+        )
 
 
 if __name__ == "__main__":

@@ -137,7 +137,9 @@ def _half_beats(onsets: NDArray[np.float64], beat_seconds: float, seconds: float
     return phase + step * np.arange(max(0, int((seconds - phase) / step)))
 
 
-def _division(onsets: NDArray[np.float64], beats: NDArray[np.float64], beat_seconds: float) -> tuple[float, float, bool]:
+def _division(
+    onsets: NDArray[np.float64], beats: NDArray[np.float64], beat_seconds: float
+) -> tuple[float, float, bool]:
     """The mean onset at the weaker third of the beat and at its half, and whether the beat divides into three."""
 
     def mean_at(share: float) -> float:
