@@ -114,7 +114,7 @@ def foreign(loop: Loop) -> Case:
     minor = loop.key.endswith("minor")
 
     def put(at: float, samples: np.ndarray) -> None:
-        first = int(round(at * RATE))
+        first = round(at * RATE)
         if first < len(music):
             part = samples[: len(music) - first]
             music[first : first + len(part)] += part

@@ -301,6 +301,9 @@ def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Pa
     cursor = page.stderr.split('--cursor "')[1].split('"')[0]
     assert [track["id"] for track in json_of(here("tracks", "--cursor", cursor, "--json"))["tracks"]] == [made["id"]]
     assert json_of(here("tracks", "show", made["uri"], "--json"))["track"] == made
+    assert "heard" in here("tracks", "show", made["id"], "--picture", "song.png").stdout
+    assert (tmp_path / "song.png").read_bytes().startswith(b"\x89PNG")
+    assert "exists already" in here("tracks", "show", made["id"], "--picture", "song.png").stderr
     exported = here("tracks", "export", made["id"], "song.mp3")
     assert exported.stdout.strip() == str(tmp_path / "song.mp3"), exported.stderr
     assert soundfile.info(tmp_path / "song.mp3").duration == pytest.approx(5, abs=0.2)

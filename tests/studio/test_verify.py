@@ -25,6 +25,10 @@ def random_sound(seed=1):
     return pcm
 
 
+def outside(*arguments):
+    return {name: value for name, value in comparison(*arguments).items() if "outside" in name}
+
+
 @pytest.fixture
 def source(tmp_path):
     pcm = random_sound()
@@ -46,14 +50,14 @@ def job(tmp_path):
 def test_new_samples_inside_the_window_leave_the_rest_unchanged(job, source):
     edited = source.copy()
     edited[RATE : 2 * RATE] = 0
-    assert comparison(job("audio-inpaint", start_time=1, end_time=2), Sound(edited, RATE)) == IDENTICAL
+    assert outside(job("audio-inpaint", start_time=1, end_time=2), Sound(edited, RATE)) == IDENTICAL
 
 
 @pytest.mark.parametrize("frame", [0, RATE - 1, 2 * RATE, 4 * RATE - 1])
 def test_one_other_sample_outside_the_window_is_found(job, source, frame):
     edited = source.copy()
     edited[frame] ^= 1 << 16
-    found = comparison(job("audio-inpaint", start_time=1, end_time=2), Sound(edited, RATE))
+    found = outside(job("audio-inpaint", start_time=1, end_time=2), Sound(edited, RATE))
     assert found["unchanged_outside"] is False
     assert -140 < float(found["outside_difference"].removesuffix(" dB")) < -100
 
@@ -62,38 +66,38 @@ def test_a_window_at_the_end_of_the_song_is_compared_up_to_its_start(job, source
     edited = source.copy()
     edited[3 * RATE :] = 0
     request = {"start_time": 1, "start_time_relative_to": "end", "end_time": 30}
-    assert comparison(job("audio-inpaint", **request), Sound(edited, RATE)) == IDENTICAL
+    assert outside(job("audio-inpaint", **request), Sound(edited, RATE)) == IDENTICAL
 
 
 def test_a_song_that_was_moved_or_cut_is_found(job, source):
     request = {"extend_before_duration": 1, "extend_after_duration": 1}
     silence = np.zeros((RATE, 1), np.int32)
     whole = np.concatenate([silence, source, silence])
-    assert comparison(job("audio-outpaint", **request), Sound(whole, RATE)) == IDENTICAL
-    moved = comparison(job("audio-outpaint", **request), Sound(whole[1:], RATE))
+    assert outside(job("audio-outpaint", **request), Sound(whole, RATE)) == IDENTICAL
+    moved = outside(job("audio-outpaint", **request), Sound(whole[1:], RATE))
     assert moved == {"unchanged_outside": False, "outside_difference": "3.0 dB"}, "unrelated noise of the same level"
-    cut = comparison(job("audio-outpaint", **request), Sound(whole[: 3 * RATE], RATE))
+    cut = outside(job("audio-outpaint", **request), Sound(whole[: 3 * RATE], RATE))
     assert cut == {"unchanged_outside": False, "outside_difference": "-3.0 dB"}, "half of it is missing"
-    longer = comparison(job("audio-inpaint", start_time=1, end_time=2), Sound(whole[RATE:], RATE))
+    longer = outside(job("audio-inpaint", start_time=1, end_time=2), Sound(whole[RATE:], RATE))
     assert longer == {"unchanged_outside": False, "outside_difference": "-inf dB (identical)"}
 
 
 def test_nothing_is_said_where_nothing_can_be_compared(job, source, tmp_path):
     inpaint = job("audio-inpaint", start_time=1, end_time=2)
-    assert comparison(inpaint, Sound(source, 16000)) == {}
-    assert comparison(job("audio-inpaint", start_time=0, end_time=4), Sound(source, RATE)) == {}
+    assert outside(inpaint, Sound(source, 16000)) == {}
+    assert outside(job("audio-inpaint", start_time=0, end_time=4), Sound(source, RATE)) == {}
     (tmp_path / "source.wav").unlink()
-    assert comparison(inpaint, Sound(source, RATE)) == {}
+    assert outside(inpaint, Sound(source, RATE)) == {}
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.001])
 def test_the_difference_is_told_in_decibels_of_the_sources_level(job, source, noise):
     mixed = from_float(to_float(Sound(source, RATE)) * (1 - noise), RATE, 16)
     request = {"start_time": 1, "end_time": 2}
-    found = comparison(job("audio-inpaint", **request), mixed)
+    found = outside(job("audio-inpaint", **request), mixed)
     assert found["unchanged_outside"] is False
     assert float(found["outside_difference"].removesuffix(" dB")) == pytest.approx(20 * np.log10(noise), abs=1)
-    assert comparison(job("audio-inpaint", form="mp3", **request), Sound(source, RATE)).keys() == {"outside_difference"}
+    assert outside(job("audio-inpaint", form="mp3", **request), Sound(source, RATE)).keys() == {"outside_difference"}
 
 
 def test_a_source_above_full_scale_is_compared_after_the_same_gain(job, tmp_path):
@@ -101,11 +105,35 @@ def test_a_source_above_full_scale_is_compared_after_the_same_gain(job, tmp_path
     soundfile.write(tmp_path / "source.wav", hot, RATE, subtype="FLOAT")
     request = {"start_time": 1, "end_time": 2}
     turned_down = read(tmp_path / "source.wav")
-    assert comparison(job("audio-inpaint", **request), replace(turned_down, gain=1.0)) == IDENTICAL
+    assert outside(job("audio-inpaint", **request), replace(turned_down, gain=1.0)) == IDENTICAL
     cut = from_float(hot, RATE, 24)
     for backend in ("draft", "fal"):
-        found = comparison(job("audio-inpaint", backend=backend, **request), cut)
+        found = outside(job("audio-inpaint", backend=backend, **request), cut)
         assert found["unchanged_outside"] is False
         assert -20 < float(found["outside_difference"].removesuffix(" dB")) < -3
-    sent_back = comparison(job("audio-inpaint", backend="fal", **request), turned_down)
+    sent_back = outside(job("audio-inpaint", backend="fal", **request), turned_down)
     assert sent_back == IDENTICAL, "another host's file keeps its floats and is turned down when it is read"
+
+
+def test_the_change_inside_the_window_and_the_jumps_of_level_at_its_ends_are_told(job, source):
+    request = {"start_time": 1, "end_time": 2}
+    found = comparison(job("audio-inpaint", **request), Sound(source, RATE))
+    assert found["inside_difference"] == "-inf dB (identical)"
+    assert [float(seam.split()[2]) for seam in found["seams"]] == pytest.approx([0, 0], abs=0.3)
+    edited = source.copy()
+    edited[RATE : 2 * RATE] //= 4
+    found = comparison(job("audio-inpaint", **request), Sound(edited, RATE))
+    assert float(found["inside_difference"].removesuffix(" dB")) == pytest.approx(20 * np.log10(0.75), abs=0.1)
+    assert [seam.split(" s: ")[0] for seam in found["seams"]] == ["1.0", "2.0"]
+    assert [float(seam.split()[2]) for seam in found["seams"]] == pytest.approx([-12, 12], abs=0.3)
+    edited[RATE : 2 * RATE] = 0
+    found = comparison(job("audio-inpaint", **request), Sound(edited, RATE))
+    assert found["seams"] == ["1.0 s: to silence", "2.0 s: from silence"]
+
+
+def test_the_seam_of_an_outpaint_lies_where_the_song_ends(job, source):
+    quieter = np.concatenate([source, source[: 2 * RATE] // 2])
+    found = comparison(job("audio-outpaint", extend_after_duration=2), Sound(quieter, RATE))
+    assert "inside_difference" not in found
+    assert [seam.split(" s: ")[0] for seam in found["seams"]] == ["4.0"]
+    assert float(found["seams"][0].split()[2]) == pytest.approx(-6, abs=0.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.glyphs import HEIGHT, WIDTH, drawn
 from acestep_mcp.audio.png import png
-from acestep_mcp.audio.spectrum import RATE, magnitudes
+from acestep_mcp.audio.spectrum import magnitudes
 from acestep_mcp.audio.splice import to_float
 
 _MARGIN, _LABELS, _WAVE, _MEL, _AXIS = 8, 14, 120, 160, 18
@@ -72,7 +73,7 @@ def _waveform(area: NDArray[np.uint8], samples: NDArray[np.float32]) -> None:
     rows, columns = area.shape
     edges = np.linspace(0, len(samples), columns + 1).astype(int)
     middle, half = (rows - 1) / 2, (rows - 1) / 2
-    for column, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for column, (first, last) in enumerate(pairwise(edges.tolist())):
         part = samples[first : max(last, first + 1)]
         low, high = (float(part.min()), float(part.max())) if len(part) else (0.0, 0.0)
         top, bottom = (int(np.clip(middle - value * half, 0, rows - 1)) for value in (high, low))

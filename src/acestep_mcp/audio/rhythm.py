@@ -24,6 +24,8 @@ _CHORDS_HZ, _BASS_HZ = (180.0, 2000.0), (40.0, 200.0)
 _FOUND_EARLY = 0.009
 """Seconds by which the rise of a window's energy precedes the onset."""
 _AT_ONCE = 0.01
+_ON_THE_BEAT = 0.7
+"""What a bar's beginning on the strongest onsets is worth, in standard deviations of the accents."""
 _QUARTERS = {"4/4": 4, "3/4": 3, "6/8": 3}
 _THIRDS_OVER_HALVES, _THIRDS_BALANCE, _THIRDS_LOUDNESS = 1.3, 0.3, 0.2
 """Onsets at both thirds of the beat, not only at the last as in a shuffle, make a compound metre."""
@@ -64,9 +66,7 @@ def hear_rhythm(samples: NDArray[np.float32]) -> Rhythm:
     thirds, halves, is_compound = _division(onsets, grid[::2], 60 / beat)
     accents = _accents(samples, spectra, grid, 60 / beat)
     beats, certainty = (2, min(1.0, thirds / (thirds + halves + 1e-9))) if is_compound else _beats_per_bar(accents)
-    offset, lead = _first_of_bar(accents, 2 * beats)
-    bar = beats * 60 / beat
-    downbeat = (float(grid[offset]) + _FOUND_EARLY) % bar if len(grid) > offset else 0.0
+    downbeat, lead = _downbeat(accents, grid, 2 * beats)
     tempo = 1.5 * beat if is_compound else beat
     return Rhythm(
         tempo=round(tempo, 2),
@@ -74,9 +74,29 @@ def hear_rhythm(samples: NDArray[np.float32]) -> Rhythm:
         tempo_confidence=round(confidence, 2),
         metre="6/8" if is_compound else f"{beats}/4",
         metre_confidence=round(certainty, 2),
-        downbeat=round(downbeat if downbeat < bar - _AT_ONCE else 0.0, 3),
+        downbeat=downbeat,
         downbeat_confidence=round(lead, 2),
     )
+
+
+def find_downbeat(samples: NDArray[np.float32], tempo: float, quarters: float) -> float:
+    """The first downbeat of a song whose tempo and bar length in quarter notes are known."""
+    spectra = magnitudes(samples, _WINDOW, _HOP)
+    onsets = _onsets(spectra)
+    if not onsets.any():
+        return 0.0
+    grid = _half_beats(onsets, 60 / tempo, len(samples) / RATE)
+    return _downbeat(_accents(samples, spectra, grid, 60 / tempo), grid, round(2 * quarters))[0]
+
+
+def _downbeat(accents: NDArray[np.float64], grid: NDArray[np.float64], steps: int) -> tuple[float, float]:
+    """The second at which the first whole bar of `steps` half beats begins, and the confidence."""
+    if len(grid) < 2:
+        return 0.0, 0.0
+    offset, lead = _first_of_bar(accents, steps)
+    bar = steps * float(grid[1] - grid[0])
+    at = (float(grid[min(offset, len(grid) - 1)]) + _FOUND_EARLY) % bar
+    return round(at if at < bar - _AT_ONCE else 0.0, 3), lead
 
 
 def _onsets(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -134,7 +154,7 @@ def _half_beats(onsets: NDArray[np.float64], beat_seconds: float, seconds: float
     strengths = [float(np.interp(phase + pulses, frames, onsets).mean()) for phase in phases]
     phase = float(phases[int(np.argmax(strengths))]) / _FRAMES_PER_SECOND
     step = beat_seconds / 2
-    return phase + step * np.arange(max(0, int((seconds - phase) / step)))
+    return np.asarray(phase + step * np.arange(max(0, int((seconds - phase) / step))), np.float64)
 
 
 def _division(
@@ -167,7 +187,7 @@ def _accents(
     notes = magnitudes(samples, _NOTE_WINDOW, _NOTE_HOP)
     chords = _changes(note_weights(notes, _NOTE_WINDOW, *_CHORDS_HZ), grid, beat_seconds)
     bass = _changes(note_weights(notes, _NOTE_WINDOW, *_BASS_HZ), grid, beat_seconds)
-    return _standardised(kicks) + _standardised(chords) + _standardised(bass)
+    return np.asarray(_standardised(kicks) + _standardised(chords) + _standardised(bass))
 
 
 def _changes(notes: NDArray[np.float64], grid: NDArray[np.float64], beat_seconds: float) -> NDArray[np.float64]:
@@ -186,7 +206,7 @@ def _changes(notes: NDArray[np.float64], grid: NDArray[np.float64], beat_seconds
 
 def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
     spread = float(values.std()) if len(values) else 0.0
-    return (values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values)
+    return np.asarray((values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values))
 
 
 def _beats_per_bar(accents: NDArray[np.float64]) -> tuple[int, float]:
@@ -204,6 +224,7 @@ def _beats_per_bar(accents: NDArray[np.float64]) -> tuple[int, float]:
 def _first_of_bar(accents: NDArray[np.float64], steps: int) -> tuple[int, float]:
     """The half beat on which bars of `steps` half beats begin, and the confidence: its lead over the next best."""
     means = np.array([accents[first::steps].mean() if len(accents) > first else -9.0 for first in range(steps)])
+    means[::2] += _ON_THE_BEAT
     best = int(np.argmax(means))
     lead = float(means[best] - np.max(np.delete(means, best)))
     return best, min(1.0, max(0.0, lead / 2))

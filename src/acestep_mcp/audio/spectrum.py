@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from acestep_mcp.audio import Sound
+from acestep_mcp.audio.resample import blocks_of, resampled
 from acestep_mcp.audio.splice import to_float
 
 RATE = 22_050
@@ -20,9 +22,10 @@ def mono(sound: Sound) -> tuple[NDArray[np.float32], float]:
     """One channel at `RATE`, and the second of the song at which it begins: of a long song, the middle three minutes."""
     most = round(_MOST_SECONDS * sound.sample_rate)
     first = max(0, (len(sound.pcm) - most) // 2)
-    part = Sound(sound.pcm[first : first + most], sound.sample_rate, sound.bits)
-    one = to_float(part).mean(axis=1)
-    return np.asarray(soxr.resample(one, sound.sample_rate, RATE), np.float32), first / sound.sample_rate
+    pcm = sound.pcm[first : first + most]
+    floats = (to_float(replace(sound, pcm=block)).mean(axis=1, keepdims=True) for block in blocks_of(pcm))
+    parts = resampled(floats, sound.sample_rate, RATE, 1)
+    return np.concatenate([np.empty((0, 1), np.float32), *parts])[:, 0], first / sound.sample_rate
 
 
 def magnitudes(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[np.float32]:
@@ -35,17 +38,19 @@ def magnitudes(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[n
 
 
 def note_weights(
-    spectra: NDArray[np.float32], window: int, low: float, high: float, *, held_frames: int = 1
+    spectra: NDArray[np.float32], window: int, low: float, high: float, *, held_frames: int = 1, lower: bool = False
 ) -> NDArray[np.float64]:
     """The weight of each of the twelve notes, C first, in every frame [frames, 12], from the peaks from `low` to `high` Hz.
 
-    A median over `held_frames` leaves out drums.
+    A median over `held_frames` leaves out drums. `lower`: of notes that are equally loud the lower ones weigh more.
     """
     frequencies = np.fft.rfftfreq(window, 1 / RATE)
     heard = (frequencies >= low) & (frequencies <= high)
     held = spectra[:, heard]
     if held_frames > 1:
         held = ndimage.median_filter(held, size=(held_frames, 1))
+    if lower:
+        held = held * (low / frequencies[heard]) ** 0.25
     peaks = np.where(held == ndimage.maximum_filter1d(held, 3, axis=1), held, 0)
     pitches = 69 + 12 * np.log2(frequencies[heard] / 440)
     in_tune = np.cos(np.pi * (pitches - np.rint(pitches))) ** 2

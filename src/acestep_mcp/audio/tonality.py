@@ -69,7 +69,7 @@ def _chord_shares(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float64], ND
     notes = _without_overtones(note_weights(spectra, _WINDOW, *_CHORDS_HZ, held_frames=_HELD_FRAMES))
     notes = ndimage.uniform_filter1d(notes, 9, axis=0)
     loudness = np.linalg.norm(notes, axis=1)
-    bass = note_weights(spectra, _WINDOW, *_BASS_HZ, held_frames=_HELD_FRAMES)
+    bass = note_weights(spectra, _WINDOW, *_BASS_HZ, held_frames=_HELD_FRAMES, lower=True)
     bass = unit_rows(ndimage.uniform_filter1d(bass, 5, axis=0))
     likeness = unit_rows(notes) @ _triads().T + _BASS_IN_CHORD * np.tile(bass, 2)
     sounding = loudness > 0.1 * np.median(loudness)

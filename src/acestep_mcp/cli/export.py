@@ -14,6 +14,7 @@ from acestep_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from acestep_mcp.audio.write import Format
+    from acestep_mcp.library.models import Track
 
 _ADVICE = "choose another folder"
 FORMATS = ("wav", "flac", "mp3", "ogg")
@@ -50,6 +51,18 @@ def copy_to(song: Path, out: Path, form: str | None) -> Path:
     with atomic(target, _ADVICE) as part:
         shutil.copyfile(song, part)
     return target
+
+
+def write_picture(track: Track, out: Path) -> None:
+    """Draw the song into a new PNG file, atomically."""
+    from acestep_mcp.files import atomic
+    from acestep_mcp.studio.pictures import picture_of
+
+    if out.exists():
+        raise StorageError(f"{out} exists already and was left alone. Choose another name.")
+    content = picture_of(track)
+    with atomic(out.absolute(), _ADVICE) as part:
+        part.write_bytes(content)
 
 
 def _convert(song: Path, target: Path) -> None:

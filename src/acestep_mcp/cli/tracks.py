@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from acestep_mcp.cli.export import FORMATS, copy_to, format_of, rebuild_index
+from acestep_mcp.cli.export import FORMATS, copy_to, format_of, rebuild_index, write_picture
 from acestep_mcp.cli.jobs import Listing, as_json_option
 from acestep_mcp.cli.output import clock, print_json
 from acestep_mcp.cli.play import play as play_file
 from acestep_mcp.cli.session import with_studio
 from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.settings import load
-from acestep_mcp.studio.build_views import deletion_view, track_list, track_row, track_view
+from acestep_mcp.studio.build_views import deletion_view, summary_of, track_list, track_row, track_view
 
 
 @click.group(cls=Listing)
@@ -48,10 +48,15 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
 
 @tracks.command()
 @click.argument("name")
+@click.option(
+    "--picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw waveform and spectrogram: a PNG."
+)
 @as_json_option
-def show(name: str, as_json: bool) -> None:
+def show(name: str, picture: Path | None, as_json: bool) -> None:
     """Show a song with its tags, lyrics and seed. NAME is an id, an acestep:// URI or a file name."""
     track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
+    if picture is not None:
+        write_picture(track, picture)
     if as_json:
         print_json(track_view(track).facts() | {"sidecar": track.sidecar})
         return
@@ -60,6 +65,8 @@ def show(name: str, as_json: bool) -> None:
             click.echo(f"{key:<12} {value}")
     for key in ("seed", "tags", "lyrics"):
         click.echo(f"{key:<12} {track.sidecar.get(key, '')}")
+    if (heard := summary_of(track)) is not None:
+        click.echo(f"{'heard':<12} {heard}")
 
 
 @tracks.command()

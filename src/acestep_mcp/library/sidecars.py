@@ -84,6 +84,7 @@ class _Sidecar(_Checked):
     sections: list[dict[str, Any]] | None = None
     notes: list[_Long] | None = None
     checks: dict[str, Any] | None = None
+    heard: dict[str, Any] | None = None
     cost: _Amount | None = None
     elapsed: _Amount | None = None
 

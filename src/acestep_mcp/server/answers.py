@@ -5,13 +5,14 @@ No answer contains audio bytes or a resource link.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, ImageContent, TextContent
 
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.api.text import encodable
@@ -99,10 +100,14 @@ def tracks_result(page: TrackPage) -> CallToolResult:
     return _answer("\n".join([head, *lines, *tail, *problems]), view.facts())
 
 
-def track_result(track: Track, url: TrackUrl) -> CallToolResult:
-    """Everything stored about one track."""
+def track_result(track: Track, url: TrackUrl, picture: bytes | None = None) -> CallToolResult:
+    """Everything stored about one track, and its picture as PNG."""
     facts = track_view(track, url).facts()
-    return _answer(_text(track.title, facts), facts)
+    answer = _answer(_text(track.title, facts), facts)
+    if picture is not None:
+        data = base64.b64encode(picture).decode()
+        answer.content.append(ImageContent(type="image", data=data, mime_type="image/png"))
+    return answer
 
 
 def deletion_result(track: Track) -> CallToolResult:

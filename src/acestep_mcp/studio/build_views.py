@@ -78,8 +78,16 @@ def _song(job: Job, track: Track, url: TrackUrl) -> dict[str, Any]:
         **known,
         "sections": track.sidecar.get("sections") or None,
         "track": track_file(track),
+        "heard": summary_of(track),
         "checks": Checks(**checks) if isinstance(checks, dict) else None,
     }
+
+
+def summary_of(track: Track) -> str | None:
+    """What is heard in the song, in one line."""
+    heard = track.sidecar.get("heard")
+    found = heard.get("summary") if isinstance(heard, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def _audio(job: Job, track: Track, url: TrackUrl) -> AudioView:
@@ -159,7 +167,7 @@ def track_list(page: TrackPage) -> TrackList:
 
 def track_view(track: Track, url: TrackUrl = file_url) -> TrackView:
     """Everything stored about one track."""
-    names = ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes", "edit")
+    names = ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes", "edit", "heard")
     known = {name: track.sidecar.get(name) for name in names}
     return TrackView(
         track=track_file(track),

@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.studio.pictures import picture_of
 from acestep_mcp.studio.previews import preview
 
 _POLL_SECONDS = 1.0
@@ -39,6 +40,10 @@ class Catalogue:
     async def preview(self, track: Track, max_bytes: int) -> bytes:
         """The whole song as an MP3 of at most `max_bytes`."""
         return await anyio.to_thread.run_sync(preview, track, self._previews, max_bytes)
+
+    async def picture(self, track: Track) -> bytes:
+        """A PNG of its waveform and spectrogram, with sections and the last edit."""
+        return await anyio.to_thread.run_sync(picture_of, track)
 
     async def delete(self, track_id: str) -> Track:
         """Move the file and its sidecar to the trash folder."""

@@ -18,6 +18,7 @@ from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import file_stems, title_of
 from acestep_mcp.library.sidecars import SIDECAR_VERSION
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.studio.heard import remarks, summary
 from acestep_mcp.studio.identity import Identity, edited, usable_sections
 from acestep_mcp.studio.verify import comparison
 
@@ -50,6 +51,7 @@ def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, 
 
     Raises StorageError (the host still has the song), QueueError when the file is not the audio it should be.
     """
+    from acestep_mcp.audio.hearing import hear
     from acestep_mcp.audio.read import read, turned_down_note
     from acestep_mcp.audio.write import convert_and_remove
 
@@ -61,11 +63,17 @@ def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, 
         gain = convert_and_remove(
             downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, song, downloaded)
         )
-        # Decoded only where something is left to measure: our own engine sends its measurements.
-        sound = None if _is_measured(job, response) else read(finished)
-        checks = _checks(job, response.report.measured, sound, gain)
-    notes = [*job.notes, *response.report.notes, *song.notes, *turned_down_note("The host's file", gain)]
-    facts = {"file_name": name, "notes": list(dict.fromkeys(notes)), "checks": checks}
+        sound = read(finished)
+    checks = _checks(job, response, sound, gain)
+    heard = hear(sound).facts()
+    odd = remarks(heard, checks, seconds=sound.seconds, asked=getattr(job.request, "duration", None))
+    notes = [*job.notes, *response.report.notes, *song.notes, *turned_down_note("The host's file", gain), *odd]
+    facts = {
+        "file_name": name,
+        "notes": list(dict.fromkeys(notes)),
+        "checks": checks,
+        "heard": {"summary": summary(heard), **heard},
+    }
     return tracks.add(job.id, finished, name, _sidecar(job, response, song, _audio(finished)) | facts)
 
 
@@ -179,11 +187,13 @@ def _is_measured(job: Job, response: Response) -> bool:
     return bool(measured) and job.backend != "fal" and job.options.format not in _LOSSY and job.options.source is None
 
 
-def _checks(job: Job, measured: Any, sound: Sound | None, gain: float) -> dict[str, Any]:
+def _checks(job: Job, response: Response, sound: Sound, gain: float) -> dict[str, Any]:
     """Loudness, peak, clipping and, for an edit, how far the rest of the song is unchanged."""
     from acestep_mcp.audio.measure import measure
 
-    return dict(measured) if sound is None else {**measure(sound).facts(), **comparison(job, sound, gain)}
+    # Our own engine sends its measurements.
+    measured = response.report.measured if _is_measured(job, response) else measure(sound).facts()
+    return {**(measured or {}), **comparison(job, sound, gain)}
 
 
 def _created(job: Job) -> dt.datetime:

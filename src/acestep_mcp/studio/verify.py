@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 _BLOCK_SECONDS = 10
 _ROUNDING = 1e-6
+_SEAM_SECONDS = 0.3
 
 
 def comparison(job: Job, result: Sound, gain: float = 1.0) -> dict[str, Any]:
-    """The checks `unchanged_outside` and `outside_difference`; empty where nothing can be compared.
+    """The checks of an edit; empty where nothing can be compared.
+
+    `outside_difference` and `unchanged_outside` prove that it stayed local, `inside_difference` says how much the window
+    changed, and `seams` how much the level jumps where old and new music meet.
 
     Nothing can where the source is missing, rate or channels differ, nothing lies outside the edit, or it is a remix,
     which changes everything. The difference is relative to the source's level there: `-31.4 dB`, or `-inf dB (identical)`
@@ -38,11 +42,18 @@ def comparison(job: Job, result: Sound, gain: float = 1.0) -> dict[str, Any]:
     found = _relative_level(_outside(edit, source, result), source_gain, result.gain * gain)
     if found is None:
         return {}
-    told: dict[str, Any] = {"outside_difference": f"{found:.1f} dB" if math.isfinite(found) else "-inf dB (identical)"}
+    told: dict[str, Any] = {"outside_difference": _decibels(found)}
+    inside = _relative_level(_inside(edit, source, result), source_gain, result.gain * gain)
+    told |= {"inside_difference": _decibels(inside)} if inside is not None else {}
+    told |= {"seams": seams} if (seams := _seams(edit, result)) else {}
     if job.options.format not in ("mp3", "ogg"):
         has_its_length = not edit.same_length or len(result.pcm) == len(source.pcm)
         told["unchanged_outside"] = found == -math.inf and has_its_length
     return told
+
+
+def _decibels(level: float) -> str:
+    return f"{level:.1f} dB" if math.isfinite(level) else "-inf dB (identical)"
 
 
 def _relative_level(pairs: Iterator[tuple[Any, Any]], source_gain: float, result_gain: float) -> float | None:
@@ -75,6 +86,35 @@ def _outside(edit: Edit, source: Sound, result: Sound) -> Iterator[tuple[Any, An
             end = min(last, start + _BLOCK_SECONDS * rate)
             old, new = source.pcm[start:end], result.pcm[start + shift : end + shift]
             yield old * scale, np.pad(new, ((0, len(old) - len(new)), (0, 0))) * scale
+
+
+def _inside(edit: Edit, source: Sound, result: Sound) -> Iterator[tuple[Any, Any]]:
+    """The samples between the parts that must stay, in the source and in the result; none if the length changes."""
+    if not edit.same_length or len(edit.unchanged) != 2 or len(source.pcm) != len(result.pcm):
+        return
+    first, last = (round(seconds * source.sample_rate) for seconds in (edit.unchanged[0].end, edit.unchanged[1].start))
+    if last > first:
+        yield source.pcm[first:last] * 2.0**-31, result.pcm[first:last] * 2.0**-31
+
+
+def _seams(edit: Edit, result: Sound) -> list[str]:
+    """At each place where old and new music meet, how much louder the next moments are than the ones before."""
+    import numpy as np
+
+    rate, found = result.sample_rate, []
+    places = {span.start + span.shift for span in edit.unchanged} | {span.end + span.shift for span in edit.unchanged}
+    around = int(_SEAM_SECONDS * rate)
+    for at in sorted(places):
+        sample = round(at * rate)
+        before, after = result.pcm[max(0, sample - around) : sample], result.pcm[sample : sample + around]
+        if min(len(before), len(after)) < around:
+            continue
+        levels = [float(np.sqrt(np.mean(np.square(part * 2.0**-31)))) for part in (before, after)]
+        if min(levels) > 0:
+            found.append(f"{at:.1f} s: {20 * math.log10(levels[1] / levels[0]):+.1f} dB")
+        elif max(levels) > 0:
+            found.append(f"{at:.1f} s: {'from' if levels[0] == 0 else 'to'} silence")
+    return found
 
 
 def _read(path: Path) -> Sound | None:

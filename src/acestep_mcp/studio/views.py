@@ -64,6 +64,7 @@ class Checks(View):
     """Measurements of the saved file.
 
     `unchanged_outside`: every sample outside the edit is the source's; `outside_difference`: how much they differ.
+    `seams`: how much louder the song is after each seam than before it.
     """
 
     lufs: float | None = None
@@ -72,6 +73,8 @@ class Checks(View):
     silent: bool | None = None
     unchanged_outside: bool | None = None
     outside_difference: str | None = None
+    inside_difference: str | None = None
+    seams: list[str] | None = None
 
 
 class JobFacts(View):
@@ -96,6 +99,7 @@ class JobFacts(View):
     engine: str | None = None
     notes: list[str] | None = None
     checks: Checks | None = None
+    heard: str | None = None
     cost: float | None = Field(default=None, description="US dollars.")
     elapsed: float | None = None
 
@@ -159,6 +163,7 @@ class TrackView(View):
     lyrics: str | None = None
     sections: Sections | None = Field(default=None, description="Each with name, start and end.")
     edit: dict[str, Any] | None = Field(default=None, description="The edit that made it: span, own tags and lyrics.")
+    heard: dict[str, Any] | None = Field(default=None, description="Measured: tempo, key, silence, ...")
     endpoint: str | None = None
     request: dict[str, Any] | None = Field(default=None, description="The full request as sent.")
     engine: str | None = None

@@ -14,6 +14,7 @@ from acestep_mcp.engines.draft.grid import METRES, Grid
 from acestep_mcp.engines.draft.harmony import Key
 
 _SAME_LENGTH = 0.05
+_SURE = 0.2
 _SECTION_BARS = 8
 
 
@@ -84,20 +85,39 @@ def _plan_in_comment(comment: str) -> dict[str, Any]:
 
 
 def _estimated_plan(sound: Sound, plan: dict[str, Any], grid: Grid | None = None) -> SourcePlan:
-    from acestep_mcp.audio.analyse import beat_phase, estimate_key, estimate_tempo
+    """A plan from what the file states and, where it states nothing, from the sound."""
+    from acestep_mcp.audio.spectrum import mono
+    from acestep_mcp.audio.tonality import hear_key
 
-    tempo = grid.tempo if grid else _number(plan.get("tempo"), 30, 300) or estimate_tempo(sound)
-    key = grid.key if grid else Key.named(str(plan.get("key"))) or Key.named(estimate_key(sound)) or Key(0, "major")
-    metre = grid.metre if grid else "4/4"
-    if grid is None and plan.get("meter") in METRES:
-        metre = str(plan["meter"])
+    one, begin = mono(sound)
+    stated = str(plan["meter"]) if plan.get("meter") in METRES else None
+    tempo, metre, downbeat = (
+        _heard_bars(one, grid.tempo, grid.metre)
+        if grid
+        else _heard_bars(one, _number(plan.get("tempo"), 30, 300), stated)
+    )
+    key = grid.key if grid else Key.named(str(plan.get("key"))) or Key.named(hear_key(one).name) or Key(0, "major")
     bar = 60 / tempo * METRES[metre]
-    phase = beat_phase(sound, tempo)
+    phase = (downbeat + begin) % bar
     phase -= bar if phase > 0 else 0.0
     bars = max(1, math.ceil((sound.seconds - phase) / bar))
     estimated = Grid(tempo, metre, key.tonic, key.scale, bars, sound.seconds, phase, 0.0, "none")
-    note = f"Tempo and key were estimated from the sound: {tempo:.0f} bpm, {key.name}."
+    note = f"Tempo, metre and key were estimated from the sound: {tempo:.0f} bpm, {metre}, {key.name}."
     return SourcePlan(estimated, _sections_by_loudness(sound, estimated), notes=(note,))
+
+
+def _heard_bars(samples: Any, tempo: float | None, metre: str | None) -> tuple[float, str, float]:
+    """Tempo, metre and the second of the first downbeat of one channel; what is given stays as it is."""
+    from acestep_mcp.audio.rhythm import find_downbeat, hear_rhythm
+
+    if tempo is not None and metre is not None:
+        return tempo, metre, find_downbeat(samples, tempo, METRES[metre])
+    heard = hear_rhythm(samples)
+    metre = metre or (heard.metre if heard.metre_confidence >= _SURE else "4/4")
+    if tempo is None and metre == heard.metre:
+        return heard.tempo, metre, heard.downbeat
+    tempo = tempo or heard.tempo
+    return tempo, metre, find_downbeat(samples, tempo, METRES[metre])
 
 
 def _number(value: Any, low: float, high: float) -> float | None:

@@ -29,11 +29,14 @@ class TrackName(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     track_id: str = Field(description="Id, acestep:// uri or file name.")
+    picture: bool = Field(default=False, description="True: adds a picture of waveform and spectrogram.")
 
 
 async def get_track(context: ToolContext, name: TrackName) -> CallToolResult:
-    studio = await context.studio()
-    return answers.track_result(await studio.catalogue.get(name.track_id), context.url)
+    catalogue = (await context.studio()).catalogue
+    track = await catalogue.get(name.track_id)
+    picture = await catalogue.picture(track) if name.picture else None
+    return answers.track_result(track, context.url, picture)
 
 
 class Deletion(BaseModel):

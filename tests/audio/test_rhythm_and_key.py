@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.analyse import NOTES, beat_phase, estimate_key, estimate_tempo
+from acestep_mcp.audio.rhythm import find_downbeat, hear_rhythm
+from acestep_mcp.audio.spectrum import NOTES, mono
 from acestep_mcp.audio.splice import from_float
+from acestep_mcp.audio.tonality import hear_key
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 
@@ -48,37 +50,42 @@ def pluck(sound: np.ndarray, note: int, at: int, rate: int) -> None:
     sound[at : at + len(time)] += sum(p * np.sin(2 * np.pi * hertz * h * time) for h, p in partials) * np.exp(-time * 4)
 
 
+def tempo(sound: Sound) -> float:
+    return hear_rhythm(mono(sound)[0]).tempo
+
+
 @pytest.mark.parametrize("bpm", [62, 72.5, 80, 92, 100, 113.3, 120, 128, 140])
 def test_the_tempo_of_a_drum_beat_is_found_to_a_tenth(bpm):
-    assert estimate_tempo(drums(bpm)) == pytest.approx(bpm, abs=0.1)
+    assert tempo(drums(bpm)) == pytest.approx(bpm, abs=0.1)
 
 
 @pytest.mark.parametrize("bpm", [150, 165, 174, 190])
 def test_a_fast_tempo_is_found_itself_or_at_half_speed(bpm):
-    got = estimate_tempo(drums(bpm))
+    got = tempo(drums(bpm))
     assert min(abs(got - bpm), abs(got - bpm / 2)) < 0.2
 
 
 @pytest.mark.parametrize(("bpm", "first"), [(120, 0.0), (120, 0.1), (90, 0.3), (140, 0.4), (75, 0.7)])
-def test_the_first_beat_is_found_to_fifteen_milliseconds(bpm, first):
-    got = beat_phase(drums(bpm, first), bpm)
-    period = 60 / bpm
-    assert 0 <= got < period
-    assert abs((got - first + period / 2) % period - period / 2) < 0.015
+def test_the_first_downbeat_is_found_to_fifteen_milliseconds(bpm, first):
+    samples = mono(drums(bpm, first))[0]
+    bar = 2 * 60 / bpm  # a kick and a snare are the whole pattern
+    for got in (hear_rhythm(samples).downbeat, find_downbeat(samples, bpm, 4)):
+        assert 0 <= got < 2 * bar
+        assert abs((got - first + bar / 2) % bar - bar / 2) < 0.015
 
 
 @pytest.mark.parametrize("mode", ["major", "minor"])
 @pytest.mark.parametrize("tonic", range(12))
 def test_the_key_of_a_cadence_is_found(tonic, mode):
-    assert estimate_key(chords(tonic, mode)) == f"{NOTES[tonic]} {mode}"
+    assert hear_key(mono(chords(tonic, mode))[0]).name == f"{NOTES[tonic]} {mode}"
 
 
 def test_rate_and_channels_do_not_matter():
     mono = drums(100, rate=96_000)
     stereo = Sound(np.repeat(mono.pcm, 2, axis=1), 96_000)
-    assert estimate_tempo(stereo) == pytest.approx(100, abs=0.1)
+    assert tempo(stereo) == pytest.approx(100, abs=0.1)
     low = drums(100, rate=8000)
-    assert estimate_tempo(low) == pytest.approx(100, abs=0.2)
+    assert tempo(low) == pytest.approx(100, abs=0.2)
 
 
 @pytest.mark.parametrize("frames", [1, 500, 5000, 40_000])
@@ -86,6 +93,9 @@ def test_rate_and_channels_do_not_matter():
 def test_sound_without_pulse_or_tone_gets_an_estimate(noise, frames, loud):
     pcm = noise(1.0).pcm[:frames] * loud
     sound = Sound(pcm, 48_000)
-    assert 60 <= estimate_tempo(sound) <= 200
-    assert 0 <= beat_phase(sound, 120) < 0.5
-    assert estimate_key(sound).split()[0] in NOTES
+    samples = mono(sound)[0]
+    rhythm = hear_rhythm(samples)
+    assert 60 <= rhythm.tempo <= 300
+    assert 0 <= rhythm.downbeat < 4
+    assert 0 <= find_downbeat(samples, 120, 4) < 2
+    assert hear_key(samples).name.split()[0] in NOTES

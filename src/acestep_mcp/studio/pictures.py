@@ -1,0 +1,39 @@
+"""The picture of a track: what its sidecar says of sections and edits, drawn over its sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from acestep_mcp.library.models import Track
+from acestep_mcp.studio.identity import usable_sections
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio.picture import Mark
+
+
+def picture_of(track: Track, *, width: int = 1000) -> bytes:
+    """A PNG of under 150 KB. Raises InvalidRequest when the song's file cannot be read."""
+    from acestep_mcp.audio.picture import draw
+    from acestep_mcp.audio.read import read
+
+    sound = read(track.path)
+    return draw(sound, _marks(track), edited_spans(track.sidecar.get("edit"), sound.seconds), width=width)
+
+
+def _marks(track: Track) -> list[Mark]:
+    from acestep_mcp.audio.picture import Mark
+
+    sections = usable_sections(track.sidecar.get("sections"))
+    return [Mark(str(row["name"]), float(row["start"]), float(row["end"])) for row in sections]
+
+
+def edited_spans(edit: Any, seconds: float) -> list[tuple[float, float]]:
+    """The stretches of a song of `seconds` that its last edit made: the window of an inpaint, or what an outpaint added."""
+    if not isinstance(edit, Mapping):
+        return []
+    at = {name: float(value) for name, value in edit.items() if isinstance(value, int | float)}
+    if "start" in at and "end" in at:
+        return [(at["start"], at["end"])]
+    before, after = at.get("before", 0.0), at.get("after", 0.0)
+    return [span for span in ((0.0, before), (seconds - after, seconds)) if span[1] > span[0]]
