@@ -32,6 +32,8 @@ MAX_DATA_URI = 64 * 2**20
 UPLOAD_LIFETIME = 24 * 3600.0
 _TRACK_ID = re.compile(r"[0-9a-z]{16}")
 _WINDOWS_PATH = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]+")
+_LONGEST_PATH = 1024
 _QUOTED = re.compile("(?s)[<\"'`\u2018\u201c\u00ab\u2039](.+)[\"'`\u2019\u201d\u00bb\u203a>]")
 
 
@@ -121,6 +123,11 @@ class Inputs:
             return self._track(given)
         if track := self._known(given):
             return self._from(track)
+        if len(given) > _LONGEST_PATH and _BASE64.fullmatch(given[:_LONGEST_PATH]):
+            raise _rejected(
+                f"{_short(given)} looks like base64 without its beginning. Put data:audio/wav;base64, before it, with the "
+                "type of the audio."
+            )
         if self._working_dir is None and ("/" in given or "\\" in given):
             raise _rejected(
                 f"{_short(given)} is a relative path, and there is no folder it is relative to. Give {self._accepted}."

@@ -38,6 +38,7 @@ class AvStream:
         with self._opened() as container:
             stream = _audio(container)
             context = stream.codec_context
+            self.tracks = len(container.streams.audio)
             self.sample_rate = int(context.sample_rate)
             self.channels = int(context.layout.nb_channels)
             self._is_exact = context.name in _LOSSLESS or context.name.startswith("pcm_s")

@@ -28,6 +28,7 @@ HIGHEST_RATE = 384_000
 
 _UNKNOWN_CODEC = (1, 4, 64)
 """Of libsndfile: an unrecognised format, an unsupported encoding, a format chunk of WAV that it does not know."""
+_FEWEST_UNUSED = 16_384
 _MOST_MISSING_SECONDS, _MOST_MISSING_SHARE = 0.5, 0.25
 HEADROOM = 10 ** (-0.1 / 20)
 """The peak of what is turned down: 0.1 dB under full scale, so that it does not look clipped."""
@@ -39,7 +40,8 @@ _LOUDEST = 2.0**32
 class Properties:
     """What a file's headers say. `seconds` is 0 when they state no length; `bits` is the depth it is decoded at.
 
-    `is_plain` when it is one song as its header describes it, so that its bytes can be copied.
+    `is_plain` when it is one song as its header describes it, so that its bytes can be copied. `notes` say what of the
+    file is not read.
     """
 
     seconds: float
@@ -50,6 +52,7 @@ class Properties:
     content_type: str
     size: int
     is_plain: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def refuse(name: str, reason: str) -> NoReturn:
@@ -59,6 +62,15 @@ def refuse(name: str, reason: str) -> NoReturn:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The streams of every part of a file, and the bytes behind them that are none. `is_plain` as in Properties."""
+
+    streams: Sequence[SampleStream]
+    unused: int
+    is_plain: bool
+
+
 class Decoder:
     """An open audio file: its properties, and its samples in blocks of at most one second.
 
@@ -66,8 +78,8 @@ class Decoder:
     `peak` is the largest sample decoded so far where these are floats, with full scale at 1.
     """
 
-    def __init__(self, streams: Sequence[SampleStream], size: int, name: str, *, is_plain: bool, gain: float) -> None:
-        self._streams = streams
+    def __init__(self, content: _Content, size: int, name: str, *, gain: float) -> None:
+        streams = self._streams = _usable(content.streams, name)
         self._gain = gain
         self.is_floating = any(stream.is_floating for stream in streams)
         self.peak = 0.0
@@ -83,7 +95,8 @@ class Decoder:
             format=streams[0].format,
             content_type=streams[0].content_type,
             size=size,
-            is_plain=is_plain,
+            is_plain=content.is_plain,
+            notes=_left_out(streams, content.unused),
         )
 
     def blocks(self) -> Iterator[NDArray[np.int32]]:
@@ -170,21 +183,21 @@ def opened(path: Path, name: str = "", *, gain: float = 1.0) -> Iterator[Decoder
             if not raw.read(1):
                 refuse(name, "is empty")
             data = stack.enter_context(mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ))
-            streams, is_plain = _streams(raw, data, name)
+            content = _content(raw, data, name)
         except OSError as exc:
             message = f"{name} cannot be opened ({exc.strerror or exc}): check that the file is there and readable"
             raise InvalidRequest.of(FieldError("audio_url", message, type="file_download_error")) from exc
         data.close()
         size = os.fstat(raw.fileno()).st_size
-        yield Decoder(_usable(streams, name), size, name, is_plain=is_plain, gain=gain)
+        yield Decoder(content, size, name, gain=gain)
 
 
-def _streams(raw: BinaryIO, data: mmap.mmap, name: str) -> tuple[Sequence[SampleStream], bool]:
-    """The streams of every part, and whether the file is one part as it is. Raises InvalidRequest."""
+def _content(raw: BinaryIO, data: mmap.mmap, name: str) -> _Content:
+    """What is in the file, checked for parts that are cut. Raises InvalidRequest."""
     start = layout.after_tags(data)
     kind = kinds.foreign(data, start)
     if kind is not None:
-        return _foreign(raw, data, kind, name), False
+        return _foreign(raw, data, kind, name)
     try:
         found = layout.parts(data)
     except Unreadable as exc:
@@ -193,20 +206,21 @@ def _streams(raw: BinaryIO, data: mmap.mmap, name: str) -> tuple[Sequence[Sample
         refuse(name, "is not an audio file of a known kind")
     _check_parts(found, name)
     try:
-        return [SndfileStream(raw, part) for part in found], len(found) == 1 and found[0].is_as_written
+        streams = [SndfileStream(raw, part) for part in found]
     except soundfile.LibsndfileError as exc:
         kind = kinds.unsupported(data, start)
         if kind is None or exc.code not in _UNKNOWN_CODEC:
             raise _unreadable(name, exc) from exc
-    return _foreign(raw, data, kind, name), False
+        return _foreign(raw, data, kind, name)
+    return _Content(streams, layout.unused(data, found), is_plain=len(found) == 1 and found[0].is_as_written)
 
 
-def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> Sequence[SampleStream]:
-    """The streams of a file that only FFmpeg decodes. Raises InvalidRequest, without it with what to do."""
+def _foreign(raw: BinaryIO, data: mmap.mmap, kind: kinds.Kind, name: str) -> _Content:
+    """What is in a file that only FFmpeg decodes. Raises InvalidRequest, without it with what to do."""
     try:
         found = multimedia.parts(data, layout.after_tags(data), kind.demuxer)
         _check_parts(found, name)
-        return [AvStream(raw, part, kind) for part in found]
+        return _Content([AvStream(raw, part, kind) for part in found], layout.unused(data, found), is_plain=False)
     except ImportError:
         refuse(name, f"is {kind.label}: {kind.advice(name)}")
     except Unreadable as exc:
@@ -232,6 +246,22 @@ def _usable(streams: Sequence[SampleStream], name: str) -> Sequence[SampleStream
     if not usable:
         refuse(name, "has no sound in it")
     return usable
+
+
+def _left_out(streams: Sequence[SampleStream], unused: int) -> tuple[str, ...]:
+    """Notes on what of a file is not read. A few bytes behind the end are a tag or a checksum, and no music."""
+    notes = []
+    if unused >= _FEWEST_UNUSED:
+        notes.append(
+            f"The last {unused // 1000} kB of the file are no audio that can be read here: the song ends before them. "
+            "If something is missing, export it as WAV or FLAC from a program that plays all of it."
+        )
+    tracks = max(stream.tracks for stream in streams)
+    if tracks > 1:
+        notes.append(
+            f"The file has {tracks} audio tracks: the first one is used. For another one, save it as a file of its own."
+        )
+    return tuple(notes)
 
 
 def _breaks_off(seconds: float) -> str:

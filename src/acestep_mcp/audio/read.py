@@ -52,9 +52,9 @@ def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sou
     """Decode WAV, FLAC, MP3, OGG (also AIFF, AU, CAF, W64, and with `av` what FFmpeg decodes), of at most 384 kHz.
 
     PCM-16 and PCM-24 samples come through exactly; 8 bits become 16, 32 bits and floats become 24 and lossy formats
-    16, rounded. Floats above full scale are not clipped: the whole song is turned down (`Sound.gain`). Raises InvalidRequest, which calls the file `name`, for anything that is not complete
-    audio, is longer than `max_seconds` or takes too much memory: 1 GiB of samples, and with `max_seconds` 230 MB.
-    Both are checked before decoding, and again while decoding because a header may lie.
+    16, rounded. Floats above full scale are not clipped: the whole song is turned down (`Sound.gain`). Raises InvalidRequest, which
+    calls the file `name`, for anything that is not complete audio, is longer than `max_seconds` or takes too much memory:
+    1 GiB of samples, and with `max_seconds` 230 MB. Both are checked before decoding, and again while decoding because a header may lie.
     """
     with opened(path, name) as decoder:
         properties = decoder.properties
@@ -66,7 +66,7 @@ def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sou
         del pcm  # before as much is allocated again
         with opened(path, name, gain=gain) as decoder:
             pcm = _collected(decoder, most)
-    return Sound(pcm, properties.sample_rate, properties.bits, gain)
+    return Sound(pcm, properties.sample_rate, properties.bits, gain, properties.notes)
 
 
 def fitting_gain(path: Path) -> float:

@@ -32,6 +32,7 @@ class SampleStream(Protocol):
     """Audio of one rate and number of channels.
 
     `frames` is its length, None where only decoding tells; `stated` is at least about what its header says, 0 for nothing.
+    Of several `tracks`, which would play at the same time, it is the first.
     """
 
     frames: int | None
@@ -42,6 +43,7 @@ class SampleStream(Protocol):
     format: str
     content_type: str
     is_floating: bool
+    tracks: int
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Samples [frames, channels] in blocks of at most one second: int32, left-aligned, or floats with full scale 1."""
@@ -65,7 +67,7 @@ class SndfileStream:
     """A part that libsndfile decodes. It is opened anew for each use. Raises LibsndfileError."""
 
     def __init__(self, raw: BinaryIO, part: AudioPart) -> None:
-        self._raw, self._part = raw, part
+        self._raw, self._part, self.tracks = raw, part, part.tracks
         with self._opened() as file:
             self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
             self.stated = self.frames or 0

@@ -88,8 +88,8 @@ class SourceLoader:
 
 def _decoded(path: Path, longest: float) -> Source:
     sound = read(path, max_seconds=longest, name="the song")
-    notes = turned_down_note("The source", sound.gain)
-    return Source(replace(sound, gain=1.0), read_tags(path).comment, notes)
+    notes = (*sound.notes, *turned_down_note("The source", sound.gain))
+    return Source(replace(sound, gain=1.0, notes=()), read_tags(path).comment, notes)
 
 
 def _refused(url: str, message: str) -> InvalidRequest:

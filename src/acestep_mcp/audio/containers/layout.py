@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import re
+from collections.abc import Sequence
 
-from acestep_mcp.audio.containers import aiff, mp3, mpeg_frames, streams, wave
+from acestep_mcp.audio.containers import aiff, flac, mp3, mpeg_frames, streams, wave
 from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan, Unreadable
 from acestep_mcp.audio.containers.search import is_song, next_song
 from acestep_mcp.audio.tags import id3
@@ -12,6 +14,7 @@ from acestep_mcp.audio.tags import id3
 MOST_PARTS = 1000
 _MOST_JUNK = 2**16
 _MOST_TAGS = 100
+_BLANKS = re.compile(rb"(?:[\0\t\n\r ]|\xef\xbb\xbf)*")
 _MARKED = {
     b"RIFF": wave.part,
     b"RF64": wave.part,
@@ -20,7 +23,7 @@ _MARKED = {
     b"FORM": aiff.aiff,
     b".snd": aiff.au,
     b"caff": aiff.caf,
-    b"fLaC": streams.flac,
+    b"fLaC": flac.part,
     b"OggS": streams.link,
 }
 
@@ -30,20 +33,24 @@ def parts(data: mmap.mmap) -> list[AudioPart]:
 
     Tags before a song, and what follows the last one and is no song, are left out. Raises Unreadable.
     """
-    start = after_tags(data)
-    if data[start : start + 4] not in _MARKED:
-        return _mp3(data, start)
+    start = _after_blanks(data, after_tags(data))
     found: list[AudioPart] = []
     while start < len(data):
         read = _MARKED.get(data[start : start + 4])
-        if read is None:
-            return found + mp3.parts(data, start)
         # Where the chunks say too little, libsndfile judges what follows.
-        found.append(read(data, start) or AudioPart((ByteSpan(start, len(data)),), len(data)))
+        new = [read(data, start) or AudioPart((ByteSpan(start, len(data)),), len(data))] if read else _mp3(data, start)
+        found += new
         if len(found) > MOST_PARTS:
             raise Unreadable(f"consists of more than {MOST_PARTS} files that were joined")
+        if not new:
+            break
         start = _next(data, found[-1].end)
     return found
+
+
+def unused(data: mmap.mmap, found: Sequence[AudioPart]) -> int:
+    """Bytes behind the last part that are neither tags nor zeros."""
+    return len(data) - mpeg_frames.after_padding(data, found[-1].end)
 
 
 def after_tags(data: mmap.mmap) -> int:
@@ -57,13 +64,17 @@ def after_tags(data: mmap.mmap) -> int:
     return start
 
 
+def _after_blanks(data: mmap.mmap, start: int) -> int:
+    """Behind zeros, white space and byte order marks, if a format with a mark of its own begins there."""
+    blanks = _BLANKS.match(data, start)
+    return blanks.end() if blanks and is_song(data, blanks.end()) else start
+
+
 def _mp3(data: mmap.mmap, start: int) -> list[AudioPart]:
     is_header = mpeg_frames.is_header(data, start)
     if not is_header and not mp3.is_near(data, start, _MOST_JUNK):
         return []
     found = mp3.parts(data, start)
-    if len(found) > MOST_PARTS:
-        raise Unreadable(f"consists of more than {MOST_PARTS} streams that were joined")
     # Without a frame of known length it may still have frames of free format.
     return found or ([AudioPart((ByteSpan(0, len(data)),), len(data))] if is_header else [])
 

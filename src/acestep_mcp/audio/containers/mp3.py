@@ -23,6 +23,7 @@ from acestep_mcp.audio.containers.mpeg_frames import (
     is_padding,
 )
 from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan, Unreadable
+from acestep_mcp.audio.containers.search import next_song
 
 _MOST_FRAMES = 1_000_000
 _MOST_CANDIDATES = 50_000
@@ -94,7 +95,13 @@ def streams(data: mmap.mmap, start: int) -> list[Mp3Stream]:
 def is_near(data: mmap.mmap, start: int, most: int) -> bool:
     """Whether there are frames at most that many bytes behind `start` and the tags and zeros there."""
     start = after_padding(data, start)
-    return next(_frames(data, start, start + most), None) is not None
+    return first_frame(data, start, start + most) is not None
+
+
+def first_frame(data: mmap.mmap, start: int, limit: int) -> int | None:
+    """Where the first frame begins, if that is before `limit`. Raises Unreadable."""
+    found = next(_frames(data, start, limit), None)
+    return found[0] if found else None
 
 
 def _walked(data: mmap.mmap, start: int) -> Iterator[Mp3Stream]:
@@ -119,8 +126,8 @@ def _walked(data: mmap.mmap, start: int) -> Iterator[Mp3Stream]:
 
 
 def _frames(data: mmap.mmap, start: int, limit: int) -> Iterator[tuple[int, FrameHeader]]:
-    """The frames that are whole, of which the first begins before `limit`. Raises Unreadable."""
-    position, likeness = start, -1
+    """The frames that are whole, of which the first begins before `limit`, up to a song in another format. Raises Unreadable."""
+    position, likeness, joined = start, -1, -1
     candidates = iter(range(_MOST_CANDIDATES))
     while position < len(data):
         header = header_at(data, position)
@@ -134,7 +141,9 @@ def _frames(data: mmap.mmap, start: int, limit: int) -> Iterator[tuple[int, Fram
             position = other or position + header.length
             continue
         after = after_padding(data, position)
-        found = HEADER.search(data, after if after > position else position + 1, limit)
+        if joined < after:
+            joined = next_song(data, after)
+        found = HEADER.search(data, after if after > position else position + 1, min(limit, joined))
         if found is None:
             return
         if next(candidates, None) is None:

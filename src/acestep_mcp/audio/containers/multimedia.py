@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from acestep_mcp.audio.containers.chunks import is_chunk_name
 from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan, Unreadable
 from acestep_mcp.audio.containers.search import first
 
@@ -58,6 +59,8 @@ def _mp4(data: mmap.mmap, start: int) -> list[AudioPart]:
     found: list[AudioPart] = []
     begin, samples, has_movie, end = start, 0, False, start
     for box in _boxes(data, start):
+        if not is_chunk_name(box.name):
+            break
         if box.name == b"ftyp" and has_movie:
             found.append(AudioPart((ByteSpan(begin, box.start),), box.start))
             begin, has_movie = box.start, False
@@ -69,7 +72,8 @@ def _mp4(data: mmap.mmap, start: int) -> list[AudioPart]:
         raise Unreadable(f"claims to hold {samples} samples")
     # Without its movie box a file that breaks off holds nothing that can be decoded.
     missing = math.inf if end > len(data) and not has_movie else 0.0
-    return [*found, AudioPart((ByteSpan(begin, len(data)),), len(data), missing=missing)]
+    end = min(end, len(data)) if has_movie else len(data)
+    return [*found, AudioPart((ByteSpan(begin, end),), end, missing=missing)]
 
 
 def _boxes(data: mmap.mmap, start: int) -> Iterator[Box]:

@@ -26,7 +26,7 @@ class AudioPart:
 
     `seconds` and `missing` are the length that its header states and what of that is not in the file: 0 where that is
     unknown. `end` is where it ends in the file. `is_as_written` when the file itself says the same as `pieces`, apart
-    from what follows at `end`; `frames` is how many samples it has, where its own container counts them.
+    from what follows at `end`; `frames` is how many samples it has, where its own container counts them. Of several `tracks`, which would play at the same time, the first one is read.
     """
 
     pieces: tuple[bytes | ByteSpan, ...]
@@ -35,6 +35,7 @@ class AudioPart:
     missing: float = 0.0
     is_as_written: bool = True
     frames: int | None = None
+    tracks: int = 1
 
 
 class PartFile(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""FLAC and Ogg files: where one stream ends and the next, which was joined to it, begins."""
+"""Ogg files: where one chain of streams ends and the next song, which was joined to it, begins."""
 
 from __future__ import annotations
 
@@ -6,51 +6,40 @@ import math
 import mmap
 
 from acestep_mcp.audio.containers.parts import AudioPart, ByteSpan
-from acestep_mcp.audio.containers.search import first
-from acestep_mcp.audio.tags import id3, ogg
+from acestep_mcp.audio.containers.search import next_song
+from acestep_mcp.audio.tags import ogg
 
-_FLAC = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
-_MOST_BLOCKS = 500
 _HEAD = 27
 _FIRST_PAGE, _LAST_PAGE = 2, 4
 _LARGEST_FIRST = 1024
-_FIRST_PAGES = (b"OggS\0\2", b"OggS\0\6")
 _PAGE_BYTES = 2 * 65536
-
-
-def flac(data: mmap.mmap, start: int) -> AudioPart:
-    """The FLAC stream that begins at `start`, up to the next one or the end of the data."""
-    frames = _first_frame(data, start)
-    end = first(data, frames, _FLAC, lambda _: True)
-    return AudioPart((ByteSpan(start, _before_tag(data, frames, end)),), end)
-
-
-def _first_frame(data: mmap.mmap, start: int) -> int:
-    """Where the metadata ends, whose pictures may hold anything."""
-    position = start + 4
-    for _ in range(_MOST_BLOCKS):
-        head = data[position : position + 4]
-        if len(head) < 4:
-            break
-        position += 4 + int.from_bytes(head[1:], "big")
-        if head[0] & 0x80:
-            break
-    return min(position, len(data))
-
-
-def _before_tag(data: mmap.mmap, start: int, end: int) -> int:
-    """`end`, or where the ID3 tag begins that lies directly before it."""
-    at = data.rfind(b"ID3", max(start, end - id3.LARGEST), end) if end < len(data) else -1
-    return at if at >= 0 and at + id3.tag_length(data[at : at + id3.HEADER]) == end else end
 
 
 def link(data: mmap.mmap, start: int) -> AudioPart:
     """The link of an Ogg chain that begins at `start` (RFC 3533: its streams begin side by side), up to the next."""
-    position = start
+    position, tracks = start, 0
     while is_first_page(data, position):
+        tracks += _rate(data[position : position + 128]) > 0
         position += page_size(data, position)
-    end = first(data, position, _FIRST_PAGES, lambda at: is_first_page(data, at))
-    return AudioPart((ByteSpan(start, end),), end, missing=_cut_off(data, start, end))
+    joined = _next_link(data, position)
+    end = _last_page_end(data, position, joined)
+    return AudioPart((ByteSpan(start, end),), end, missing=_cut_off(data, start, end), tracks=max(1, tracks))
+
+
+def _next_link(data: mmap.mmap, start: int) -> int:
+    """Where the next song begins; a first page counts by its check sum."""
+    end = next_song(data, start)
+    while data[end : end + 4] == b"OggS" and not is_first_page(data, end):
+        end = next_song(data, end + 1)
+    return end
+
+
+def _last_page_end(data: mmap.mmap, start: int, end: int) -> int:
+    """Where the pages end; `end` where one of them is damaged or cut off."""
+    position = start
+    while (size := page_size(data, position)) and position + size <= end:
+        position += size
+    return position if data.find(b"OggS\0", position, end) < 0 else end
 
 
 def is_first_page(data: mmap.mmap, position: int) -> bool:

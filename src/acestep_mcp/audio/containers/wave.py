@@ -24,6 +24,7 @@ W64 = ChunkStyle(16, 8, "little", 8, counts_head=True)
 _GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _UNKNOWN_SIZE = 0x7FFF0000
 _LARGEST_FORMAT = 4096
+_NO_MUSIC = 64
 _NEAR = 2**16
 _PLAIN = (1, 3, 0xFFFE)
 
@@ -106,8 +107,14 @@ def _stated(data: mmap.mmap, chunk: Chunk, found: _WaveChunks) -> int | None:
         size, most = found.long_size, 2**62
     if size >= most:
         return None
-    # Nobody writes an empty data chunk before something that is no chunk: the writer was killed.
-    return None if size == 0 and not fills(data, found.style, chunk.start) else size
+    # Nobody writes a data chunk without any music before something that is no chunk: the writer was killed.
+    return (
+        None
+        if size <= _NO_MUSIC
+        and size < len(data) - chunk.start
+        and not fills(data, found.style, chunk.start + size + size % 2)
+        else size
+    )
 
 
 def _search(data: mmap.mmap, found: _WaveChunks) -> None:
