@@ -119,6 +119,17 @@ def test_a_data_uri_becomes_a_file_named_by_its_content(inputs, music):
     assert len(list(first.path.parent.iterdir())) == 1
 
 
+def test_base64_without_its_head_is_told_which_head_it_lacks(inputs):
+    with pytest.raises(InvalidRequest, match="Put data:audio/wav;base64, before it"):
+        inputs.resolve(base64.b64encode(bytes(3000)).decode())
+
+
+def test_a_name_that_is_too_long_for_any_file_is_not_repeated_as_a_whole(inputs):
+    with pytest.raises(InvalidRequest) as refused:
+        inputs.resolve("é" * 3000)
+    assert len(refused.value.message) < 500
+
+
 @pytest.mark.parametrize(
     "uri",
     ["data:audio/wav;base64,%%%", "data:,", "data:audio/wav;base64", "data:audio/wav;base64,AAAA", "data:text/html,x"],

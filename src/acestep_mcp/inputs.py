@@ -79,7 +79,8 @@ class Inputs:
         except Ambiguous as exc:
             raise _rejected(exc.message) from exc
         except (ValueError, RuntimeError, OSError) as exc:  # an address or path that Python or the system cannot parse
-            raise _rejected(f"{_short(given)} cannot be read ({exc}). Give {self._accepted}.") from exc
+            reason = exc.strerror if isinstance(exc, OSError) else exc  # and not the name again, which may be long
+            raise _rejected(f"{_short(given)} cannot be read ({reason}). Give {self._accepted}.") from exc
 
     def _resolve(self, given: str) -> LocalSource | RemoteSource:
         quoted = _QUOTED.fullmatch(given)
@@ -87,6 +88,11 @@ class Inputs:
             given = quoted[1]
         if is_data_uri(given):
             return self._data(given)
+        if len(given) > _LONGEST_PATH and _BASE64.fullmatch(given[:_LONGEST_PATH]):
+            raise _rejected(
+                f"{_short(given)} looks like base64 without its beginning. Put data:audio/wav;base64, before it, with the "
+                "type of the audio."
+            )
         scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
         match scheme:
             case "https":
@@ -123,11 +129,6 @@ class Inputs:
             return self._track(given)
         if track := self._known(given):
             return self._from(track)
-        if len(given) > _LONGEST_PATH and _BASE64.fullmatch(given[:_LONGEST_PATH]):
-            raise _rejected(
-                f"{_short(given)} looks like base64 without its beginning. Put data:audio/wav;base64, before it, with the "
-                "type of the audio."
-            )
         if self._working_dir is None and ("/" in given or "\\" in given):
             raise _rejected(
                 f"{_short(given)} is a relative path, and there is no folder it is relative to. Give {self._accepted}."

@@ -16,7 +16,7 @@ from acestep_mcp.audio.preview import mp3_preview
 from acestep_mcp.audio.read import probe, probe_source, read
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import convert_file
-from tests.audio.files import chunk, id3, riff, tone
+from tests.audio.files import chunk, encoded, id3, riff, tone
 
 SECONDS = 2.0
 MADE = [
@@ -108,6 +108,30 @@ def test_with_av_joined_files_are_read_whole(made, tmp_path, name):
     sound = read(tmp_path / name)
     assert sound.seconds == pytest.approx(2 * SECONDS, abs=0.12)
     assert probe_source(tmp_path / name, max_seconds=600).seconds == pytest.approx(sound.seconds, abs=0.001)
+
+
+def test_with_av_a_note_tells_that_only_the_first_of_two_tracks_is_used(tmp_path):
+    path = tmp_path / "film.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        streams = [container.add_stream("pcm_s16le", rate=8000, layout="mono") for _ in range(2)]
+        for number, stream in enumerate(streams, 1):
+            samples = np.full((1, 8000), 8000 * number, np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 8000, 0
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+    sound = read(path)
+    assert np.all(sound.pcm == 8000 << 16)
+    assert sound.notes == (
+        "The file has 2 audio tracks: the first one is used. For another one, save it as a file of its own.",
+    )
+
+
+def test_with_av_a_note_tells_what_is_left_out_behind_a_file(made, tmp_path):
+    path = tmp_path / "joined.m4a"
+    path.write_bytes((made / "memo.m4a").read_bytes() + encoded("MP3", 2.0))
+    assert read(path).seconds == pytest.approx(SECONDS, abs=0.1)
+    assert read(path).notes[0].startswith("The last ")
+    assert read(made / "memo.m4a").notes == ()
 
 
 @pytest.mark.parametrize("name", ["memo.m4a", "clip.webm", "song.mka", "film.flv"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import mmap
 
 import numpy as np
 import pytest
 import soundfile
 
 from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.audio.containers import flac
 from acestep_mcp.audio.read import probe, probe_source, read
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import convert_file
@@ -16,6 +18,7 @@ from tests.audio.files import RATE, encoded, id3, tone
 
 LOSSLESS = ["WAV", "WAVEX PCM_24", "WAV FLOAT", "RF64", "W64", "AIFF", "AIFF FLOAT", "AU", "CAF", "CAF ALAC_16", "FLAC"]
 FORMS = [*LOSSLESS, "OGG", "OGG OPUS", "MP3"]
+SHORT_LIST = ["WAV", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3"]
 TAGS = b"TAG".ljust(128, b"\0") + b"APETAGEX" + bytes(4) + (32).to_bytes(4, "little") + bytes(16)
 
 
@@ -57,10 +60,37 @@ def test_parts_of_other_rates_and_channels_take_the_highest_rate_and_most_channe
         assert np.array_equal(got.pcm[:, 0], got.pcm[:, 1]) or form in ("OGG", "OGG OPUS", "MP3")
 
 
-@pytest.mark.parametrize(("first", "second"), [("WAV", "FLAC"), ("CAF", "OGG"), ("AIFF", "WAV"), ("AU", "MP3")])
-def test_files_of_different_formats_are_read_one_after_the_other(tmp_path, first, second):
-    data = encoded(first, 1.5) + encoded(second, 1.0)
+@pytest.mark.parametrize(("first", "second"), [(one, two) for one in SHORT_LIST for two in SHORT_LIST if one != two])
+@pytest.mark.parametrize("between", [b"", id3(1000), bytes(3000)], ids=["nothing", "a tag", "zeros"])
+def test_files_of_different_formats_are_read_one_after_the_other(tmp_path, first, second, between):
+    data = encoded(first, 1.5) + between + encoded(second, 1.0)
     assert seconds_of(tmp_path / "joined", data) == pytest.approx(2.5, abs=0.002)
+    assert read(tmp_path / "joined").notes == ()
+
+
+@pytest.mark.parametrize("form", ["WAV", "AIFF", "CAF", "FLAC", "OGG", "OGG OPUS", "MP3"])
+def test_many_bytes_behind_a_song_that_are_no_song_are_noted(tmp_path, form):
+    path = tmp_path / "followed"
+    noise = np.random.default_rng(1).integers(0, 255, 200_000, np.uint8).tobytes()  # never 255: no MP3 frame
+    path.write_bytes(encoded(form, 1.5, rate_for(form)) + noise)
+    (note,) = read(path).notes
+    assert note.startswith("The last ")
+    assert "kB of the file are no audio that can be read here" in note
+    path.write_bytes(encoded(form, 1.5, rate_for(form)) + TAGS + bytes(100_000))
+    assert read(path).notes == ()
+
+
+def test_a_flac_file_ends_where_the_mp3_file_behind_it_begins(tmp_path):
+    data = encoded("FLAC", 1.5)
+    path = tmp_path / "song"
+    path.write_bytes(data + encoded("MP3", 1.0))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        assert flac.part(content, 0).end == len(data)
+
+
+@pytest.mark.parametrize("blocks", [0, 127, 128, 2047, 2048, 65_535, 65_536, 0x10FFFF])
+def test_the_numbers_of_flac_frames_are_coded_like_characters(blocks):
+    assert flac.coded(blocks) == chr(blocks).encode("utf-8", "surrogatepass")
 
 
 @pytest.mark.parametrize("form", FORMS)

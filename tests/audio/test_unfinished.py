@@ -97,6 +97,17 @@ def test_silence_at_the_beginning_is_no_chunk(tmp_path):
     read_whole(tmp_path / "a.wav", riff(chunk(b"fmt ", FORMAT), chunk(b"data", quiet, size=0), size=0), 1.5)
 
 
+@pytest.mark.parametrize("size", [8, 36, 44])
+def test_a_size_from_before_there_were_samples_is_not_that_of_the_sound(tmp_path, size):
+    read_whole(tmp_path / "a.wav", riff(chunk(b"fmt ", FORMAT), chunk(b"data", SAMPLES, size=size), size=size), 1.5)
+
+
+@pytest.mark.parametrize("form", ["WAV", "AIFF", "FLAC", "OGG", "CAF"])
+@pytest.mark.parametrize("before", [bytes(417), b"\r\n", b"\xef\xbb\xbf"], ids=["zeros", "a line end", "a mark"])
+def test_blanks_before_a_song_are_skipped(tmp_path, form, before):
+    read_whole(tmp_path / "song", before + encoded(form, 1.5), 1.5)
+
+
 def test_two_recordings_of_unknown_size_are_both_read(tmp_path):
     one = riff(chunk(b"fmt ", FORMAT), chunk(b"data", SAMPLES, size=UNKNOWN), size=UNKNOWN)
     read_whole(tmp_path / "two.wav", one + one, 3.0)

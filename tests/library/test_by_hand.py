@@ -201,3 +201,17 @@ def test_no_track_is_proposed_only_because_it_is_new(tracks):
         tracks.get("bagpipes.wav")
     assert "t01" not in caught.value.message
     assert "list_tracks" in caught.value.message
+
+
+def test_a_song_whose_sidecar_cannot_be_used_is_not_said_to_be_gone(tracks, database):
+    kept = add(tracks)
+    with database.writing() as db:
+        db.execute(
+            "INSERT INTO jobs (id, track_id, file_name, endpoint, request, status, backend, created_at, fingerprint) "
+            "VALUES ('t01', 't01', ?, '', '{}', 'COMPLETED', 'draft', 0, '')",
+            (kept.path.name,),
+        )
+    sidecar = kept.path.with_suffix(".json")
+    sidecar.write_text("{ // edited\n}")
+    with pytest.raises(NotFound, match=r"song t01\.json cannot be used: .*Mend that file"):
+        tracks.get("t01")

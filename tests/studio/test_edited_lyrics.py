@@ -66,6 +66,20 @@ def test_lyrics_of_the_whole_song_are_not_put_into_the_window(new, whole):
     assert replaced(SONG, new, (8, 12), SECTIONS, 24).text == whole
 
 
+@pytest.mark.parametrize("changed", ["\nb", "\nf"])
+def test_lyrics_of_the_whole_song_change_no_line_where_nothing_is_sung_in_the_window(changed):
+    assert replaced(SONG, SONG.replace(changed, "\nnew"), (0, 3), SECTIONS, 24).text == SONG
+    assert extended(SONG, SONG.replace(changed, "\nnew"), before=False).text == SONG
+    longer = SONG.replace(changed, "\nnew") + "\n\n[outro]\nx"
+    assert extended(SONG, longer, before=False).text == SONG + "\n\n[outro]\nx"
+    earlier = "[intro]\nx\n\n" + SONG.replace("\na", "\nnew")
+    assert extended(SONG, earlier, before=True).text == "[intro]\nx\n\n" + SONG
+
+
+def test_a_chorus_that_is_sung_again_is_not_the_whole_song():
+    assert extended("[chorus]\na\nb", "[chorus]\na\nx", before=False).text == "[chorus]\na\nb\n\n[chorus]\na\nx"
+
+
 def test_without_times_of_sections_the_lines_are_spread_over_the_song_and_that_is_said():
     found = replaced("a\nb\n\nc\nd", "x", (5, 10), [], 20)
     assert (found.text, found.is_estimated) == ("a\nx\n\nc\nd", True)

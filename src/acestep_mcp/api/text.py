@@ -5,6 +5,20 @@ from __future__ import annotations
 import codecs
 from typing import Any
 
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # which begins like UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BY_ZEROS = {
+    (False, True, True, True): "utf-32-le",
+    (True, True, True, False): "utf-32-be",
+    (False, True): "utf-16-le",
+    (True, False): "utf-16-be",
+}
+
 
 def encodable(text: str) -> str:
     """The text with `?` for each character that UTF-8 cannot encode."""
@@ -23,10 +37,13 @@ def all_encodable(value: Any) -> Any:
 
 
 def decode_text(content: bytes) -> str:
-    """The text of a file that a person or another program wrote: UTF-8, or UTF-16 with a byte order mark.
+    """The text of a file that a person or another program wrote: UTF-8, or UTF-16 or UTF-32 as Windows programs write it.
 
-    The mark itself is left out. Raises UnicodeDecodeError.
+    A byte order mark is left out. Without one, a zero byte among the first shows the encoding, since such a file begins
+    with an ASCII character. Raises UnicodeDecodeError.
     """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16")
-    return content.decode("utf-8-sig")
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding)
+    zeros = tuple(not byte for byte in content[:4])
+    return content.decode(_BY_ZEROS.get(zeros) or _BY_ZEROS.get(zeros[:2]) or "utf-8")

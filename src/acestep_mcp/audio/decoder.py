@@ -28,7 +28,7 @@ HIGHEST_RATE = 384_000
 
 _UNKNOWN_CODEC = (1, 4, 64)
 """Of libsndfile: an unrecognised format, an unsupported encoding, a format chunk of WAV that it does not know."""
-_FEWEST_UNUSED = 16_384
+_FEWEST_UNUSED = 4_000
 _MOST_MISSING_SECONDS, _MOST_MISSING_SHARE = 0.5, 0.25
 HEADROOM = 10 ** (-0.1 / 20)
 """The peak of what is turned down: 0.1 dB under full scale, so that it does not look clipped."""

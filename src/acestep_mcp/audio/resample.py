@@ -23,6 +23,12 @@ def resampled(blocks: Iterable[NDArray[Any]], old: int, new: int, channels: int)
         yield stream.resample_chunk(np.empty((0, channels), block.dtype), last=True).reshape(-1, channels)
 
 
+def resampled_array(samples: NDArray[Any], old: int, new: int) -> NDArray[Any]:
+    """`resampled` for samples [frames, channels] in one array."""
+    blocks = resampled(blocks_of(samples), old, new, samples.shape[1])
+    return collected(blocks, len(samples) * new // old + 1, like=samples)
+
+
 def blocks_of(samples: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """An array in blocks."""
     for start in range(0, len(samples), _BLOCK):

@@ -59,7 +59,12 @@ class TrackIndex:
             return self._missing[track_id]
         with self._database.reading() as db:
             row = db.execute("SELECT file_name FROM jobs WHERE track_id = ? LIMIT 1", (track_id,)).fetchone()
-        return f"It was made here as {row['file_name']}, but that is no longer in {self._folder}." if row else None
+        if row is None:
+            return None
+        key = Path(row["file_name"]).with_suffix(".json").name, False
+        if reason := self._unusable.get(key, ("", ""))[1]:
+            return f"Its file {self._path(key)} cannot be used: {reason}. Mend that file, or remove it: it is written again."
+        return f"It was made here as {row['file_name']}, but that is no longer in {self._folder}."
 
     def is_free(self, name: str) -> bool:
         """No song or sidecar has this stem."""

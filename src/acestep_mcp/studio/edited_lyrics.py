@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Any
 
 from acestep_mcp.readers.lyric_sheet import NO_VOCALS, read_lyrics
 from acestep_mcp.readers.section_names import read_name
 
+_FEWEST_LINES = 4
 _NOTHING = ("", "[inst]", "[instrumental]")
 
 
@@ -115,6 +117,8 @@ def extended(lyrics: str, new: str, *, before: bool) -> EditedLyrics:
         return EditedLyrics(lyrics)
     if not old.lines or _holds(added.words(), old.words()):
         return EditedLyrics(added.text())
+    if whole := _corrected(old, added):
+        return EditedLyrics(whole)
     parts = (added, old) if before else (old, added)
     return EditedLyrics("\n\n".join(part.text() for part in parts))
 
@@ -135,6 +139,8 @@ def replaced(
     outside = [words for number, words in zip(old.sung, old.words(), strict=True) if number not in inside]
     if _is_whole_song(added.words(), outside):
         return EditedLyrics(_line_by_line(old, added, inside) if len(added.sung) == len(old.sung) else added.text())
+    if not inside and (whole := _corrected(old, added)):
+        return EditedLyrics(whole)
     before = sum(at < window[0] for at in times)
     text = _joined(old, added, inside, before)
     is_estimated = bool(outside) and bool(unknown.intersection(inside) or (added.lines and not inside and unknown))
@@ -146,6 +152,21 @@ def _line_by_line(old: _SungText, added: _SungText, inside: Sequence[int]) -> st
     for number, other in zip(old.sung, added.sung, strict=True):
         if number in inside:
             lines[number] = added.lines[other]
+    return "\n".join(lines)
+
+
+def _corrected(old: _SungText, added: _SungText) -> str:
+    """The new lyrics, if they are those of the whole song with a few lines changed, which are sung as before; else empty."""
+    matcher = SequenceMatcher(None, old.words(), added.words(), autojunk=False)
+    kept = sum(block.size for block in matcher.get_matching_blocks())
+    if len(old.sung) < _FEWEST_LINES or len(added.sung) < len(old.sung) or 4 * kept < 3 * len(old.sung):
+        return ""
+    lines = list(added.lines)
+    for what, first, last, begin, end in matcher.get_opcodes():
+        if what == "replace" and last - first <= end - begin:
+            begin = end - (last - first) if begin == 0 else begin  # noqa: PLW2901 - new lines come before the first one
+            for number, other in zip(old.sung[first:last], added.sung[begin:], strict=False):
+                lines[other] = old.lines[number]
     return "\n".join(lines)
 
 

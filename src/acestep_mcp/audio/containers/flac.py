@@ -12,6 +12,7 @@ from acestep_mcp.audio.tags import id3
 
 _MOST_BLOCKS = 500
 _LARGEST_FRAME = 2**17
+_NEAR = 2**20
 _APE = b"APETAGEX"
 
 
@@ -20,11 +21,12 @@ def part(data: mmap.mmap, start: int) -> AudioPart:
     frames = _first_frame(data, start)
     joined = next_song(data, frames)
     last = _last_frame(data, start, frames, joined)
-    end = joined if last is None else _end(data, last, joined)
-    end = _before_tag(data, frames, end)
-    if last is not None and end == len(data):
-        return AudioPart((ByteSpan(start, end),), min(end, last + (_largest_frame(data, start) or _LARGEST_FRAME)))
-    return AudioPart((ByteSpan(start, end),), end)
+    if last is None:
+        end = joined
+    else:
+        # libFLAC looks through all that follows the last frame for another one.
+        end = min(_end(data, last, joined), last + (_stated_largest(data, start) or _LARGEST_FRAME))
+    return AudioPart((ByteSpan(start, _before_tag(data, frames, end)),), end)
 
 
 def _first_frame(data: mmap.mmap, start: int) -> int:
@@ -40,7 +42,7 @@ def _first_frame(data: mmap.mmap, start: int) -> int:
     return min(position, len(data))
 
 
-def _largest_frame(data: mmap.mmap, start: int) -> int:
+def _stated_largest(data: mmap.mmap, start: int) -> int:
     """Bytes of the largest frame; 0 where the encoder did not say it."""
     return int.from_bytes(data[start + 15 : start + 18], "big")
 
@@ -52,26 +54,23 @@ def _last_frame(data: mmap.mmap, start: int, frames: int, end: int) -> int | Non
     samples = int.from_bytes(info[13:18], "big") & 0xFFFFFFFFF
     if len(info) < 18 or not block or not samples or info[:2] != info[2:4]:
         return None
-    number = _coded((samples - 1) // block)
-    for found in re.compile(rb"\xff\xf8[\0-\xff]{2}" + re.escape(number)).finditer(data, frames, end):
-        size = found.end() - found.start()
-        # The block size and the sample rate may follow, then the check sum.
-        if any(not _crc8(data[found.start() : found.start() + size + more]) for more in range(1, 6)):
-            return found.start()
+    number = coded((samples - 1) // block)
+    head = re.compile(rb"\xff\xf8[\0-\xff]{2}" + re.escape(number))
+    for begin in (max(frames, end - _NEAR), frames):  # at the end of nearly all files
+        for found in head.finditer(data, begin, end):
+            # The block size and the sample rate may follow, then the check sum.
+            if any(not _crc8(data[found.start() : found.end() + more]) for more in range(1, 6)):
+                return found.start()
     return None
 
 
-def _coded(number: int) -> bytes:
-    """A frame's number, as UTF-8 would code it as a character."""
+def coded(number: int) -> bytes:
+    """A frame's number of up to 36 bits, as UTF-8 would code it as a character."""
     if number < 0x80:
         return bytes([number])
-    tail = []
-    most = 0x3F
-    while number > most:
-        tail.append(0x80 | number & 0x3F)
-        number >>= 6
-        most >>= 1
-    return bytes([(0xFE ^ most * 2 + 1) & 0xFF | number, *reversed(tail)])
+    length = next(length for length in range(2, 8) if number < 1 << (5 * length + 1))
+    lead = 0xFF00 >> length & 0xFF | number >> 6 * (length - 1)
+    return bytes([lead, *(0x80 | number >> 6 * place & 0x3F for place in range(length - 2, -1, -1))])
 
 
 def _crc8(head: bytes) -> int:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Generator
 
 import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from acestep_mcp.api.requests import (
     TextToAudio,
 )
 from acestep_mcp.audio import Sound
+from acestep_mcp.audio.resample import resampled_array
 from acestep_mcp.audio.splice import from_float, to_float, within_full_scale
 from acestep_mcp.audio.splice import inpaint as splice_inpainted
 from acestep_mcp.audio.splice import outpaint as splice_outpainted
@@ -211,7 +211,7 @@ def _encode_source(loaded: LoadedV1, source: Sound) -> Generator[Step, None, Ten
     yield Step("encoding the source", 0, 1)
     samples, rate = to_float(source)[:, :2], source.sample_rate
     if rate * RATE > _MAX_TAPS * math.gcd(rate, RATE) ** 2:
-        samples, rate = soxr.resample(samples, rate, RATE), RATE
+        samples, rate = resampled_array(samples, rate, RATE), RATE
     with loaded.using("codec"):
         return loaded.codec.encode(torch.from_numpy(samples.T.copy())[None], rate)
 

@@ -12,7 +12,6 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-import soxr
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -29,6 +28,7 @@ from acestep_mcp.api.requests import (
     TextToAudio,
 )
 from acestep_mcp.audio import Sound
+from acestep_mcp.audio.resample import resampled_array
 from acestep_mcp.audio.splice import from_float, to_float
 from acestep_mcp.audio.splice import inpaint as splice_inpainted
 from acestep_mcp.audio.splice import outpaint as splice_outpainted
@@ -274,7 +274,7 @@ def _resample(loaded: LoadedV15, source: Sound) -> Samples:
     """[2, samples] at the model's rate."""
     samples = to_float(source)
     if source.sample_rate != loaded.sample_rate:
-        samples = soxr.resample(samples, source.sample_rate, loaded.sample_rate).reshape(-1, source.channels)
+        samples = resampled_array(samples, source.sample_rate, loaded.sample_rate)
     return np.repeat(samples, 2, axis=1).T if source.channels == 1 else samples[:, :2].T
 
 
