@@ -86,13 +86,8 @@ class Inputs:
         quoted = _QUOTED.fullmatch(given)
         if quoted and ("://" in quoted[1] or is_data_uri(quoted[1])):
             given = quoted[1]
-        if is_data_uri(given):
+        if is_data_uri(given) or _is_bare_base64(given):
             return self._data(given)
-        if len(given) > _LONGEST_PATH and _BASE64.fullmatch(given[:_LONGEST_PATH]):
-            raise _rejected(
-                f"{_short(given)} looks like base64 without its beginning. Put data:audio/wav;base64, before it, with the "
-                "type of the audio."
-            )
         scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
         match scheme:
             case "https":
@@ -204,6 +199,11 @@ class Inputs:
     # -- bytes in the call, and uploads
 
     def _data(self, given: str) -> LocalSource:
+        if not is_data_uri(given):
+            raise _rejected(
+                f"{_short(given)} looks like base64 without its beginning. Put data:audio/wav;base64, before it, with the "
+                "type of the audio."
+            )
         # Every byte may be written as %XX.
         too_large = f"the data: URI is larger than {MAX_DATA_URI >> 20} MiB. Save the audio as a file instead."
         if len(given) > MAX_DATA_URI * 3 + 5000:
@@ -239,6 +239,10 @@ def _probed(path: Path, *, parent: str | None = None, name: str = "") -> LocalSo
 
     properties = probe_source(path, max_seconds=LONGEST_SOURCE, name=name)
     return LocalSource(path, properties.seconds, properties.content_type, parent)
+
+
+def _is_bare_base64(text: str) -> bool:
+    return len(text) > _LONGEST_PATH and _BASE64.fullmatch(text[:_LONGEST_PATH]) is not None
 
 
 def _path(text: str) -> Path:
