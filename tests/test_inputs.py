@@ -119,6 +119,14 @@ def test_a_data_uri_becomes_a_file_named_by_its_content(inputs, music):
     assert len(list(first.path.parent.iterdir())) == 1
 
 
+def test_a_person_who_names_a_folder_is_told_that_it_is_one(tmp_path, music):
+    def no_track(name):
+        raise NotFound(name)
+
+    (tmp_path / "songs").mkdir()
+    assert "is a folder" in refused(Inputs((music,), tmp_path / "scratch", no_track, working_dir=tmp_path), "songs")
+
+
 def test_base64_without_its_head_is_told_which_head_it_lacks(inputs):
     with pytest.raises(InvalidRequest, match="Put data:audio/wav;base64, before it"):
         inputs.resolve(base64.b64encode(bytes(3000)).decode())

@@ -118,8 +118,8 @@ class Inputs:
         is_id = _TRACK_ID.fullmatch(given) is not None
         paths = [_path(spelling) for spelling in spellings]
         found = self._first(self._files.exact, paths) or (None if is_id else self._first(self._files.alike, paths))
-        if found or paths[0].is_absolute():
-            return self._local(found or paths[0])
+        if found or paths[0].is_absolute() or self._is_folder(paths[0]):
+            return self._local(found or (self._working_dir or Path()) / paths[0])
         if is_id:
             return self._track(given)
         if track := self._known(given):
@@ -132,6 +132,9 @@ class Inputs:
         raise _rejected(
             f"there is no file {_short(given)} {where}. {self._near(paths[0])} Accepted are {self._accepted}."
         )
+
+    def _is_folder(self, path: Path) -> bool:
+        return self._working_dir is not None and (self._working_dir / path).is_dir()
 
     @staticmethod
     def _first(find: Callable[[Path], Path | None], paths: Iterable[Path]) -> Path | None:

@@ -9,7 +9,7 @@ import pytest
 import soxr
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.resample import blocks_of, resampled
+from acestep_mcp.audio.resample import blocks_of, resampled, resampled_array
 from acestep_mcp.audio.splice import conform, from_float, to_float
 
 
@@ -20,6 +20,7 @@ def test_blocks_make_no_difference(noise, seconds, old, new):
     whole = soxr.resample(to_float(sound), old, new) if seconds else np.empty((0, 2), np.float32)
     parts = [np.empty((0, 2), np.float32), *resampled(blocks_of(to_float(sound)), old, new, 2)]
     assert np.array_equal(np.concatenate(parts), whole)
+    assert np.array_equal(resampled_array(to_float(sound), old, new), whole)
     like = Sound(sound.pcm[:0], new, sound.bits)
     assert np.array_equal(conform(sound, like).pcm, from_float(whole, new, sound.bits).pcm)
 

@@ -215,3 +215,15 @@ def test_a_song_whose_sidecar_cannot_be_used_is_not_said_to_be_gone(tracks, data
     sidecar.write_text("{ // edited\n}")
     with pytest.raises(NotFound, match=r"song t01\.json cannot be used: .*Mend that file"):
         tracks.get("t01")
+
+
+def test_a_song_that_was_made_twice_is_two_files(tracks):
+    one, two, three = add(tracks, "t01"), add(tracks, "t02"), add(tracks, "t03")
+    one.path.rename(one.path.with_name("my song.wav"))
+    (tracks.folder / "album").mkdir()
+    two.path.rename(tracks.folder / "album" / two.path.name)
+    assert listed(tracks) == [three.path.name, f"album/{two.path.name}", "my song.wav"]
+    assert tracks.get("t01").path.name == "my song.wav"
+    three.path.unlink()
+    with pytest.raises(NotFound, match="there is no audio for"):
+        tracks.get("t03")

@@ -266,7 +266,7 @@ def _left_out(streams: Sequence[SampleStream], unused: int) -> tuple[str, ...]:
 
 def _breaks_off(seconds: float) -> str:
     after = f" after {seconds:.1f} s" if seconds > 0 else ""
-    return f"breaks off{after}: it is not whole"
+    return f"breaks off{after}: it is not whole, so copy, download or export it again"
 
 
 def _peak(block: NDArray[np.float64]) -> float:

@@ -151,7 +151,7 @@ class TrackIndex:
             raise ValueError("") from exc  # any other JSON
         if self._copied(sidecar["id"], key):
             return
-        sound = self._renamed(sidecar, found, key[1])
+        sound = self._renamed(sidecar, Path(key[0]).stem, found, key[1])
         if sound is None:
             name = Path(row["file_name"] if row else key[0]).name
             self._missing[sidecar["id"]] = (
@@ -163,16 +163,27 @@ class TrackIndex:
             return
         self._put(key, sound, sidecar, row, found.stamp(key[0], sound))
 
-    def _renamed(self, sidecar: dict[str, Any], found: Scan, deleted: bool) -> str | None:
-        """The sound without a sidecar that is this one's song: of the same size and content."""
+    def _renamed(self, sidecar: dict[str, Any], stem: str, found: Scan, deleted: bool) -> str | None:
+        """The sound without a sidecar that is this one's song: of the same size and content, of several that of its name.
+
+        One that another track has taken already is not looked at: a song that was made twice is two files.
+        """
         facts = sidecar["audio"]
-        same = [name for name in found.loose() if size_in(found.sounds[name]) == facts["size"]]
+        taken = {
+            row["file_name"]
+            for row in self.rows("id, file_name, deleted")
+            if row["id"] != sidecar["id"] and bool(row["deleted"]) == deleted
+        }
+        loose = [name for name in found.loose() if name not in taken]
+        same = [name for name in loose if size_in(found.sounds[name]) == facts["size"]]
         if facts.get("sha256"):
             same = [
                 name
                 for name in same
                 if self._digest(self._path((name, deleted)), found.sounds[name]) == facts["sha256"]
             ]
+        others = {Path(name).stem for name in found.sidecars}
+        same.sort(key=lambda name: (Path(name).stem != stem, Path(name).stem in others))
         return same[0] if len(same) == 1 or (same and facts.get("sha256")) else None
 
     def _put(self, key: _Key, sound: str, sidecar: dict[str, Any], row: sqlite3.Row | None, stamp: str) -> None:
@@ -200,7 +211,7 @@ class TrackIndex:
             try:
                 now |= self._describe(audio)
             except InvalidRequest as exc:
-                notes.append(f"The file cannot be read: {exc.message}")
+                notes.append(f"The file cannot be read: {exc.message.removeprefix('audio_url: ')}.")
         now["size"] = size_in(stamp)
         if digest := self._digest(audio, stamp):
             now["sha256"] = digest
