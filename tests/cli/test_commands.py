@@ -463,3 +463,14 @@ def test_the_version_is_that_of_the_package(here) -> None:
     from acestep_mcp import __version__
 
     assert here("--version").stdout == f"acestep-mcp {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "form"),
+    [("--duration=1:30", "Send seconds as a number: 90."), ("--seed=-1", "Leave seed out for a random one."),
+     ("--number-of-steps=27 steps", "Send a number: 27."), ("--number-of-steps=27.5", "Send a whole number: 28."), ("--number-of-steps=5000", "is not in the range 1<=x<=60."),
+     ("--duration=900", "is not in the range 5<=x<=240.")],
+)  # fmt: skip
+def test_a_number_in_a_wrong_form_gets_an_error_with_the_right_form(capsys, option: str, form: str) -> None:
+    assert main(["make", "text-to-audio", "--tags", "lofi", option]) == 2
+    assert capsys.readouterr().err.strip().endswith(form)

@@ -135,7 +135,7 @@ def _no_access(reply: ErrorReply, status: int, host: Host) -> ConfigurationError
 
 
 def _invalid(reply: ErrorReply, status: int, host: Host) -> InvalidRequest:
-    message = f"{_upper(host.label)} refused the request ({status}){reply.quoted} Change the arguments and call again."
+    message = f"{_upper(host.label)} refused the request ({status}){reply.quoted} Change the arguments, then try again."
     return InvalidRequest(message, reply.fields)
 
 

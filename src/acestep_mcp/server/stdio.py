@@ -212,7 +212,9 @@ async def _messages(
 async def _readable(item: Incoming, outbox: Outbox) -> JSONRPCMessage | None:
     """The message of a line, also of one that the SDK could not read; None after its sender got an error."""
     message = message_or_answer(item) if isinstance(item, Exception) else item.message
-    error = message if isinstance(item, Exception) and isinstance(message, JSONRPCError) else message and refusal(message)
+    error = (
+        message if isinstance(item, Exception) and isinstance(message, JSONRPCError) else message and refusal(message)
+    )
     if error is None:
         return message
     logger.warning("A line on stdin was refused. %s", error.error.message)
