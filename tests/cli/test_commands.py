@@ -468,7 +468,7 @@ def test_the_version_is_that_of_the_package(here) -> None:
 @pytest.mark.parametrize(
     ("option", "form"),
     [("--duration=1:30", "Send seconds as a number: 90."), ("--seed=-1", "Leave seed out for a random one."),
-     ("--number-of-steps=27 steps", "Send a number: 27."), ("--number-of-steps=27.5", "Send a whole number: 28."), ("--number-of-steps=5000", "is not in the range 1<=x<=60."),
+     ("--number-of-steps=27 steps", "Send a number: 27."), ("--number-of-steps=27.5", "Send a whole number: 28."), ("--number-of-steps=5000", "is not in the range 3<=x<=60."),
      ("--duration=900", "is not in the range 5<=x<=240.")],
 )  # fmt: skip
 def test_a_number_in_a_wrong_form_gets_an_error_with_the_right_form(capsys, option: str, form: str) -> None:
