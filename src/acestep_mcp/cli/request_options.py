@@ -144,9 +144,10 @@ def _right_form_of(value: Any, field: FieldInfo, param: click.Parameter | None) 
     except click.BadParameter as exc:
         name = (param.name if param else None) or ""
         form = right_form(name, field, _number(value))
-        if form:
-            exc.message += f" {form[0].upper()}{form[1:]}."
-        raise
+        if not form:
+            raise
+        advice = f"{form[0].upper()}{form[1:]}."
+        raise click.BadParameter(f"{exc.message} {advice}", ctx=exc.ctx, param=exc.param) from exc
 
 
 def _number(value: Any) -> Any:

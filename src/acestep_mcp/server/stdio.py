@@ -212,12 +212,13 @@ async def _messages(
 async def _readable(item: Incoming, outbox: Outbox) -> JSONRPCMessage | None:
     """The message of a line, also of one that the SDK could not read; None after its sender got an error."""
     message = message_or_answer(item) if isinstance(item, Exception) else item.message
-    error = (
-        message if isinstance(item, Exception) and isinstance(message, JSONRPCError) else message and refusal(message)
-    )
-    if error is None:
+    if message is None:
+        return None
+    from_us = isinstance(item, Exception) and isinstance(message, JSONRPCError)
+    error = message if from_us else refusal(message)
+    if not isinstance(error, JSONRPCError):
         return message
-    logger.warning("A line on stdin was refused. %s", error.error.message)
+    logger.warning("A line on stdin was refused. %s", encodable(error.error.message))
     await outbox.refuse(error)
     return None
 
