@@ -164,3 +164,9 @@ def test_a_value_in_a_wrong_form_gets_an_error_with_the_right_form(arguments, fo
     with pytest.raises(InvalidRequest) as caught:
         TextToAudio.parse({"tags": "lofi", **arguments})
     assert form in caught.value.message
+
+
+def test_a_string_is_not_told_to_be_sent_as_a_string():
+    with pytest.raises(InvalidRequest) as caught:
+        PromptToAudio.parse({"prompt": " "})
+    assert caught.value.message.endswith("(got ' ')")

@@ -227,14 +227,17 @@ def test_make_names_an_invalid_setting(here) -> None:
 
 
 def interrupted(environment: dict[str, str], *arguments: str, after: str = "") -> tuple[int, str, str]:
-    """Send Ctrl-C to a command when it has written a line with `after` to stderr; its exit code, stdout and stderr."""
+    """Send Ctrl-C, as a terminal does, to a command and its children when it has written a line with `after` to stderr.
+
+    Returns its exit code, stdout and stderr.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "acestep_mcp", *arguments], env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True,
     ) as process:  # fmt: skip
         while after not in (line := process.stderr.readline()):
             assert line, "the command has ended"
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert "Traceback" not in err
     return process.returncode, out, err
@@ -244,8 +247,9 @@ LONG = ("make", "text-to-audio", "--tags", "piano", "--duration", "240", "--json
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C to one child needs a console of its own there")
-def test_ctrl_c_cancels_a_song_that_costs_nothing(here, environment: dict[str, str], tmp_path: Path) -> None:
-    code, out, _ = interrupted(environment, *LONG)
+@pytest.mark.parametrize("after", ["preparing", "starting"])
+def test_ctrl_c_cancels_a_song_that_costs_nothing(here, environment, tmp_path: Path, after: str) -> None:
+    code, out, _ = interrupted(environment, *LONG, after=after)
     told = json.loads(out)
     assert (code, told["status"]) == (130, "CANCELLED")
     assert f"Job {told['job_id']} is cancelled" in told["error"]["message"]
@@ -459,3 +463,14 @@ def test_the_version_is_that_of_the_package(here) -> None:
     from acestep_mcp import __version__
 
     assert here("--version").stdout == f"acestep-mcp {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "form"),
+    [("--duration=1:30", "Send seconds as a number: 90."), ("--seed=-1", "Leave seed out for a random one."),
+     ("--number-of-steps=27 steps", "Send a number: 27."), ("--number-of-steps=27.5", "Send a whole number: 28."), ("--number-of-steps=5000", "is not in the range 3<=x<=60."),
+     ("--duration=900", "is not in the range 5<=x<=240.")],
+)  # fmt: skip
+def test_a_number_in_a_wrong_form_gets_an_error_with_the_right_form(capsys, option: str, form: str) -> None:
+    assert main(["make", "text-to-audio", "--tags", "lofi", option]) == 2
+    assert capsys.readouterr().err.strip().endswith(form)

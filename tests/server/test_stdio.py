@@ -142,6 +142,11 @@ UNREADABLE = [
     ('{"jsonrpc":"2.0","id":true,"method":7}', None, -32600),
     ('[{"jsonrpc":"2.0","id":80,"method":"tools/list"}]', None, -32600),
     ("7", None, -32600),
+    ('{"jsonrpc":"2.0","id":"half \\ud83d","method":"tools/list"}', None, -32700),
+    ('{"jsonrpc":"2.0","id":"half \\ud83d","method":7}', None, -32700),
+    ('{"jsonrpc":"2.0","id":1.5,"method":"tools/list"}', None, -32600),
+    ('{"jsonrpc":"2.0","id":null,"method":"ping"}', None, -32600),
+    ('{"jsonrpc":"2.0","id":[1],"method":"tools/call"}', None, -32600),
 ]
 
 

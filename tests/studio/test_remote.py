@@ -218,7 +218,7 @@ async def test_an_engine_that_does_not_answer_is_an_error_and_no_other_backend_i
     assert (status["backend"], status["reachable"]) == ("engine", False)
     assert url in status["trouble"] or "could be made" in status["trouble"]
     assert (job.status, job.backend, job.queue_url) == (Status.FAILED, "engine", url)
-    assert "no connection could be made" in job.error.message
+    assert f"the engine at {url}: no connection could be made" in job.error.message
 
 
 @asynccontextmanager

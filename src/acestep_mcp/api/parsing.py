@@ -34,7 +34,8 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
             return FieldError(name, "is required", "missing")
         case "extra_forbidden":
             known = ", ".join(model.model_fields)
-            return FieldError(name, f"is not an argument; the arguments are {known}", "extra_forbidden", value)
+            advice = f"the arguments are {known}" if known else "leave it out; there are no arguments"
+            return FieldError(name, f"is not an argument; {advice}", "extra_forbidden", value)
     shown = repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     field = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None

@@ -21,8 +21,8 @@ _SHORT = 120
 
 def right_form(name: str, field: FieldInfo | None, value: Any) -> str:
     """The advice to add to an error message: `send 90`; empty if there is none."""
-    if name == "seed" and isinstance(value, int | float | str):
-        return "leave seed out for a random one"
+    if name in ("seed", "original_seed") and isinstance(value, int | float | str):
+        return f"leave {name} out for a random one" if name == "seed" else f"leave {name} out if you do not know it"
     kinds = _kinds(field)
     if str in kinds:
         return _as_text(value, "\n" if "lyrics" in name else ", ")
@@ -44,7 +44,7 @@ def _as_text(value: Any, separator: str) -> str:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         text = str(value)
     else:
-        return "send one string"
+        return "" if isinstance(value, str) else "send one string"
     return f"send one string: {json.dumps(text[:_SHORT], ensure_ascii=False)}"
 
 

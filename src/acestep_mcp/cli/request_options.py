@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -11,6 +13,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from acestep_mcp.api.requests import Request
+from acestep_mcp.api.right_form import right_form
 from acestep_mcp.api.schemas import input_schema
 from acestep_mcp.api.text import decode_text
 
@@ -77,9 +80,9 @@ def _click_type(kind: Any, field: FieldInfo) -> Any:
         return click.Choice([str(choice) for choice in get_args(kind)])
     bounds = {side: getattr(mark, side) for mark in field.metadata for side in ("ge", "le") if hasattr(mark, side)}
     if kind is int:
-        return click.IntRange(bounds.get("ge"), bounds.get("le"))
+        return _WholeNumber(field, bounds)
     if kind is float:
-        return click.FloatRange(bounds.get("ge"), bounds.get("le"))
+        return _Number(field, bounds)
     return {str: click.STRING, bool: click.BOOL}[kind]
 
 
@@ -108,6 +111,52 @@ class _Lyrics(click.ParamType[str]):
             self.fail(f"{text[1:]} cannot be read: {getattr(exc, 'strerror', None) or exc}.", param, ctx)
         except UnicodeDecodeError:
             self.fail(f"{text[1:]} is not UTF-8 text. Save it as UTF-8.", param, ctx)
+
+
+class _WholeNumber(click.IntRange):
+    """Says the right form of a value that is no such number."""
+
+    def __init__(self, field: FieldInfo, bounds: dict[str, Any]) -> None:
+        super().__init__(bounds.get("ge"), bounds.get("le"))
+        self._field = field
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        with _right_form_of(value, self._field, param):
+            return super().convert(value, param, ctx)
+
+
+class _Number(click.FloatRange):
+    """As `_WholeNumber`, also with a fraction."""
+
+    def __init__(self, field: FieldInfo, bounds: dict[str, Any]) -> None:
+        super().__init__(bounds.get("ge"), bounds.get("le"))
+        self._field = field
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        with _right_form_of(value, self._field, param):
+            return super().convert(value, param, ctx)
+
+
+@contextmanager
+def _right_form_of(value: Any, field: FieldInfo, param: click.Parameter | None) -> Iterator[None]:
+    try:
+        yield
+    except click.BadParameter as exc:
+        name = (param.name if param else None) or ""
+        form = right_form(name, field, _number(value))
+        if not form:
+            raise
+        advice = f"{form[0].upper()}{form[1:]}."
+        raise click.BadParameter(f"{exc.message} {advice}", ctx=exc.ctx, param=exc.param) from exc
+
+
+def _number(value: Any) -> Any:
+    """A number out of range needs no other form: the message has the bounds."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    return int(number) if number.is_integer() else number
 
 
 def _from_stdin() -> str:

@@ -124,7 +124,7 @@ class QueueClient:
         headers = {"Content-Type": "application/json", **options.headers()}
         seconds = self.host.timeouts.submit
         call = _QueueCall(
-            f"Submitting to {endpoint_id}", "POST", url, headers, json.dumps(dict(body)).encode(), seconds
+            f"Submitting to {self.host.label}", "POST", url, headers, json.dumps(dict(body)).encode(), seconds
         )
         ask = partial(self._exchange, call, fresh=True)
         answer = await submit_once(ask, self.host.timeouts, self.host.label)
@@ -156,7 +156,7 @@ class QueueClient:
         url = f"{self._status_url(endpoint_id, handle)}/stream?logs=1"
         headers = {**self.host.authorization(), "Accept": "text/event-stream"}
         timeout = httpx.Timeout(self.host.timeouts.silence, connect=self.host.timeouts.connect)
-        with http_errors("Watching the request"):
+        with http_errors(f"Watching the request at {self.host.label}"):
             async with self._pooled.stream("GET", url, headers=headers, timeout=timeout) as response:
                 kind = response.headers.get("content-type", "")
                 if response.status_code != httpx.codes.OK or not kind.startswith("text/event-stream"):
@@ -184,7 +184,7 @@ class QueueClient:
 
     async def _status(self, endpoint_id: str, handle: RequestHandle) -> Update:
         url = f"{self._status_url(endpoint_id, handle)}?logs=1"
-        call = _QueueCall(f"Asking for request {handle.request_id}", "GET", url)
+        call = _QueueCall(f"Asking {self.host.label} for request {handle.request_id}", "GET", url)
         answer = await until_answered(partial(self._exchange, call), self.host.timeouts)
         if answer.status not in (200, 202):
             raise replies.error_of(answer, call.action, self.host)
@@ -197,7 +197,7 @@ class QueueClient:
         RequestUnknown, QueueError (with `error_type` "not_finished" while it runs), ConfigurationError.
         """
         url = self._own_or_rebuilt(handle.response_url, self.host.request_url(endpoint_id, handle.request_id))
-        call = _QueueCall(f"Fetching the result of {handle.request_id}", "GET", url)
+        call = _QueueCall(f"Fetching the result of {handle.request_id} from {self.host.label}", "GET", url)
         ask, timeouts = partial(self._exchange, call), self.host.timeouts
         answer = await until_answered(ask, timeouts, is_final=replies.is_json_error)
         if answer.status == httpx.codes.OK:
@@ -222,7 +222,7 @@ class QueueClient:
         `follow` and `result` give the outcome. Raises RequestUnknown, QueueError, ConfigurationError.
         """
         url = self._own_or_rebuilt(handle.cancel_url, self.host.request_url(endpoint_id, handle.request_id, "/cancel"))
-        call = _QueueCall(f"Cancelling request {handle.request_id}", "PUT", url)
+        call = _QueueCall(f"Cancelling request {handle.request_id} at {self.host.label}", "PUT", url)
         answer = await self._ask(call, CANCEL_SECONDS)
         if 200 <= answer.status < 300:
             return True
@@ -259,7 +259,9 @@ class QueueClient:
 
     async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> HttpResponse:
         headers, content = {"Content-Type": "application/json"}, json.dumps(dict(body)).encode()
-        call = _QueueCall("Beginning an upload", "POST", self.host.rest_url + path, headers, content)
+        call = _QueueCall(
+            f"Beginning an upload to {self.host.label}", "POST", self.host.rest_url + path, headers, content
+        )
         answer = await self._ask(call, UPLOAD_SECONDS)
         if not 200 <= answer.status < 300:
             raise replies.error_of(answer, call.action, self.host)

@@ -112,11 +112,11 @@ def error_of(answer: HttpResponse, action: str, host: Host) -> AceStepError:
     if status in (400, 413, 422):
         return failed(answer) if reply.type in _MODEL_FAILURES else _invalid(reply, status, host)
     if is_not_found(answer):
-        message = f"{action}: {host.label} does not know this request. Results are kept for a limited time."
+        message = f"{action}: it does not know this request. Results are kept for a limited time."
         return RequestUnknown(f"{message} If its song is not among the tracks, make it again.", status=status)
     if status == 499:
         return JobCancelled(f"The request was cancelled{reply.quoted} Start a new one if you still want it.")
-    return QueueError(_error_message(answer, action, host, reply), status=status, error_type=reply.type)
+    return QueueError(_error_message(answer, action, reply), status=status, error_type=reply.type)
 
 
 def _no_access(reply: ErrorReply, status: int, host: Host) -> ConfigurationError:
@@ -135,15 +135,15 @@ def _no_access(reply: ErrorReply, status: int, host: Host) -> ConfigurationError
 
 
 def _invalid(reply: ErrorReply, status: int, host: Host) -> InvalidRequest:
-    message = f"{_upper(host.label)} refused the request ({status}){reply.quoted} Change the arguments and call again."
+    message = f"{_upper(host.label)} refused the request ({status}){reply.quoted} Change the arguments, then try again."
     return InvalidRequest(message, reply.fields)
 
 
-def _error_message(answer: HttpResponse, action: str, host: Host, reply: ErrorReply) -> str:
+def _error_message(answer: HttpResponse, action: str, reply: ErrorReply) -> str:
     """The message of an error that neither the arguments nor the key caused."""
     if 300 <= answer.status < 400:
         to = plain(answer.headers.get("location"), 120)
-        return f"{action}: {host.label} redirects to {to or 'elsewhere'}, which is not followed. Set that address."
+        return f"{action}: it redirects to {to or 'elsewhere'}, which is not followed. Set that address."
     what = {
         404: "there is no such endpoint or address. Check the host's address",
         405: "the address does not take this. Check that it is a queue, such as https://queue.fal.run",
@@ -151,7 +151,7 @@ def _error_message(answer: HttpResponse, action: str, host: Host, reply: ErrorRe
         429: f"too many requests or too long a queue. {_later(answer)}",
     }.get(answer.status, f"it failed. {_later(answer)}")
     page = " with a web page instead of JSON" if answer.body and answer.json() is None else ""
-    return f"{action}: {host.label} answered {answer.status}{page}{reply.quoted} That means: {what}."
+    return f"{action}: it answered {answer.status}{page}{reply.quoted} That means: {what}."
 
 
 def _later(answer: HttpResponse) -> str:

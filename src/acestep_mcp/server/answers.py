@@ -33,6 +33,7 @@ _MISSING = (
     "The song of this job was made, but its file is no longer in the music folder. It may have been moved or removed, "
     "or ACESTEP_MUSIC_DIR has changed. If it is still wanted, make it again with the same arguments and seed."
 )
+_DRAFT = "a draft: a sketch without a singer, not ACE-Step"
 _NO_SONG = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
 
@@ -78,7 +79,9 @@ def _headline(outcome: Outcome) -> str:
     job = outcome.job
     if job.status is Status.COMPLETED and outcome.track is not None:
         where = " (in the trash)" if outcome.track.deleted else ""
-        return f"COMPLETED: {outcome.track.title}, {outcome.track.duration:.1f} s{where}"
+        report = job.result.report if job.result else None
+        draft = f"; {_DRAFT}" if report and report.engine == "draft" else ""
+        return f"COMPLETED: {outcome.track.title}, {outcome.track.duration:.1f} s{where}{draft}"
     return f"{job.status}, not finished: {job.progress.describe()}"
 
 

@@ -6,8 +6,18 @@ import json
 import re
 from typing import Any
 
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCMessage, jsonrpc_message_adapter
+from mcp.types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCMessage,
+    JSONRPCNotification,
+    jsonrpc_message_adapter,
+)
 from pydantic import ValidationError
+
+from acestep_mcp.api.text import encodable
 
 _MEMBER = r'\s*"\w{1,40}"\s*:\s*(?:"[^"\\]{0,200}"|-?\d{1,20})\s*,'
 _ID = r'"id"\s*:\s*(?P<id>"[^"\\]{1,200}"|-?\d{1,20})'
@@ -16,6 +26,7 @@ _ID = r'"id"\s*:\s*(?P<id>"[^"\\]{1,200}"|-?\d{1,20})'
 _ID_AT_START = re.compile(rf"\s*\{{(?:{_MEMBER}){{0,3}}\s*{_ID}")
 _ID_AT_END = re.compile(rf",\s*{_ID}\s*\}}\s*\Z")
 _READ_AT_END = 300
+_NOTIFICATION = "notifications/"
 
 
 def message_or_answer(error: Exception) -> JSONRPCMessage | None:
@@ -37,6 +48,14 @@ def message_or_answer(error: Exception) -> JSONRPCMessage | None:
     request_id = line.get("id") if isinstance(line, dict) else None
     advice = "Send one JSON-RPC 2.0 message a line, as an object; batches are not supported."
     return _error(INVALID_REQUEST, _valid_id(request_id), f"This line is no JSON-RPC message. {advice}")
+
+
+def refusal(message: JSONRPCMessage) -> JSONRPCError | None:
+    """The answer to a request without a usable id: the SDK takes it for a notification, and its sender would wait for ever."""
+    if not isinstance(message, JSONRPCNotification) or message.method.startswith(_NOTIFICATION):
+        return None
+    advice = "Give it an id that is a string or a whole number."
+    return _error(INVALID_REQUEST, None, f"The request {message.method[:60]!r} has no id that could be used. {advice}")
 
 
 def _line_and_problem(error: Exception) -> tuple[Any, str]:
@@ -62,7 +81,10 @@ def _broken_id(line: str) -> str | int | None:
 
 
 def _valid_id(value: object) -> str | int | None:
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+    """The id if an answer can be written with it; half a surrogate pair cannot be written."""
+    if isinstance(value, str):
+        return value if value == encodable(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _error(code: int, request_id: str | int | None, message: str) -> JSONRPCError:

@@ -26,7 +26,7 @@ from acestep_mcp.api.text import all_encodable, encodable
 from acestep_mcp.server import sdk
 from acestep_mcp.server.app import AceStepServer, ServerState, create_server, studio_opener
 from acestep_mcp.server.delivery import Deliveries
-from acestep_mcp.server.invalid_lines import message_or_answer
+from acestep_mcp.server.invalid_lines import message_or_answer, refusal
 from acestep_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Outbox:
 
     async def refuse(self, error: JSONRPCError) -> None:
         """Answer what is no request; a call that runs under the same id still waits for its own answer."""
-        await self._stream.send(SessionMessage(error))
+        await self._stream.send(SessionMessage(_encodable(error)))
 
     async def _answered(self, request_id: object) -> None:
         delivery = self._deliveries.of(request_id)
@@ -192,18 +192,15 @@ async def _messages(
         leading = True
         async with onward:
             async for item in incoming:
-                if isinstance(item, Exception):
-                    if (found := await _repaired(item, outbox)) is None:
-                        continue
-                    item = found  # noqa: PLW2901 - the same line, read
-                message = item.message
+                if (message := await _readable(item, outbox)) is None:
+                    continue
                 outbox.unanswered.add(message)
                 if leading and isinstance(message, JSONRPCRequest):
                     leading = message.method == "server/discover"
                 if leading and isinstance(message, JSONRPCRequest):
-                    await outbox.send(await _discovery(server, state, item))
+                    await outbox.send(await _discovery(server, state, SessionMessage(message)))
                 else:
-                    await onward.send(item)
+                    await onward.send(SessionMessage(message))
             await _last_answers(server, outbox.unanswered)
 
     async with anyio.create_task_group() as tasks:
@@ -212,14 +209,18 @@ async def _messages(
         tasks.cancel_scope.cancel()
 
 
-async def _repaired(error: Exception, outbox: Outbox) -> SessionMessage | None:
-    """The message of a line that the SDK could not read, or None after its sender got an error."""
-    message = message_or_answer(error)
-    if isinstance(message, JSONRPCError):
-        logger.warning("A line on stdin was refused. %s", message.error.message)
-        await outbox.refuse(message)
+async def _readable(item: Incoming, outbox: Outbox) -> JSONRPCMessage | None:
+    """The message of a line, also of one that the SDK could not read; None after its sender got an error."""
+    message = message_or_answer(item) if isinstance(item, Exception) else item.message
+    if message is None:
         return None
-    return SessionMessage(message) if message is not None else None
+    from_us = isinstance(item, Exception) and isinstance(message, JSONRPCError)
+    error = message if from_us else refusal(message)
+    if not isinstance(error, JSONRPCError):
+        return message
+    logger.warning("A line on stdin was refused. %s", encodable(error.error.message))
+    await outbox.refuse(error)
+    return None
 
 
 async def _last_answers(server: AceStepServer, unanswered: Unanswered) -> None:

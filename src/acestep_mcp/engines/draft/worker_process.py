@@ -28,6 +28,8 @@ _HEARTBEAT = 0.2
 # Seconds after which an idle worker is not reused: it exits by itself after IDLE_SECONDS, which may be now.
 _IDLE_LIMIT = 20.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+# A terminal sends Ctrl-C to a whole process group; this process alone decides what becomes of the job.
+_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _BLOCK = 1 << 20
 
 
@@ -121,7 +123,8 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=environment,
-            creationflags=_NO_WINDOW,
+            creationflags=_NO_WINDOW | _NEW_GROUP,
+            process_group=None if sys.platform == "win32" else 0,
         )
         self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_messages, daemon=True)
