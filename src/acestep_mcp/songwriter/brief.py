@@ -13,6 +13,7 @@ from acestep_mcp.readers.musical_key import read_key
 from acestep_mcp.readers.tempo import Tempo, read_tempo
 from acestep_mcp.songwriter import lexicon
 from acestep_mcp.songwriter.artists import Artist, find_artists
+from acestep_mcp.songwriter.given_names import capitalised_names
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
 from acestep_mcp.songwriter.mentions import Mention, find_mentions
 from acestep_mcp.songwriter.refused_words import refused_words
@@ -27,6 +28,7 @@ from acestep_mcp.songwriter.subjects import (
     remaining_subject,
     themes,
 )
+from acestep_mcp.songwriter.wordless import wordless_voice
 
 _MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
 _LABEL = r"(?:lyrics?|letra|paroles|songtext|liedtext|testo|текст(?: песни)?|слова|歌詞|歌词|가사)"
@@ -67,7 +69,7 @@ _VOCAL_WORD = re.compile(
 )
 _NOT_A_TAG = lexicon.word_set(
     "i me my we us our you your he she it they the a an is are was be been do does did that this please thanks make create write "
-    "want need song about for to can could would minutes minute seconds long no not without"
+    "want need song about for to can could would minutes minute seconds long no not without avoid skip except never none less"
 )
 
 
@@ -78,7 +80,7 @@ class Brief:
     `bpm` is in quarter notes per minute; `tempo` is set instead where an Italian term names a range.
     `themes` are names of a songbook's themes, strongest first. `presumed_instrumental` is true if `instrumental`
     follows from the style and not from the user's words. The music should sound like `artists`; `mentions` are to be sung,
-    words in `refused` must not be.
+    words in `refused` must not be. `wordless` names the voice of a song without words, such as "humming".
     """
 
     language: Language
@@ -99,6 +101,7 @@ class Brief:
     title: str = ""
     mentions: tuple[Mention, ...] = ()
     refused: tuple[str, ...] = ()
+    wordless: str = ""
 
     @property
     def genres(self) -> tuple[lexicon.GenreEntry, ...]:
@@ -119,6 +122,8 @@ def read_brief(prompt: str) -> Brief:
     text = text.replace("\u2019", "'")
     language = find_language(text[:_MAX_READ])
     text = without_length(without_language(text[:_MAX_READ]))
+    if language.prompt == "en" and not language.foreign:
+        text = capitalised_names(text)
     refused, text = refused_words(
         text,
         lambda whole, listed: (
@@ -268,7 +273,9 @@ def _with_numbers(brief: Brief, text: str) -> Brief:
 def _with_vocals(brief: Brief, text: str) -> Brief:
     """Decide whether there are vocals: by the prompt, else by what its style usually has."""
     if _excludes_vocals(text, brief.language.prompt) and not brief.given_lyrics:
-        return replace(brief, instrumental=True)
+        voice = wordless_voice(text)
+        tags = (*brief.extra_tags, *([voice] if voice else []))
+        return replace(brief, instrumental=not voice, wordless=voice, extra_tags=tags)
     unsung = bool(_UNSUNG_USE.search(text)) or (bool(brief.genres) and not any(genre.sung for genre in brief.genres))
     sings = (
         brief.terms.of("voice")
