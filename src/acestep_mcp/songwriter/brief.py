@@ -17,6 +17,7 @@ from acestep_mcp.songwriter.given_names import capitalised_names
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
 from acestep_mcp.songwriter.mentions import Mention, find_mentions
 from acestep_mcp.songwriter.refused_words import refused_words
+from acestep_mcp.songwriter.song_kinds import kinds_of_song, origins, without_purpose
 from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
 from acestep_mcp.songwriter.styles import StyleTerms, find_terms
 from acestep_mcp.songwriter.subjects import (
@@ -62,7 +63,7 @@ _GROUP = re.compile(rf"(?i)(?<!\w)(?<!about a )(?<!about our )(?<!about my )({'|
 _UNSUNG_USE = re.compile(
     r"(?i)(?<!\w)(?:meditation|meditating|yoga|sleep|sleeping|focus|concentration|study|studying|relaxation|spa|massage|waiting room|elevator|hold|menu|level|boss"
     r"|boss fight|boss battle|battle|dungeon|title screen|game over|loading screen|podcast intro|podcast outro|intro|outro|news|background|ambience|lounge)"
-    r" (?:music|beats?|theme|loop|sounds?|soundscape|track|background|playlist)(?!\w)|(?<!\w)(?:soundscape|white noise|theta waves|binaural beats?|leitmotif)(?!\w)"
+    r" (?:music|beats?|theme|loop|sounds?|soundscape|track|background|playlist)(?!\w)|(?<!\w)(?:to (?:study|sleep|work|focus|relax|read|code|write|meditate) (?:to|by)|for (?:studying|sleeping|focusing|coding|meditating|reading)|soundscape|white noise|theta waves|binaural beats?|leitmotif)(?!\w)"
 )
 _VOCAL_WORD = re.compile(
     r"(?i)\b(?:song|songs|sing|sings|sung|singer|singing|vocals?|voice|lyrics|rap|chorus|verse|words|choir)\b"
@@ -123,7 +124,7 @@ def read_brief(prompt: str) -> Brief:
     language = find_language(text[:_MAX_READ])
     text = without_length(without_language(text[:_MAX_READ]))
     if language.prompt == "en" and not language.foreign:
-        text = capitalised_names(text)
+        text = capitalised_names(without_purpose(text))
     refused, text = refused_words(
         text,
         lambda whole, listed: (
@@ -151,6 +152,14 @@ def _with_style(brief: Brief, text: str) -> Brief:
     english = in_english(style, language.prompt)
     terms = find_terms(english)
     terms.rest = _without_numbers(terms.rest)
+    kinds: tuple[str, ...] = ()
+    if language.prompt == "en" and not language.foreign:
+        kinds, terms.rest = origins(terms.rest)
+        if subject.name or subject.person:
+            songs, terms.rest = kinds_of_song(terms.rest)
+            kinds = (*songs, *kinds)
+        if subject.person:  # "for my friend with cancer" is about the friend
+            terms.rest = re.sub(r"\|\s*with [^|]*", "|", terms.rest)
     mentions = find_mentions(text, lambda phrase: _is_music(in_english(phrase, language.prompt)), language)
     sung = " ".join(words for _, words in mentions)
     extra_tags = _extra_tags(terms, book, sung) if subject.name or terms.by_kind else ()
@@ -166,9 +175,9 @@ def _with_style(brief: Brief, text: str) -> Brief:
             ("phrase", words)
             for words in remaining_phrases(terms.rest, book, f"{subject.name} {subject.person} {sung}")
         )
-    heard = f"{terms.rest} {subject.person} {' '.join(brief.quotes)} {brief.title}"
+    heard = f"{terms.rest} {' '.join(kinds)} {subject.person} {' '.join(brief.quotes)} {brief.title}"
     brief = replace(
-        brief, subject=subject, terms=terms, extra_tags=(*brief.extra_tags, *extra_tags),
+        brief, subject=subject, terms=terms, extra_tags=(*brief.extra_tags, *kinds, *extra_tags),
         themes=themes(heard, book, subject.name), mentions=mentions,
     )  # fmt: skip
     return _with_vocals(_with_numbers(brief, english), f"{english} {text}")
@@ -276,6 +285,8 @@ def _with_vocals(brief: Brief, text: str) -> Brief:
         voice = wordless_voice(text)
         tags = (*brief.extra_tags, *([voice] if voice else []))
         return replace(brief, instrumental=not voice, wordless=voice, extra_tags=tags)
+    if not brief.genres and _is_concert_music(brief, text):
+        brief.terms.add("genre", "classical")
     unsung = bool(_UNSUNG_USE.search(text)) or (bool(brief.genres) and not any(genre.sung for genre in brief.genres))
     sings = (
         brief.terms.of("voice")
@@ -286,6 +297,15 @@ def _with_vocals(brief: Brief, text: str) -> Brief:
     )
     presumed = unsung and not sings
     return replace(brief, instrumental=presumed, presumed_instrumental=presumed)
+
+
+def _is_concert_music(brief: Brief, text: str) -> bool:
+    """Whether a wish without a style is for classical music: "andante piano piece", "string quartet in D minor"."""
+    players = brief.terms.of("instrument")
+    if _VOCAL_WORD.search(text) or brief.subject.person or brief.terms.of("voice"):
+        return False
+    ensemble = {"string quartet", "orchestra", "symphony orchestra", "chamber orchestra"} & set(players)
+    return bool(ensemble or brief.tempo or (players and re.search(r"(?i)(?<!\w)pieces?(?!\w)", text)))
 
 
 def _excludes_vocals(text: str, language: str) -> bool:

@@ -54,6 +54,8 @@ _SAID = re.compile(
     rf"(?<![\w'])((?i:(?:{_PEOPLE}))\s+(?:called\s+|named\s+)?)([a-z]{{2,12}})(?=,?\s+(?:who|turning|whose)\b)"
     rf"|(?<![\w'])((?i:{_PEOPLE})\s+(?:called|named)\s+)([a-z]{{2,12}})(?![\w'-])"
 )
+_DAY = re.compile(r"(?<![\w'])((?:mon|tues|wednes|thurs|fri|satur|sun)days?)(?![\w'])")
+_CONGRATULATED = re.compile(r"(?i)(\d(?:st|nd|rd|th) (?:birthday|anniversary))\s+(?=(?-i:[A-Z]))")
 _NO_NAME = re.compile(r"(?:ing|ed|ness|ly)$")
 
 
@@ -65,8 +67,10 @@ def capitalised_names(text: str) -> str:
         plain = name in FILLERS or _NO_NAME.search(name) or re.fullmatch(RELATIVES, name)
         return found[0] if plain else f"{before}{name.capitalize()}"
 
+    text = _DAY.sub(lambda found: found[1].capitalize(), text)
     text = _PLACE.sub(lambda found: found[1] + found[2].title(), text)
     text = _NAME.sub(lambda found: found[1].capitalize(), text)
     text = _PAIR.sub(lambda found: f"{found[1]}{found[2].capitalize()}{found[3]}{found[4].capitalize()}", text)
     text = _BEHIND_RELATIVE.sub(lambda found: found[1] + found[2].capitalize(), text)
+    text = _CONGRATULATED.sub(r"\1, ", text)
     return _SAID.sub(said, text)

@@ -14,11 +14,11 @@ _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u20
 _STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
 _ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
 RELATIVES = (
-    "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
+    "brother-in-law|sister-in-law|mother-in-law|father-in-law|son-in-law|daughter-in-law|mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
     "parents|daughter|son|sister|brother|baby|child|children|kids|kid|twins|wife|husband|partner|fiancee|fiance|girlfriend|"
     "boyfriend|friend|friends|best friend|teacher|boss|team|neighbour|neighbor|colleague|aunt|uncle|cousin|niece|nephew|"
     "abuela|abuelo|oma|opa|nonna|nonno|babushka|grandson|granddaughter|stepmom|stepdad|mum|colleagues|coworker|coworkers|neighbours|"
-    "brother-in-law|sister-in-law|mother-in-law|father-in-law|son-in-law|daughter-in-law|mother in law|father in law|roommate|"
+    "roommate|"
     "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
 )
 _UPPER = r"A-Z\u00c0-\u00d6\u00d8-\u00de\u0410-\u042f\u0401\u0141\u015a\u017b\u0179\u0106\u0104\u0118\u0150\u0170\u010c\u010e\u011a\u0147\u0158\u0160\u0164\u016e\u017d\u0130\u015e\u011e"
@@ -78,7 +78,7 @@ _DETERMINERS = word_set(
     "a an the my your our his her their this that some every all no one two three four five many few"
 )
 _DANGLING = word_set(
-    "a an the of and or to in with for at on by my your his her their our from that very so is are was it i used"
+    "a an the of and or to in with for at on by my your his her their our from that very so is are was it i used but"
 )
 _DEAR = word_set("best little new good great beautiful full")
 _SYMBOLS = re.compile(r"[^\w\s'\u2019,&-]|_")
