@@ -9,7 +9,9 @@ from acestep_mcp.readers.words import Hit, Token
 _PLAYERS = frozenset({"instrument", "voice"})
 _VOICES = Term("voice", "vocals")
 _OF = frozenset({"de", "di", "do", "für", "pour", "para"})
-_QUALITIES = frozenset({"clean", "lead", "main", "soft", "deep", "raspy", "breathy", "melodic", "sung", "english", "solo"})
+_QUALITIES = frozenset(
+    {"clean", "lead", "main", "soft", "deep", "raspy", "breathy", "melodic", "sung", "english", "solo"}
+)
 _BEFORE_LEADS = frozenset({"not", "the", "with", "featuring"})
 
 

@@ -17,11 +17,10 @@ from acestep_mcp.songwriter.given_names import capitalised_names
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
 from acestep_mcp.songwriter.mentions import Mention, find_mentions
 from acestep_mcp.songwriter.refused_words import refused_words
-from acestep_mcp.songwriter.song_kinds import kinds_of_song, origins, without_purpose
+from acestep_mcp.songwriter.song_kinds import kinds_of_music
 from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
 from acestep_mcp.songwriter.styles import StyleTerms, find_terms
 from acestep_mcp.songwriter.subjects import (
-    FILLERS,
     Subject,
     find_subject,
     owned_subject,
@@ -29,6 +28,8 @@ from acestep_mcp.songwriter.subjects import (
     remaining_subject,
     themes,
 )
+from acestep_mcp.songwriter.wish_wording import plain_wording, without_purpose
+from acestep_mcp.songwriter.wish_words import FILLERS
 from acestep_mcp.songwriter.wordless import wordless_voice
 
 _MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
@@ -120,7 +121,7 @@ def read_brief(prompt: str) -> Brief:
     text, given = _split_lyrics(prompt.replace("\r\n", "\n"))
     title, text = _split_title(text)
     text, quotes = _split_quotes(text)
-    text = text.replace("\u2019", "'")
+    text = plain_wording(text.replace("\u2019", "'"))
     language = find_language(text[:_MAX_READ])
     text = without_length(without_language(text[:_MAX_READ]))
     if language.prompt == "en" and not language.foreign:
@@ -152,29 +153,21 @@ def _with_style(brief: Brief, text: str) -> Brief:
     english = in_english(style, language.prompt)
     terms = find_terms(english)
     terms.rest = _without_numbers(terms.rest)
-    kinds: tuple[str, ...] = ()
-    if language.prompt == "en" and not language.foreign:
-        kinds, terms.rest = origins(terms.rest)
-        if subject.name or subject.person:
-            songs, terms.rest = kinds_of_song(terms.rest)
-            kinds = (*songs, *kinds)
-        if subject.person:  # "for my friend with cancer" is about the friend
-            terms.rest = re.sub(r"\|\s*with [^|]*", "|", terms.rest)
+    english_wish = language.prompt == "en" and not language.foreign
+    kinds, terms.rest = kinds_of_music(terms.rest, subject) if english_wish else ((), terms.rest)
     mentions = find_mentions(text, lambda phrase: _is_music(in_english(phrase, language.prompt)), language)
     sung = " ".join(words for _, words in mentions)
     extra_tags = _extra_tags(terms, book, sung) if subject.name or terms.by_kind else ()
-    if not subject.name and language.prompt == "en" and not language.foreign:
+    if not subject.name and english_wish:
         rest = "|".join(part for part in re.split(r"[|,;\n]", terms.rest) if part.strip().lower() not in extra_tags)
         subject = replace(remaining_subject(rest, book), person=subject.person)
     if language.foreign:
         subject = Subject()
     if brief.title and not subject.name:
         subject = Subject(brief.title, "thing", subject.person)
-    if language.prompt == "en" and not language.foreign:
-        mentions += tuple(
-            ("phrase", words)
-            for words in remaining_phrases(terms.rest, book, f"{subject.name} {subject.person} {sung}")
-        )
+    if english_wish:
+        named = f"{subject.name} {subject.person} {sung}"
+        mentions += tuple(("phrase", words) for words in remaining_phrases(terms.rest, book, named))
     heard = f"{terms.rest} {' '.join(kinds)} {subject.person} {' '.join(brief.quotes)} {brief.title}"
     brief = replace(
         brief, subject=subject, terms=terms, extra_tags=(*brief.extra_tags, *kinds, *extra_tags),

@@ -4,30 +4,10 @@ from __future__ import annotations
 
 import re
 
+from acestep_mcp.readers.given_name_table import GIVEN_NAMES
 from acestep_mcp.songwriter.lexicon import word_set
-from acestep_mcp.songwriter.subjects import FILLERS, RELATIVES
+from acestep_mcp.songwriter.wish_words import FILLERS, RELATIVES
 
-# Names that are no words.
-_NAMES = word_set(
-    "aaron abby abigail adam adrian aidan aisha alan alejandro alex alexander alexandra alice alicia alina alison amanda amelia amina amy "
-    "ana andrea andrew andy angela anita anna anne annie anthony antonio ariana arthur ashley audrey ava barbara beatrice becky ben benjamin "
-    "bella bernard beth betty bob bobby brandon brenda brian bruno caleb camila carla carlos carmen carol caroline carolyn catherine cathy "
-    "charles charlie charlotte chloe chris christian christina christine christopher claire clara connor craig cynthia dan daniel daniela "
-    "danny dave david deborah debbie dennis derek diana diane diego donald donna doris dorothy dylan eddie edward eleanor elena eli elias "
-    "elijah elise elizabeth ella ellen ellie elliot emily emma eric erica erik erin ethan eva evan evelyn fatima felix fiona florence "
-    "fred frida gabriel gary george georgia gina giulia gloria greg gregory hannah hans harold harriet harry heather hector helen helena "
-    "henry hugo ian ibrahim ingrid irene isaac isabel isabella isla jacob jake james jamie jane janet jason javier jeff jeffrey jen jenna "
-    "jennifer jenny jeremy jerry jess jessica jessie jill jim jimmy joan joanna joe joel johan john johnny jonas jonathan jordan jorge "
-    "jose joseph josh joshua juan judith judy julia julian julie justin karen karl kate katherine kathleen kathy katie kayla keith kelly "
-    "kenneth kevin kim kyle laura lauren layla lea leah lena leo leon leonard liam lina linda lisa liz logan louis louise luca lucas lucia "
-    "lucy luis luke luna lydia madison maggie manuel marcus margaret maria marie marina mario martha martin mary mateo matt matthew maya "
-    "megan melanie melissa mia michael michelle miguel mike mila mohammed molly monica nadia naomi natalie natasha nathan nicholas "
-    "nicole nina noah noel nora olga oliver olivia omar oscar owen pablo pamela patricia patrick paul paula pedro peter philip phoebe priya "
-    "quentin rachel ralph raymond rebecca ricardo richard rita robert roberto roger ronald rosa rosie roy ryan sam samantha samuel sandra "
-    "sara sarah scott sean sebastian sergio shannon sharon shirley simon sofia sonia sophia sophie stacy stefan stella stephanie stephen "
-    "steve steven stuart susan suzanne sylvia tamara tanya teresa tessa theo theresa thomas tiffany tim timothy tina todd tom tommy tony "
-    "tracy travis trevor tyler valerie vanessa vera veronica vincent virginia walter wendy william xavier yasmin yusuf zach zachary zoe"
-)
 # Names that are words too: only behind a relative, "called" or "named", or beside another name.
 _WORDS_TOO = word_set(
     "max lily rose mark will grace hope jack bill may june april daisy ivy olive ruby violet amber jasmine rob pat sue drew chase hunter "
@@ -40,19 +20,21 @@ _PLACES = (
     "chicago|boston|seattle|nashville|brooklyn|manhattan|hawaii|alaska|new york|new orleans|los angeles|las vegas|san francisco"
 )
 _PLACE = re.compile(rf"(?<![\w'])((?:in|to|from|of|about|through|leaving|near|around|for)\s+)({_PLACES})(?![\w-])")
-_NAME = re.compile(rf"(?<![\w'-])({'|'.join(sorted(_NAMES, key=len, reverse=True))})(?=(?:'s)?(?![\w'-]))")
-_EITHER = "|".join(sorted(_NAMES | _WORDS_TOO, key=len, reverse=True))
+_NAME = re.compile(rf"(?<![\w'-])({'|'.join(sorted(GIVEN_NAMES, key=len, reverse=True))})(?=(?:'s)?(?![\w'-]))")
+_EITHER = "|".join(sorted(GIVEN_NAMES | _WORDS_TOO, key=len, reverse=True))
 _PEOPLE = rf"(?:{RELATIVES}|rabbit|hamster|parrot|bunny|bird|goldfish|pony)"
 _BEHIND_RELATIVE = re.compile(
     rf"(?<![\w'])((?i:{_PEOPLE}),?\s+|(?i:called|named)\s+|(?:[A-Z][\w-]+,?\s+(?:and|&)\s+))({_EITHER})(?=(?:'s)?(?![\w'-]))"
 )
-_PAIR = re.compile(
-    rf"(?<![\w'])(for\s+)({_EITHER})(,?\s+(?:and|&)\s+)({_EITHER})(?=(?:'s)?(?![\w'-]))", re.IGNORECASE
+_PAIR = re.compile(rf"(?<![\w'])(for\s+)({_EITHER})(,?\s+(?:and|&)\s+)({_EITHER})(?=(?:'s)?(?![\w'-]))", re.IGNORECASE)
+_ONE = (
+    "mother|mom|mum|father|dad|grandma|grandpa|granny|nana|daughter|son|sister|brother|wife|husband|girlfriend|boyfriend|friend|"
+    "aunt|uncle|cousin|niece|nephew|teacher|neighbour|neighbor|colleague"
 )
 # Any other word where the wording says that it is a name.
 _SAID = re.compile(
     rf"(?<![\w'])((?i:(?:{_PEOPLE}))\s+(?:called\s+|named\s+)?)([a-z]{{2,12}})(?=,?\s+(?:who|turning|whose)\b)"
-    rf"|(?<![\w'])((?i:{_PEOPLE})\s+(?:called|named)\s+)([a-z]{{2,12}})(?![\w'-])"
+    rf"|(?<![\w'])((?i:{_PEOPLE})\s+(?:called|named)\s+|for (?:my |our )?(?:{_ONE})\s+)([a-z]{{2,12}})(?=\s*(?:[,.;!?|\n]|$))"
 )
 _DAY = re.compile(r"(?<![\w'])((?:mon|tues|wednes|thurs|fri|satur|sun)days?)(?![\w'])")
 _CONGRATULATED = re.compile(r"(?i)(\d(?:st|nd|rd|th) (?:birthday|anniversary))\s+(?=(?-i:[A-Z]))")

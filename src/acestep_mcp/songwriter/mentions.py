@@ -9,7 +9,7 @@ from collections.abc import Callable
 from acestep_mcp.songwriter.languages import Language
 from acestep_mcp.songwriter.lexicon import word_set
 from acestep_mcp.songwriter.songbook import songbook
-from acestep_mcp.songwriter.subjects import CAPITAL, FILLERS, RELATIVES
+from acestep_mcp.songwriter.wish_words import CAPITAL, FILLERS, RELATIVES
 
 Mention = tuple[str, str]
 """A kind (person, relation, name, place, age, years, phrase, said, occasion) and the words to sing."""

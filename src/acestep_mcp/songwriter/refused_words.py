@@ -66,7 +66,8 @@ def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tupl
         clause = re.split(r"[,.;:!?|\n()]", match.string[: match.start()])[-1]
         added = re.search(r"(?i)\bbut\s*$", clause) and not _TOLD.search(clause)  # "about trucks but no beer"
         of_the_story = (not added and _STORY.search(clause)) or (
-            not added and match[0][:2].lower() == "no" and not _BEFORE_NO.fullmatch(clause))
+            not added and match[0][:2].lower() == "no" and not _BEFORE_NO.fullmatch(clause)
+        )
         if of_the_story or is_style(match[0], match[1]) or not listed or len(match[1].split()) > 5:
             return match[0]
         if _NEVER & {word.split()[-1] for word in listed}:

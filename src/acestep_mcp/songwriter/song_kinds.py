@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from acestep_mcp.songwriter.lexicon import word_set
-from acestep_mcp.songwriter.subjects import FILLERS
+from acestep_mcp.songwriter.subjects import Subject
+from acestep_mcp.songwriter.wish_words import FILLERS
 
 # Words for occasions, which the lyrics name, and others that are no kind.
 _NO_KINDS = word_set(
@@ -21,15 +22,20 @@ _ORIGINS = (
 )
 _ORIGIN = re.compile(rf"(?i)(?<![\w'-])({_ORIGINS})(?![\w'-])(?!\s+[A-Z])")
 _KIND = re.compile(r"(?<![\w'|-])((?:[A-Za-z][\w-]+ )?[a-z][\w-]{2,}) (song|tune|track|chant|dance)s?(?![\w'])")
-# "a song to cheer up my friend" is for the friend.
-_PURPOSE = re.compile(
-    r"(?i)(?<![\w'])((?:song|songs|tune|track|ballad|music|something|piece|anthem|lyrics)\s+)to\s+(?:(?:help )?cheer(?:ing)? up|cheer|celebrate|thank|"
-    r"honou?r|remember|welcome|comfort|inspire|encourage|congratulate|motivate|console|surprise|say (?:sorry|thank you|thanks|goodbye|goodnight|hello) to)\s+"
-)
 
 
-def kinds_of_song(rest: str) -> tuple[tuple[str, ...], str]:
-    """Tags for the kinds of song in the part of a wish that is neither style nor subject, and the part without them."""
+def kinds_of_music(rest: str, subject: Subject) -> tuple[tuple[str, ...], str]:
+    """Tags for kinds of song and origins in the part of a wish that is neither style nor subject, and the rest of it."""
+    origins, rest = _origins(rest)
+    songs: tuple[str, ...] = ()
+    if subject.name or subject.person:
+        songs, rest = _songs(rest)
+    if subject.person:  # "for my friend with cancer" is about the friend
+        rest = re.sub(r"\|\s*with [^|]*", "|", rest)
+    return (*songs, *origins), rest
+
+
+def _songs(rest: str) -> tuple[tuple[str, ...], str]:
     found: list[str] = []
 
     def kind(match: re.Match[str]) -> str:
@@ -43,11 +49,5 @@ def kinds_of_song(rest: str) -> tuple[tuple[str, ...], str]:
     return tuple(found), left
 
 
-def origins(rest: str) -> tuple[tuple[str, ...], str]:
-    """The countries and regions that music is said to be from, as tags, and the text without them."""
+def _origins(rest: str) -> tuple[tuple[str, ...], str]:
     return tuple(match[1].lower() for match in _ORIGIN.finditer(rest)), _ORIGIN.sub("|", rest)
-
-
-def without_purpose(text: str) -> str:
-    """The text with "for" in place of "to cheer up" and the like."""
-    return _PURPOSE.sub(lambda match: f"{match[1]}for ", text)

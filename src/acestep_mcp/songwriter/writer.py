@@ -109,7 +109,7 @@ def _is_lost(brief: Brief) -> bool:
     language = brief.language
     if language.prompt == language.lyrics or brief.instrumental or brief.given_lyrics or language.unsupported:
         return False
-    return bool(brief.subject.name) and not brief.themes and not has_words_for(brief)
+    return bool(brief.subject.name) and not has_words_for(brief)
 
 
 def _length_notes(text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
