@@ -1,6 +1,6 @@
+# ruff: noqa: RUF001, RUF002 - letters of other alphabets are intended
 """Names of singers before the lines they sing: `Anna: I waited`, `BOTH:`, `男：`."""
 
-# ruff: noqa: RUF001 - letters of other alphabets are intended
 from __future__ import annotations
 
 import re
