@@ -110,6 +110,8 @@ def _step(words: tuple[Token, ...], at: int, found: _Found) -> int:
 def _refusal(words: tuple[Token, ...], at: int, negation: Hit[negations.Negation], found: _Found) -> int:
     """Read what a negation at token `at` refuses."""
     read = _refused_list(words, negation.last, negation.value)
+    if words[at].word == "less" and not all(term.kind == "mood" for phrase in read for term in phrase.terms):
+        return at + 1  # "less drums" still has drums
     if not read:
         found.unknown.extend(_unknown(words, at, negation))
         return at + 1

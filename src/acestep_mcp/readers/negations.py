@@ -27,7 +27,7 @@ _LIST = (
     "i don't like|not a fan of|no fan of|not fond of|don't play|do not play|take out|remove|get rid of|mute"
 )
 _ADJECTIVE = (
-    "not|non|not be|isn't|is not|not at all|never|nothing|nothing too|don't make it|do not make it|don't make this|"
+    "less|not|non|not be|isn't|is not|not at all|never|nothing|nothing too|don't make it|do not make it|don't make this|"
     "dont make it|make it not|don't let it be|don't let it get|don't be|shouldn't be|should not be|must not be|"
     "shouldn't sound|should not sound|doesn't sound|not sound|don't sound|never be|never get|don't go|can't be|"
     "not get|don't want it|do not want it|don't want it to be|don't want it to sound|i don't want it|don't want this|"

@@ -83,7 +83,7 @@ disco, nu disco, nu-disco | boogie, funky house, french house | disco | 112-124
 house, deep house, house music | tech house, progressive house, tropical house, chill house | deep house | 118-126
 uk garage, 2-step, 2 step, ukg, speed garage, garage house | two step garage | uk garage | 128-136
 techno | minimal techno, industrial, acid, rave | techno | 126-138
-trance | psytrance, eurodance, euro dance, hands up, happy hardcore | trance | 134-146
+trance, goa trance, vocal trance, uplifting trance | psytrance, eurodance, euro dance, hands up, happy hardcore | trance | 134-146
 hardstyle, hard dance | rawstyle, euphoric hardstyle | hardstyle | 148-156
 gabber, frenchcore, speedcore | | ~hardstyle | 170-200
 drum and bass, drum & bass, drum n bass, dnb, d&b, jungle | breakbeat, breakcore, liquid | drum and bass | 168-178

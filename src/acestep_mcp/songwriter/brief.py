@@ -71,7 +71,7 @@ _VOCAL_WORD = re.compile(
 )
 _NOT_A_TAG = lexicon.word_set(
     "i me my we us our you your he she it they the a an is are was be been do does did that this please thanks make create write "
-    "want need song about for to can could would minutes minute seconds long no not without avoid skip except never none less"
+    "want need song about for to can could would minutes minute seconds long no not without avoid skip except never none less don't dont doesn't isn't"
 )
 
 
@@ -297,6 +297,8 @@ def _is_concert_music(brief: Brief, text: str) -> bool:
     players = brief.terms.of("instrument")
     if _VOCAL_WORD.search(text) or brief.subject.person or brief.terms.of("voice"):
         return False
+    if re.search(r"(?i)(?<!\w)(?:string|piano|brass|wind|woodwind) (?:trio|quartet|quintet|sextet)(?!\w)", text):
+        return True
     ensemble = {"string quartet", "orchestra", "symphony orchestra", "chamber orchestra"} & set(players)
     return bool(ensemble or brief.tempo or (players and re.search(r"(?i)(?<!\w)pieces?(?!\w)", text)))
 

@@ -150,9 +150,11 @@ def _energy(bpm: float) -> str:
 def _exclusion_tags(brief: Brief) -> list[str]:
     """Excluded instruments as "no ..." tags. Excluded moods and genres are only left out."""
     allowed = {*lexicon.INSTRUMENTS, *lexicon.SYNONYMS, "reverb", "autotuned vocals"}
-    return [f"no {lexicon.SYNONYMS.get(word, word)}" for word in brief.terms.of("banned") if word in allowed][
-        :_MAX_EXCLUDED
-    ]
+    return [
+        f"no {lexicon.SYNONYMS.get(word, word)}"
+        for word in brief.terms.of("banned")
+        if word in allowed or word.endswith((" solos", " riffs", " fills"))
+    ][:_MAX_EXCLUDED]
 
 
 def _excluded_words(brief: Brief) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ FILLERS = word_set(
     "feeling vibe vibes mood genre kind type sort beat beats bpm tempo key major minor very really super quite so more less bit "
     "little nice good great cool best beautiful amazing awesome short long minute minutes min second seconds sec hour let's "
     "let new full about around using featuring feat while no not without have has also just maybe perhaps anything whatever "
-    "everything only random test hello hi hey prompt string title called titled named tags language english ending intro outro slow fast up mix "
+    "everything only though although tho random test hello hi hey prompt string title called titled named tags language english ending intro outro slow fast up mix "
     "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
     "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
