@@ -134,3 +134,29 @@ def test_a_refused_thing_that_no_table_has_is_named():
 )
 def test_any_text_is_read(text: str):
     assert isinstance(read_exclusions(text), Exclusions)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("ditch the bass", {"bass"}), ("drums aren't needed", {"drums"}), ("guitar is forbidden", {"guitar"}),
+        ("I'd rather not have flutes", {"flute"}), ("not a fan of saxophone", {"saxophone"}), ("everything but drums", {"drums"}),
+        ("kill the vocals", {"vocals"}), ("less aggressive drill", {"aggressive"}), ("less drums, pop", set()),
+        ("instrumental apart from a wordless choir", set()), ("instrumental except for humming", set()), ("no strings attached, soul", set()),
+        ("without bells and whistles", set()), ("drop the bass", set()),
+    ],
+)  # fmt: skip
+def test_a_refusal_in_other_words_is_read(text, names):
+    assert {term.name for term in read_exclusions(text).refused} == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("female vocals only, R&B", set()), ("only male vocals, country", set()), ("metal, clean vocals only", set()),
+        ("vocals only", {"vocals"}), ("male voice only", {"male voice"}), ("choir only", {"choir"}), ("nothing else matters, metal", set()),
+        ("piano and nothing else", {"piano"}),
+    ],
+)  # fmt: skip
+def test_a_quality_of_the_voice_limits_no_song_with_a_style(text, names):
+    assert only(text) == names

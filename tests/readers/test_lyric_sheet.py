@@ -208,3 +208,45 @@ def test_hostile_lyrics_are_read_quickly(text: str) -> None:
     began = time.monotonic()
     read_lyrics(text)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "sung"),
+    [
+        ("Anna: I waited\nBen: I know\nBoth: tonight", ["I waited", "I know", "tonight"]),
+        ("ANNA:\nI waited\nBEN:\nI know", ["I waited", "I know"]),
+        ("Choir: ah\nHold on", ["ah", "Hold on"]),
+        ("\u7537\uff1a\u4f60\u597d\n\u5973\uff1a\u518d\u89c1", ["\u4f60\u597d", "\u518d\u89c1"]),
+        ("**He:** stay\n**She:** no", ["stay", "no"]),
+        ("[Verse]\nMC Flash: yo\nAnna: hey", ["yo", "hey"]),
+    ],
+)
+def test_names_of_singers_are_not_sung(text, sung):
+    sheet = read_lyrics(text)
+    assert list(sheet.lines) == sung
+    assert "names of singers" in " ".join(sheet.notes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Monday: I cry\nTuesday: I try", "Roses: red\nViolets: blue", "Dear John: goodbye", "Mary: did you know", "I said: no\nYou said: yes",
+        "Man: it's hot out here\nI burn", "God: hear me\nLord: help me",
+    ],
+)  # fmt: skip
+def test_other_words_before_a_colon_are_sung(text):
+    sheet = read_lyrics(text)
+    assert (sheet.text, sheet.notes) == (text, ())
+
+
+def test_words_behind_a_section_s_name_and_a_dash_are_sung_in_that_section():
+    sheet = read_lyrics("Verse 1 - Hello there\nChorus - Sing it")
+    assert [(section.kind, section.lines) for section in sheet.sections] == [
+        ("verse", ("Hello there",)),
+        ("chorus", ("Sing it",)),
+    ]
+
+
+def test_chords_of_one_letter_with_wide_spaces_are_not_sung():
+    assert read_lyrics("C       G\nHello my love").lines == ("Hello my love",)
+    assert read_lyrics("A B C\nEasy as one").lines == ("A B C", "Easy as one")

@@ -13,6 +13,7 @@ import pytest
 
 from acestep_mcp.readers.length import named_seconds
 from acestep_mcp.songwriter.brief import read_brief
+from acestep_mcp.songwriter.given_names import capitalised_names
 from acestep_mcp.songwriter.languages import find_language
 from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.songbook import songbook
@@ -213,3 +214,34 @@ def test_every_theme_of_the_english_songbook_has_things_of_its_own():
     things = [thing for theme in book.themes for thing in book.items(f"theme {theme}", "things")]
     assert all(len(book.items(f"theme {theme}", "things")) >= 14 for theme in book.themes)
     assert len(set(things)) > len(things) * 0.9
+
+
+@pytest.mark.parametrize(
+    ("prompt", "syllable"),
+    [
+        ("no lyrics, just oohs and aahs, dream pop", "ooh|aah"), ("scat singing only, no words, jazz", "doo|bop"), ("no words, la la la, pop", "la"),
+        ("wordless female vocals over pads", "ah|ooh|oh"), ("instrumental with humming", "mmm|hmm"),
+    ],
+)  # fmt: skip
+def test_a_voice_without_words_sings_syllables(prompt, syllable):
+    text = song(prompt)
+    assert all(holds(line, syllable) for line in sung_lines(text.lyrics))
+    assert write_by_rules(prompt, instrumental=True, duration=60, seed=7).lyrics == "[inst]"
+
+
+@pytest.mark.parametrize("prompt", ["no humming, no vocals, folk", "no vocals", "instrumental with a choir pad"])
+def test_a_song_without_any_voice_has_no_syllables(prompt):
+    assert song(prompt).lyrics == "[inst]"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "written"),
+    [
+        ("my dog max", "my dog Max"), ("song for lily and max", "song for Lily and Max"), ("my son zyler who runs", "my son Zyler who runs"),
+        ("for grandma ruth", "for grandma Ruth"), ("a cat named biscuit", "a cat named Biscuit"), ("we met in lisbon", "we met in Lisbon"),
+        ("my friend moving away", "my friend moving away"), ("my mother loves me", "my mother loves me"), ("will you hope", "will you hope"),
+        ("chicago house, max energy", "chicago house, max energy"), ("i will mark the day", "i will mark the day"),
+    ],
+)  # fmt: skip
+def test_names_get_the_capital_they_were_written_without(prompt, written):
+    assert capitalised_names(prompt) == written

@@ -21,4 +21,6 @@ def is_chord_line(line: str) -> bool:
     """Whether a line has two or more chords and nothing else, or is tablature. Letters alone ("A B C") are sung."""
     words = [word for word in line.split() if word.strip("|-.")]
     chords = len(words) > 1 and all(_CHORD.fullmatch(word.strip("|()-")) for word in words)
-    return _TABLATURE.fullmatch(line) is not None or (chords and any(len(word.strip("|()-")) > 1 for word in words))
+    return _TABLATURE.fullmatch(line) is not None or (
+        chords and (any(len(word.strip("|()-")) > 1 for word in words) or "   " in line.strip())
+    )

@@ -63,7 +63,9 @@ def read_exclusions(text: str) -> Exclusions:
 def _refuses_others(words: tuple[Token, ...], refused: tuple[Term, ...]) -> bool:
     """Whether nothing plays but what is named: "voice, no accompaniment", "piano and nothing else"."""
     everything = any(term.kind == "everything" and term.name != "rhythm section" for term in refused)
-    return everything or any(negations.NOTHING_ELSE.all(words))
+    return everything or any(
+        hit.last == len(words) or words[hit.last].word in _ENDS for hit in negations.NOTHING_ELSE.all(words)
+    )
 
 
 @dataclass(slots=True)
@@ -93,6 +95,10 @@ def _step(words: tuple[Token, ...], at: int, found: _Found) -> int:
     """Read one refusal at token `at`; the token to go on from."""
     if skipped := negations.NOT_NEGATIONS.at(words, at):
         return skipped.last
+    if words[at].word == "instrumental" and (exception := negations.EXCEPTIONS.at(words, at + 1)):
+        return exception.last  # "instrumental except for a choir" asks for the choir
+    if words[at].word == "wordless" and vocabulary().at(words, at + 1):
+        return at + 1  # "a wordless choir" is wanted
     if own := _suffixed(words[at].word):
         return found.add(at, at + 1, (own,))
     if afterwards := _refused_afterwards(words, at):
@@ -104,6 +110,8 @@ def _step(words: tuple[Token, ...], at: int, found: _Found) -> int:
 def _refusal(words: tuple[Token, ...], at: int, negation: Hit[negations.Negation], found: _Found) -> int:
     """Read what a negation at token `at` refuses."""
     read = _refused_list(words, negation.last, negation.value)
+    if words[at].word == "less" and not all(term.kind == "mood" for phrase in read for term in phrase.terms):
+        return at + 1  # "less drums" still has drums
     if not read:
         found.unknown.extend(_unknown(words, at, negation))
         return at + 1

@@ -9,6 +9,9 @@ from acestep_mcp.readers.words import Hit, Token
 _PLAYERS = frozenset({"instrument", "voice"})
 _VOICES = Term("voice", "vocals")
 _OF = frozenset({"de", "di", "do", "für", "pour", "para"})
+_QUALITIES = frozenset(
+    {"clean", "lead", "main", "soft", "deep", "raspy", "breathy", "melodic", "sung", "english", "solo"}
+)
 _BEFORE_LEADS = frozenset({"not", "the", "with", "featuring"})
 
 
@@ -28,7 +31,8 @@ def limited_to(words: tuple[Token, ...], exceptions: tuple[Term, ...] = ()) -> t
             player = _limited_before(words, at, before.last)
             (solo if words[at].word in {"solo", "lone"} else only).extend(player)
         if after := negations.ONLY_AFTER.at(words, at):
-            only.extend(hit.value for hit in named if hit.last == at and not _in_section(words, after.last))
+            before_it = [hit for hit in named if hit.last == at and not _in_section(words, after.last)]
+            only.extend(hit.value for hit in before_it if not _tells_which_voice(words, hit))
     others = {hit.value for hit in named if hit.value.kind == "instrument"} - set(solo)
     if not others:
         only += solo
@@ -43,7 +47,17 @@ def _limited_before(words: tuple[Token, ...], at: int, first: int) -> tuple[Term
     while filler := negations.FILLERS.at(words, first):
         first = filler.last
     hit = _player_at(words, first)
-    return (hit.value,) if hit and not _in_section(words, hit.last) else ()
+    return (hit.value,) if hit and not _in_section(words, hit.last) and not _tells_which_voice(words, hit) else ()
+
+
+def _tells_which_voice(words: tuple[Token, ...], hit: Hit[Term]) -> bool:
+    """Whether "female vocals only" or "clean vocals only" is about the voice of a song that names its style or players."""
+    if hit.value.kind != "voice":
+        return False
+    described = hit.value.name.endswith(" voice") or (hit.first > 0 and words[hit.first - 1].word in _QUALITIES)
+    return described and any(
+        other.value.kind in {"style", "instrument"} for other in vocabulary().all(words) if other.first != hit.first
+    )
 
 
 def _in_section(words: tuple[Token, ...], at: int) -> bool:

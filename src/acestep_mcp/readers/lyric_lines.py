@@ -52,7 +52,7 @@ _STARTS = {
     "start_of_chorus": "Chorus", "start_of_verse": "Verse", "start_of_bridge": "Bridge",
     "soc": "Chorus", "sov": "Verse", "sob": "Bridge",
 }  # fmt: skip
-_BEFORE_WORDS = re.compile(r"([^:\uff1a]{2,30})[:\uff1a]\s*(\S.*)")
+_BEFORE_WORDS = re.compile(r"([^:\uff1a]{2,30}?)(?:[:\uff1a]\s*|\s+[-\u2013\u2014]\s+)(\S.*)")
 _LINE_COUNT = re.compile(r"(?i)\s+(?:[x\u00d7\u0445][2-8]|[2-8][x\u00d7\u0445])\s*$")
 
 

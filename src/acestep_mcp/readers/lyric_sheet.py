@@ -11,6 +11,7 @@ from acestep_mcp.readers.lyric_lines import SQUARE, Piece, Place, is_bare_mark, 
 from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.readers.plain_lines import plain_lines
 from acestep_mcp.readers.section_table import Kind
+from acestep_mcp.readers.singers import SINGERS, without_singers
 from acestep_mcp.readers.stage_directions import is_direction
 from acestep_mcp.readers.timed_lines import without_times
 
@@ -138,6 +139,9 @@ def _read_once(text: str) -> LyricSheet:
     lines, times = without_times(_at_slashes(lines, notes))
     for change in (*changes, *times):
         notes.add(change, "")
+    lines, singers = without_singers(lines)
+    for singer in singers:
+        notes.add(SINGERS, singer)
     plain = "\n".join(lines)
     if is_instrumental(plain):
         return _instrumental(text, notes)

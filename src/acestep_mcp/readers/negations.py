@@ -14,7 +14,8 @@ Negation = Literal["noun", "list", "adjective"]
 _NOUN = (
     "no|neither|without|without any|w/o|w/out|minus|zero|free of|free from|devoid of|lacking|absence of|except|except for|"
     "not a|not an|not any|instead of|rather than|without the use of|other than|apart from|anything but|no more|not one|"
-    "no need for|isn't a|is not a|hate|nothing with|sin|sin la|sin el|nada de|ningún|ninguna|ningun|sans|sans la|"
+    "no need for|isn't a|is not a|hate|nothing with|everything but|all but|ditch|ditch the|nix|nix the|scrap the|kill the|hold the|"
+    "lose the|cut the|hold off on|rather not have|rather not hear|sin|sin la|sin el|nada de|ningún|ninguna|ningun|sans|sans la|"
     "sans le|pas de|pas d'|aucun|aucune|ohne|kein|keine|keinen|keiner|sem|sem a|sem o|nenhum|nenhuma|senza|nessun|nessuna|"
     "niente|без|нет|zonder|geen|uden|ingen|utan|inga|inget|bez|żadnych|不要|没有|沒有|无|無|别用"
 )
@@ -23,10 +24,10 @@ _LIST = (
     "don't want|do not want|don't add|do not add|don't include|do not include|don't need|do not need|doesn't have|"
     "does not have|doesn't need|don't have|do not have|dont use|dont want|dont add|dont include|never use|never add|"
     "shouldn't have|should not have|must not have|shouldn't use|can't stand|keep out|stay away from|steer clear of|"
-    "i don't like|don't play|do not play|take out|remove|get rid of|mute"
+    "i don't like|not a fan of|no fan of|not fond of|don't play|do not play|take out|remove|get rid of|mute"
 )
 _ADJECTIVE = (
-    "not|non|not be|isn't|is not|not at all|never|nothing|nothing too|don't make it|do not make it|don't make this|"
+    "less|not|non|not be|isn't|is not|not at all|never|nothing|nothing too|don't make it|do not make it|don't make this|"
     "dont make it|make it not|don't let it be|don't let it get|don't be|shouldn't be|should not be|must not be|"
     "shouldn't sound|should not sound|doesn't sound|not sound|don't sound|never be|never get|don't go|can't be|"
     "not get|don't want it|do not want it|don't want it to be|don't want it to sound|i don't want it|don't want this|"
@@ -40,7 +41,8 @@ NEGATIONS: Phrases[Negation] = Phrases(
 )
 # "not only piano" refuses nothing.
 NOT_NEGATIONS = phrase_set(
-    "not only|not just|not necessarily|not always|no less|no doubt|why not|if not|not to mention|nothing but|no matter|not without|never without|without doubt"
+    "not only|not just|not necessarily|not always|no less|no doubt|why not|if not|not to mention|nothing but|no matter|not without|never without|without doubt|"
+    "no strings attached|no bells and whistles|without bells and whistles|without any bells and whistles"
 )
 # Words between a negation and what it refuses.
 FILLERS = phrase_set(
@@ -63,7 +65,8 @@ MUSIC_NOUNS = phrase_set(
 # "guitar solo", "drum loops": the part is refused, not the instrument.
 PARTS = phrase_set("solo|solos|riff|riffs|fill|fills|break|breaks|shredding")
 AFTERWARDS = phrase_set(
-    "none|less|off|no|0|excluded|forbidden|not allowed|absent|muted|not present|are not allowed|are off|turned off|are absent|should be absent|not needed|not wanted|なし|無し|ナシ|抜き|のない|없이|없는|없음|금지"
+    "none|less|off|no|0|excluded|forbidden|not allowed|absent|muted|not present|are not allowed|are off|turned off|are absent|should be absent|not needed|not wanted|aren't needed|are not needed|isn't needed|is not needed|"
+    "unwanted|is forbidden|are forbidden|is banned|are banned|なし|無し|ナシ|抜き|のない|없이|없는|없음|금지"
 )
 ONLY_BEFORE = phrase_set(
     "only|just|solely|purely|exclusively|nothing but|nothing except|nothing other than|no instruments but|unaccompanied|nothing more than|"

@@ -37,12 +37,12 @@ _VOICES = _words(
     "vokal vokalsiz versuri φωνη φωνητικα στιχους στιχοι غناء كلمات صوت أصوات שירה מילים קול गायन बोल आवाज lirik loi"
 )
 _ONLY = _words(
-    "only just purely pure fully entirely completely all solo solamente solely seulement uniquement juste rien apenas "
+    "only just purely pure strictly fully entirely completely all solo solamente solely seulement uniquement juste rien apenas "
     "somente so soltanto solamente esclusivamente nur rein reines ausschliesslich alleen enkel bara endast kun bare vain "
     "только лишь чисто лише тільки tylko jen pouze csak sadece yalnizca doar numai μονο فقط רק केवल सिर्फ hanya"
 )
 _MUSIC = _words(
-    "music musique instruments musica instrumentos strumenti musik instrumente muziek instrumenten musikk "
+    "music beat beats musique instruments musica instrumentos strumenti musik instrumente muziek instrumenten musikk "
     "musiikki музыка музыку музика музику инструменты інструменти muzyka muzyke instrumenty hudba zene muzik muzica "
     "muzica μουσικη موسيقى آلات מוזיקה כלים संगीत musik nhac"
 )

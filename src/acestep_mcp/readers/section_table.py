@@ -15,7 +15,7 @@ SURE: dict[Kind, str] = {
     "prérefrain|vorrefrain|pre refrain|pre ritornello|предприпев|пред припев|передприспів|przedrefren|pre refren|"
     "导歌|導歌|预副歌|預副歌|bメロ|プリコーラス|프리코러스|프리 코러스",
     "chorus": "chorus|choruses|post chorus|postchorus|refrain|estribillo|coro|post coro|refrão|pós refrão|post refrain|"
-    "ritornello|kehrreim|припев|рефрен|приспів|refren|refrén|refrein|refräng|omkvæd|refreng|kertosäe|refrén|nakarat|"
+    "ritornello|kehrreim|припев|рефрен|приспів|refren|refrén|refrein|refräng|omkvæd|omkved|refreng|kertosäe|refrén|nakarat|"
     "ρεφρέν|επωδός|لازمة|اللازمة|كورس|الكورس|פזמון|मुखड़ा|điệp khúc|副歌|サビ|コーラス|후렴구|후렴|코러스",
     "bridge": "bridge|middle 8|middle eight|puente|brücke|bruecke|бридж|mostek|brygga|jembatan|γέφυρα|桥段|橋段|"
     "cメロ|dメロ|ブリッジ|브릿지|브리지",

@@ -83,7 +83,7 @@ disco, nu disco, nu-disco | boogie, funky house, french house | disco | 112-124
 house, deep house, house music | tech house, progressive house, tropical house, chill house | deep house | 118-126
 uk garage, 2-step, 2 step, ukg, speed garage, garage house | two step garage | uk garage | 128-136
 techno | minimal techno, industrial, acid, rave | techno | 126-138
-trance | psytrance, eurodance, euro dance, hands up, happy hardcore | trance | 134-146
+trance, goa trance, vocal trance, uplifting trance | psytrance, eurodance, euro dance, hands up, happy hardcore | trance | 134-146
 hardstyle, hard dance | rawstyle, euphoric hardstyle | hardstyle | 148-156
 gabber, frenchcore, speedcore | | ~hardstyle | 170-200
 drum and bass, drum & bass, drum n bass, dnb, d&b, jungle | breakbeat, breakcore, liquid | drum and bass | 168-178
@@ -112,7 +112,7 @@ jingle, advertising jingle, commercial jingle | | jingle | 116-140
 lullaby, lullabies, cradle song | children, kids, nursery, christmas, baby, bedtime | lullaby | 72-96
 children's song, children song, kids song, nursery rhyme, kids music, children's music | | lullaby | 100-124
 cinematic, soundtrack, film score, movie score, epic orchestral, trailer music | epic, orchestral, trailer, score, heroic, fantasy, battle, adventure, symphonic | cinematic | 76-124
-classical, orchestral music, orchestra music | baroque, romantic era, chamber, string quartet, sonata, orchestra, neoclassical, piano solo, opera, minuet | classical | 66-120
+classical, orchestral music, orchestra music | baroque, romantic era, chamber, string quartet, sonata, sonatina, symphony, concerto, nocturne, etude, étude, prelude, fugue, rhapsody, partita, scherzo, bagatelle, orchestra, neoclassical, piano solo, opera, minuet | classical | 66-120
 bhangra, punjabi | dhol music | bhangra | 96-112
 qawwali, sufi | sufi music, ghazal | qawwali | 84-120
 indian classical, raga, bollywood | world, indian, arabic, oriental, middle eastern, asian, chinese, japanese traditional, ethnic, desert, persian, turkish | world | 84-116
@@ -120,6 +120,16 @@ ballad, power ballad, piano ballad | slow song, love song, torch | ballad | 62-7
 pop, pop rock | pop-rock, teen pop, hyperpop, top 40, radio, commercial | pop | 96-124
 musical theatre, musical theater, show tune, broadway | | pop | 88-126
 emo, screamo, post-hardcore, post hardcore | skate punk | ~punk | 130-180
+cowpunk, psychobilly, ska punk, folk punk, celtic punk, riot grrrl | | ~punk | 140-190
+chillwave, witch house, darksynth | | ~synthwave | 76-112
+slowcore, sadcore, midwest emo, art pop, chamber pop, baroque pop | | ~indie | 76-128
+hi-nrg, italo disco, eurodisco | | ~disco | 112-136
+new jack swing, quiet storm | | ~r&b | 84-112
+nerdcore, chiptune rap, chopped and screwed | | ~hip hop | 70-98
+dungeon synth, berlin school | | ~ambient | 60-90
+western swing, yodel, yodeling, yodelling | | ~country | 100-150
+spaghetti western | | ~cinematic | 80-116
+hard techno, schranz | | ~techno | 140-156
 post-punk, post punk, coldwave | goth | ~synthwave | 110-140
 krautrock, psychedelic rock, psych rock, prog rock, progressive rock, math rock, stoner rock, surf rock, southern rock | | ~rock | 100-140
 britpop, yacht rock, jangle pop, power pop | | ~indie | 96-136

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # Artists by what they are known for, in words that the style vocabulary has.
 _STYLES = {
-    "pop": "taylor swift|ed sheeran|ariana grande|katy perry|lady gaga|dua lipa|justin bieber|olivia rodrigo|harry styles|miley cyrus|britney spears|sabrina carpenter",
+    "pop": "madonna|lizzo|doja cat|lorde|taylor swift|ed sheeran|ariana grande|katy perry|lady gaga|dua lipa|justin bieber|olivia rodrigo|harry styles|miley cyrus|britney spears|sabrina carpenter",
     "dream pop, whispered": "billie eilish|lana del rey|cocteau twins|beach house",
     "soul, ballad, powerful voice": "adele|sam smith|amy winehouse|aretha franklin|whitney houston|celine dion|otis redding|marvin gaye|stevie wonder|alicia keys",
     "funk, synth": "prince|james brown|parliament|bruno mars|earth, wind & fire|earth wind and fire|sly and the family stone",
@@ -20,7 +20,7 @@ _STYLES = {
     "techno": "kraftwerk|jeff mills|charlotte de witte|underworld",
     "electronic": "aphex twin|four tet|bonobo|boards of canada|tycho|jon hopkins|björk|bjork",
     "trip hop": "massive attack|portishead|tricky|morcheeba",
-    "rock": "the beatles|beatles|the rolling stones|rolling stones|queen|u2|bruce springsteen|david bowie|fleetwood mac|the who|led zeppelin|pink floyd|the doors|the kinks|eagles|the eagles|elton john|tom petty",
+    "rock": "elvis presley|elvis|foo fighters|journey|the police|the beatles|beatles|the rolling stones|rolling stones|queen|u2|bruce springsteen|david bowie|fleetwood mac|the who|led zeppelin|pink floyd|the doors|the kinks|eagles|the eagles|elton john|tom petty",
     "hard rock": "ac/dc|acdc|guns n' roses|guns n roses|aerosmith|kiss|van halen|bon jovi|deep purple",
     "indie rock": "arctic monkeys|the strokes|oasis|radiohead|coldplay|the smiths|the killers|arcade fire|tame impala|the national|blur",
     "grunge": "nirvana|pearl jam|soundgarden|alice in chains",
@@ -93,7 +93,7 @@ _BEFORE = re.compile(
 )
 _ESQUE = re.compile(rf"(?i)(?<!\w)({_NAMES}|[^\W\d_]{{3,}}(?=-?esque))-?esque(?!\w)")
 _KNOWN_NAME = re.compile(
-    rf"(?i)(?<!\w)({'|'.join(sorted((re.escape(n) for n in _KNOWN if n not in _ONLY_WHEN_ASKED), key=len, reverse=True))})(?!\w)"
+    rf"(?i)(?<!\w)({'|'.join(sorted((re.escape(n) for n in _KNOWN if n not in _ONLY_WHEN_ASKED), key=len, reverse=True))})(?!\w)(?!['\u2019]s? \w)"
 )
 _NOT_AN_ARTIST = re.compile(
     r"(?i)^(?:i|i'm|it|a|an|the|we|you|no|my|sunday|monday|tuesday|wednesday|thursday|friday|saturday|christmas|summer|winter|spring|autumn|oh|english|spanish|french|german|italian|latin|african|irish|celtic|indian|japanese|korean|chinese|brazilian|arabic|middle|eastern|american|british|russian|greek|turkish|cuban|mexican|caribbean|scottish|nordic|disney|pixar|nintendo|broadway|hollywood|bollywood|ibiza|new orleans|chicago|detroit|memphis|nashville|new york|berlin|detroit|california|west coast|east coast|lofi|lo-fi|k-pop|j-pop|edm|r&b|dj|vintage|old|retro|modern|free)(?:\s|$)"

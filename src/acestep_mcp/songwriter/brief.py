@@ -13,13 +13,14 @@ from acestep_mcp.readers.musical_key import read_key
 from acestep_mcp.readers.tempo import Tempo, read_tempo
 from acestep_mcp.songwriter import lexicon
 from acestep_mcp.songwriter.artists import Artist, find_artists
+from acestep_mcp.songwriter.given_names import capitalised_names
 from acestep_mcp.songwriter.languages import Language, find_language, in_english, without_language
 from acestep_mcp.songwriter.mentions import Mention, find_mentions
 from acestep_mcp.songwriter.refused_words import refused_words
+from acestep_mcp.songwriter.song_kinds import kinds_of_music
 from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
 from acestep_mcp.songwriter.styles import StyleTerms, find_terms
 from acestep_mcp.songwriter.subjects import (
-    FILLERS,
     Subject,
     find_subject,
     owned_subject,
@@ -27,6 +28,9 @@ from acestep_mcp.songwriter.subjects import (
     remaining_subject,
     themes,
 )
+from acestep_mcp.songwriter.wish_wording import plain_wording, without_purpose
+from acestep_mcp.songwriter.wish_words import FILLERS
+from acestep_mcp.songwriter.wordless import wordless_voice
 
 _MAX_READ = 2_000  # characters read for style and subject: enough for any prompt, without reading a pasted book
 _LABEL = r"(?:lyrics?|letra|paroles|songtext|liedtext|testo|текст(?: песни)?|слова|歌詞|歌词|가사)"
@@ -60,14 +64,14 @@ _GROUP = re.compile(rf"(?i)(?<!\w)(?<!about a )(?<!about our )(?<!about my )({'|
 _UNSUNG_USE = re.compile(
     r"(?i)(?<!\w)(?:meditation|meditating|yoga|sleep|sleeping|focus|concentration|study|studying|relaxation|spa|massage|waiting room|elevator|hold|menu|level|boss"
     r"|boss fight|boss battle|battle|dungeon|title screen|game over|loading screen|podcast intro|podcast outro|intro|outro|news|background|ambience|lounge)"
-    r" (?:music|beats?|theme|loop|sounds?|soundscape|track|background|playlist)(?!\w)|(?<!\w)(?:soundscape|white noise|theta waves|binaural beats?|leitmotif)(?!\w)"
+    r" (?:music|beats?|theme|loop|sounds?|soundscape|track|background|playlist)(?!\w)|(?<!\w)(?:to (?:study|sleep|work|focus|relax|read|code|write|meditate) (?:to|by)|for (?:studying|sleeping|focusing|coding|meditating|reading)|soundscape|white noise|theta waves|binaural beats?|leitmotif)(?!\w)"
 )
 _VOCAL_WORD = re.compile(
     r"(?i)\b(?:song|songs|sing|sings|sung|singer|singing|vocals?|voice|lyrics|rap|chorus|verse|words|choir)\b"
 )
 _NOT_A_TAG = lexicon.word_set(
     "i me my we us our you your he she it they the a an is are was be been do does did that this please thanks make create write "
-    "want need song about for to can could would minutes minute seconds long no not without"
+    "want need song about for to can could would minutes minute seconds long no not without avoid skip except never none less don't dont doesn't isn't"
 )
 
 
@@ -78,7 +82,7 @@ class Brief:
     `bpm` is in quarter notes per minute; `tempo` is set instead where an Italian term names a range.
     `themes` are names of a songbook's themes, strongest first. `presumed_instrumental` is true if `instrumental`
     follows from the style and not from the user's words. The music should sound like `artists`; `mentions` are to be sung,
-    words in `refused` must not be.
+    words in `refused` must not be. `wordless` names the voice of a song without words, such as "humming".
     """
 
     language: Language
@@ -99,6 +103,7 @@ class Brief:
     title: str = ""
     mentions: tuple[Mention, ...] = ()
     refused: tuple[str, ...] = ()
+    wordless: str = ""
 
     @property
     def genres(self) -> tuple[lexicon.GenreEntry, ...]:
@@ -116,9 +121,11 @@ def read_brief(prompt: str) -> Brief:
     text, given = _split_lyrics(prompt.replace("\r\n", "\n"))
     title, text = _split_title(text)
     text, quotes = _split_quotes(text)
-    text = text.replace("\u2019", "'")
+    text = plain_wording(text.replace("\u2019", "'"))
     language = find_language(text[:_MAX_READ])
     text = without_length(without_language(text[:_MAX_READ]))
+    if language.prompt == "en" and not language.foreign:
+        text = capitalised_names(without_purpose(text))
     refused, text = refused_words(
         text,
         lambda whole, listed: (
@@ -146,24 +153,24 @@ def _with_style(brief: Brief, text: str) -> Brief:
     english = in_english(style, language.prompt)
     terms = find_terms(english)
     terms.rest = _without_numbers(terms.rest)
+    english_wish = language.prompt == "en" and not language.foreign
+    kinds, terms.rest = kinds_of_music(terms.rest, subject) if english_wish else ((), terms.rest)
     mentions = find_mentions(text, lambda phrase: _is_music(in_english(phrase, language.prompt)), language)
     sung = " ".join(words for _, words in mentions)
     extra_tags = _extra_tags(terms, book, sung) if subject.name or terms.by_kind else ()
-    if not subject.name and language.prompt == "en" and not language.foreign:
+    if not subject.name and english_wish:
         rest = "|".join(part for part in re.split(r"[|,;\n]", terms.rest) if part.strip().lower() not in extra_tags)
         subject = replace(remaining_subject(rest, book), person=subject.person)
     if language.foreign:
         subject = Subject()
     if brief.title and not subject.name:
         subject = Subject(brief.title, "thing", subject.person)
-    if language.prompt == "en" and not language.foreign:
-        mentions += tuple(
-            ("phrase", words)
-            for words in remaining_phrases(terms.rest, book, f"{subject.name} {subject.person} {sung}")
-        )
-    heard = f"{terms.rest} {subject.person} {' '.join(brief.quotes)} {brief.title}"
+    if english_wish:
+        named = f"{subject.name} {subject.person} {sung}"
+        mentions += tuple(("phrase", words) for words in remaining_phrases(terms.rest, book, named))
+    heard = f"{terms.rest} {' '.join(kinds)} {subject.person} {' '.join(brief.quotes)} {brief.title}"
     brief = replace(
-        brief, subject=subject, terms=terms, extra_tags=(*brief.extra_tags, *extra_tags),
+        brief, subject=subject, terms=terms, extra_tags=(*brief.extra_tags, *kinds, *extra_tags),
         themes=themes(heard, book, subject.name), mentions=mentions,
     )  # fmt: skip
     return _with_vocals(_with_numbers(brief, english), f"{english} {text}")
@@ -268,7 +275,11 @@ def _with_numbers(brief: Brief, text: str) -> Brief:
 def _with_vocals(brief: Brief, text: str) -> Brief:
     """Decide whether there are vocals: by the prompt, else by what its style usually has."""
     if _excludes_vocals(text, brief.language.prompt) and not brief.given_lyrics:
-        return replace(brief, instrumental=True)
+        voice = wordless_voice(text)
+        tags = (*brief.extra_tags, *([voice] if voice else []))
+        return replace(brief, instrumental=not voice, wordless=voice, extra_tags=tags)
+    if not brief.genres and _is_concert_music(brief, text):
+        brief.terms.add("genre", "classical")
     unsung = bool(_UNSUNG_USE.search(text)) or (bool(brief.genres) and not any(genre.sung for genre in brief.genres))
     sings = (
         brief.terms.of("voice")
@@ -279,6 +290,17 @@ def _with_vocals(brief: Brief, text: str) -> Brief:
     )
     presumed = unsung and not sings
     return replace(brief, instrumental=presumed, presumed_instrumental=presumed)
+
+
+def _is_concert_music(brief: Brief, text: str) -> bool:
+    """Whether a wish without a style is for classical music: "andante piano piece", "string quartet in D minor"."""
+    players = brief.terms.of("instrument")
+    if _VOCAL_WORD.search(text) or brief.subject.person or brief.terms.of("voice"):
+        return False
+    if re.search(r"(?i)(?<!\w)(?:string|piano|brass|wind|woodwind) (?:trio|quartet|quintet|sextet)(?!\w)", text):
+        return True
+    ensemble = {"string quartet", "orchestra", "symphony orchestra", "chamber orchestra"} & set(players)
+    return bool(ensemble or brief.tempo or (players and re.search(r"(?i)(?<!\w)pieces?(?!\w)", text)))
 
 
 def _excludes_vocals(text: str, language: str) -> bool:

@@ -25,7 +25,9 @@ _UNSUPPORTED = (
     "ukrainian", "greek", "hebrew", "latin", "vietnamese", "thai", "indonesian", "cantonese", "romanian", "farsi",
     "persian", "swahili", "welsh", "irish gaelic", "gaelic", "catalan", "croatian", "serbian", "bulgarian", "urdu",
     "bengali", "tamil", "tagalog", "malay", "icelandic", "basque", "esperanto", "punjabi", "zulu", "yoruba", "slovak",
-    "slovenian", "estonian", "latvian", "lithuanian", "albanian", "afrikaans", "filipino", "irish",
+    "slovenian", "estonian", "latvian", "lithuanian", "albanian", "afrikaans", "filipino", "irish", "klingon", "elvish", "sanskrit", "maori", "hawaiian",
+    "mongolian", "armenian", "georgian", "kurdish", "yiddish", "galician", "belarusian", "macedonian", "kazakh", "uzbek", "telugu",
+    "marathi", "gujarati", "malayalam", "kannada", "pashto", "maltese", "amharic", "hausa", "igbo", "xhosa", "somali", "quechua", "breton",
 )  # fmt: skip
 _ANY = "|".join(sorted([*_NAMES, *_UNSUPPORTED], key=len, reverse=True))
 _IN = r"in|auf|en|em|на"

@@ -168,7 +168,69 @@ def _near_genres() -> Iterator[GenreEntry]:
             yield from (replace(like, name=name, names=(name,), tempo=near.tempo) for name in near.names)
 
 
-GENRES = (*_OWN_GENRES, *_near_genres())
+# Styles that share a row of the readers' table with another one: `names | a genre like them | styles | instruments | mood
+# | flags`. An empty cell is that of the genre like them.
+_RELATED_STYLES = _rows("""
+death metal, black metal, thrash, power metal, nu metal, djent | metal | | | |
+skate punk, pop-punk, hardcore punk | punk | fast riffs, gang vocals | | |
+new wave, electro pop | synth-pop | | | |
+darkwave, outrun | synthwave | | | dark |
+hard rock, arena rock | rock | | | |
+rock and roll, rock 'n' roll, rockabilly | rock | twelve-bar, twang | twangy guitar, upright bass, live drums, piano | upbeat |
+honky tonk | country | | honky-tonk piano, pedal steel guitar, fiddle, live drums | |
+dancehall, rocksteady | reggae | | | |
+mambo, rumba, cha cha | salsa | | | |
+polka | waltz | oompah, dance hall | accordion, clarinet, tuba, snare drum | cheerful |
+klezmer | celtic | eastern european, dance tune | clarinet, violin, accordion, upright bass | festive |
+balkan | celtic | odd rhythms, dance tune | trumpet, tuba, accordion, snare drum | festive |
+ragtime, charleston | swing | syncopated, stride | ragtime piano, banjo, clarinet, brushed drums | playful |
+electro swing | swing | electronic, dance | swing brass, clarinet, drum machine, upright bass | playful |
+hymn, spiritual | gospel | choral, sacred | organ, choir, piano | hopeful |
+opera | classical | operatic, aria | string section, woodwinds, brass | dramatic | sung
+baroque, minuet | classical | counterpoint, chamber | harpsichord, violin, cello, recorder | |
+sonata, sonatina, nocturne, etude, étude, prelude, fugue, rhapsody, scherzo, bagatelle, partita | classical | | | |
+symphony, concerto, neoclassical | classical | | | |
+gregorian chant, plainsong | classical | sacred, monophonic | choir | peaceful |
+throat singing | indian classical | overtone singing, drone | horsehead fiddle, frame drum, jaw harp | mysterious |
+barbershop, doo-wop, doo wop | gospel | close harmony, a cappella | finger snaps, upright bass | cheerful |
+psytrance, eurodance, happy hardcore | trance | | | |
+future bass | edm | | | |
+hyperpop | pop | glitchy, maximal | bright synth, distorted 808, punchy drums | energetic |
+industrial | techno | | | dark |
+highlife, afro house | afrobeat | | | |
+middle eastern, arabic | indian classical | maqam, ornamented | oud, frame drum, violin | mysterious |
+latin trap | reggaeton | | | dark | rapped
+""")
+
+
+def _related_styles() -> Iterator[GenreEntry]:
+    """A genre for each style in the rows above; one that has a genre already is that with other usual tags."""
+    of_name = {genre.name: genre for genre in _OWN_GENRES}
+    for row in _RELATED_STYLES:
+        names, like, styles, instruments, mood, flags = (cell.strip() for cell in f"{row} ".split("|"))
+        for name in _split(names):
+            named, usual = style_named(name), of_name[like]
+            if named is None:
+                raise ValueError(name)
+            yield replace(
+                usual,
+                name=name,
+                names=(name,),
+                tempo=named.tempo,
+                styles=_split(styles) or usual.styles,
+                instruments=_split(instruments) or usual.instruments,
+                mood=mood or usual.mood,
+                rapped="rapped" in flags or usual.rapped,
+                sung="sung" in flags or usual.sung,
+            )
+
+
+_RELATED = tuple(_related_styles())
+GENRES = (
+    *_OWN_GENRES,
+    *_RELATED,
+    *(genre for genre in _near_genres() if genre.name not in {other.name for other in _RELATED}),
+)
 
 MOODS = tuple(
     map(

@@ -16,6 +16,7 @@ from acestep_mcp.songwriter.structure import (
     mark_sections,
     section_name,
 )
+from acestep_mcp.songwriter.wordless import syllables
 
 
 def write_lyrics(brief: Brief, tone: str, tempo: Pace, duration: float, rng: Random) -> str:
@@ -24,6 +25,9 @@ def write_lyrics(brief: Brief, tone: str, tempo: Pace, duration: float, rng: Ran
         return mark_sections(brief.given_lyrics)
     if len(brief.quotes) > 1 and len(brief.quotes) * 2 > duration / tempo.usual:
         return format_sections([("verse" if len(brief.quotes) > 4 else "chorus", list(brief.quotes))])
+    if brief.wordless:
+        plan = choose_form(tempo, duration, rng)
+        return format_sections([(section_name(letter), syllables(brief.wordless, size, rng)) for letter, size in plan])
     material = material_of(brief, tone, rng, rapped=tempo.rapped)
     stanzas = Stanzas(songbook(brief.language.lyrics), material, rng)
     plan = _plan_with_chorus(choose_form(tempo, duration, rng), brief)

@@ -64,6 +64,15 @@ def material_of(brief: Brief, tone: str, rng: Random, *, rapped: bool) -> Materi
     return Material(subject, kind, brief.title, left, themes, tone, brief.refused, rapped)
 
 
+def has_words_for(brief: Brief) -> bool:
+    """Whether the lyrics' language has words for the subject: a theme or relative it knows, or a name."""
+    book = songbook(brief.language.lyrics)
+    named = any(theme in book.themes for theme in brief.themes) or any(
+        kind in {"person", "name", "place"} for kind, _ in brief.mentions
+    )
+    return named or bool(_relative(brief, book))
+
+
 def _mentions(brief: Brief, *, own: bool) -> tuple[Mention, ...]:
     person = brief.subject.person
     name = re.search(r"(?:^|\s)((?-i:[A-Z][\w'-]+)(?:(?:,? and|,| &)? [A-Z][\w'-]+)*)$", person)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from acestep_mcp.songwriter.languages import Language
 from acestep_mcp.songwriter.lexicon import word_set
 from acestep_mcp.songwriter.songbook import songbook
-from acestep_mcp.songwriter.subjects import CAPITAL, FILLERS, RELATIVES
+from acestep_mcp.songwriter.wish_words import CAPITAL, FILLERS, RELATIVES
 
 Mention = tuple[str, str]
-"""A kind (person, relation, name, place, age, phrase, said, occasion) and the words to sing."""
+"""A kind (person, relation, name, place, age, years, phrase, said, occasion) and the words to sing."""
 
 _NAME = re.compile(
     rf"(?<![\w'’])({CAPITAL}(?:\s(?:of |the |and |& |de |la |von |van |del |le |bin )?(?:{CAPITAL}|\d{{1,4}}(?!\w)))*)"
@@ -71,7 +71,7 @@ _HABIT = re.compile(
     r"(?i)(?<!\w)(?:who|that|they|we) ((?:never|always|can't|won't|don't) [\w'’-]+(?:\s[\w'’-]+){0,4}?)(?=\s*(?:[,.;:!?\n|()]|$))"
 )
 _OWNED = re.compile(
-    r"(?i)(?<!\w)((?:my|her|his|grandma's|grandpa's)\s+(?!two|three|four|five|own|very|again|now|today|tonight|all|own|and|or|to|in|on|at|for|with|so|but|as|by|is|was)(?:(?:old|new|little|big|red|blue|green|lost|first|last|favourite|favorite|fast)\s+)?[a-z-]+)(?![\w'’])(?! (?-i:[A-Z]))"
+    r"(?i)(?<!\w)((?:my|her|his|grandma's|grandpa's)\s+(?!two|three|four|five|own|very|again|now|today|tonight|all|own|and|or|to|in|on|at|for|with|so|but|as|by|is|was)(?:(?:old|new|little|big|red|blue|green|lost|first|last|favourite|favorite|fast)\s+)?[a-z-]+)(?![\w'’-])(?! (?-i:[A-Z]))"
 )
 _NOT_OWNED = re.compile(
     r"(?i)\b(?:song|songs|music|voice|life|prompt|track|lyrics|own|style|wish|request|name|game|video|podcast|film|movie|channel|stream|party|band|favou?rite|birthday|wedding|rpg|class|show|football|new|old)s?$"
@@ -107,7 +107,10 @@ def find_mentions(text: str, is_music: Callable[[str], bool], language: Language
         for name in songbook("en").tables["occasions"]
         if re.search(rf"(?i)(?<!\w)(?:{name})(?!\w)", text)
     ]
-    found += [("phrase", match[1]) for match in (*_YEARS.finditer(text), *_CLASS.finditer(text))]
+    found += [
+        ("years" if re.fullmatch(r"[\w-]+ (?:years|decades)", match[1]) else "phrase", match[1])
+        for match in (*_YEARS.finditer(text), *_CLASS.finditer(text))
+    ]
     for pattern in (_ASKED, _LIKES):
         found += [("phrase", match[1].strip()) for match in pattern.finditer(text) if _is_sung(match[1], is_music)]
     found += [("said", match[1]) for match in _HABIT.finditer(text) if _is_sung(match[1], is_music)]
@@ -148,9 +151,7 @@ def _names(text: str, is_music: Callable[[str], bool]) -> list[Mention]:
         found.append(
             (
                 kind,
-                name.removesuffix("'s").removesuffix("’s")
-                if not re.search(r"'s \S", name) and len(words) == 1
-                else name,
+                name.removesuffix("'s").removesuffix("’s"),
             )
         )
     return found

@@ -32,6 +32,7 @@ _SPOKEN = re.compile(
     r"(?i)\b(?:words?|terms?|phrases?|say\w*|sing\w*|mention\w*|talk\w*|refer\w*|wort|mot|palabra|parola|palavra)\b"
 )
 _STORY = re.compile(r"(?i)\b(?:about|called|titled|named|life|world|who|how|when|where|i|we|he|she|they|you|my)\b")
+_TOLD = re.compile(r"(?i)\b(?:i|we|you|he|she|they|who|have|having|has|had|got|with|there's|there is|all|every\w*)\b")
 _BEFORE_NO = re.compile(r"(?i)\s*(?:(?:and|but|with|please|just|has|have|song|music|track|lyrics|theme|carol)\s*)*")
 _PLAIN = re.compile(r"(?i)^(?:the|any|a|an|or|and|nor|ever|word|words|about|of|like)$")
 # Not words to leave out: voices, which are style, and set phrases ("no surrender").
@@ -63,7 +64,10 @@ def refused_words(text: str, is_style: Callable[[str, str], bool]) -> tuple[tupl
     def simple(match: re.Match[str]) -> str:
         listed = _separate(match[1])
         clause = re.split(r"[,.;:!?|\n()]", match.string[: match.start()])[-1]
-        of_the_story = _STORY.search(clause) or (match[0][:2].lower() == "no" and not _BEFORE_NO.fullmatch(clause))
+        added = re.search(r"(?i)\bbut\s*$", clause) and not _TOLD.search(clause)  # "about trucks but no beer"
+        of_the_story = (not added and _STORY.search(clause)) or (
+            not added and match[0][:2].lower() == "no" and not _BEFORE_NO.fullmatch(clause)
+        )
         if of_the_story or is_style(match[0], match[1]) or not listed or len(match[1].split()) > 5:
             return match[0]
         if _NEVER & {word.split()[-1] for word in listed}:

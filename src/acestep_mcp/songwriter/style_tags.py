@@ -133,7 +133,8 @@ def _usual_tags(brief: Brief, genre: lexicon.GenreEntry, bpm: float, rng: Random
         rapped = genre.rapped and "rap" not in voiced
         first += [("voice", "rap")] if rapped else []
         silent = not (voiced and voiced != ("rap",)) and "choir" not in " ".join(brief.terms.of("instrument"))
-        first += [("voice", rng.choice(_VOICES))] if silent else []
+        voices = [voice for voice in _VOICES if voice not in brief.terms.of("banned")] or _VOICES
+        first += [("voice", rng.choice(voices))] if silent and not brief.wordless else []
     first += [("instrument", one) for one in instruments[: max(1, 2 - len(brief.terms.of("instrument")))]]
     energy = moods[0].energy if brief.moods else _energy(bpm)
     first += [("genre", styles[0]), ("energy", energy), ("production", genre.production[0])]
@@ -149,9 +150,11 @@ def _energy(bpm: float) -> str:
 def _exclusion_tags(brief: Brief) -> list[str]:
     """Excluded instruments as "no ..." tags. Excluded moods and genres are only left out."""
     allowed = {*lexicon.INSTRUMENTS, *lexicon.SYNONYMS, "reverb", "autotuned vocals"}
-    return [f"no {lexicon.SYNONYMS.get(word, word)}" for word in brief.terms.of("banned") if word in allowed][
-        :_MAX_EXCLUDED
-    ]
+    return [
+        f"no {lexicon.SYNONYMS.get(word, word)}"
+        for word in brief.terms.of("banned")
+        if word in allowed or word.endswith((" solos", " riffs", " fills"))
+    ][:_MAX_EXCLUDED]
 
 
 def _excluded_words(brief: Brief) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from acestep_mcp.readers.word_tables import ADJECTIVES, MOODS
 from acestep_mcp.songwriter import lexicon
 
 _LIMITS = re.compile(r"(?i)\b(?:only|just|nothing but|nothing else|solely|purely|exclusively|alone|unaccompanied)\b")
+_PART = re.compile(r"(?i)[ -](solos?|riffs?|fills?)(?!\w)")
 _MUSIC_NOUN = re.compile(
     r"(?i)^[ -](?:song|track|music|beat|tune|anthem|ballad|style|groove|mix|remix|banger|number|vibe|feel)"
 )
@@ -55,7 +56,9 @@ def find_terms(text: str) -> StyleTerms:
         kind, word = _kind_and_name(match)
         if refusal:
             spans.append(refusal)
-            if not (kind == "mood" and _refuses_instrument(text[slice(*refusal)])):
+            if kind == "instrument" and (part := _PART.match(text, match.end())):
+                terms.add("banned", f"{word} {part[1].lower().rstrip('s')}s")  # "no guitar solos" keeps the guitar
+            elif not (kind == "mood" and _refuses_instrument(text[slice(*refusal)])):
                 terms.add("banned", word)
         elif kind != "negatable" and not _is_not_style(match, text[max(0, match.start() - 40) : match.start()]):
             terms.add(kind, word)

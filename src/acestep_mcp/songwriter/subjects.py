@@ -8,21 +8,12 @@ from dataclasses import dataclass
 
 from acestep_mcp.songwriter.lexicon import word_set
 from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
+from acestep_mcp.songwriter.wish_words import CAPITAL, FILLERS, RELATIVES
 
 _MAX_WORDS = 7  # words of a subject that fit in a line
 _END = r"(?=\s*(?:[,.;:!?\n|()\u3002\u3001\uff0c\uff01\uff1f\uff1b]|[-\u2013\u2014]\s|\s[-\u2013\u2014]\s|$))"
 _STOPS = r"in|with|without|no|not|but|for|at|on|using|featuring|feat|sung|performed|played|by|and|as|to|like|over|from"
 _ASIDE = re.compile(r"(?i)\s(?:who|which|that|where|when|because|while|but|since|so that|after|before|until|if)\s")
-RELATIVES = (
-    "mother|mom|mum|mommy|mama|father|dad|daddy|papa|grandmother|grandma|granny|nana|grandfather|grandpa|grandparents|"
-    "parents|daughter|son|sister|brother|baby|child|children|kids|kid|twins|wife|husband|partner|fiancee|fiance|girlfriend|"
-    "boyfriend|friend|friends|best friend|teacher|boss|team|neighbour|neighbor|colleague|aunt|uncle|cousin|niece|nephew|"
-    "abuela|abuelo|oma|opa|nonna|nonno|babushka|grandson|granddaughter|stepmom|stepdad|mum|colleagues|coworker|coworkers|neighbours|"
-    "family|dog|cat|puppy|kitten|horse|students|fans|crew|love|sweetheart|godmother|godfather|nurse|nurses|doctor|soldiers"
-)
-_UPPER = r"A-Z\u00c0-\u00d6\u00d8-\u00de\u0410-\u042f\u0401\u0141\u015a\u017b\u0179\u0106\u0104\u0118\u0150\u0170\u010c\u010e\u011a\u0147\u0158\u0160\u0164\u016e\u017d\u0130\u015e\u011e"
-CAPITAL = rf"(?:(?:Mr|Mrs|Ms|Dr|St)\.? )?[{_UPPER}][\w'\u2019-]*"
-"""A pattern for a word with a capital, with its title."""
 _FOR_RELATIVE = re.compile(
     rf"(?i)\b(?:for|dedicated to|in memory of|in honou?r of|to)\s+((?:my|our|his|her|their|the|all)\s+(?:[\w'-]+\s+){{0,2}}?(?:{RELATIVES})(?!\w)(?-i:(?:(?: and| &|,)? {CAPITAL}){{1,4}})?)"
 )
@@ -32,26 +23,21 @@ _FOR_NAME = re.compile(
 _PERSON = re.compile(
     rf"(?i)^(?:(?:my|our|his|her|their|the|a)\s+)?(?:(?!with|for|of|and|in|to|from)[\w'-]+\s+){{0,2}}(?:{RELATIVES}|you|her|him)(?:\s(?:called|named)\s[\w'-]+)?$"
 )
+# Who a song is written for, who is not in it: "a Christmas song for kids".
+_AUDIENCE = re.compile(
+    r"(?i)(?<=\s)for\s+(?:young\s+|little\s+|small\s+)?(?:kids|children|toddlers|babies|adults|teens|teenagers|seniors|everyone|everybody|beginners)(?=\s*(?:[,.;:!?|\n]|$|about\b))"
+)
+_QUESTION = re.compile(
+    r"(?i)(?<![^|,.;:!?\n ])(?:will|won't|do|does|did|are|were)\s+(?:you|we|i|they|he|she)\s(?!(?:please|make|create|write|compose|sing|generate|like|have|give)\b)[^|,.;:!?\n]*"
+)
 _CLAUSE = re.compile(r"(?i)^(?:how|why|what|when|where|who|whether|if)\b")
 _SPEAKER = re.compile(
     r"(?i)^(?:i|we|you|he|she|they|it|i'm|i've|we're|you're|he's|she's|they're|there's|everyone|nobody)\s+\S"
 )
 _VERB = re.compile(
-    r"(?i)(?<!my)(?<!his)(?<!her)(?<!our)(?<!the)(?<!your)(?<!their)\s(?:sleeps|sings|dances|plays|barks|works|walks|thinks|looks|forgot|forgets|broke|breaks|needs|feels|grows|grew|is|are|was|were|has|had|have|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
+    r"(?i)(?<!my)(?<!his)(?<!her)(?<!our)(?<!the)(?<!your)(?<!their)(?<!\ba)(?<!\ban)(?<!\bsome)(?<!\bthis)(?<!\bthat)(?<!\bof)\s(?:sleeps|sings|dances|plays|barks|works|walks|thinks|looks|forgot|forgets|broke|breaks|needs|feels|grows|grew|is|are|was|were|has|had|have|be|will|can|can't|could|would|don't|doesn't|didn't|isn't|ate|went|goes|came|"
     r"comes|left|leaves|lost|loses|found|finds|got|gets|made|makes|took|takes|said|says|steals|stole|loves|hates|wants|"
     r"dies|falls|fell|runs|ran|eats|meets|met|learns|becomes|became|keeps|lives|dreams of|misses|saves|wins|won)\s"
-)
-FILLERS = word_set(
-    "birthday break-up breakup apology retirement tribute a an the song songs track tracks music musical tune piece instrumental vocals vocal vocalist voice voices singer sung sing "
-    "singing lyrics lyric words create make generate write compose produce give get me us i i'd i'm i'll we you your my please "
-    "pls thanks thank can could would should will want wants need needs like love to something some any thing one with and or but "
-    "in on of for at by from as is are be it its it's this that these those style styled styles sound sounds sounding feel feels "
-    "feeling vibe vibes mood genre kind type sort beat beats bpm tempo key major minor very really super quite so more less bit "
-    "little nice good great cool best beautiful amazing awesome short long minute minutes min second seconds sec hour let's "
-    "let new full about around using featuring feat while no not without have has also just maybe perhaps anything whatever "
-    "random test hello hi hey prompt string title called titled named tags language english ending intro outro slow fast up mix "
-    "era inspired background modern then there here into do does put add use part parts section chorus verse bridge hook "
-    "trailer jingle theme podcast video game movie film scene advert ad commercial tell tells banger anthem hit people slower faster"
 )
 _BEFORE_A_SUBJECT = word_set("after before during since until because between")
 _MUSIC_NOUNS = word_set(
@@ -73,8 +59,10 @@ _DETERMINERS = word_set(
     "a an the my your our his her their this that some every all no one two three four five many few"
 )
 _DANGLING = word_set(
-    "a an the of and or to in with for at on by my your his her their our from that very so is are was it i"
+    "a an the of and or to in with for at on by my your his her their our from that very so is are was it i used but"
 )
+_PREPOSITIONS = word_set("in on at of under over by near from with to for into through without")
+_DEAR = word_set("best little new good great beautiful full")
 _SYMBOLS = re.compile(r"[^\w\s'\u2019,&-]|_")
 
 
@@ -119,7 +107,8 @@ def owned_subject(text: str, is_music: Callable[[str], bool]) -> tuple[Subject, 
 
 
 def _parts(rest: str) -> list[str]:
-    """The parts of a text between commas and the like, and between nouns for music."""
+    """The parts of a text between commas and the like, and between nouns for music; questions are no parts."""
+    rest = _QUESTION.sub("|", rest)
     return re.split(
         rf"(?i)[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s|(?<![\w'])(?:{'|'.join(sorted(_MUSIC_NOUNS))})(?![\w'])", rest
     )
@@ -160,7 +149,8 @@ def _about_someone(words: list[str]) -> list[str]:
     """The words without a leading "who is"; nothing for other words that do not begin a subject."""
     if words and words[0].lower() in {"who", "which"}:
         words = words[2:] if len(words) > 1 and words[1].lower() in {"is", "are", "was"} else []
-    return [] if words and _PARTICIPLE.match(words[0]) else words
+    left_over = len(words) > 1 and words[0].endswith("ed") and words[1] in _PREPOSITIONS
+    return [] if words and (left_over or _PARTICIPLE.match(words[0])) else words
 
 
 def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
@@ -189,18 +179,22 @@ def _about(words: str, language: str) -> str:
 
 def _until_style(phrase: str, is_style: Callable[[str], bool]) -> str:
     """The phrase up to where it describes the music: "the sea | in trip hop style"."""
-    for match in re.finditer(rf"(?i)\s+(?:{_STOPS}|con|mit|avec|com|\u043d\u0430|\u0441|\u0432|en|em|im)\s+", phrase):
+    for match in re.finditer(
+        rf"(?i)\s+(?:{_STOPS}|con|mit|avec|com|sem|sin|sans|ohne|senza|\u0431\u0435\u0437|\u043d\u0430|\u0441|\u0432|en|em|im)\s+",
+        phrase,
+    ):
         following = re.split(rf"(?i)\s+(?:{_STOPS})\s+", phrase[match.end() :])[0]
-        if is_style(following):
+        if is_style(following) or is_style(match[0] + following):
             return phrase[: match.start()]
     return phrase
 
 
 def _person(text: str) -> tuple[str, str]:
+    text = _AUDIENCE.sub(" | ", text)
     match = _FOR_RELATIVE.search(text) or _FOR_NAME.search(text)
     if not match:
         return _plain_person(text)
-    return " ".join(match[1].split()), f"{text[: match.start()]} | {text[match.end() :]}"
+    return " ".join(match[1].split()).removesuffix("'s"), f"{text[: match.start()]} | {text[match.end() :]}"
 
 
 def _plain_person(text: str) -> tuple[str, str]:
@@ -230,7 +224,7 @@ def _shorten(name: str, language: str) -> str:
     if language in (*UNSPACED, "ko"):
         return plain[:12]
     words = plain.split()
-    if len(words) > _MAX_WORDS:
+    if len(words) > _MAX_WORDS + 2 or (len(words) > _MAX_WORDS and not _CLAUSE.match(plain)):
         head = _ASIDE.split(f"{plain} ")[0].split()
         words = (head if len(head) > 1 or not _CLAUSE.match(plain) else words)[:_MAX_WORDS]
     while words and words[-1].lower().strip(",") in _DANGLING and len(words) > 1:
@@ -283,7 +277,9 @@ def _trim(words: list[str]) -> list[str]:
         and (end == 1 or words[end - 1].islower())
     ):
         end -= 1
-    if 0 < start < end and words[start - 1].lower() in own:
+    if 1 < start < end and words[start - 1].lower() in _DEAR and words[start - 2].lower() in own:
+        start -= 2
+    elif 0 < start < end and words[start - 1].lower() in own:
         start -= 1
     return words[start:end]
 

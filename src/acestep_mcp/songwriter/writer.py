@@ -17,6 +17,7 @@ from acestep_mcp.songwriter import llm
 from acestep_mcp.songwriter import style_tags as style
 from acestep_mcp.songwriter.brief import Brief, read_brief
 from acestep_mcp.songwriter.lyrics import write_lyrics
+from acestep_mcp.songwriter.material import has_words_for
 from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.structure import Pace, pace, sung_lines
 
@@ -83,6 +84,11 @@ def _brief_notes(brief: Brief) -> tuple[str, ...]:
             f"The built-in rules cannot write {brief.language.unsupported} lyrics, so these are English. "
             "Write the lyrics yourself and pass them to text_to_audio."
         )
+    if _is_lost(brief):
+        notes.append(
+            f"The built-in rules do not know {brief.subject.name!r} in the language of the lyrics, so no line names it. "
+            "To have it named, write the lyrics yourself and pass them to text_to_audio."
+        )
     for artist in brief.artists:
         described = (
             f" It is described as {artist.style}."
@@ -96,6 +102,14 @@ def _brief_notes(brief: Brief) -> tuple[str, ...]:
             "For both, write the lyrics yourself and pass them to text_to_audio."
         )
     return tuple(notes)
+
+
+def _is_lost(brief: Brief) -> bool:
+    """Whether the subject has no words in the language of the lyrics, which is not that of the prompt."""
+    language = brief.language
+    if language.prompt == language.lyrics or brief.instrumental or brief.given_lyrics or language.unsupported:
+        return False
+    return bool(brief.subject.name) and not has_words_for(brief)
 
 
 def _length_notes(text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
