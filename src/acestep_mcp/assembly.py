@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from acestep_mcp.engines.model.options import EngineOptions
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.jobs import Jobs
+    from acestep_mcp.library.models import Track
     from acestep_mcp.library.tracks import Tracks
     from acestep_mcp.songwriter.song_text import SongText
     from acestep_mcp.studio.views import StatusView
@@ -91,7 +92,15 @@ def tracks_of(settings: Settings, database: Database, wording: Wording = TOOLS) 
     """The songs in the music folder."""
     from acestep_mcp.library.tracks import Tracks
 
-    return Tracks(database, settings.music_dir, _audio_facts, wording)
+    return Tracks(database, settings.music_dir, _audio_facts, wording, _midi)
+
+
+def _midi(track: Track) -> bytes:
+    """The composition of a draft. Raises InvalidRequest for other tracks."""
+    from acestep_mcp.audio.tags.file_tags import read_tags
+    from acestep_mcp.engines.draft.midi_export import midi_of
+
+    return midi_of(read_tags(track.path).comment, str(track.sidecar.get("lyrics") or ""))
 
 
 def _audio_facts(path: Path) -> dict[str, Any]:

@@ -85,6 +85,25 @@ def publish(temp: Path, target: Path, advice: str = MUSIC_ADVICE) -> None:
         _flush_folder(target.parent)
 
 
+@contextmanager
+def new_file(target: Path, advice: str = MUSIC_ADVICE) -> Iterator[Path]:
+    """`atomic` that never replaces a file: where one of that name has appeared, a StorageError says so."""
+    with temporary(target, advice) as temp:
+        yield temp
+        with temp.open("r+b") as file:
+            os.fsync(file.fileno())
+        try:
+            try:
+                os.link(temp, target)  # fails where the name is taken, which a rename does not
+            except FileExistsError:
+                raise
+            except OSError:  # this file system has no hard links
+                os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+                publish(temp, target, advice)
+        except FileExistsError as exc:
+            raise StorageError(f"{target} exists already and was left alone. Choose another name.") from exc
+
+
 def write_bytes(target: Path, content: bytes, advice: str = MUSIC_ADVICE, *, private: bool = False) -> None:
     """Write a whole file atomically; an earlier one is replaced. Raises StorageError."""
     with atomic(target, advice, private=private) as temp:

@@ -62,7 +62,7 @@ class Settings(ModelOptions, BaseSettings):
     data_dir: AbsolutePath = Field(default_factory=_default_data_dir)
     """Folder of the job database."""
     allowed_dirs: tuple[AbsolutePath, ...] = ()
-    """Further folders that `audio_url` may read from, separated like PATH."""
+    """Further folders that `audio_url` may read from and exports may be written to, separated like PATH."""
     format: Literal["wav", "flac", "mp3", "ogg"] = "wav"
     """Format of the songs' files."""
 

@@ -294,6 +294,26 @@ def test_a_job_whose_command_was_killed_is_made_by_no_other_command(here, enviro
     assert here("jobs", "wait", killed).returncode == 0
 
 
+def test_takes_and_versions_are_made_marked_and_compared(here, tmp_path: Path) -> None:
+    made = json_of(here(*SONG, "--lyrics", "[verse]\nAh\n[chorus]\nOh", "--json"))["track"]
+    done = here("tracks", "remake", made["id"], "--takes", "2")
+    paths = done.stdout.split("\n")[:-1]
+    assert [Path(path).is_file() for path in paths] == [True, True], done.stderr
+    assert "2 takes: " in done.stderr
+    child = json_of(here("tracks", "remake", made["id"], "--set", "tags=jazz", "--json"))
+    assert child["comparison"]["differences"]["tags"] == ["piano, calm", "jazz"]
+    assert "descent" in here("tracks", "show", child["takes"][0]["track"]).stdout
+    assert here("tracks", "remake", made["id"], "--set", "tags").returncode == 2
+    assert "loud" in here("tracks", "mark", made["id"], "soft=0-2", "loud=2-5").stdout
+    again = json_of(here("tracks", "remake-section", made["id"], "loud", "--seed", "3", "--json"))
+    assert again["comparison"]["measured"]["outside_difference"] == [None, "-inf dB (identical)"]
+    assert "outside_difference" in here("tracks", "compare", made["id"], again["takes"][0]["track"]).stdout
+    notes = here("tracks", "export", made["id"], "notes.mid").stdout.strip()
+    assert Path(notes).read_bytes()[:4] == b"MThd"
+    assert here("tracks", "export", made["id"], "notes.mid").returncode == 2
+    assert here("tracks", "mark", made["id"], "--clear").stdout == ""
+
+
 def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Path) -> None:
     made = json_of(here(*SONG, "--json"))["track"]
     assert made["id"] in here("tracks").stdout

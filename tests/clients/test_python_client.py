@@ -102,7 +102,7 @@ async def _check_song(client: Client, song, progress: list) -> None:
     reference = PromptReference(type="ref/prompt", name="extend-a-track")
     assert track_id in (await client.complete(reference, {"name": "track", "value": ""})).completion.values
     prompts = (await client.list_prompts()).prompts
-    assert len(prompts) == 6
+    assert len(prompts) == 7
     for prompt in prompts:
         given = {argument.name: track_id for argument in prompt.arguments or []}
         [message, *_] = (await client.get_prompt(prompt.name, given)).messages

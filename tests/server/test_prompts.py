@@ -15,7 +15,9 @@ from acestep_mcp.server.prompts import MOST_COMPLETIONS, complete, get, load, na
 from acestep_mcp.server.tools.table import BY_NAME
 
 PROMPTS = {prompt.name: prompt for prompt in load()}
-NAMES = ["choose-tags", "extend-a-track", "plan-an-album", "remix-a-track", "repair-a-section", "write-a-song"]
+NAMES = [
+    "choose-tags", "compare-takes", "extend-a-track", "plan-an-album", "remix-a-track", "repair-a-section", "write-a-song"
+]  # fmt: skip
 
 FILE = """+++
 title = "Greet"
@@ -51,7 +53,7 @@ def everything(prompt) -> dict[str, str]:
     return {argument.name: f"<{argument.name}>" for argument in prompt.arguments}
 
 
-def test_the_six_prompts_exist():
+def test_the_seven_prompts_exist():
     assert list(PROMPTS) == NAMES
 
 
@@ -75,7 +77,7 @@ def test_a_prompt_renders_with_every_argument(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_tool_and_argument_a_prompt_names_exists(name):
-    known = set(BY_NAME) | {"remix", "lyrics", "end", "start", "job_id"}
+    known = set(BY_NAME) | {"remix", "lyrics", "end", "start", "job_id", "name", "checks"}
     for tool in BY_NAME.values():
         known |= set(tool.arguments.model_fields)
     named_here = set(re.findall(r"`([^`]+)`", PROMPTS[name].body))
@@ -225,7 +227,7 @@ async def test_a_client_lists_and_gets_them():
     async with Client(Server()) as client:
         listed = (await client.list_prompts()).prompts
         assert [prompt.name for prompt in listed] == NAMES
-        assert [argument.name for argument in listed[1].arguments if argument.required] == ["track"]
+        assert [argument.name for argument in listed[2].arguments if argument.required] == ["track"]
         got = await client.get_prompt("extend-a-track", {"track": "abc"})
         assert "`track_id` abc" in got.messages[0].content.text
 

@@ -160,7 +160,7 @@ async def test_prompts_are_listed_rendered_and_completed_with_the_newest_tracks(
     async with client(era) as connected:
         prompts = {prompt.name: prompt for prompt in (await connected.list_prompts()).prompts}
         assert studio_factory.open_count == 0
-        assert len(prompts) == 6
+        assert len(prompts) == 7
         argument = prompts["remix-a-track"].arguments[0].name
         ref = PromptReference(type="ref/prompt", name="remix-a-track")
         assert (await connected.complete(ref, {"name": argument, "value": "ab"})).completion.values == ["abd", "abc"]

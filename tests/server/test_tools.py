@@ -1,4 +1,4 @@
-"""The eleven tools as a contract, and what they answer, in both protocol eras."""
+"""The sixteen tools as a contract, and what they answer, in both protocol eras."""
 
 import base64
 import itertools
@@ -57,7 +57,7 @@ def test_the_published_list_is_the_one_of_the_table():
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_a_tool_s_schema_is_plain_strict_and_has_all_four_hints(tool):
     entry = on_the_wire(tool.entry())
-    text = json.dumps([entry["inputSchema"], entry["outputSchema"]])
+    text = json.dumps([entry["inputSchema"], entry.get("outputSchema", {})])
     assert entry["inputSchema"]["additionalProperties"] is False
     assert not any(word in text for word in ("anyOf", "null", "$ref", '"title": "'))
     assert len(entry["annotations"]) == 4
@@ -65,7 +65,7 @@ def test_a_tool_s_schema_is_plain_strict_and_has_all_four_hints(tool):
     assert entry["description"]
     assert entry["title"]
     jsonschema.Draft202012Validator.check_schema(entry["inputSchema"])
-    jsonschema.Draft202012Validator.check_schema(entry["outputSchema"])
+    jsonschema.Draft202012Validator.check_schema(entry.get("outputSchema", {}))
 
 
 def test_waiting_for_a_job_is_read_only_so_that_hosts_need_not_ask_each_time():
@@ -323,6 +323,75 @@ async def test_cancelling_one_of_two_calls_for_the_same_job_does_not_cancel_the_
         await studio_factory.wait_for("cancelled", "job-1")
         jobs = await connected.call_tool("get_job", {})
     assert [job["status"] for job in jobs.structured_content["jobs"]] == ["CANCELLED"]
+
+
+@pytest.mark.anyio
+async def test_a_cancelled_remake_cancels_all_its_takes_and_a_lost_one_starts_none_twice(client, studio_factory):
+    studio_factory.add_track("kept")
+    again = {"track_id": "kept", "changes": {"tags": "hold"}, "takes": 3}
+    async with client("legacy", wait_seconds=0.1) as connected:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(connected.call_tool, "remake_track", again)
+            await studio_factory.until(lambda: studio_factory.watchers == 3)
+            tasks.cancel_scope.cancel()
+        await studio_factory.until(lambda: [name for name, _ in studio_factory.events].count("cancelled") == 3)
+        first, second = [await connected.call_tool("remake_track", again, meta=key("k")) for _ in range(2)]
+    jobs = [row["job_id"] for row in first.structured_content["takes"]]
+    assert len(set(jobs)) == 3
+    assert [row["job_id"] for row in second.structured_content["takes"]] == jobs
+    assert first.structured_content["next_step"].startswith(f"call get_job with each of job_id {', '.join(jobs)}")
+    text = first.content[0].text
+    assert text.startswith("0 of 3 takes finished")
+    assert all(job in text for job in jobs)
+
+
+def key(text):
+    return {"acestep/idempotencyKey": text}
+
+
+@pytest.mark.anyio
+@eras
+async def test_two_songs_side_by_side_show_every_fact_that_their_sidecars_hold(client, studio_factory, era):
+    for name, lufs in (("one", -14.25), ("two", -16)):
+        path = studio_factory.add_track(name).with_suffix(".json")
+        sidecar = json.loads(path.read_text(encoding="utf-8"))
+        facts = {"checks": {"lufs": lufs}, "heard": {"key": {"name": "A minor", "confidence": 0.5}, "gaps": [{}]}}
+        sidecar["request"] |= {"lyrics": f"la {name}"}
+        path.write_text(json.dumps(sidecar | facts), encoding="utf-8")
+    async with client(era) as connected:
+        answer = await connected.call_tool("compare_tracks", {"track_ids": ["one", "two"]})
+        again = await connected.call_tool("compare_tracks", {"track_ids": ["one", "acestep://tracks/one"]})
+        lone = await connected.call_tool("compare_tracks", {"track_ids": ["one"]})
+    facts = answer.structured_content
+    assert facts["measured"] == {
+        "duration": [0.1, 0.1],
+        "lufs": [-14.25, -16],
+        "key.name": ["A minor", "A minor"],
+        "key.confidence": [0.5, 0.5],
+    }
+    assert facts["differences"] == {"lyrics": ["la one", "la two"]}
+    assert "lufs: -14.25 | -16\n" in answer.content[0].text
+    assert "one is given more than once" in again.content[0].text
+    assert lone.is_error
+
+
+@pytest.mark.anyio
+async def test_an_answer_about_a_section_that_is_not_there_lists_those_that_are(client, studio_factory):
+    studio_factory.add_track("kept", seconds=4)
+    async with client() as connected:
+        unknown = await connected.call_tool("remake_section", {"track_id": "kept", "section": "verse"})
+        marks = [{"name": "verse", "start": 0, "end": 2}, {"name": "verse", "start": 2}]
+        marked = await connected.call_tool("mark_sections", {"track_id": "kept", "sections": marks})
+        other = await connected.call_tool("remake_section", {"track_id": "kept", "section": "chorus"})
+        made = await connected.call_tool("remake_section", {"track_id": "kept", "section": "verse 2"})
+        wrong = await connected.call_tool(
+            "mark_sections", {"track_id": "kept", "sections": [{"name": "a", "begin": 0}]}
+        )
+    assert "mark_sections" in unknown.content[0].text
+    assert [row["end"] for row in marked.structured_content["sections"]] == [2, 4]
+    assert "they are: verse 1 (0-2 s), verse 2 (2-4 s)" in other.content[0].text
+    assert made.structured_content["edit"]["start"] == 2
+    assert wrong.content[0].text.startswith("invalid_request: sections.0.start: is required")
 
 
 @pytest.mark.anyio

@@ -23,15 +23,14 @@ LONGEST = 240
 Tags = Annotated[
     str,
     Field(
-        description="Style as comma-separated words: genre, mood, instruments, tempo, voice "
-        "('lofi, mellow piano, 80 bpm, female voice'). About 10 work best."
+        description="Comma-separated style: genre, mood, instruments, tempo, voice "
+        "('lofi, mellow piano, 80 bpm, female voice'). About 10."
     ),
 ]
 Lyrics = Annotated[
     str,
     Field(
-        description="Sung words, one line per line, under [verse], [chorus], [bridge] marks; "
-        "a line per 5-9 s. Empty or [inst]: no vocals."
+        description="Sung words, under [verse], [chorus], [bridge] marks; a line per 5-9 s. Empty or [inst]: no vocals."
     ),
 ]
 NewWords = Annotated[
@@ -46,7 +45,7 @@ AudioUrl = Annotated[
     str,
     Field(
         min_length=1,
-        description="The source: track id, acestep:// uri, file path or name in the music folder, https or data URL.",
+        description="Track id, acestep:// uri, file path or name in the music folder, https or data URL.",
     ),
 ]
 TimeOrigin = Literal["start", "end"]
@@ -64,20 +63,16 @@ class Request(BaseModel):
     seed: int | None = Field(
         None, ge=0, le=2**32 - 1, description="Same seed and arguments: same song. Absent: random."
     )
-    scheduler: Literal["euler", "heun"] = Field("euler", description="heun is slower and may be smoother.")
+    scheduler: Literal["euler", "heun"] = Field("euler", description="heun: slower, may be smoother.")
     guidance_type: Literal["cfg", "apg", "cfg_star"] = Field("apg", description="Method for guidance_scale.")
-    granularity_scale: int = Field(10, ge=-100, le=100, description="Higher values may reduce artefacts.")  # 3P
+    granularity_scale: int = Field(10, ge=-100, le=100, description="Higher may reduce artefacts.")  # 3P
     guidance_interval: float = Field(
-        0.5, ge=0, le=1, description="Share of steps that are guided, centred (0.5: the middle half)."
+        0.5, ge=0, le=1, description="Share of steps guided, centred (0.5: middle half)."
     )  # 3P
-    guidance_interval_decay: float = Field(0, ge=0, le=1, description="Decay of guidance_scale in that interval.")  # 3P
-    guidance_scale: float = Field(
-        15, ge=0, le=200, description="Style guidance where tag or lyric guidance is 1 or less."
-    )  # 3P
+    guidance_interval_decay: float = Field(0, ge=0, le=1, description="Decay in that interval.")  # 3P
+    guidance_scale: float = Field(15, ge=0, le=200, description="If tag or lyric guidance is 1 or less.")  # 3P
     minimum_guidance_scale: float = Field(3, ge=0, le=200, description="Lowest scale under decay.")  # 3P
-    tag_guidance_scale: float = Field(
-        5, ge=0, le=10, description="How closely tags are followed; too high is harsh."
-    )  # 3P
+    tag_guidance_scale: float = Field(5, ge=0, le=10, description="Closeness to tags; too high is harsh.")  # 3P
     lyric_guidance_scale: float = Field(1.5, ge=0, le=10, description="Higher: clearer words, less music.")  # 3P
 
     @model_validator(mode="before")

@@ -29,12 +29,13 @@ class PlainSchema(GenerateJsonSchema):
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a flat argument model: required fields first, then its own, then the shared ones."""
     schema = model.model_json_schema(schema_generator=PlainSchema)
+    models = schema.pop("$defs", {})
     required = schema.get("required", [])
     shared = Request.model_fields if issubclass(model, Request) else {}
     names = sorted(schema.get("properties", {}), key=lambda name: (name not in required, name in shared))
     return {
         "type": "object",
-        "properties": {name: schema["properties"][name] for name in names},
+        "properties": {name: _with_models(schema["properties"][name], models) for name in names},
         **({"required": required} if required else {}),
         "additionalProperties": False,
     }
@@ -45,6 +46,19 @@ def output_schema(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(schema_generator=PlainSchema)
     inlined: dict[str, Any] = _inlined(schema, schema.pop("$defs", {}))
     return inlined
+
+
+def _with_models(schema: Any, models: dict[str, Any]) -> Any:
+    """A field's schema with nested models in place, since some hosts ignore `$ref`; an open object says nothing more."""
+    if isinstance(schema, list):
+        return [_with_models(part, models) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _with_models(models[schema["$ref"].rpartition("/")[2]], models)
+    is_open = schema.get("additionalProperties") is True
+    gone = {"title"} | ({"additionalProperties"} if is_open else set())
+    return {key: _with_models(value, models) for key, value in schema.items() if key not in gone}
 
 
 def _inlined(schema: Any, models: dict[str, Any]) -> Any:
@@ -59,6 +73,7 @@ def _inlined(schema: Any, models: dict[str, Any]) -> Any:
 
 
 def _is_noise(key: str, value: Any, schema: dict[str, Any]) -> bool:
-    """True for defaults, class names and docstrings, which are for readers of the code."""
+    """True for what every object allows, and for defaults, class names and docstrings, which are for readers of the code."""
     is_docstring = key == "description" and "properties" in schema
-    return key == "default" or (key == "title" and isinstance(value, str)) or is_docstring
+    is_open = key == "additionalProperties" and value is True
+    return is_open or key == "default" or (key == "title" and isinstance(value, str)) or is_docstring

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,7 +21,10 @@ _ADVICE = "choose another folder"
 FORMATS = ("wav", "flac", "mp3", "ogg")
 
 
-def format_of(out: Path | None, form: str | None) -> str | None:
+EXPORTS = (*FORMATS, "mid")
+
+
+def format_of(out: Path | None, form: str | None, known: Sequence[str] = FORMATS) -> str | None:
     """The format given by name or by the file's suffix. UsageError when they disagree or the suffix is unknown.
 
     Also refuses a file that exists. Called before anything is made or paid for.
@@ -30,21 +34,29 @@ def format_of(out: Path | None, form: str | None) -> str | None:
     if out.exists():
         raise click.UsageError(f"{out} exists already. Choose another name; nothing was made.")
     ending = out.suffix[1:].lower()
-    if ending not in FORMATS:
-        raise click.UsageError(f"{out.name} must end in one of {', '.join(f'.{known}' for known in FORMATS)}.")
+    if ending not in known:
+        raise click.UsageError(f"{out.name} must end in one of {', '.join(f'.{name}' for name in known)}.")
     if form and form != ending:
         raise click.UsageError(f"--format {form} and a file ending in .{ending} disagree. Give one of them.")
     return ending
 
 
-def copy_to(song: Path, out: Path, form: str | None) -> Path:
-    """Copy a song to `out` (a file or a folder), atomically; returns the absolute path of the copy."""
-    from acestep_mcp.files import atomic, make_folder
+def target_of(song: Path, out: Path, form: str | None) -> Path:
+    """The absolute path of a copy of a song in `out` (a file or a folder), whose folder is made."""
+    from acestep_mcp.files import make_folder
 
     target = (out / f"{song.stem}.{form or song.suffix[1:]}" if out.is_dir() else out).absolute()
     if target.exists():
         raise StorageError(f"{target} exists already and was left alone. The song itself is at {song}.")
     make_folder(target.parent, _ADVICE)
+    return target
+
+
+def copy_to(song: Path, out: Path, form: str | None) -> Path:
+    """Copy a song to `out` (a file or a folder), atomically; returns the absolute path of the copy."""
+    from acestep_mcp.files import atomic
+
+    target = target_of(song, out, form)
     if song.suffix.lower() != target.suffix.lower():
         _convert(song, target)
         return target

@@ -63,7 +63,7 @@ def _option(name: str, field: FieldInfo) -> click.Option:
     kind = _plain(field.annotation)
     return click.Option(
         [f"{flag}/--no-{flag[2:]}" if kind is bool else flag, name],
-        type=_Lyrics() if name.endswith("lyrics") else _click_type(kind, field),
+        type=LYRICS if name.endswith("lyrics") else _click_type(kind, field),
         required=field.is_required(),
         help=_help(name, field),
     )
@@ -111,6 +111,10 @@ class _Lyrics(click.ParamType[str]):
             self.fail(f"{text[1:]} cannot be read: {getattr(exc, 'strerror', None) or exc}.", param, ctx)
         except UnicodeDecodeError:
             self.fail(f"{text[1:]} is not UTF-8 text. Save it as UTF-8.", param, ctx)
+
+
+LYRICS = _Lyrics()
+"""The type of an option for lyrics."""
 
 
 class _WholeNumber(click.IntRange):

@@ -1,24 +1,29 @@
-"""`acestep-mcp tracks`: list, show, play, export, delete and restore songs."""
+"""`acestep-mcp tracks`: list, show, play, export, delete and restore songs; `cli.versions` has the takes and versions."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.cli.export import FORMATS, copy_to, format_of, rebuild_index, write_picture
+from acestep_mcp.cli.export import EXPORTS, format_of, rebuild_index, target_of, write_picture
 from acestep_mcp.cli.jobs import Listing, as_json_option
 from acestep_mcp.cli.output import clock, print_json
 from acestep_mcp.cli.play import play as play_file
 from acestep_mcp.cli.session import with_studio
+from acestep_mcp.cli.versions import COMMANDS
 from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.settings import load
 from acestep_mcp.studio.build_views import deletion_view, summary_of, track_list, track_row, track_view
 
+if TYPE_CHECKING:
+    from acestep_mcp.studio.studio import Studio
+
 
 @click.group(cls=Listing)
 def tracks() -> None:
-    """List, show, play, export, delete or restore songs."""
+    """List, show, play, remake, compare, export, delete or restore songs."""
 
 
 @tracks.command("list")
@@ -54,11 +59,16 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
 @as_json_option
 def show(name: str, picture: Path | None, as_json: bool) -> None:
     """Show a song with its tags, lyrics and seed. NAME is an id, an acestep:// URI or a file name."""
-    track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
+
+    async def found(studio: Studio) -> tuple[Track, list[Any]]:
+        track = await studio.catalogue.get(name)
+        return track, await studio.catalogue.descent(track)
+
+    track, descent = with_studio(found, load())
     if picture is not None:
         write_picture(track, picture)
     if as_json:
-        print_json(track_view(track).facts() | {"sidecar": track.sidecar})
+        print_json(track_view(track, descent=descent).facts() | {"sidecar": track.sidecar})
         return
     for key, value in track_row(track).facts().items():
         if key != "tags":
@@ -67,13 +77,22 @@ def show(name: str, picture: Path | None, as_json: bool) -> None:
         click.echo(f"{key:<12} {track.sidecar.get(key, '')}")
     if (heard := summary_of(track)) is not None:
         click.echo(f"{'heard':<12} {heard}")
+    _echo_descent(descent)
+
+
+def _echo_descent(descent: list[Any]) -> None:
+    for step in descent:
+        click.echo(f"{'descent':<12} {step.id}  {step.made_by or ''}  {step.changed or ''}".rstrip())
 
 
 @tracks.command()
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), help="Format to convert to. [default: from the ending of FILE]"
+    "--format",
+    "form",
+    type=click.Choice(EXPORTS),
+    help="Format to convert to; mid: the notes of a draft. [default: from the ending of FILE]",
 )
 @as_json_option
 def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
@@ -81,9 +100,15 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
 
     If FILE is a folder, the song keeps its name there.
     """
-    form = format_of(file, form)
-    track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
-    path = copy_to(track.path, file, form)
+    form = format_of(file, form, EXPORTS)
+
+    async def copied(studio: Studio) -> tuple[Track, Path]:
+        track = await studio.catalogue.get(name)
+        path = target_of(track.path, file, form)
+        await studio.catalogue.copy(track, path)
+        return track, path
+
+    track, path = with_studio(copied, load())
     if as_json:
         print_json(track_view(track).facts() | {"out": str(path)})
         return
@@ -134,3 +159,7 @@ def rebuild(as_json: bool) -> None:
         print_json({"tracks": count})
         return
     click.echo(f"{count} songs in the list.")
+
+
+for command in COMMANDS:
+    tracks.add_command(command)

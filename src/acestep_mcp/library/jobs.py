@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from pathlib import PurePath
 from typing import Any
@@ -86,25 +86,44 @@ class Jobs:
         Its estimated cost is reserved in the same transaction. Raises SpendLimitReached, and stores nothing, if the day
         would then cost more than `spend_limit` dollars; InvalidRequest if the key was used with other arguments.
         """
-        fingerprint = fingerprint_of(job)
+        return self.add_all([(job, idempotency_key)], spend_limit=spend_limit)[0]
+
+    def add_all(self, wanted: Sequence[tuple[Job, str | None]], *, spend_limit: float | None = None) -> list[Job]:
+        """`add` for several jobs, each with its idempotency key: either all are stored or none."""
+        added = []
         with self._database.writing() as db:
-            earlier = self._repeated(db, fingerprint, idempotency_key)
-            if earlier is not None:
-                db.execute("UPDATE jobs SET answer = 'open', caller = ? WHERE id = ?", (self._process, earlier["id"]))
-                return job_of(earlier, attached=True)
-            if spend_limit is not None and job.estimated_cost > 0:
-                _check_spend(db, job.estimated_cost, spend_limit)
-            values = {
-                **columns_of({field.name: getattr(job, field.name) for field in fields(job)}),
-                "fingerprint": fingerprint,
-                "idempotency_key": idempotency_key,
-                "caller": self._process,
-                "owner": self._process,
-            }
-            db.execute(
-                f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", [*values.values()]
-            )
-        return job
+            earlier = [self._repeated(db, fingerprint_of(job), key) for job, key in wanted]
+            cost = sum(job.estimated_cost for (job, _), row in zip(wanted, earlier, strict=True) if row is None)
+            if spend_limit is not None and cost > 0:
+                _check_spend(db, cost, spend_limit, len(wanted))
+            for (job, key), row in zip(wanted, earlier, strict=True):
+                if row is None:
+                    self._insert(db, job, key)
+                else:
+                    db.execute("UPDATE jobs SET answer = 'open', caller = ? WHERE id = ?", (self._process, row["id"]))
+                added.append(job if row is None else job_of(row, attached=True))
+        return added
+
+    def _insert(self, db: sqlite3.Connection, job: Job, key: str | None) -> None:
+        values = {
+            **columns_of({field.name: getattr(job, field.name) for field in fields(job)}),
+            "fingerprint": fingerprint_of(job),
+            "idempotency_key": key,
+            "caller": self._process,
+            "owner": self._process,
+        }
+        db.execute(
+            f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", [*values.values()]
+        )
+
+    def is_made(self, job: Job) -> bool:
+        """An identical request has a song or is being made, and a new call would not join it."""
+        fingerprint = fingerprint_of(job)
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT 1 FROM jobs WHERE fingerprint = ? AND status NOT IN ('FAILED', 'CANCELLED')", (fingerprint,)
+            ).fetchone()
+            return found is not None and self._repeated(db, fingerprint, None) is None
 
     def _repeated(self, db: sqlite3.Connection, fingerprint: str, key: str | None) -> sqlite3.Row | None:
         """The job that this call repeats: by its key, else by an undelivered answer."""
@@ -262,11 +281,12 @@ def _spent(db: sqlite3.Connection) -> float:
     return float(row["spent"])
 
 
-def _check_spend(db: sqlite3.Connection, cost: float, limit: float) -> None:
+def _check_spend(db: sqlite3.Connection, cost: float, limit: float, songs: int) -> None:
     spent = _spent(db)
     if spent + cost > limit + 1e-9:
+        what = "This song" if songs == 1 else f"These {songs} songs"
         raise SpendLimitReached(
-            f"This song would cost about ${cost:.4f}; today's songs already cost about ${spent:.4f}, and the limit is "
+            f"{what} would cost about ${cost:.4f}; today's songs already cost about ${spent:.4f}, and the limit is "
             f"${limit:.2f} a day. Nothing was submitted. Raise ACESTEP_MAX_SPEND_USD, make a shorter song, "
             "or use the draft engine (ACESTEP_BACKEND=draft)."
         )

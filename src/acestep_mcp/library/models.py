@@ -70,7 +70,7 @@ class JobOptions:
 
     `format` is the file's extension, `price` dollars per second, `seconds` the expected length. For an edit of a local
     file, `source` is its path, `content_type` its type, and `edit` the span in seconds of the source. `submit` holds
-    the fields of `client.SubmitOptions`.
+    the fields of `client.SubmitOptions`. `remade` is the id of the track whose request was sent again.
     """
 
     format: str = "wav"
@@ -79,6 +79,7 @@ class JobOptions:
     source: str | None = None
     content_type: str = "application/octet-stream"
     edit: dict[str, float | str] | None = None
+    remade: str | None = None
     submit: dict[str, Any] = field(default_factory=dict)
 
     @classmethod

@@ -81,7 +81,9 @@ class _Sidecar(_Checked):
     engine: _Short | dict[str, Any] | None = None
     parent: _Short | dict[str, Any] | None = None
     edit: dict[str, Any] | None = None
+    remade: _Short | None = None
     sections: list[dict[str, Any]] | None = None
+    sections_marked: bool | None = None
     notes: list[_Long] | None = None
     checks: dict[str, Any] | None = None
     heard: dict[str, Any] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,28 @@ class Tracks:
     """The songs of one music folder (and its trash). Songs that a person moved to a subfolder belong to it.
 
     `change` numbers grow with every track added, changed, deleted or restored by any process, so that a watcher
-    can ask for what came after the last one it saw. `describe` reads the facts of a file that was changed by hand.
+    can ask for what came after the last one it saw. `describe` reads the facts of a file that was changed by hand, `compose` a draft's notes.
     """
 
     def __init__(
-        self, database: Database, folder: Path, describe: Describe | None = None, wording: Wording = TOOLS
+        self,
+        database: Database,
+        folder: Path,
+        describe: Describe | None = None,
+        wording: Wording = TOOLS,
+        compose: Callable[[Track], bytes] | None = None,
     ) -> None:
         self._database = database
         self.folder = folder
         self._tracks = TrackIndex(database, folder, describe)
         self._wording = wording
+        self._compose = compose
+
+    def midi(self, track: Track) -> bytes:
+        """The notes of a draft as a MIDI file. Raises InvalidRequest for a track whose notes are unknown."""
+        if self._compose is None:
+            raise InvalidRequest(f"There is no MIDI of track {track.id}. Choose wav, flac, mp3 or ogg.")
+        return self._compose(track)
 
     def problems(self) -> list[str]:
         """A sentence for each song or sidecar that the last refresh passed over. Good ones are never affected."""
@@ -56,6 +68,15 @@ class Tracks:
         write_json(target.with_suffix(".json"), sidecar)
         self._index(track_id, target, sidecar, deleted=False)
         return Track(track_id, target, sidecar)
+
+    def change(self, track_id: str, changes: dict[str, Any]) -> Track:
+        """Change fields of a track's sidecar; what else is in it stays. Raises NotFound, StorageError."""
+        track = self.get(track_id)
+        path = self._sidecar_of(track)
+        sidecar = track.sidecar | changes
+        write_json(path, sidecar)
+        self._tracks.put(track.id, track.path, path, sidecar, deleted=track.deleted)
+        return Track(track.id, track.path, sidecar, track.deleted)
 
     def is_free(self, name: str) -> bool:
         """No song or sidecar, in the folder or its trash, has this stem."""

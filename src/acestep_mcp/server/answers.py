@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.api.text import encodable
 from acestep_mcp.library.models import Job, JobError, Outcome, Status, Track, TrackPage
+from acestep_mcp.studio.build_takes import export_view, takes_view
 from acestep_mcp.studio.build_views import (
     TrackUrl,
     deletion_view,
@@ -26,8 +27,9 @@ from acestep_mcp.studio.build_views import (
     track_list,
     track_view,
 )
+from acestep_mcp.studio.comparison import Comparison
 from acestep_mcp.studio.next_step import after_cancel
-from acestep_mcp.studio.views import StatusView
+from acestep_mcp.studio.views import DescentStep, StatusView
 
 _MISSING = (
     "The song of this job was made, but its file is no longer in the music folder. It may have been moved or removed, "
@@ -103,14 +105,60 @@ def tracks_result(page: TrackPage) -> CallToolResult:
     return _answer("\n".join([head, *lines, *tail, *problems]), view.facts())
 
 
-def track_result(track: Track, url: TrackUrl, picture: bytes | None = None) -> CallToolResult:
-    """Everything stored about one track, and its picture as PNG."""
-    facts = track_view(track, url).facts()
-    answer = _answer(_text(track.title, facts), facts)
+def track_result(
+    track: Track, url: TrackUrl, picture: bytes | None = None, *, descent: Sequence[DescentStep] = ()
+) -> CallToolResult:
+    """Everything stored about one track, what it was made from, and its picture as PNG."""
+    facts = track_view(track, url, descent).facts()
+    return _with_picture(_answer(_text(track.title, facts), facts), picture)
+
+
+def _with_picture(answer: CallToolResult, picture: bytes | None) -> CallToolResult:
     if picture is not None:
         data = base64.b64encode(picture).decode()
         answer.content.append(ImageContent(type="image", data=data, mime_type="image/png"))
     return answer
+
+
+def takes_result(outcomes: Sequence[Outcome], comparison: Comparison | None) -> CallToolResult:
+    """The takes of a remake; an error result when all of them ended without a track."""
+    view = takes_view(outcomes, comparison)
+    rows = [f"{row.job_id}  {row.status}  {row.track or row.error or row.progress or ''}" for row in view.takes]
+    table = _table(view.comparison) if view.comparison else []
+    count = "1 take" if len(rows) == 1 else f"{len(rows)} takes"
+    head = f"{sum(row.track is not None for row in view.takes)} of {count} finished"
+    tail = [f"cost: {view.cost}"] if view.cost else []
+    is_error = all(outcome.job.status in _NO_SONG for outcome in outcomes)
+    return _answer(
+        "\n".join([head, *rows, *table, *tail, f"next_step: {view.next_step}"]), view.facts(), is_error=is_error
+    )
+
+
+def comparison_result(view: Comparison) -> CallToolResult:
+    """Tracks side by side."""
+    return _answer("\n".join([*_table(view), f"next_step: {view.next_step}"]), view.facts())
+
+
+def _table(view: Comparison) -> list[str]:
+    """A column for each track: `lufs: -14.1 | -13.2`."""
+    tracks = [
+        f"{row.id}: {row.title}, {row.file_path}{f' ({row.relation})' if row.relation else ''}" for row in view.tracks
+    ]
+    columns = f"columns: {' | '.join(row.id for row in view.tracks)}"
+    rows = [f"{name}: {_cells(values)}" for name, values in view.measured.items()]
+    differing = [f"{name}: {_cells(values)}" for name, values in view.differences.items()]
+    return [*tracks, columns, *rows, "what differs in the requests:", *(differing or ["nothing"])]
+
+
+def _cells(values: Sequence[Any]) -> str:
+    shown = ("-" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values)
+    return " | ".join(shown)
+
+
+def export_result(track: Track, path: Path) -> CallToolResult:
+    """The copy of a track."""
+    facts = export_view(track, path).facts()
+    return _answer(_text(f"{track.title}, exported", facts), facts)
 
 
 def deletion_result(track: Track) -> CallToolResult:

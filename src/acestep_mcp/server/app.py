@@ -57,7 +57,7 @@ Transport = Literal["stdio", "http"]
 INSTRUCTIONS = """\
 Makes music. Write tags and lyrics yourself and call text_to_audio; use prompt_to_audio only for a quick try.
 A tool that makes a song answers with it, or with a job_id: then call get_job until it is done, and start nothing twice.
-Songs are saved as files; give their file_path to the user. Edits take a track id as audio_url, and the original tags \
+Songs are saved as files; give their file_path to the user. A cost is in US dollars. Edits take a track id as audio_url, and the original tags \
 and lyrics from get_track. Engine "draft" makes a sketch, not ACE-Step; status says which engine is in use."""
 
 IDEMPOTENCY_KEY = "acestep/idempotencyKey"

@@ -36,10 +36,10 @@ _REMEMBERED_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Call:
-    """One `tools/call`. `job_id` is the job it made or joined, `answered_job` the one in its answer."""
+    """One `tools/call`. `job_ids` are the jobs it made or joined, `answered_jobs` those in its answer."""
 
-    job_id: str | None = None
-    answered_job: str | None = None
+    job_ids: tuple[str, ...] = ()
+    answered_jobs: tuple[str, ...] = ()
     cancelled: bool = False
     lost: bool = False
     interrupted_at: float | None = None
@@ -151,19 +151,19 @@ class Calls:
         self.lost(call)
 
     def sent(self, call: Call) -> None:
-        if call.answered_job is not None:
-            self._notify(lambda studio, job_id: studio.delivered(job_id), call.answered_job)
+        for job in call.answered_jobs:
+            self._notify(lambda studio, job_id: studio.delivered(job_id), job)
 
     def lost(self, call: Call) -> None:
         """The caller will not get an answer; the same call again joins the same job."""
         is_new = not call.lost
         call.lost = True
-        if is_new and call.job_id is not None:
-            self._notify(lambda studio, job_id: studio.undelivered(job_id), call.job_id)
+        for job in call.job_ids if is_new else ():
+            self._notify(lambda studio, job_id: studio.undelivered(job_id), job)
 
-    def assign_job(self, call: Call, job_id: str) -> None:
-        """The call has its job now; apply what happened to the call before."""
-        call.job_id = call.answered_job = job_id
+    def assign_jobs(self, call: Call, *job_ids: str) -> None:
+        """The call has its jobs now; apply what happened to the call before."""
+        call.job_ids = call.answered_jobs = job_ids
         if call.lost:
             call.lost = False
             self.lost(call)
@@ -179,10 +179,12 @@ class Calls:
             self._cancel(call)
 
     def _cancel(self, call: Call) -> None:
-        """Apply an explicit cancel once the job is known, unless another call waits for the same job."""
+        """Apply an explicit cancel once the jobs are known, except to those that another call waits for."""
         others = (c for c in self._calls.values() if c is not call and c.interrupted_at is None and not c.cancelled)
-        if call.job_id is not None and not any(other.job_id == call.job_id for other in others):
-            self._notify(lambda studio, job_id: studio.caller_cancelled(job_id), call.job_id)
+        awaited = {job for other in others for job in other.job_ids}
+        for job in call.job_ids:
+            if job not in awaited:
+                self._notify(lambda studio, job_id: studio.caller_cancelled(job_id), job)
 
     def _notify(self, action: Callable[[Studio, str], Awaitable[None]], job_id: str) -> None:
         async def notify() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from acestep_mcp.studio.views import (
     AudioView,
     Checks,
     DeletionView,
+    DescentStep,
     JobList,
     JobRow,
     JobView,
@@ -165,7 +166,7 @@ def track_list(page: TrackPage) -> TrackList:
     return TrackList(tracks=[track_row(track) for track in page.tracks], total=page.total, next_cursor=page.next_cursor)
 
 
-def track_view(track: Track, url: TrackUrl = file_url) -> TrackView:
+def track_view(track: Track, url: TrackUrl = file_url, descent: Sequence[DescentStep] = ()) -> TrackView:
     """Everything stored about one track."""
     names = ("seed", "tags", "lyrics", "endpoint", "request", "engine", "checks", "notes", "edit", "heard")
     known = {name: track.sidecar.get(name) for name in names}
@@ -175,6 +176,7 @@ def track_view(track: Track, url: TrackUrl = file_url) -> TrackView:
         url=url(track),
         **known,
         sections=track.sidecar.get("sections") or None,
+        descent=list(descent) or None,
         created_at=track.created_at,
         deleted=track.deleted,
     )

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
 from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.studio.comparison import Comparison, compare
+from acestep_mcp.studio.descent import descent_of
+from acestep_mcp.studio.export import copy_track, export
 from acestep_mcp.studio.pictures import picture_of
 from acestep_mcp.studio.previews import preview
+from acestep_mcp.studio.sections import checked_marks
+from acestep_mcp.studio.views import DescentStep
 
 _POLL_SECONDS = 1.0
 
 
 class Catalogue:
-    """The tracks of one music folder, for use in an event loop. `previews` is the folder for MP3 previews."""
+    """The tracks of one music folder, for use in an event loop.
 
-    def __init__(self, tracks: Tracks, previews: Path) -> None:
+    `previews` is the folder for MP3 previews, `folders` those into which models may export.
+    """
+
+    def __init__(self, tracks: Tracks, previews: Path, folders: Sequence[Path] = ()) -> None:
         self._tracks = tracks
         self._previews = previews
+        self._folders = folders or (tracks.folder,)
         self._first_change = 0
 
     async def open(self) -> None:
@@ -36,6 +46,35 @@ class Catalogue:
     async def get(self, name: str) -> Track:
         """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""
         return await anyio.to_thread.run_sync(self._tracks.get, name)
+
+    async def descent(self, track: Track) -> list[DescentStep]:
+        """The tracks that it was made from, oldest first, and what changed at each step; empty for a first one."""
+        return await anyio.to_thread.run_sync(descent_of, track, self._tracks.get)
+
+    async def compare(self, names: Sequence[str]) -> Comparison:
+        """2 to 6 tracks side by side. Raises InvalidRequest, NotFound."""
+        return await anyio.to_thread.run_sync(lambda: compare([self._tracks.get(name) for name in names]))
+
+    async def mark(self, name: str, sections: Sequence[Mapping[str, Any]]) -> Track:
+        """Keep sections (`name`, `start`, `end` in seconds) in the track's sidecar; none removes them.
+
+        Edits of the track inherit them. Raises InvalidRequest for sections that overlap or lie outside the song.
+        """
+
+        def mark() -> Track:
+            track = self._tracks.get(name)
+            marks = checked_marks(track, sections)
+            return self._tracks.change(track.id, {"sections": marks, "sections_marked": bool(marks)})
+
+        return await anyio.to_thread.run_sync(mark)
+
+    async def export(self, track: Track, form: str, name: str = "") -> Path:
+        """A copy in a folder that a model may write to; never over a file. Raises InvalidRequest, StorageError."""
+        return await anyio.to_thread.run_sync(export, track, form, name, self._folders, self._tracks.midi)
+
+    async def copy(self, track: Track, target: Path) -> None:
+        """A copy anywhere, for a person; never over a file."""
+        await anyio.to_thread.run_sync(copy_track, track, target, self._tracks.midi)
 
     async def preview(self, track: Track, max_bytes: int) -> bytes:
         """The whole song as an MP3 of at most `max_bytes`."""

@@ -123,6 +123,19 @@ def extended(lyrics: str, new: str, *, before: bool) -> EditedLyrics:
     return EditedLyrics("\n\n".join(part.text() for part in parts))
 
 
+def words_between(lyrics: str, window: tuple[float, float], sections: Sequence[dict[str, Any]], seconds: float) -> str:
+    """The lines of a song of `seconds` that are sung in the window, each section under its mark; empty if none is."""
+    song = _SungText(lyrics)
+    times, _ = song.times(sections, seconds)
+    inside = [number for number, at in zip(song.sung, times, strict=True) if window[0] <= at < window[1]]
+    parts = []
+    for block in song.blocks:
+        lines = [song.lines[number] for number in block.sung if number in inside]
+        if lines:
+            parts.append("\n".join([song.lines[block.mark], *lines] if block.mark is not None else lines))
+    return "\n\n".join(parts)
+
+
 def replaced(
     lyrics: str, new: str, window: tuple[float, float], sections: Sequence[dict[str, Any]], seconds: float
 ) -> EditedLyrics:

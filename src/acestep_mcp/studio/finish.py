@@ -97,7 +97,9 @@ def _source(job: Job, tracks: Tracks) -> Identity:
         if job.parent is not None:
             sidecar = tracks.get(job.parent).sidecar
             title, tags, lyrics = (str(sidecar.get(name) or "") for name in ("title", "tags", "lyrics"))
-            return Identity(title, tags, lyrics, usable_sections(sidecar.get("sections")))
+            sections = usable_sections(sidecar.get("sections"))
+            is_marked = sidecar.get("sections_marked") is True
+            return Identity(title, tags, lyrics, sections, sections_marked=is_marked)
     if job.options.source is None or not Path(job.options.source).is_file():
         return Identity()
     from acestep_mcp.audio.tags.file_tags import read_tags
@@ -151,10 +153,12 @@ def _sidecar(job: Job, response: Response, song: Identity, audio: dict[str, Any]
         "lyrics": song.lyrics,
         **_engine(job, response),
         "sections": list(song.sections),
+        "sections_marked": song.sections_marked or None,
         "writer": made_by.writer,
         "queue": job.queue_url,
         "request_id": job.request_id,
         "parent": job.parent,
+        "remade": job.options.remade,
         "edit": song.edit,
         "audio": audio,
         "cost": cost_of(job, audio["duration"]),

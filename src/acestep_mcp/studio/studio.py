@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,26 +13,25 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from acestep_mcp.api.edits import minimum_guidance
-from acestep_mcp.api.endpoints import BY_REQUEST
 from acestep_mcp.api.errors import AceStepError, ConfigurationError, NotFound, isolated
-from acestep_mcp.api.requests import ApiRequest, EditRequest
+from acestep_mcp.api.requests import ApiRequest
 from acestep_mcp.files import sweep
-from acestep_mcp.inputs import Inputs, LocalSource, RemoteSource
-from acestep_mcp.library.jobs import Jobs, Rates, new_id
-from acestep_mcp.library.models import Job, JobOptions, Outcome, Progress, Status
+from acestep_mcp.inputs import Inputs
+from acestep_mcp.library.jobs import Jobs, Rates
+from acestep_mcp.library.models import Job, Outcome, Progress, Status
 from acestep_mcp.library.tracks import Tracks
-from acestep_mcp.net.data_uris import is_data_uri
-from acestep_mcp.readers.length import in_named_length
-from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose_backend, price, submit_options
+from acestep_mcp.studio.backends import Backends, Choice, choose_backend
 from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.estimate import with_estimate
 from acestep_mcp.studio.finish import ensure_writable
+from acestep_mcp.studio.new_job import new_job
 from acestep_mcp.studio.run import Run
+from acestep_mcp.studio.sections import section_request
 from acestep_mcp.studio.source_uploads import SourceUploads
 from acestep_mcp.studio.status import status_of
+from acestep_mcp.studio.takes import Remake, plan_remake
+from acestep_mcp.studio.turns import Turns
 from acestep_mcp.studio.views import StatusView
 
 logger = logging.getLogger(__name__)
@@ -68,8 +67,9 @@ class Studio:
         self._finishing = anyio.CapacityLimiter(2)
         # Its own thread, so that many busy jobs do not delay it.
         self._heartbeat = anyio.CapacityLimiter(1)
-        self.catalogue = Catalogue(tracks, settings.data_dir / "previews")
+        self._turns = Turns()
         folders = (settings.music_dir, *settings.allowed_dirs)
+        self.catalogue = Catalogue(tracks, settings.data_dir / "previews", folders)
         self._inputs = Inputs(folders, settings.data_dir / "uploads", tracks.get, working_dir)
 
     # -- this process among others
@@ -127,7 +127,8 @@ class Studio:
     async def _run(self, job_id: str, run: Run) -> None:
         try:
             with isolated(logger, "job %s failed because of a bug", job_id):
-                await run()
+                async with self._turns.of(run.job, run.cancel):
+                    await run()
         except AceStepError as exc:
             logger.warning("job %s: %s", job_id, exc.message)
         finally:
@@ -142,6 +143,36 @@ class Studio:
         `attached` True; so does the same idempotency key at any time.
         Raises InvalidRequest, NotFound (for a source), ConfigurationError, StorageError, SpendLimitReached.
         """
+        [job] = await self._start(lambda choice: [(self._new_job(request, choice), idempotency_key)])
+        return job
+
+    async def remake(
+        self, name: str, changes: Mapping[str, Any], takes: int, *, idempotency_key: str | None = None
+    ) -> list[Job]:
+        """`start` for every take of a track's request: all are stored, or none. Two of them run at once on one host.
+
+        Raises InvalidRequest also for a track without a recorded request.
+        """
+        remake = plan_remake(await self.catalogue.get(name), changes, takes)
+        return await self._start(lambda choice: self._takes(remake, choice, idempotency_key))
+
+    def _takes(self, remake: Remake, choice: Choice, key: str | None) -> list[tuple[Job, str | None]]:
+        """Jobs with seeds that were not used yet, each with its key; those of an undelivered answer come again."""
+        found: dict[int, tuple[Job, str | None]] = {}
+        for number in range(remake.takes):
+            for seed in remake.seeds(number, key):
+                if seed in found:
+                    continue
+                job = remake.related(self._new_job(remake.request(seed), choice))
+                if key is not None or seed == remake.seed or not self._jobs.is_made(job):
+                    found[seed] = job, key and f"{key}/{number + 1}"
+                    break
+        return list(found.values())
+
+    def _new_job(self, request: ApiRequest, choice: Choice) -> Job:
+        return new_job(request, choice, self.settings, self._inputs)
+
+    async def _start(self, plan: Callable[[Choice], list[tuple[Job, str | None]]]) -> list[Job]:
         self.adopt_jobs()
         if self.settings.problems:
             raise ConfigurationError(
@@ -149,58 +180,21 @@ class Studio:
                 "Fix them and start the program again."
             )
         choice = await choose_backend(self.settings, self._backends)
-        job, rates = await _sync(self._add, request, choice, idempotency_key)
-        if not job.attached:
-            self._start_run(job, rates)
-        return job
+        jobs, rates = await _sync(self._add, plan, choice)
+        for job in jobs:
+            if not job.attached:
+                self._start_run(job, rates)
+        return jobs
 
-    def _add(self, request: ApiRequest, choice: Choice, idempotency_key: str | None) -> tuple[Job, Rates]:
-        """Runs in a thread. The stored job, or the earlier one that this call repeats; and the rates of earlier jobs."""
+    def _add(self, plan: Callable[[Choice], list[tuple[Job, str | None]]], choice: Choice) -> tuple[list[Job], Rates]:
+        """Runs in a thread. The stored jobs, or earlier ones that this call repeats; and the rates of earlier jobs."""
         ensure_writable(self.settings.music_dir)
-        job = self._new_job(request, choice)
-        limit = self.settings.max_spend_usd
-        added = self._jobs.add(job, idempotency_key=idempotency_key, spend_limit=limit)
-        return added, self._jobs.rates(added.backend, added.endpoint)
+        added = self._jobs.add_all(plan(choice), spend_limit=self.settings.max_spend_usd)
+        return added, self._jobs.rates(added[0].backend, added[0].endpoint)
 
-    def _new_job(self, request: ApiRequest, choice: Choice) -> Job:
-        endpoint = BY_REQUEST[type(request)]
-        request, length = in_named_length(request)
-        rate = price(self.settings, choice.name)
-        submit = submit_options(self.settings) if choice.name != "draft" else {}
-        options = JobOptions(format=self.settings.format, price=rate, submit=submit)
-        notes = minimum_guidance(request)[1]
-        if choice.name == "fal":
-            request, read = read_texts(request)
-            notes = (*read, *notes)
-        source: LocalSource | RemoteSource | None = None
-        if isinstance(request, EditRequest):
-            source = self._inputs.resolve(request.audio_url)
-        if isinstance(source, LocalSource) and isinstance(request, EditRequest):
-            edit = endpoint.edit(request, source.seconds)
-            notes += edit.notes
-            options = replace(
-                options, source=str(source.path), content_type=source.content_type, edit=edit.span or None
-            )
-            if is_data_uri(request.audio_url):
-                request = request.model_copy(update={"audio_url": source.path.as_uri()})
-        seconds = endpoint.seconds(request, source.seconds if isinstance(source, LocalSource) else None)
-        cost = round(rate * seconds, 6)
-        return Job(
-            id=new_id(),
-            endpoint=endpoint.id,
-            request=request,
-            status=Status.NEW,
-            backend=choice.name,
-            created_at=time.time(),
-            queue_url=choice.queue_url,
-            parent=source.parent if isinstance(source, LocalSource) else None,
-            estimated_cost=cost,
-            # Reported first, before anything is submitted.
-            progress=Progress(stage=f"{choice.name}, about ${cost:.4f}" if cost else ""),
-            # Our own engines add these notes themselves.
-            notes=(*length, *(notes if choice.name == "fal" else ())),
-            options=replace(options, seconds=seconds),
-        )
+    async def section_request(self, name: str, section: str, given: Mapping[str, Any]) -> ApiRequest:
+        """The edit that makes a section of a track again, with the `given` fields. Raises NotFound listing the sections."""
+        return section_request(await self.catalogue.get(name), section, given)
 
     async def watch(self, job_id: str, seconds: float) -> AsyncIterator[Progress]:
         """Progress at every change and at least every 4 s, until the job has ended or `seconds` have passed.

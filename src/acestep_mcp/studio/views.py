@@ -1,7 +1,7 @@
 """What is shown of jobs, tracks and the setup. MCP answers and their schemas, the command line's tables and `--json`, and
 pages are derived from these models.
 
-Times are in seconds. A field that does not apply is absent; so is a value from a sidecar or host that has the wrong type.
+Times are in seconds, costs in US dollars. A field that does not apply is absent; so is a value from a sidecar or host that has the wrong type.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ class Checks(View):
     seams: list[str] | None = None
 
 
+OpenChecks = Annotated[Checks, WithJsonSchema({"type": "object"})]
+"""In the schemas of jobs, of which there are seven; that of a track names the fields."""
+
+
 class JobFacts(View):
     """One job, flat. `audio`, `seed`, `tags`, `lyrics` and `track` are present exactly when it is COMPLETED.
 
@@ -98,9 +102,9 @@ class JobFacts(View):
     backend: str | None = None
     engine: str | None = None
     notes: list[str] | None = None
-    checks: Checks | None = None
+    checks: OpenChecks | None = None
     heard: str | None = None
-    cost: float | None = Field(default=None, description="US dollars.")
+    cost: float | None = None
     elapsed: float | None = None
 
 
@@ -152,6 +156,19 @@ class TrackList(View):
     next_cursor: str | None = None
 
 
+class DescentStep(View):
+    """How one track was made from the one before it. `changed` is a sentence."""
+
+    id: str
+    title: str | None = None
+    made_by: str | None = None
+    changed: str | None = None
+    take_of: str | None = None
+
+
+Descent = Annotated[list[DescentStep], WithJsonSchema({"type": "array", "items": {"type": "object"}})]
+
+
 class TrackView(View):
     """Everything stored about one track; tags and lyrics are the whole song's, also after an edit."""
 
@@ -169,6 +186,7 @@ class TrackView(View):
     engine: str | None = None
     checks: Checks | None = None
     notes: list[str] | None = None
+    descent: Descent | None = Field(default=None, description="Oldest first.")
     created_at: str | None = None
     deleted: bool = Field(default=False, description="It is in the trash.")
 

@@ -36,7 +36,7 @@ class SourcePlan:
 
 def read_source_plan(source: Source) -> SourcePlan:
     """Tempo, key, grid and sections of the source, from its plan or else estimated, which `notes` then says."""
-    plan = _plan_in_comment(source.comment)
+    plan = plan_in_comment(source.comment)
     grid = Grid.from_plan(plan.get("frame"))
     seconds = source.sound.seconds
     if grid is None:
@@ -75,7 +75,7 @@ def plan_json(song: SourcePlan, *, made_by: tuple[str, str] | None) -> dict[str,
     }
 
 
-def _plan_in_comment(comment: str) -> dict[str, Any]:
+def plan_in_comment(comment: str) -> dict[str, Any]:
     """The plan in a file's comment; empty if the comment holds anything else."""
     try:
         found = json.loads(comment)["acestep"]["plan"]

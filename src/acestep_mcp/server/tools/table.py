@@ -15,18 +15,33 @@ from acestep_mcp.server.tools.jobs import JobName, JobQuery, cancel_job, get_job
 from acestep_mcp.server.tools.making import make
 from acestep_mcp.server.tools.status import NoArguments, status
 from acestep_mcp.server.tools.tracks import Deletion, TrackName, TrackQuery, delete_track, get_track, list_tracks
+from acestep_mcp.server.tools.versions import (
+    ExportQuery,
+    MarksQuery,
+    RemakeQuery,
+    SectionQuery,
+    TrackNames,
+    compare_tracks,
+    export_track,
+    mark_sections,
+    remake_section,
+    remake_track,
+)
 from acestep_mcp.studio.views import DeletionView, JobOrList, JobView, StatusView, TrackList, TrackView, View
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool. `arguments` is a model that forbids extras, `answer` the view in the structured content."""
+    """One tool. `arguments` is a model that forbids extras, `answer` the view in the structured content.
+
+    Without `answer` its schema is not published, which saves room in the list.
+    """
 
     name: str
     title: str
     description: str
     arguments: type[BaseModel]
-    answer: type[View]
+    answer: type[View] | None
     hints: ToolAnnotations
     handler: Handler
 
@@ -37,7 +52,7 @@ class Tool:
             title=self.title,
             description=self.description,
             input_schema=input_schema(self.arguments),
-            output_schema=output_schema(self.answer),
+            output_schema=output_schema(self.answer) if self.answer else None,
             annotations=self.hints,
         )
 
@@ -52,9 +67,11 @@ _MAKES = _hints(read_only=False, destructive=False, idempotent=False, open_world
 _READS = _hints(read_only=True, destructive=False, idempotent=True, open_world=False)
 _PROBES = _hints(read_only=True, destructive=False, idempotent=True, open_world=True)
 _ENDS = _hints(read_only=False, destructive=True, idempotent=True, open_world=True)
+_KEEPS = _hints(read_only=False, destructive=False, idempotent=True, open_world=False)
+_WRITES = _hints(read_only=False, destructive=False, idempotent=False, open_world=False)
 _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=False)
 
-_SLOW = " Answers with the song, or after a while with a job_id for get_job. Engine draft makes a sketch, not ACE-Step."
+_SLOW = " Answers with the song, or a job_id for get_job. Engine draft makes sketches, not ACE-Step."
 _ADVICE = {
     "text_to_audio": " Write tags and lyrics yourself: they decide the song.",
     "audio_to_audio": " get_track has the original tags and lyrics. Own engines use no guidance field but guidance_scale.",
@@ -97,6 +114,51 @@ TOOLS = (
         TrackView,
         _READS,
         get_track,
+    ),
+    Tool(
+        "remake_track",
+        "Make a song again",
+        "More takes with other seeds, or a version with changed fields; answers with a table. Each take is paid for.",
+        RemakeQuery,
+        None,
+        _MAKES,
+        remake_track,
+    ),
+    Tool(
+        "remake_section",
+        "Make a section again",
+        "audio_inpaint of one section, by its name. Absent tags, lyrics: those it has.",
+        SectionQuery,
+        None,
+        _MAKES,
+        remake_section,
+    ),
+    Tool(
+        "mark_sections",
+        "Name a song's sections",
+        "Store its sections, for remake_section; edits inherit them.",
+        MarksQuery,
+        None,
+        _KEEPS,
+        mark_sections,
+    ),
+    Tool(
+        "compare_tracks",
+        "Compare songs",
+        "2-6 songs side by side: measured facts, what differs.",
+        TrackNames,
+        None,
+        _READS,
+        compare_tracks,
+    ),
+    Tool(
+        "export_track",
+        "Export a song",
+        "Write a copy in another format, never over a file.",
+        ExportQuery,
+        None,
+        _WRITES,
+        export_track,
     ),
     Tool(
         "delete_track",

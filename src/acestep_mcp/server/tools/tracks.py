@@ -36,7 +36,7 @@ async def get_track(context: ToolContext, name: TrackName) -> CallToolResult:
     catalogue = (await context.studio()).catalogue
     track = await catalogue.get(name.track_id)
     picture = await catalogue.picture(track) if name.picture else None
-    return answers.track_result(track, context.url, picture)
+    return answers.track_result(track, context.url, picture, descent=await catalogue.descent(track))
 
 
 class Deletion(BaseModel):

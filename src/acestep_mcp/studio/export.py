@@ -1,0 +1,119 @@
+"""Copies of songs: in another format, as MIDI, in an allowed folder, and never over a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from acestep_mcp.api.errors import FieldError, InvalidRequest
+from acestep_mcp.files import make_folder, new_file, storage_errors
+from acestep_mcp.library.models import Track
+
+if TYPE_CHECKING:
+    from acestep_mcp.audio.write import Format
+
+AUDIO = ("wav", "flac", "mp3", "ogg")
+MIDI = "mid"
+FOLDER = "exports"
+"""Inside the music folder, where a copy cannot be taken for the song of a sidecar."""
+_ADVICE = "choose another folder"
+_LONGEST_NAME = 250
+"""Bytes; file systems allow 255."""
+ReadMidi = Callable[[Track], bytes]
+"""The composition of a track as a Standard MIDI File. Raises InvalidRequest for one that has none."""
+
+
+def export(track: Track, form: str, name: str, folders: Sequence[Path], read_midi: ReadMidi) -> Path:
+    """A copy for a language model; returns its path. `folders` are the allowed ones, the music folder first.
+
+    `name` is a file name or an absolute path in one of them; empty for the song's own name. Raises InvalidRequest,
+    StorageError.
+    """
+    target = _target(track, form, name.strip(), folders)
+    make_folder(target.parent, _ADVICE)
+    # Asked again after the folder is made and its links are followed.
+    if not _is_allowed(target, folders):
+        raise _outside(target, folders)
+    copy_track(track, target, read_midi)
+    return target
+
+
+def copy_track(track: Track, target: Path, read_midi: ReadMidi) -> None:
+    """Write a copy whose format follows from the target's ending, whole or not at all; an existing file is an error."""
+    ending = target.suffix[1:].lower()
+    if ending == MIDI:
+        content = read_midi(track)
+        with new_file(target, _ADVICE) as part:
+            part.write_bytes(content)
+        return
+    if ending != track.path.suffix[1:].lower():
+        from acestep_mcp.audio.tags.file_tags import read_tags
+        from acestep_mcp.audio.write import convert_file
+
+        with new_file(target, _ADVICE) as part:
+            convert_file(track.path, part, format=cast("Format", ending), tags=read_tags(track.path))
+        return
+    with new_file(target, _ADVICE) as part, storage_errors("copy", track.path, _ADVICE):
+        shutil.copyfile(track.path, part)
+
+
+def _target(track: Track, form: str, name: str, folders: Sequence[Path]) -> Path:
+    folder = folders[0] / FOLDER
+    if not name:
+        return _free(folder / f"{track.path.stem}.{form}")
+    path = _named(Path(name), form)
+    if not path.is_absolute():
+        if len(path.parts) != 1:
+            where = _shown(folders)
+            raise _rejected(f"{name[:80]!r} is a relative path; give a file name, or an absolute path in {where}")
+        path = folder / path
+    if "\0" in name or path.name.startswith(".") or len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise _rejected(f"{name[:80]!r} is no usable file name; give one such as {track.path.stem[:40]!r}")
+    if not _is_allowed(path, folders):
+        raise _outside(path, folders)
+    if os.path.lexists(path):
+        raise _rejected(f"{path} exists already and was left alone; choose another name")
+    return path
+
+
+def _named(path: Path, form: str) -> Path:
+    """The path with the format's ending."""
+    ending = path.suffix[1:].lower()
+    if ending == form or not path.name:
+        return path
+    if ending in (*AUDIO, MIDI):
+        raise _rejected(f"{path.name[:80]!r} ends in .{ending}, and format is {form}; make them agree")
+    return path.with_name(f"{path.name}.{form}")
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first of `name 2`, `name 3` that is free."""
+    number, target = 2, path
+    while os.path.lexists(target):
+        target = path.with_name(f"{path.stem} {number}{path.suffix}")
+        number += 1
+    return target
+
+
+def _is_allowed(path: Path, folders: Sequence[Path]) -> bool:
+    """Where links lead decides. The trash and other hidden folders are not allowed."""
+    parent = path.parent.resolve()
+    for folder in folders:
+        if parent.is_relative_to(folder.resolve()):
+            return not any(part.startswith(".") for part in parent.relative_to(folder.resolve()).parts)
+    return False
+
+
+def _outside(path: Path, folders: Sequence[Path]) -> InvalidRequest:
+    return _rejected(f"{path} lies outside the folders that may be written ({_shown(folders)}); choose a path in one")
+
+
+def _shown(folders: Sequence[Path]) -> str:
+    return ", ".join(map(str, folders))
+
+
+def _rejected(message: str) -> InvalidRequest:
+    return InvalidRequest.of(FieldError("name", message))
