@@ -371,6 +371,9 @@ async def test_two_songs_side_by_side_show_every_fact_that_their_sidecars_hold(c
     }
     assert facts["differences"] == {"lyrics": ["la one", "la two"]}
     assert "lufs: -14.25 | -16\n" in answer.content[0].text
+    [picture] = answer.content[1:]
+    assert picture.mime_type == "image/png"
+    assert len(base64.b64decode(picture.data)) < 200_000
     assert "one is given more than once" in again.content[0].text
     assert lone.is_error
 

@@ -43,6 +43,13 @@ def draw(
     sound: Sound, sections: Sequence[Mark] = (), windows: Sequence[tuple[float, float]] = (), *, width: int = 1000
 ) -> bytes:
     """A PNG of the song, `width` pixels wide, well under 150 KB. `windows` are the edited stretches in seconds, shaded."""
+    return stacked([pixels_of(sound, sections, windows, width=width)])
+
+
+def pixels_of(
+    sound: Sound, sections: Sequence[Mark] = (), windows: Sequence[tuple[float, float]] = (), *, width: int = 1000
+) -> NDArray[np.uint8]:
+    """The picture of `draw` as palette indices [rows, columns], for `stacked`."""
     inner = width - 2 * _MARGIN
     samples = to_float(sound).mean(axis=1)
     pixels = np.full((_LABELS + _WAVE + _MEL + _AXIS, width), _PAPER, np.uint8)
@@ -53,7 +60,12 @@ def draw(
     body[_LABELS + _WAVE : _LABELS + _WAVE + _MEL] = _spectrogram(samples, sound.sample_rate, inner)
     _sections(body, sections, seconds)
     _axis(pixels, body, seconds)
-    return png(pixels, _palette())
+    return pixels
+
+
+def stacked(pictures: Sequence[NDArray[np.uint8]]) -> bytes:
+    """A PNG of pictures of one width, one below the other."""
+    return png(np.vstack(pictures), _palette())
 
 
 def _palette() -> NDArray[np.uint8]:

@@ -134,9 +134,10 @@ def takes_result(outcomes: Sequence[Outcome], comparison: Comparison | None) -> 
     )
 
 
-def comparison_result(view: Comparison) -> CallToolResult:
-    """Tracks side by side."""
-    return _answer("\n".join([*_table(view), f"next_step: {view.next_step}"]), view.facts())
+def comparison_result(view: Comparison, picture: bytes) -> CallToolResult:
+    """Tracks side by side, and their pictures as one PNG, in the order of the columns from the top."""
+    lines = [*_table(view), "picture: the tracks in this order, from the top", f"next_step: {view.next_step}"]
+    return _with_picture(_answer("\n".join(lines), view.facts()), picture)
 
 
 def _table(view: Comparison) -> list[str]:

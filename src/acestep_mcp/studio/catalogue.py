@@ -14,7 +14,7 @@ from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.comparison import Comparison, compare
 from acestep_mcp.studio.descent import descent_of
 from acestep_mcp.studio.export import copy_track, export
-from acestep_mcp.studio.pictures import picture_of
+from acestep_mcp.studio.pictures import picture_of, picture_of_all
 from acestep_mcp.studio.previews import preview
 from acestep_mcp.studio.sections import checked_marks
 from acestep_mcp.studio.views import DescentStep
@@ -54,6 +54,10 @@ class Catalogue:
     async def compare(self, names: Sequence[str]) -> Comparison:
         """2 to 6 tracks side by side. Raises InvalidRequest, NotFound."""
         return await anyio.to_thread.run_sync(lambda: compare([self._tracks.get(name) for name in names]))
+
+    async def pictures(self, names: Sequence[str]) -> bytes:
+        """One PNG of several tracks, one below the other."""
+        return await anyio.to_thread.run_sync(lambda: picture_of_all([self._tracks.get(name) for name in names]))
 
     async def mark(self, name: str, sections: Sequence[Mapping[str, Any]]) -> Track:
         """Keep sections (`name`, `start`, `end` in seconds) in the track's sidecar; none removes them.

@@ -74,7 +74,9 @@ class TrackNames(_Arguments):
 
 
 async def compare_tracks(context: ToolContext, names: TrackNames) -> CallToolResult:
-    return answers.comparison_result(await (await context.studio()).catalogue.compare(names.track_ids))
+    catalogue = (await context.studio()).catalogue
+    comparison = await catalogue.compare(names.track_ids)
+    return answers.comparison_result(comparison, await catalogue.pictures(names.track_ids))
 
 
 class ExportQuery(_Arguments):
