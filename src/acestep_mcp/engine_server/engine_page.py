@@ -10,4 +10,4 @@ from acestep_mcp.web.page import page
 
 async def engine_page(_: HttpRequest) -> Response:
     """The same for every engine and caller: what it shows it fetches itself, with the key where one is needed."""
-    return page("engine.html", style="page.css", scripts=("wire.js", "form.js", "songs.js"))
+    return page("engine.html", styles=("page.css",), scripts=("wire.js", "form.js", "songs.js"))
