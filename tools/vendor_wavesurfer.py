@@ -50,7 +50,9 @@ def _package() -> bytes:
         package = (Path(folder) / json.loads(done.stdout)[0]["filename"]).read_bytes()
     found = base64.b64encode(hashlib.sha512(package).digest()).decode()
     if found != SHA512:
-        raise SystemExit(f"wavesurfer.js {VERSION} has the SHA-512 {found}, and not {SHA512}: it is not the same package.")
+        raise SystemExit(
+            f"wavesurfer.js {VERSION} has the SHA-512 {found}, and not {SHA512}: it is not the same package."
+        )
     return package
 
 

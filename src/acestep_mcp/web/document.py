@@ -29,15 +29,15 @@ POLICY = {
 
 
 def document(
-    html: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], policy: Mapping[str, str] | None = None
+    html: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], policy: Mapping[str, str | None] | None = None
 ) -> tuple[str, str]:
-    """The page made of these assets, and its content security policy; `policy` replaces rules of `POLICY`.
+    """The page made of these assets, and its content security policy; `policy` replaces rules of `POLICY`, and None removes one.
 
     The styles and the scripts, each joined in this order, go where the HTML says `/* style */` and `/* script */`.
     """
     content, digests = _built(html, styles, scripts)
     rules = {**POLICY, **digests, **(policy or {})}
-    return content, "; ".join(f"{name} {value}" for name, value in rules.items())
+    return content, "; ".join(f"{name} {value}" for name, value in rules.items() if value is not None)
 
 
 @cache

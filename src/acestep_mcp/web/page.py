@@ -18,7 +18,7 @@ _HEADERS = {
 
 
 def page(
-    html: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], policy: Mapping[str, str] | None = None
+    html: str, *, styles: tuple[str, ...], scripts: tuple[str, ...], policy: Mapping[str, str | None] | None = None
 ) -> Response:
     """The page made of these assets; `policy` replaces rules of the content security policy. See `document`.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mcp.types import Tool as ToolEntry
 from mcp.types import ToolAnnotations
@@ -13,9 +15,19 @@ from acestep_mcp.api.schemas import input_schema, output_schema
 from acestep_mcp.server.tools.context import Handler
 from acestep_mcp.server.tools.jobs import JobName, JobQuery, cancel_job, get_job
 from acestep_mcp.server.tools.making import make
+from acestep_mcp.server.tools.player import PlayerTrackName, app_meta, play_track, player_audio
 from acestep_mcp.server.tools.status import NoArguments, status
 from acestep_mcp.server.tools.tracks import Deletion, TrackName, TrackQuery, delete_track, get_track, list_tracks
-from acestep_mcp.studio.views import DeletionView, JobOrList, JobView, StatusView, TrackList, TrackView, View
+from acestep_mcp.studio.views import (
+    DeletionView,
+    JobOrList,
+    JobView,
+    PlayerView,
+    StatusView,
+    TrackList,
+    TrackView,
+    View,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,7 @@ class Tool:
     answer: type[View]
     hints: ToolAnnotations
     handler: Handler
+    meta: Mapping[str, Any] | None = None
 
     def entry(self) -> ToolEntry:
         """Its entry in `tools/list`."""
@@ -39,6 +52,7 @@ class Tool:
             input_schema=input_schema(self.arguments),
             output_schema=output_schema(self.answer),
             annotations=self.hints,
+            _meta=dict(self.meta) if self.meta else None,
         )
 
 
@@ -97,6 +111,26 @@ TOOLS = (
         TrackView,
         _READS,
         get_track,
+    ),
+    Tool(
+        "play_track",
+        "Play a song",
+        "Show the user a player with a song and its other takes, where the host can; else its file.",
+        TrackName,
+        PlayerView,
+        _READS,
+        play_track,
+        app_meta(),
+    ),
+    Tool(
+        "player_audio",
+        "Sound for the player",
+        "Only the player calls it.",
+        PlayerTrackName,
+        PlayerView,
+        _READS,
+        player_audio,
+        app_meta(app_only=True),
     ),
     Tool(
         "delete_track",
