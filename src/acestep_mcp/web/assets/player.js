@@ -83,7 +83,7 @@ globalThis.AceStepPlayer = (() => {
 
   function mount(root, { tracks: given = [], loadAudio, actions = {}, lines = 6, onChange = () => {}, onSize = () => {} }) {
     const id = `player-${++count}`, loaded = new Map();
-    let tracks = given, current = null, loop = "off", looped = null, matched = true, level = 0.9, asked = 0, follow = null;
+    let tracks = given, current = null, loop = "off", looped, matched = true, level = 0.9, asked = 0, follow = null;
 
     const title = make("h2", { className: "title" }), facts = make("p", { className: "about-line" });
     const time = make("p", { className: "time", ariaHidden: "true" });
@@ -109,7 +109,7 @@ globalThis.AceStepPlayer = (() => {
     const back = button("back", "Previous page", () => turn(-1)), next = button("next", "Next page", () => turn(1));
     const pager = make("div", { className: "pager" }, back, place, next);
     const player = make("section", { className: "player", ariaLabel: "Player" },
-      make("div", { className: "head" }, play, make("div", { className: "names" }, title, facts), time),
+      make("div", { className: "head" }, play, title, facts, time),
       stage, problem,
       make("div", { className: "controls" }, loopButton, make("label", { className: "volume" }, icon("loud"), volume), buttons),
       takes, make("div", { className: "foot" }, tabs, pager), panel, status);
@@ -140,7 +140,7 @@ globalThis.AceStepPlayer = (() => {
     function tick(now) {
       time.textContent = `${wave.clock(now)} / ${wave.clock(current?.duration)}`;
       if (looped && wave.isPlaying() && now >= looped.end - 0.03 && now < looped.end + 1) wave.seek(looped.start);
-      else if (loop === "section") looped = wave.sectionAt(now) ?? looped;
+      else if (loop === "section" && wave.sectionAt(now) !== looped) repeat(wave.sectionAt(now) ?? looped);
       const section = wave.sectionAt(now);
       if (follow && section !== follow.section) {
         follow.section = section;
@@ -152,10 +152,14 @@ globalThis.AceStepPlayer = (() => {
       wave.seek(loop === "section" && looped ? looped.start : 0);
       wave.play().catch(failed);
     }
+    function repeat(section) {
+      looped = section;
+      wave.shade(section);
+    }
     function turnLoop() {
       const order = current?.sections?.length ? ["off", "section", "song"] : ["off", "song"];
       loop = order[(order.indexOf(loop) + 1) % order.length];
-      looped = loop === "section" ? wave.sectionAt(wave.time()) ?? null : null;
+      repeat(loop === "section" ? wave.sectionAt(wave.time()) : undefined);
       loopButton.title = loopButton.ariaLabel = looped ? `${LOOPS.section}: ${looped.name}` : LOOPS[loop];
       loopText.textContent = loop === "off" ? "Loop" : loop === "song" ? "Song" : "Section";
       loopButton.dataset.on = loop !== "off";
@@ -215,9 +219,9 @@ globalThis.AceStepPlayer = (() => {
 
     function describe() {
       title.textContent = current.title || current.id;
-      const parts = [wave.clock(current.duration), current.engine === "draft" ? "sketch, not ACE-Step" : current.engine,
-        current.seed === undefined || current.seed === null ? null : `seed ${current.seed}`, current.note];
-      facts.textContent = parts.filter(Boolean).join(" · ");
+      const parts = [current.note, current.seed === undefined || current.seed === null ? null : `seed ${current.seed}`,
+        current.engine === "draft" ? "sketch, not ACE-Step" : current.engine];
+      facts.textContent = [...new Set(parts.filter(Boolean))].join(" · ");
       time.textContent = `${wave.clock(wave.time())} / ${wave.clock(current.duration)}`;
       for (const radio of strip.querySelectorAll("input")) radio.checked = radio.value === current.id;
       const words = (current.lyrics ?? "").trim(), silent = !words || /^\[(inst|instrumental)\]$/i.test(words);

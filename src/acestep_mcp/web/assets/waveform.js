@@ -54,7 +54,7 @@ globalThis.AceStepWaveform = (() => {
     const audio = document.createElement("audio");
     audio.preload = "auto";
     const surfer = WaveSurfer.create({
-      container: element, media: audio, height: 64, barWidth: 3, barGap: 2, barRadius: 2, barMinHeight: 2, normalize: true,
+      container: element, media: audio, height: 72, barWidth: 3, barGap: 2, barRadius: 2, barMinHeight: 2, normalize: true,
       cursorWidth: 2, dragToSeek: true, hideScrollbar: true, ...colours(),
     });
     const sheet = new CSSStyleSheet();
@@ -105,12 +105,22 @@ globalThis.AceStepWaveform = (() => {
         mark.dataset.start = section.start;
         mark.style.insetInlineStart = `${100 * section.start / length}%`;
         mark.style.inlineSize = `${100 * (section.end - section.start) / length}%`;
-        name.textContent = section.name;
         mark.title = section.name;
         mark.append(name);
         return mark;
       }));
+      label();
     }
+    /* "verse 2" is "V2" where there is no room for more. */
+    function label() {
+      sections.forEach((section, index) => {
+        const [letter] = section.name, [number] = section.name.match(/\d+$/) ?? [""];
+        const room = element.clientWidth * (section.end - section.start) / length;
+        marks.children[index].firstChild.textContent = room < 7 * section.name.length + 8 ? letter.toUpperCase() + number : section.name;
+      });
+    }
+    const resized = new ResizeObserver(label);
+    resized.observe(element);
 
     return {
       element, audio, seek, sectionAt, clock,
@@ -126,8 +136,10 @@ globalThis.AceStepWaveform = (() => {
       empty() { surfer.empty(); sections = []; marks.replaceChildren(); },
       play: () => surfer.play(), pause: () => surfer.pause(), toggle: () => surfer.playPause(),
       isPlaying: () => surfer.isPlaying(), time: () => surfer.getCurrentTime(),
+      /** Shade the section that is repeated; none for undefined. */
+      shade: (section) => sections.forEach((one, index) => marks.children[index].classList.toggle("looped", one === section)),
       restyle: () => surfer.setOptions(colours()),
-      destroy() { surfer.destroy(); element.remove(); },
+      destroy() { resized.disconnect(); surfer.destroy(); element.remove(); },
     };
   }
 
