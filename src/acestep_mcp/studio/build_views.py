@@ -187,9 +187,7 @@ def player_view(track: Track, versions: list[Track], url: TrackUrl = file_url) -
     """The song whole, and rows of its other versions; `versions` has all of them, oldest first."""
     rows = [player_track(one, url) if one.id == track.id else _player_row(one) for one in versions]
     notes = [note(one, versions[0]) or None for one in versions]
-    return PlayerView(
-        tracks=[row.model_copy(update={"note": said}) for row, said in zip(rows, notes, strict=True)]
-    )
+    return PlayerView(tracks=[row.model_copy(update={"note": said}) for row, said in zip(rows, notes, strict=True)])
 
 
 def player_track(track: Track, url: TrackUrl = file_url) -> PlayerTrack:

@@ -11,7 +11,6 @@ from acestep_mcp.api.errors import NotFound
 from acestep_mcp.server import answers
 from acestep_mcp.server.player_app import URI
 from acestep_mcp.server.tools.context import ToolContext
-from acestep_mcp.server.tools.tracks import TrackName
 
 if TYPE_CHECKING:
     from acestep_mcp.library.models import Track
@@ -25,18 +24,18 @@ def app_meta(*, app_only: bool = False) -> dict[str, Any]:
     return {"ui": {"visibility": ["app"]}} if app_only else {"ui": {"resourceUri": URI}, "ui/resourceUri": URI}
 
 
-async def play_track(context: ToolContext, name: TrackName) -> CallToolResult:
+class PlayerTrackName(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    track_id: str
+
+
+async def play_track(context: ToolContext, name: PlayerTrackName) -> CallToolResult:
     from acestep_mcp.studio.versions import versions
 
     catalogue = (await context.studio()).catalogue
     track = _there(await catalogue.get(name.track_id))
     return answers.player_result(track, await versions(catalogue, track), context.url, shown=context.apps)
-
-
-class PlayerTrackName(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    track_id: str
 
 
 async def player_audio(context: ToolContext, name: PlayerTrackName) -> CallToolResult:

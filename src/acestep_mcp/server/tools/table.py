@@ -115,8 +115,8 @@ TOOLS = (
     Tool(
         "play_track",
         "Play a song",
-        "Show the user a player with a song and its other takes, where the host can; else its file.",
-        TrackName,
+        "Show the user a player with a song and its takes, if the host can.",
+        PlayerTrackName,
         PlayerView,
         _READS,
         play_track,
@@ -124,7 +124,7 @@ TOOLS = (
     ),
     Tool(
         "player_audio",
-        "Sound for the player",
+        "Player sound",
         "Only the player calls it.",
         PlayerTrackName,
         PlayerView,
