@@ -18,12 +18,14 @@ from pathlib import Path
 VERSION = "8.0.1"
 SHA512 = "h0OnRWSVTqIYLSw3/IVrBtsun/xw9L5u4FA3bjfSDTFMX/xswVWS1JwK4fFu3ulmxRUSHg8zQORl6zENG983eg=="
 """The hash of the package that npm's registry publishes as its `integrity`."""
+SCRIPT_SHA256 = "a738806c08e3c41ad14306340e5c47fd9801403f43f468dda787d1e48f0b61b9"
+"""The hash of wavesurfer.js as it is in the assets; a test compares it without the network."""
 ASSETS = Path(__file__).parents[1] / "src" / "acestep_mcp" / "web" / "assets"
 SCRIPT, LICENCE = "wavesurfer.js", "wavesurfer.LICENSE"
 
 
 def main() -> int:
-    files = vendored(_package())
+    files = vendored(checked(_package()))
     if "--check" in sys.argv[1:]:
         differing = [name for name, content in files.items() if (ASSETS / name).read_bytes() != content]
         print(f"Not as published: {', '.join(differing)}" if differing else f"wavesurfer.js {VERSION} is as published.")
@@ -42,18 +44,20 @@ def vendored(package: bytes) -> dict[str, bytes]:
     return {SCRIPT: head + licence.strip() + b"\n*/\n" + script.strip() + b"\n", LICENCE: licence}
 
 
+def checked(package: bytes) -> bytes:
+    """The package. Raises SystemExit when it is not the published one."""
+    found = base64.b64encode(hashlib.sha512(package).digest()).decode()
+    if found != SHA512:
+        raise SystemExit(f"wavesurfer.js {VERSION} has the SHA-512 {found}, not {SHA512}: it is not the same package.")
+    return package
+
+
 def _package() -> bytes:
-    """The package as npm has it. Raises SystemExit when its hash is another."""
+    """The package as npm has it."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", f"wavesurfer.js@{VERSION}", "--json", "--pack-destination", folder]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        package = (Path(folder) / json.loads(done.stdout)[0]["filename"]).read_bytes()
-    found = base64.b64encode(hashlib.sha512(package).digest()).decode()
-    if found != SHA512:
-        raise SystemExit(
-            f"wavesurfer.js {VERSION} has the SHA-512 {found}, and not {SHA512}: it is not the same package."
-        )
-    return package
+        return (Path(folder) / json.loads(done.stdout)[0]["filename"]).read_bytes()
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:

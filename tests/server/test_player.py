@@ -119,6 +119,15 @@ async def test_the_page_gets_the_sound_in_a_message_under_a_mebibyte_that_the_mo
 
 
 @eras
+async def test_a_finished_song_is_offered_to_the_player_where_the_host_has_one(client, host, era):
+    async with client(era) as plain, host(era) as showing:
+        without = (await plain.call_tool("text_to_audio", {"tags": "lofi"})).structured_content
+        offered = (await showing.call_tool("text_to_audio", {"tags": "lofi"})).structured_content
+    assert "play_track" not in without["next_step"]
+    assert f'play_track with track_id="{offered["track"]["id"]}" shows the user a player' in offered["next_step"]
+
+
+@eras
 async def test_the_sound_is_given_for_ids_alone_and_never_for_paths_or_deleted_songs(client, studio_factory, era):
     path = studio_factory.add_track("one")
     async with client(era) as connected:

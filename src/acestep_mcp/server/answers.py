@@ -41,10 +41,12 @@ _DRAFT = "a draft: a sketch without a singer, not ACE-Step"
 _NO_SONG = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
 
-def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs: bool = False) -> CallToolResult:
+def job_result(
+    outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs: bool = False, apps: bool = False
+) -> CallToolResult:
     """The state of one job; a job that ended without a track is an error result.
 
-    `attached`: the call joined an older job.
+    `attached`: the call joined an older job. `apps`: the host shows our player.
     """
     job = outcome.job.changed(attached=attached or outcome.job.attached)
     outcome = replace(outcome, job=job)
@@ -56,6 +58,8 @@ def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs:
     if job.status in _NO_SONG:
         shown = {name: facts.get(name) for name in ("job_id", "next_step", "logs")}
         return _answer(_text(_failure(job), shown), facts, is_error=True)
+    if apps and outcome.track is not None and not outcome.track.deleted:
+        facts["next_step"] += f'; play_track with track_id="{outcome.track.id}" shows the user a player'
     return _answer(_text(_headline(outcome), facts), facts)
 
 

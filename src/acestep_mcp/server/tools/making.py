@@ -44,4 +44,4 @@ async def wait_for(
             await reporter.send(progress)
     context.call.answered_job = job_id
     outcome = await studio.outcome(job_id)
-    return answers.job_result(outcome, context.url, attached=attached, logs=logs)
+    return answers.job_result(outcome, context.url, attached=attached, logs=logs, apps=context.apps)

@@ -61,23 +61,30 @@ globalThis.AceStepWaveform = (() => {
     sheet.replaceSync(SHADOW);
     surfer.getWrapper().getRootNode().adoptedStyleSheets = [sheet];
 
-    let sections = [], length = 0;
+    let sections = [], length = 0, target = 0;
+    // While it seeks, the element may still tell the old time.
+    const position = () => (audio.seeking ? target : surfer.getCurrentTime());
     const sectionAt = (time) => sections.find((one) => time >= one.start - 0.01 && time < one.end - 0.01);
     const said = () => {
-      const time = surfer.getCurrentTime(), section = sectionAt(time);
+      const time = position(), section = sectionAt(time);
       element.ariaValueNow = String(Math.round(time));
       element.ariaValueText = `${clock(time)} of ${clock(length)}${section ? `, ${section.name}` : ""}`;
     };
-    const seek = (time) => { surfer.setTime(Math.min(Math.max(0, time), Math.max(0, length - 0.05))); said(); onTime(surfer.getCurrentTime()); };
+    const seek = (time) => {
+      target = Math.min(Math.max(0, time), Math.max(0, length - 0.05));
+      surfer.setTime(target);
+      said();
+      onTime(position());
+    };
     const jump = (way) => {
-      const now = surfer.getCurrentTime(), starts = sections.map((one) => one.start);
+      const now = position(), starts = sections.map((one) => one.start);
       if (!starts.length) return seek(now + way * 2 * STEP);
       const next = way > 0 ? starts.find((start) => start > now + 0.05) : starts.findLast((start) => start < now - 1);
       seek(next ?? (way > 0 ? now : 0));
     };
     const keys = {
-      ArrowLeft: () => seek(surfer.getCurrentTime() - STEP), ArrowDown: () => seek(surfer.getCurrentTime() - STEP),
-      ArrowRight: () => seek(surfer.getCurrentTime() + STEP), ArrowUp: () => seek(surfer.getCurrentTime() + STEP),
+      ArrowLeft: () => seek(position() - STEP), ArrowDown: () => seek(position() - STEP),
+      ArrowRight: () => seek(position() + STEP), ArrowUp: () => seek(position() + STEP),
       PageUp: () => jump(1), PageDown: () => jump(-1), Home: () => seek(0), End: () => seek(length),
       " ": () => surfer.playPause(),
     };
@@ -135,7 +142,7 @@ globalThis.AceStepWaveform = (() => {
       },
       empty() { surfer.empty(); sections = []; marks.replaceChildren(); },
       play: () => surfer.play(), pause: () => surfer.pause(), toggle: () => surfer.playPause(),
-      isPlaying: () => surfer.isPlaying(), time: () => surfer.getCurrentTime(),
+      isPlaying: () => surfer.isPlaying(), time: () => position(),
       /** Shade the section that is repeated; none for undefined. */
       shade: (section) => sections.forEach((one, index) => marks.children[index].classList.toggle("looped", one === section)),
       restyle: () => surfer.setOptions(colours()),
