@@ -84,7 +84,7 @@ def test_the_page_allows_its_own_style_and_script_and_no_address():
 async def test_a_song_is_answered_with_its_file_for_the_model_and_with_everything_for_the_page(
     client, host, studio_factory, era
 ):
-    add(studio_factory, "one", lyrics="[verse]\n<b>Rain</b>", checks={"lufs": -14.5}, sections=[
+    add(studio_factory, "one", lyrics="[verse]\n<b>Rain</b>", checks={"lufs": -14.5}, heard={"summary": "96 bpm, A minor"}, sections=[
         {"name": "verse", "start": 0, "end": 0.1}
     ])  # fmt: skip
     async with client(era) as plain, host(era) as showing:
@@ -98,6 +98,7 @@ async def test_a_song_is_answered_with_its_file_for_the_model_and_with_everythin
         [track] = answer.structured_content["tracks"]
         assert track["lyrics"] == "[verse]\n<b>Rain</b>"
         assert (track["id"], track["shown"], track["lufs"], track["seed"]) == ("one", True, -14.5, 7)
+        assert track["heard"] == "96 bpm, A minor"
         assert track["sections"] == [{"name": "verse", "start": 0, "end": 0.1}]
 
 

@@ -205,6 +205,7 @@ def player_track(track: Track, url: TrackUrl = file_url) -> PlayerTrack:
         tags=view.tags,
         lyrics=view.lyrics,
         sections=view.sections,
+        heard=summary_of(track),
         notes=view.notes,
         file_path=str(track.path),
         url=view.url,

@@ -187,6 +187,7 @@ class PlayerTrack(View):
     tags: str | None = None
     lyrics: str | None = None
     sections: Sections | None = None
+    heard: str | None = None
     notes: list[str] | None = None
     file_path: str | None = None
     url: str | None = None

@@ -6,7 +6,7 @@
  *
  * options:
  *   tracks      [{ id, title, duration, ... }], the takes and versions that can be compared; `show` chooses one. Also read,
- *               and all optional: tags, lyrics, seed, engine, created_at, file_path, notes, lufs (for matched loudness),
+ *               and all optional: tags, lyrics, seed, engine, heard, file_path, notes, lufs (for matched loudness),
  *               sections [{ name, start, end }] in seconds, label (short, on its button), note (what differs),
  *               facts [[name, value]] (more rows of "About").
  *   loadAudio   async (track) => ({ src, bytes?, track? }). `src` is an address for <audio> that the page's policy allows;
@@ -275,7 +275,7 @@ globalThis.AceStepPlayer = (() => {
     }
     function about() {
       const lufs = Number.isFinite(current.lufs) ? `${current.lufs.toFixed(1)} LUFS` : null;
-      const rows = [["Tags", current.tags], ["Seed", current.seed], ["Engine", current.engine], ["Loudness", lufs],
+      const rows = [["Tags", current.tags], ["Seed", current.seed], ["Engine", current.engine], ["Loudness", lufs], ["Heard", current.heard],
         ...(current.facts ?? []), ["File", current.file_path], ["Id", current.id], ["Notes", (current.notes ?? []).join(" ")]];
       return rows.filter(([, value]) => value !== undefined && value !== null && value !== "")
         .map(([name, value]) => make("p", {}, make("b", {}, name), ` ${value}`));
