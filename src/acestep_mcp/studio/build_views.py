@@ -26,6 +26,7 @@ from acestep_mcp.studio.views import (
     TrackList,
     TrackRow,
     TrackView,
+    TrackWithVersions,
 )
 
 TrackUrl = Callable[[Track], str]
@@ -215,6 +216,17 @@ def player_track(track: Track, url: TrackUrl = file_url) -> PlayerTrack:
 def _player_row(track: Track) -> PlayerTrack:
     whole = player_track(track)
     return PlayerTrack(**whole.model_dump(include={"id", "title", "duration", "seed", "lufs", "engine"}))
+
+
+def track_with_versions(
+    track: Track, made_from: Track | None, versions: Iterable[Track], url: TrackUrl = file_url
+) -> TrackWithVersions:
+    """Everything stored about one track, and its relatives."""
+    return TrackWithVersions(
+        **dict(track_view(track, url)),
+        made_from=track_row(made_from) if made_from else None,
+        versions=[track_row(version) for version in versions],
+    )
 
 
 def deletion_view(track: Track) -> DeletionView:

@@ -201,6 +201,13 @@ class PlayerView(View):
     )
 
 
+class TrackWithVersions(TrackView):
+    """One track with the track it was made from, unless that is gone, and those that were made from it."""
+
+    made_from: TrackRow | None = None
+    versions: list[TrackRow] = Field(default_factory=list)
+
+
 class DeletionView(View):
     track: TrackFile
     title: str | None = None

@@ -7,7 +7,6 @@ let opened = false, entering = false;
 
 const finished = () => songs.filter((song) => song.result);
 const path = (song) => `${song.endpoint}/requests/${song.id}`;
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 function save() {
   keep(localStorage, KEPT.songs, songs.map(({ id, endpoint, asked, at }) => ({ id, endpoint, asked, at })));
