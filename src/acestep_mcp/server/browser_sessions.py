@@ -32,6 +32,7 @@ class BrowserSessions:
 
     def __init__(self, token: str) -> None:
         self._token = token
+        self.needs_token = bool(token)
         self._ends: dict[bytes, float] = {}
         """By the digest of a session's value: what is in memory opens no session."""
 

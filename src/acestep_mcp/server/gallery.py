@@ -61,6 +61,7 @@ def add_routes(server: AceStepServer, sessions: BrowserSessions) -> None:
         methods = ["GET", "HEAD"] if method == "GET" else [method]
         server.custom_route(f"{FOLDER}{path}", methods=methods)(partial(_answered, answer, server.open_studio))
     server.custom_route(SESSION_PATH, methods=["POST"])(partial(_login, sessions))
+    server.custom_route(SESSION_PATH, methods=["GET"])(partial(_session, sessions))
     server.custom_route(SESSION_PATH, methods=["DELETE"])(partial(_logout, sessions))
 
 
@@ -159,6 +160,11 @@ async def _login(sessions: BrowserSessions, request: Request) -> Response:
     response = Response(status_code=HTTPStatus.NO_CONTENT, headers=_HEADERS)
     set_cookie(response, request, value)
     return response
+
+
+async def _session(sessions: BrowserSessions, _: Request) -> Response:
+    """Reached only by who may see the gallery; `needs_token` is false where everyone on this machine may."""
+    return JSONResponse({"needs_token": sessions.needs_token}, headers=_HEADERS)
 
 
 async def _logout(sessions: BrowserSessions, request: Request) -> Response:

@@ -185,8 +185,8 @@ class AccessMiddleware:
 
 def _is_public(request: Request) -> bool:
     """The page at the root, and logging in and out."""
-    path = request.scope["path"]
-    return path == SESSION_PATH or (request.method in ("GET", "HEAD") and path == "/")
+    path, reads = request.scope["path"], request.method in ("GET", "HEAD")
+    return path == ("/" if reads else SESSION_PATH)
 
 
 class DeliveryMiddleware:

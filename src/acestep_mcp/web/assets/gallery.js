@@ -3,6 +3,13 @@ const ROWS_KEPT = 600; // in the list at once; searching finds the others
 const TYPING = 250; // ms without a key before the search starts
 const TOAST = 12_000; // ms
 
+const TAKES = 8; // that the player compares
+const LINES = 12; // of lyrics at once
+
+const MADE = { "audio-inpaint": "part replaced", "audio-outpaint": "extended", "audio-to-audio": "remade" }; // by endpoint
+
+let player = null;
+let family = new Map(); // the song on display and its relatives, by id
 let shown = null; // the song on display, as the server describes it
 let wanted = ""; // the id of the song that was asked for last
 let cursor = null, found = 0; // of the list
@@ -49,8 +56,9 @@ function lock() {
 }
 
 async function enter() {
-  const page = await attempt(() => call("GET", listPath()));
+  const session = await attempt(() => call("GET", "session")), page = session && await attempt(() => call("GET", listPath()));
   if (!page) return;
+  show(at("leave"), session.needs_token);
   show(at("token-form"), false);
   show(at("gallery"));
   fillList(page, false);
@@ -93,7 +101,7 @@ function fillList(page, more) {
 }
 
 function row(track) {
-  const item = copy("row"), play = item.querySelector(".play"), link = item.querySelector(".open");
+  const item = copy("row"), play = item.querySelector(".hear"), link = item.querySelector(".open");
   item.dataset.id = track.id;
   link.href = `#${track.id}`;
   link.querySelector(".name").textContent = track.title;
@@ -102,8 +110,8 @@ function row(track) {
   play.ariaLabel = `Play ${track.title}`;
   show(play, !inTrash());
   play.addEventListener("click", async () => {
-    location.hash = track.id;
-    if (await open(track.id)) playSong();
+    history.pushState(null, "", `#${track.id}`);
+    await open(track.id, true);
   });
   return item;
 }
@@ -128,66 +136,72 @@ async function openHash() {
   else close();
 }
 
-async function open(id) {
-  if (shown?.track.id === id) return true;
+async function open(id, play = false) {
+  if (shown?.track.id === id) {
+    if (play) player?.show(id, { play });
+    return;
+  }
   wanted = id;
   mark();
-  const song = await attempt(() => call("GET", `tracks/${encodeURIComponent(id)}`));
-  if (!song || wanted !== id) return false;
-  showSong(song);
-  at("title").focus({ preventScroll: true });
+  const found = await attempt(() => relatives(id));
+  if (!found || wanted !== id) return;
+  showSong(found);
+  at("song").focus({ preventScroll: true });
   if (matchMedia("(max-width: 860px)").matches) scrollTo(0, 0);
   else at("song").scrollTop = 0;
-  return true;
+  if (play) player?.show(id, { play });
+}
+
+// The song, what it was made from, what else was made from that, and what was made from the song.
+async function relatives(id) {
+  const ask = (one) => call("GET", `tracks/${encodeURIComponent(one)}`);
+  const song = await ask(id), ids = new Set();
+  const original = song.made_from ? await ask(song.made_from.id) : null;
+  for (const one of [...(original?.versions ?? []), ...song.versions]) if (one.id !== id) ids.add(one.id);
+  const others = await Promise.all([...ids].slice(0, TAKES - 2).map(ask));
+  return { song, original, others };
 }
 
 function close() {
   shown = null;
   wanted = "";
-  at("player").replaceChildren();
+  dropPlayer();
   show(at("song"), false);
   show(at("choose"));
   document.title = "ACE-Step songs";
   mark();
 }
 
-function showSong(song) {
+function showSong({ song, original, others }) {
+  const all = [...(original ? [original] : []), song, ...others].filter((one) => one === song || !one.deleted);
+  family = new Map(all.map((one) => [one.track.id, one]));
+  dropPlayer();
+  describe(song);
+  show(at("song"));
+  show(at("choose"), false);
+  if (!song.deleted) showPlayer(song, original);
+}
+
+function describe(song) {
   shown = song;
+  wanted = song.track.id;
   document.title = `${song.title} · ACE-Step songs`;
+  at("song").ariaLabel = song.title;
   at("title").textContent = song.title;
-  at("facts").textContent = [clock(song.track.duration), day(song.created_at), song.seed === undefined ? "" : `seed ${song.seed}`]
-    .filter(Boolean).join(" · ");
-  say(at("trouble"), song.deleted ? "This song is in the trash. Restore it to hear it." : "");
-  at("trouble").classList.toggle("calm", song.deleted);
+  say(at("trouble"), "");
+  show(at("discarded"), song.deleted);
   show(at("player"), !song.deleted);
   show(at("download"), !song.deleted);
   show(at("delete"), !song.deleted);
   show(at("restore"), song.deleted);
   at("download").href = `${BASE}${song.url}?download=1`;
-  const tags = (song.tags ?? "").split(",").map((tag) => tag.trim()).filter(Boolean);
-  fillItems(at("tags"), tags);
-  show(at("tags-part"), Boolean(tags.length));
-  const sung = (song.lyrics ?? "").trim();
-  at("lyrics").textContent = sung;
-  show(at("lyrics-part"), Boolean(sung) && !/^\[inst(rumental)?\]$/i.test(sung));
   showVersions(song);
-  showDetails(song);
-  showPlayer(song);
-  show(at("song"));
-  show(at("choose"), false);
   mark();
 }
 
-function fillItems(box, texts) {
-  box.replaceChildren(...texts.map((text) => {
-    const item = document.createElement("li");
-    item.textContent = text;
-    return item;
-  }));
-}
-
 function showVersions(song) {
-  const entries = [...(song.made_from ? [["made from", song.made_from]] : []), ...song.versions.map((one) => ["became", one])];
+  const from = song.made_from ? [["made from", song.made_from]] : [];
+  const entries = [...from, ...song.versions.map((one) => [how(family.get(one.id)) || "version", one])];
   at("versions").replaceChildren(...entries.map(([relation, track]) => {
     const item = copy("version"), link = item.querySelector("a");
     link.href = `#${track.id}`;
@@ -199,40 +213,41 @@ function showVersions(song) {
   show(at("versions-part"), Boolean(entries.length));
 }
 
-function showDetails(song) {
-  const { track, request = {}, checks = {} } = song;
-  const engine = typeof song.engine === "object" ? [song.engine.name, song.engine.model].filter(Boolean).join(", ") : song.engine;
-  const facts = {
-    Description: request.prompt,
-    Seed: song.seed,
-    Engine: engine,
-    Loudness: checks.lufs === undefined ? undefined : `${checks.lufs.toFixed(1)} LUFS`,
-    Peak: checks.peak_dbfs === undefined ? undefined : `${checks.peak_dbfs.toFixed(1)} dBFS`,
-    Sound: [track.sample_rate && `${track.sample_rate / 1000} kHz`, ["", "mono", "stereo"][track.channels]].filter(Boolean).join(", "),
-    File: track.file_path,
-    Track: track.id,
-    Notes: (song.notes ?? []).join("\n"),
-  };
-  at("details").replaceChildren(...Object.entries(facts).flatMap(([name, value]) => {
-    if (value === undefined || value === null || value === "") return [];
-    const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
-    term.textContent = name;
-    fact.textContent = String(value);
-    return [term, fact];
-  }));
-}
+const how = (song) => MADE[song?.endpoint?.split("/").pop()];
 
 // -- playing
 
-function showPlayer(song) {
-  const player = document.createElement("audio");
-  Object.assign(player, { controls: true, preload: "metadata", src: `${BASE}${song.url}` });
-  player.ariaLabel = song.title;
-  player.addEventListener("error", () => say(at("trouble"), "The file cannot be played here. Download it, or check that it is still in the music folder."));
-  at("player").replaceChildren(player);
+function dropPlayer() {
+  player?.destroy();
+  player = null;
 }
 
-const playSong = () => at("player").querySelector("audio")?.play().catch(() => {});
+function showPlayer(song, original) {
+  let number = 1;
+  const label = (one) => (one === song ? "This song" : one === original ? "Original" : `Version ${number++}`);
+  player = AceStepPlayer.mount(at("player"), {
+    tracks: [],
+    loadAudio: async (track) => ({ src: `${BASE}${family.get(track.id).url}` }),
+    lines: LINES,
+    onChange(track) {
+      if (track.id === shown?.track.id) return;
+      history.replaceState(null, "", `#${track.id}`);
+      describe(family.get(track.id));
+    },
+  });
+  player.setTracks([...family.values()].map((one) => ({ ...playable(one), label: label(one), note: how(one) })), song.track.id);
+}
+
+// The song as the player takes it.
+function playable({ track, title, tags, lyrics, seed, engine, created_at, sections, checks = {}, notes, request = {} }) {
+  const sound = [track.sample_rate && `${track.sample_rate / 1000} kHz`, ["", "mono", "stereo"][track.channels]].filter(Boolean);
+  const peak = Number.isFinite(checks.peak_dbfs) ? `${checks.peak_dbfs.toFixed(1)} dBFS` : "";
+  const facts = [["Description", request.prompt], ["Made", day(created_at)], ["Peak", peak], ["Sound", sound.join(", ")]];
+  return {
+    id: track.id, duration: track.duration, file_path: track.file_path, title, tags, lyrics, seed, engine, sections, notes,
+    lufs: checks.lufs, facts: facts.filter(([, value]) => value),
+  };
+}
 
 // -- deleting and restoring
 
@@ -244,7 +259,7 @@ async function move(id, restoring) {
   if (!moved) return;
   toast(restoring ? `${moved.title} is back.` : `${moved.title} is in the trash.`, restoring ? null : () => move(id, true));
   if (restoring && shown?.track.id === id) {
-    shown = null;
+    shown = null; // as it was in the trash
     await open(id);
   } else if (!restoring) {
     history.replaceState(null, "", location.pathname + location.search);
@@ -305,7 +320,6 @@ at("token-form").addEventListener("submit", async (event) => {
   }, at("token-error"));
   if (!entered) return;
   at("token").value = "";
-  show(at("leave"));
   await enter();
   at("list-title").focus();
 });
