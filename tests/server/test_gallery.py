@@ -68,7 +68,14 @@ async def test_a_browser_gets_the_page_and_a_program_gets_the_text(shared, brows
 
 async def test_the_token_is_exchanged_for_a_cookie_that_opens_the_gallery_and_nothing_else(shared, browser):
     assert (await browser.get("/gallery/tracks")).status_code == 401
-    for body in (b'{"token": "wrong"}', b'{"token": ""}', b'{"token": null}', b"[]", b"{", b'{"token": "' + b"x" * 9999):
+    for body in (
+        b'{"token": "wrong"}',
+        b'{"token": ""}',
+        b'{"token": null}',
+        b"[]",
+        b"{",
+        b'{"token": "' + b"x" * 9999,
+    ):
         answer = await browser.post("/gallery/session", content=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
         assert "set-cookie" not in answer.headers
@@ -155,7 +162,16 @@ async def test_a_song_is_played_in_parts_and_downloaded(visitor):
 
 async def test_routes_take_ids_and_never_the_name_or_the_path_of_a_file(shared, visitor):
     [path] = (shared[0].folder / "music").glob("kept*.wav")
-    for name in (path.name, str(path), "../data", "%2e%2e%2fdata", "..%2f..%2fetc%2fpasswd", "kept%20%C3%BC", "KEPT", "nothing"):
+    for name in (
+        path.name,
+        str(path),
+        "../data",
+        "%2e%2e%2fdata",
+        "..%2f..%2fetc%2fpasswd",
+        "kept%20%C3%BC",
+        "KEPT",
+        "nothing",
+    ):
         for tail in ("", "/audio"):
             answer = await visitor.get(f"/gallery/tracks/{name}{tail}")
             assert answer.status_code == 404, name
@@ -164,10 +180,17 @@ async def test_routes_take_ids_and_never_the_name_or_the_path_of_a_file(shared, 
 
 async def test_the_list_goes_on_from_a_cursor_and_finds_by_words(shared, visitor):
     for number in range(31):
-        add(shared, f"many{number:02}", tags=f"brass, number{number:02}", created_at=f"2026-10-01T00:00:{number:02}.000+00:00")
+        add(
+            shared,
+            f"many{number:02}",
+            tags=f"brass, number{number:02}",
+            created_at=f"2026-10-01T00:00:{number:02}.000+00:00",
+        )
     first = (await visitor.get("/gallery/tracks", params={"q": "brass"})).json()
     rest = (await visitor.get("/gallery/tracks", params={"q": "brass", "cursor": first["next_cursor"]})).json()
-    assert [row["id"] for row in first["tracks"] + rest["tracks"]] == [f"many{number:02}" for number in range(30, -1, -1)]
+    assert [row["id"] for row in first["tracks"] + rest["tracks"]] == [
+        f"many{number:02}" for number in range(30, -1, -1)
+    ]
     assert (first["total"], rest.get("next_cursor")) == (31, None)
     [only] = (await visitor.get("/gallery/tracks", params={"q": "number07 BRASS"})).json()["tracks"]
     assert only["id"] == "many07"

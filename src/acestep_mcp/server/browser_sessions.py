@@ -99,7 +99,9 @@ def foreign(request: Request) -> Response | None:
         own = _authority(origin) == headers.get("host", "").lower()
     else:
         own = safe or "authorization" in headers
-    return None if own else refusal(HTTPStatus.FORBIDDEN, "Open the gallery at this server's own address and try again.")
+    return (
+        None if own else refusal(HTTPStatus.FORBIDDEN, "Open the gallery at this server's own address and try again.")
+    )
 
 
 def refusal(status: int, message: str) -> JSONResponse:
