@@ -15,7 +15,7 @@ import acestep_mcp.web
 pytestmark = pytest.mark.anyio
 
 ASSETS = Path(acestep_mcp.web.__file__).parent / "assets"
-PARTS = [ASSETS / name for name in ("page.css", "wire.js", "form.js", "songs.js")]
+PARTS = [ASSETS / name for name in ("page.css", "elements.js", "wire.js", "form.js", "songs.js")]
 KEY = "kid:secret"
 
 
