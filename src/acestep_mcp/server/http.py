@@ -185,8 +185,8 @@ class AccessMiddleware:
 
 def _is_public(request: Request) -> bool:
     """The page at the root, and logging in and out."""
-    path, reads = request.scope["path"], request.method in ("GET", "HEAD")
-    return path == ("/" if reads else SESSION_PATH)
+    path: str = request.scope["path"]
+    return path == ("/" if request.method in ("GET", "HEAD") else SESSION_PATH)
 
 
 class DeliveryMiddleware:
