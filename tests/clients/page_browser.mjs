@@ -78,7 +78,8 @@ const scenes = {
     const link = card(page, title).getByRole("link", { name: "Download" });
     const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
     saw.download = download.suggestedFilename();
-    saw.said = await page.getByRole("status").textContent();
+    saw.said = await page.locator("#said").textContent();
+    if (process.env.ENGINE_PICTURE) await page.screenshot({ path: process.env.ENGINE_PICTURE });
     saw.sketch = await page.locator("#sketch").isVisible();
     await page.locator("#queue[data-is=idle]").waitFor();
     await page.reload();
