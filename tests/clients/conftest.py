@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HTTP = (sys.executable, "-m", "acestep_mcp", "serve", "--http", "--port", "0")
 Engine = Callable[..., contextlib.AbstractContextManager[str]]
 # Read now: tests run without the settings of the person who runs them.
@@ -139,3 +140,16 @@ def node() -> str:
     if not all((HERE / "node_modules" / name).is_dir() for name in ("@modelcontextprotocol", "@fal-ai")):
         _missing("the clients are not installed: npm ci --prefix tests/clients")
     return found
+
+
+@pytest.fixture(scope="session")
+def browser(node: str) -> str:
+    """Chromium, and in node_modules what drives it."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    driver = (HERE / "node_modules" / "playwright-core").is_dir()
+    if found and driver:
+        return found
+    reason = os.environ.get("WITHOUT_BROWSER")
+    if os.environ.get("CI") and not reason:
+        pytest.fail("Chromium or playwright-core is missing; .ci/run installs both")
+    pytest.skip(reason or "Chromium is not installed, or its driver is not: npm ci --prefix tests/clients")

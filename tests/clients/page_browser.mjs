@@ -35,16 +35,17 @@ const state = (page, title, wanted) => page.waitForFunction(([title, wanted]) =>
 
 // The player of a song, once it can play; it is played for a moment.
 async function played(page, title) {
-  const audio = card(page, title).locator("audio");
-  await audio.waitFor();
-  return audio.evaluate(async (player) => {
-    player.preload = "auto";
-    while (player.readyState < 4) await new Promise((done) => player.addEventListener("canplaythrough", done, { once: true }));
-    await player.play();
-    while (player.currentTime === 0) await new Promise((done) => setTimeout(done, 20));
-    player.pause();
-    return { seconds: player.duration, src: player.src, error: player.error?.message ?? null };
-  });
+  const one = card(page, title), slider = one.getByRole("slider", { name: "Position in the song" });
+  await one.locator(".heard").scrollIntoViewIfNeeded();
+  await one.locator(".heard .stage:not([data-busy])").waitFor();
+  await one.getByRole("button", { name: "Play", exact: true }).click();
+  await page.waitForFunction((shown) => Number(shown.ariaValueNow) > 0, await slider.elementHandle());
+  await one.getByRole("button", { name: "Pause", exact: true }).click();
+  return {
+    seconds: Number(await slider.getAttribute("aria-valuemax")),
+    src: await one.getByRole("link", { name: "Download" }).evaluate((link) => link.href),
+    error: await one.locator(".problem").isVisible() ? await one.locator(".problem").innerText() : null,
+  };
 }
 
 const textOf = (page, title) => card(page, title).innerText();
@@ -72,12 +73,13 @@ const scenes = {
     saw.seen = await page.evaluate(() => window.seen);
     saw.audio = await played(page, title);
     saw.text = await textOf(page, title);
-    saw.lyrics = await card(page, title).locator("pre").textContent();
-    saw.images = await page.locator("#songs img, #songs b").count();
+    saw.lyrics = await card(page, title).locator(".panel").innerText();
+    saw.images = await page.locator("#songs img, #songs .lyrics b").count();
     const link = card(page, title).getByRole("link", { name: "Download" });
     const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
     saw.download = download.suggestedFilename();
-    saw.said = await page.getByRole("status").textContent();
+    saw.said = await page.locator("#said").textContent();
+    if (process.env.ENGINE_PICTURE) await page.screenshot({ path: process.env.ENGINE_PICTURE });
     saw.sketch = await page.locator("#sketch").isVisible();
     await page.locator("#queue[data-is=idle]").waitFor();
     await page.reload();

@@ -89,6 +89,10 @@ async def _check_song(client: Client, song, progress: list) -> None:
     assert len(values) > 1
     assert all(message for _, _, message in progress)
 
+    played = await client.call_tool("play_track", {"track_id": facts["track"]["id"]})
+    assert facts["track"]["file_path"] in played.content[0].text
+    assert [one["id"] for one in played.structured_content["tracks"] if one.get("shown")] == [facts["track"]["id"]]
+
     uris = [resource.uri for resource in (await client.list_resources()).resources]
     assert {facts["track"]["uri"], f"{facts['track']['uri']}/audio", "acestep://tracks", "acestep://jobs"} <= {*uris}
     for uri in uris:

@@ -64,6 +64,7 @@ def test_a_song_is_made_with_progress_read_back_and_completed(report, client: tu
     assert len(values) > 1
     assert f"{facts['track']['uri']}/audio" in [one["uri"] for one in saw["read"]]
     assert all(one["bytes"] for one in saw["read"])
+    assert facts["track"]["file_path"] in saw["played"]["content"][0]["text"]
     assert len(saw["texts"]) == 7
     assert all(text["length"] > 200 for text in saw["texts"])
     assert facts["track"]["id"] in saw["completion"]["values"]

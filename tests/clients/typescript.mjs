@@ -51,6 +51,7 @@ const scenes = {
       { onprogress: (step) => progress.push(step) },
     );
     const track = song.structuredContent.track;
+    const played = await call(client, "play_track", { track_id: track.id });
     const { resources } = await client.listResources();
     const read = [];
     for (const { uri } of resources) {
@@ -69,7 +70,7 @@ const scenes = {
       argument: { name: "id", value: track.id.slice(0, 3) },
     });
     const { resourceTemplates } = await client.listResourceTemplates();
-    return { song, progress, read, texts, completion, templates: resourceTemplates.map((one) => one.uriTemplate) };
+    return { song, progress, played, read, texts, completion, templates: resourceTemplates.map((one) => one.uriTemplate) };
   },
 
   async handles(client) {

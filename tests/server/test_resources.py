@@ -41,12 +41,14 @@ async def test_every_listed_resource_can_be_read_and_pages_list_the_newest_first
             "acestep://tracks/t6/audio",
             "acestep://tracks/t6",
         ]
-        assert len(found) == len({entry.uri for entry in found}) == 2 + 2 * 7
+        assert len(found) == len({entry.uri for entry in found}) == 3 + 2 * 7
         for entry in found:
             [content] = (await connected.read_resource(entry.uri)).contents
             assert content.mime_type == entry.mime_type
             if entry.mime_type == "application/json":
                 json.loads(content.text)
+            elif entry.uri == "ui://acestep/player.html":
+                assert content.text.startswith("<!doctype html>")
             else:
                 assert (
                     len(base64.b64decode(content.blob))

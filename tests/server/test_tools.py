@@ -1,4 +1,4 @@
-"""The sixteen tools as a contract, and what they answer, in both protocol eras."""
+"""The tools as a contract, and what they answer, in both protocol eras."""
 
 import base64
 import itertools

@@ -118,10 +118,15 @@ class Tracks:
         close = _near(wanted, rows[:_NEAR_AMONG])
         raise NotFound(f"There is no track {name!r}. {close}To see them all, {self._wording.list_tracks}.")
 
-    def find(self, query: str, limit: int, after: str | None) -> tuple[list[Track], str | None, int]:
-        """(a page, the cursor of the next one, how many match), newest first. InvalidRequest for a bad cursor."""
+    def find(
+        self, query: str, limit: int, after: str | None, *, deleted: bool = False
+    ) -> tuple[list[Track], str | None, int]:
+        """(a page, the cursor of the next one, how many match), newest first; those in the trash where `deleted`.
+
+        Raises InvalidRequest for a bad cursor.
+        """
         self.refresh()
-        where, values = "folder = ? AND deleted = 0", [str(self.folder)]
+        where, values = f"folder = ? AND deleted = {int(deleted)}", [str(self.folder)]
         for word in query.casefold().split():
             where += " AND instr(search, ?) > 0"
             values.append(word)
@@ -138,6 +143,16 @@ class Tracks:
         tracks = [self._track(row) for row in rows[:limit]]
         more = f"{tracks[-1].created_at}|{tracks[-1].id}" if len(rows) > limit else None
         return tracks, more, total
+
+    def made_from(self, track_id: str) -> list[Track]:
+        """The tracks whose sidecars name this one as their parent, oldest first, without those in the trash."""
+        parent = "coalesce(json_extract(sidecar, '$.parent.id'), json_extract(sidecar, '$.parent'))"
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT * FROM tracks WHERE folder = ? AND deleted = 0 AND {parent} = ? ORDER BY created_at, id",
+                (str(self.folder), track_id),
+            ).fetchall()
+        return [self._track(row) for row in rows]
 
     def changed_since(self, change: int) -> tuple[list[Track], int]:
         """Tracks changed after that number, and the newest number. `-1` asks only for the number."""

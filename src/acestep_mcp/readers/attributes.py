@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from acestep_mcp.readers.metre import Metre, find_metres
-from acestep_mcp.readers.musical_key import MusicalKey, find_keys
-from acestep_mcp.readers.tempo import Tempo, find_tempos
+from acestep_mcp.readers.metre import Metre, find_metres, read_metre
+from acestep_mcp.readers.musical_key import MusicalKey, find_keys, read_key
+from acestep_mcp.readers.tempo import Tempo, find_tempos, read_tempo
+
+__all__ = [
+    "Metre", "MusicalKey", "Tempo", "find_keys", "find_metres", "find_tempos", "read_key", "read_metre", "read_tempo",
+    "states_attribute", "without_attributes",
+]  # fmt: skip
 
 
 def states_attribute(phrase: str) -> bool:

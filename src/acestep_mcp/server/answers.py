@@ -1,6 +1,7 @@
 """The answers of tools: the same view as text and as structured content, since some hosts pass on only one of them.
 
-No answer contains audio bytes or a resource link.
+No answer contains audio bytes or a resource link, except what the player asks for: that is in `_meta`, which hosts pass to the
+page and not to the model.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ from acestep_mcp.studio.build_views import (
     job_list,
     job_view,
     job_with_logs,
+    player_track,
+    player_view,
     track_list,
     track_view,
 )
 from acestep_mcp.studio.comparison import Comparison
 from acestep_mcp.studio.next_step import after_cancel
-from acestep_mcp.studio.views import DescentStep, StatusView
+from acestep_mcp.studio.views import DescentStep, PlayerView, StatusView
 
+PLAYER_AUDIO = "acestep/audio"
 _MISSING = (
     "The song of this job was made, but its file is no longer in the music folder. It may have been moved or removed, "
     "or ACESTEP_MUSIC_DIR has changed. If it is still wanted, make it again with the same arguments and seed."
@@ -39,10 +43,12 @@ _DRAFT = "a draft: a sketch without a singer, not ACE-Step"
 _NO_SONG = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
 
-def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs: bool = False) -> CallToolResult:
+def job_result(
+    outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs: bool = False, apps: bool = False
+) -> CallToolResult:
     """The state of one job; a job that ended without a track is an error result.
 
-    `attached`: the call joined an older job.
+    `attached`: the call joined an older job. `apps`: the host shows our player.
     """
     job = outcome.job.changed(attached=attached or outcome.job.attached)
     outcome = replace(outcome, job=job)
@@ -54,6 +60,8 @@ def job_result(outcome: Outcome, url: TrackUrl, *, attached: bool = False, logs:
     if job.status in _NO_SONG:
         shown = {name: facts.get(name) for name in ("job_id", "next_step", "logs")}
         return _answer(_text(_failure(job), shown), facts, is_error=True)
+    if apps and outcome.track is not None and not outcome.track.deleted:
+        facts["next_step"] += f'; play_track with track_id="{outcome.track.id}" shows the user a player'
     return _answer(_text(_headline(outcome), facts), facts)
 
 
@@ -160,6 +168,24 @@ def export_result(track: Track, path: Path) -> CallToolResult:
     """The copy of a track."""
     facts = export_view(track, path).facts()
     return _answer(_text(f"{track.title}, exported", facts), facts)
+
+
+def player_result(track: Track, versions: list[Track], url: TrackUrl, *, shown: bool) -> CallToolResult:
+    """A song and its versions for the player; `shown`: the host has said that it shows our player."""
+    view = player_view(track, versions, url)
+    rows = [f"{row.id} ({row.note})" if row.note else row.id for row in view.tracks if row.id != track.id]
+    where = "the player shows it to the user" if shown else "this host shows no player; give the user the file_path"
+    facts = {"next_step": where, "file_path": str(track.path), "versions": ", ".join(rows) or None}
+    return _answer(_text(f"{track.title}, {track.duration:.1f} s", facts), view.facts())
+
+
+def player_audio_result(track: Track, mp3: bytes, url: TrackUrl) -> CallToolResult:
+    """What the player needs to play a song, for the player alone."""
+    view = PlayerView(tracks=[player_track(track, url)])
+    answer = _answer(f"The sound of {track.title} for the player, {len(mp3)} bytes.", view.facts())
+    return answer.model_copy(
+        update={"meta": {PLAYER_AUDIO: {"mimeType": "audio/mpeg", "data": base64.b64encode(mp3).decode()}}}
+    )
 
 
 def deletion_result(track: Track) -> CallToolResult:

@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 from mcp import MCPError
 from mcp.server import MCPServer
+from mcp.server.apps import Apps, client_supports_apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
@@ -37,7 +38,7 @@ from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
-from acestep_mcp.server import resources, sdk
+from acestep_mcp.server import player_app, resources, sdk
 from acestep_mcp.server.delivery import Calls, Deliveries
 from acestep_mcp.server.lazy_studio import LazyStudio, OpenStudio, lazy_studio
 from acestep_mcp.server.notifications import ChangeNotifier
@@ -96,6 +97,7 @@ class AceStepServer(MCPServer[ServerState]):
             lifespan=_lifespan,
             subscriptions=bus,
             middleware=[_middleware],
+            extensions=[Apps()],  # announces the extension; the tools are in the table, the page in player_app
         )
         add = sdk.lowlevel(self).add_request_handler
         add("resources/list", PaginatedRequestParams, self._list_resources)
@@ -153,6 +155,7 @@ class AceStepServer(MCPServer[ServerState]):
             url=self._track_url(request),
             report=context.report_progress,
             idempotency_key=key,
+            apps=client_supports_apps(context),
         )
 
     def _track_url(self, request: RequestContext) -> Callable[[Track], str]:
@@ -174,6 +177,8 @@ class AceStepServer(MCPServer[ServerState]):
     ) -> Iterable[ReadResourceContents]:
         if context is None:
             raise ToolError("A resource of this server is read within a request.")
+        if str(uri) == player_app.URI:
+            return [await anyio.to_thread.run_sync(player_app.read)]
         return [await resources.read(await _studio(context.request_context), str(uri))]
 
     @cached_property

@@ -23,8 +23,9 @@ from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.net.listen import EVERYWHERE, HttpServer, listen, own_addresses, own_names
 from acestep_mcp.net.loopback import is_loopback
-from acestep_mcp.server import transfers
+from acestep_mcp.server import gallery, transfers
 from acestep_mcp.server.app import AceStepServer, create_server, studio_opener
+from acestep_mcp.server.browser_sessions import SESSION_PATH, BrowserSessions, foreign
 from acestep_mcp.server.delivery import DELIVERY, Delivery
 from acestep_mcp.settings import Settings
 
@@ -86,20 +87,23 @@ def _build(
             f"Serving on {host or 'all addresses'} without a token would let anyone on the network make songs here. "
             "Set ACESTEP_TOKEN (or --token), or serve on 127.0.0.1."
         )
-    security = _security(host, allowed_hosts)
+    security, sessions = _security(host, allowed_hosts), BrowserSessions(token)
     server.custom_route("/tracks/{id}/{file_name}", methods=["GET", "HEAD"])(
         partial(transfers.download, server.open_studio)
     )
     server.custom_route("/uploads", methods=["POST"])(partial(transfers.upload, settings))
     server.custom_route("/health", methods=["GET"])(_health)
     server.custom_route("/", methods=["GET", "HEAD"])(partial(_about, bool(token)))
+    gallery.add_routes(server, sessions)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     deliveries = DeliveryMiddleware(app)
-    return AccessMiddleware(deliveries, security, token), deliveries
+    return AccessMiddleware(deliveries, security, token, sessions), deliveries
 
 
 async def _about(needs_token: bool, request: Request) -> Response:
-    """For a person who opens the address in a browser: what this is, and what to give to a client."""
+    """The gallery for browsers; for everyone else what this is, and what to give to a client."""
+    if gallery.wants_page(request):
+        return gallery.gallery_page()
     address = f"{str(request.base_url).rstrip('/')}{PATH}"
     header = ' --header "Authorization: Bearer TOKEN"' if needs_token else ""
     lines = [
@@ -109,9 +113,9 @@ async def _about(needs_token: bool, request: Request) -> Response:
         *(["Every request needs the server's token: Authorization: Bearer TOKEN"] if needs_token else []),
         f"Claude Code, for example: claude mcp add --transport http acestep {address}{header}",
         "",
-        "Is it running: GET /health. A song to edit: POST /uploads.",
+        "Is it running: GET /health. A song to edit: POST /uploads. In a browser this address shows your songs.",
     ]
-    return PlainTextResponse("\n".join(lines) + "\n")
+    return PlainTextResponse("\n".join(lines) + "\n", headers={"vary": "accept"})
 
 
 async def _health(_: Request) -> Response:
@@ -134,18 +138,23 @@ def _own_hosts(host: str) -> list[str]:
 class AccessMiddleware:
     """Rejects requests with a wrong Host or Origin, or without the token.
 
-    A download URL with its own key needs no token.
+    A download URL with its own key needs no token, and neither does a browser's session for the gallery.
     """
 
-    def __init__(self, app: ASGIApp, security: TransportSecuritySettings, token: str) -> None:
+    def __init__(
+        self, app: ASGIApp, security: TransportSecuritySettings, token: str, sessions: BrowserSessions
+    ) -> None:
         self._app = app
         self._security = TransportSecurityMiddleware(security)
         self._token = token
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             request = Request(scope)
-            rejection = await self._security.validate_request(request) or self._unauthorized(request)
+            rejection = (
+                await self._security.validate_request(request) or foreign(request) or self._unauthorized(request)
+            )
             if rejection is not None:
                 await rejection(scope, receive, send)
                 return
@@ -154,7 +163,9 @@ class AccessMiddleware:
         await self._app(scope, receive, send)
 
     def _unauthorized(self, request: Request) -> Response | None:
-        if not self._token or self._has_token(request) or self._has_key(request) or _is_about(request):
+        if not self._token or _is_public(request):
+            return None
+        if self._has_token(request) or self._has_key(request) or self._sessions.opens(request):
             return None
         message = "Send the server's token: Authorization: Bearer TOKEN."
         error = {"error": {"code": "unauthorized", "message": message}}
@@ -172,8 +183,10 @@ class AccessMiddleware:
         return hmac.compare_digest(given.encode(), transfers.key_of(parts[2], self._token).encode())
 
 
-def _is_about(request: Request) -> bool:
-    return request.method in ("GET", "HEAD") and request.scope["path"] == "/"
+def _is_public(request: Request) -> bool:
+    """The page at the root, and logging in and out."""
+    path: str = request.scope["path"]
+    return path == ("/" if request.method in ("GET", "HEAD") else SESSION_PATH)
 
 
 class DeliveryMiddleware:

@@ -20,6 +20,7 @@ from mcp.types import (
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound
 from acestep_mcp.api.text import all_encodable, encodable
+from acestep_mcp.server import player_app
 
 if TYPE_CHECKING:
     from acestep_mcp.library.models import Track
@@ -65,8 +66,8 @@ async def page(studio: Studio, cursor: str | None) -> ListResourcesResult:
     except InvalidRequest as error:
         raise MCPError(INVALID_PARAMS, error.message) from error
     entries = [entry for track in found.tracks for entry in (_audio_entry(track), _sidecar_entry(track))]
-    lists = [] if cursor else list(_LISTS)
-    return ListResourcesResult(resources=lists + entries, next_cursor=found.next_cursor)
+    first, last = ([], []) if cursor else (list(_LISTS), [player_app.RESOURCE])
+    return ListResourcesResult(resources=first + entries + last, next_cursor=found.next_cursor)
 
 
 def _audio_entry(track: Track) -> Resource:

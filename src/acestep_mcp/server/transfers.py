@@ -60,12 +60,17 @@ async def download(studio: Callable[[], Awaitable[Studio]], request: Request) ->
         return error_response(error)
     if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():
         return error_response(NotFound(f"Track {track.id} has no file of that name here; list_tracks shows the songs."))
+    return file_response(track)
+
+
+def file_response(track: Track, *, attached: bool = False) -> FileResponse:
+    """The track's file, with ranges; as a download where `attached`."""
     is_audio = track.content_type.startswith("audio/")  # anything else could be a page that runs in this origin
     return FileResponse(
         track.path,
         media_type=track.content_type if is_audio else "application/octet-stream",
         filename=track.path.name,
-        content_disposition_type="inline" if is_audio else "attachment",
+        content_disposition_type="inline" if is_audio and not attached else "attachment",
         headers={"X-Content-Type-Options": "nosniff"},
     )
 

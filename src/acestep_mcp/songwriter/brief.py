@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from acestep_mcp.readers.attributes import states_attribute, without_attributes
+from acestep_mcp.readers.attributes import Tempo, read_key, read_metre, read_tempo, states_attribute, without_attributes
 from acestep_mcp.readers.length import without_length
 from acestep_mcp.readers.lyric_sheet import first_mark
-from acestep_mcp.readers.metre import read_metre
-from acestep_mcp.readers.musical_key import read_key
-from acestep_mcp.readers.tempo import Tempo, read_tempo
 from acestep_mcp.songwriter import lexicon
 from acestep_mcp.songwriter.artists import Artist, find_artists
 from acestep_mcp.songwriter.given_names import capitalised_names

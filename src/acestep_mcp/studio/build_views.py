@@ -11,6 +11,7 @@ from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.library.models import Job, Outcome, Status, Track, TrackPage
 from acestep_mcp.studio.next_step import next_step
+from acestep_mcp.studio.versions import note
 from acestep_mcp.studio.views import (
     AudioView,
     Checks,
@@ -20,10 +21,13 @@ from acestep_mcp.studio.views import (
     JobRow,
     JobView,
     JobWithLogs,
+    PlayerTrack,
+    PlayerView,
     TrackFile,
     TrackList,
     TrackRow,
     TrackView,
+    TrackWithVersions,
 )
 
 TrackUrl = Callable[[Track], str]
@@ -179,6 +183,51 @@ def track_view(track: Track, url: TrackUrl = file_url, descent: Sequence[Descent
         descent=list(descent) or None,
         created_at=track.created_at,
         deleted=track.deleted,
+    )
+
+
+def player_view(track: Track, versions: list[Track], url: TrackUrl = file_url) -> PlayerView:
+    """The song whole, and rows of its other versions; `versions` has all of them, oldest first."""
+    rows = [player_track(one, url) if one.id == track.id else _player_row(one) for one in versions]
+    notes = [note(one, versions[0]) or None for one in versions]
+    return PlayerView(tracks=[row.model_copy(update={"note": said}) for row, said in zip(rows, notes, strict=True)])
+
+
+def player_track(track: Track, url: TrackUrl = file_url) -> PlayerTrack:
+    """Everything that the player shows of a song."""
+    view, checks = track_view(track, url), track.sidecar.get("checks")
+    engine = track.sidecar.get("engine")
+    return PlayerTrack(
+        id=track.id,
+        shown=True,
+        title=view.title,
+        duration=track.duration,
+        seed=view.seed,
+        lufs=Checks(**checks).lufs if isinstance(checks, dict) else None,
+        engine=str(engine.get("name", "")) if isinstance(engine, Mapping) else view.engine,
+        tags=view.tags,
+        lyrics=view.lyrics,
+        sections=view.sections,
+        heard=summary_of(track),
+        notes=view.notes,
+        file_path=str(track.path),
+        url=view.url,
+    )
+
+
+def _player_row(track: Track) -> PlayerTrack:
+    whole = player_track(track)
+    return PlayerTrack(**whole.model_dump(include={"id", "title", "duration", "seed", "lufs", "engine"}))
+
+
+def track_with_versions(
+    track: Track, made_from: Track | None, versions: Iterable[Track], url: TrackUrl = file_url
+) -> TrackWithVersions:
+    """Everything stored about one track, and its relatives."""
+    return TrackWithVersions(
+        **dict(track_view(track, url)),
+        made_from=track_row(made_from) if made_from else None,
+        versions=[track_row(version) for version in versions],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,15 @@ class Catalogue:
         """Set the point from which `changes` reports."""
         _, self._first_change = await anyio.to_thread.run_sync(self._tracks.changed_since, -1)
 
-    async def page(self, query: str = "", *, limit: int = 20, cursor: str | None = None) -> TrackPage:
-        """Tracks whose title, tags, lyrics, prompt or id contain every word of `query`, newest first."""
-        found, more, total = await anyio.to_thread.run_sync(self._tracks.find, query, limit, cursor)
+    async def page(
+        self, query: str = "", *, limit: int = 20, cursor: str | None = None, deleted: bool = False
+    ) -> TrackPage:
+        """Tracks whose title, tags, lyrics, prompt or id contain every word of `query`, newest first.
+
+        Those in the trash where `deleted`, else all others.
+        """
+        find = partial(self._tracks.find, query, limit, cursor, deleted=deleted)
+        found, more, total = await anyio.to_thread.run_sync(find)
         return TrackPage(tuple(found), more, total, tuple(self._tracks.problems()))
 
     async def get(self, name: str) -> Track:
@@ -79,6 +86,10 @@ class Catalogue:
     async def copy(self, track: Track, target: Path) -> None:
         """A copy anywhere, for a person; never over a file."""
         await anyio.to_thread.run_sync(copy_track, track, target, self._tracks.midi)
+
+    async def made_from(self, track_id: str) -> list[Track]:
+        """The tracks that were made from this one, oldest first."""
+        return await anyio.to_thread.run_sync(self._tracks.made_from, track_id)
 
     async def preview(self, track: Track, max_bytes: int) -> bytes:
         """The whole song as an MP3 of at most `max_bytes`."""

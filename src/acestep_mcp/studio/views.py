@@ -191,6 +191,41 @@ class TrackView(View):
     deleted: bool = Field(default=False, description="It is in the trash.")
 
 
+class PlayerTrack(View):
+    """A song for the player; of other versions than the one that is `shown` it is only a row."""
+
+    id: str
+    shown: bool | None = None
+    title: str | None = None
+    duration: float | None = None
+    seed: int | None = None
+    note: str | None = None
+    lufs: float | None = None
+    engine: str | None = None
+    tags: str | None = None
+    lyrics: str | None = None
+    sections: Sections | None = None
+    heard: str | None = None
+    notes: list[str] | None = None
+    file_path: str | None = None
+    url: str | None = None
+
+
+class PlayerView(View):
+    """A song and its versions, oldest first."""
+
+    tracks: Annotated[list[PlayerTrack], WithJsonSchema({"type": "array", "items": {"type": "object"}})] = Field(
+        default_factory=list
+    )
+
+
+class TrackWithVersions(TrackView):
+    """One track with the track it was made from, unless that is gone, and those that were made from it."""
+
+    made_from: TrackRow | None = None
+    versions: list[TrackRow] = Field(default_factory=list)
+
+
 class DeletionView(View):
     track: TrackFile
     title: str | None = None

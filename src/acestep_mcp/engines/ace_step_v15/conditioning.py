@@ -8,10 +8,8 @@ from typing import Any
 from acestep_mcp.api.requests import EngineRequest, Request
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.ace_step_v15.vocal_language import UNKNOWN, sung_lines, vocal_language
-from acestep_mcp.readers.metre import read_metre
-from acestep_mcp.readers.musical_key import read_key
+from acestep_mcp.readers.attributes import read_key, read_metre, read_tempo
 from acestep_mcp.readers.no_vocals import is_instrumental
-from acestep_mcp.readers.tempo import read_tempo
 
 TURBO_STEPS, MAX_TURBO_STEPS = 8, 20
 GUIDED_STEPS = 50

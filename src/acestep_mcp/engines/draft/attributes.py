@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from acestep_mcp.engines.draft.harmony import Key
 from acestep_mcp.engines.draft.metres import played_metre
-from acestep_mcp.readers.metre import find_metres
-from acestep_mcp.readers.musical_key import find_keys
-from acestep_mcp.readers.tempo import find_tempos
+from acestep_mcp.readers.attributes import find_keys, find_metres, find_tempos
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Report(Protocol):
 class ToolContext:
     """One tool call: the studio, the call itself, and how to report to its caller.
 
-    `url` returns the URL of a track's file for the caller.
+    `url` returns the URL of a track's file for the caller. `apps`: the host has said that it shows our player.
     """
 
     studio: LazyStudio
@@ -43,6 +43,7 @@ class ToolContext:
     url: Callable[[Track], str]
     report: Report
     idempotency_key: str | None = None
+    apps: bool = False
 
 
 Handler = Callable[[ToolContext, Any], Awaitable[CallToolResult]]

@@ -47,7 +47,7 @@ async def wait_for(
             await reporter.send(progress)
     context.call.answered_jobs = (job_id,)
     outcome = await studio.outcome(job_id)
-    return answers.job_result(outcome, context.url, attached=attached, logs=logs)
+    return answers.job_result(outcome, context.url, attached=attached, logs=logs, apps=context.apps)
 
 
 async def wait_for_takes(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mcp.types import Tool as ToolEntry
 from mcp.types import ToolAnnotations
@@ -13,6 +15,7 @@ from acestep_mcp.api.schemas import input_schema, output_schema
 from acestep_mcp.server.tools.context import Handler
 from acestep_mcp.server.tools.jobs import JobName, JobQuery, cancel_job, get_job
 from acestep_mcp.server.tools.making import make
+from acestep_mcp.server.tools.player import PlayerTrackName, app_meta, play_track, player_audio
 from acestep_mcp.server.tools.status import NoArguments, status
 from acestep_mcp.server.tools.tracks import Deletion, TrackName, TrackQuery, delete_track, get_track, list_tracks
 from acestep_mcp.server.tools.versions import (
@@ -27,7 +30,16 @@ from acestep_mcp.server.tools.versions import (
     remake_section,
     remake_track,
 )
-from acestep_mcp.studio.views import DeletionView, JobOrList, JobView, StatusView, TrackList, TrackView, View
+from acestep_mcp.studio.views import (
+    DeletionView,
+    JobOrList,
+    JobView,
+    PlayerView,
+    StatusView,
+    TrackList,
+    TrackView,
+    View,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,7 @@ class Tool:
     answer: type[View] | None
     hints: ToolAnnotations
     handler: Handler
+    meta: Mapping[str, Any] | None = None
 
     def entry(self) -> ToolEntry:
         """Its entry in `tools/list`."""
@@ -54,6 +67,7 @@ class Tool:
             input_schema=input_schema(self.arguments),
             output_schema=output_schema(self.answer) if self.answer else None,
             annotations=self.hints,
+            _meta=dict(self.meta) if self.meta else None,
         )
 
 
@@ -159,6 +173,26 @@ TOOLS = (
         None,
         _WRITES,
         export_track,
+    ),
+    Tool(
+        "play_track",
+        "Play a song",
+        "Show the user a player with a song and its takes, if the host can.",
+        PlayerTrackName,
+        PlayerView,
+        _READS,
+        play_track,
+        app_meta(),
+    ),
+    Tool(
+        "player_audio",
+        "Player sound",
+        "Only the player calls it.",
+        PlayerTrackName,
+        PlayerView,
+        _READS,
+        player_audio,
+        app_meta(app_only=True),
     ),
     Tool(
         "delete_track",

@@ -12,10 +12,6 @@ let inputs = new Map(); // field name -> { box, read }
 
 const words = (name) => sentence(name.replace(/_url$/, "").replaceAll("_", " ")).slice(0, -1);
 
-function copy(id) {
-  return at(id).content.firstElementChild.cloneNode(true);
-}
-
 function readEndpoints(openapi) {
   const found = Object.entries(openapi.paths).filter(([, path]) => path.post?.operationId.startsWith("submit_"));
   endpoints = found.map(([path, { post }]) => {

@@ -7,7 +7,6 @@ let opened = false, entering = false;
 
 const finished = () => songs.filter((song) => song.result);
 const path = (song) => `${song.endpoint}/requests/${song.id}`;
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 function save() {
   keep(localStorage, KEPT.songs, songs.map(({ id, endpoint, asked, at }) => ({ id, endpoint, asked, at })));
@@ -50,6 +49,7 @@ const ACTS = {
   },
   remove(song) {
     songs = songs.filter((one) => one !== song);
+    song.player?.destroy();
     song.card.remove();
     save();
     show(at("empty"), !songs.length);
@@ -157,21 +157,31 @@ function drawProgress(song, progress, stage) {
 }
 
 function drawResult(song, part) {
-  const { audio, tags, lyrics, seed, acestep } = song.result, address = BASE + beside(audio.url, "files/");
+  const { audio, tags, seed, acestep } = song.result, address = BASE + beside(audio.url, "files/");
   song.title = song.asked.prompt ?? tags;
   part("h3").textContent = song.title;
   show(part(".badge"), acestep?.engine === "draft");
-  const player = part("audio");
-  player.ariaLabel = song.title;
-  player.addEventListener("error", () => say(part(".error"), "The audio file cannot be played; the engine may have removed it."));
-  player.src = address;
-  show(player);
+  Object.assign(part(".heard"), { hidden: false, mount: () => { song.player = player(song, address); } });
+  inView.observe(part(".heard"));
   Object.assign(part("[data-act=download]"), { href: address, download: audio.file_name ?? `ace-step-${seed}.wav` });
-  const sung = lyrics.trim() && !/^\[inst(rumental)?\]$/i.test(lyrics.trim());
-  show(part(".words"), sung);
-  part("pre").textContent = lyrics;
   const written = song.title === tags ? [] : [`Tags: ${tags}`];
   say(part(".notes"), [...(acestep?.notes ?? []).map(sentence), ...written].join(" "));
+}
+
+// A song is fetched and drawn when its card comes into view: the list may have fifty.
+const inView = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    inView.unobserve(target);
+    target.mount();
+  }
+});
+
+function player({ id, title, card, result }, src) {
+  const { tags, lyrics, seed, acestep = {} } = result, { lufs, peak_dbfs: peak } = acestep.measured ?? {};
+  const facts = Number.isFinite(peak) ? [["Peak", `${peak.toFixed(1)} dBFS`]] : [];
+  const track = { id, title, tags, lyrics, seed, engine: acestep.engine, sections: acestep.sections, notes: acestep.notes, lufs, facts };
+  return AceStepPlayer.mount(card.querySelector(".heard"), { tracks: [track], loadAudio: async () => ({ src }), lines: 4 });
 }
 
 function tick() {

@@ -1,17 +1,7 @@
-// Requests to the engine. Every address begins with the page's own, so that a proxy's path is kept.
-const BASE = location.origin + location.pathname.replace(/\/?$/, "/");
+// Requests to the engine.
 const KEPT = { key: `acestep key ${BASE}`, songs: `acestep songs ${BASE}`, form: `acestep form ${BASE}` };
 const FIRST_EVENT = 5_000; // ms to the first event of a stream; a proxy may buffer it until its end
 const SILENCE = 40_000; // ms; the engine sends something every 15 s
-
-const at = (id) => document.getElementById(id);
-const sleep = (time) => new Promise((done) => setTimeout(done, time));
-const show = (element, visible = true) => { element.hidden = !visible; };
-
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-  show(element, Boolean(text));
-}
 
 // An error reply of the engine. `fields` are its messages by field name.
 class Refused extends Error {
@@ -21,11 +11,6 @@ class Refused extends Error {
     this.status = status;
     this.fields = new Map(Array.isArray(detail) ? detail.map((one) => [one.loc?.[1], sentence(one.msg)]) : []);
   }
-}
-
-function sentence(text) {
-  const whole = String(text);
-  return whole[0].toUpperCase() + whole.slice(1) + (/[.!?]$/.test(whole) ? "" : ".");
 }
 
 function kept(store, name, otherwise) {

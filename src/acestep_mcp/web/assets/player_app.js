@@ -1,0 +1,141 @@
+/* The player inside a chat: an MCP App. It speaks JSON-RPC with the host through postMessage. */
+(() => {
+  const PROTOCOL = "2026-01-26", MOST_PIXELS = 500, MOST_LINES = 6, LEAST_LINES = 2, AUDIO = "acestep/audio";
+  const waiting = new Map(), place = document.getElementById("place"), notice = document.getElementById("waiting");
+  let last = 0, host = {}, context = {}, player = null, opened = null, sent = 0, lines = MOST_LINES;
+
+  const send = (message) => parent.postMessage({ jsonrpc: "2.0", ...message }, "*");
+  const notify = (method, params = {}) => send({ method, params });
+  const ask = (method, params) => new Promise((resolve, reject) => {
+    waiting.set(++last, { resolve, reject });
+    send({ id: last, method, params });
+  });
+  const text = (result) => (result.content ?? []).filter((part) => part.type === "text").map((part) => part.text).join("\n");
+
+  async function call(name, given) {
+    const result = await ask("tools/call", { name, arguments: given });
+    if (result.isError) throw new Error(text(result) || `${name} failed.`);
+    return result;
+  }
+
+  function bytesOf(data) {
+    const binary = atob(data), bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+    return bytes.buffer;
+  }
+
+  const sounds = new Map();
+  async function loadAudio(track) {
+    const result = await call("player_audio", { track_id: track.id });
+    let sound = result._meta?.[AUDIO];
+    if (!sound?.data && host.serverResources) { // a host that drops _meta
+      const [read] = (await ask("resources/read", { uri: `acestep://tracks/${track.id}/audio` })).contents;
+      sound = { mimeType: read.mimeType, data: read.blob };
+    }
+    if (!sound?.data) throw new Error("The host did not pass the sound on.");
+    sounds.set(track.id, sound);
+    const [more] = result.structuredContent?.tracks ?? [];
+    return { src: `data:${sound.mimeType};base64,${sound.data}`, bytes: bytesOf(sound.data), track: more };
+  }
+
+  const done = (result, said) => {
+    if (result?.isError) throw new Error("The host did not allow it.");
+    return said;
+  };
+  /* Only the id is sent: a title or tags could say something to the model. */
+  const another = async (track) => done(await ask("ui/message", { role: "user", content: [{
+    type: "text", text: `Make another take of track ${track.id}: the same request with another seed. Then play it.` }] }),
+  "Asked for another take.");
+  async function save(track) {
+    if (/^https?:/.test(track.url ?? "") && host.openLinks) return done(await ask("ui/open-link", { url: track.url }), "Opened the download.");
+    const sound = sounds.get(track.id);
+    if (!sound) throw new Error("The sound is not loaded yet.");
+    const resource = { uri: `acestep://tracks/${track.id}/${track.id}.mp3`, mimeType: sound.mimeType, blob: sound.data };
+    return done(await ask("ui/download-file", { contents: [{ type: "resource", resource }] }), "Saved.");
+  }
+
+  function actions() {
+    const found = {};
+    if (host.message) found.another = another;
+    if (host.downloadFile || host.openLinks) found.save = save;
+    return found;
+  }
+
+  function show(tracks) {
+    notice.remove();
+    player ??= AceStepPlayer.mount(place, { loadAudio, actions: actions(), lines, onSize: resize, onChange: listening });
+    opened = (tracks.find((track) => track.shown) ?? tracks[0]).id;
+    player.setTracks(tracks, opened);
+  }
+  const say = (said) => { notice.textContent = said; if (!player) place.replaceChildren(notice); resize(); };
+
+  /* The model learns which take the user has chosen, at its next turn. */
+  function listening(track) {
+    if (track.id === opened || !host.updateModelContext) return;
+    opened = track.id;
+    ask("ui/update-model-context", { content: [{ type: "text", text: `The user is listening to track ${track.id}.` }] }).catch(() => {});
+  }
+
+  /* The page is as high as the player, which shows fewer lines where it would be too high. */
+  function resize() {
+    requestAnimationFrame(() => {
+      const size = context.containerDimensions ?? {}, most = Math.min(MOST_PIXELS, size.maxHeight ?? size.height ?? MOST_PIXELS);
+      const height = () => Math.ceil(document.body.getBoundingClientRect().height);
+      if (player) {
+        const spare = Math.floor((most - height()) / 24);
+        const wanted = Math.max(LEAST_LINES, Math.min(MOST_LINES, lines + spare));
+        if (wanted !== lines) player.setLines(lines = wanted);
+      }
+      if (height() === sent) return;
+      sent = height();
+      notify("ui/notifications/size-changed", { width: Math.ceil(innerWidth), height: sent });
+    });
+  }
+
+  function adopt(changed) {
+    context = { ...context, ...changed };
+    const root = document.documentElement;
+    if (context.theme === "light" || context.theme === "dark") root.style.colorScheme = root.dataset.theme = context.theme;
+    for (const [name, value] of Object.entries(changed.styles?.variables ?? {})) {
+      if (name.startsWith("--") && typeof value === "string") root.style.setProperty(name, value);
+    }
+    player?.restyle();
+    resize();
+  }
+
+  const told = {
+    "ui/notifications/tool-input": ({ arguments: given }) => { if (!player && given?.track_id) say("Looking for the song…"); },
+    "ui/notifications/tool-result": (result) => {
+      if (result.isError) say(text(result));
+      else if (result.structuredContent?.tracks?.length) show(result.structuredContent.tracks);
+      else say("The host did not pass the song on. Ask for its file.");
+    },
+    "ui/notifications/tool-cancelled": () => { if (!player) say("The call was cancelled."); },
+    "ui/notifications/host-context-changed": adopt,
+  };
+  const answers = { ping: () => ({}), "ui/resource-teardown": () => { player?.pause(); return {}; } };
+
+  addEventListener("message", ({ source, data }) => {
+    if (source !== parent || data?.jsonrpc !== "2.0") return;
+    if (data.method === undefined) {
+      const { resolve, reject } = waiting.get(data.id) ?? {};
+      waiting.delete(data.id);
+      if (data.error) reject?.(new Error(data.error.message ?? "The host refused."));
+      else resolve?.(data.result ?? {});
+    } else if (data.id === undefined) {
+      told[data.method]?.(data.params ?? {});
+    } else if (answers[data.method]) {
+      send({ id: data.id, result: answers[data.method](data.params) });
+    } else {
+      send({ id: data.id, error: { code: -32601, message: `The player does not know ${data.method}.` } });
+    }
+  });
+
+  ask("ui/initialize", {
+    protocolVersion: PROTOCOL, appInfo: { name: "acestep-player", version: "1" }, appCapabilities: { availableDisplayModes: ["inline"] },
+  }).then((welcome) => {
+    host = welcome.hostCapabilities ?? {};
+    adopt(welcome.hostContext ?? {});
+    notify("ui/notifications/initialized");
+  }, (error) => say(`The host does not start the player: ${error.message}`));
+})();
