@@ -116,12 +116,12 @@ def ours(name: str) -> Iterator[str]:
                 yield ".".join(parts)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_only_the_packages_it_may(name: str) -> None:
-    package = name.split(".", maxsplit=1)[0]
-    assert package in MAY_IMPORT, f"{package} is new: add to MAY_IMPORT what it may import"
-    imports = {other.split(".")[0] for other in ours(name)} - {package}
-    assert imports <= MAY_IMPORT[package]
+def test_a_module_imports_only_the_packages_it_may() -> None:
+    for name in MODULES:
+        package = name.split(".", maxsplit=1)[0]
+        assert package in MAY_IMPORT, f"{package} is new: add to MAY_IMPORT what it may import"
+        imports = {other.split(".")[0] for other in ours(name)} - {package}
+        assert imports <= MAY_IMPORT[package], name
 
 
 def test_only_these_modules_are_at_the_root() -> None:

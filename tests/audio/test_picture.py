@@ -57,7 +57,7 @@ def test_the_window_of_an_edit_is_shaded_and_a_section_has_a_line_and_a_name():
     assert len(names) > 20
 
 
-@pytest.mark.parametrize("seconds", [0.01, 3, 600])
+@pytest.mark.parametrize("seconds", [0.01, 3, pytest.param(600, marks=pytest.mark.slow)])
 def test_a_picture_is_small_whatever_the_length(seconds):
     data = draw(song(seconds), [Mark("Strophe é 漢", 0, seconds)], [(0, seconds)])
     assert len(data) < 150_000

@@ -14,6 +14,7 @@ from acestep_mcp.songwriter.song_text import SongText
 from acestep_mcp.songwriter.songbook import LANGUAGES, parse, songbook
 from acestep_mcp.songwriter.structure import choose_form, pace, section_name, sung_lines
 from acestep_mcp.songwriter.writer import write_by_rules
+from tests.support.parameters import few
 
 SEA = "a sad song about the sea for my grandmother, 90s trip hop, female voice"
 MARK = re.compile(r"\[(verse|chorus|bridge|outro|pre-chorus)\]")
@@ -78,7 +79,7 @@ def test_the_lyrics_can_be_sung_in_the_time(prompt, fewest, most):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("duration", [30, 60, 120, 240])
+@pytest.mark.parametrize("duration", few([30, 60, 120, 240], 2))
 def test_each_language_has_enough_lines_for_any_length(language, duration):
     for seed in range(5):
         count = len(sung_lines(song(IN_TEN_LANGUAGES[language], duration=duration, seed=seed).lyrics))
@@ -420,6 +421,7 @@ def test_every_songbook_has_what_the_writer_needs(language):
     assert set(book.themes) <= set(songbook("en").themes)
 
 
+@pytest.mark.slow
 def test_every_foreign_style_word_has_a_known_translation():
     for language in LANGUAGES[1:]:
         for word, english in songbook(language).tables["words"].items():
@@ -436,6 +438,7 @@ def test_a_theme_uses_its_own_things():
     assert sum(thing.lower() in text for thing in songbook("en").items("theme sea", "things")) >= 4
 
 
+@pytest.mark.slow
 def test_every_genre_is_found_by_each_of_its_names():
     for genre in lexicon.GENRES:
         for name in genre.names:

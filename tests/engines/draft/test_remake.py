@@ -17,6 +17,7 @@ from acestep_mcp.engines.draft.job import DraftJob, run_job
 from acestep_mcp.engines.draft.render import Renderer, available
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.source_plan import read_source_plan
+from tests.support.parameters import few
 
 TAGS = "pop, piano, 100 bpm"
 LYRICS = "[verse]\nWalking through the night\nEverything is right\n[chorus]\nStay with me\nUnder the light"
@@ -225,8 +226,8 @@ def test_a_comment_without_a_plan_is_ignored_and_estimates_are_noted(comment: st
     assert 60 <= known.grid.tempo <= 200
 
 
-@pytest.mark.parametrize("value", [0, -5, 1e9, "fast", None, True, [], float("nan")])
-@pytest.mark.parametrize("name", ["tempo", "bars", "seconds", "tonic", "metre", "scale", "phase"])
+@pytest.mark.parametrize("value", few([0, -5, 1e9, "fast", None, True, [], float("nan")], 2))
+@pytest.mark.parametrize("name", few(["tempo", "bars", "seconds", "tonic", "metre", "scale", "phase"], 4))
 def test_a_plan_with_one_invalid_value_is_still_safe(name: str, value: Any):
     plan = json.loads(json.dumps(original().plan))
     plan["frame"][name] = value
