@@ -16,7 +16,7 @@ from acestep_mcp.server.tools.published import entries
 from acestep_mcp.studio.versions import MOST
 
 pytestmark = pytest.mark.anyio
-eras = pytest.mark.parametrize("era", ["auto", "legacy"])
+eras = pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 APPS = ("io.modelcontextprotocol/ui", {"mimeTypes": ["text/html;profile=mcp-app"]})
 
 

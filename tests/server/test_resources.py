@@ -12,7 +12,7 @@ from mcp.types import INVALID_PARAMS, PromptReference, ResourceListChangedNotifi
 
 from acestep_mcp.server import resources
 
-eras = pytest.mark.parametrize("era", ["auto", "legacy"])
+eras = pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 
 
 async def listed(client):

@@ -28,7 +28,7 @@ from acestep_mcp.studio.views import JobView
 
 PUBLISHED = Path(published.__file__).with_name(published.FILE_NAME)
 WITH_THE_SONG = {"audio", "seed", "tags", "lyrics", "track"}
-eras = pytest.mark.parametrize("era", ["auto", "legacy"])
+eras = pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 
 
 def strict(schema):
