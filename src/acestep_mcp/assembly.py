@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _LOCAL_TIMEOUTS = Timeouts(outage=3)
 """For an engine on this machine: one that does not answer has ended and is started again."""
+_TRANSCRIBED_BYTES = 2 << 20
 
 
 @asynccontextmanager
@@ -241,6 +242,18 @@ class QueueClients:
         async with self._starting:
             running = await self._local(name).running()
         return Host.engine(running.address, running.key or self._settings.engine_key, timeouts=_LOCAL_TIMEOUTS)
+
+    async def transcript(self, song: Path) -> str | None:
+        from acestep_mcp.audio.preview import mp3_preview
+        from acestep_mcp.net import keys
+        from acestep_mcp.net.transcription import Transcription
+
+        of = self._settings
+        if of.asr_url is None:
+            return None
+        key = keys.usable(of.asr_key.get_secret_value(), "ACESTEP_ASR_KEY") if of.asr_key else None
+        mp3 = await anyio.to_thread.run_sync(partial(mp3_preview, song, max_bytes=_TRANSCRIBED_BYTES))
+        return await Transcription(of.asr_url, of.asr_model, key, of.insecure).words_of(mp3)
 
     def describe(self, name: str) -> dict[str, str | None]:
         if name == "draft" and self._draft is not None:

@@ -109,6 +109,10 @@ class Settings(ModelOptions, BaseSettings):
     """Base address of an OpenAI-compatible chat endpoint that writes tags and lyrics for prompts; not used with fal."""
     llm_model: str | None = Field(None, max_length=200)
     llm_key: SecretStr | None = None
+    asr_url: str | None = Field(None, pattern=r"^https?://")
+    """Base address of an OpenAI-compatible transcription endpoint that writes down the words of finished songs."""
+    asr_model: str = Field("whisper-1", max_length=200)
+    asr_key: SecretStr | None = None
 
     token: SecretStr | None = None
     """Bearer token of `serve --http`."""

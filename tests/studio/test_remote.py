@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from acestep_mcp.api.errors import SpendLimitReached
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.client import retry
 from acestep_mcp.engine_server.app import QueueOptions, serving
+from acestep_mcp.engines import Audio
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.models import Job, JobOptions, Status
@@ -25,6 +27,7 @@ from tests.support import fal_replies as fal
 from tests.support.engine import Tone, on_a_port
 from tests.support.loopback import Reply, listening
 from tests.support.requests import request
+from tests.support.transcription import Listener
 
 pytestmark = pytest.mark.anyio
 
@@ -50,9 +53,9 @@ class Recorder:
 
 
 @asynccontextmanager
-async def an_engine(folder, **options):
+async def an_engine(folder, engine=None, **options):
     """An engine server on a port: its URL, its Recorder, its engine."""
-    engine = Tone()
+    engine = engine or Tone()
     async with serving(engine, folder=folder, options=QueueOptions(**options)) as app:
         recorder = Recorder(app)
         async with on_a_port(recorder) as url:
@@ -266,3 +269,48 @@ def test_concurrent_requests_never_exceed_the_daily_limit(tmp_path):
     for thread in threads:
         thread.join(20)
     assert (len(bought), len(refused)) == (10, 20)
+
+
+class Singer(Tone):
+    """Sings the lyrics that are asked for."""
+
+    def generate(self, request, source):
+        for part in super().generate(request, source):
+            yield replace(part, lyrics=request.lyrics) if isinstance(part, Audio) and request.lyrics else part
+
+
+WORDS = {"lyrics": "[verse]\nsalt on my skin\nwind in the trees"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "song", "is_set", "is_sent"),
+    [("tone", WORDS, True, True), ("tone", WORDS, False, False), ("tone", {}, True, False), ("draft", WORDS, True, False)],
+    ids=["lyrics", "not set", "no lyrics", "draft"],
+)  # fmt: skip
+async def test_a_song_is_sent_to_be_heard_only_if_it_has_words_and_a_singer(tmp_path, engine, song, is_set, is_sent):
+    listener = Listener("Salt on my skin")
+    async with an_engine(tmp_path / "engine", Singer()) as (url, _, made_by), listening(listener) as server:
+        made_by.name = engine
+        asr = {"asr_url": server.url, "asr_key": KEY} if is_set else {}
+        async with open_studio(load(engine_url=url, **asr)) as studio:
+            outcome = await ended(studio, (await submitted(studio, SONG | song)).id)
+    heard = outcome.track.sidecar["heard"]
+    assert heard.get("words") == ({"share": 0.5, "missing": ["wind in the trees"]} if is_sent else None)
+    assert len(server.seen) == is_sent
+    if is_sent:
+        [asked] = listener.asked
+        assert soundfile.info(io.BytesIO(asked["file"])).format == "MP3"
+        assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_transcription_that_fails_is_a_note_of_a_song_that_is_saved(tmp_path):
+    async with (
+        an_engine(tmp_path / "engine", Singer()) as (url, _, _),
+        listening(lambda _: Reply(500)) as server,
+        open_studio(load(engine_url=url, asr_url=server.url)) as studio,
+    ):
+        outcome = await ended(studio, (await submitted(studio, SONG | WORDS)).id)
+    assert outcome.job.status is Status.COMPLETED
+    assert "words" not in outcome.track.sidecar["heard"]
+    [note] = [note for note in outcome.track.sidecar["notes"] if "words could not be checked" in note]
+    assert "The transcription service at 127.0.0.1 failed" in note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from acestep_mcp.api.endpoints import DEFAULT_LENGTH, PRICE_PER_SECOND_USD
@@ -63,6 +64,13 @@ class Backends(Protocol):
 
     async def local_engine(self) -> LocalEngine:
         """The state of this machine's own engine; starts nothing."""
+        ...
+
+    async def transcript(self, song: Path) -> str | None:
+        """The words that the user's transcription service hears; None when the settings name none.
+
+        Raises ConfigurationError, QueueError or InvalidRequest when it could not be asked.
+        """
         ...
 
     def describe(self, name: str) -> dict[str, str | None]:

@@ -6,12 +6,12 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import InvalidRequest, NotFound, QueueError
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, QueueError
 from acestep_mcp.api.responses import Response
 from acestep_mcp.files import storage_errors
 from acestep_mcp.library.models import Job, Track
@@ -21,6 +21,7 @@ from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.heard import remarks, summary
 from acestep_mcp.studio.identity import Identity, edited, usable_sections
 from acestep_mcp.studio.verify import comparison
+from acestep_mcp.studio.words_heard import Transcript, has_words, words_heard
 
 if TYPE_CHECKING:
     from acestep_mcp.audio import Sound
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from acestep_mcp.library.jobs import Jobs
 
 _LOSSY = ("mp3", "ogg")
+_NOT_HEARD = Transcript()
 
 
 def ensure_writable(folder: Path) -> None:
@@ -46,7 +48,21 @@ def download_path(tracks: Tracks, job_id: str) -> Path:
     return tracks.folder / f".{job_id}.download.part"
 
 
-def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
+async def transcript_of(
+    job: Job, response: Response, downloaded: Path, transcribe: Callable[[Path], Awaitable[str | None]]
+) -> Transcript:
+    """What `transcribe` hears in a song with words. Nobody sings in a draft. A failure is a note."""
+    if "draft" in {job.backend, response.report.engine} or not has_words(response.lyrics):
+        return _NOT_HEARD
+    try:
+        return Transcript(await transcribe(downloaded))
+    except AceStepError as exc:
+        return Transcript(None, (f"The song is saved, but its words could not be checked: {exc.message}",))
+
+
+def store_track(
+    job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs, transcript: Transcript = _NOT_HEARD
+) -> Track:
     """Turn a finished download into the job's track. Repeating it after a crash gives the same track.
 
     Raises StorageError (the host still has the song), QueueError when the file is not the audio it should be.
@@ -66,8 +82,11 @@ def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, 
         sound = read(finished)
     checks = _checks(job, response, sound, gain)
     heard = hear(sound).facts()
+    words = None if transcript.text is None else words_heard(transcript.text, song.lyrics)
+    heard |= {"words": words} if words else {}
     odd = remarks(heard, checks, seconds=sound.seconds, asked=getattr(job.request, "duration", None))
     notes = [*job.notes, *response.report.notes, *song.notes, *turned_down_note("The host's file", gain), *odd]
+    notes += transcript.notes
     facts = {
         "file_name": name,
         "notes": list(dict.fromkeys(notes)),

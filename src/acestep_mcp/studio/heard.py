@@ -13,7 +13,7 @@ _NEW_SEED = "ask again with another seed"
 
 
 def summary(facts: Mapping[str, Any]) -> str:
-    """The facts of `Hearing.facts` in one line: `86 bpm (or 172), 4/4, C minor (or D# major), bright, narrow stereo`."""
+    """The facts of `Hearing.facts`, and the `words` if any, in one line: `86 bpm (or 172), 4/4, C minor (or D# major), bright, narrow stereo`."""
     tempo = f"{facts['tempo']:.0f} bpm (or {facts['tempo_alternative']:.0f})"
     parts = [
         _hedged(tempo, facts["tempo_confidence"]) or "no steady pulse",
@@ -25,6 +25,8 @@ def summary(facts: Mapping[str, Any]) -> str:
     ]
     if facts["true_peak_dbtp"] is not None:
         parts.append(f"true peak {facts['true_peak_dbtp']} dBTP")
+    if words := facts.get("words"):
+        parts.append(f"{words['share'] * 100:.0f} % of the words heard")
     return ", ".join(part for part in parts if part)
 
 

@@ -32,7 +32,7 @@ from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
-from acestep_mcp.studio.finish import download_path, store_track
+from acestep_mcp.studio.finish import download_path, store_track, transcript_of
 from acestep_mcp.studio.progress import SAVING, progress_after
 from acestep_mcp.studio.source_uploads import SourceUploads
 
@@ -268,7 +268,8 @@ class Run:
         async with self._finishing:
             await client.download(response.audio.url, part, size=response.audio.file_size)
             job = self.job.changed(ended_at=time.time())
-            track = await self._sync(self._store_track, job, response, part)
+            transcript = await transcript_of(job, response, part, self._backends.transcript)
+            track = await self._sync(self._store_track, job, response, part, transcript)
         await self._change(
             status=Status.COMPLETED,
             ended_at=job.ended_at,
@@ -277,10 +278,10 @@ class Run:
             progress=Progress(1.0, "done"),
         )
 
-    def _store_track(self, job: Job, response: Response, part: Path) -> Track:
+    def _store_track(self, job: Job, response: Response, part: Path, transcript: Any) -> Track:
         if not self._jobs.is_owned(job.id):
             raise LeaseLost
-        return store_track(job, response, part, self._tracks, self._jobs)
+        return store_track(job, response, part, self._tracks, self._jobs, transcript)
 
     async def _end(self, error: AceStepError) -> None:
         """Store the end of a job without a song. An accepted one that may still be fetched keeps its cost."""
