@@ -57,7 +57,7 @@ async def test_a_song_is_made_kept_listed_read_back_deleted_and_restored(draft_s
 
         deleted = await client.call_tool("delete_track", {"track_id": track})
         assert deleted.structured_content["deleted"] is True
-        assert len((await client.list_resources()).resources) == 2
+        assert len((await client.list_resources()).resources) == 3
         restored = await client.call_tool("delete_track", {"track_id": track, "restore": True})
         assert restored.structured_content["track"]["file_path"] == facts["track"]["file_path"]
 
