@@ -14,7 +14,9 @@ from acestep_mcp.audio.tags import id3
 MOST_PARTS = 1000
 _MOST_JUNK = 2**16
 _MOST_TAGS = 100
-_BLANKS = re.compile(rb"(?:[\0\t\n\r ]++|\xef\xbb\xbf)*+")  # possessive: it keeps no way back, which would take gigabytes
+_BLANKS = re.compile(
+    rb"(?:[\0\t\n\r ]++|\xef\xbb\xbf)*+"
+)  # possessive: it keeps no way back, which would take gigabytes
 _MARKED = {
     b"RIFF": wave.part,
     b"RF64": wave.part,
