@@ -50,7 +50,7 @@ def body_of(endpoint: Endpoint) -> dict[str, Any]:
     params=[
         "draft",
         pytest.param("ace-step-v1", marks=[pytest.mark.torch, pytest.mark.xdist_group("torch")]),
-        pytest.param("ace-step-v1.5", marks=[pytest.mark.torch, pytest.mark.xdist_group("torch")]),
+        pytest.param("ace-step-v1.5", marks=[pytest.mark.torch, pytest.mark.xdist_group("torch-v1.5")]),
     ]
 )
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Any:

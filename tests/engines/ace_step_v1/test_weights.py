@@ -22,7 +22,7 @@ from acestep_mcp.engines.model import placement  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
 from tests.engines.ace_step_v1.checkpoint import make_checkpoint  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("torch")
+pytestmark = pytest.mark.xdist_group("torch-v1-long")
 
 
 @pytest.fixture(scope="module")

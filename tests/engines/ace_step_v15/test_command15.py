@@ -16,7 +16,7 @@ from tests.support.engine_process import OURS, running, until
 
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 
-pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("torch-v1.5"), pytest.mark.slow, pytest.mark.timeout(240)]
 
 ENGINE = "ace-step-v1.5"
 APP = "/fal-ai/ace-step"

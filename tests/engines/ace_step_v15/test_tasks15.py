@@ -15,7 +15,7 @@ from acestep_mcp.engines.ace_step_v15 import conditioning, tasks  # noqa: E402
 from acestep_mcp.engines.ace_step_v15.engine import AceStepV15  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("torch")
+pytestmark = pytest.mark.xdist_group("torch-v1.5")
 
 RATE = 48_000
 WORDS = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain"}
