@@ -2,7 +2,7 @@
 
     python bench/ears.py [--keep FOLDER]
 
-66 drafts of 30 s in 33 styles, one in a major and one in a minor key each, and 12 loops that no engine of ours made:
+66 drafts of 30 s in 33 styles, one in a major and one in a minor key each, and 12 synthetic loops that do not come from the draft engine:
 drums, bass and chords, with a silent or sung bar before the first downbeat. `--keep` stores the drafts for the next run.
 """
 

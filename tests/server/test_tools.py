@@ -23,7 +23,9 @@ from acestep_mcp.server.app import create_server
 from acestep_mcp.server.tools import context, published
 from acestep_mcp.server.tools.table import BY_NAME, TOOLS
 from acestep_mcp.settings import load
+from acestep_mcp.studio.comparison import FEWEST, MOST
 from acestep_mcp.studio.studio import Studio
+from acestep_mcp.studio.takes import MOST_TAKES
 from acestep_mcp.studio.views import JobView
 
 PUBLISHED = Path(published.__file__).with_name(published.FILE_NAME)
@@ -66,6 +68,13 @@ def test_a_tool_s_schema_is_plain_strict_and_has_all_four_hints(tool):
     assert entry["title"]
     jsonschema.Draft202012Validator.check_schema(entry["inputSchema"])
     jsonschema.Draft202012Validator.check_schema(entry.get("outputSchema", {}))
+
+
+def test_the_published_bounds_of_takes_and_of_songs_to_compare_are_those_that_the_studio_holds_to():
+    takes = BY_NAME["remake_track"].entry().input_schema["properties"]["takes"]
+    assert (takes["minimum"], takes["maximum"]) == (1, MOST_TAKES)
+    tracks = BY_NAME["compare_tracks"].entry().input_schema["properties"]["track_ids"]
+    assert (tracks["minItems"], tracks["maxItems"]) == (FEWEST, MOST)
 
 
 def test_waiting_for_a_job_is_read_only_so_that_hosts_need_not_ask_each_time():

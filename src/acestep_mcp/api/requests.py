@@ -17,8 +17,10 @@ from acestep_mcp.api.parsing import parse
 logger = logging.getLogger(__name__)
 
 INSTRUMENTAL = "[inst]"
-LONGEST = 240
-"""The longest song that can be requested, in seconds."""
+SHORTEST, LONGEST = 5, 240
+"""The shortest and the longest song that can be requested, in seconds."""
+LATEST = 240
+"""The latest time in a source that can be given, in seconds from the start or from the end."""
 
 Tags = Annotated[
     str,
@@ -40,7 +42,7 @@ NewWords = Annotated[
         "Empty or [inst]: nobody sings in it."
     ),
 ]
-Duration = Annotated[float, Field(ge=5, le=LONGEST, description="Length of the song in seconds.")]
+Duration = Annotated[float, Field(ge=SHORTEST, le=LONGEST, description="Length of the song in seconds.")]
 AudioUrl = Annotated[
     str,
     Field(
@@ -49,7 +51,7 @@ AudioUrl = Annotated[
     ),
 ]
 TimeOrigin = Literal["start", "end"]
-Seconds = Annotated[float, Field(ge=0, le=240)]  # 3P
+Seconds = Annotated[float, Field(ge=0, le=LATEST)]  # 3P
 
 
 class Request(BaseModel):

@@ -30,7 +30,7 @@ _OPTIONS = {"probesize": "1000000"}
 
 
 class AvStream:
-    """The first audio stream of a part. It is opened anew for each use. Raises ImportError, Unreadable."""
+    """The first audio stream of a part. It is opened again for each use. Raises ImportError, Unreadable."""
 
     def __init__(self, raw: BinaryIO, part: AudioPart, kind: Kind) -> None:
         self._raw, self._part, self._kind = raw, part, kind

@@ -64,7 +64,7 @@ class Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 
 class SndfileStream:
-    """A part that libsndfile decodes. It is opened anew for each use. Raises LibsndfileError."""
+    """A part that libsndfile decodes. It is opened again for each use. Raises LibsndfileError."""
 
     def __init__(self, raw: BinaryIO, part: AudioPart) -> None:
         self._raw, self._part, self.tracks = raw, part, part.tracks

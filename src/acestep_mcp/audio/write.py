@@ -64,7 +64,7 @@ def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) 
 
 
 def _can_be_copied(properties: Properties, form: Format) -> bool:
-    """Whether the sample data can stay as it is: a WAV or FLAC file of several parts, or with wrong sizes, is written anew."""
+    """Whether the sample data can stay as it is: a WAV or FLAC file of several parts, or with wrong sizes, is rewritten."""
     return properties.format == form and (properties.is_plain or form in ("mp3", "ogg"))
 
 

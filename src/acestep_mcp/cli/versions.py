@@ -131,7 +131,7 @@ def _change(text: str) -> tuple[str, Any]:
     help=r"Its new words; @FILE reads them from a file, \n is a line break. [default: as they are]",
 )
 @click.option("--variance", type=click.FloatRange(0, 1), help="0.2: a touch-up, 1: something else. [default: 0.5]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: a random one]")
+@click.option("--seed", type=int, help="[default: a random one]")
 @as_json_option
 def remake_section(name: str, section: str, as_json: bool, **options: Any) -> int:
     """Make one section of a song again, by its name ("chorus 2"); the rest stays as it is."""

@@ -32,7 +32,7 @@ _COLUMNS = "id, file_name, sidecar_name, stamp, deleted"
 
 
 class TrackIndex:
-    """One music folder. A file that a person changed, converted, renamed or moved is found again; what is lost is told."""
+    """One music folder. A file that a person changed, converted, renamed or moved is found again; what is lost is reported."""
 
     def __init__(self, database: Database, folder: Path, describe: Describe | None) -> None:
         self._database = database

@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-from acestep_mcp.api.requests import LONGEST, PromptToAudio
+from acestep_mcp.api.requests import LONGEST, SHORTEST, PromptToAudio
 
-_SHORTEST = 5
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS: dict[str, float] = {word: number for number, word in enumerate(_UNITS.split())}
@@ -63,7 +62,7 @@ _IN_THE_STORY = re.compile(
 def named_seconds(text: str) -> float | None:
     """The length that a wish names, in seconds, within what can be requested; None if it names none."""
     found = _find(text)
-    return min(max(found[0], _SHORTEST), LONGEST) if found else None
+    return min(max(found[0], SHORTEST), LONGEST) if found else None
 
 
 R = TypeVar("R")
@@ -96,7 +95,7 @@ def _find(text: str) -> tuple[float, int, int] | None:
         if _NOT_A_LENGTH.match(text[match.end() :]) or _IN_THE_STORY.search(text[: match.start()]):
             continue
         seconds = _seconds(match)
-        if _SHORTEST <= seconds <= 1200 and not (
+        if SHORTEST <= seconds <= 1200 and not (
             match["second"] == "s" and re.match(r"\d0s", match[0]) and _is_decade(text, match)
         ):
             return seconds, match.start(), match.end()

@@ -77,7 +77,7 @@ def _found(track_id: str | None, find: Callable[[str], Track]) -> Track | None:
 
 
 def _step(track: Track, parent: Track | None, find: Callable[[str], Track]) -> DescentStep:
-    """A take is told from the take that it was made from, any other track from its parent."""
+    """A take is compared with the take that it was made from, any other track with its parent."""
     remade = track.sidecar.get("remade")
     take_of = remade if isinstance(remade, str) and remade != origin_of(track) else None
     return DescentStep(

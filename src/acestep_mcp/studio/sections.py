@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest, NotFound
-from acestep_mcp.api.requests import AudioInpaint
+from acestep_mcp.api.requests import LATEST, AudioInpaint
 from acestep_mcp.library.models import Track
 from acestep_mcp.studio.edited_lyrics import words_between
 from acestep_mcp.studio.identity import usable_sections
@@ -72,14 +72,11 @@ def section_request(track: Track, section: str, given: Mapping[str, Any]) -> Aud
         ),
     }
     window = {"audio_url": track.id, "start_time": start, "end_time": end}
-    if end > _LATEST:  # counted from the end, where a long song needs it
+    if end > LATEST:  # counted from the end, where a long song needs it
         window |= {"end_time": max(0.0, round(track.duration - end, 3)), "end_time_relative_to": "end"}
-    if start > _LATEST:
+    if start > LATEST:
         window |= {"start_time": round(track.duration - start, 3), "start_time_relative_to": "end"}
     return AudioInpaint.parse(window | defaults | {key: value for key, value in given.items() if value is not None})
-
-
-_LATEST = 240.0
 
 
 def checked_marks(track: Track, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def comparison(job: Job, result: Sound, gain: float = 1.0) -> dict[str, Any]:
     where every sample is the source's. Compared are the files' own samples, each before it was turned down: a source
     that goes above full scale is turned down by our own engines, and only then as much as the result. `gain` is the factor
     by which the host's file was turned down when it was saved. In a lossy format no sample stays the same, so only the
-    difference is told.
+    difference is reported.
     """
     source = _read(Path(job.options.source)) if job.options.source else None
     if source is None or (source.sample_rate, source.channels) != (result.sample_rate, result.channels):

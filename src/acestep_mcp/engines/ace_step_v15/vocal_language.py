@@ -1,4 +1,4 @@
-"""The language of a whole song, among the fifty that the model is told in its own field."""
+"""The language of a whole song, as one of the fifty codes of the model's language field."""
 
 from __future__ import annotations
 
