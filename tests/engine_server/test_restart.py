@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -14,8 +16,11 @@ import httpx
 import pytest
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
+from acestep_mcp.api.requests import TextToAudio
+from acestep_mcp.engine_server import job_store
 from acestep_mcp.engine_server.app import QueueOptions, serving
 from acestep_mcp.engine_server.job_store import JobStore
+from acestep_mcp.engine_server.jobs import QueueJob
 
 pytestmark = pytest.mark.process
 
@@ -184,7 +189,67 @@ async def test_a_direct_caller_of_an_earlier_server_is_not_worked_for(embedded, 
 @pytest.mark.anyio
 async def test_a_database_that_cannot_be_used_says_so(embedded, tmp_path):
     database = tmp_path / "jobs.sqlite3"
-    database.write_bytes(b"this is no database, and longer than a header of one would be" * 100)
+    database.mkdir()
     with pytest.raises(StorageError, match="cannot be used"):
         async with embedded(database=database):
             pass
+
+
+def garble(path, *, keep: int) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:keep] + bytes([0xFF]) * (len(content) - keep))
+
+
+@pytest.mark.anyio
+async def test_a_damaged_database_is_kept_beside_a_new_one_with_the_jobs_that_can_be_read(embedded, tmp_path, caplog):
+    database = tmp_path / "jobs.sqlite3"
+    async with embedded(database=database) as desk:
+        tickets = [await desk.submit(body={"tags": f"{n} " + "long " * 150}) for n in range(12)]
+        for ticket in tickets:
+            await desk.end(ticket)
+    content = database.read_bytes()
+    assert len(content) > 4 * 4096
+    leaves = [at for at in range(4096, len(content), 4096) if content[at] == 0x0A]  # of an index, as the table is one
+    assert len(leaves) > 1
+    database.write_bytes(content[: leaves[-1]] + b"\xff" * 4096 + content[leaves[-1] + 4096 :])
+    async with embedded(database=database) as desk:
+        found = [(await desk.get(ticket)).status_code for ticket in tickets]
+        assert 0 < found.count(200) < len(found)
+        assert (await desk.end(await desk.submit())).status_code == 200
+    assert (tmp_path / "jobs.sqlite3.damaged-1").stat().st_size == len(content)
+    assert "A copy of the damaged file is" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_a_database_that_is_damaged_while_it_is_open_costs_no_job(embedded, tmp_path):
+    database = tmp_path / "jobs.sqlite3"
+    async with embedded(database=database) as desk:
+        kept = await desk.submit(body={"tags": "hold"})
+        await desk.running()
+        wal = database.with_name("jobs.sqlite3-wal")
+        for path in (database, wal):
+            garble(path, keep=0)
+        assert (await desk.http.get("/health")).status_code == 200
+        desk.engine.release.set()
+        assert (await desk.end(kept)).status_code == 200
+        assert (await desk.end(await desk.submit())).status_code == 200
+    async with embedded(database=database) as desk:
+        assert (await desk.end(kept)).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_database_of_an_older_version_is_updated_after_a_backup(tmp_path, monkeypatch):
+    database = tmp_path / "jobs.sqlite3"
+    with closing(JobStore(database)) as store:
+        store.save(QueueJob("fal-ai/ace-step", TextToAudio(tags="old")))
+    newer = replace(job_store.SCHEMA, version=2, steps={1: "ALTER TABLE job ADD COLUMN more"})
+    monkeypatch.setattr(job_store, "SCHEMA", newer)
+    for _ in range(2):
+        with closing(JobStore(database)) as store:
+            assert [job.request.tags for job in store.all()] == ["old"]
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite3.v1.backup")) as backup:
+        assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+        assert len(backup.execute("SELECT * FROM job").fetchall()) == 1
+    monkeypatch.undo()
+    with pytest.raises(ConfigurationError, match="newer version"):
+        JobStore(database)

@@ -51,8 +51,7 @@ def test_a_commit_that_fails_rolls_back(database):
     with database.writing() as db:
         db.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
         db.execute("CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)")
-    with database.reading() as db:
-        db.execute("PRAGMA foreign_keys = ON")
+    database.execute("PRAGMA foreign_keys = ON", ())
     with pytest.raises(sqlite3.IntegrityError), database.writing() as db:
         insert(db, "a")
         db.execute("INSERT INTO child VALUES (1)")

@@ -337,12 +337,6 @@ def test_only_a_failed_collectable_job_can_be_reopened(process):
     assert not other.reopen(kept.id), "it is open already"
 
 
-def test_a_file_that_is_not_a_database_is_an_error_that_says_what_to_do(tmp_path):
-    (tmp_path / "acestep.sqlite3").write_bytes(b"not a database" * 100)
-    with pytest.raises(StorageError, match="ACESTEP_DATA_DIR"):
-        Database(tmp_path / "acestep.sqlite3")
-
-
 def test_a_database_of_a_newer_version_is_not_opened(tmp_path):
     database = Database(tmp_path / "acestep.sqlite3")
     with database.writing() as db:

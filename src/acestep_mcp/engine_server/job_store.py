@@ -12,26 +12,32 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.api.endpoints import BY_ID
-from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied, StorageError
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
+from acestep_mcp.sqlite.failures import DamagedSchema, is_damage, is_locked, unusable
+from acestep_mcp.sqlite.repair import Row, damage_of, repair
+from acestep_mcp.sqlite.update import Schema, back_up, create, create_private, version_of
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1
+_ADVICE = "give the engine server another data folder"
 _COLUMNS = (
     "id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told",
     "ended_at", "answer", "logs",
 )  # fmt: skip
 # `terms` are the RunOptions, and `told` whether its webhook is done: the columns keep their first names, since
 # an older server may open the file.
+SCHEMA = Schema(
+    1, f"CREATE TABLE IF NOT EXISTS job ({', '.join(_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID", kept={"job": "id"}
+)
 
 
 class JobStore:
     """The database of the job queue. Used from one thread; every call takes well under a millisecond.
 
     The file is locked exclusively while open, so that no two servers run the same jobs; the lock ends with the
-    process. Raises Occupied when another server holds it, StorageError when it cannot
-    be read or written.
+    process. A damaged file is kept beside a new one that holds what can be read. Raises Occupied when another server
+    holds it, StorageError when it cannot be read or written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -39,30 +45,49 @@ class JobStore:
         with self._errors():
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as on_error:
-                self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1)
-                on_error.callback(self._db.close)
-                self._open()
-                on_error.pop_all()
+                create_private(path)
+            try:
+                self._connect()
+            except sqlite3.DatabaseError as exc:
+                if path is None or not is_damage(exc):
+                    raise
+                self._repair(path)
 
     def save(self, job: QueueJob) -> None:
         """Write the whole job."""
         marks = ", ".join("?" * len(_COLUMNS))
         with self._errors():
-            self._db.execute(f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))
+            self._run(f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))
 
     def forget(self, job_id: str) -> None:
         with self._errors():
-            self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
+            self._run("DELETE FROM job WHERE id = ?", (job_id,))
 
     def all(self) -> list[QueueJob]:
         """Every job in order of submission; one that this version cannot read is skipped and stays on disk."""
         with self._errors():
-            rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM job ORDER BY sequence").fetchall()
+            rows = self._run(f"SELECT {', '.join(_COLUMNS)} FROM job ORDER BY sequence").fetchall()
         return [job for row in rows if (job := _job(dict(zip(_COLUMNS, row, strict=True))))]
 
     def close(self) -> None:
         self._db.close()
+
+    def _run(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Execute a statement, after a repair where the file has been damaged meanwhile."""
+        try:
+            return self._db.execute(statement, values)
+        except sqlite3.DatabaseError as exc:
+            if self._path is None or not is_damage(exc):
+                raise
+            self._repair(self._path)
+            return self._db.execute(statement, values)
+
+    def _connect(self) -> None:
+        with ExitStack() as on_error:
+            self._db = sqlite3.connect(self._path or ":memory:", isolation_level=None, timeout=1)
+            on_error.callback(self._db.close)
+            self._open()
+            on_error.pop_all()
 
     def _open(self) -> None:
         # With exclusive locking WAL needs no shared-memory file, which network folders cannot provide.
@@ -70,36 +95,43 @@ class JobStore:
         self._db.execute("PRAGMA journal_mode = WAL")
         # Survives the end of the process; a power cut may lose the last moments, never the file.
         self._db.execute("PRAGMA synchronous = NORMAL")
-        found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if found > _VERSION:
+        found = version_of(self._db)
+        if found > SCHEMA.version:
             raise ConfigurationError(
                 f"The job database {self._path} was written by a newer version of acestep-mcp. "
                 "Update acestep-mcp, or give another data folder."
             )
+        if found and (damage := damage_of(self._db, SCHEMA)):
+            raise DamagedSchema(damage)
+        if self._path and 0 < found < SCHEMA.version:
+            back_up(self._db, self._path, found, _ADVICE)
         self._db.execute("BEGIN EXCLUSIVE")
-        self._db.execute(f"CREATE TABLE IF NOT EXISTS job ({', '.join(_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID")
-        self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        create(self._db, SCHEMA)
         self._db.execute("COMMIT")
+
+    def _repair(self, path: Path) -> None:
+        self._db.close()
+        if done := repair(path, SCHEMA, _is_sound, _ADVICE):
+            logger.warning("%s", done.summary)
+        self._connect()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as exc:
-            if "locked" in str(exc):
+        except sqlite3.Error as exc:
+            if is_locked(exc):
                 raise Occupied(
                     f"Another engine server is using the job database {self._path}. "
                     "Stop that one, or give this one another data folder."
                 ) from exc
-            raise self._broken(exc) from exc
-        except (sqlite3.Error, OSError) as exc:
-            raise self._broken(exc) from exc
+            raise unusable(self._path, exc, _ADVICE) from exc
+        except OSError as exc:
+            raise unusable(self._path, exc, _ADVICE) from exc
 
-    def _broken(self, exc: Exception) -> StorageError:
-        return StorageError(
-            f"The job database {self._path or 'in memory'} cannot be used: {exc}. "
-            "Check the folder's free space and permissions."
-        )
+
+def _is_sound(_: str, row: Row) -> bool:
+    return _job(row) is not None
 
 
 def _row(job: QueueJob) -> tuple[Any, ...]:
@@ -120,7 +152,7 @@ def _row(job: QueueJob) -> tuple[Any, ...]:
     )
 
 
-def _job(row: dict[str, Any]) -> QueueJob | None:
+def _job(row: Row) -> QueueJob | None:
     try:
         return QueueJob(
             endpoint=row["endpoint"],

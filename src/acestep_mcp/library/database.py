@@ -2,161 +2,124 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from acestep_mcp.api.errors import StorageError
+from acestep_mcp.files import DATA_ADVICE, make_folder, new_file
+from acestep_mcp.library.schema import SCHEMA, is_sound
+from acestep_mcp.sqlite.failures import is_damage, unusable
+from acestep_mcp.sqlite.repair import damage_of, repair
+from acestep_mcp.sqlite.update import back_up, create, create_private, version_of
 
-SCHEMA_VERSION = 2
+logger = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS processes (id TEXT PRIMARY KEY, heartbeat REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    endpoint TEXT NOT NULL,
-    request TEXT NOT NULL,
-    status TEXT NOT NULL,
-    backend TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    started_at REAL,
-    ended_at REAL,
-    queue_url TEXT NOT NULL DEFAULT '',
-    ticket TEXT,
-    request_id TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    progress TEXT NOT NULL DEFAULT '{}',
-    logs TEXT NOT NULL DEFAULT '[]',
-    result TEXT,
-    track_id TEXT,
-    file_name TEXT,
-    file_stem TEXT,
-    parent TEXT,
-    error TEXT,
-    estimated_cost REAL NOT NULL DEFAULT 0,
-    cost REAL,
-    notes TEXT NOT NULL DEFAULT '[]',
-    options TEXT NOT NULL DEFAULT '{}',
-    fingerprint TEXT NOT NULL,
-    idempotency_key TEXT UNIQUE,
-    answer TEXT NOT NULL DEFAULT 'open',
-    cut_at REAL,
-    caller TEXT,
-    cancel_requested INTEGER NOT NULL DEFAULT 0,
-    owner TEXT
-);
-CREATE INDEX IF NOT EXISTS jobs_open ON jobs (status, owner);
-CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs (fingerprint);
-CREATE TABLE IF NOT EXISTS tracks (
-    change INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL,
-    folder TEXT NOT NULL,
-    file_name TEXT NOT NULL,
-    sidecar_name TEXT NOT NULL,
-    stamp TEXT NOT NULL,
-    created_at TEXT NOT NULL,
-    search TEXT NOT NULL,
-    sidecar TEXT NOT NULL,
-    deleted INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (folder, id)
-);
-CREATE TABLE IF NOT EXISTS uploads (
-    host TEXT NOT NULL, digest TEXT NOT NULL, url TEXT NOT NULL, uploaded_at REAL NOT NULL, PRIMARY KEY (host, digest)
-);
-CREATE INDEX IF NOT EXISTS tracks_newest ON tracks (folder, deleted, created_at DESC, id DESC);
-"""
-
-
-_MIGRATIONS = {
-    1: """
-ALTER TABLE jobs ADD COLUMN request_id TEXT;
-UPDATE jobs SET request_id = json_extract(ticket, '$.request_id') WHERE ticket IS NOT NULL
-""",
-}
-"""Statements from each version to the next. Columns are only added: an older server may have the file open."""
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Create the schema, or update an older one, within the open transaction."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    for step in range(version, SCHEMA_VERSION) if version else ():
-        for statement in _MIGRATIONS[step].split(";"):
-            connection.execute(statement)
-    for statement in _SCHEMA.split(";"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+_LOCK_SECONDS = 20
+_NOTHING_LOST = "Nothing was submitted or lost."
+_NOTICE = (
+    "{summary} Your songs are not affected: the list of songs is read from the music folder. Jobs that could not be "
+    "read are forgotten; a song of theirs that was made at a host may still be on its dashboard."
+)
 
 
 class Database:
-    """A connection shared by the threads of one process, for short transactions."""
+    """Connections shared by the threads of one process, for short transactions.
+
+    A damaged file is set aside and replaced, with a notice for the user. A file that was put in its place, or whose folder
+    was away and has come back, is opened at the next use; one that was deleted is written again.
+    """
 
     def __init__(self, path: Path, *, copied: bool = False) -> None:
-        """Raises StorageError when the file cannot be created or is not a database.
+        """Raises StorageError when the file cannot be created or used.
 
         `copied`: a copy in memory, empty if there is no file; what is done to it leaves no trace on the disk.
         """
         self.path = path
         self.is_copy = copied
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        # Reading does not wait for a writer that waits for another process.
+        self._reading_lock = self._lock if copied else threading.RLock()
+        self._identity: tuple[int, int] | None = None
+        self._is_closed = False
         try:
-            if not copied:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            opened = ":memory:" if copied else path
-            self._connection = sqlite3.connect(opened, timeout=20, isolation_level=None, check_same_thread=False)
-            if copied and path.is_file():
-                _copy(path, self._connection)
+            self._open_copy() if copied else self._open()
         except (OSError, sqlite3.Error) as exc:
-            raise self._unusable(exc) from exc
-        with ExitStack() as stack:
-            stack.callback(self._connection.close)
-            self._prepare()
-            stack.pop_all()
+            raise unusable(path, exc, DATA_ADVICE, after=_NOTHING_LOST) from exc
 
-    def _prepare(self) -> None:
-        self._connection.row_factory = sqlite3.Row
-        with self.reading() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+    def _open(self) -> None:
+        make_folder(self.path.parent, DATA_ADVICE)
+        create_private(self.path)
+        try:
+            self._connect()
+        except sqlite3.DatabaseError as exc:
+            if not is_damage(exc):
+                raise
+            self._repair()
+            self._connect()
+
+    def _connect(self) -> None:
+        """Open the file that has the name now. Raises sqlite3.Error, StorageError."""
+        with ExitStack() as opened:
+            self._connection = opened.enter_context(closing(_connection(self.path)))
+            self._update(self._connection)
+            self._reader = opened.enter_context(closing(_connection(self.path)))
+            self._identity = _identity(self.path)
+            opened.pop_all()
+
+    def _update(self, connection: sqlite3.Connection) -> None:
+        """Bring the schema up to date."""
+        self._check_version(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            # Read again: another process may have updated the file meanwhile. Inside, so that none can do so now.
+            version = version_of(connection)
+            if 0 < version < SCHEMA.version and not self.is_copy:
+                with closing(sqlite3.connect(self.path)) as before:
+                    back_up(before, self.path, version, DATA_ADVICE)
+            if version <= SCHEMA.version:
+                create(connection, SCHEMA)
+        # After the first transaction: switching the journal needs exclusive access, and is stored in the file.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        if version_of(connection) > SCHEMA.version:
             raise StorageError(
                 f"The database {self.path} was written by a newer acestep-mcp. Update this one, "
                 "or set ACESTEP_DATA_DIR to another folder."
             )
-        with self.writing() as connection:
-            # Read again: another process may have updated the file meanwhile. Inside, so that none can do so now.
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if 0 < version < SCHEMA_VERSION and not self.is_copy:
-                self._back_up(version)
-            if version <= SCHEMA_VERSION:
-                migrate(connection)
-        # After the first transaction: switching the journal needs exclusive access, and is stored in the file.
-        with self._translated(), self._lock:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
 
-    def _back_up(self, version: int) -> None:
-        """Copy a database of an older schema to a file next to it, once, before it is changed."""
-        backup = self.path.with_name(f"{self.path.name}.v{version}.backup")
-        if backup.exists():
-            return
-        partial = backup.with_name(f".{backup.name}.{os.getpid()}.part")
-        try:
-            # A second connection: the one with the open transaction cannot be copied from.
-            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(partial)) as target:
-                source.backup(target)
-            partial.replace(backup)
-        except OSError as exc:
-            raise self._unusable(exc) from exc
+    def _open_copy(self) -> None:
+        with ExitStack() as opened:
+            self._connection = self._reader = opened.enter_context(closing(_connection(":memory:")))
+            try:
+                if self.path.is_file():
+                    _copy(self.path, self._connection)
+                    self._check_version(self._connection)
+                    if damage := damage_of(self._connection, SCHEMA):
+                        raise self._damaged(damage)
+                self._update(self._connection)
+            except sqlite3.DatabaseError as exc:
+                raise (self._damaged(str(exc)) if is_damage(exc) else exc) from exc
+            opened.pop_all()
+
+    def _damaged(self, damage: str) -> StorageError:
+        return StorageError(
+            f"The database {self.path} is damaged ({damage}). `acestep-mcp doctor --fix`, or the next song, keeps a copy "
+            "of it and makes a new one with what can be read. Your songs are not affected."
+        )
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for SELECTs that need no shared snapshot."""
-        with self._translated(), self._lock:
-            yield self._connection
+        """A connection for SELECTs that need no shared snapshot."""
+        with self._translated(), self._reading_lock:
+            yield self._reader
 
     def execute(self, statement: str, values: Sequence[Any]) -> int:
         """One writing statement, which is a transaction by itself. Returns the number of rows it changed."""
@@ -173,22 +136,98 @@ class Database:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        """Entered before a lock is taken: it may have to take both."""
         try:
+            self._follow()
             yield
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as exc:
-            raise self._unusable(exc) from exc
+            raise self._failure(exc) from exc
 
-    def _unusable(self, exc: Exception) -> StorageError:
-        return StorageError(
-            f"The job database {self.path} cannot be used: {exc}. Free disk space, check that the folder is "
-            "writable, or set ACESTEP_DATA_DIR to another folder. Nothing was submitted or lost."
-        )
+    def _failure(self, exc: sqlite3.Error) -> StorageError:
+        if not is_damage(exc) or self.is_copy:
+            return unusable(self.path, exc, DATA_ADVICE, after=_NOTHING_LOST)
+        with self._lock, self._reading_lock:
+            self._close()
+            try:
+                self._repair()
+            except sqlite3.Error as worse:
+                return unusable(self.path, worse, DATA_ADVICE)
+        return StorageError(f"The database {self.path} was damaged and has been repaired. Try again.")
+
+    def _repair(self) -> None:
+        done = repair(self.path, SCHEMA, is_sound, DATA_ADVICE)
+        if done:
+            logger.warning("%s", done.summary)
+            with closing(_connection(self.path)) as db:
+                db.execute("INSERT INTO notices (text) VALUES (?)", (_NOTICE.format(summary=done.summary),))
+
+    # -- following the name
+
+    def _follow(self) -> None:
+        """Before each use: open the file that the name leads to now, unless it is still the same."""
+        if self.is_copy or self._is_closed or self._is_current():
+            return
+        with self._lock, self._reading_lock:
+            if self._is_current():
+                return
+            if not self.path.exists():
+                self._write_again()
+            self._close()
+            self._open()
+
+    def _is_current(self) -> bool:
+        try:
+            return _identity(self.path) == self._identity
+        except OSError as exc:
+            if self._identity is None or not _is_deleted(self._identity):
+                raise StorageError(
+                    f"The database {self.path} is not there now ({exc.strerror}). Bring its folder back, for example by "
+                    f"connecting the disk; everything then goes on. {_NOTHING_LOST}"
+                ) from exc
+            return False
+
+    def _write_again(self) -> None:
+        """The file was deleted, but a deleted file lasts as long as it is open."""
+        make_folder(self.path.parent, DATA_ADVICE)
+        with suppress(FileExistsError), new_file(self.path, DATA_ADVICE) as part:
+            part.chmod(0o600)
+            with closing(sqlite3.connect(part)) as target:
+                self._connection.backup(target)
+        logger.warning("%s was deleted while it was in use and is written again", self.path)
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        with self._lock, self._reading_lock:
+            self._is_closed = True
+            self._close()
+
+    def _close(self) -> None:
+        self._identity = None
+        self._reader.close()
+        self._connection.close()
+
+
+def _connection(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _is_deleted(identity: tuple[int, int]) -> bool:
+    """Whether this file, which is open here, has no name any more. A folder that was moved away is not deleted."""
+    with suppress(OSError):
+        for name in Path("/dev/fd").iterdir():
+            with suppress(OSError, ValueError):
+                found = os.fstat(int(name.name))
+                if (found.st_dev, found.st_ino) == identity:
+                    return found.st_nlink == 0
+    return False
 
 
 def _copy(path: Path, target: sqlite3.Connection) -> None:

@@ -16,6 +16,7 @@ from acestep_mcp.library.database import Database
 from acestep_mcp.library.job_rows import columns_of, fingerprint_of, job_of
 from acestep_mcp.library.leases import Leases
 from acestep_mcp.library.models import Job, Status
+from acestep_mcp.library.notices import Notices
 from acestep_mcp.library.uploads import Uploads
 
 JOIN_SECONDS = 600
@@ -34,6 +35,7 @@ class Jobs:
         self.leases = Leases(database, lease)
         self._process = self.leases.process
         self.uploads = Uploads(database)
+        self.notices = Notices(database)
 
     # -- ownership
 

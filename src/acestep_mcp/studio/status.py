@@ -41,6 +41,8 @@ async def status_of(
         problems += await catalogue.problems()
     except AceStepError as exc:
         problems.append(exc.message)
+    notices = jobs.notices.untold if read_only else jobs.notices.tell
+    problems += await anyio.to_thread.run_sync(notices)
     return StatusView(
         problems=problems,
         version=__version__,

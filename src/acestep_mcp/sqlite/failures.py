@@ -1,0 +1,47 @@
+"""What an error of SQLite means, and what to do about it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from acestep_mcp.api.errors import StorageError
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "Free some space"),
+    sqlite3.SQLITE_BUSY: ("another program has locked it", "Close that program, or try again in a minute"),
+    sqlite3.SQLITE_LOCKED: ("another program has locked it", "Close that program, or try again in a minute"),
+    sqlite3.SQLITE_READONLY: ("it is read-only", "Make the file and its folder writable"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "Make the folder exist and writable"),
+    sqlite3.SQLITE_PERM: ("access is denied", "Allow access"),
+    sqlite3.SQLITE_IOERR: ("the disk reports an error", "Check the disk and its free space"),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", "Start again: it is then repaired"),
+    sqlite3.SQLITE_NOTADB: ("it is damaged", "Start again: it is then repaired"),
+}
+
+
+class DamagedSchema(sqlite3.DatabaseError):
+    """The tables are not those that the version of the file has."""
+
+
+def code_of(error: Exception) -> int:
+    """SQLite's primary result code; 0 for other errors."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the content of the file is wrong, rather than the disk or the access to it."""
+    return isinstance(error, DamagedSchema) or code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether another process holds a lock for longer than the connection waits."""
+    return code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def unusable(path: Path | None, error: Exception, advice: str, *, after: str = "") -> StorageError:
+    """`The job database PATH cannot be used: reason (detail). What to do, or ADVICE. AFTER`"""
+    reason, remedy = _REASONS.get(code_of(error), ("", "Check the folder's free space and permissions"))
+    detail = f"{reason} ({error})" if reason else str(error)
+    text = f"The job database {path or 'in memory'} cannot be used: {detail}. {remedy}, or {advice}. {after}"
+    return StorageError(text.rstrip())
