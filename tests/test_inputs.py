@@ -309,3 +309,10 @@ def test_old_uploads_are_removed_unless_an_open_job_needs_them(inputs, tmp_path)
         os.utime(path, (0, 0))
     inputs.prune({str(needed)})
     assert sorted(path.name for path in (tmp_path / "scratch").iterdir()) == ["fresh.wav", "needed.wav"]
+
+
+@pytest.mark.parametrize("given", ["my song. " * 5_000, "https://host.example/" + "a" * 9_000])
+def test_an_address_that_is_too_long_is_refused_with_its_length_and_not_repeated(inputs, given):
+    message = refused(inputs, given)
+    assert f"has {len(given.strip())} characters, and an address or a path has at most 8192" in message
+    assert len(message) < 600

@@ -34,6 +34,7 @@ _TRACK_ID = re.compile(r"[0-9a-z]{16}")
 _WINDOWS_PATH = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]+")
 _LONGEST_PATH = 1024
+_LONGEST_ADDRESS = 8192
 _QUOTED = re.compile("(?s)[<\"'`\u2018\u201c\u00ab\u2039](.+)[\"'`\u2019\u201d\u00bb\u203a>]")
 
 
@@ -88,6 +89,11 @@ class Inputs:
             given = quoted[1]
         if is_data_uri(given) or _is_bare_base64(given):
             return self._data(given)
+        if len(given) > _LONGEST_ADDRESS:
+            raise _rejected(
+                f"{_short(given)} has {len(given)} characters, and an address or a path has at most {_LONGEST_ADDRESS}. "
+                f"Give {self._accepted}."
+            )
         scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
         match scheme:
             case "https":

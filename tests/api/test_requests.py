@@ -7,6 +7,7 @@ import pytest
 
 from acestep_mcp.api.endpoints import BY_ID, ENDPOINTS, named
 from acestep_mcp.api.errors import InvalidRequest, NotFound
+from acestep_mcp.api.parsing import LONGEST, LONGEST_TEXT
 from acestep_mcp.api.requests import AudioInpaint, PromptToAudio, TextToAudio
 from acestep_mcp.api.schemas import input_schema
 
@@ -170,3 +171,43 @@ def test_a_string_is_not_told_to_be_sent_as_a_string():
     with pytest.raises(InvalidRequest) as caught:
         PromptToAudio.parse({"prompt": " "})
     assert caught.value.message.endswith("(got ' ')")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "limit"),
+    [
+        ({"tags": "lo-fi, " * 10_000}, "tags", 5_000),
+        ({"tags": "lo-fi", "lyrics": "la\n" * 700_000}, "lyrics", 20_000),
+        ({"tags": "lo-fi", "scheduler": "e" * 5_000}, "scheduler", 4_096),
+        ({"tags": ["lo-fi", "x" * 6_000]}, "tags", 5_000),
+    ],
+)
+def test_a_text_that_is_too_long_is_an_error_with_its_field_its_length_and_the_limit(arguments, field, limit):
+    given = max(arguments.values(), key=len)
+    length = len(given if isinstance(given, str) else given[-1])
+    with pytest.raises(InvalidRequest, match=f"{field}: has {length} characters, and at most {limit} are read") as error:
+        TextToAudio.parse(arguments)
+    assert len(error.value.message) < 300
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_every_text_of_a_request_has_a_limit_that_the_published_schema_does_not_tell(endpoint):
+    for name, schema in input_schema(endpoint.request)["properties"].items():
+        if schema["type"] == "string":
+            assert "maxLength" not in schema
+            with pytest.raises(InvalidRequest, match=f"{name}: has "):
+                endpoint.request.parse({name: "x" * (LONGEST.get(name, LONGEST_TEXT) + 1)})
+
+
+def test_a_text_of_exactly_the_limit_is_read():
+    request = TextToAudio.parse({"tags": "x" * LONGEST["tags"], "lyrics": "y" * LONGEST["lyrics"]})
+    assert (len(request.tags), len(request.lyrics)) == (5_000, 20_000)
+
+
+def test_many_unknown_arguments_or_a_long_name_make_a_short_error():
+    with pytest.raises(InvalidRequest) as error:
+        TextToAudio.parse({"tags": "a", **{f"k{number}": 1 for number in range(1_000)}})
+    assert len(error.value.fields) == 20
+    with pytest.raises(InvalidRequest, match=r"kkk\.\.\.: is not an argument") as error:
+        TextToAudio.parse({"tags": "a", "k" * 10_000: 1})
+    assert len(error.value.message) < 200

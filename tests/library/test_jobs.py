@@ -448,3 +448,11 @@ def test_processes_that_update_an_old_database_at_once_all_open_it_and_keep_one_
         assert backup.execute("PRAGMA user_version").fetchone() == (1,)
     assert not list(tmp_path.glob("*.part"))
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_an_idempotency_key_that_is_too_long_is_refused(process):
+    jobs = process()
+    with pytest.raises(InvalidRequest, match="is longer than 500 characters") as error:
+        jobs.add(a_job(), idempotency_key="k" * 1_000_000)
+    assert len(error.value.message) < 200
+    assert jobs.newest(5) == []

@@ -411,3 +411,11 @@ def test_a_missing_folder_is_an_error_and_the_download_stays(tracks, tmp_path):
     with pytest.raises(StorageError, match="Create it"):
         tracks.add("t01", part, "a.wav", sidecar("t01", "a.wav"))
     assert part.read_bytes() == b"RIFF"
+
+
+def test_a_name_or_a_search_that_is_too_long_is_refused(tracks):
+    with pytest.raises(NotFound, match=r"\(1000000 characters\)") as error:
+        tracks.get("la " * 333_333 + "!")
+    assert len(error.value.message) < 300
+    with pytest.raises(InvalidRequest, match="query: has 2000 words, and at most 100"):
+        tracks.find("la " * 2_000, 10, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from acestep_mcp.api.errors import InvalidRequest
@@ -51,3 +53,39 @@ def test_fast_rap_is_not_noted() -> None:
 def test_an_empty_prompt_is_refused_with_an_example(prompt: str) -> None:
     with pytest.raises(InvalidRequest, match=r"prompt.*must not be empty; describe the song in a sentence"):
         PromptToAudio.parse({"prompt": prompt})
+
+
+@pytest.mark.parametrize(
+    "lyrics",
+    [
+        "[Chorus x8]\n" + "la la (x8)\n" * 1800,
+        "[Chorus]\n" + "la\n" * 3000 + "[Repeat Chorus]\n" * 100,
+    ],
+    ids=["counts", "marks"],
+)
+def test_lyrics_that_repeat_too_much_are_sung_once_and_the_request_stays_valid(lyrics: str) -> None:
+    read, notes = read_texts(TextToAudio(tags="pop", lyrics=lyrics))
+    assert len(read.lyrics) <= len(lyrics)
+    assert any("sung once, since the lyrics would be too long" in note for note in notes)
+    assert TextToAudio.parse(read.wire()) == read
+
+
+def test_the_work_of_finding_singers_grows_with_the_lines_and_not_with_their_square() -> None:
+    """Counted in calls, which do not depend on the machine."""
+
+    def work(lines: int) -> int:
+        text = "Anna: la\n" * lines
+        calls = 0
+
+        def count(*_: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        sys.setprofile(count)
+        try:
+            read_texts(TextToAudio(tags="pop", lyrics=text))
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert work(400) < 2.5 * work(200)

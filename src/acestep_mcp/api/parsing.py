@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
@@ -13,16 +13,68 @@ from acestep_mcp.api.right_form import right_form
 
 Model = TypeVar("Model", bound=BaseModel)
 
+LONGEST_TEXT = 4096
+LONGEST = {
+    "tags": 5_000,
+    "original_tags": 5_000,
+    "lyrics": 20_000,
+    "original_lyrics": 20_000,
+    "prompt": 10_000,
+    "audio_url": 200 << 20,
+    "changes": 200 << 20,
+}
+"""The most characters of each argument's texts, LONGEST_TEXT for all others. The published schemas have no such bounds.
+
+Lyrics of 240 s have about 4,000 characters. A prompt may hold complete lyrics. A data URI of 64 MiB may have each byte
+written as %XX. `changes` of a song are checked again as the fields that they are.
+"""
+MOST_ERRORS = 20
+_SHOWN = 60
+
 
 def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
     """Validate arguments against a model that forbids extras; null means absent.
 
-    Raises InvalidRequest naming every wrong field, its value and its bounds.
+    Raises InvalidRequest naming every wrong field (at most 20), its value and its bounds. Lengths come first: nothing
+    else reads a text that is too long.
     """
+    if too_long := [*_too_long(arguments)]:
+        raise InvalidRequest.of(*too_long[:MOST_ERRORS])
     try:
         return model.model_validate({key: value for key, value in arguments.items() if value is not None})
     except ValidationError as exc:
-        raise InvalidRequest.of(*(_field_error(model, error) for error in exc.errors(include_url=False))) from exc
+        errors = exc.errors(include_url=False)[:MOST_ERRORS]
+        raise InvalidRequest.of(*(_field_error(model, error) for error in errors)) from exc
+
+
+def _too_long(arguments: Mapping[str, Any]) -> Iterator[FieldError]:
+    for name, value in arguments.items():
+        most = LONGEST.get(name, LONGEST_TEXT)
+        if len(name) > LONGEST_TEXT:
+            yield FieldError(f"{name[:_SHOWN]}...", "is not an argument", "extra_forbidden")
+        for text in _texts(value):
+            if len(text) > most:
+                message = f"has {len(text)} characters, and at most {most} are read (got {_shown(text)}); shorten it"
+                yield FieldError(name, message, "string_too_long", text[:_SHOWN])
+                break
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value; the keys of objects too."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case dict(inner):
+                waiting += [*inner, *inner.values()]
+            case list(inner):
+                waiting += inner
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value[: _SHOWN + 1] if isinstance(value, str) else value)
+    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."
 
 
 def _field_error(model: type[BaseModel], error: Any) -> FieldError:
@@ -36,12 +88,10 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
             known = ", ".join(model.model_fields)
             advice = f"the arguments are {known}" if known else "leave it out; there are no arguments"
             return FieldError(name, f"is not an argument; {advice}", "extra_forbidden", value)
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
     field = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None
     form = right_form(name, field, value)
     problem = error["msg"].removeprefix("Value error, ")
-    message = f"{problem[:1].lower()}{problem[1:]} (got {shown})"
+    message = f"{problem[:1].lower()}{problem[1:]} (got {_shown(value)})"
     return FieldError(name, f"{message}; {form}" if form else message, error["type"], value)
 
 

@@ -21,6 +21,7 @@ from acestep_mcp.library.uploads import Uploads
 
 JOIN_SECONDS = 600
 LOG_LINES = 50
+LONGEST_KEY = 500
 Rates = list[tuple[float, float]]
 """(seconds of run time, seconds of audio) of earlier jobs."""
 _OPEN_SQL = "('NEW', 'IN_QUEUE', 'IN_PROGRESS')"
@@ -92,6 +93,8 @@ class Jobs:
 
     def add_all(self, wanted: Sequence[tuple[Job, str | None]], *, spend_limit: float | None = None) -> list[Job]:
         """`add` for several jobs, each with its idempotency key: either all are stored or none."""
+        if too_long := [key for _, key in wanted if key and len(key) > LONGEST_KEY]:
+            raise InvalidRequest(f"The idempotency key {too_long[0][:40]!r}... is longer than {LONGEST_KEY} characters.")
         added = []
         with self._database.writing() as db:
             earlier = [self._repeated(db, fingerprint_of(job), key) for job, key in wanted]

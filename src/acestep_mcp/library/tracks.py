@@ -19,6 +19,8 @@ from acestep_mcp.library.track_index import TRASH, Describe, TrackIndex
 
 _MOST_SIDECAR_BYTES = 2**26
 _NEAR_AMONG = 500
+_MOST_WORDS = 100
+_LONGEST_NAME = 4096
 
 
 class Tracks:
@@ -89,6 +91,8 @@ class Tracks:
 
         Raises NotFound with near matches, Ambiguous when several tracks look like this name.
         """
+        if len(name) > _LONGEST_NAME:
+            raise NotFound(f"There is no track {name[:60]!r}... ({len(name)} characters). Give its id or file name.")
         self.refresh()
         wanted = name.removeprefix("acestep://tracks/").removesuffix("/audio")
         path = Path(wanted)
@@ -125,9 +129,11 @@ class Tracks:
 
         Raises InvalidRequest for a bad cursor.
         """
+        if len(words := query.casefold().split()) > _MOST_WORDS:
+            raise InvalidRequest(f"query: has {len(words)} words, and at most {_MOST_WORDS} are looked for. Give fewer.")
         self.refresh()
         where, values = f"folder = ? AND deleted = {int(deleted)}", [str(self.folder)]
-        for word in query.casefold().split():
+        for word in words:
             where += " AND instr(search, ?) > 0"
             values.append(word)
         page_where, page_values = where, list(values)

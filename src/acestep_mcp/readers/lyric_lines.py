@@ -53,7 +53,9 @@ _STARTS = {
     "soc": "Chorus", "sov": "Verse", "sob": "Bridge",
 }  # fmt: skip
 _BEFORE_WORDS = re.compile(r"([^:\uff1a]{2,30}?)(?:[:\uff1a]\s*|\s+[-\u2013\u2014]\s+)(\S.*)")
-_LINE_COUNT = re.compile(r"(?i)\s+(?:[x\u00d7\u0445][2-8]|[2-8][x\u00d7\u0445])\s*$")
+_LINE_COUNT = re.compile(r"(?i)(?<!\s)\s+(?:[x\u00d7\u0445][2-8]|[2-8][x\u00d7\u0445])\s*$")
+_NEAR = 1000
+"""Characters: were all of a line read again for each bracket in it, a long line would take the square of its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def _without_emphasis(line: str, before: str, note: Note) -> str:
     """The line without Markdown, and without stage directions in asterisks."""
 
     def direction(found: re.Match[str]) -> str:
-        if not is_direction(found[1] or found[2], f"{before} {line.replace(found[0], ' ')}"):
+        if not is_direction(found[1] or found[2], _beside(before, line, found)):
             return found[0]
         note(DIRECTIONS, found[0])
         return ""
@@ -173,6 +175,13 @@ def _without_emphasis(line: str, before: str, note: Note) -> str:
     if plain != spoken:
         note(MARKDOWN, "")
     return plain if plain == line else _spaced(plain)
+
+
+def _beside(before: str, line: str, found: re.Match[str]) -> str:
+    """The words near a text in brackets, and those of the line `before`."""
+    start, end = found.span()
+    near = f"{line[max(0, start - _NEAR) : start]} {line[end : end + _NEAR]}"
+    return f"{before[-_NEAR:]} {near.replace(found[0], ' ')}"
 
 
 def _at_brackets(line: str, place: Place, note: Note) -> Iterator[Piece]:
@@ -190,8 +199,8 @@ def _at_brackets(line: str, place: Place, note: Note) -> Iterator[Piece]:
             if piece:
                 note(DIRECTIONS, found[0])
             continue
-        behind = line[end:].strip(" .:\uff1a")
-        if line[end:].strip() and not behind:
+        behind = line[end : end + _NEAR].strip(" .:\uff1a")
+        if not behind and line[end : end + _NEAR].strip():
             note(MARKS, line)
         if piece.kind == "mark" and (words.strip() or (behind and not count_only(behind))):
             note(APART, line)
@@ -244,9 +253,7 @@ def _bracketed(found: re.Match[str], note: Note) -> Piece | None:
 def _sung(words: str, place: Place, note: Note) -> Iterator[Piece]:
     """The words between brackets, without stage directions in round brackets and with how often they are sung."""
     counts: list[int] = []
-    plain = _ROUND.sub(
-        lambda found: _round(found, f"{place.before} {words.replace(found[0], ' ')}", counts, note), words
-    )
+    plain = _ROUND.sub(lambda found: _round(found, _beside(place.before, words, found), counts, note), words)
     if counted := _LINE_COUNT.search(f" {plain}"):
         counts.append(take_count(counted[0])[0])
         plain = f" {plain}"[: counted.start()]

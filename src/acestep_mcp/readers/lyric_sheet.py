@@ -18,10 +18,13 @@ from acestep_mcp.readers.timed_lines import without_times
 NO_VOCALS = "[inst]"
 _PLAIN_NO_VOCALS = frozenset({"", "[inst]", "[instrumental]"})
 _SLASHES = "lines that stood behind slashes are lines of their own"
+_REPEATED_ONCE = "what is to be repeated is sung once, since the lyrics would be too long"
 _SHOWN = 3
 _LONGEST_SHOWN = 40
 _LONGEST_MARK = 200
 _MOST_LAYERS = 4
+_LONGEST_WRITTEN = 19_000
+"""Characters of lyrics with what is repeated written out; with their section marks, a request may still have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,15 @@ class LyricSheet:
 class _Notes:
     """The changes by kind, each with the texts that were changed."""
 
-    kinds: dict[str, list[str]] = field(default_factory=dict)
+    kinds: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def add(self, kind: str, example: str) -> None:
-        found = self.kinds.setdefault(kind, [])
-        if example.strip() and example.strip() not in found:
-            found.append(example.strip())
+        found = self.kinds.setdefault(kind, {})
+        if example := example.strip():
+            found[example] = None
 
     def texts(self) -> tuple[str, ...]:
-        return tuple(f"{kind}{_examples(found)}." for kind, found in self.kinds.items())
+        return tuple(f"{kind}{_examples([*found])}." for kind, found in self.kinds.items())
 
 
 @dataclass(slots=True)
@@ -145,7 +148,7 @@ def _read_once(text: str) -> LyricSheet:
     plain = "\n".join(lines)
     if is_instrumental(plain):
         return _instrumental(text, notes)
-    blocks = _repeated(_blocks(list(_pieces(lines, notes))))
+    blocks = _written_out(list(_pieces(lines, notes)), notes)
     written = "\n".join(_written(blocks)).rstrip("\n")
     return LyricSheet(
         written if notes.kinds else plain,
@@ -186,6 +189,20 @@ def _has_bare_marks(lines: list[str]) -> bool:
     """Whether names of sections without any brackets stand above stanzas: two different ones, or one with a number."""
     found = [line.strip() for line, below in pairwise([*lines, ""]) if below.strip() and is_bare_mark(line)]
     return len(set(found)) > 1 or any(re.search(r"\d", line) for line in found)
+
+
+def _written_out(pieces: list[Piece], notes: _Notes) -> list[_Block]:
+    """The blocks, each with its words as often as they are sung, or once if that would be too much text."""
+    blocks = _repeated(_blocks(pieces))
+    once = _blocks([replace(piece, times=1) for piece in pieces])
+    if _length(blocks) <= max(_LONGEST_WRITTEN, _length(once)):
+        return blocks
+    notes.add(_REPEATED_ONCE, "")
+    return once
+
+
+def _length(blocks: list[_Block]) -> int:
+    return sum(len(piece.text) + 1 for block in blocks for piece in block.pieces)
 
 
 def _blocks(pieces: list[Piece]) -> list[_Block]:

@@ -47,7 +47,8 @@ def without_singers(lines: list[str]) -> tuple[list[str], tuple[str, ...]]:
         if (label := _LABEL.fullmatch(line)) and not is_heading(line) and not read_name(label[1].strip())
     }
     names = [label[1].strip() for label in found.values()]
-    singers = {name for name in names if _is_singer(name, names)}
+    company = {name for name in names if _role(name) in _SURE | _LIKELY or _is_given(name)}
+    singers = {name for name in {*names} if _is_singer(name, company, alone=len(names) < 2)}
     if not singers:
         return lines, ()
     kept = [
@@ -57,18 +58,18 @@ def without_singers(lines: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return [line for line in kept if line is not None], tuple(name for name in dict.fromkeys(names) if name in singers)
 
 
-def _is_singer(name: str, names: list[str]) -> bool:
-    """Whether a label is a singer's name, given the labels of all lines."""
+def _is_singer(name: str, company: set[str], *, alone: bool) -> bool:
+    """Whether a label is a singer's name. `company` are the labels that look like one, `alone` is the only label."""
     if _role(name) in _SURE:
         return True
-    if len(names) < 2 or len(name.split()) > 2:
+    if alone or len(name.split()) > 2:
         return False
+    in_company = bool(company - {name})
     if _role(name) in _LIKELY:
-        return any(_role(other) in _SURE | _LIKELY or _is_given(other) for other in names if other != name)
+        return in_company
     if not all(word[:1].isupper() for word in name.split()):
         return False
-    company = any(other != name and (_is_given(other) or _role(other) in _SURE | _LIKELY) for other in names)
-    return _is_given(name) or (company and len(name) > 1)
+    return _is_given(name) or (in_company and len(name) > 1)
 
 
 def _role(name: str) -> str:
