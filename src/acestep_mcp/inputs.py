@@ -89,12 +89,7 @@ class Inputs:
             given = quoted[1]
         if is_data_uri(given) or _is_bare_base64(given):
             return self._data(given)
-        if len(given) > _LONGEST_ADDRESS:
-            raise _rejected(
-                f"{_short(given)} has {len(given)} characters, and an address or a path has at most {_LONGEST_ADDRESS}. "
-                f"Give {self._accepted}."
-            )
-        scheme = "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
+        scheme = self._scheme(given)
         match scheme:
             case "https":
                 return RemoteSource(given)
@@ -107,6 +102,15 @@ class Inputs:
         if "://" in given:
             raise _rejected(f"{scheme}: addresses are not accepted. Give {self._accepted}.")
         return self._named(given, *_other_spellings(given))  # a file's name may hold a colon
+
+    def _scheme(self, given: str) -> str:
+        """The scheme of an address in lower case; empty for a path."""
+        if len(given) > _LONGEST_ADDRESS:
+            raise _rejected(
+                f"{_short(given)} has {len(given)} characters, and an address or a path has at most {_LONGEST_ADDRESS}. "
+                f"Give {self._accepted}."
+            )
+        return "" if _WINDOWS_PATH.match(given) else urlsplit(given).scheme.lower()
 
     def prune(self, needed: Collection[str]) -> None:
         """Remove uploads and saved data: URIs that are older than a day and that no open job needs."""

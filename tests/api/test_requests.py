@@ -185,7 +185,9 @@ def test_a_string_is_not_told_to_be_sent_as_a_string():
 def test_a_text_that_is_too_long_is_an_error_with_its_field_its_length_and_the_limit(arguments, field, limit):
     given = max(arguments.values(), key=len)
     length = len(given if isinstance(given, str) else given[-1])
-    with pytest.raises(InvalidRequest, match=f"{field}: has {length} characters, and at most {limit} are read") as error:
+    with pytest.raises(
+        InvalidRequest, match=f"{field}: has {length} characters, and at most {limit} are read"
+    ) as error:
         TextToAudio.parse(arguments)
     assert len(error.value.message) < 300
 

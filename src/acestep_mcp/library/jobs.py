@@ -94,7 +94,9 @@ class Jobs:
     def add_all(self, wanted: Sequence[tuple[Job, str | None]], *, spend_limit: float | None = None) -> list[Job]:
         """`add` for several jobs, each with its idempotency key: either all are stored or none."""
         if too_long := [key for _, key in wanted if key and len(key) > LONGEST_KEY]:
-            raise InvalidRequest(f"The idempotency key {too_long[0][:40]!r}... is longer than {LONGEST_KEY} characters.")
+            raise InvalidRequest(
+                f"The idempotency key {too_long[0][:40]!r}... is longer than {LONGEST_KEY} characters."
+            )
         added = []
         with self._database.writing() as db:
             earlier = [self._repeated(db, fingerprint_of(job), key) for job, key in wanted]

@@ -130,7 +130,9 @@ class Tracks:
         Raises InvalidRequest for a bad cursor.
         """
         if len(words := query.casefold().split()) > _MOST_WORDS:
-            raise InvalidRequest(f"query: has {len(words)} words, and at most {_MOST_WORDS} are looked for. Give fewer.")
+            raise InvalidRequest(
+                f"query: has {len(words)} words, and at most {_MOST_WORDS} are looked for. Give fewer."
+            )
         self.refresh()
         where, values = f"folder = ? AND deleted = {int(deleted)}", [str(self.folder)]
         for word in words:
