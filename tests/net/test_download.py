@@ -56,7 +56,6 @@ async def test_a_short_file_that_says_it_is_whole_is_not_believed(tmp_path: Path
 @pytest.mark.parametrize(
     ("reply", "words", "tries"),
     [
-        (Reply(200, SONG[:-1]), f"should have {len(SONG)}", 6),
         (Reply(200, SONG, cut=100), "broke off", 6),
         (Reply(200, stream=[SONG[:50]], hang=True), "no answer came in time", 6),
         (Reply(503), "503", 6),
@@ -75,10 +74,31 @@ async def test_what_does_not_arrive_leaves_no_file(reply, words, tries, tmp_path
     assert not (tmp_path / "a").exists()
 
 
+async def test_a_stated_size_that_two_whole_files_contradict_is_wrong(tmp_path: Path):
+    size, server = await fetched(lambda _: Reply(200, SONG), tmp_path / "a", size=len(SONG) + 1)
+    assert (size, len(server.seen)) == (len(SONG), 2)
+    assert (tmp_path / "a").read_bytes() == SONG
+
+
+async def test_files_of_another_size_at_each_try_are_not_kept(tmp_path: Path):
+    sizes = iter(range(1, 100))
+    with pytest.raises(QueueError, match="should have 1000"):
+        await fetched(lambda _: Reply(200, SONG[: next(sizes)]), tmp_path / "a", size=1000)
+    assert not (tmp_path / "a").exists()
+
+
+async def test_a_file_that_comes_too_slowly_is_given_up(tmp_path: Path):
+    slow = Timeouts(silence=0.05, slowest=10_000, transfer=5, first_wait=0.01, longest_wait=0.01)
+    with pytest.raises(QueueError, match="bytes per second"):
+        await fetched(lambda _: Reply(200, stream=[b"x"] * 50, pause=0.02), tmp_path / "a", timeouts=slow)
+    assert not (tmp_path / "a").exists()
+
+
 @pytest.mark.parametrize("reply", [Reply(200, SONG), Reply(200, stream=[SONG])], ids=["said", "unsaid"])
 async def test_a_file_larger_than_the_limit_is_not_kept(reply, tmp_path: Path):
-    with pytest.raises(QueueError, match="bytes"):
+    with pytest.raises(QueueError, match="bytes") as error:
         await fetched(lambda _: reply, tmp_path / "a", max_bytes=1000)
+    assert error.value.is_permanent
     assert not (tmp_path / "a").exists()
 
 

@@ -31,9 +31,9 @@ class Seen:
 
 @dataclass
 class Reply:
-    """`cut`: only so many bytes of the body leave before a reset. `reset`: nothing does. `stall`: nothing ever does.
+    """`raw`: these bytes are the whole answer. `cut`: only so many bytes of the body leave before a reset. `reset`: nothing does. `stall`: nothing ever does.
 
-    `stream`: chunks sent one by one; after the last the connection closes as `clean` says, or hangs.
+    `stream`: chunks sent one by one, `pause` seconds apart; after the last the connection closes as `clean` says, or hangs.
     """
 
     status: int = 200
@@ -45,6 +45,8 @@ class Reply:
     stream: Sequence[bytes] | None = None
     clean: bool = True
     hang: bool = False
+    pause: float = 0
+    raw: bytes | None = None
 
     def payload(self) -> tuple[bytes, dict[str, str]]:
         if isinstance(self.body, bytes):
@@ -114,6 +116,10 @@ async def _answer(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.St
     if reply.reset:
         _abort(writer)
         return
+    if reply.raw is not None:
+        writer.write(reply.raw)
+        await writer.drain()
+        return
     body, headers = reply.payload()
     length = {} if reply.stream is not None else {"content-length": str(len(body))}
     head = f"HTTP/1.1 {reply.status} X\r\nconnection: close\r\n"
@@ -125,6 +131,8 @@ async def _answer(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.St
         for chunk in reply.stream:
             writer.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
             await writer.drain()
+            if reply.pause:
+                await asyncio.sleep(reply.pause)
         if reply.hang:
             await reader.read()
         elif reply.clean:

@@ -1,9 +1,13 @@
-"""Text that comes from files and goes to callers: byte order marks, and halves of surrogate pairs, which UTF-8 cannot encode."""
+"""Text from files and hosts that goes to callers and terminals: encodings, halves of surrogate pairs, control characters."""
 
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Any
+
+# C0 and C1 without tab and line feed, the line separators, and what changes the direction of the text after it.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -34,6 +38,26 @@ def all_encodable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(all_encodable(part) for part in value)
     return value
+
+
+def readable(text: str) -> str:
+    """Foreign text as it is stored: encodable, with line feeds as its line ends, and without control characters."""
+    return _CONTROLS.sub("", encodable(text).replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def visible(text: str) -> str:
+    """Text for a terminal or a log: each control character but tab and line feed as its escape in Python."""
+    return _CONTROLS.sub(_escape, text)
+
+
+def visible_json(text: str) -> str:
+    """JSON text for a terminal: its strings keep their meaning."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def decode_text(content: bytes) -> str:

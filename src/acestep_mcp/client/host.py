@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
 from acestep_mcp.net.addresses import parse_url
-from acestep_mcp.net.http_responses import HttpResponse
+from acestep_mcp.net.keys import redaction
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.ssrf import origin
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
@@ -25,7 +25,6 @@ MAX_URL = 4096
 _KEY = re.compile(r"[\x21-\x7e]{1,1024}")
 _SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,100}")
 _LEGACY = re.compile(r"(\d+)-([A-Za-z0-9._-]+)")
-_SHORTEST_SECRET = 8  # shorter ones occur in ordinary text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +87,10 @@ class Host:
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Key {self.key.get_secret_value()}"} if isinstance(self.key, SecretStr) else {}
 
-    def secrets(self) -> tuple[bytes, ...]:
-        """The key and its secret half, which no message may repeat."""
-        if not isinstance(self.key, SecretStr):
-            return ()
-        key = self.key.get_secret_value()
-        return tuple(part.encode() for part in (key, key.rpartition(":")[2]) if len(part) >= _SHORTEST_SECRET)
-
-    def scrub(self, text: bytes) -> bytes:
+    def scrub(self, text: str) -> str:
         """Text from the host with our key replaced."""
-        for secret in self.secrets():
-            text = text.replace(secret, b"***")
-        return text
-
-    def scrubbed(self, answer: HttpResponse) -> HttpResponse:
-        headers = {name: self.scrub(value.encode()).decode() for name, value in answer.headers.items()}
-        return HttpResponse(answer.status, headers, self.scrub(answer.body))
+        key = self.key.get_secret_value() if isinstance(self.key, SecretStr) else None
+        return redaction(key)(text)
 
     def submit_url(self, endpoint_id: str) -> str:
         return f"{self.queue_url}/{'/'.join(_segments(endpoint_id))}"

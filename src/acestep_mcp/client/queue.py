@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, aclosing, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,10 @@ from acestep_mcp.api.updates import Completed, Update
 from acestep_mcp.client import replies
 from acestep_mcp.client.handle import RequestHandle, SubmitOptions
 from acestep_mcp.client.host import Host
-from acestep_mcp.client.retry import submit_once, until_answered
+from acestep_mcp.client.retry import submit_once, until_answered, until_understood
 from acestep_mcp.client.storage import HostStorage
-from acestep_mcp.client.watch import Watch, events
-from acestep_mcp.net.download import download
+from acestep_mcp.client.watch import Watch, drain, events
+from acestep_mcp.net.download import MAX_FILE, download
 from acestep_mcp.net.http_responses import HttpResponse, http_errors, read_response
 from acestep_mcp.net.ssrf import Reach, send, trust
 
@@ -41,7 +41,6 @@ GROWTH = 1.5
 UPLOAD_SECONDS = 60
 CANCEL_SECONDS = 30
 CLOSING_SECONDS = 5
-DRAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ class QueueClient:
                 async for event in news:
                     update = watch.news(replies.update_of(event, self.host), whole=False)
                     if isinstance(update, Completed):
-                        await _drain(news)
+                        await drain(news)
                     if update:
                         yield update
 
@@ -185,23 +184,33 @@ class QueueClient:
     async def _status(self, endpoint_id: str, handle: RequestHandle) -> Update:
         url = f"{self._status_url(endpoint_id, handle)}?logs=1"
         call = _QueueCall(f"Asking {self.host.label} for request {handle.request_id}", "GET", url)
-        answer = await until_answered(partial(self._exchange, call), self.host.timeouts)
-        if answer.status not in (200, 202):
-            raise replies.error_of(answer, call.action, self.host)
-        return replies.update_of(answer.json(), self.host)
 
-    async def result(self, endpoint_id: str, handle: RequestHandle) -> Response:
-        """The result of an ended request.
+        async def ask() -> HttpResponse:
+            answer = await until_answered(partial(self._exchange, call), self.host.timeouts)
+            if answer.status not in (200, 202):
+                raise replies.error_of(answer, call.action, self.host)
+            return answer
+
+        return await until_understood(ask, partial(replies.update_in, host=self.host), self.host.timeouts)
+
+    async def result(self, endpoint_id: str, handle: RequestHandle, asked: Mapping[str, Any] | None = None) -> Response:
+        """The result of an ended request. Where the host leaves out seed, tags or lyrics, those `asked` for stand in.
 
         Raises GenerationFailed, InvalidRequest (fal checks the input only when it runs it), JobCancelled,
         RequestUnknown, QueueError (with `error_type` "not_finished" while it runs), ConfigurationError.
         """
         url = self._own_or_rebuilt(handle.response_url, self.host.request_url(endpoint_id, handle.request_id))
         call = _QueueCall(f"Fetching the result of {handle.request_id} from {self.host.label}", "GET", url)
+        ask = partial(self._song, call, endpoint_id, handle)
+        read = partial(replies.response_of, host=self.host, asked=asked or {})
+        return await until_understood(ask, read, self.host.timeouts)
+
+    async def _song(self, call: _QueueCall, endpoint_id: str, handle: RequestHandle) -> HttpResponse:
+        """The answer at the result address, once it is not an error."""
         ask, timeouts = partial(self._exchange, call), self.host.timeouts
         answer = await until_answered(ask, timeouts, is_final=replies.is_json_error)
         if answer.status == httpx.codes.OK:
-            return replies.response_of(answer, self.host)
+            return answer
         if replies.is_app_error(answer):
             raise replies.failed(answer)
         if replies.is_unclear(answer):
@@ -213,7 +222,7 @@ class QueueClient:
                 raise replies.failed(answer)
             answer = await until_answered(ask, timeouts)
         if answer.status == httpx.codes.OK:
-            return replies.response_of(answer, self.host)
+            return answer
         raise replies.error_of(answer, call.action, self.host)
 
     async def cancel(self, endpoint_id: str, handle: RequestHandle) -> bool:
@@ -231,15 +240,17 @@ class QueueClient:
             return False
         raise replies.error_of(answer, call.action, self.host)
 
-    async def download(self, url: str, path: Path, *, size: int | None = None) -> int:
+    async def download(self, url: str, path: Path, *, size: int | None = None, max_bytes: int = MAX_FILE) -> int:
         """Stream a result's file to `path` and return its size in bytes. No key is sent.
 
         Raises QueueError, StorageError.
         """
+        fetch = partial(download, reach=self._reach, timeouts=self.host.timeouts)
         try:
-            return await download(url, path, size=size, reach=self._reach, timeouts=self.host.timeouts)
+            return await fetch(url, path, size=size, max_bytes=max_bytes)
         except InvalidRequest as exc:
-            raise QueueError(f"{self.host.label} returned a file address that is not used: {exc.message}") from exc
+            message = f"{self.host.label} returned a file address that is not used: {exc.message}"
+            raise QueueError(message, is_permanent=True) from exc
 
     async def upload(self, path: Path, content_type: str, file_name: str) -> str:
         """Put a file into the host's storage and return its address there.
@@ -298,8 +309,7 @@ class QueueClient:
         with http_errors(call.action), anyio.fail_after(seconds + connect):
             stream = client.stream(call.method, call.url, headers=headers, content=call.content, timeout=timeout)
             async with stream as response:
-                answer = await read_response(response)
-        return self.host.scrubbed(answer)
+                return await read_response(response, clean=self.host.scrub)
 
     def _status_url(self, endpoint_id: str, handle: RequestHandle) -> str:
         return self._own_or_rebuilt(handle.status_url, self.host.request_url(endpoint_id, handle.request_id, "/status"))
@@ -307,10 +317,3 @@ class QueueClient:
     def _own_or_rebuilt(self, url: str | None, rebuilt: str) -> str:
         """The address from a reply if it is the host's own, so that the key may be sent there; else the rebuilt one."""
         return url if url and self.host.is_queue_url(url) else rebuilt
-
-
-async def _drain(news: AsyncIterator[Any]) -> None:
-    """Read a stream to its end after the last event, so that its connection can be reused."""
-    with anyio.move_on_after(DRAIN_SECONDS), suppress(httpx.HTTPError, QueueError):
-        async for _ in news:
-            pass

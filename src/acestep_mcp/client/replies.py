@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from acestep_mcp.api.errors import (
     AceStepError,
     ConfigurationError,
@@ -30,6 +28,7 @@ MAX_TEXT = 300
 MAX_LINE = 2000
 MAX_LOGS = 10_000
 MAX_FIELDS = 20
+MAX_POSITION = 10**6
 
 NOT_FINISHED = "not_finished"
 # Line ends, control characters, and marks that change the direction of text.
@@ -116,7 +115,8 @@ def error_of(answer: HttpResponse, action: str, host: Host) -> AceStepError:
         return RequestUnknown(f"{message} If its song is not among the tracks, make it again.", status=status)
     if status == 499:
         return JobCancelled(f"The request was cancelled{reply.quoted} Start a new one if you still want it.")
-    return QueueError(_error_message(answer, action, reply), status=status, error_type=reply.type)
+    message = _error_message(answer, action, reply)
+    return QueueError(message, status=status, error_type=reply.type, is_permanent=not answer.is_transient)
 
 
 def _no_access(reply: ErrorReply, status: int, host: Host) -> ConfigurationError:
@@ -214,6 +214,11 @@ def handle_of(answer: HttpResponse, host: Host) -> RequestHandle:
     return RequestHandle(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
 
 
+def update_in(answer: HttpResponse, host: Host) -> Update:
+    """The update in a status reply. Raises QueueError for anything else."""
+    return update_of(answer.json(), host)
+
+
 def update_of(body: Any, host: Host) -> Update:
     """A status object as an update, with all of its log lines. Raises QueueError for anything else."""
     body = body if isinstance(body, Mapping) else {}
@@ -222,13 +227,14 @@ def update_of(body: Any, host: Host) -> Update:
     match body.get("status"):
         case "IN_QUEUE":
             position = body.get("queue_position")
-            return Queued(max(0, position) if isinstance(position, int) else 0)
+            return Queued(min(max(0, position), MAX_POSITION) if type(position) is int else 0)
         case "IN_PROGRESS":
             return InProgress(lines)
         case "COMPLETED":
             return _completed(body, lines)
     message = f"{_upper(host.label)} reported an unknown state: "
-    raise QueueError(f"{message}{plain(body.get('status'), 40)!r}. Check that its address is a queue's.")
+    message += f"{plain(body.get('status'), 40)!r}. Check that its address is a queue's."
+    raise QueueError(message, is_permanent=True)
 
 
 def _completed(body: Mapping[str, Any], logs: tuple[Log, ...]) -> Completed:
@@ -249,12 +255,10 @@ def _log(entry: Any) -> Log:
     return Log(plain(entry.get("message"), MAX_LINE), level, plain(entry.get("timestamp"), 40))
 
 
-def response_of(answer: HttpResponse, host: Host) -> Response:
-    """The result of a finished request. Raises QueueError when its body is not a song."""
-    body = answer.json()
-    try:
-        return Response.model_validate(body)
-    except ValidationError as exc:
-        wrong = ", ".join(sorted({str(error["loc"][0]) if error["loc"] else "body" for error in exc.errors()}))
-        message = f"{_upper(host.label)} finished the request, but its answer is not a song's ({plain(wrong)})."
-        raise QueueError(f"{message} Ask again, or report it to the host.", status=answer.status) from exc
+def response_of(answer: HttpResponse, host: Host, asked: Mapping[str, Any]) -> Response:
+    """The result of a finished request. Raises QueueError when it names no audio file."""
+    response = Response.of(answer.json(), asked)
+    if response is None:
+        message = f"{_upper(host.label)} finished the request, but its answer is not a song's: it names no audio file."
+        raise QueueError(f"{message} Report it to the host.", status=answer.status, is_permanent=True)
+    return response

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import anyio
 
-from acestep_mcp.api.errors import SubmissionUnknown
+from acestep_mcp.api.errors import QueueError, SubmissionUnknown
 from acestep_mcp.client.replies import read_error_reply
 from acestep_mcp.net.http_responses import HttpResponse, NoResponse
 from acestep_mcp.net.timeouts import Timeouts
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 SUBMITS = 4
 """The first attempt and three more, each after one that was certainly not accepted."""
+READS = 3
+"""How often an answer is asked for that is none of the protocol."""
 
 # A server error may come from a proxy whose upstream was lost after it had accepted the request. Only these statuses
 # say that nothing was stored: not understood, insufficient storage.
@@ -28,7 +36,7 @@ async def until_answered(
     """Repeat a call that may be repeated, through up to `timeouts.outage` seconds of failures.
 
     Returns the first response that is not transient, or that `is_final`, or the last one. Raises NoResponse if the
-    last call had none.
+    last call had none, or at once if another try would end the same way.
     """
     give_up = anyio.current_time() + timeouts.outage
     for wait in timeouts.waits():
@@ -36,6 +44,8 @@ async def until_answered(
         try:
             answer = await ask()
         except NoResponse as exc:
+            if exc.is_permanent:
+                raise
             failure = exc
         else:
             if not answer.is_transient or (is_final and is_final(answer)):
@@ -47,6 +57,23 @@ async def until_answered(
     if answer is None:
         raise failure or AssertionError("an attempt answers or fails")
     return answer
+
+
+async def until_understood(
+    ask: Callable[[], Awaitable[HttpResponse]], read: Callable[[HttpResponse], T], timeouts: Timeouts
+) -> T:
+    """What `read` makes of an answer. One that it cannot read is asked for twice more: a page of a proxy may stand in for it.
+
+    Raises what `ask` raises, and the QueueError of `read`.
+    """
+    for wait, _ in zip(timeouts.waits(), range(READS - 1), strict=False):
+        answer = await ask()
+        try:
+            return read(answer)
+        except QueueError as exc:
+            logger.info("%s", exc.message)
+        await anyio.sleep(wait)
+    return read(await ask())
 
 
 async def submit_once(ask: Callable[[], Awaitable[HttpResponse]], timeouts: Timeouts, host: str) -> HttpResponse:
@@ -62,7 +89,7 @@ async def submit_once(ask: Callable[[], Awaitable[HttpResponse]], timeouts: Time
         except NoResponse as exc:
             if exc.sent:
                 raise SubmissionUnknown(_unknown(host, exc.what)) from exc
-            if not left:
+            if exc.is_permanent or not left:
                 raise
         else:
             if _may_be_accepted(answer.status):

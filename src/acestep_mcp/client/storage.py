@@ -74,10 +74,12 @@ class HostStorage:
             ask = partial(send, method, url, body=body, reach=self.reach, timeouts=timeouts)
             answer = await until_answered(ask, timeouts)
         except InvalidRequest as exc:
-            raise QueueError(f"{self.host.label} gave an unusable upload address: {exc.message}") from exc
+            message = f"{self.host.label} gave an unusable upload address: {exc.message}"
+            raise QueueError(message, is_permanent=True) from exc
         if not 200 <= answer.status < 300:
-            message = f"The storage of {self.host.label} refused the upload with {answer.status}. Try again later."
-            raise QueueError(message, status=answer.status)
+            then = "Try again later." if answer.is_transient else "Give another file, or report it to the host."
+            message = f"The storage of {self.host.label} refused the upload with {answer.status}. {then}"
+            raise QueueError(message, status=answer.status, is_permanent=not answer.is_transient)
         return answer
 
     def _addresses(self, answer: HttpResponse) -> tuple[str, str]:

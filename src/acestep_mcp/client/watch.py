@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
+import anyio
+import httpx
+
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.net.http_responses import NoResponse
+from acestep_mcp.net.http_responses import NoResponse, read_json
 
 MAX_EVENT = 4 << 20
+DRAIN_SECONDS = 0.1
+MAX_LINES = 20_000
+"""Log lines of one request that are reported; more come only from a host that is broken."""
 
 
-async def events(chunks: AsyncIterable[bytes], clean: Callable[[bytes], bytes]) -> AsyncIterator[Any]:
-    """The JSON of each event of a `text/event-stream`; comments and other fields are skipped. `clean` is applied first.
+async def events(chunks: AsyncIterable[bytes], clean: Callable[[str], str]) -> AsyncIterator[Any]:
+    """The JSON of each event of a `text/event-stream`, cleaned; comments and other fields are skipped.
 
     Raises NoResponse for an event that is not JSON, or larger than 4 MiB.
     """
-    data: list[bytes] = []
+    data, size = bytearray(), 0
     async for line in _lines(chunks):
         if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
+            data += line[5:].removeprefix(b" ") + b"\n"
+            size += len(line)
         elif not line and data:
-            try:
-                yield json.loads(clean(b"\n".join(data)))
-            except (ValueError, RecursionError) as exc:
-                raise NoResponse("The status stream sent something that is not JSON.", sent=True) from exc
-            data = []
-        if sum(map(len, data)) > MAX_EVENT:
+            if (event := read_json(bytes(data), clean)) is None:
+                raise NoResponse("The status stream sent something that is not JSON.", sent=True)
+            yield event
+            data, size = bytearray(), 0
+        if size > MAX_EVENT:
             raise NoResponse("The status stream sent an event of more than 4 MiB.", sent=True)
 
 
@@ -37,12 +43,19 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     rest = bytearray()
     async for chunk in chunks:
         rest += chunk
-        *whole, last = rest.split(b"\n")
-        for line in whole:
-            yield bytes(line.removesuffix(b"\r"))
-        rest = last
+        if b"\n" in chunk:
+            *whole, rest = rest.split(b"\n")
+            for line in whole:
+                yield bytes(line.removesuffix(b"\r"))
         if len(rest) > MAX_EVENT:
             raise NoResponse("The status stream sent a line of more than 4 MiB.", sent=True)
+
+
+async def drain(news: AsyncIterator[Any]) -> None:
+    """Read a stream to its end after the last event, so that its connection can be reused."""
+    with anyio.move_on_after(DRAIN_SECONDS), suppress(httpx.HTTPError, NoResponse):
+        async for _ in news:
+            pass
 
 
 class Watch:
@@ -55,6 +68,7 @@ class Watch:
     def __init__(self) -> None:
         self._state: Update | None = None
         self._lines: Counter[Log] = Counter()
+        self._reported = 0
 
     def news(self, update: Update, *, whole: bool) -> Update | None:
         """The update with only its new lines, or None when nothing changed. `whole`: it holds all lines so far."""
@@ -76,7 +90,8 @@ class Watch:
         for line in lines:
             if known[line] and (whole or line.timestamp):
                 known[line] -= 1
-            else:
+            elif self._reported < MAX_LINES:
+                self._reported += 1
                 self._lines[line] += 1
                 fresh.append(line)
         return tuple(fresh)

@@ -47,6 +47,7 @@ def parse_url(text: str) -> httpx.URL:
         url = httpx.URL(text)
         port = PORTS.get(url.scheme, 0) if url.port is None else url.port
         fits = url.scheme in PORTS and _is_host(url.raw_host.decode("ascii")) and 0 < port < 65536
+        fits = fits and "\ufffd" not in text  # it stands for what could not be decoded
         _ = url.host, str(url)  # decoding an international name may fail only here
     except (httpx.InvalidURL, ValueError) as exc:  # a UnicodeError is a ValueError
         raise InvalidRequest(f"{_short(text)} is not a valid address ({str(exc)[:100]!r}).") from exc

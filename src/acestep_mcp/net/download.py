@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,41 +26,43 @@ async def download(
 ) -> int:  # fmt: skip
     """Stream a file to `path` (overwritten; the caller renames it) and return its size in bytes.
 
-    A broken or short download is restarted up to five times. `size` is checked when given.
-    Raises InvalidRequest for an address that may not be used, QueueError, StorageError.
+    A broken download is restarted up to five times. A whole file that has not the stated `size` is fetched once more:
+    if it has the same size again, the statement is wrong. Raises InvalidRequest for an address that may not be used,
+    QueueError, StorageError.
     """
-    waits = timeouts.waits()
+    waits, sizes = timeouts.waits(), list[int]()
     for left in reversed(range(TRIES)):
         try:
             with http_errors(f"Downloading from {host_of(url)}"), anyio.fail_after(timeouts.transfer):
-                return await _downloaded(url, path, _Wanted(size, max_bytes), reach, timeouts)
-        except NoResponse:
-            if not left:
+                written = await _downloaded(url, path, max_bytes, reach, timeouts)
+            sizes.append(written)
+            await _check_size(path, sizes, size)
+            return written
+        except (NoResponse, _Refused) as exc:
+            pause = exc.pause if isinstance(exc, _Refused) else 0.0
+            if not left or exc.is_permanent or pause > timeouts.longest_retry_after:
                 raise
-        except _Refused as exc:
-            pause = exc.answer.pause or 0
-            if not left or not exc.answer.is_transient or pause > timeouts.longest_retry_after:
-                raise
-            await anyio.sleep(pause)
-        await anyio.sleep(next(waits))
+            await anyio.sleep(pause + next(waits))
     raise AssertionError("the last attempt returns or raises")
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    size: int | None
-    max_bytes: int
+async def _check_size(path: Path, sizes: list[int], stated: int | None) -> None:
+    """Raises NoResponse, and removes the file, when the last of `sizes` is neither the stated one nor an earlier one."""
+    *earlier, written = sizes
+    if stated is not None and written != stated and written not in earlier:
+        await anyio.to_thread.run_sync(_removed, path)
+        raise NoResponse(f"The file has {written} bytes and should have {stated}.", sent=True)
 
 
 class _Refused(QueueError):
     """A download was answered with an error."""
 
     def __init__(self, message: str, answer: HttpResponse) -> None:
-        super().__init__(message, status=answer.status)
-        self.answer = answer
+        super().__init__(message, status=answer.status, is_permanent=not answer.is_transient)
+        self.pause = answer.pause or 0.0
 
 
-async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, timeouts: Timeouts) -> int:
+async def _downloaded(url: str, path: Path, max_bytes: int, reach: Reach, timeouts: Timeouts) -> int:
     host = host_of(url)
     async with opened("GET", url, reach=reach, timeouts=timeouts) as response:
         if response.status_code != httpx.codes.OK:
@@ -69,32 +70,61 @@ async def _downloaded(url: str, path: Path, wanted: _Wanted, reach: Reach, timeo
             then = "Try again in a minute." if answer.is_transient else "It may have expired, or it was never public."
             raise _Refused(f"{host} answered {answer.status} instead of the file. {then}", answer)
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise QueueError(f"{host} sent the file in an encoding that was not requested.")
+            message = f"{host} sent the file in an encoding that was not requested. Give a file that is not compressed."
+            raise QueueError(message, is_permanent=True)
         stated = response.headers.get("content-length", "")
-        if stated.isdigit() and int(stated) > wanted.max_bytes:
-            raise QueueError(f"The file is {stated} bytes; at most {wanted.max_bytes} are accepted.")
-        written = await _written(response, path, wanted.max_bytes)
-    if wanted.size is not None and written != wanted.size:
-        await anyio.to_thread.run_sync(_removed, path)
-        raise NoResponse(f"The file from {host} has {written} bytes and should have {wanted.size}.", sent=True)
-    return written
+        if stated.isdecimal() and float(stated) > max_bytes:
+            raise _too_large(f"{stated[:20]} bytes", max_bytes)
+        return await _written(response, path, max_bytes, timeouts)
 
 
-async def _written(response: httpx.Response, path: Path, max_bytes: int) -> int:
+def _too_large(what: str, max_bytes: int) -> QueueError:
+    message = f"The file has {what}; at most {max_bytes} are accepted. Give a shorter or compressed one."
+    return QueueError(message, is_permanent=True)
+
+
+async def _written(response: httpx.Response, path: Path, max_bytes: int, timeouts: Timeouts) -> int:
     """Write the body to disk block by block, off the event loop. A broken one leaves no file."""
-    written, whole = 0, False
-    target = _Target(path)
+    written, whole, block = 0, False, bytearray()
+    target, rate = _Target(path), _Rate(timeouts)
     try:
-        async for block in response.aiter_raw(BLOCK):
-            written += len(block)
+        async for piece in response.aiter_raw():
+            written += len(piece)
             if written > max_bytes:
-                raise QueueError(f"The file is larger than {max_bytes} bytes, the most that is accepted.")
-            await anyio.to_thread.run_sync(target.write, block)
+                raise _too_large(f"more than {max_bytes} bytes", max_bytes)
+            rate.check(written)
+            block += piece
+            if len(block) >= BLOCK:
+                await anyio.to_thread.run_sync(target.write, bytes(block))
+                block.clear()
+        if block:
+            await anyio.to_thread.run_sync(target.write, bytes(block))
         whole = True
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(target.close, whole)
     return written
+
+
+class _Rate:
+    """Whether a file comes fast enough, looked at every `timeouts.silence` seconds."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._since, self._before = anyio.current_time(), 0
+
+    def check(self, written: int) -> None:
+        """Raises NoResponse."""
+        seconds = anyio.current_time() - self._since
+        if seconds < self._timeouts.silence:
+            return
+        if written - self._before < seconds * self._timeouts.slowest:
+            slow = (written - self._before) / seconds
+            least = self._timeouts.slowest
+            raise NoResponse(
+                f"The file comes at {slow:.0f} bytes per second; at least {least:.0f} are needed.", sent=True
+            )
+        self._since, self._before = anyio.current_time(), written
 
 
 class _Target:

@@ -160,7 +160,8 @@ async def opened(
                     yield response
                     return
                 target = _redirected(target, response.headers["location"])
-        raise QueueError(f"{target.host} redirects more than {MAX_REDIRECTS} times. Give the final address.")
+        message = f"{target.host} redirects more than {MAX_REDIRECTS} times. Give the final address."
+        raise QueueError(message, is_permanent=True)
 
 
 async def send(

@@ -21,6 +21,8 @@ class Timeouts:
     """For the response to a submit: after giving up it is unknown whether the job was accepted."""
     silence: float = 60
     """Between two reads of a stream or file."""
+    slowest: float = 2048
+    """Bytes per second that each `silence` seconds of a file must bring on average."""
     transfer: float = 3600
     """For one complete file."""
     outage: float = 300
@@ -45,11 +47,11 @@ def retry_after(value: str | None) -> float | None:
     """The seconds a Retry-After header asks for (a number or an HTTP date), or None when it says nothing usable."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value.strip()[:9])
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser raises for odd dates
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from acestep_mcp.library.jobs import Jobs
 
 _LOSSY = ("mp3", "ogg")
+_LONGEST = 240.0
+_BYTES_PER_SECOND = 96_000 * 2 * 4
+_MOST_BESIDE = 16 << 20
 _NOT_HEARD = Transcript()
 
 
@@ -46,6 +49,14 @@ def ensure_writable(folder: Path) -> None:
 def download_path(tracks: Tracks, job_id: str) -> Path:
     """A job's download until it becomes a track: in the music folder, so that a rename finishes it."""
     return tracks.folder / f".{job_id}.download.part"
+
+
+def most_bytes(seconds: float) -> int:
+    """The size of the largest file that can be a song of this length: stereo at 96 kHz in 32 bits, and its tags.
+
+    A host may answer with a longer song than was asked for, up to the longest there is.
+    """
+    return _MOST_BESIDE + int(max(seconds, _LONGEST) * _BYTES_PER_SECOND)
 
 
 async def transcript_of(
@@ -75,7 +86,7 @@ def store_track(
     song = _identity(job, response, tracks)
     name = _name(job, song.title, response.seed, tracks, jobs)
     finished = downloaded.with_name(f".{job.id}.finished.part")
-    with _audio_from_host():
+    with _audio_from_host(downloaded):
         gain = convert_and_remove(
             downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, song, downloaded)
         )
@@ -243,11 +254,20 @@ def _sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _audio_from_host() -> Iterator[None]:
-    """Bad audio from a host is the host's error, not the caller's."""
+def _audio_from_host(downloaded: Path) -> Iterator[None]:
+    """Bad audio from a host is the host's error, not the caller's. The file is removed: its host still has it."""
     try:
         yield
     except InvalidRequest as exc:
+        what = "a web page, not audio." if _is_web_page(downloaded) else f"not usable audio: {exc.message}"
+        downloaded.unlink(missing_ok=True)
         raise QueueError(
-            f"The host answered with a file that is not usable audio: {exc.message} Try again, perhaps with another seed."
+            f"The host's file is {what} Make the song again, perhaps with another seed, or report it to the host.",
+            is_permanent=True,
         ) from exc
+
+
+def _is_web_page(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml"))
+    return False

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,8 @@ from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
-from acestep_mcp.studio.finish import download_path, store_track, transcript_of
+from acestep_mcp.studio.finish import download_path, most_bytes, store_track, transcript_of
+from acestep_mcp.studio.following import FollowedRequest, follow
 from acestep_mcp.studio.progress import SAVING, progress_after
 from acestep_mcp.studio.source_uploads import SourceUploads
 
@@ -48,6 +47,10 @@ _FINAL = (GenerationFailed, RequestUnknown, SubmissionUnknown, InvalidRequest, J
 _COLLECT = (
     "The song was accepted and is not lost: fix this (ACESTEP_MUSIC_DIR chooses another folder), then wait for this job "
     "again: the song is fetched and saved without being made or paid for again."
+)
+_FETCH_AGAIN = (
+    "The host accepted the song and may have billed it. When that has changed, wait for this job again: the song is "
+    "fetched without being made or paid for again."
 )
 _BUG = "This job failed because of a bug in acestep-mcp; the log has the details. Please report it."
 
@@ -122,9 +125,10 @@ class Run:
 
     def _should_retry(self, error: AceStepError) -> bool:
         """True for an accepted request whose outcome is still unknown."""
-        is_known = not isinstance(error, QueueError) or isinstance(error, _FINAL)
+        if not isinstance(error, QueueError) or isinstance(error, _FINAL) or error.is_permanent:
+            return False
         is_recent = time.time() - self.job.created_at < GIVE_UP_AFTER
-        return not is_known and self.job.request_id is not None and is_recent and not self.cancel.is_set()
+        return self.job.request_id is not None and is_recent and not self.cancel.is_set()
 
     async def _advance(self) -> None:
         """Continue the job from its current state to the end."""
@@ -207,32 +211,9 @@ class Run:
         return body
 
     async def _follow(self, client: QueueClient, handle: RequestHandle) -> Response:
-        failure: AceStepError | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._cancel_on_request, client, handle)
-            # Imported while the engine runs: it takes about a second at the first song.
-            tasks.start_soon(self._sync, import_module, "acestep_mcp.audio.measure")
-            try:
-                async with aclosing(client.follow(self.job.endpoint, handle)) as updates:
-                    async for update in updates:
-                        await self._record(update)
-            except AceStepError as exc:
-                failure = exc  # raised below: the task group would wrap it in a group
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-        return await client.result(self.job.endpoint, handle)
-
-    async def _cancel_on_request(self, client: QueueClient, handle: RequestHandle) -> None:
-        await self.cancel.wait()
-        while True:
-            try:
-                await client.cancel(self.job.endpoint, handle)
-            except QueueError as exc:
-                logger.warning("cancelling job %s failed: %s", self.job.id, exc.message)
-                await anyio.sleep(FIRST_PAUSE)
-            else:
-                return
+        request = FollowedRequest(client, self.job.endpoint, handle, self.cancel)
+        await follow(request, self._record)
+        return await client.result(self.job.endpoint, handle, self.job.request.wire())
 
     async def _record(self, update: Update) -> None:
         """Store an update from the queue if it changes the job."""
@@ -266,7 +247,8 @@ class Run:
             await self._change(progress=SAVING)
         part = download_path(self._tracks, self.job.id)
         async with self._finishing:
-            await client.download(response.audio.url, part, size=response.audio.file_size)
+            most = most_bytes(self.job.options.seconds)
+            await client.download(response.audio.url, part, size=response.audio.file_size, max_bytes=most)
             job = self.job.changed(ended_at=time.time())
             transcript = await transcript_of(job, response, part, self._backends.transcript)
             track = await self._sync(self._store_track, job, response, part, transcript)
@@ -293,7 +275,7 @@ class Run:
         collectable = self.job.request_id is not None and not isinstance(error, _FINAL)
         changes: dict[str, Any] = {"status": status, "ended_at": time.time()}
         if collectable:
-            message += f" {_COLLECT}"
+            message += f" {_COLLECT if not isinstance(error, QueueError) else _FETCH_AGAIN}"
         elif status is not Status.UNKNOWN:
             changes["cost"] = 0.0
         try:
