@@ -117,6 +117,8 @@ class Settings(ModelOptions, BaseSettings):
     token: SecretStr | None = None
     """Bearer token of `serve --http`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    """How a server logs: lines of text, or a JSON object a line."""
 
     _problems: tuple[str, ...] = PrivateAttr(())
     _rejected: ClassVar[frozenset[str]] = frozenset()
@@ -130,6 +132,12 @@ class Settings(ModelOptions, BaseSettings):
     def bearer(self) -> str | None:
         """The token of `serve --http`, without surrounding white space."""
         return (self.token.get_secret_value().strip() or None) if self.token else None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of all keys, which no log may contain."""
+        given = [getattr(self, name) for name in type(self).model_fields]
+        return tuple(value.get_secret_value().strip() for value in given if isinstance(value, SecretStr))
 
     @property
     def database(self) -> Path:

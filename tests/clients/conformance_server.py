@@ -28,8 +28,9 @@ from mcp.types import (
     Tool,
 )
 
+from acestep_mcp.api import logs
 from acestep_mcp.server import http
-from acestep_mcp.server.app import AceStepServer, log_to_stderr, studio_opener
+from acestep_mcp.server.app import AceStepServer, studio_opener
 from acestep_mcp.settings import load
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
@@ -161,7 +162,7 @@ def add_prompts(server: AceStepServer) -> None:
 
 if __name__ == "__main__":
     settings = load()
-    log_to_stderr(settings.log_level)
+    logs.configure(settings.log_level)
     server = Fixtures(studio_opener(settings), settings, "http")
     add_prompts(server)
     http.run_server(server, settings, host="127.0.0.1", port=0)

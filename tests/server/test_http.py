@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ResourceListChangedNotification
 from starlette.requests import Request
 
+from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.library.models import Track
 from acestep_mcp.server import http, transfers
@@ -174,7 +175,7 @@ async def test_a_song_s_url_is_a_download_that_needs_its_key_or_the_token(shared
 
 async def test_every_route_needs_token_host_and_origin(shared, http_client):
     for method, path in (
-        ("GET", "/health"),
+        ("POST", "/health"),
         ("GET", "/tracks/kept/x"),
         ("POST", "/uploads"),
         ("POST", "/mcp"),
@@ -189,8 +190,16 @@ async def test_every_route_needs_token_host_and_origin(shared, http_client):
         ):
             refused = await http_client.request(method, path, headers=headers)
             assert refused.status_code == expected, (method, path, headers)
-    allowed = await http_client.get("/health", headers=TOKEN | {"Origin": str(http_client.base_url).rstrip("/")})
-    assert (allowed.status_code, allowed.json()["status"]) == (200, "ok")
+    allowed = await http_client.get("/tracks/kept/x", headers=TOKEN | {"Origin": str(http_client.base_url).rstrip("/")})
+    assert allowed.status_code == 404
+
+
+async def test_whether_it_lives_is_told_to_anyone_and_nothing_else_is(http_client):
+    answer = await http_client.get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": __version__})
+    assert (await http_client.head("/health")).status_code == 200
+    assert (await http_client.get("/health", headers={"Host": "evil.example"})).status_code == 421
+    assert (await http_client.get("/health", headers={"Origin": "https://evil.example"})).status_code == 403
 
 
 async def test_the_address_itself_says_what_to_give_to_a_client_and_needs_no_token(shared, http_client):

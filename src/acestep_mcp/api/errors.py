@@ -153,7 +153,9 @@ class Isolation:
 
 
 @contextmanager
-def isolated(logger: logging.Logger, message: str, *args: object) -> Iterator[Isolation]:
+def isolated(
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger], message: str, *args: object
+) -> Iterator[Isolation]:
     """Contain a bug: log an unexpected exception with its traceback instead of raising it.
 
     An AceStepError is raised, also when a task group has wrapped it; cancellation passes. For the top of a call, job or

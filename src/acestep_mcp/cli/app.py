@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from acestep_mcp import __version__
+from acestep_mcp.api import logs
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.cli.doctor import doctor
 from acestep_mcp.cli.engine import engine
@@ -47,6 +48,8 @@ def run(arguments: Sequence[str]) -> int:
     except AceStepError as exc:
         if as_json:
             print_json(failure(exc))
+        elif logs.is_json():
+            logs.logger.error("%s", exc.message)
         else:
             click.echo(f"Error: {exc.message}", err=True)
         return 1

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_mcp import __version__
+from acestep_mcp.api import logs
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
+from acestep_mcp.cli.request_options import takes_log_format
 from acestep_mcp.engines.registry import ENGINES, V1, EngineSpec
 from acestep_mcp.net import keys
 from acestep_mcp.settings import Settings, load
@@ -47,13 +49,14 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option("--allowed-host", multiple=True, help="Another name callers use. May be repeated.")
 @click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Unload the model after this time without a job.")
 @click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="Exit after this time without jobs and requests.")
+@takes_log_format
 @click.option("--detached", is_flag=True, hidden=True)
 @takes_model_options
 def engine(**given: Any) -> int:
     """Serve the five endpoints on fal's queue protocol, for acestep-mcp on other machines and for fal's own clients."""
     from acestep_mcp.assembly import engine_options
 
-    settings = load(**model_settings(given))
+    settings = load(log_format=given["log_format"], **model_settings(given))
     model = engine_options(settings)
     spec = ENGINES[given["name"]]
     if given["download"]:
@@ -79,16 +82,14 @@ def engine(**given: Any) -> int:
 
 
 def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:
-    import logging
     from contextlib import closing
 
     from acestep_mcp.assembly import engine_options
     from acestep_mcp.engine_server.serve import ServerAddress, serve
 
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel("WARNING")
+    logs.configure(settings.log_level, settings.log_format, (*settings.secrets, *filter(None, [options.key])))
     for problem in settings.problems:
-        click.echo(f"Note: {problem}", err=True)
+        _tell([f"Note: {problem}"])
     address = ServerAddress(given["host"], given["port"], folder, given["tls_dir"])
     options, state = _findable(spec.name, options, given, folder)
     on_started = partial(_announce, spec=spec, has_key=options.key is not None, state=state, detached=given["detached"])
@@ -174,9 +175,14 @@ def _announce(
     with state(running) if state else nullcontext():
         on_started = lines(running.address, running.authority, has_key=has_key, engine=spec.name, remark=spec.summary)
         with suppress(OSError):  # stderr is closed: no reason to stop
-            for line in on_started[: 1 if detached else None]:
-                click.echo(line, err=True)
+            _tell(on_started[: 1 if detached or logs.is_json() else None])
         yield
+
+
+def _tell(lines_out: list[str]) -> None:
+    """On stderr, where programs may read every line as JSON."""
+    for line in lines_out:
+        logs.logger.info("%s", line) if logs.is_json() else click.echo(line, err=True)
 
 
 def _own_folder(data_dir: Path, name: str) -> Path:

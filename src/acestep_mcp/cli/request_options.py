@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType
@@ -45,6 +45,12 @@ def takes_host_options(command: click.Command) -> click.Command:
     """Add those options to a command, which passes them on to the settings."""
     command.params.extend(host_options())
     return command
+
+
+def takes_log_format(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--log-format` to a command that serves; it overrides ACESTEP_LOG_FORMAT."""
+    text = "How to log to stderr: lines of text, or one JSON object a line."
+    return click.option("--log-format", type=click.Choice(("text", "json")), help=text)(command)
 
 
 def request_options(request: type[Request]) -> list[click.Option]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from acestep_mcp.cli.request_options import takes_host_options
+from acestep_mcp.cli.request_options import takes_host_options, takes_log_format
 from acestep_mcp.settings import load
 
 
@@ -21,6 +21,7 @@ from acestep_mcp.settings import load
     "--token",
     help="Bearer token that callers must send. Other users can see it in the list of processes; ACESTEP_TOKEN is safer.",
 )
+@takes_log_format
 @click.option(
     "--allowed-host", multiple=True, help="Another host name that callers use, such as a proxy's. May be repeated."
 )

@@ -218,7 +218,8 @@ class JobQueue:
             with isolated(logger, "job %s is not recorded as %s", job.id, job.state):
                 self._store.save(job)
         except AceStepError as error:
-            logger.warning("job %s is not recorded as %s: %s", job.id, job.state, error.message)
+            extra = {"request_id": job.id}
+            logger.warning("job %s is not recorded as %s: %s", job.id, job.state, error.message, extra=extra)
 
     @property
     def is_busy(self) -> bool:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 
+from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
 from acestep_mcp.api.requests import ApiRequest, EditRequest
@@ -104,6 +105,7 @@ class JobRoutes:
             # Drawn now and stored, so that a repeated run makes the same song.
             request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
         job = QueueJob(endpoint.id, request, options)
+        logs.concern(request_id=job.id)
         try:
             job.request = await self._with_source(http, job)
             self._queue.add(job, longest=longest)
@@ -159,6 +161,7 @@ class JobRoutes:
     def _find(self, http: HttpRequest) -> QueueJob | None:
         """The job of this id; the long form of the address, with the submit's sub-path, works too."""
         job = self._queue.find(http.path_params["request_id"])
+        logs.concern(request_id=job and job.id)
         known = job is not None and http.path_params["app"] in {job.app, job.endpoint}
         return job if known else None
 

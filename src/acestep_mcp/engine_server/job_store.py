@@ -170,7 +170,7 @@ def _job(row: Row) -> QueueJob | None:
             logs=json.loads(row["logs"]),
         )
     except (InvalidRequest, KeyError, ValueError, TypeError) as exc:
-        logger.warning("job %s cannot be read and is skipped: %s", row["id"], exc)
+        logger.warning("job %s cannot be read and is skipped: %s", row["id"], exc, extra={"request_id": row["id"]})
         return None
 
 

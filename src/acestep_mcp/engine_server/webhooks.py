@@ -47,24 +47,29 @@ class Webhooks:
             if await self._attempt(job):
                 break
         else:
-            logger.warning("the webhook of job %s was given up after %d attempts", job.id, len(DELAYS) + 1)
+            _log(job).warning("the webhook of job %s was given up after %d attempts", job.id, len(DELAYS) + 1)
         self._queue.mark_webhook_done(job)
 
     async def _attempt(self, job: QueueJob) -> bool:
         """One delivery; False when it should be retried. A redirect or a refused address is final."""
-        status = 200
+        status, log = 200, _log(job)
         try:
-            with anyio.fail_after(ATTEMPT_SECONDS), isolated(logger, "the webhook of job %s is not sent", job.id):
+            with anyio.fail_after(ATTEMPT_SECONDS), isolated(log, "the webhook of job %s is not sent", job.id):
                 body = _body(job)
                 headers = {"content-type": "application/json", **self.signer.headers(job.id, body)}
                 status = await self._post(job.options.webhook or "", body, headers)
         except InvalidRequest as exc:
-            logger.warning("the webhook of job %s is not sent: %s", job.id, exc.message)
+            log.warning("the webhook of job %s is not sent: %s", job.id, exc.message)
             return True
         except (AceStepError, TimeoutError) as exc:
-            logger.info("the webhook of job %s did not arrive: %s", job.id, exc)
+            log.info("the webhook of job %s did not arrive: %s", job.id, exc)
             return False
         return 200 <= status < 400
+
+
+def _log(job: QueueJob) -> logging.LoggerAdapter[logging.Logger]:
+    """The log with the id of the request in every line."""
+    return logging.LoggerAdapter(logger, {"request_id": job.id})
 
 
 def restored(jobs: Iterable[QueueJob]) -> list[QueueJob]:

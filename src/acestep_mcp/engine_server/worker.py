@@ -12,6 +12,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
+from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import AceStepError, GenerationFailed, isolated
 from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
@@ -57,12 +58,16 @@ class Worker:
             self._queue.finish(self._queue.running, _INTERNAL)
         while True:
             job = await self._next()
-            answer = CANCELLED
-            with job.scope:
-                answer = await self._answer(job)
-            self._queue.finish(job, answer)
-            if answer.file is None:  # else storing the result has cleared the job's folder
-                await anyio.to_thread.run_sync(self._clear, job)
+            with logs.concerning(request_id=job.id):
+                await self._work_on(job)
+
+    async def _work_on(self, job: QueueJob) -> None:
+        answer = CANCELLED
+        with job.scope:
+            answer = await self._answer(job)
+        self._queue.finish(job, answer)
+        if answer.file is None:  # else storing the result has cleared the job's folder
+            await anyio.to_thread.run_sync(self._clear, job)
 
     async def _next(self) -> QueueJob:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from mcp.types import Prompt as PromptEntry
 from mcp.types import Tool as ToolEntry
 
 from acestep_mcp import __version__
+from acestep_mcp.api import logs
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
 from acestep_mcp.server import player_app, resources, sdk
 from acestep_mcp.server.delivery import Calls, Deliveries
@@ -238,6 +238,7 @@ async def _lifespan(server: MCPServer[ServerState]) -> AsyncIterator[ServerState
 
 async def _middleware(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
     """Follow calls to their end, and register legacy clients for change notifications."""
+    logs.concern(call_id=ctx.request_id)
     if ctx.request_id is not None and ctx.method == "tools/call":
         return await _follow_call(ctx, call_next)
     result = await call_next(ctx)
@@ -266,13 +267,6 @@ async def _follow_call(ctx: RequestContext, call_next: CallNext) -> HandlerResul
     return result
 
 
-def log_to_stderr(level: str) -> None:
-    """Log plain lines to stderr. Call it before `MCPServer` is built, which would install a rich handler."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if level != "DEBUG":
-        logging.getLogger("httpx").setLevel("WARNING")  # it logs every poll
-
-
 def studio_opener(settings: Settings) -> OpenStudio:
     """Opens the real studio; its imports happen only then."""
 
@@ -291,6 +285,7 @@ def create_server(open_studio: OpenStudio, settings: Settings, *, transport: Tra
 
     `transport` decides only how the URLs of tracks look.
     """
-    log_to_stderr(settings.log_level)
+    # Before `MCPServer` is built, which would install a rich handler.
+    logs.configure(settings.log_level, settings.log_format, settings.secrets)
     with sdk.without_rich():
         return AceStepServer(open_studio, settings, transport)

@@ -92,7 +92,7 @@ def _build(
         partial(transfers.download, server.open_studio)
     )
     server.custom_route("/uploads", methods=["POST"])(partial(transfers.upload, settings))
-    server.custom_route("/health", methods=["GET"])(_health)
+    server.custom_route("/health", methods=["GET", "HEAD"])(_health)
     server.custom_route("/", methods=["GET", "HEAD"])(partial(_about, bool(token)))
     gallery.add_routes(server, sessions)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
@@ -184,8 +184,10 @@ class AccessMiddleware:
 
 
 def _is_public(request: Request) -> bool:
-    """The page at the root, and logging in and out."""
+    """The page at the root, logging in and out, and whether the server lives."""
     path: str = request.scope["path"]
+    if path == "/health":
+        return request.method in ("GET", "HEAD")
     return path == ("/" if request.method in ("GET", "HEAD") else SESSION_PATH)
 
 

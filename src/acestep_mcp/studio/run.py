@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from acestep_mcp.api import logs
 from acestep_mcp.api.errors import (
     AceStepError,
     GenerationFailed,
@@ -82,12 +83,12 @@ class Run:
         self._finishing = finishing
         self._pending: dict[str, Any] = {}
         """Written with the next change, to save a transaction: the last update is followed by the result at once."""
-        self.rates: Rates | None = None
-        """(run time, length) of earlier jobs, read once for this job's estimates."""
+        self.rates: Rates | None = None  # of earlier jobs, read once for this job's estimates
         self.cancel = anyio.Event()
         self.changed = anyio.Event()
 
     async def __call__(self) -> None:
+        logs.concern(job_id=self.job.id, request_id=self.job.request_id)
         try:
             await self._run_until_ended()
         except LeaseLost:
@@ -182,6 +183,7 @@ class Run:
         with anyio.CancelScope(shield=True):
             self.job = self.job.changed(attempts=await self._sync(self._jobs.count_attempt, self.job.id))
             handle = await client.submit(self.job.endpoint, body, SubmitOptions(**self.job.options.submit))
+            logs.concern(request_id=handle.request_id)
             logger.info("job %s is request %s at %s", self.job.id, handle.request_id, self.job.queue_url)
             await self._record_handle(handle)
         return handle
