@@ -14,9 +14,20 @@ from typing import Any
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
-from acestep_mcp.sqlite.failures import DamagedSchema, is_damage, is_locked, unusable
-from acestep_mcp.sqlite.repair import Row, damage_of, repair
-from acestep_mcp.sqlite.update import Schema, back_up, create, create_private, version_of
+from acestep_mcp.sqlite import (
+    DamagedSchema,
+    Row,
+    Schema,
+    back_up,
+    create,
+    create_private,
+    damage_of,
+    is_damage,
+    is_locked,
+    repair,
+    unusable,
+    version_of,
+)
 
 logger = logging.getLogger(__name__)
 

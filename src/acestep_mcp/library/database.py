@@ -14,9 +14,7 @@ from typing import Any
 from acestep_mcp.api.errors import StorageError
 from acestep_mcp.files import DATA_ADVICE, make_folder, new_file
 from acestep_mcp.library.schema import SCHEMA, is_sound
-from acestep_mcp.sqlite.failures import is_damage, unusable
-from acestep_mcp.sqlite.repair import damage_of, repair
-from acestep_mcp.sqlite.update import back_up, create, create_private, version_of
+from acestep_mcp.sqlite import back_up, create, create_private, damage_of, is_damage, repair, unusable, version_of
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from acestep_mcp.library.models import Status
-from acestep_mcp.sqlite.repair import Row
-from acestep_mcp.sqlite.update import Schema
+from acestep_mcp.sqlite import Row, Schema
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS processes (id TEXT PRIMARY KEY, heartbeat REAL NOT NULL);
