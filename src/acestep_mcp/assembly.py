@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 import anyio
 import anyio.to_thread
@@ -96,12 +96,12 @@ def tracks_of(settings: Settings, database: Database, wording: Wording = TOOLS) 
     return Tracks(database, settings.music_dir, _audio_facts, wording, _midi)
 
 
-def _midi(track: Track) -> bytes:
+def _midi(track: Track, song: BinaryIO) -> bytes:
     """The composition of a draft. Raises InvalidRequest for other tracks."""
     from acestep_mcp.audio.tags.file_tags import read_tags
     from acestep_mcp.engines.draft.midi_export import midi_of
 
-    return midi_of(read_tags(track.path).comment, str(track.sidecar.get("lyrics") or ""))
+    return midi_of(read_tags(song).comment, str(track.sidecar.get("lyrics") or ""))
 
 
 def _audio_facts(path: Path) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from acestep_mcp.api.edits import LONGEST_SOURCE
 from acestep_mcp.api.errors import Ambiguous, FieldError, InvalidRequest, NotFound
 from acestep_mcp.api.wording import COMMANDS, TOOLS
-from acestep_mcp.files import DATA_ADVICE, atomic, make_folder
+from acestep_mcp.files import DATA_ADVICE, atomic, make_folder, names_machine, open_inside, open_resolved
 from acestep_mcp.library.file_search import FileSearch
 from acestep_mcp.library.models import Track
 from acestep_mcp.net.data_uris import is_data_uri, read_data_uri
@@ -31,6 +32,7 @@ ACCEPTED_FROM_A_PERSON = (
 MAX_DATA_URI = 64 * 2**20
 UPLOAD_LIFETIME = 24 * 3600.0
 _TRACK_ID = re.compile(r"[0-9a-z]{16}")
+_UPLOAD = re.compile(r"[A-Za-z0-9_-]{16,64}\.[a-z0-9]{2,5}")
 _WINDOWS_PATH = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]+")
 _LONGEST_PATH = 1024
@@ -125,6 +127,8 @@ class Inputs:
     def _named(self, *spellings: str) -> LocalSource:
         """The file of exactly this name, else the track, else the only file whose name looks like it."""
         given = spellings[0]
+        if self._working_dir is None and any(names_machine(name, self._files.as_given) for name in spellings):
+            raise _rejected(f"{_short(given)} names another machine. Give {self._accepted}.")
         is_id = _TRACK_ID.fullmatch(given) is not None
         paths = [_path(spelling) for spelling in spellings]
         found = self._first(self._files.exact, paths) or (None if is_id else self._first(self._files.alike, paths))
@@ -169,7 +173,8 @@ class Inputs:
     def _from(self, track: Track) -> LocalSource:
         if track.deleted:
             raise _rejected(f"track {track.id} is in the trash; {self._wording.restore.format(track.id)} first.")
-        return _probed(track.path, parent=track.id)
+        with self._open(track.path) as file:
+            return _probed(file, parent=track.id)
 
     def _local(self, path: Path) -> LocalSource:
         real = path.resolve()  # links are followed first: their target decides
@@ -185,7 +190,12 @@ class Inputs:
             raise _rejected(
                 f"{path} is {'a folder' if real.is_dir() else 'not a regular file'}. Give the path of a file."
             )
-        return _probed(real, parent=self._parent(real))
+        with self._open(real) as file:  # a link may have taken its place since
+            return _probed(file, parent=self._parent(real))
+
+    def _open(self, path: Path) -> BinaryIO:
+        """A file that lies, with all links followed, where the caller may read; its name is the resolved path."""
+        return open_inside(path, self._files.folders) if self._working_dir is None else open_resolved(path.resolve())
 
     def _parent(self, path: Path) -> str | None:
         """The id of the track whose file this is, if any."""
@@ -235,23 +245,25 @@ class Inputs:
         path = self._scratch / f"{hashlib.sha256(data).hexdigest()[:32]}.audio"
         with atomic(path, DATA_ADVICE, private=True) as temp:
             temp.write_bytes(data)
-            local = _probed(temp, name="the data: URI")
+            with open_resolved(temp) as file:
+                local = _probed(file, name="the data: URI")
         return replace(local, path=path)
 
     def _upload(self, given: str) -> LocalSource:
         name = given.removeprefix("upload://")
-        path = (self._scratch / name).resolve()
-        if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}\.[a-z0-9]{2,5}", name) or not path.is_file():
-            raise _rejected("that upload is unknown or has expired. Upload the file again.")
-        return _probed(path, name="the upload")
+        try:
+            with open_resolved(self._scratch / (name if _UPLOAD.fullmatch(name) else "")) as file:
+                return _probed(file, name="the upload")
+        except OSError as exc:
+            raise _rejected("that upload is unknown or has expired. Upload the file again.") from exc
 
 
-def _probed(path: Path, *, parent: str | None = None, name: str = "") -> LocalSource:
+def _probed(file: BinaryIO, *, parent: str | None = None, name: str = "") -> LocalSource:
     """Check the header and both ends: only audio is read or sent on. The engine decodes all of it."""
     from acestep_mcp.audio.read import probe_source
 
-    properties = probe_source(path, max_seconds=LONGEST_SOURCE, name=name)
-    return LocalSource(path, properties.seconds, properties.content_type, parent)
+    properties = probe_source(file, max_seconds=LONGEST_SOURCE, name=name)
+    return LocalSource(Path(file.name), properties.seconds, properties.content_type, parent)
 
 
 def _is_bare_base64(text: str) -> bool:

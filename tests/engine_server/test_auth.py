@@ -14,7 +14,19 @@ KEY = "kid:secret"
 BODY = {"tags": "x", "duration": 5}
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b", "["])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "a b",
+        "[",
+        "127.0.0.1:evil",
+        "evil@localhost",
+    ],
+)
 async def test_a_host_name_that_is_not_ours_is_misdirected(embedded, host):
     async with embedded() as desk:
         replies = [
@@ -35,7 +47,9 @@ async def test_our_own_names_and_addresses_in_digits_are_answered(embedded, host
     assert reply.status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:9", "http://[", ""])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:9", "http://localhost:x.evil.test", "http://[", ""]
+)
 async def test_a_page_of_another_origin_is_refused_with_and_without_a_key(embedded, origin):
     headers = {"origin": origin, "host": "localhost:8765", "authorization": f"Key {KEY}"}
     codes = []
@@ -128,3 +142,22 @@ async def test_a_body_that_is_too_large_is_refused_by_its_length_and_by_counting
         small = await desk.http.post("/fal-ai/ace-step", json=BODY)
     assert (known.status_code, counted.status_code, small.status_code) == (413, 413, 200)
     assert "1000 bytes" in known.json()["detail"]
+
+
+async def test_every_reply_forbids_framing_sniffing_and_scripts(embedded):
+    async with embedded(key=KEY) as desk:
+        replies = [
+            await desk.http.get("/"),
+            await desk.http.get("/health"),
+            await desk.http.get("/files/x"),
+            await desk.http.post("/fal-ai/ace-step", json=BODY),
+            await desk.http.get("/health", headers={"host": "evil.example"}),
+        ]
+    assert [reply.status_code for reply in replies] == [200, 200, 404, 401, 421]
+    for reply in replies:
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert reply.headers["x-frame-options"] == "DENY"
+        assert reply.headers["x-content-type-options"] == "nosniff"

@@ -124,6 +124,14 @@ async def test_an_unknown_upload_is_a_404(embedded, path):
         assert (await desk.http.put(path, content=b"x")).status_code == 404
 
 
+@pytest.mark.parametrize("number", ["0", "10001", "x", "-1", "1.5", "9" * 5000, "\u0661"])
+async def test_a_part_has_a_number_that_fits(embedded, number):
+    async with embedded() as desk:
+        begun = (await desk.http.post("/storage/upload/initiate-multipart", json={"file_name": "a.wav"})).json()
+        assert (await desk.http.put(f"{begun['upload_url']}/{number}", content=b"x")).status_code == 400
+        assert (await desk.http.put(f"/put/nobody/{number}", content=b"x")).status_code == 404
+
+
 async def test_a_secret_of_one_file_does_not_open_another(embedded):
     async with embedded() as desk:
         one = (await desk.http.post("/files/upload/multipart")).json()

@@ -21,7 +21,7 @@ from acestep_mcp.audio.containers import layout, multimedia
 from acestep_mcp.audio.containers.parts import AudioPart, Unreadable
 from acestep_mcp.audio.resample import resampled
 from acestep_mcp.audio.sndfile import SampleStream, SndfileStream
-from acestep_mcp.files import open_regular
+from acestep_mcp.files import location, reading
 
 ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
 HIGHEST_RATE = 384_000
@@ -170,16 +170,16 @@ def is_cut(missing: float, whole: float) -> bool:
 
 
 @contextmanager
-def opened(path: Path, name: str = "", *, gain: float = 1.0) -> Iterator[Decoder]:
-    """Open an audio file. Raises InvalidRequest for anything whose header is not that of complete, usable audio.
+def opened(source: Path | BinaryIO, name: str = "", *, gain: float = 1.0) -> Iterator[Decoder]:
+    """Decode an audio file. Raises InvalidRequest for anything whose header is not that of complete, usable audio.
 
-    Messages call it `name`, else its file name. All samples are multiplied by `gain`. Only files that begin like one of
+    One that is open already is used and stays open. Messages call it `name`, else its file name. All samples are multiplied by `gain`. Only files that begin like one of
     the known formats reach the decoding libraries.
     """
-    name = name or path.name
+    name = name or location(source).name
     with ExitStack() as stack:
         try:
-            raw = stack.enter_context(open_regular(path))
+            raw = stack.enter_context(reading(source))
             if not raw.read(1):
                 refuse(name, "is empty")
             data = stack.enter_context(mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ))

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from acestep_mcp.audio.encoder import Shape, encode_as
 from acestep_mcp.audio.read import fitting_gain
 from acestep_mcp.audio.resample import resampled
 from acestep_mcp.audio.splice import FULL_SCALE
+from acestep_mcp.files import location, reading
 
 _HEAD_BYTES = 2048
 _SPARE, _SPARE_LOW = 0.97, 0.83
@@ -53,35 +54,36 @@ _QUALITIES = (
 )
 
 
-def mp3_preview(path: Path, *, max_bytes: int = 700 * 1024) -> bytes:
+def mp3_preview(source: Path | BinaryIO, *, max_bytes: int = 700 * 1024) -> bytes:
     """The song as MP3 of at most `max_bytes`; an MP3 file that is small enough is returned unchanged.
 
     A song too long for MP3's lowest bit rate (8 kbit/s: some 11.5 minutes in 700 KiB) is faded out where the space
     ends. Raises InvalidRequest when the file is not complete audio, or `max_bytes` is too small for one second.
     """
-    with opened(path) as decoder:
+    with opened(source) as decoder:
         if decoder.properties.format == "mp3" and decoder.properties.size <= max_bytes:
-            return path.read_bytes()
-        seconds = decoder.properties.seconds or _counted_seconds(path)
-    gain = fitting_gain(path)
+            with reading(source) as file:
+                return file.read()
+        seconds = decoder.properties.seconds or _counted_seconds(source)
+    gain = fitting_gain(source)
     kbps = min(_BEST_KBPS, _affordable(seconds, max_bytes))
     while kbps > _LEAST_KBPS:
-        preview = _encoded(path, kbps, seconds, gain)
+        preview = _encoded(source, kbps, seconds, gain)
         if len(preview) <= max_bytes:
             return preview
         kbps *= _SPARE * max_bytes / len(preview)
-    return _beginning(path, seconds, gain, max_bytes)
+    return _beginning(source, seconds, gain, max_bytes)
 
 
-def _beginning(path: Path, seconds: float, gain: float, max_bytes: int) -> bytes:
+def _beginning(source: Path | BinaryIO, seconds: float, gain: float, max_bytes: int) -> bytes:
     """As much as fits at the lowest bit rate."""
     length = min(seconds, (max_bytes - _HEAD_BYTES) * 8 / 1000 / _LEAST_KBPS)
     while length >= 1:
-        preview = _encoded(path, _LEAST_KBPS, length, gain, fade=length < seconds)
+        preview = _encoded(source, _LEAST_KBPS, length, gain, fade=length < seconds)
         if len(preview) <= max_bytes:
             return preview
         length *= _SPARE * max_bytes / len(preview)
-    raise InvalidRequest(f"No preview of {path.name} fits into {max_bytes} bytes. Allow more.")
+    raise InvalidRequest(f"No preview of {location(source).name} fits into {max_bytes} bytes. Allow more.")
 
 
 def _affordable(seconds: float, max_bytes: int) -> float:
@@ -90,15 +92,15 @@ def _affordable(seconds: float, max_bytes: int) -> float:
     return exact * (_SPARE if exact * _SPARE >= _TRUSTED_KBPS else _SPARE_LOW)
 
 
-def _counted_seconds(path: Path) -> float:
-    with opened(path) as decoder:
+def _counted_seconds(source: Path | BinaryIO) -> float:
+    with opened(source) as decoder:
         return sum(len(block) for block in decoder.blocks()) / decoder.properties.sample_rate
 
 
-def _encoded(path: Path, kbps: float, seconds: float, gain: float, *, fade: bool = False) -> bytes:
+def _encoded(source: Path | BinaryIO, kbps: float, seconds: float, gain: float, *, fade: bool = False) -> bytes:
     quality = next(quality for quality in _QUALITIES if kbps >= quality.kbps)
     target = io.BytesIO()
-    with opened(path, gain=gain) as decoder:
+    with opened(source, gain=gain) as decoder:
         rate, channels = (
             _rate(quality, decoder.properties.sample_rate),
             min(quality.channels, decoder.properties.channels),

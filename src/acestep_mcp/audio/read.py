@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +23,25 @@ _MOST_SOURCE_BYTES = int(LONGEST_SOURCE) * 48_000 * 2 * _FRAME_BYTES_PER_CHANNEL
 """The longest source any endpoint takes, in stereo at 48 kHz. At higher rates a source must be shorter."""
 
 
-def probe(path: Path) -> Properties:
+def probe(source: Path | BinaryIO) -> Properties:
     """What the header says, without decoding. Raises InvalidRequest for what `read` would refuse by the header."""
-    with opened(path) as decoder:
+    with opened(source) as decoder:
         return decoder.properties
 
 
-def probe_source(path: Path, *, max_seconds: float, name: str = "") -> Properties:
+def probe_source(source: Path | BinaryIO, *, max_seconds: float, name: str = "") -> Properties:
     """`probe` with the true length, for a song that is to be edited: its first and last moments are decoded too.
 
     Raises InvalidRequest for what is not audio, is cut short, or is too long for `read`; damage further inside
     is found only by decoding all of it. A file that states no length is decoded once, in blocks, to count it.
     """
-    with opened(path, name) as decoder:
+    with opened(source, name) as decoder:
         most = _most_frames(decoder.properties, max_seconds)
         _check_length(decoder, decoder.frames or 0, most)
         decoder.check_ends()
         if decoder.frames is not None:
             return decoder.properties
-    with opened(path, name) as decoder:
+    with opened(source, name) as decoder:
         frames = 0
         for block in decoder.blocks():
             frames += len(block)
@@ -48,7 +49,7 @@ def probe_source(path: Path, *, max_seconds: float, name: str = "") -> Propertie
         return replace(decoder.properties, seconds=frames / decoder.properties.sample_rate)
 
 
-def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sound:
+def read(source: Path | BinaryIO, *, max_seconds: float | None = None, name: str = "") -> Sound:
     """Decode WAV, FLAC, MP3, OGG (also AIFF, AU, CAF, W64, and with `av` what FFmpeg decodes), of at most 384 kHz.
 
     PCM-16 and PCM-24 samples come through exactly; 8 bits become 16, 32 bits and floats become 24 and lossy formats
@@ -56,7 +57,7 @@ def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sou
     calls the file `name`, for anything that is not complete audio, is longer than `max_seconds` or takes too much memory:
     1 GiB of samples, and with `max_seconds` 230 MB. Both are checked before decoding, and again while decoding because a header may lie.
     """
-    with opened(path, name) as decoder:
+    with opened(source, name) as decoder:
         properties = decoder.properties
         most = _most_frames(properties, max_seconds)
         _check_length(decoder, decoder.frames or 0, most)
@@ -64,14 +65,14 @@ def read(path: Path, *, max_seconds: float | None = None, name: str = "") -> Sou
         gain = decoder.fitting_gain()
     if gain < 1:
         del pcm  # before as much is allocated again
-        with opened(path, name, gain=gain) as decoder:
+        with opened(source, name, gain=gain) as decoder:
             pcm = _collected(decoder, most)
     return Sound(pcm, properties.sample_rate, properties.bits, gain, properties.notes)
 
 
-def fitting_gain(path: Path) -> float:
+def fitting_gain(source: Path | BinaryIO) -> float:
     """The factor with which no sample of a file is above full scale: 1 where none is. A file of floats is decoded."""
-    with opened(path) as decoder:
+    with opened(source) as decoder:
         if decoder.is_floating:
             for _ in decoder.blocks():
                 pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio import Sound
@@ -11,7 +12,7 @@ from acestep_mcp.audio.encoder import Shape, encode
 from acestep_mcp.audio.read import fitting_gain, probe
 from acestep_mcp.audio.tags import riff
 from acestep_mcp.audio.tags.file_tags import FileTags, Format, retag
-from acestep_mcp.files import atomic, publish, storage_errors, temporary
+from acestep_mcp.files import atomic, publish, reading, storage_errors, temporary
 
 __all__ = ["Format", "convert_and_remove", "convert_file", "write"]
 
@@ -46,7 +47,7 @@ def _retagged_in_place(source: Path, tags: FileTags) -> bool:
         return riff.retag_in_place(file, tags.fields())
 
 
-def convert_file(source: Path, target: Path, *, format: Format, tags: FileTags) -> float:  # noqa: A002
+def convert_file(source: Path | BinaryIO, target: Path, *, format: Format, tags: FileTags) -> float:  # noqa: A002
     """Copy a song into another format, or into the same one with other tags, without loading it whole.
 
     Where the format stays, the sample data is copied byte for byte. `target` may be `source`. Returns the factor by which
@@ -73,10 +74,10 @@ def _shape_of(decoder: Decoder) -> Shape:
     return Shape(properties.sample_rate, properties.channels, properties.bits)
 
 
-def _retagged(source: Path, target: Path, form: Format, tags: FileTags) -> bool:
+def _retagged(source: Path | BinaryIO, target: Path, form: Format, tags: FileTags) -> bool:
     """Copy with other tags; False when only the decoder understands the container (such as RF64)."""
     try:
-        with atomic(target) as temp, source.open("rb") as old, temp.open("wb") as new:
+        with atomic(target) as temp, reading(source) as old, temp.open("wb") as new:
             retag(old, new, form, tags)
     except InvalidRequest:
         return False

@@ -72,7 +72,7 @@ def write_picture(track: Track, out: Path) -> None:
 
     if out.exists():
         raise StorageError(f"{out} exists already and was left alone. Choose another name.")
-    content = picture_of(track)
+    content = picture_of(track, lambda track: track.path.open("rb"))
     with atomic(out.absolute(), _ADVICE) as part:
         part.write_bytes(content)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from acestep_mcp.api.environment import DESKTOP, inherited
 from acestep_mcp.api.errors import ConfigurationError
 
 
@@ -54,7 +55,13 @@ def play(song: Path) -> None:
     failed = []
     for command in commands(song, sys.platform, shutil.which):
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            env=inherited(DESKTOP),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
         if done.returncode == 0:
             return

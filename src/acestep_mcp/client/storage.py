@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ import anyio.to_thread
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import until_answered
-from acestep_mcp.files import storage_errors
+from acestep_mcp.files import open_resolved, storage_errors
 from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.http_responses import HttpResponse
 from acestep_mcp.net.ssrf import Body, Reach, origin, send
@@ -40,24 +41,29 @@ class HostStorage:
     reach: Reach
 
     async def upload(self, path: Path, content_type: str, file_name: str) -> str:
-        """Upload a file and return its address. Raises StorageError when it cannot be read here, QueueError."""
-        size = (await _local(path.stat, path)).st_size
+        """Upload a file and return its address. `path` has no links in it. Raises StorageError when it cannot be read here, QueueError."""
+        file = await _local(partial(open_resolved, path), path)
+        with file:
+            return await self._upload(file, content_type, file_name)
+
+    async def _upload(self, file: BinaryIO, content_type: str, file_name: str) -> str:
+        size = os.fstat(file.fileno()).st_size
         whole = size <= WHOLE_UP_TO
         begin = "/storage/upload/initiate" + ("" if whole else "-multipart") + _QUERY
         answer = await self.ask(begin, {"content_type": content_type, "file_name": file_name})
         upload_url, file_url = self._addresses(answer)
         if whole:
-            body = Body(partial(_blocks, path), size, {"Content-Type": content_type})
+            body = Body(partial(_blocks, file), size, {"Content-Type": content_type})
             await self._put("PUT", upload_url, body)
         else:
-            await self._in_parts(path, upload_url, size)
+            await self._in_parts(file, upload_url, size)
         return file_url
 
-    async def _in_parts(self, path: Path, upload_url: str, size: int) -> None:
+    async def _in_parts(self, file: BinaryIO, upload_url: str, size: int) -> None:
         """One part after the other: the upload link is the bottleneck, and this bounds memory."""
         parts = []
         for number, start in enumerate(range(0, size, PART), start=1):
-            piece = await _local(partial(_piece, path, start), path)
+            piece = await _local(partial(_piece, file, start), Path(file.name))
             answer = await self._put("PUT", _below(upload_url, str(number)), Body(piece))
             reply = answer.json()
             etag = reply.get("etag") if isinstance(reply, Mapping) else None
@@ -110,23 +116,15 @@ def _json(value: Mapping[str, Any]) -> Body:
     return Body(content, headers={"Content-Type": "application/json"})
 
 
-def _piece(path: Path, start: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read(PART)
+def _piece(file: BinaryIO, start: int) -> bytes:
+    file.seek(start)
+    return file.read(PART)
 
 
-def _opened(path: Path) -> BinaryIO:
-    return path.open("rb")
-
-
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
-    file = await _local(partial(_opened, path), path)
-    try:
-        while block := await _local(partial(file.read, BLOCK), path):
-            yield block
-    finally:
-        file.close()
+async def _blocks(file: BinaryIO) -> AsyncIterator[bytes]:
+    file.seek(0)  # again at each try
+    while block := await _local(partial(file.read, BLOCK), Path(file.name)):
+        yield block
 
 
 async def _local(work: Callable[[], T], path: Path) -> T:

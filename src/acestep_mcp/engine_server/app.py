@@ -131,10 +131,10 @@ def _file_routes(file_routes: FileRoutes) -> list[Route]:
         Route("/files/upload", file_routes.whole, methods=["POST"]),
         Route("/files/upload/multipart", file_routes.begin_multipart, methods=["POST"]),
         Route("/files/{name}/multipart/{upload}/complete", file_routes.complete, methods=["POST"]),
-        Route("/files/{name}/multipart/{upload}/{number:int}", file_routes.put_part, methods=["PUT"]),
+        Route("/files/{name}/multipart/{upload}/{number}", file_routes.put_part, methods=["PUT"]),
         Route("/put/{upload}", file_routes.put, methods=["PUT"]),
         Route("/put/{upload}/complete", file_routes.complete, methods=["POST"]),
-        Route("/put/{upload}/{number:int}", file_routes.put_part, methods=["PUT"]),
+        Route("/put/{upload}/{number}", file_routes.put_part, methods=["PUT"]),
         Route("/files/{name}", file_routes.download, methods=["GET"]),
     ]
 

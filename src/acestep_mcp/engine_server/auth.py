@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import time
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -14,6 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.wire import request_error
+from acestep_mcp.net.origins import OwnHosts
+from acestep_mcp.net.response_headers import protected
 
 TOKEN_LIFE = 3600
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -31,13 +31,13 @@ class AuthMiddleware:
     def __init__(self, app: ASGIApp, options: QueueOptions) -> None:
         self._app = app
         self._key = options.key
-        self._any_host = "*" in options.allowed_hosts
-        self._own_authority = _authority(options.public_url or "")
-        own = _host_name(self._own_authority)
-        self._hosts = {*_LOOPBACK_NAMES, *(host.lower() for host in options.allowed_hosts), own} - {""}
+        public = (options.public_url or "").partition("://")[2].partition("/")[0]
+        names = {*_LOOPBACK_NAMES, *options.allowed_hosts, public}
+        self._hosts = OwnHosts(names, addresses=True, every="*" in options.allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            send = protected(send)
             scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
             if refusal := self._refusal(scope["method"], scope["path"], Headers(scope=scope)):
                 await refusal(scope, receive, send)
@@ -45,7 +45,7 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
     def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
-        if not self._is_own_host(headers.get("host", "")):
+        if not self._hosts.has(headers.get("host", "")):
             return request_error(
                 421, "This server does not answer to that Host name. Use its address, or start it with --allowed-host."
             )
@@ -56,16 +56,11 @@ class AuthMiddleware:
             return None
         return _unauthorized(has_header="authorization" in headers)
 
-    def _is_own_host(self, host: str) -> bool:
-        name = _host_name(host)
-        # No name server can make a numeric address point to this machine.
-        return bool(name) and (self._any_host or name in self._hosts or _is_ip(name))
-
     def _is_foreign(self, headers: Headers) -> bool:
         origin = headers.get("origin")
         if origin is None:
             return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
-        return _authority(origin) not in {headers.get("host", "").lower(), self._own_authority} - {""}
+        return not self._hosts.is_own(origin, headers.get("host", ""))
 
     def _has_key(self, path: str, authorization: str) -> bool:
         if self._key is None:
@@ -102,26 +97,3 @@ def _unauthorized(*, has_header: bool) -> Response:
     if has_header:
         return request_error(401, "Wrong key. Send the key that the engine server was started with.")
     return request_error(401, "Authorization header is required: 'Key' and the key the server was started with.")
-
-
-def _authority(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.lower()
-    except ValueError:
-        return ""
-
-
-def _host_name(host: str) -> str:
-    """The name in a Host header, lower case, without port and brackets; empty when it is not a valid host."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -90,9 +91,10 @@ class FileRoutes:
     async def put_part(self, http: HttpRequest) -> Response:
         """One part. One client reads the etag from a header, the other from the body."""
         upload = self._find(http)
-        number = int(http.path_params["number"])
+        given = http.path_params["number"]
+        number = int(given) if re.fullmatch("[0-9]{1,9}", given) else 0
         if not 1 <= number <= MAX_PARTS:
-            raise HTTPException(400, f"Part numbers go from 1 to {MAX_PARTS} (got {number}).")
+            raise HTTPException(400, f"Part numbers go from 1 to {MAX_PARTS} (got {given[:20]!r}).")
         arriving = self._file_store.parts(upload.secret) / f"{number}-{secrets.token_hex(4)}"
         with _removed_on_error(arriving):
             size = await save(http, arriving, self._options.max_upload - upload.size_without(number))

@@ -40,7 +40,7 @@ class FileStore:
     def find(self, name: str) -> Path | None:
         """The stored file of this name, None when there is none. Any string is safe."""
         path = self._files / name if _NAME.fullmatch(name) else None
-        return path if path and path.is_file() else None
+        return path if path and path.is_file() and not path.is_symlink() else None
 
     def new_name(self, suffix: str) -> str:
         """A name with 192 random bits; `suffix` is `.wav` and the like."""

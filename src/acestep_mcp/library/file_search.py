@@ -15,7 +15,7 @@ class FileSearch:
     """In `folders` only or, with `working_dir`, everywhere: relative paths start there then."""
 
     def __init__(self, folders: tuple[Path, ...], working_dir: Path | None) -> None:
-        self._as_given = folders
+        self.as_given = folders
         self.folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
         self._working_dir = working_dir
 
@@ -42,7 +42,7 @@ class FileSearch:
         return _only(path.name, [file for file in files if file.name in names])
 
     def _descend(self, path: Path) -> Path | None:
-        for top in [Path(path.anchor)] if self._working_dir else dict.fromkeys((*self._as_given, *self.folders)):
+        for top in [Path(path.anchor)] if self._working_dir else dict.fromkeys((*self.as_given, *self.folders)):
             count = len(top.parts)
             if [look(part) for part in path.parts[:count]] == [look(part) for part in top.parts]:
                 here: Path | None = top

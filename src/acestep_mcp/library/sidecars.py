@@ -99,6 +99,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
 
     Raises ValueError with the reason when it is no sidecar, or a field that every track needs is missing or wrong.
     """
+    if path.is_symlink():
+        raise ValueError("it is a link; put the file itself there")
     try:
         value = json.loads(decode_text(read_regular(path, _MOST_BYTES)), parse_constant=_no_constant)
     except OSError as exc:

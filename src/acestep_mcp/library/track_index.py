@@ -224,7 +224,7 @@ class TrackIndex:
         if known not in self._digests:
             self._digests[known] = ""
             with suppress(OSError):
-                if path.is_file():  # a pipe would be waited for
+                if _is_file(path):  # a pipe would be waited for
                     with path.open("rb") as file:
                         self._digests[known] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._digests[known]
@@ -314,6 +314,6 @@ def _check_name(name: str) -> None:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.is_file() and not path.is_symlink()
     except OSError:  # a loop of links
         return False

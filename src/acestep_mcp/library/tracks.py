@@ -7,11 +7,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from acestep_mcp.api.errors import Ambiguous, InvalidRequest, NotFound
 from acestep_mcp.api.wording import TOOLS, Wording
-from acestep_mcp.files import make_folder, publish, read_regular, storage_errors, write_bytes, write_json
+from acestep_mcp.files import make_folder, open_inside, publish, read_regular, storage_errors, write_bytes, write_json
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.matching import alike, near
 from acestep_mcp.library.models import Track
@@ -36,7 +36,7 @@ class Tracks:
         folder: Path,
         describe: Describe | None = None,
         wording: Wording = TOOLS,
-        compose: Callable[[Track], bytes] | None = None,
+        compose: Callable[[Track, BinaryIO], bytes] | None = None,
     ) -> None:
         self._database = database
         self.folder = folder
@@ -44,11 +44,20 @@ class Tracks:
         self._wording = wording
         self._compose = compose
 
+    def file(self, track: Track) -> BinaryIO:
+        """Its audio, open for reading: a file of the music folder. Raises NotFound where it is none."""
+        try:
+            return open_inside(track.path, [self.folder])
+        except (OSError, RuntimeError) as exc:  # a RuntimeError is a loop of links
+            reason = getattr(exc, "strerror", None) or exc
+            raise NotFound(f"The file of track {track.id} cannot be read: {track.path} ({reason}).") from exc
+
     def midi(self, track: Track) -> bytes:
         """The notes of a draft as a MIDI file. Raises InvalidRequest for a track whose notes are unknown."""
         if self._compose is None:
             raise InvalidRequest(f"There is no MIDI of track {track.id}. Choose wav, flac, mp3 or ogg.")
-        return self._compose(track)
+        with self.file(track) as song:
+            return self._compose(track, song)
 
     def problems(self) -> list[str]:
         """A sentence for each song or sidecar that the last refresh passed over. Good ones are never affected."""

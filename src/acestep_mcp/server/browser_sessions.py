@@ -11,10 +11,11 @@ import secrets
 import time
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+
+from acestep_mcp.net.origins import OwnHosts
 
 FOLDER = "/gallery/"
 """The routes that a session opens."""
@@ -83,25 +84,26 @@ def _write(response: Response, request: Request, value: str, seconds: int) -> No
     )
 
 
-def foreign(request: Request) -> Response | None:
-    """The refusal of a gallery request that a page of another origin sent, also one of this machine's other ports.
+def foreign(request: Request, hosts: OwnHosts) -> Response | None:
+    """The refusal of a request to another Host, or from a page of another origin, also one of this machine's other ports.
 
-    SameSite does not tell ports apart. A request that changes something must prove where it comes from, unless it
-    carries the token in a header, which no foreign page can.
+    In the gallery, whose cookie SameSite does not keep from other ports, a request that changes something must prove
+    where it comes from, unless it carries the token in a header, which no foreign page can.
     """
-    if not request.scope["path"].startswith(FOLDER):
-        return None
-    safe, headers = request.method in _SAFE, request.headers
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if site is not None:
-        own = site == "same-origin" or (safe and site == "none")
-    elif origin is not None:
-        own = _authority(origin) == headers.get("host", "").lower()
+    headers = request.headers
+    host, origin, site = headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site")
+    if not hosts.has(host):
+        message = "This server does not answer to that Host name. Use its address, or start it with --allowed-host."
+        return refusal(HTTPStatus.MISDIRECTED_REQUEST, message)
+    safe, in_gallery = request.method in _SAFE, request.scope["path"].startswith(FOLDER)
+    if origin is not None:
+        own = hosts.is_own(origin, host) and (site in (None, "same-origin") or not in_gallery)
+    elif site is not None:
+        own = site == "same-origin" or (safe and (site == "none" or not in_gallery))
     else:
-        own = safe or "authorization" in headers
-    return (
-        None if own else refusal(HTTPStatus.FORBIDDEN, "Open the gallery at this server's own address and try again.")
-    )
+        own = safe or not in_gallery or "authorization" in headers
+    message = "Pages of another origin are refused. Open this server's own address and try again."
+    return None if own else refusal(HTTPStatus.FORBIDDEN, message)
 
 
 def refusal(status: int, message: str) -> JSONResponse:
@@ -109,13 +111,6 @@ def refusal(status: int, message: str) -> JSONResponse:
     code = "unauthorized" if status == HTTPStatus.UNAUTHORIZED else "forbidden"
     body: dict[str, Any] = {"error": {"code": code, "message": message}}
     return JSONResponse(body, status_code=status)
-
-
-def _authority(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.lower()
-    except ValueError:
-        return ""
 
 
 def _digest(value: str) -> bytes:

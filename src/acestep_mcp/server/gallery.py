@@ -23,7 +23,7 @@ from acestep_mcp.server.browser_sessions import (
     refusal,
     set_cookie,
 )
-from acestep_mcp.server.transfers import error_response, file_response
+from acestep_mcp.server.transfers import TrackResponse, error_response
 from acestep_mcp.studio.build_views import deletion_view, track_list, track_with_versions
 from acestep_mcp.web.document import PLAYER_POLICY, PLAYER_SCRIPTS, PLAYER_STYLES
 from acestep_mcp.web.page import page
@@ -131,10 +131,11 @@ async def _restore(studio: OpenStudio, request: Request) -> Response:
 
 async def _audio(studio: OpenStudio, request: Request) -> Response:
     """The file, with ranges; `download=1` makes it an attachment."""
-    track = await _found(await studio(), request)
-    if track.deleted or not track.path.is_file():
+    opened = await studio()
+    track = await _found(opened, request)
+    if track.deleted:
         raise NotFound(f"The file of track {track.id} is not in the music folder. If it is in the trash, restore it.")
-    return file_response(track, attached=request.query_params.get("download") == "1")
+    return TrackResponse(opened.catalogue, track, attached=request.query_params.get("download") == "1")
 
 
 async def _found(studio: Studio, request: Request) -> Track:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import anyio
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +23,8 @@ from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.net.listen import EVERYWHERE, HttpServer, listen, own_addresses, own_names
 from acestep_mcp.net.loopback import is_loopback
+from acestep_mcp.net.origins import OwnHosts
+from acestep_mcp.net.response_headers import protected
 from acestep_mcp.server import gallery, transfers
 from acestep_mcp.server.app import AceStepServer, create_server, studio_opener
 from acestep_mcp.server.browser_sessions import SESSION_PATH, BrowserSessions, foreign
@@ -87,7 +89,7 @@ def _build(
             f"Serving on {host or 'all addresses'} without a token would let anyone on the network make songs here. "
             "Set ACESTEP_TOKEN (or --token), or serve on 127.0.0.1."
         )
-    security, sessions = _security(host, allowed_hosts), BrowserSessions(token)
+    names, sessions = [*_LOOPBACK, *_own_hosts(host), *allowed_hosts], BrowserSessions(token)
     server.custom_route("/tracks/{id}/{file_name}", methods=["GET", "HEAD"])(
         partial(transfers.download, server.open_studio)
     )
@@ -95,9 +97,11 @@ def _build(
     server.custom_route("/health", methods=["GET", "HEAD"])(_health)
     server.custom_route("/", methods=["GET", "HEAD"])(partial(_about, bool(token)))
     gallery.add_routes(server, sessions)
-    app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
+    # AccessMiddleware is stricter: the SDK takes any text for a port.
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    app = server.streamable_http_app(streamable_http_path=PATH, transport_security=unchecked)
     deliveries = DeliveryMiddleware(app)
-    return AccessMiddleware(deliveries, security, token, sessions), deliveries
+    return AccessMiddleware(deliveries, OwnHosts(names), token, sessions), deliveries
 
 
 async def _about(needs_token: bool, request: Request) -> Response:
@@ -122,14 +126,6 @@ async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok", "version": __version__})
 
 
-def _security(host: str, allowed_hosts: Sequence[str]) -> TransportSecuritySettings:
-    """The host names allowed, with any port; also the origins allowed."""
-    names = dict.fromkeys([*_LOOPBACK, *_own_hosts(host), *allowed_hosts])
-    hosts = [form for name in names for form in (name, f"{name}:*")]
-    origins = [f"{scheme}://{form}" for form in hosts for scheme in ("http", "https")]
-    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
-
-
 def _own_hosts(host: str) -> list[str]:
     names = [*own_names(host), *(own_addresses() if host in EVERYWHERE else ())]
     return [f"[{name}]" if ":" in name else name for name in names]
@@ -141,20 +137,17 @@ class AccessMiddleware:
     A download URL with its own key needs no token, and neither does a browser's session for the gallery.
     """
 
-    def __init__(
-        self, app: ASGIApp, security: TransportSecuritySettings, token: str, sessions: BrowserSessions
-    ) -> None:
+    def __init__(self, app: ASGIApp, hosts: OwnHosts, token: str, sessions: BrowserSessions) -> None:
         self._app = app
-        self._security = TransportSecurityMiddleware(security)
+        self._hosts = hosts
         self._token = token
         self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            send = protected(send)
             request = Request(scope)
-            rejection = (
-                await self._security.validate_request(request) or foreign(request) or self._unauthorized(request)
-            )
+            rejection = foreign(request, self._hosts) or self._unauthorized(request)
             if rejection is not None:
                 await rejection(scope, receive, send)
                 return

@@ -135,18 +135,17 @@ async def _track(studio: Studio, uri: str) -> ReadResourceContents:
 
 async def _audio(studio: Studio, track: Track) -> ReadResourceContents:
     if track.size <= INLINE_BYTES:
-        content, content_type = await _file(track), track.content_type
+        content, content_type = await _file(studio, track), track.content_type
     else:
         content = await studio.catalogue.preview(track, INLINE_BYTES)
         content_type = _PREVIEW_TYPE
     return ReadResourceContents(content=content, mime_type=content_type, meta=_audio_meta(track))
 
 
-async def _file(track: Track) -> bytes:
-    try:
-        return await anyio.Path(track.path).read_bytes()
-    except OSError as error:
-        raise NotFound(f"The file of track {track.id} cannot be read: {track.path} ({error.strerror}).") from error
+async def _file(studio: Studio, track: Track) -> bytes:
+    """Its audio. What the sidecar calls short is not read further than that."""
+    with await studio.catalogue.file(track) as file:
+        return await anyio.to_thread.run_sync(file.read, INLINE_BYTES)
 
 
 def _json(value: Any) -> ReadResourceContents:

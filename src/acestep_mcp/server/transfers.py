@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,16 +15,18 @@ import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from acestep_mcp.api.edits import LONGEST_SOURCE
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, StorageError
-from acestep_mcp.files import DATA_ADVICE, make_folder, storage_errors
+from acestep_mcp.files import DATA_ADVICE, make_folder, path_of, storage_errors
 from acestep_mcp.inputs import UPLOAD_LIFETIME
 
 if TYPE_CHECKING:
     from acestep_mcp.audio.decoder import Properties
     from acestep_mcp.library.models import Track
     from acestep_mcp.settings import Settings
+    from acestep_mcp.studio.catalogue import Catalogue
     from acestep_mcp.studio.studio import Studio
 
 UPLOAD_BYTES = 256 * 2**20
@@ -55,24 +58,39 @@ def download_url(request: Request, track: Track, settings: Settings) -> str:
 async def download(studio: Callable[[], Awaitable[Studio]], request: Request) -> Response:
     """The file; Starlette handles ranges and conditions."""
     try:
-        track = await (await studio()).catalogue.get(request.path_params["id"])
+        catalogue = (await studio()).catalogue
+        track = await catalogue.get(request.path_params["id"])
     except AceStepError as error:
         return error_response(error)
-    if track.deleted or track.path.name != request.path_params["file_name"] or not track.path.is_file():
+    if track.deleted or track.path.name != request.path_params["file_name"]:
         return error_response(NotFound(f"Track {track.id} has no file of that name here; list_tracks shows the songs."))
-    return file_response(track)
+    return TrackResponse(catalogue, track)
 
 
-def file_response(track: Track, *, attached: bool = False) -> FileResponse:
-    """The track's file, with ranges; as a download where `attached`."""
-    is_audio = track.content_type.startswith("audio/")  # anything else could be a page that runs in this origin
-    return FileResponse(
-        track.path,
-        media_type=track.content_type if is_audio else "application/octet-stream",
-        filename=track.path.name,
-        content_disposition_type="inline" if is_audio and not attached else "attachment",
-        headers={"X-Content-Type-Options": "nosniff"},
-    )
+class TrackResponse(FileResponse):
+    """A track's file, with ranges; as a download where `attached`. It is opened once, where the music folder has it."""
+
+    def __init__(self, catalogue: Catalogue, track: Track, *, attached: bool = False) -> None:
+        is_audio = track.content_type.startswith("audio/")  # anything else could be a page that runs in this origin
+        super().__init__(
+            track.path,
+            media_type=track.content_type if is_audio else "application/octet-stream",
+            filename=track.path.name,
+            content_disposition_type="inline" if is_audio and not attached else "attachment",
+            headers={"X-Content-Type-Options": "nosniff"},
+        )
+        self._catalogue, self._track = catalogue, track
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            file = await self._catalogue.file(self._track)
+        except NotFound as error:
+            await error_response(error)(scope, receive, send)
+            return
+        with file:
+            self.path, self.stat_result = path_of(file), os.fstat(file.fileno())
+            self.set_stat_headers(self.stat_result)
+            await super().__call__(scope, receive, send)
 
 
 async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYTES) -> Response:
@@ -97,7 +115,7 @@ async def upload(settings: Settings, request: Request, *, most: int = UPLOAD_BYT
 async def _receive(request: Request, part: Path, most: int) -> None:
     """Raises InvalidRequest as soon as more than `most` bytes are announced or arrive."""
     announced = request.headers.get("content-length", "")
-    received = int(announced) if announced.isdigit() else 0
+    received = int(announced[:18]) if announced.isascii() and announced.isdigit() else 0
     async with await anyio.open_file(part, "wb") as file:
         _check_size(received, most)
         received = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import anyio
 import anyio.to_thread
@@ -64,7 +64,7 @@ class Catalogue:
 
     async def pictures(self, names: Sequence[str]) -> bytes:
         """One PNG of several tracks, one below the other."""
-        return await anyio.to_thread.run_sync(lambda: picture_of_all([self._tracks.get(name) for name in names]))
+        return await anyio.to_thread.run_sync(lambda: self._picture_of_all(names))
 
     async def mark(self, name: str, sections: Sequence[Mapping[str, Any]]) -> Track:
         """Keep sections (`name`, `start`, `end` in seconds) in the track's sidecar; none removes them.
@@ -81,11 +81,11 @@ class Catalogue:
 
     async def export(self, track: Track, form: str, name: str = "") -> Path:
         """A copy in a folder that a model may write to; never over a file. Raises InvalidRequest, StorageError."""
-        return await anyio.to_thread.run_sync(export, track, form, name, self._folders, self._tracks.midi)
+        return await anyio.to_thread.run_sync(export, track, form, name, self._folders, self._tracks)
 
     async def copy(self, track: Track, target: Path) -> None:
         """A copy anywhere, for a person; never over a file."""
-        await anyio.to_thread.run_sync(copy_track, track, target, self._tracks.midi)
+        await anyio.to_thread.run_sync(copy_track, track, target, self._tracks)
 
     async def made_from(self, track_id: str) -> list[Track]:
         """The tracks that were made from this one, oldest first."""
@@ -93,11 +93,18 @@ class Catalogue:
 
     async def preview(self, track: Track, max_bytes: int) -> bytes:
         """The whole song as an MP3 of at most `max_bytes`."""
-        return await anyio.to_thread.run_sync(preview, track, self._previews, max_bytes)
+        return await anyio.to_thread.run_sync(preview, track, self._previews, max_bytes, self._tracks.file)
+
+    def _picture_of_all(self, names: Sequence[str]) -> bytes:
+        return picture_of_all([self._tracks.get(name) for name in names], self._tracks.file)
+
+    async def file(self, track: Track) -> BinaryIO:
+        """Its audio, open for reading. Raises NotFound."""
+        return await anyio.to_thread.run_sync(self._tracks.file, track)
 
     async def picture(self, track: Track) -> bytes:
         """A PNG of its waveform and spectrogram, with sections and the last edit."""
-        return await anyio.to_thread.run_sync(picture_of, track)
+        return await anyio.to_thread.run_sync(picture_of, track, self._tracks.file)
 
     async def delete(self, track_id: str) -> Track:
         """Move the file and its sidecar to the trash folder."""

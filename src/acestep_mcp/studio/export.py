@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
-from acestep_mcp.files import make_folder, new_file, storage_errors
+from acestep_mcp.files import copy_into, names_machine, new_file, storage_errors, temporary
 from acestep_mcp.library.models import Track
 
 if TYPE_CHECKING:
@@ -22,48 +22,66 @@ FOLDER = "exports"
 _ADVICE = "choose another folder"
 _LONGEST_NAME = 250
 """Bytes; file systems allow 255."""
-ReadMidi = Callable[[Track], bytes]
-"""The composition of a track as a Standard MIDI File. Raises InvalidRequest for one that has none."""
 
 
-def export(track: Track, form: str, name: str, folders: Sequence[Path], read_midi: ReadMidi) -> Path:
+class Songs(Protocol):
+    """Where the songs are."""
+
+    def file(self, track: Track) -> BinaryIO:
+        """The audio of a track, open for reading. Raises NotFound."""
+
+    def midi(self, track: Track) -> bytes:
+        """The composition of a track as a Standard MIDI File. Raises InvalidRequest for one that has none."""
+
+
+def export(track: Track, form: str, name: str, folders: Sequence[Path], tracks: Songs) -> Path:
     """A copy for a language model; returns its path. `folders` are the allowed ones, the music folder first.
 
     `name` is a file name or an absolute path in one of them; empty for the song's own name. Raises InvalidRequest,
     StorageError.
     """
     target = _target(track, form, name.strip(), folders)
-    make_folder(target.parent, _ADVICE)
-    # Asked again after the folder is made and its links are followed.
-    if not _is_allowed(target, folders):
+    real = target.parent.resolve() / target.name
+    if not _is_allowed(real, folders):
         raise _outside(target, folders)
-    copy_track(track, target, read_midi)
+    if os.path.lexists(real):
+        raise _rejected(f"{target} exists already and was left alone; choose another name")
+    with temporary(folders[0] / target.name, _ADVICE) as part:
+        _write(track, part, form, tracks)
+        try:
+            copy_into(part, real, folders, _ADVICE)
+        except PermissionError as exc:  # a link has taken the place of its folder since
+            raise _outside(target, folders) from exc
     return target
 
 
-def copy_track(track: Track, target: Path, read_midi: ReadMidi) -> None:
+def copy_track(track: Track, target: Path, tracks: Songs) -> None:
     """Write a copy whose format follows from the target's ending, whole or not at all; an existing file is an error."""
-    ending = target.suffix[1:].lower()
-    if ending == MIDI:
-        content = read_midi(track)
-        with new_file(target, _ADVICE) as part:
-            part.write_bytes(content)
+    with new_file(target, _ADVICE) as part:
+        _write(track, part, target.suffix[1:].lower(), tracks)
+
+
+def _write(track: Track, part: Path, form: str, tracks: Songs) -> None:
+    if form == MIDI:
+        part.write_bytes(tracks.midi(track))
         return
-    if ending != track.path.suffix[1:].lower():
+    with tracks.file(track) as song:
+        if form == track.path.suffix[1:].lower():
+            with storage_errors("copy", track.path, _ADVICE), part.open("wb") as copy:
+                shutil.copyfileobj(song, copy, 2**20)
+            return
         from acestep_mcp.audio.tags.file_tags import read_tags
         from acestep_mcp.audio.write import convert_file
 
-        with new_file(target, _ADVICE) as part:
-            convert_file(track.path, part, format=cast("Format", ending), tags=read_tags(track.path))
-        return
-    with new_file(target, _ADVICE) as part, storage_errors("copy", track.path, _ADVICE):
-        shutil.copyfile(track.path, part)
+        convert_file(song, part, format=cast("Format", form), tags=read_tags(song))
 
 
 def _target(track: Track, form: str, name: str, folders: Sequence[Path]) -> Path:
     folder = folders[0] / FOLDER
     if not name:
         return _free(folder / f"{track.path.stem}.{form}")
+    if names_machine(name, folders):
+        raise _rejected(f"{name[:80]!r} names another machine; choose a path in {_shown(folders)}")
     path = _named(Path(name), form)
     if not path.is_absolute():
         if len(path.parts) != 1:
@@ -72,10 +90,6 @@ def _target(track: Track, form: str, name: str, folders: Sequence[Path]) -> Path
         path = folder / path
     if "\0" in name or path.name.startswith(".") or len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise _rejected(f"{name[:80]!r} is no usable file name; give one such as {track.path.stem[:40]!r}")
-    if not _is_allowed(path, folders):
-        raise _outside(path, folders)
-    if os.path.lexists(path):
-        raise _rejected(f"{path} exists already and was left alone; choose another name")
     return path
 
 
@@ -98,12 +112,11 @@ def _free(path: Path) -> Path:
     return target
 
 
-def _is_allowed(path: Path, folders: Sequence[Path]) -> bool:
-    """Where links lead decides. The trash and other hidden folders are not allowed."""
-    parent = path.parent.resolve()
-    for folder in folders:
-        if parent.is_relative_to(folder.resolve()):
-            return not any(part.startswith(".") for part in parent.relative_to(folder.resolve()).parts)
+def _is_allowed(real: Path, folders: Sequence[Path]) -> bool:
+    """Whether a resolved path may be written. The trash and other hidden folders are not allowed."""
+    for folder in (folder.resolve() for folder in folders):
+        if real.is_relative_to(folder):
+            return not any(part.startswith(".") for part in real.parent.relative_to(folder).parts)
     return False
 
 

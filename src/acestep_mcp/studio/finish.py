@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, QueueError
 from acestep_mcp.api.responses import Response
-from acestep_mcp.files import storage_errors
+from acestep_mcp.files import open_resolved, storage_errors
 from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import file_stems, title_of
 from acestep_mcp.library.sidecars import SIDECAR_VERSION
@@ -130,11 +130,15 @@ def _source(job: Job, tracks: Tracks) -> Identity:
             sections = usable_sections(sidecar.get("sections"))
             is_marked = sidecar.get("sections_marked") is True
             return Identity(title, tags, lyrics, sections, sections_marked=is_marked)
-    if job.options.source is None or not Path(job.options.source).is_file():
+    if job.options.source is None:
         return Identity()
     from acestep_mcp.audio.tags.file_tags import read_tags
 
-    own = read_tags(Path(job.options.source))
+    try:
+        with open_resolved(Path(job.options.source)) as file:
+            own = read_tags(file)
+    except OSError:  # it is gone
+        return Identity()
     # A genre that somebody else wrote describes the song less well than the tags of the request.
     return Identity(own.title, own.tags if own.software.startswith("acestep-mcp") else "", own.lyrics)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from acestep_mcp.library.models import Track
 from acestep_mcp.studio.identity import usable_sections
@@ -12,23 +12,29 @@ if TYPE_CHECKING:
     from acestep_mcp.audio.picture import Mark
 
 
-def picture_of(track: Track, *, width: int = 1000) -> bytes:
+OpenFile = Callable[[Track], BinaryIO]
+"""Opens the audio of a track. Raises NotFound."""
+
+
+def picture_of(track: Track, open_file: OpenFile, *, width: int = 1000) -> bytes:
     """A PNG of under 150 KB. Raises InvalidRequest when the song's file cannot be read."""
     from acestep_mcp.audio.picture import draw
     from acestep_mcp.audio.read import read
 
-    sound = read(track.path)
+    with open_file(track) as file:
+        sound = read(file)
     return draw(sound, _marks(track), edited_spans(track.sidecar.get("edit"), sound.seconds), width=width)
 
 
-def picture_of_all(tracks: Sequence[Track]) -> bytes:
+def picture_of_all(tracks: Sequence[Track], open_file: OpenFile) -> bytes:
     """One PNG of under 200 KB with a picture of each track, in their order from the top."""
     from acestep_mcp.audio.picture import pixels_of, stacked
     from acestep_mcp.audio.read import read
 
     pictures = []
     for track in tracks:
-        sound = read(track.path)
+        with open_file(track) as file:
+            sound = read(file)
         spans = edited_spans(track.sidecar.get("edit"), sound.seconds)
         pictures.append(pixels_of(sound, _marks(track), spans, width=min(1000, _ALL_COLUMNS // len(tracks))))
     return stacked(pictures)

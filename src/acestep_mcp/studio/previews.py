@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from acestep_mcp.api.errors import StorageError
-from acestep_mcp.files import make_folder, write_bytes
+from acestep_mcp.files import make_folder, open_regular, write_bytes
 from acestep_mcp.library.models import Track
 
 KEPT = 50
+OpenFile = Callable[[Track], BinaryIO]
+"""Opens the audio of a track. Raises NotFound."""
 
 
-def preview(track: Track, folder: Path, max_bytes: int) -> bytes:
-    """The whole song as MP3 of at most `max_bytes`; `folder` caches it.
+def _opened(track: Track) -> BinaryIO:
+    return open_regular(track.path)
+
+
+def preview(track: Track, folder: Path, max_bytes: int, open_file: OpenFile = _opened) -> bytes:
+    """The whole song of a track as MP3 of at most `max_bytes`; `folder` caches it.
 
     Raises InvalidRequest when the song's file cannot be read. A folder that cannot be written only costs time.
     """
@@ -25,7 +33,8 @@ def preview(track: Track, folder: Path, max_bytes: int) -> bytes:
     cached = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.mp3"
     with contextlib.suppress(OSError):
         return cached.read_bytes()
-    content = mp3_preview(track.path, max_bytes=max_bytes)
+    with open_file(track) as song:
+        content = mp3_preview(song, max_bytes=max_bytes)
     with contextlib.suppress(OSError, StorageError):
         make_folder(folder)
         write_bytes(cached, content)

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from acestep_mcp.client import QueueClient
-from acestep_mcp.files import storage_errors
+from acestep_mcp.files import open_resolved, storage_errors
 from acestep_mcp.library.uploads import Uploads
 
 
@@ -38,7 +38,7 @@ class SourceUploads:
 
 def _identity(path: Path) -> tuple[str, tuple[int, int] | None]:
     stamp = _stamp(path)
-    with storage_errors("read the source", path, "start again with another audio_url"), path.open("rb") as file:
+    with storage_errors("read the source", path, "start again with another audio_url"), open_resolved(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), stamp
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.files import open_resolved
 from acestep_mcp.library.models import Job
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _read(path: Path) -> Sound | None:
     from acestep_mcp.audio.read import read
 
     try:
-        return read(path)
-    except InvalidRequest:
+        with open_resolved(path) as file:
+            return read(file)
+    except (InvalidRequest, OSError):
         return None

@@ -23,7 +23,7 @@ from typing import BinaryIO, Literal
 
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.tags import flac, id3, ogg, riff
-from acestep_mcp.files import storage_errors
+from acestep_mcp.files import location, reading, storage_errors
 
 Format = Literal["wav", "flac", "mp3", "ogg"]
 
@@ -68,12 +68,12 @@ class FileTags:
         )
 
 
-def read_tags(path: Path) -> FileTags:
+def read_tags(source: Path | BinaryIO) -> FileTags:
     """The file's tags, by its content and not its name; empty for missing or broken ones and other formats.
 
     Raises StorageError when the file cannot be opened.
     """
-    with storage_errors("read", path, "give another file"), path.open("rb") as file:
+    with storage_errors("read", location(source), "give another file"), reading(source) as file:
         try:
             return FileTags.of(_decode(file))
         except (InvalidRequest, ValueError, IndexError, struct.error):

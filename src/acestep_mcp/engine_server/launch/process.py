@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+from acestep_mcp.api.environment import MODELS, inherited
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.files import DATA_ADVICE, storage_errors
 
@@ -15,8 +16,8 @@ LOG = "engine.log"
 _LOG_SIZE = 1 << 20
 _LAST_LINES = 5
 _LAST_CHARACTERS = 4000
-# Secrets that an engine on this machine does not need.
-_NOT_INHERITED = ("FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET", "ACESTEP_TOKEN", "ACESTEP_KEY_FILE", "ACESTEP_ENGINE_KEY")
+# The songwriter runs in the engine, and so do downloads of models.
+_KEYS = ("ACESTEP_LLM_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 class EngineProcess:
@@ -25,7 +26,7 @@ class EngineProcess:
     def __init__(self, arguments: list[str], folder: Path) -> None:
         """Raises StorageError when the log cannot be written."""
         self._log = folder / LOG
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        environment = inherited(MODELS, keys=_KEYS)
         # -P: a module in the working folder must not shadow one of this package.
         command = [sys.executable, "-P", "-m", "acestep_mcp", *arguments]
         with storage_errors("start the engine server in", folder, DATA_ADVICE):

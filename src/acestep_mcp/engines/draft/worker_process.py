@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+from acestep_mcp.api.environment import inherited
 from acestep_mcp.api.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest
 from acestep_mcp.audio import Sound
 from acestep_mcp.engines import Audio, Section, Source, Step
@@ -115,7 +115,7 @@ class WorkerProcess:
     def __init__(self) -> None:
         self.jobs_sent = 0
         # One thread for linear algebra: sums are taken in the same order, and the server keeps a core.
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {**inherited(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(
             [sys.executable, *_COMMAND],
