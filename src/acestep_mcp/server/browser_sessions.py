@@ -15,8 +15,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from acestep_mcp.net.origins import OwnHosts
-
 FOLDER = "/gallery/"
 """The routes that a session opens."""
 
@@ -25,7 +23,6 @@ LIFETIME = 30 * 86_400
 """Seconds."""
 
 _MOST = 100
-_SAFE = frozenset({"GET", "HEAD"})
 
 
 class BrowserSessions:
@@ -82,28 +79,6 @@ def _write(response: Response, request: Request, value: str, seconds: int) -> No
         httponly=True,
         samesite="strict",
     )
-
-
-def foreign(request: Request, hosts: OwnHosts) -> Response | None:
-    """The refusal of a request to another Host, or from a page of another origin, also one of this machine's other ports.
-
-    In the gallery, whose cookie SameSite does not keep from other ports, a request that changes something must prove
-    where it comes from, unless it carries the token in a header, which no foreign page can.
-    """
-    headers = request.headers
-    host, origin, site = headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site")
-    if not hosts.has(host):
-        message = "This server does not answer to that Host name. Use its address, or start it with --allowed-host."
-        return refusal(HTTPStatus.MISDIRECTED_REQUEST, message)
-    safe, in_gallery = request.method in _SAFE, request.scope["path"].startswith(FOLDER)
-    if origin is not None:
-        own = hosts.is_own(origin, host) and (site in (None, "same-origin") or not in_gallery)
-    elif site is not None:
-        own = site == "same-origin" or (safe and (site == "none" or not in_gallery))
-    else:
-        own = safe or not in_gallery or "authorization" in headers
-    message = "Pages of another origin are refused. Open this server's own address and try again."
-    return None if own else refusal(HTTPStatus.FORBIDDEN, message)
 
 
 def refusal(status: int, message: str) -> JSONResponse:

@@ -135,7 +135,7 @@ async def _audio(studio: OpenStudio, request: Request) -> Response:
     track = await _found(opened, request)
     if track.deleted:
         raise NotFound(f"The file of track {track.id} is not in the music folder. If it is in the trash, restore it.")
-    return TrackResponse(opened.catalogue, track, attached=request.query_params.get("download") == "1")
+    return TrackResponse(opened, track, attached=request.query_params.get("download") == "1")
 
 
 async def _found(studio: Studio, request: Request) -> Track:

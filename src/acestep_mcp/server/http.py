@@ -12,6 +12,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from http import HTTPStatus
 
 import anyio
 from mcp.server.transport_security import TransportSecuritySettings
@@ -27,7 +28,7 @@ from acestep_mcp.net.origins import OwnHosts
 from acestep_mcp.net.response_headers import protected
 from acestep_mcp.server import gallery, transfers
 from acestep_mcp.server.app import AceStepServer, create_server, studio_opener
-from acestep_mcp.server.browser_sessions import SESSION_PATH, BrowserSessions, foreign
+from acestep_mcp.server.browser_sessions import FOLDER, SESSION_PATH, BrowserSessions, refusal
 from acestep_mcp.server.delivery import DELIVERY, Delivery
 from acestep_mcp.settings import Settings
 
@@ -37,6 +38,7 @@ PATH = "/mcp"
 
 _GRACE_SECONDS = 3
 _LAST_ANSWERS_SECONDS = 3.0
+_SAFE = frozenset({"GET", "HEAD"})
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -147,7 +149,7 @@ class AccessMiddleware:
         if scope["type"] == "http":
             send = protected(send)
             request = Request(scope)
-            rejection = foreign(request, self._hosts) or self._unauthorized(request)
+            rejection = _foreign(request, self._hosts) or self._unauthorized(request)
             if rejection is not None:
                 await rejection(scope, receive, send)
                 return
@@ -182,6 +184,28 @@ def _is_public(request: Request) -> bool:
     if path == "/health":
         return request.method in ("GET", "HEAD")
     return path == ("/" if request.method in ("GET", "HEAD") else SESSION_PATH)
+
+
+def _foreign(request: Request, hosts: OwnHosts) -> Response | None:
+    """The refusal of a request to another Host, or from a page of another origin, also one of this machine's other ports.
+
+    In the gallery, whose cookie SameSite does not keep from other ports, a request that changes something must prove
+    where it comes from, unless it carries the token in a header, which no foreign page can.
+    """
+    headers = request.headers
+    host, origin, site = headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site")
+    if not hosts.has(host):
+        message = "This server does not answer to that Host name. Use its address, or start it with --allowed-host."
+        return refusal(HTTPStatus.MISDIRECTED_REQUEST, message)
+    safe, in_gallery = request.method in _SAFE, request.scope["path"].startswith(FOLDER)
+    if origin is not None:
+        own = hosts.is_own(origin, host) and (site in (None, "same-origin") or not in_gallery)
+    elif site is not None:
+        own = site == "same-origin" or (safe and (site == "none" or not in_gallery))
+    else:
+        own = safe or not in_gallery or "authorization" in headers
+    message = "Pages of another origin are refused. Open this server's own address and try again."
+    return None if own else refusal(HTTPStatus.FORBIDDEN, message)
 
 
 class DeliveryMiddleware:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from acestep_mcp.audio.decoder import Properties
     from acestep_mcp.library.models import Track
     from acestep_mcp.settings import Settings
-    from acestep_mcp.studio.catalogue import Catalogue
     from acestep_mcp.studio.studio import Studio
 
 UPLOAD_BYTES = 256 * 2**20
@@ -58,19 +57,19 @@ def download_url(request: Request, track: Track, settings: Settings) -> str:
 async def download(studio: Callable[[], Awaitable[Studio]], request: Request) -> Response:
     """The file; Starlette handles ranges and conditions."""
     try:
-        catalogue = (await studio()).catalogue
-        track = await catalogue.get(request.path_params["id"])
+        opened = await studio()
+        track = await opened.catalogue.get(request.path_params["id"])
     except AceStepError as error:
         return error_response(error)
     if track.deleted or track.path.name != request.path_params["file_name"]:
         return error_response(NotFound(f"Track {track.id} has no file of that name here; list_tracks shows the songs."))
-    return TrackResponse(catalogue, track)
+    return TrackResponse(opened, track)
 
 
 class TrackResponse(FileResponse):
     """A track's file, with ranges; as a download where `attached`. It is opened once, where the music folder has it."""
 
-    def __init__(self, catalogue: Catalogue, track: Track, *, attached: bool = False) -> None:
+    def __init__(self, studio: Studio, track: Track, *, attached: bool = False) -> None:
         is_audio = track.content_type.startswith("audio/")  # anything else could be a page that runs in this origin
         super().__init__(
             track.path,
@@ -79,11 +78,11 @@ class TrackResponse(FileResponse):
             content_disposition_type="inline" if is_audio and not attached else "attachment",
             headers={"X-Content-Type-Options": "nosniff"},
         )
-        self._catalogue, self._track = catalogue, track
+        self._studio, self._track = studio, track
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            file = await self._catalogue.file(self._track)
+            file = await self._studio.catalogue.file(self._track)
         except NotFound as error:
             await error_response(error)(scope, receive, send)
             return
