@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +19,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ
 
 
 TORCH = ROOT / "tests" / "engines"
+MARKED = re.compile(r"^pytestmark = .*\bpytest\.mark\.(process|slow)\b", re.MULTILINE)
+_numbers = itertools.count()
 _running: dict[str, str] = {}
 
 
@@ -44,9 +49,15 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Without the tests that need torch their modules are not imported either, which takes seconds."""
-    is_model = collection_path.parent == TORCH and collection_path.name.startswith("ace_step_")
-    return True if is_model and "not torch" in config.option.markexpr else None
+    """Leave out what the default run would import only to deselect all of it, which takes seconds."""
+    left_out = config.option.markexpr
+    if "not torch" in left_out and collection_path.parent == TORCH and collection_path.name.startswith("ace_step_"):
+        return True
+    # A file that is named on the command line is collected, so that pytest says what it deselects.
+    if config.args_source is not config.ArgsSource.TESTPATHS or not collection_path.match("test_*.py"):
+        return None
+    mark = MARKED.search(collection_path.read_text("utf-8"))
+    return True if mark and f"not {mark[1]}" in left_out else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,6 +70,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder of its own. pytest's fixture searches all earlier folders for a free number, which adds up to seconds."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    folder = tmp_path_factory.getbasetemp() / f"{next(_numbers)}-{name}"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +109,29 @@ def environment(environment_in: Callable[[Path], dict[str, str]], tmp_path: Path
     return environment_in(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def unused_environment(
+    environment_in: Callable[[Path], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """For the tests that write nothing: making folders for each of thousands takes seconds."""
+    return environment_in(tmp_path_factory.mktemp("unused"))
+
+
 @pytest.fixture(autouse=True)
-def isolated(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def isolated(
+    request: pytest.FixtureRequest, unused_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """No test reads or writes what belongs to the person who runs it, in this process either."""
+    writes = "tmp_path" in request.fixturenames
+    environment = request.getfixturevalue("environment") if writes else unused_environment
     for name in list(os.environ):
         if name.startswith(OURS):
             monkeypatch.delenv(name)
     for name in ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, environment[name])
+    yield
+    if not writes:
+        written = [name for name in ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR") if Path(environment[name]).exists()]
+        for name in written:
+            shutil.rmtree(environment[name])
+        assert not written, "it writes files: give it the fixture `tmp_path`, and it gets folders of its own"

@@ -92,13 +92,18 @@ def tree_of(name: str) -> ast.Module:
 
 
 @cache
+def nodes_of(name: str) -> list[ast.AST]:
+    return list(ast.walk(tree_of(name)))
+
+
+@cache
 def imported(name: str) -> tuple[str, ...]:
     """Every absolute name that a module imports, also inside functions and for types; names from a module as `module.name`."""
     return tuple(_imported(name))
 
 
 def _imported(name: str) -> Iterator[str]:
-    for node in ast.walk(tree_of(name)):
+    for node in nodes_of(name):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -106,8 +111,13 @@ def _imported(name: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def ours(name: str) -> Iterator[str]:
+@cache
+def ours(name: str) -> tuple[str, ...]:
     """The modules of this package that a module imports, each by its longest name that is a module."""
+    return tuple(_ours(name))
+
+
+def _ours(name: str) -> Iterator[str]:
     for full in imported(name):
         if full.split(".")[0] == "acestep_mcp":
             parts = full.split(".")[1:]
@@ -183,7 +193,7 @@ def test_no_file_is_longer_than_320_lines() -> None:
 
 def test_no_class_name_is_used_twice() -> None:
     """A name in a traceback or a log says which class it is."""
-    names = Counter(node.name for name in MODULES for node in ast.walk(tree_of(name)) if isinstance(node, ast.ClassDef))
+    names = Counter(node.name for name in MODULES for node in nodes_of(name) if isinstance(node, ast.ClassDef))
     assert {name for name, count in names.items() if count > 1} == set()
 
 
@@ -196,7 +206,7 @@ def test_unexpected_errors_are_caught_in_one_place() -> None:
     wide = {
         name
         for name in MODULES
-        for node in ast.walk(tree_of(name))
+        for node in nodes_of(name)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException"))
     }
@@ -207,7 +217,7 @@ def test_no_function_is_longer_than_40_lines() -> None:
     long = [
         f"{name}.{node.name}: {node.end_lineno - node.lineno + 1}"
         for name in MODULES
-        for node in ast.walk(tree_of(name))
+        for node in nodes_of(name)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 40
     ]
     assert long == []
@@ -216,10 +226,7 @@ def test_no_function_is_longer_than_40_lines() -> None:
 def test_the_endpoint_ids_are_written_only_in_the_table() -> None:
     ids = {endpoint.id for endpoint in ENDPOINTS}
     users = {
-        name
-        for name in MODULES
-        for node in ast.walk(tree_of(name))
-        if isinstance(node, ast.Constant) and node.value in ids
+        name for name in MODULES for node in nodes_of(name) if isinstance(node, ast.Constant) and node.value in ids
     }
     assert users == {"api.endpoints"}
 
@@ -239,7 +246,7 @@ def test_only_files_turns_an_oserror_into_a_storage_error() -> None:
     users = {
         name
         for name in MODULES
-        for node in ast.walk(tree_of(name))
+        for node in nodes_of(name)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "StorageError"
     }
     assert users == set(STORAGE_ERRORS)
@@ -249,7 +256,7 @@ def test_only_files_writes_atomically() -> None:
     users = {
         name
         for name in MODULES
-        for node in ast.walk(tree_of(name))
+        for node in nodes_of(name)
         if isinstance(node, ast.Attribute) and node.attr in ("fsync", "mkstemp", "NamedTemporaryFile")
     }
     assert users == {"files"}

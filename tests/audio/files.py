@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from functools import cache
 
 import numpy as np
 import soundfile
@@ -12,11 +13,15 @@ RATE = 44_100
 UNKNOWN = 0xFFFFFFFF
 
 
+@cache
 def tone(seconds: float, rate: int = RATE, channels: int = 2, hertz: float = 220.0) -> np.ndarray:
     wave = 0.3 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
-    return np.repeat(wave[:, None], channels, axis=1)
+    samples = np.repeat(wave[:, None], channels, axis=1)
+    samples.flags.writeable = False
+    return samples
 
 
+@cache
 def encoded(form: str, seconds: float, rate: int = RATE, channels: int = 2, **settings) -> bytes:
     """A whole file; `form` is libsndfile's name of a format, with its subtype after a space."""
     kind, _, subtype = form.partition(" ")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import struct
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +21,22 @@ from acestep_mcp.audio.tags import id3
 
 
 def encoded(path: Path, mode: str, rate: int, channels: int, seconds: float = 8.0) -> Path:
+    path.write_bytes(_encoded(mode, rate, channels, seconds))
+    return path
+
+
+@cache
+def _encoded(mode: str, rate: int, channels: int, seconds: float) -> bytes:
     """Half a tone and half noise, so that a variable rate varies."""
     frames = round(seconds * rate)
     samples = 0.3 * np.sin(np.arange(frames) * 0.05)
     samples[frames // 2 :] += np.random.default_rng(1).normal(0, 0.2, frames - frames // 2)
     settings = {"format": "MP3", "bitrate_mode": mode, "compression_level": 0.5}
-    with soundfile.SoundFile(path, "w", rate, channels, **settings) as file:
+    target = io.BytesIO()
+    with soundfile.SoundFile(target, "w", rate, channels, **settings) as file:
         for start in range(0, frames, rate):
             file.write(np.repeat(samples[start : start + rate, None], channels, axis=1))
-    return path
+    return target.getvalue()
 
 
 def streams(path: Path) -> list[mp3.Mp3Stream]:

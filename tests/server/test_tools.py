@@ -242,7 +242,7 @@ async def test_a_studio_that_cannot_open_is_a_known_error_and_status_still_answe
 
 
 @pytest.mark.anyio
-async def test_settings_problems_are_in_every_error_and_in_status(monkeypatch):
+async def test_settings_problems_are_in_every_error_and_in_status(tmp_path, monkeypatch):
     monkeypatch.setenv("ACESTEP_FORMAT", "opus")
     settings = load()
     [problem] = settings.problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -156,16 +157,15 @@ def _about_someone(words: list[str]) -> list[str]:
 def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
     """The book's themes that occur in a text, strongest first; words in `weight` count three times."""
     spaced = book.language not in (*UNSPACED, "ko")
-    scores = {
-        name: _hits(text.lower(), theme.keys, spaced=spaced) + 3 * _hits(weight.lower(), theme.keys, spaced=spaced)
-        for name, theme in book.themes.items()
-    }
+    hits, weighty_hits = _counter(text.lower(), spaced=spaced), _counter(weight.lower(), spaced=spaced)
+    scores = {name: hits(theme.keys) + 3 * weighty_hits(theme.keys) for name, theme in book.themes.items()}
     return tuple(sorted((name for name in scores if scores[name]), key=lambda name: -scores[name]))
 
 
-def _hits(text: str, keys: tuple[str, ...], *, spaced: bool) -> int:
-    words = re.findall(r"[\w'-]+", text)
-    return sum(words.count(key) if spaced and key.isalpha() else text.count(key) for key in keys)
+def _counter(text: str, *, spaced: bool) -> Callable[[tuple[str, ...]], int]:
+    """A function that counts how often keys occur in a text: as words where words are spaced, else as parts."""
+    words = Counter(re.findall(r"[\w'-]+", text))
+    return lambda keys: sum(words[key] if spaced and key.isalpha() else text.count(key) for key in keys)
 
 
 def _about(words: str, language: str) -> str:
