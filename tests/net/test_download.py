@@ -16,7 +16,7 @@ from tests.support.loopback import Reply, Script, Server, listening
 
 pytestmark = pytest.mark.anyio
 
-SHORT = Timeouts(connect=2, answer=2, silence=0.2, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
+SHORT = Timeouts(connect=2, answer=2, silence=0.1, transfer=5, outage=1, first_wait=0.01, longest_wait=0.05)
 SONG = b"RIFF" + bytes(range(256)) * 9000
 
 

@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import sys
+from functools import cache
 from random import Random
 
 import pytest
@@ -37,6 +38,7 @@ SUBJECT_SUNG = {
 }  # fmt: skip
 
 
+@cache
 def song(prompt: str, *, instrumental: bool = False, duration: float = 60, seed: int = 7) -> SongText:
     return write_by_rules(prompt, instrumental=instrumental, duration=duration, seed=seed)
 
