@@ -2,12 +2,14 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field
 
 from acestep_mcp.api.endpoints import BY_ID, ENDPOINTS, named
 from acestep_mcp.api.errors import InvalidRequest, NotFound
-from acestep_mcp.api.parsing import LONGEST, LONGEST_TEXT
+from acestep_mcp.api.parsing import LONGEST, LONGEST_TEXT, parse
 from acestep_mcp.api.requests import AudioInpaint, PromptToAudio, TextToAudio
 from acestep_mcp.api.schemas import input_schema
 
@@ -165,6 +167,43 @@ def test_a_value_in_a_wrong_form_gets_an_error_with_the_right_form(arguments, fo
     with pytest.raises(InvalidRequest) as caught:
         TextToAudio.parse({"tags": "lofi", **arguments})
     assert form in caught.value.message
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    start: float
+
+
+class Call(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    changes: dict[str, Any] = Field(default_factory=dict)
+    ids: list[str] = Field(default_factory=list, max_length=2)
+    rows: list[Entry] = Field(default_factory=list, min_length=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"changes": '{"tags": "jazz"}'}, 'changes: input should be a valid object (got \'{"tags": "jazz"}\'); send a JSON object'),
+        ({"changes": []}, 'changes: input should be a valid object (got []); send a JSON object: {"name": value}'),
+        ({"ids": "one"}, 'ids: input should be a valid list (got \'one\'); send a list: ["one"]'),
+        ({"ids": {"a": 1}}, "; send a list of strings"),
+        ({"ids": ["a", "b", "c"]}, "ids: takes 2 at most (got 3)"),
+        ({"ids": [3]}, 'ids.0: input should be a valid string (got 3); send one string: "3"'),
+        ({"rows": []}, "rows: takes 1 or more (got 0)"),
+        ({"rows": "verse"}, "rows: input should be a valid list (got 'verse'); send a JSON list of objects"),
+        ({"rows": [{"name": "a", "start": "1:30"}]}, "rows.0.start: "),
+        ({"rows": [{"name": "a", "start": "about 4"}]}, "; send a number: 4"),
+        ({"rows": [{"name": "a", "start": 0, "begin": 1}]}, "rows.0.begin: is not an argument; the arguments are name, start"),
+        ({"x" * 4000: 1}, f"{'x' * 57}...: is not an argument; the arguments are changes, ids, rows"),
+    ],
+)  # fmt: skip
+def test_a_wrong_list_or_object_gets_the_right_form_of_the_value_at_its_place(arguments, message):
+    with pytest.raises(InvalidRequest) as caught:
+        parse(Call, arguments)
+    assert message in caught.value.message
+    assert len(caught.value.message) < 200
 
 
 def test_a_string_is_not_told_to_be_sent_as_a_string():

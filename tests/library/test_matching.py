@@ -53,6 +53,14 @@ def test_near_names_differ_in_a_few_letters_and_the_nearest_comes_first():
     assert found("song t10.wav", "song t01.wav", "zebra.wav") == ["song t01.wav"]
 
 
+def test_names_that_begin_with_what_was_asked_are_near():
+    assert found("7kq2", "7kq2m9x1a0b3c4d5", "7kr2m9x1a0b3c4d5") == ["7kq2m9x1a0b3c4d5"]
+    assert found("lofi", "2026-11-22 lofi chill, slow and warm (42).wav", "2026-11-22 metal.wav")[0].endswith(
+        "(42).wav"
+    )
+    assert found("7k", "7kq2m9x1a0b3c4d5") == [], "two letters say little"
+
+
 @pytest.mark.parametrize("asked", ["2026-11-22 polka.wav", "polka.wav", "polka", "", ".wav", "zzzzzzzzzzzzzzzz"])
 def test_names_with_only_the_date_or_the_ending_in_common_are_not_near(asked):
     assert found(asked, "2026-11-22 lofi chill (42).wav", "2026-11-22 metal anthem (1).wav") == []

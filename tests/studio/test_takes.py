@@ -68,6 +68,20 @@ async def test_changed_fields_make_a_child_with_the_same_seed(studio):
     assert "tags: 'pop, piano, 120 bpm' -> 'jazz'" in second.changed
 
 
+async def test_a_seed_given_as_text_is_that_seed(studio):
+    song = await made(studio, "text_to_audio", SONG | {"duration": 5})
+    [child] = await remade(studio, song, {"seed": "12"})
+    assert (child.sidecar["seed"], child.sidecar["parent"]) == (12, song.id)
+
+
+async def test_changes_that_change_nothing_make_takes_with_other_seeds(studio):
+    song = await made(studio, "text_to_audio", SONG | {"duration": 5})
+    for changes in ({"seed": None}, {"tags": SONG["tags"]}, {"duration": "5", "number_of_steps": None}):
+        [take] = await remade(studio, song, changes)
+        assert take.sidecar["seed"] != 7
+        assert (take.sidecar["parent"], take.sidecar["remade"]) == (None, song.id)
+
+
 async def test_a_take_of_an_edit_edits_the_same_source_again(studio):
     song = await made(studio, "text_to_audio", SONG)
     edit = await made(
@@ -83,6 +97,7 @@ async def test_a_take_of_an_edit_edits_the_same_source_again(studio):
 @pytest.mark.parametrize(
     ("changes", "takes", "message"),
     [
+        ({"t" * 4000: "jazz"}, 1, f"changes.{'t' * 60}: is not a field"),
         ({"tag": "jazz"}, 1, "changes.tag: is not a field of text_to_audio.*its fields are .*tags"),
         ({"duration": 2}, 1, "duration: .*greater than or equal to 5"),
         ({"seed": 1}, 2, "one seed makes one song"),
@@ -196,6 +211,9 @@ async def test_an_export_is_a_whole_copy_in_an_allowed_folder_and_never_over_a_f
         ("wav", "mine.mp3", "make them agree"),
         ("wav", "../x", "relative path"),
         ("wav", ".hidden", "no usable file name"),
+        ("wav", "a\nb", "no usable file name"),
+        ("wav", "\u202evaw.gnos", "no usable file name"),
+        ("wav", "half \ud83d", "no usable file name"),
         ("wav", str(outside / "x.wav"), "outside the folders"),
         ("wav", str(studio.settings.music_dir / "link" / "x.wav"), "outside the folders"),
         ("wav", str(studio.settings.music_dir / ".trash" / "x.wav"), "outside the folders"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import PydanticUseDefault
@@ -80,7 +80,9 @@ def _shown(value: Any) -> str:
 def _field_error(model: type[BaseModel], error: Any) -> FieldError:
     """A pydantic error as a FieldError; the shown value is shortened."""
     name = ".".join(str(part) for part in error["loc"]) or "arguments"
+    name = name if len(name) <= _SHOWN else name[: _SHOWN - 3] + "..."
     value = error.get("input")
+    model, annotation = _expected(model, error["loc"])
     match error["type"]:
         case "missing":
             return FieldError(name, "is required", "missing")
@@ -88,11 +90,34 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
             known = ", ".join(model.model_fields)
             advice = f"the arguments are {known}" if known else "leave it out; there are no arguments"
             return FieldError(name, f"is not an argument; {advice}", "extra_forbidden", value)
-    field = model.model_fields.get(str(error["loc"][0])) if error["loc"] else None
-    form = right_form(name, field, value)
-    problem = error["msg"].removeprefix("Value error, ")
+        case "too_short" | "too_long" as kind:
+            ctx = error["ctx"]
+            bound = f"{ctx['min_length']} or more" if kind == "too_short" else f"{ctx['max_length']} at most"
+            return FieldError(name, f"takes {bound} (got {len(value)})", kind, value)
+    form = right_form(name, annotation, value)
+    problem = error["msg"].removeprefix("Value error, ").replace("dictionary", "object")
     message = f"{problem[:1].lower()}{problem[1:]} (got {_shown(value)})"
     return FieldError(name, f"{message}; {form}" if form else message, error["type"], value)
+
+
+def _expected(model: type[BaseModel], place: Sequence[str | int]) -> tuple[type[BaseModel], Any]:
+    """The model that the last name of `place` belongs to, and the type that the value there should have."""
+    annotation: Any = None
+    for part in place:
+        if isinstance(part, str):
+            model = _model_in(annotation) or model
+            field = model.model_fields.get(part)
+            annotation = field.annotation if field else annotation
+        else:
+            annotation = next(iter(get_args(annotation)), None)
+    return model, annotation
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    found = (
+        kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)
+    )
+    return next(found, None)
 
 
 class Lenient(BaseModel):

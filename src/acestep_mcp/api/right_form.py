@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
-
-from pydantic.fields import FieldInfo
+from typing import Any, get_args, get_origin
 
 _CLOCK = re.compile(r"\s*(?:(?P<hours>\d{1,2}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{2}(?:\.\d{1,6})?)\s*")
 _UNITS = re.compile(
@@ -19,11 +17,13 @@ _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?")
 _SHORT = 120
 
 
-def right_form(name: str, field: FieldInfo | None, value: Any) -> str:
-    """The advice to add to an error message: `send 90`; empty if there is none."""
+def right_form(name: str, annotation: Any, value: Any) -> str:
+    """The advice to add to an error message: `send 90`; empty if there is none. `annotation` is the type of a right value."""
     if name in ("seed", "original_seed") and isinstance(value, int | float | str):
         return f"leave {name} out for a random one" if name == "seed" else f"leave {name} out if you do not know it"
-    kinds = _kinds(field)
+    if get_origin(annotation) in (list, dict):
+        return _as_container(annotation, value)
+    kinds = {str, int, float, bool} & set(getattr(annotation, "__args__", (annotation,)))
     if str in kinds:
         return _as_text(value, "\n" if "lyrics" in name else ", ")
     if bool in kinds:
@@ -33,9 +33,16 @@ def right_form(name: str, field: FieldInfo | None, value: Any) -> str:
     return ""
 
 
-def _kinds(field: FieldInfo | None) -> set[Any]:
-    annotation = field.annotation if field is not None else None
-    return {str, int, float, bool} & set(getattr(annotation, "__args__", (annotation,)))
+def _as_container(annotation: Any, value: Any) -> str:
+    if get_origin(annotation) is dict:
+        return 'send a JSON object: {"name": value}'
+    if get_args(annotation)[0] is not str:
+        return "send a JSON list of objects"
+    return (
+        f"send a list: {json.dumps([value[:_SHORT]], ensure_ascii=False)}"
+        if isinstance(value, str)
+        else "send a list of strings"
+    )
 
 
 def _as_text(value: Any, separator: str) -> str:

@@ -153,7 +153,7 @@ def _right_form_of(value: Any, field: FieldInfo, param: click.Parameter | None) 
         yield
     except click.BadParameter as exc:
         name = (param.name if param else None) or ""
-        form = right_form(name, field, _number(value))
+        form = right_form(name, field.annotation, _number(value))
         if not form:
             raise
         advice = f"{form[0].upper()}{form[1:]}."

@@ -193,11 +193,14 @@ def compare(names: tuple[str, ...], as_json: bool) -> None:
 
 
 def _echo_table(view: Comparison, *, err: bool) -> None:
-    rows = [["", *(track.id for track in view.tracks)]]
-    rows += [[name, *map(_cell, values)] for name, values in {**view.measured, **view.differences}.items()]
-    widths = [min(40, max(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell[:40].ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), err=err)
+    measured = [[name, *map(_cell, values)] for name, values in view.measured.items()]
+    differing = [[name, *map(_cell, values)] for name, values in view.differences.items()]
+    rows = [["", *(track.id for track in view.tracks)], *measured, ["asked for:"], *differing]
+    widths = [min(40, max(len(row[column]) for row in rows if column < len(row))) for column in range(len(rows[0]))]
+    for row in rows if differing else rows[:-1]:
+        click.echo(
+            "  ".join(cell[:40].ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip(), err=err
+        )
 
 
 def _cell(value: Any) -> str:

@@ -17,6 +17,8 @@ _ALIKE = str.maketrans(
 _DATE = re.compile(r"\d{4}-\d\d-\d\d ")
 _ENDING = re.compile(r"\.[a-z0-9]{1,5}$")
 _NEAR = 0.6
+_BEGINNING, _LEAST_BEGINNING = 0.95, 3
+"""How near a name is that begins with the given letters, of which there must be some."""
 
 
 def look(name: str) -> str:
@@ -41,27 +43,28 @@ def alike(name: str, names: Iterable[str]) -> list[str]:
 
 
 def near(name: str, names: Mapping[str, Iterable[str]]) -> list[str]:
-    """At most three of the keys of `names`, each with its spellings, that differ from `name` in a few letters; best first.
+    """At most three of the keys of `names`, each with its spellings, that begin with `name` or differ from it in a few letters.
 
-    Dates in front and endings are not compared, since most names share them.
+    Best first. Dates in front and endings are not compared, since most names share them.
     """
     wanted = _core(name)
     if not wanted:
         return []
     matcher = difflib.SequenceMatcher(b=wanted)
     scores = {
-        shown: max((_score(matcher, spelling) for spelling in spellings), default=0.0)
+        shown: max((_score(matcher, _core(spelling), wanted) for spelling in spellings), default=0.0)
         for shown, spellings in names.items()
     }
     close = [shown for shown, score in scores.items() if score >= _NEAR]
     return sorted(close, key=lambda shown: -scores[shown])[:3]
 
 
-def _score(matcher: difflib.SequenceMatcher[str], spelling: str) -> float:
-    matcher.set_seq1(_core(spelling))
+def _score(matcher: difflib.SequenceMatcher[str], spelling: str, wanted: str) -> float:
+    least = _BEGINNING if len(wanted) >= _LEAST_BEGINNING and spelling.startswith(wanted) else 0.0
+    matcher.set_seq1(spelling)
     if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
-        return 0.0
-    return matcher.ratio()
+        return least
+    return max(least, matcher.ratio())
 
 
 def _core(name: str) -> str:

@@ -160,7 +160,9 @@ def _table(view: Comparison) -> list[str]:
 
 
 def _cells(values: Sequence[Any]) -> str:
-    shown = ("-" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values)
+    shown = (
+        "-" if value is None else value if value and isinstance(value, str) else json.dumps(value) for value in values
+    )
     return " | ".join(shown)
 
 

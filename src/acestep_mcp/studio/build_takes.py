@@ -79,7 +79,7 @@ def _next_step(outcomes: Sequence[Outcome]) -> str:
         return f"call get_job with each of job_id {', '.join(still)}, then compare_tracks; do not start them again"
     if all(outcome.job.status is not Status.COMPLETED for outcome in outcomes):
         return "no take was made; change what the messages name, then call again"
-    return "choose by the facts and let the user listen: give the file_path of each; delete_track removes the others"
+    return "choose by the facts and let the user listen: give the file_path of each; delete_track what the user does not want"
 
 
 def export_view(track: Track, path: Path) -> ExportView:

@@ -15,7 +15,9 @@ from acestep_mcp.studio.views import View
 FEWEST, MOST = 2, 6
 _MEASURED = ("checks", "heard")
 """Objects of the sidecar whose values are facts: whatever they hold is compared."""
-_NEXT = "choose by the facts, and let the user listen: give the file_path of each. delete_track removes the others."
+_LEFT_OUT = frozenset({"summary"})
+"""It says in words what the other rows say in numbers."""
+_NEXT = "choose by the facts, and let the user listen: give the file_path of each"
 
 
 class ComparedTrack(View):
@@ -66,6 +68,11 @@ def _row(track: Track) -> dict[str, Any]:
 
 
 def _relation(track: Track) -> str | None:
+    origin = _made_from(track)
+    return ", ".join(filter(None, (origin, "in the trash" if track.deleted else None))) or None
+
+
+def _made_from(track: Track) -> str | None:
     remade, parent = track.sidecar.get("remade"), origin_of(track)
     if isinstance(remade, str):
         return f"{'version' if remade == parent else 'another take'} of {remade}"
@@ -76,7 +83,7 @@ def _facts(track: Track) -> dict[str, Any]:
     facts: dict[str, Any] = {"duration": round(track.duration, 2)}
     for name in _MEASURED:
         facts |= dict(_flat(track.sidecar.get(name)))
-    return facts
+    return {name: value for name, value in facts.items() if name not in _LEFT_OUT}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
@@ -22,6 +23,9 @@ FOLDER = "exports"
 _ADVICE = "choose another folder"
 _LONGEST_NAME = 250
 """Bytes; file systems allow 255."""
+_NO_LETTERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They show a name backwards, and its ending elsewhere."""
 
 
 class Songs(Protocol):
@@ -88,9 +92,16 @@ def _target(track: Track, form: str, name: str, folders: Sequence[Path]) -> Path
             where = _shown(folders)
             raise _rejected(f"{name[:80]!r} is a relative path; give a file name, or an absolute path in {where}")
         path = folder / path
-    if "\0" in name or path.name.startswith(".") or len(os.fsencode(path.name)) > _LONGEST_NAME:
+    if not _is_usable(path):
         raise _rejected(f"{name[:80]!r} is no usable file name; give one such as {track.path.stem[:40]!r}")
     return path
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether a person can read the name and a file system can take it: no control characters, in no other direction."""
+    if path.name.startswith(".") or any(unicodedata.category(c) in _NO_LETTERS or c in _TURNS for c in str(path)):
+        return False
+    return len(os.fsencode(path.name)) <= _LONGEST_NAME
 
 
 def _named(path: Path, form: str) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,25 +15,32 @@ from acestep_mcp.studio.edited_lyrics import words_between
 from acestep_mcp.studio.identity import usable_sections
 
 LONGEST_NAME = 60
+_MOST, _SHORTEST = 200, 0.1
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+"""They shape the letters beside them."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
 _TOLERANCE = 0.05
 """Seconds by which marks may overlap, or lie past the end: callers round."""
 
 
 def sections_of(track: Track) -> dict[str, tuple[float, float]]:
-    """Start and end in seconds by name; where several have one name, each has a number: `chorus 1`, `chorus 2`."""
+    """Start and end in seconds by name; where several have one name, in any case, each has a number: `chorus 1`, `chorus 2`."""
     rows = usable_sections(track.sidecar.get("sections"))
     names = [_plain(row["name"]) for row in rows]
     found: dict[str, tuple[float, float]] = {}
+    taken = set(names)
     for row, name in zip(rows, names, strict=True):
-        label, number = str(row["name"]).strip(), 1
-        while label in found or (number == 1 and names.count(name) > 1):
-            label, number = f"{row['name'].strip()} {number}", number + 1
+        label = str(row["name"]).strip()
+        if names.count(name) > 1:
+            number = next(number for number in itertools.count(1) if f"{name} {number}" not in taken)
+            taken.add(f"{name} {number}")
+            label = f"{label} {number}"
         found[label] = (row["start"], row["end"])
     return found
 
 
 def section_named(track: Track, wanted: str) -> tuple[str, tuple[float, float]]:
-    """The section of that name; `chorus 2` is the second one whose name begins with `chorus`.
+    """The section of that name; `chorus 2` is also the second of those that are called `chorus` without a number.
 
     Raises NotFound with the names that there are.
     """
@@ -46,7 +55,9 @@ def section_named(track: Track, wanted: str) -> tuple[str, tuple[float, float]]:
     base, number = _numbered(plain)
     if not matches:
         alike = [name for name in sections if _numbered(_plain(name))[0] == base]
-        matches = alike[number - 1 : number] if number else alike
+        # Counted only where the name has no number of its own: of `chorus 1` and `chorus 3` neither is `chorus 2`.
+        counted = [name for name in alike[number - 1 : number] if not _numbered(_plain(name))[1]]
+        matches = counted if number else alike
     if len(matches) != 1:
         shown = ", ".join(f"{name} ({start:g}-{end:g} s)" for name, (start, end) in sections.items())
         problem = f"names {len(matches)} sections" if matches else "is not one of the song's sections"
@@ -81,32 +92,39 @@ def section_request(track: Track, section: str, given: Mapping[str, Any]) -> Aud
 
 def checked_marks(track: Track, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The sections to store, in their order of time. Raises InvalidRequest naming each wrong one."""
-    marks = sorted((dict(row) for row in rows), key=lambda row: row["start"])
-    errors = []
-    for number, row in enumerate(marks):
-        following = marks[number + 1]["start"] if number + 1 < len(marks) else track.duration
+    if len(rows) > _MOST:
+        raise InvalidRequest.of(FieldError("sections", f"a song has at most {_MOST} sections (got {len(rows)})"))
+    ordered = sorted(enumerate(rows), key=lambda pair: pair[1]["start"])
+    marks, errors = [], []
+    for place, (number, row) in enumerate(ordered):
+        following = ordered[place + 1][1]["start"] if place + 1 < len(ordered) else track.duration
         end = following if row.get("end") is None else row["end"]
-        if problem := _problem(row, end, following, track.duration):
-            errors.append(FieldError(f"sections[{number}]", f"{row['name'][:60]!r} {problem}"))
-        marks[number] = {
-            "name": " ".join(row["name"].split()),
-            "start": round(row["start"], 3),
-            "end": round(min(end, track.duration), 3),
-        }
+        name = _readable(row["name"])
+        if problem := _problem(name, row["start"], end, following, track.duration):
+            errors.append(FieldError(f"sections.{number}", f"{name[:LONGEST_NAME]!r} {problem}"))
+        marks.append({"name": name, "start": round(row["start"], 3), "end": round(min(end, track.duration), 3)})
     if errors:
         raise InvalidRequest.of(*errors)
     return marks
 
 
-def _problem(row: Mapping[str, Any], end: float, following: float, seconds: float) -> str | None:
-    if not 0 < len(row["name"].strip()) <= LONGEST_NAME:
+def _readable(name: str) -> str:
+    """The name in one line, without characters that have no look; empty where no other is left."""
+    words = " ".join(name.split())
+    kept = "".join(c for c in words if c in _JOINERS or unicodedata.category(c) not in _UNSEEN)
+    return kept if kept.strip(_JOINERS + " ") else ""
+
+
+def _problem(name: str, start: float, end: float, following: float, seconds: float) -> str | None:
+    if not 0 < len(name) <= LONGEST_NAME:
         return f"is no usable name; give one of 1 to {LONGEST_NAME} characters, such as verse or chorus"
-    if row["start"] < 0:
-        return f"starts at {row['start']:g} s; the song begins at 0"
-    if end <= row["start"]:
-        return f"ends at {end:g} s, not after its start at {row['start']:g} s"
-    if row["start"] >= seconds or end > seconds + _TOLERANCE:
-        return f"lies at {row['start']:g} to {end:g} s, and the song is {seconds:g} s long"
+    if start < 0:
+        return f"starts at {start:g} s; the song begins at 0"
+    if not (start < seconds and end <= seconds + _TOLERANCE):  # also for NaN
+        return f"lies at {start:g} to {end:g} s, and the song is {seconds:g} s long"
+    if end - start < _SHORTEST:
+        short = f"is {end - start:.3f} s long; a section lasts at least {_SHORTEST:g} s"
+        return short if end > start else f"ends at {end:g} s, not after its start at {start:g} s"
     if end > following + _TOLERANCE:
         return f"ends at {end:g} s, after the next one begins at {following:g} s; sections may not overlap"
     return None

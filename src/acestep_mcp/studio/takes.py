@@ -77,12 +77,23 @@ def plan_remake(track: Track, changes: Mapping[str, Any], takes: int) -> Remake:
     if "audio_url" in known and (parent := _parent_of(track)):
         known["audio_url"] = parent  # the file may have another name by now
     fields = {name: value for name, value in (known | dict(changes)).items() if value is not None}
-    own = sidecar.get("seed")
-    given = changes.get("seed", own if changes else None)
+    asked = endpoint.request.parse(fields)  # raises for a wrong value
     fields.pop("seed", None)
-    remake = Remake(track, endpoint, fields, bool(changes), takes, given if isinstance(given, int) else None)
-    remake.request(remake.seed or 0)  # raises for a wrong value
-    return remake
+    given = asked.seed if changes.get("seed") is not None else None
+    is_changed = given is not None or not _is_recorded(endpoint, known, asked)
+    own = sidecar.get("seed")
+    if given is None and is_changed and isinstance(own, int):
+        given = own
+    return Remake(track, endpoint, fields, is_changed, takes, given)
+
+
+def _is_recorded(endpoint: Endpoint, known: Mapping[str, Any], asked: ApiRequest) -> bool:
+    """Whether the request asks for what was recorded, whatever its seed."""
+    try:
+        recorded = endpoint.request.parse(known)
+    except InvalidRequest:
+        return False
+    return recorded.model_dump(exclude={"seed"}) == asked.model_dump(exclude={"seed"})
 
 
 def _check_changes(endpoint: Endpoint, changes: Mapping[str, Any], takes: int) -> None:
@@ -92,7 +103,7 @@ def _check_changes(endpoint: Endpoint, changes: Mapping[str, Any], takes: int) -
         raise InvalidRequest.of(
             *(
                 FieldError(
-                    f"changes.{name}",
+                    f"changes.{name[:60]}",
                     f"is not a field of {endpoint.tool}, which made this track; its fields are {', '.join(names)}",
                     "extra_forbidden",
                 )
