@@ -237,7 +237,7 @@ STORAGE_ERRORS = {
     "sqlite.failures": "sqlite3.Error",
     "library.database": "a database of a newer version, one that is damaged, and one that is away",
     "engines.model.hub": "too little free space, found before anything is written",
-    "studio.run": "the source of a job has been removed",
+    "studio.submitter": "the source of a job has been removed",
     "cli.export": "the target exists already",
 }
 

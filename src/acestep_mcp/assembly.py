@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -17,7 +16,6 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.wording import COMMANDS, TOOLS, Wording
-from acestep_mcp.files import DATA_ADVICE, storage_errors
 from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import LOCAL, LocalEngine
@@ -282,11 +280,14 @@ class QueueClients:
         from acestep_mcp.client import Host, QueueClient, in_process
         from acestep_mcp.engine_server.app import QueueOptions, serving
         from acestep_mcp.engines.draft import DraftEngine
+        from acestep_mcp.library.process_folders import claim
         from acestep_mcp.net.download import download
 
         self._draft = engine = DraftEngine(keep_worker=True)
         stack.callback(engine.close)
-        folder = await anyio.to_thread.run_sync(_process_folder, self._settings.data_dir / "draft", self._jobs)
+        leases, drafts = self._jobs.leases, self._settings.data_dir / "draft"
+        folder, release = await anyio.to_thread.run_sync(lambda: claim(drafts, leases.process, leases.alive()))
+        stack.callback(release)
         options = QueueOptions(fetch=download, writer=writer_of(self._settings))
         app = await stack.enter_async_context(serving(self._draft, folder=folder, options=options))
         # Polled ever more slowly: sixty-four waiting jobs must not keep a core busy.
@@ -306,15 +307,3 @@ class QueueClients:
         if self._settings.key is None:
             raise ConfigurationError("This job was submitted to fal, but FAL_KEY is not set now. Set it again.")
         return QueueClient(Host.fal(self._settings.key))
-
-
-def _process_folder(parent: Path, jobs: Jobs) -> Path:
-    """Create this process's own folder below `parent`, and remove those of dead processes."""
-    alive = jobs.leases.alive()
-    folder = parent / jobs.leases.process
-    with storage_errors("write in", parent, DATA_ADVICE):
-        folder.mkdir(parents=True, exist_ok=True)
-        for other in parent.iterdir():
-            if other.name not in alive:
-                shutil.rmtree(other, ignore_errors=True)
-    return folder

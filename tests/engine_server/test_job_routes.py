@@ -334,3 +334,47 @@ async def test_without_a_database_nothing_is_left_behind(embedded, tmp_path):
         await desk.end(await desk.submit())
         assert any((tmp_path / "queue" / "files").iterdir())
     assert not (tmp_path / "queue").exists()
+
+
+KEY = {"Idempotency-Key": "a1b2c3d4e5f6g7h8"}
+
+
+async def test_two_submits_with_one_idempotency_key_are_one_request_named_by_it(embedded):
+    async with embedded() as desk:
+        first, again = [await desk.submit(headers=KEY) for _ in range(2)]
+        other = await desk.submit(headers={"Idempotency-Key": "Another one!"})
+        assert first["request_id"] == again["request_id"] == KEY["Idempotency-Key"]
+        assert other["request_id"] != first["request_id"]
+        assert (await desk.submit(headers={"Idempotency-Key": "Another one!"}))["request_id"] == other["request_id"]
+        for ticket in (first, other):
+            assert (await desk.end(ticket)).status_code == 200
+        late = await desk.submit(headers=KEY)
+        assert (await desk.end(late)).json() == (await desk.end(first)).json()
+    assert len(desk.engine.requests) == 2
+
+
+async def test_a_drawn_seed_does_not_make_a_repeated_submit_another_request(embedded):
+    async with embedded() as desk:
+        body = {"tags": "lofi", "duration": 5}
+        tickets = [await desk.http.post("/fal-ai/ace-step", json=body, headers=KEY) for _ in range(2)]
+        assert [ticket.json()["request_id"] for ticket in tickets] == [KEY["Idempotency-Key"]] * 2
+        await desk.end(tickets[0].json())
+    assert len(desk.engine.requests) == 1
+
+
+async def test_an_idempotency_key_with_other_arguments_or_another_endpoint_is_refused(embedded):
+    async with embedded() as desk:
+        ticket = await desk.submit(headers=KEY)
+        for path, body in (("", {"tags": "rock", "duration": 5}), ("/prompt-to-audio", {"prompt": "a song"})):
+            refused = await desk.http.post(f"/fal-ai/ace-step{path}", json=body, headers=KEY)
+            assert refused.status_code == 422
+            assert "other arguments" in refused.text
+        assert (await desk.end(ticket)).status_code == 200
+    assert len(desk.engine.requests) == 1
+
+
+async def test_an_unknown_request_says_that_no_submit_had_its_key(embedded):
+    async with embedded() as desk:
+        reply = await desk.get({"request_id": KEY["Idempotency-Key"]}, "/status")
+    assert (reply.status_code, reply.json()) == (404, {"status": "NOT_FOUND"})
+    assert reply.headers["x-acestep-idempotency"] == "1"

@@ -317,6 +317,64 @@ def test_uncount_attempt_affects_drafts_but_not_paid_jobs(process):
     assert jobs.get(paid.id).attempts == 1
 
 
+def test_a_process_that_lost_its_job_may_not_submit_it(process):
+    owner = process()
+    job = owner.add(a_job(backend="fal"))
+    other = process(lease=DEAD_AT_ONCE)
+    other.adopt()
+    assert owner.count_attempt(job.id) is None
+    assert other.get(job.id).attempts == 0
+
+
+@pytest.mark.parametrize("ended_as", [None, Status.UNKNOWN])
+def test_the_answer_to_a_submit_is_recorded_by_a_process_that_slept_meanwhile(process, ended_as):
+    sleeper = process()
+    job = sleeper.add(a_job(backend="fal"))
+    sleeper.count_attempt(job.id)
+    other = process(lease=DEAD_AT_ONCE)
+    other.adopt()
+    if ended_as:
+        other.update(job.id, status=ended_as, ended_at=5.0, error=JobError("submission_unknown", "?"))
+    assert sleeper.record_handle(job.id, {"request_id": "r1"}, "r1")
+    now = other.get(job.id)
+    assert (now.status, now.request_id, now.handle, now.error, now.ended_at) == (
+        Status.IN_QUEUE, "r1", {"request_id": "r1"}, None, None,
+    )  # fmt: skip
+    assert sleeper.is_owned(job.id)
+
+
+@pytest.mark.parametrize("ended_as", [Status.CANCELLED, Status.COMPLETED, Status.FAILED])
+def test_the_answer_to_a_submit_reopens_no_job_that_ended_otherwise(process, ended_as):
+    jobs = process()
+    job = jobs.add(a_job(backend="fal"))
+    jobs.update(job.id, status=ended_as)
+    assert not jobs.record_handle(job.id, {"request_id": "r1"}, "r1")
+    assert jobs.get(job.id).status is ended_as
+
+
+def test_only_the_first_answer_to_a_submit_is_recorded(process):
+    jobs = process()
+    job = jobs.add(a_job(backend="engine"))
+    assert jobs.record_handle(job.id, {"request_id": "r1"}, "r1")
+    assert not jobs.record_handle(job.id, {"request_id": "r2"}, "r2")
+    assert jobs.get(job.id).request_id == "r1"
+
+
+def test_after_a_sleep_other_processes_get_a_lease_to_show_that_they_live(process, monkeypatch):
+    """The machine slept: at its end every heartbeat is old, and the first process to wake must not take all jobs over."""
+    first, second = process(), process()
+    job = second.add(a_job())
+    clock = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: clock)
+    first.leases.beat()
+    assert first.adopt() == []
+    assert second.is_owned(job.id)
+    for _ in range(2):
+        clock += 8
+        first.leases.beat()
+    assert [taken.id for taken in first.adopt()] == [job.id], "the second one never beat again"
+
+
 def test_a_cancel_request_from_any_process_reaches_the_owner(process):
     owner, other = process(), process()
     job = owner.add(a_job())

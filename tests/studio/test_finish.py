@@ -56,7 +56,7 @@ def save(tmp_path):
             "lyrics": parsed.lyrics or "[inst]",
         }
         response = Response.model_validate(answer | ({"acestep": report} if report else {}))
-        part = download_path(tracks, job.id)
+        part = download_path(tracks, job.id, "p1")
         soundfile.write(part, samples, RATE, format="WAV", subtype=subtype)
         track = store_track(job, response, part, tracks, jobs, transcript or Transcript())
         return track, job.changed(status=Status.COMPLETED, result=response, track_id=track.id)

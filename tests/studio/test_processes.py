@@ -1,6 +1,7 @@
 """Several processes on one music folder and one database, and recovery when one is killed."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,22 @@ def test_a_job_survives_a_disk_too_full_to_store_its_failure(environment):
     assert reports, done.stderr
     assert reports[0] == {"full": True, "status": "IN_PROGRESS"}
     assert reports[1] == {"status": "COMPLETED", "track": True, "error": None}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGSTOP")
+async def test_a_process_that_was_stopped_for_longer_than_a_lease_goes_on_making_songs(maker):
+    """Another process takes over the job, and starts its own draft engine, which removes what dead processes left."""
+    sleeper = maker(SONG | {"duration": 15, "then": 1})
+    job_id = wait_for(sleeper, status="IN_PROGRESS")["job"]
+    sleeper.send_signal(signal.SIGSTOP)
+    async with open_studio(load(), lease=DEAD_AFTER) as studio:
+        await anyio.sleep(2 * DEAD_AFTER)  # there is no event to wait for: the heartbeat grows old
+        assert (await ended(studio, job_id)).job.status is Status.COMPLETED
+        sleeper.send_signal(signal.SIGCONT)
+        second = wait_for(sleeper, status="COMPLETED", then=1)
+        assert (await studio.outcome(second["job"])).track
+        assert len((await studio.catalogue.page()).tracks) == 2
+    assert len(songs(load().music_dir)) == 2
 
 
 @pytest.mark.slow

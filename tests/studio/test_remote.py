@@ -16,13 +16,15 @@ import soundfile
 
 from acestep_mcp.api.errors import SpendLimitReached
 from acestep_mcp.assembly import open_studio
-from acestep_mcp.client import retry
+from acestep_mcp.client import Host, QueueClient, SubmitOptions, retry
 from acestep_mcp.engine_server.app import QueueOptions, serving
 from acestep_mcp.engines import Audio
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.models import Job, JobOptions, Status
+from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import load
+from acestep_mcp.studio.submitter import FateUnknown, Submitter
 from tests.support import fal_replies as fal
 from tests.support.engine import Tone, on_a_port
 from tests.support.loopback import Reply, listening
@@ -175,20 +177,95 @@ async def test_a_submit_interrupted_after_sending_is_unknown_keeps_its_cost_and_
     assert first.cost is None, "its estimated cost still counts"
 
 
-async def test_a_process_that_died_while_submitting_leaves_an_unknown_job(tmp_path):
-    async with an_engine(tmp_path / "q") as (url, recorder, _):
-        settings = load(backend="engine", engine_url=url)
-        async with open_studio(settings) as studio:
-            job = replace(a_job(), backend="engine", queue_url=url)
-            dead = Jobs(studio._jobs._database)
-            dead.leases.beat()
-            dead.add(job)
-            dead.count_attempt(job.id)
-            dead.leases.leave()
-            outcome = await ended(studio, job.id)
+def of_a_dead_process(studio, url, **changes):
+    """A job whose process ended between counting a submit and recording its answer."""
+    job = replace(a_job(**changes), backend="engine", queue_url=url, created_at=time.time())
+    dead = Jobs(studio._jobs._database)
+    dead.leases.beat()
+    dead.add(job)
+    dead.count_attempt(job.id)
+    dead.leases.leave()
+    return job
+
+
+async def test_a_submit_of_a_dead_process_to_a_server_that_cannot_be_asked_is_unknown():
+    async with (
+        listening(lambda _: fal.NOT_FOUND) as server,
+        open_studio(load(backend="engine", engine_url=server.url)) as studio,
+    ):
+        outcome = await ended(studio, of_a_dead_process(studio, server.url).id)
     assert outcome.job.status is Status.UNKNOWN
     assert "may have been accepted" in outcome.job.error.message
-    assert recorder.count("POST", "") == 0
+    assert server.requests("POST") == []
+
+
+async def test_a_submit_of_a_dead_process_that_our_engine_never_received_is_sent_again(tmp_path):
+    async with (
+        an_engine(tmp_path / "q") as (url, recorder, engine),
+        open_studio(load(backend="engine", engine_url=url)) as studio,
+    ):
+        outcome = await ended(studio, of_a_dead_process(studio, url).id)
+    assert outcome.job.status is Status.COMPLETED
+    assert recorder.count("POST", "") == 1
+    assert engine.seeds == [7]
+
+
+async def test_a_submit_of_a_dead_process_that_our_engine_received_is_collected_and_not_sent_again(tmp_path):
+    async with (
+        an_engine(tmp_path / "q") as (url, recorder, engine),
+        open_studio(load(backend="engine", engine_url=url)) as studio,
+        QueueClient(Host.engine(url)) as client,
+    ):
+        job = of_a_dead_process(studio, url)
+        options = SubmitOptions(idempotency_key=job.id)
+        handle = await client.submit(job.endpoint, job.request.wire(), options)
+        assert handle.request_id == job.id
+        outcome = await ended(studio, job.id)
+    assert outcome.job.status is Status.COMPLETED
+    assert recorder.count("POST", "") == 1
+    assert engine.seeds == [7]
+
+
+class Failing:
+    """Answers submits with 500 although the app has accepted them."""
+
+    def __init__(self, app):
+        self._app = app
+        self.submits = 0
+
+    async def __call__(self, scope, receive, send):
+        if scope["method"] != "POST":
+            return await self._app(scope, receive, send)
+        self.submits += 1
+        await self._app(scope, receive, nothing)
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+
+async def nothing(_):
+    pass
+
+
+async def test_a_submit_that_our_engine_accepted_and_did_not_answer_is_collected(tmp_path):
+    engine = Tone()
+    async with serving(engine, folder=tmp_path / "q", options=QueueOptions()) as app:
+        failing = Failing(app)
+        async with on_a_port(failing) as url, open_studio(load(backend="engine", engine_url=url)) as studio:
+            job = await studio.start(request("text_to_audio", SONG))
+            outcome = await ended(studio, job.id)
+    assert outcome.job.status is Status.COMPLETED
+    assert failing.submits == 1
+    assert engine.seeds == [7]
+
+
+async def test_while_the_engine_of_an_unanswered_submit_is_away_the_job_stays_open(tmp_path):
+    jobs = Jobs(Database(tmp_path / "jobs.sqlite3"))
+    async with closed_port() as url:
+        pass
+    async with QueueClient(Host.engine(url, timeouts=Timeouts(outage=0.1))) as client:
+        job = replace(a_job(), backend="engine", queue_url=url, attempts=1)
+        with pytest.raises(FateUnknown, match="asked again"):
+            await Submitter(jobs).submit(job, client, nothing)
 
 
 @pytest.mark.slow

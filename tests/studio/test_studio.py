@@ -1,6 +1,7 @@
 """The studio with its client, queue and the real draft engine in one process."""
 
 import json
+import shutil
 from contextlib import aclosing
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from acestep_mcp.api.requests import TextToAudio
 from acestep_mcp.api.updates import Log
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.client import SubmitOptions
+from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.library.models import Progress, Status
 from acestep_mcp.settings import load
 from acestep_mcp.studio.backends import choose, costs, writer
@@ -344,3 +346,43 @@ async def test_a_sidecar_that_cannot_be_used_is_reported_in_the_status_and_hides
     assert len(problems) == 1
     assert "odd.json" in problems[0]
     assert [kept.id for kept in (await studio.catalogue.page()).tracks] == [track.id]
+
+
+async def test_a_song_that_was_kept_before_its_process_ended_completes_its_job_and_is_not_made_again(studio):
+    outcome = await finished(studio, await studio.start(request("text_to_audio", SONG)))
+    job, track = outcome.job, outcome.track
+    written = track.path.stat().st_mtime_ns
+    later = Jobs(studio._jobs._database)
+    with studio._jobs._database.writing() as db:  # as a process leaves it that is killed after its third attempt
+        db.execute(
+            "UPDATE jobs SET status = 'IN_PROGRESS', track_id = NULL, ended_at = NULL, attempts = 3, owner = 'x'"
+        )
+    assert (await finished(studio, job)).job.status is Status.COMPLETED
+    again = later.get(job.id)
+    assert (again.track_id, again.cost) == (track.id, 0)
+    assert track.path.stat().st_mtime_ns == written
+
+
+async def test_a_job_that_only_waited_when_its_processes_ended_is_made_all_the_same(studio):
+    """Each process was killed while another song was being made."""
+    long, waiting = [await studio.start(request("text_to_audio", SONG | {"duration": d})) for d in (120, 5)]
+    await until(studio, long, Status.IN_PROGRESS)
+    with anyio.fail_after(20):
+        while (await studio.outcome(waiting.id)).job.status is not Status.IN_QUEUE:
+            await anyio.sleep(0.01)
+    counted = [(await studio.outcome(job.id)).job.attempts for job in (long, waiting)]
+    await studio.cancel(long.id)
+    assert counted == [1, 0]
+    assert (await finished(studio, waiting)).job.attempts == 1
+
+
+async def test_a_song_is_made_after_the_data_folder_was_deleted_or_moved_away(studio):
+    """The queue keeps its songs there until they are saved."""
+    data = studio.settings.data_dir
+    assert (await finished(studio, await studio.start(request("text_to_audio", SONG)))).track
+    shutil.rmtree(data / "draft")
+    outcomes = [await finished(studio, await studio.start(request("text_to_audio", SONG | {"seed": 8})))]
+    (data / "draft").rename(data / "elsewhere")
+    edit = {"audio_url": outcomes[0].track.uri, "tags": "x", "start_time": 0, "end_time": 1}
+    outcomes.append(await finished(studio, await studio.start(request("audio_inpaint", edit))))
+    assert [outcome.job.status for outcome in outcomes] == [Status.COMPLETED] * 2, outcomes

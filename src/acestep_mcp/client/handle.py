@@ -55,7 +55,8 @@ class SubmitOptions:
 
     `start_timeout` (seconds, above 1): fail if no runner has started by then. `object_lifecycle`: seconds that the
     output files live, or fal's whole JSON object. `no_store`: store neither request nor response. `no_retry`: the host
-    does not repeat a failed run. `hint`: prefer the runner that served this hint before.
+    does not repeat a failed run. `hint`: prefer the runner that served this hint before. `idempotency_key`: for our
+    engine server, which makes one request of two submits with the same key.
     """
 
     priority: Literal["normal", "low"] | None = None
@@ -65,6 +66,7 @@ class SubmitOptions:
     no_store: bool = False
     no_retry: bool = False
     webhook_url: str | None = None
+    idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
         if self.priority not in (None, "normal", "low"):
@@ -84,6 +86,7 @@ class SubmitOptions:
             "X-Fal-Object-Lifecycle-Preference": lifecycle_header(self.object_lifecycle),
             "X-Fal-Store-IO": "0" if self.no_store else None,
             "X-Fal-No-Retry": "1" if self.no_retry else None,
+            "Idempotency-Key": self.idempotency_key,
         }
         return {name: value for name, value in given.items() if value is not None}
 

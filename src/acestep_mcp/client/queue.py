@@ -7,7 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from acestep_mcp.api.updates import Completed, Update
 from acestep_mcp.client import replies
 from acestep_mcp.client.handle import RequestHandle, SubmitOptions
 from acestep_mcp.client.host import Host
-from acestep_mcp.client.retry import submit_once, until_answered, until_understood
+from acestep_mcp.client.retry import QueueCall, submit_once, until_answered, until_understood
 from acestep_mcp.client.storage import HostStorage
 from acestep_mcp.client.watch import Watch, drain, events
 from acestep_mcp.net.download import MAX_FILE, download
@@ -41,18 +41,6 @@ GROWTH = 1.5
 UPLOAD_SECONDS = 60
 CANCEL_SECONDS = 30
 CLOSING_SECONDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _QueueCall:
-    """One request to the queue or its storage. `action` begins the message of its errors."""
-
-    action: str
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | None = None
-    seconds: float | None = None
 
 
 class QueueClient:
@@ -122,7 +110,7 @@ class QueueClient:
         url = str(httpx.URL(self.host.submit_url(endpoint_id), params=options.query() or None))
         headers = {"Content-Type": "application/json", **options.headers()}
         seconds = self.host.timeouts.submit
-        call = _QueueCall(
+        call = QueueCall(
             f"Submitting to {self.host.label}", "POST", url, headers, json.dumps(dict(body)).encode(), seconds
         )
         ask = partial(self._exchange, call, fresh=True)
@@ -130,6 +118,15 @@ class QueueClient:
         if not 200 <= answer.status < 300:
             raise replies.error_of(answer, call.action, self.host)
         return replies.handle_of(answer, self.host)
+
+    async def received(self, endpoint_id: str, key: str) -> RequestHandle | None:
+        """What an engine server knows of a submit with this idempotency key; None when it received none.
+
+        Raises SubmissionUnknown for a host that does not keep such keys, QueueError, ConfigurationError.
+        """
+        call = QueueCall(f"Asking {self.host.label}", "GET", self.host.request_url(endpoint_id, key, "/status"))
+        answer = await until_answered(partial(self._exchange, call), self.host.timeouts)
+        return replies.received(answer, call.action, self.host)
 
     async def follow(self, endpoint_id: str, handle: RequestHandle) -> AsyncGenerator[Update, None]:
         """Every change until the request has ended: a new position, the start, new log lines; last, Completed.
@@ -183,7 +180,7 @@ class QueueClient:
 
     async def _status(self, endpoint_id: str, handle: RequestHandle) -> Update:
         url = f"{self._status_url(endpoint_id, handle)}?logs=1"
-        call = _QueueCall(f"Asking {self.host.label} for request {handle.request_id}", "GET", url)
+        call = QueueCall(f"Asking {self.host.label} for request {handle.request_id}", "GET", url)
 
         async def ask() -> HttpResponse:
             answer = await until_answered(partial(self._exchange, call), self.host.timeouts)
@@ -200,12 +197,12 @@ class QueueClient:
         RequestUnknown, QueueError (with `error_type` "not_finished" while it runs), ConfigurationError.
         """
         url = self._own_or_rebuilt(handle.response_url, self.host.request_url(endpoint_id, handle.request_id))
-        call = _QueueCall(f"Fetching the result of {handle.request_id} from {self.host.label}", "GET", url)
+        call = QueueCall(f"Fetching the result of {handle.request_id} from {self.host.label}", "GET", url)
         ask = partial(self._song, call, endpoint_id, handle)
         read = partial(replies.response_of, host=self.host, asked=asked or {})
         return await until_understood(ask, read, self.host.timeouts)
 
-    async def _song(self, call: _QueueCall, endpoint_id: str, handle: RequestHandle) -> HttpResponse:
+    async def _song(self, call: QueueCall, endpoint_id: str, handle: RequestHandle) -> HttpResponse:
         """The answer at the result address, once it is not an error."""
         ask, timeouts = partial(self._exchange, call), self.host.timeouts
         answer = await until_answered(ask, timeouts, is_final=replies.is_json_error)
@@ -231,7 +228,7 @@ class QueueClient:
         `follow` and `result` give the outcome. Raises RequestUnknown, QueueError, ConfigurationError.
         """
         url = self._own_or_rebuilt(handle.cancel_url, self.host.request_url(endpoint_id, handle.request_id, "/cancel"))
-        call = _QueueCall(f"Cancelling request {handle.request_id} at {self.host.label}", "PUT", url)
+        call = QueueCall(f"Cancelling request {handle.request_id} at {self.host.label}", "PUT", url)
         answer = await self._ask(call, CANCEL_SECONDS)
         if 200 <= answer.status < 300:
             return True
@@ -270,7 +267,7 @@ class QueueClient:
 
     async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> HttpResponse:
         headers, content = {"Content-Type": "application/json"}, json.dumps(dict(body)).encode()
-        call = _QueueCall(
+        call = QueueCall(
             f"Beginning an upload to {self.host.label}", "POST", self.host.rest_url + path, headers, content
         )
         answer = await self._ask(call, UPLOAD_SECONDS)
@@ -284,7 +281,7 @@ class QueueClient:
         Asks for a request that cannot exist, which costs nothing.
         """
         url = self.host.request_url(ENDPOINTS[0].id, PROBE_ID, "/status")
-        call = _QueueCall(f"Asking {self.host.label}", "GET", url, seconds=PROBE_SECONDS)
+        call = QueueCall(f"Asking {self.host.label}", "GET", url, seconds=PROBE_SECONDS)
         try:
             answer = await self._exchange(call)
         except QueueError as exc:
@@ -293,12 +290,12 @@ class QueueClient:
             return None
         return replies.error_of(answer, call.action, self.host).message
 
-    async def _ask(self, call: _QueueCall, outage: float) -> HttpResponse:
+    async def _ask(self, call: QueueCall, outage: float) -> HttpResponse:
         timeouts = self.host.timeouts
         timeouts = replace(timeouts, outage=min(outage, timeouts.outage))
         return await until_answered(partial(self._exchange, call), timeouts)
 
-    async def _exchange(self, call: _QueueCall, *, fresh: bool = False) -> HttpResponse:
+    async def _exchange(self, call: QueueCall, *, fresh: bool = False) -> HttpResponse:
         """Send one request with the key and read its response. Raises NoResponse."""
         client = self._unpooled if fresh else self._pooled
         headers = {**call.headers, **self.host.authorization()}

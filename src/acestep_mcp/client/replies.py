@@ -31,6 +31,8 @@ MAX_FIELDS = 20
 MAX_POSITION = 10**6
 
 NOT_FINISHED = "not_finished"
+KEYS_HEADER = "x-acestep-idempotency"
+"""In the reply of our engine server to a status of an unknown request: the key of a submit would be the request's id."""
 # Line ends, control characters, and marks that change the direction of text.
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # Failures of the model that fal answers with a code meant for bad input.
@@ -212,6 +214,25 @@ def handle_of(answer: HttpResponse, host: Host) -> RequestHandle:
     given = {n: v for n in names if isinstance(v := body.get(n), str) and len(v) <= MAX_URL}
     gateway = body.get("gateway_request_id")
     return RequestHandle(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
+
+
+def received(answer: HttpResponse, action: str, host: Host) -> RequestHandle | None:
+    """The handle of the request that has a key as its id; None when our engine server says that it received none.
+
+    Raises SubmissionUnknown for another server, and what `error_of` gives for one that is not in order.
+    """
+    if answer.status in (200, 202):
+        return handle_of(answer, host)
+    if is_not_found(answer) and KEYS_HEADER in answer.headers:
+        return None
+    if answer.status in (404, 405):
+        raise SubmissionUnknown(
+            f"A request was sent to {host.label}, and no usable answer came. It may have been accepted. That server "
+            "cannot be asked whether it was, so it is not sent again automatically. Look at its own list of requests, "
+            "then submit it again.",
+            status=answer.status,
+        )
+    raise error_of(answer, action, host)
 
 
 def update_in(answer: HttpResponse, host: Host) -> Update:

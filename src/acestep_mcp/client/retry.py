@@ -1,9 +1,10 @@
-"""Retries: only of calls that may be repeated, and only while a retry can help."""
+"""Calls and their retries: only of calls that may be repeated, and only while a retry can help."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import anyio
@@ -25,6 +26,18 @@ READS = 3
 # A server error may come from a proxy whose upstream was lost after it had accepted the request. Only these statuses
 # say that nothing was stored: not understood, insufficient storage.
 _SURELY_REFUSED_5XX = frozenset({501, 505, 507})
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCall:
+    """One request to the queue or its storage. `action` begins the message of its errors."""
+
+    action: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    seconds: float | None = None
 
 
 async def until_answered(

@@ -48,7 +48,8 @@ class FileStore:
 
     def publish(self, path: Path, name: str) -> None:
         """Move a finished file to `files` under a name from `new_name`, replacing an earlier one."""
-        files.publish(path, self._files / name, _ADVICE)
+        # Created again here and below: the folder may have been removed while the server runs.
+        files.publish(path, _folder(self._files) / name, _ADVICE)
 
     def link(self, name: str, target: Path) -> bool:
         """Give a stored file a second name that outlives the first; False when there is no such file."""

@@ -16,13 +16,13 @@ from starlette.responses import Response, StreamingResponse
 
 from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
-from acestep_mcp.api.errors import AceStepError, InvalidRequest
+from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest
 from acestep_mcp.api.requests import ApiRequest, EditRequest
 from acestep_mcp.engine_server import wire
 from acestep_mcp.engine_server.bodies import read_object
 from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
-from acestep_mcp.engine_server.jobs import APPS, QueueJob, RunOptions
+from acestep_mcp.engine_server.jobs import APPS, QueueJob, RunOptions, id_of_key, new_id
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import MAX_ADDRESS, SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks
@@ -101,20 +101,42 @@ class JobRoutes:
         endpoint = _endpoint(http.path_params["endpoint"])
         options, longest = self._job_options(http, synchronous=synchronous), _longest(http)
         request = endpoint.request.parse_wire(await self._body(http))
+        key = None if synchronous else http.headers.get("idempotency-key")
+        job = QueueJob(endpoint.id, request, options, id_of_key(key) if key else new_id())
+        if earlier := self._earlier(job):
+            return earlier
         if request.seed is None:
             # Drawn now and stored, so that a repeated run makes the same song.
-            request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
-        job = QueueJob(endpoint.id, request, options)
+            job.request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
         logs.concern(request_id=job.id)
+        return await self._add(http, job, longest)
+
+    async def _add(self, http: HttpRequest, job: QueueJob, longest: int | None) -> QueueJob:
         try:
             job.request = await self._with_source(http, job)
+            if earlier := self._queue.find(job.id):  # it came meanwhile, over another connection
+                return earlier
             self._queue.add(job, longest=longest)
             if self._webhooks and job.options.webhook:
                 self._webhooks.watch(job)
         except AceStepError:
-            self._file_store.clear_job(job.id)
+            if self._queue.find(job.id) is None:
+                self._file_store.clear_job(job.id)
             raise
         return job
+
+    def _earlier(self, job: QueueJob) -> QueueJob | None:
+        """The job of an earlier submit with the same key. Raises InvalidRequest if that had other arguments."""
+        found = self._queue.find(job.id)
+        if found is None:
+            return None
+        # The server fills in a seed, and its own address of the source.
+        given = {name: value for name, value in job.request.wire().items() if name != "audio_url" and value is not None}
+        stored = found.request.wire()
+        if job.endpoint != found.endpoint or any(stored.get(name) != value for name, value in given.items()):
+            message = "was used for a request with other arguments; use a new one for a new song"
+            raise InvalidRequest.of(FieldError("Idempotency-Key", message, "value_error", job.id))
+        return found
 
     async def _body(self, http: HttpRequest) -> dict[str, Any]:
         """The fields. One client can submit by GET: they are then in the query, and null is the text "null"."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.requests import ApiRequest
 
 MAX_LOGS = 2000
+_ID = re.compile(r"[0-9a-z-]{16,64}")
 
 
 class State(StrEnum):
@@ -78,6 +81,10 @@ class RunOptions:
     base: str = ""
 
 
+def new_id() -> str:
+    return str(uuid4())
+
+
 @dataclass(slots=True, eq=False)
 class QueueJob:
     """Changed only on the event loop's thread, and only by its JobQueue.
@@ -89,7 +96,7 @@ class QueueJob:
     endpoint: str
     request: ApiRequest
     options: RunOptions = RunOptions()
-    id: str = field(default_factory=lambda: str(uuid4()))
+    id: str = field(default_factory=new_id)
     created_at: float = field(default_factory=time.time)
     sequence: int = 0
     state: State = State.QUEUED
@@ -137,6 +144,11 @@ class QueueJob:
         """Wake all watchers of this job."""
         event, self.changed = self.changed, anyio.Event()
         event.set()
+
+
+def id_of_key(key: str) -> str:
+    """The id of the job that is submitted with an idempotency key: the key itself, if it can be an id."""
+    return key if _ID.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def app_of(endpoint: str) -> str:

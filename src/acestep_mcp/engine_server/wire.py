@@ -48,8 +48,8 @@ def request_error(status: int, detail: str, error_type: str | None = None, **hea
 
 
 def not_found() -> Json:
-    """The reply for an unknown request, as fal writes it."""
-    return Json({"status": "NOT_FOUND"}, 404)
+    """The reply for an unknown request, as fal writes it. The header says that no submit had this key; fal sends none."""
+    return Json({"status": "NOT_FOUND"}, 404, {"X-Acestep-Idempotency": "1"})
 
 
 def addresses(job: QueueJob, base: str) -> dict[str, str]:

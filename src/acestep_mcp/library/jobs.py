@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import PurePath
 from typing import Any
@@ -43,13 +44,15 @@ class Jobs:
     def adopt(self, running: Collection[str] = (), only: Collection[str] | None = None) -> list[Job]:
         """Take over every open job whose owner is dead, and those of this process that are not `running`.
 
-        With `only` no others than these. A job that somebody stopped is left alone until `reopen`.
+        With `only` no others than these. A job that somebody stopped is left alone until `reopen`. After a sleep, other
+        processes get the length of a lease to show that they live.
         """
+        oldest = -1.0 if self.leases.has_just_woken else self.leases.oldest_alive
         orphans = (
             f"SELECT * FROM jobs WHERE status IN {_OPEN_SQL} AND answer <> 'stopped' AND (owner = ? OR owner IS NULL OR owner NOT IN "
             "(SELECT id FROM processes WHERE heartbeat >= ?)) ORDER BY number"
         )
-        values = (self._process, self.leases.oldest_alive)
+        values = (self._process, oldest)
         with self._database.reading() as db:
             if not _orphans(db.execute(orphans, values), running, only):
                 return []
@@ -177,18 +180,34 @@ class Jobs:
         )
         return changed == 1
 
-    def count_attempt(self, job_id: str) -> int:
-        """Count a submit of an owned job before it is sent, and return the new count."""
+    def count_attempt(self, job_id: str) -> int | None:
+        """Count a submit before it is sent, and return the new count; None, and nothing may be sent, when another process owns the job."""
         with self._database.writing() as db:
-            db.execute(
-                "UPDATE jobs SET attempts = attempts + 1, ticket = NULL, request_id = NULL WHERE id = ? AND owner = ?",
+            counted = db.execute(
+                "UPDATE jobs SET attempts = attempts + 1, ticket = NULL, request_id = NULL "
+                f"WHERE id = ? AND owner = ? AND status IN {_OPEN_SQL}",
                 (job_id, self._process),
             )
+            if counted.rowcount != 1:
+                return None
             row = db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return int(row["attempts"])
 
+    def record_handle(self, job_id: str, handle: Mapping[str, Any], request_id: str) -> bool:
+        """Store what the host answered to a submit that this process sent, whichever process owns the job by now.
+
+        One that slept during its submit takes the job back: no other process can know the request. False when the job
+        already has a request or has ended.
+        """
+        changed = self._database.execute(
+            "UPDATE jobs SET ticket = ?, request_id = ?, status = 'IN_QUEUE', owner = ?, error = NULL, ended_at = NULL "
+            f"WHERE id = ? AND request_id IS NULL AND status IN {_OPEN_SQL[:-1]}, 'UNKNOWN')",
+            (json.dumps(handle), request_id, self._process, job_id),
+        )
+        return changed == 1
+
     def uncount_attempt(self, job_id: str) -> None:
-        """Undo `count_attempt` for a draft that an orderly shutdown stopped: its engine did not fail."""
+        """Undo the count of a draft that an orderly shutdown stopped: its engine did not fail."""
         with self._database.writing() as db:
             db.execute(
                 "UPDATE jobs SET attempts = max(0, attempts - 1) WHERE id = ? AND owner = ? AND backend = 'draft' "

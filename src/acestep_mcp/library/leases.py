@@ -8,6 +8,7 @@ import time
 from acestep_mcp.library.database import Database
 
 _FORGOTTEN_SECONDS = 3600
+_SHORTEST_SLEEP = 5.0
 
 
 class Leases:
@@ -22,6 +23,12 @@ class Leases:
         self.seconds = seconds
         self.process = secrets.token_hex(8)
         self._recorded_at = 0.0
+        self._woke_at = 0.0
+
+    @property
+    def has_just_woken(self) -> bool:
+        """The process was stopped, or the machine slept: others may have slept too and be about to beat again."""
+        return 0 <= time.time() - self._woke_at < self.seconds
 
     @property
     def oldest_alive(self) -> float:
@@ -33,12 +40,15 @@ class Leases:
         now = time.time()
         if 0 <= now - self._recorded_at < self.seconds / 5:
             return
+        if self._recorded_at and now - self._recorded_at > max(self.seconds, _SHORTEST_SLEEP):
+            self._woke_at = now
         with self._database.writing() as db:
             db.execute(
                 "INSERT INTO processes VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET heartbeat = excluded.heartbeat",
                 (self.process, now),
             )
-            db.execute("DELETE FROM processes WHERE heartbeat < ?", (now - _FORGOTTEN_SECONDS,))
+            if not self.has_just_woken:
+                db.execute("DELETE FROM processes WHERE heartbeat < ?", (now - _FORGOTTEN_SECONDS,))
         self._recorded_at = now
 
     def leave(self) -> None:

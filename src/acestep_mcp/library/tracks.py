@@ -114,6 +114,15 @@ class Tracks:
             ).fetchone()
         return self._track(row or self._alike(name, wanted))
 
+    def kept(self, track_id: str) -> Track | None:
+        """The track with exactly this id, also from the trash."""
+        self.refresh()
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT * FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id)
+            ).fetchone()
+        return row and self._track(row)
+
     def _alike(self, name: str, wanted: str) -> sqlite3.Row:
         """The only track, or else the only deleted one, with a file of this name in any subfolder or that looks like it."""
         rows = self._tracks.rows("*", "ORDER BY created_at DESC")

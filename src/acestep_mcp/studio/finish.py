@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, QueueError
 from acestep_mcp.api.responses import Response
-from acestep_mcp.files import open_resolved, storage_errors
+from acestep_mcp.files import make_folder, open_resolved, storage_errors
 from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import file_stems, title_of
 from acestep_mcp.library.sidecars import SIDECAR_VERSION
@@ -46,9 +46,14 @@ def ensure_writable(folder: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def download_path(tracks: Tracks, job_id: str) -> Path:
-    """A job's download until it becomes a track: in the music folder, so that a rename finishes it."""
-    return tracks.folder / f".{job_id}.download.part"
+def download_path(tracks: Tracks, job_id: str, process: str) -> Path:
+    """A job's download until it becomes a track: in the music folder, so that a rename finishes it.
+
+    It has the name of its process: one that was suspended may go on writing after another has taken the job over. The
+    folder is created again where it is gone. Raises StorageError.
+    """
+    make_folder(tracks.folder)
+    return tracks.folder / f".{job_id}.{process}.download.part"
 
 
 def most_bytes(seconds: float) -> int:
@@ -85,7 +90,7 @@ def store_track(
     _clear(job, downloaded)
     song = _identity(job, response, tracks)
     name = _name(job, song.title, response.seed, tracks, jobs)
-    finished = downloaded.with_name(f".{job.id}.finished.part")
+    finished = downloaded.with_name(downloaded.name.replace(".download.", ".finished."))
     with _audio_from_host(downloaded):
         gain = convert_and_remove(
             downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, song, downloaded)

@@ -26,7 +26,7 @@ from acestep_mcp.api.errors import (
 )
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.client import QueueClient, RequestHandle, SubmitOptions
+from acestep_mcp.client import QueueClient, RequestHandle
 from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
@@ -34,11 +34,10 @@ from acestep_mcp.studio.backends import LOCAL, Backends
 from acestep_mcp.studio.finish import download_path, most_bytes, store_track, transcript_of
 from acestep_mcp.studio.following import FollowedRequest, follow
 from acestep_mcp.studio.progress import SAVING, progress_after
-from acestep_mcp.studio.source_uploads import SourceUploads
+from acestep_mcp.studio.submitter import FateUnknown, LeaseLost, Submitter
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 300.0
 GIVE_UP_AFTER = 24 * 3600.0
@@ -56,13 +55,6 @@ _FETCH_AGAIN = (
 _BUG = "This job failed because of a bug in acestep-mcp; the log has the details. Please report it."
 
 
-class LeaseLost(AceStepError):
-    """Another process took the job over (this one was suspended for long), so this one must not change it."""
-
-    def __init__(self) -> None:
-        super().__init__("Another process runs this job now.")
-
-
 class Run:
     """Runs one job. Setting `cancel` cancels it; `changed` is set and replaced at every change of `job`."""
 
@@ -72,15 +64,17 @@ class Run:
         jobs: Jobs,
         tracks: Tracks,
         backends: Backends,
-        sources: SourceUploads,
+        submitter: Submitter,
         finishing: anyio.CapacityLimiter,
     ) -> None:
         self.job = job
         self._jobs = jobs
         self._tracks = tracks
         self._backends = backends
-        self._sources = sources
+        self._submitter = submitter
         self._finishing = finishing
+        self._has_counted = False
+        """This run has counted an attempt of a draft: its engine has begun."""
         self._pending: dict[str, Any] = {}
         """Written with the next change, to save a transaction: the last update is followed by the result at once."""
         self.rates: Rates | None = None  # of earlier jobs, read once for this job's estimates
@@ -98,8 +92,9 @@ class Run:
             logger.error("job %s (request %s): %s", self.job.id, self.job.request_id, exc.message)  # noqa: TRY400
             await anyio.sleep(FIRST_PAUSE)
         except anyio.get_cancelled_exc_class():
-            with anyio.CancelScope(shield=True):
-                await self._sync(self._jobs.uncount_attempt, self.job.id)
+            if self._has_counted:
+                with anyio.CancelScope(shield=True):
+                    await self._sync(self._jobs.uncount_attempt, self.job.id)
             raise
         finally:
             self._notify()
@@ -129,10 +124,15 @@ class Run:
         if not isinstance(error, QueueError) or isinstance(error, _FINAL) or error.is_permanent:
             return False
         is_recent = time.time() - self.job.created_at < GIVE_UP_AFTER
-        return self.job.request_id is not None and is_recent and not self.cancel.is_set()
+        may_be_accepted = self.job.request_id is not None or isinstance(error, FateUnknown)
+        return may_be_accepted and is_recent and not self.cancel.is_set()
 
     async def _advance(self) -> None:
         """Continue the job from its current state to the end."""
+        if self.job.result is not None and (track := await self._sync(self._tracks.kept, self.job.id)):
+            # An earlier process ended between keeping the song and recording that.
+            elapsed = track.sidecar.get("elapsed")
+            return await self._complete(track, self.job.created_at + elapsed if elapsed else time.time())
         client = await self._backends.client(self.job.backend, self.job.queue_url)
         while True:
             result = self._result(client) or await self._generate(client)
@@ -168,49 +168,19 @@ class Run:
             return result
 
     async def _submit(self, client: QueueClient) -> RequestHandle:
-        if self.cancel.is_set():
+        may_have_arrived = self.job.backend == "engine" and self.job.attempts > 0
+        if self.cancel.is_set() and not may_have_arrived:
             raise JobCancelled("The job was cancelled before it was submitted. Nothing was made or billed.")
-        attempts = self.job.attempts
-        if attempts and self.job.backend != "draft":
-            raise SubmissionUnknown(
-                "The program ended while it submitted this request: it may have been accepted and billed. "
-                "It is not sent again automatically. Check the host's dashboard, and start again if it is not there."
-            )
-        if attempts >= MAX_ATTEMPTS:
-            raise GenerationFailed(f"The engine ended {attempts} times while making this song. Try other arguments.")
-        body = await self._body(client)
-        # A submit may be billed: even an orderly shutdown waits for the host's answer.
-        with anyio.CancelScope(shield=True):
-            self.job = self.job.changed(attempts=await self._sync(self._jobs.count_attempt, self.job.id))
-            handle = await client.submit(self.job.endpoint, body, SubmitOptions(**self.job.options.submit))
-            logs.concern(request_id=handle.request_id)
-            logger.info("job %s is request %s at %s", self.job.id, handle.request_id, self.job.queue_url)
-            await self._record_handle(handle)
+        self._has_counted = False
+        try:
+            handle = await self._submitter.submit(self.job, client, self._change)
+        except FateUnknown:
+            self.job = self.job.changed(attempts=max(1, self.job.attempts))
+            raise
+        logs.concern(request_id=handle.request_id)
+        self.job = self.job.changed(handle=handle.to_dict(), request_id=handle.request_id, status=Status.IN_QUEUE)
+        self._notify()
         return handle
-
-    async def _record_handle(self, handle: RequestHandle) -> None:
-        """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
-        while True:
-            try:
-                return await self._change(handle=handle.to_dict(), request_id=handle.request_id, status=Status.IN_QUEUE)
-            except StorageError as exc:
-                logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
-                await anyio.sleep(FIRST_PAUSE)
-
-    async def _body(self, client: QueueClient) -> dict[str, Any]:
-        """The request to send; a local source is uploaded first."""
-        body = self.job.request.wire()
-        source = self.job.options.source
-        if source is None:
-            return body
-        path = Path(source)
-        if not await anyio.Path(path).is_file():
-            raise StorageError(
-                f"The source {path} no longer exists. Put it back, or start again with another audio_url."
-            )
-        await self._change(progress=Progress(0.0, "uploading the source"))
-        body["audio_url"] = await self._sources.address(client, path, self.job.options.content_type)
-        return body
 
     async def _follow(self, client: QueueClient, handle: RequestHandle) -> Response:
         request = FollowedRequest(client, self.job.endpoint, handle, self.cancel)
@@ -236,6 +206,10 @@ class Run:
         changes: dict[str, Any] = {}
         if job.status is not Status.IN_PROGRESS:
             changes |= {"status": Status.IN_PROGRESS, "started_at": job.started_at or time.time()}
+        if job.backend == "draft" and not self._has_counted:
+            # Counted when the engine begins: a job that only waits is not what ends it.
+            self._has_counted = True
+            changes["attempts"] = job.attempts + 1
         if logs:
             changes["logs"] = (*job.logs, *(log.message[:500] for log in logs))[-LOG_LINES:]
         progress = progress_after(logs, job.progress)
@@ -247,23 +221,27 @@ class Run:
         """Download and save the track; after a failure the next call tries again."""
         if self.job.progress != SAVING:
             await self._change(progress=SAVING)
-        part = download_path(self._tracks, self.job.id)
+        part = await self._sync(download_path, self._tracks, self.job.id, self._jobs.leases.process)
         async with self._finishing:
             most = most_bytes(self.job.options.seconds)
             await client.download(response.audio.url, part, size=response.audio.file_size, max_bytes=most)
             job = self.job.changed(ended_at=time.time())
             transcript = await transcript_of(job, response, part, self._backends.transcript)
             track = await self._sync(self._store_track, job, response, part, transcript)
+        await self._complete(track, job.ended_at)
+
+    async def _complete(self, track: Track, ended_at: float | None) -> None:
         await self._change(
             status=Status.COMPLETED,
-            ended_at=job.ended_at,
+            ended_at=ended_at,
             track_id=track.id,
-            cost=track.sidecar["cost"],
+            cost=track.sidecar.get("cost"),
             progress=Progress(1.0, "done"),
         )
 
     def _store_track(self, job: Job, response: Response, part: Path, transcript: Any) -> Track:
         if not self._jobs.is_owned(job.id):
+            part.unlink(missing_ok=True)
             raise LeaseLost
         return store_track(job, response, part, self._tracks, self._jobs, transcript)
 
@@ -272,7 +250,7 @@ class Run:
         status, message = Status.FAILED, error.message
         if isinstance(error, JobCancelled):
             status = Status.CANCELLED
-        elif isinstance(error, SubmissionUnknown):
+        elif isinstance(error, SubmissionUnknown | FateUnknown):
             status = Status.UNKNOWN
         collectable = self.job.request_id is not None and not isinstance(error, _FINAL)
         changes: dict[str, Any] = {"status": status, "ended_at": time.time()}

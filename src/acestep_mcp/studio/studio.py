@@ -28,8 +28,8 @@ from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.new_job import new_job
 from acestep_mcp.studio.run import Run
 from acestep_mcp.studio.sections import section_request
-from acestep_mcp.studio.source_uploads import SourceUploads
 from acestep_mcp.studio.status import status_of
+from acestep_mcp.studio.submitter import Submitter
 from acestep_mcp.studio.takes import Remake, plan_remake
 from acestep_mcp.studio.turns import Turns
 from acestep_mcp.studio.views import StatusView
@@ -63,7 +63,7 @@ class Studio:
         self._adopting = anyio.Event()
         # A command ends soon: it takes over no other jobs than those that it waits for.
         self._awaited: set[str] | None = set() if working_dir else None
-        self._sources = SourceUploads(jobs.uploads)
+        self._submitter = Submitter(jobs)
         self._finishing = anyio.CapacityLimiter(2)
         # Its own thread, so that many busy jobs do not delay it.
         self._heartbeat = anyio.CapacityLimiter(1)
@@ -119,7 +119,7 @@ class Studio:
     def _start_run(self, job: Job, rates: Rates | None = None) -> None:
         """Run the job here; `rates` are those of earlier jobs, when they are known already."""
         if job.id not in self._runs:
-            run = Run(job, self._jobs, self._tracks, self._backends, self._sources, self._finishing)
+            run = Run(job, self._jobs, self._tracks, self._backends, self._submitter, self._finishing)
             run.rates = rates
             self._runs[job.id] = run
             self._tasks.start_soon(self._run, job.id, run)

@@ -1,0 +1,136 @@
+"""Submitting a job: once to a host that may bill it, and once to an engine server, which can be asked what arrived."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from acestep_mcp.api.errors import AceStepError, GenerationFailed, QueueError, StorageError, SubmissionUnknown
+from acestep_mcp.client import QueueClient, RequestHandle, SubmitOptions
+from acestep_mcp.library.jobs import Jobs
+from acestep_mcp.library.models import Job, Progress, Status
+from acestep_mcp.studio.source_uploads import SourceUploads
+
+logger = logging.getLogger(__name__)
+
+Change = Callable[..., Awaitable[None]]
+"""Changes fields of the job on disk. Raises LeaseLost when another process owns it."""
+MAX_ATTEMPTS = 3
+_RECORD_PAUSE = 5.0
+
+
+class LeaseLost(AceStepError):
+    """Another process took the job over (this one was suspended for long), so this one must not change it."""
+
+    def __init__(self) -> None:
+        super().__init__("Another process runs this job now.")
+
+
+class Submitter:
+    """One per process."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._sources = SourceUploads(jobs.uploads)
+
+    async def submit(self, job: Job, client: QueueClient, change: Change) -> RequestHandle:
+        """Submit the job, or find the request of an earlier submit that was not answered; its handle is then on disk.
+
+        Raises SubmissionUnknown when it may have been accepted by a host that cannot be asked, `FateUnknown` when that
+        host does not answer now, LeaseLost, QueueError, GenerationFailed for a draft that ended its engine three times.
+        """
+        if job.backend == "draft":
+            return await self._submit_draft(job, client, change)
+        if job.attempts:
+            if job.backend != "engine":
+                raise SubmissionUnknown(
+                    "The program ended while it submitted this request: it may have been accepted and billed. "
+                    "It is not sent again automatically. Check the host's dashboard, and start again if it is not there."
+                )
+            handle = await self._received(job, client)
+            if handle is not None:
+                return await self._recorded(job, handle)
+        return await self._submit_counted(job, client, await self._body(job, client, change))
+
+    async def _submit_draft(self, job: Job, client: QueueClient, change: Change) -> RequestHandle:
+        if job.attempts >= MAX_ATTEMPTS:
+            raise GenerationFailed(
+                f"The engine ended {job.attempts} times while making this song. Try other arguments."
+            )
+        handle = await client.submit(job.endpoint, await self._body(job, client, change), _options(job))
+        await change(handle=handle.to_dict(), request_id=handle.request_id, status=Status.IN_QUEUE)
+        return handle
+
+    async def _submit_counted(self, job: Job, client: QueueClient, body: dict[str, Any]) -> RequestHandle:
+        # A submit may be billed: even an orderly shutdown waits for the host's answer.
+        with anyio.CancelScope(shield=True):
+            if await anyio.to_thread.run_sync(self._jobs.count_attempt, job.id) is None:
+                raise LeaseLost
+            try:
+                handle = await client.submit(job.endpoint, body, _options(job))
+            except SubmissionUnknown:
+                if job.backend != "engine":
+                    raise
+                found = await self._received(job, client)
+                if found is None:
+                    raise FateUnknown(f"{client.host.label} did not receive the request. It is sent again.") from None
+                handle = found
+            logger.info("job %s is request %s at %s", job.id, handle.request_id, job.queue_url)
+            return await self._recorded(job, handle)
+
+    @staticmethod
+    async def _received(job: Job, client: QueueClient) -> RequestHandle | None:
+        """What the engine server knows of a submit that was not answered; None when it never received one."""
+        try:
+            return await client.received(job.endpoint, job.id)
+        except SubmissionUnknown:
+            raise
+        except QueueError as exc:
+            raise FateUnknown(
+                f"{exc.message} This request may have arrived there; the engine is asked again, and makes it once."
+            ) from exc
+
+    async def _recorded(self, job: Job, handle: RequestHandle) -> RequestHandle:
+        """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
+        record = partial(self._jobs.record_handle, job.id, handle.to_dict(), handle.request_id)
+        while True:
+            try:
+                if not await anyio.to_thread.run_sync(record):
+                    raise LeaseLost
+            except StorageError as exc:
+                logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
+                await anyio.sleep(_RECORD_PAUSE)
+            else:
+                return handle
+
+    async def _body(self, job: Job, client: QueueClient, change: Change) -> dict[str, Any]:
+        """The request to send; a local source is uploaded first."""
+        body = job.request.wire()
+        source = job.options.source
+        if source is None:
+            return body
+        path = Path(source)
+        if not await anyio.Path(path).is_file():
+            raise StorageError(
+                f"The source {path} no longer exists. Put it back, or start again with another audio_url."
+            )
+        await change(progress=Progress(0.0, "uploading the source"))
+        body["audio_url"] = await self._sources.address(client, path, job.options.content_type)
+        return body
+
+
+class FateUnknown(QueueError):
+    """An engine server may have received the submit, and does not answer now: it is asked again."""
+
+
+def _options(job: Job) -> SubmitOptions:
+    options = SubmitOptions(**job.options.submit)
+    # An engine server names the request by this key, so that it can be asked for it, and makes one request of two submits.
+    return replace(options, idempotency_key=job.id) if job.backend == "engine" else options
