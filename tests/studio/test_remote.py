@@ -31,7 +31,7 @@ from tests.support.loopback import Reply, listening
 from tests.support.requests import request
 from tests.support.transcription import Listener
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("tmp_path")]
 
 KEY = "kid:a-long-secret"
 SONG = {"tags": "lofi", "duration": 5, "seed": 7}

@@ -44,8 +44,8 @@ class Jobs:
     def adopt(self, running: Collection[str] = (), only: Collection[str] | None = None) -> list[Job]:
         """Take over every open job whose owner is dead, and those of this process that are not `running`.
 
-        With `only` no others than these. A job that somebody stopped is left alone until `reopen`. After a sleep, other
-        processes get the length of a lease to show that they live.
+        With `only` no others than these. A job that somebody stopped is left alone until `reopen`. After a sleep, others
+        have the length of a lease to show that they live.
         """
         oldest = -1.0 if self.leases.has_just_woken else self.leases.oldest_alive
         orphans = (
@@ -181,7 +181,7 @@ class Jobs:
         return changed == 1
 
     def count_attempt(self, job_id: str) -> int | None:
-        """Count a submit before it is sent, and return the new count; None, and nothing may be sent, when another process owns the job."""
+        """Count a submit before it is sent, and return the new count; None when this process may not send it."""
         with self._database.writing() as db:
             counted = db.execute(
                 "UPDATE jobs SET attempts = attempts + 1, ticket = NULL, request_id = NULL "
@@ -194,10 +194,8 @@ class Jobs:
         return int(row["attempts"])
 
     def record_handle(self, job_id: str, handle: Mapping[str, Any], request_id: str) -> bool:
-        """Store what the host answered to a submit that this process sent, whichever process owns the job by now.
-
-        One that slept during its submit takes the job back: no other process can know the request. False when the job
-        already has a request or has ended.
+        """Store the answer to a submit, and own the job again: this process may have slept meanwhile, and no other one can
+        know the request. False when the job already has a request or has ended.
         """
         changed = self._database.execute(
             "UPDATE jobs SET ticket = ?, request_id = ?, status = 'IN_QUEUE', owner = ?, error = NULL, ended_at = NULL "

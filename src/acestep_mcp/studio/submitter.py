@@ -56,7 +56,7 @@ class Submitter:
                 )
             handle = await self._received(job, client)
             if handle is not None:
-                return await self._recorded(job, handle)
+                return await _recorded(handle, partial(self._record, job, handle))
         return await self._submit_counted(job, client, await self._body(job, client, change))
 
     async def _submit_draft(self, job: Job, client: QueueClient, change: Change) -> RequestHandle:
@@ -65,25 +65,29 @@ class Submitter:
                 f"The engine ended {job.attempts} times while making this song. Try other arguments."
             )
         handle = await client.submit(job.endpoint, await self._body(job, client, change), _options(job))
-        await change(handle=handle.to_dict(), request_id=handle.request_id, status=Status.IN_QUEUE)
-        return handle
+        changes = {"handle": handle.to_dict(), "request_id": handle.request_id, "status": Status.IN_QUEUE}
+        return await _recorded(handle, partial(change, **changes))
 
     async def _submit_counted(self, job: Job, client: QueueClient, body: dict[str, Any]) -> RequestHandle:
         # A submit may be billed: even an orderly shutdown waits for the host's answer.
         with anyio.CancelScope(shield=True):
             if await anyio.to_thread.run_sync(self._jobs.count_attempt, job.id) is None:
                 raise LeaseLost
-            try:
-                handle = await client.submit(job.endpoint, body, _options(job))
-            except SubmissionUnknown:
-                if job.backend != "engine":
-                    raise
-                found = await self._received(job, client)
-                if found is None:
-                    raise FateUnknown(f"{client.host.label} did not receive the request. It is sent again.") from None
-                handle = found
+            handle = await self._answered(job, client, body)
             logger.info("job %s is request %s at %s", job.id, handle.request_id, job.queue_url)
-            return await self._recorded(job, handle)
+            await _recorded(handle, partial(self._record, job, handle))
+        return handle
+
+    async def _answered(self, job: Job, client: QueueClient, body: dict[str, Any]) -> RequestHandle:
+        try:
+            return await client.submit(job.endpoint, body, _options(job))
+        except SubmissionUnknown:
+            if job.backend != "engine":
+                raise
+            handle = await self._received(job, client)
+        if handle is None:
+            raise FateUnknown(f"{client.host.label} did not receive the request. It is sent again.")
+        return handle
 
     @staticmethod
     async def _received(job: Job, client: QueueClient) -> RequestHandle | None:
@@ -97,18 +101,10 @@ class Submitter:
                 f"{exc.message} This request may have arrived there; the engine is asked again, and makes it once."
             ) from exc
 
-    async def _recorded(self, job: Job, handle: RequestHandle) -> RequestHandle:
-        """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
+    async def _record(self, job: Job, handle: RequestHandle) -> None:
         record = partial(self._jobs.record_handle, job.id, handle.to_dict(), handle.request_id)
-        while True:
-            try:
-                if not await anyio.to_thread.run_sync(record):
-                    raise LeaseLost
-            except StorageError as exc:
-                logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
-                await anyio.sleep(_RECORD_PAUSE)
-            else:
-                return handle
+        if not await anyio.to_thread.run_sync(record):
+            raise LeaseLost
 
     async def _body(self, job: Job, client: QueueClient, change: Change) -> dict[str, Any]:
         """The request to send; a local source is uploaded first."""
@@ -128,6 +124,18 @@ class Submitter:
 
 class FateUnknown(QueueError):
     """An engine server may have received the submit, and does not answer now: it is asked again."""
+
+
+async def _recorded(handle: RequestHandle, record: Callable[[], Awaitable[None]]) -> RequestHandle:
+    """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
+    while True:
+        try:
+            await record()
+        except StorageError as exc:
+            logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
+            await anyio.sleep(_RECORD_PAUSE)
+        else:
+            return handle
 
 
 def _options(job: Job) -> SubmitOptions:
