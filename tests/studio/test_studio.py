@@ -20,7 +20,7 @@ from acestep_mcp.studio.backends import choose, costs, writer
 from acestep_mcp.studio.run import progress_after
 from tests.support.requests import request
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.usefixtures("tmp_path")]
 SONG = {"tags": "lofi, chill", "duration": 5, "seed": 7}
 
 
