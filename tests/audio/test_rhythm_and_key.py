@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.rhythm import find_downbeat, hear_rhythm
-from acestep_mcp.audio.spectrum import NOTES, mono
+from acestep_mcp.audio.spectrum import NOTES, mono, note_weights
 from acestep_mcp.audio.splice import from_float
 from acestep_mcp.audio.tonality import hear_key
 from tests.support.parameters import few
@@ -100,3 +101,10 @@ def test_sound_without_pulse_or_tone_gets_an_estimate(noise, frames, loud):
     assert 0 <= rhythm.downbeat < 4
     assert 0 <= find_downbeat(samples, 120, 4) < 2
     assert hear_key(samples).name.split()[0] in NOTES
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 7])
+def test_the_notes_held_over_five_frames_are_their_median(frames):
+    rows = np.random.default_rng(frames).random((frames, 1025), np.float32)
+    held = ndimage.median_filter(rows, size=(5, 1)) if frames else rows
+    assert np.array_equal(note_weights(rows, 2048, 55, 1300, held=True), note_weights(held, 2048, 55, 1300))

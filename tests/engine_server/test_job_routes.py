@@ -7,7 +7,7 @@ import io
 import pytest
 import soundfile
 
-from acestep_mcp.audio.measure import measure
+from acestep_mcp.audio.hearing import hear
 from acestep_mcp.audio.read import read
 
 pytestmark = pytest.mark.anyio
@@ -86,7 +86,8 @@ async def test_the_result_is_the_songs_own_body(embedded, tail, tmp_path):
         "version": "1.0",
         "notes": ["a note"],
         "sections": [{"name": "verse", "start": 0, "end": 5}],
-        "measured": measure(read(path)).facts(),
+        "measured": hear(read(path)).levels.facts(),
+        "heard": hear(read(path)).facts(),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -14,7 +14,7 @@ LONGEST_TEXT = 100_000
 """Characters of tags or lyrics that are kept of a response."""
 _MOST_NOTES, _LONGEST_NOTE = 50, 1000
 _MOST_SECTIONS, _LONGEST_NAME = 500, 100
-_MOST_MEASURED = 50
+_MOST_MEASURED, _MOST_GAPS = 50, 50
 _LARGEST = 2**53
 
 
@@ -63,11 +63,42 @@ class File(Lenient):
     file_size: Annotated[int, Field(ge=0, lt=_LARGEST)] | None = None
 
 
+_Number = Annotated[float, Field(gt=-_LARGEST, lt=_LARGEST)]
+_Confidence = Annotated[float, Field(ge=0, le=1)]
+_Key = Annotated[str, Field(pattern=r"^[A-G]#? (major|minor)$")]
+
+
+class HeardFacts(BaseModel):
+    """`audio.hearing.Hearing.facts()`, as an engine server may send them."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    loudness_range: _Number
+    true_peak_dbtp: _Number | None
+    silence_at_start: _Number
+    silence_at_end: _Number
+    gaps: Annotated[list[Annotated[list[_Number], Field(min_length=2, max_length=2)]], Field(max_length=_MOST_GAPS)]
+    brightness: Literal["dark", "warm", "bright", "very bright"]
+    brightness_hz: _Number
+    stereo: Literal["mono", "narrow", "normal", "wide"]
+    stereo_width: _Number
+    tempo: _Number
+    tempo_alternative: _Number
+    tempo_confidence: _Confidence
+    metre: Literal["4/4", "3/4", "6/8"]
+    metre_confidence: _Confidence
+    downbeat: _Number
+    downbeat_confidence: _Confidence
+    key: _Key
+    key_alternative: _Key
+    key_confidence: _Confidence
+
+
 class EngineReport(Lenient):
     """What our own engine reports about a song. What is odd in it is dropped, so that the song is not lost.
 
-    `measured` is `audio.measure.Measurement.facts()` of the generated samples; `writer` names what wrote tags and
-    lyrics for a prompt.
+    `measured` is `audio.measure.Measurement.facts()` and `heard` what was heard in the generated samples; `writer` names
+    what wrote tags and lyrics for a prompt.
     """
 
     engine: _Name = None
@@ -76,6 +107,7 @@ class EngineReport(Lenient):
     notes: Annotated[tuple[str, ...], BeforeValidator(_notes)] = ()
     sections: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_sections)] = ()
     measured: Annotated[dict[str, Any] | None, BeforeValidator(_measured)] = None
+    heard: HeardFacts | None = None
     writer: _Name = None
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import fft
 
-from acestep_mcp.audio.measure import peak_dbfs, windows_of
+from acestep_mcp.audio.measure import windows_of
+from acestep_mcp.audio.spectrum import downmixed
 
 _RANGE_HOPS = 30
 _ABSOLUTE_GATE, _RANGE_GATE = -70.0, -20.0
 _LOUDNESS_OFFSET = -0.691
-_OVERSAMPLING = 4
-_PEAK_BLOCK, _PEAK_MARGIN, _PEAK_BLOCKS = 256, 64, 400
+_OVERSAMPLING, _PEAK_TAPS, _PEAK_WINDOW = 8, 20, 5.0
+_PEAK_BLOCK, _PEAK_BLOCKS, _PEAK_BATCH = 64, 1600, 100
 SILENT_DBFS = -60.0
 """Below this the music has stopped."""
 _SILENCE_HOP = 0.01
@@ -43,23 +46,41 @@ def loudness_range(powers: NDArray[np.float64]) -> float:
 
 
 def true_peak(samples: NDArray[Any]) -> float:
-    """The largest value between the samples in dBTP, at four times the rate (ITU-R BS.1770-4, annex 2).
+    """The largest value between the samples in dBTP, at eight times the rate (ITU-R BS.1770-4, annex 2).
 
     Only the loudest stretches are oversampled: elsewhere nothing can be as large.
     """
-    found = 0.0
-    margin, block = _PEAK_MARGIN, _PEAK_BLOCK
-    for channel in samples.T:
-        blocks = -(-len(channel) // block)
-        padded = np.pad(channel, (margin, blocks * block - len(channel) + margin))
-        peaks = np.abs(padded[margin : margin + blocks * block]).reshape(blocks, block).max(axis=1)
-        loudest = np.argsort(peaks)[-_PEAK_BLOCKS:]
-        if len(loudest):
-            stretches = np.array([padded[at * block : (at + 1) * block + 2 * margin] for at in loudest])
-            between = signal.resample_poly(stretches, _OVERSAMPLING, 1, axis=1)
-            # A stretch ends abruptly, so what is near its ends is not the song's.
-            found = max(found, float(np.abs(between[:, margin * _OVERSAMPLING : -margin * _OVERSAMPLING]).max()))
-    return max(peak_dbfs(samples), 20 * math.log10(found) if found > 0 else -math.inf)
+    margin, block = _PEAK_TAPS // 2, _PEAK_BLOCK
+    peaks = _peaks(samples, block)
+    if not peaks.any():
+        return -math.inf
+    padded = np.pad(samples, ((margin, len(peaks) * block - len(samples) + margin), (0, 0)))
+    stretches = sliding_window_view(padded, block + 2 * margin, axis=0)[::block]
+    loudest = np.argpartition(peaks, -min(len(peaks), _PEAK_BLOCKS))[-_PEAK_BLOCKS:]
+    found = float(peaks.max())
+    for first in range(0, len(loudest), _PEAK_BATCH):
+        between = stretches[loudest[first : first + _PEAK_BATCH]].astype(np.float32, copy=False) @ _between_samples()
+        found = max(found, float(between.max()), -float(between.min()))
+    return 20 * math.log10(found)
+
+
+def _peaks(samples: NDArray[Any], block: int) -> NDArray[Any]:
+    """The largest absolute sample of every block of frames, the last of which may be shorter."""
+    whole = len(samples) // block
+    inner = samples[: whole * block].reshape(whole, -1) if whole else np.zeros((0, 1))
+    rest = np.abs(samples[whole * block :])
+    return np.append(np.maximum(inner.max(axis=1), -inner.min(axis=1)), [rest.max()] if rest.size else [])
+
+
+@lru_cache(1)
+def _between_samples() -> NDArray[np.float32]:
+    """What turns a block with its margins into the values between its samples: a sinc under a Kaiser window."""
+    margin = _PEAK_TAPS // 2
+    at = np.arange(_PEAK_BLOCK)[:, None] + np.arange(1, _OVERSAMPLING) / _OVERSAMPLING
+    away = (at.ravel() - np.arange(-margin, _PEAK_BLOCK + margin)[:, None]) / margin
+    window = np.i0(_PEAK_WINDOW * np.sqrt(np.maximum(0, 1 - np.square(away)))) / np.i0(_PEAK_WINDOW)
+    weights = np.where(np.abs(away) < 1, np.sinc(away * margin) * window, 0)
+    return np.asarray(weights / weights.sum(axis=0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +95,7 @@ class Silence:
 def find_silence(samples: NDArray[Any], rate: int) -> Silence:
     """Where nothing is above -60 dBFS; gaps count from half a second on. A silent song has all of it at its start."""
     hop = max(1, round(_SILENCE_HOP * rate))
-    count = -(-len(samples) // hop)
-    loudest = np.abs(samples[:, 0])
-    for channel in samples.T[1:]:
-        loudest = np.maximum(loudest, np.abs(channel))
-    peaks = np.pad(loudest, (0, count * hop - len(samples))).reshape(count, hop).max(axis=1)
-    sounding = np.flatnonzero(peaks > 10 ** (SILENT_DBFS / 20))
+    sounding = np.flatnonzero(_peaks(samples, hop) > 10 ** (SILENT_DBFS / 20))
     total = len(samples) / rate
     if not len(sounding):
         return Silence(round(total, 2), 0.0)
@@ -97,13 +113,12 @@ def find_silence(samples: NDArray[Any], rate: int) -> Silence:
 
 def brightness(samples: NDArray[Any], rate: int) -> tuple[float, str]:
     """The spectral centroid in Hz, weighted by loudness, and a word: dark, warm, bright or very bright."""
-    mono = samples.mean(axis=1)
-    starts = np.linspace(0, max(0, len(mono) - _CENTROID_WINDOW), _CENTROID_FRAMES).astype(int)
-    shape = np.hanning(_CENTROID_WINDOW)
-    frames = np.array([mono[start : start + _CENTROID_WINDOW] for start in np.unique(starts)])
+    starts = np.linspace(0, max(0, len(samples) - _CENTROID_WINDOW), _CENTROID_FRAMES).astype(int)
+    shape = np.hanning(_CENTROID_WINDOW).astype(np.float32)
+    frames = np.array([downmixed(samples[start : start + _CENTROID_WINDOW]) for start in np.unique(starts)])
     if frames.shape[1] < _CENTROID_WINDOW:
         frames = np.pad(frames, ((0, 0), (0, _CENTROID_WINDOW - frames.shape[1])))
-    spectrum = np.abs(np.fft.rfft(frames * shape, axis=1)).sum(axis=0)
+    spectrum = np.abs(fft.rfft(frames * shape)).sum(axis=0, dtype=np.float64)
     frequencies = np.fft.rfftfreq(_CENTROID_WINDOW, 1 / rate)
     total = float(spectrum.sum())
     centroid = float(spectrum @ frequencies) / total if total > 0 else 0.0
@@ -116,7 +131,7 @@ def stereo_width(samples: NDArray[Any]) -> tuple[float, str]:
     if samples.shape[1] < 2:
         return 0.0, "mono"
     shared, differing = samples[:, 0] + samples[:, 1], samples[:, 0] - samples[:, 1]
-    middle, side = float(np.sqrt(np.mean(np.square(shared)))), float(np.sqrt(np.mean(np.square(differing))))
+    middle, side = (math.sqrt(np.dot(part, part)) for part in (shared, differing))
     width = side / middle if middle > 0 else (1.0 if side > 0 else 0.0)
     words = ((_MONO, "mono"), (_NARROW, "narrow"), (_WIDE, "normal"))
     return round(min(width, 9.99), 2), next((word for limit, word in words if width < limit), "wide")

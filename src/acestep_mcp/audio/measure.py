@@ -25,6 +25,7 @@ _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
 _HOP, _HOPS_PER_BLOCK = 0.1, 4
 # The impulse response of the weighting has decayed by more than 120 dB after this time.
 _MEMORY_SECONDS = 0.08
+_PARTS = 2
 _LIMITER_SECONDS, _LIMITER_STEP = 0.005, 0.0005
 _LIMITER_PASSES = 3
 _CLOSE_ENOUGH = 0.1
@@ -59,8 +60,16 @@ def facts_in(value: Any) -> dict[str, float | int | bool | None] | None:
 def measure(sound: Sound) -> Measurement:
     """Loudness, sample peak and clipping of a whole song, as in the file that it was read from: before any `gain`."""
     samples = to_float(sound)
+    return measured(sound, samples, hop_powers(samples, sound.sample_rate))
+
+
+def measured(sound: Sound, samples: NDArray[Any], powers: NDArray[np.float64]) -> Measurement:
+    """`measure` where the samples as floats and their `hop_powers` are known already."""
     turned_down = _decibels(sound.gain)
-    lufs = loudness(samples, sound.sample_rate) - turned_down
+    if len(powers) < _HOPS_PER_BLOCK:
+        lufs = loudness(samples, sound.sample_rate) - turned_down
+    else:
+        lufs = gated_loudness(windows_of(powers, _HOPS_PER_BLOCK)) - turned_down
     return Measurement(lufs, peak_dbfs(samples) - turned_down, _clipped(sound), lufs == -math.inf)
 
 
@@ -142,7 +151,7 @@ def _block_powers(channels: NDArray[Any], rate: int) -> NDArray[np.float64]:
     hop = max(1, round(_HOP * rate))
     if channels.shape[1] < _HOPS_PER_BLOCK * hop:
         whole = np.concatenate(list(_weighted(channels, rate, channels.shape[1])), axis=1)
-        return np.atleast_1d(np.square(whole).mean(axis=1).sum())
+        return np.atleast_1d(np.square(whole, dtype=np.float64).mean(axis=1).sum())
     return windows_of(hop_powers(channels.T, rate), _HOPS_PER_BLOCK)
 
 
@@ -153,7 +162,7 @@ def hop_powers(samples: NDArray[Any], rate: int) -> NDArray[np.float64]:
     energies = [np.zeros(0)]
     for part in _weighted(channels[:, :stop], rate, hop):
         hops = part.reshape(len(channels), -1, hop)
-        energies.append(np.einsum("chs,chs->h", hops, hops))
+        energies.append(np.einsum("chs,chs->h", hops, hops, dtype=np.float64))
     return np.asarray(np.concatenate(energies) / hop)
 
 
@@ -163,7 +172,7 @@ def windows_of(powers: NDArray[np.float64], hops: int) -> NDArray[np.float64]:
     return np.asarray(np.maximum(total[hops:] - total[:-hops], 0.0) / hops)
 
 
-def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDArray[np.float64]]:
+def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDArray[np.float32]]:
     """The K-weighted channels in parts of a multiple of `multiple` samples, which divides their length.
 
     Filtered by the frequency response; each part includes the samples before it that still affect it.
@@ -172,22 +181,29 @@ def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDAr
     size = 1 << (4 * memory + multiple).bit_length()
     step = (size - memory) // multiple * multiple
     response = _response(rate, size)
-    for start in range(0, channels.shape[1], step):
-        first = max(0, start - memory)
-        part = channels[:, first : start + step].astype(np.float64)
-        weighted = np.fft.irfft(np.fft.rfft(part, size) * response, size)
-        yield weighted[:, start - first : part.shape[1]]
+    length = channels.shape[1]
+    for first in range(0, length, _PARTS * step):
+        starts = range(first, min(first + _PARTS * step, length), step)
+        parts = np.zeros((len(starts), len(channels), size), np.float32)
+        for part, start in zip(parts, starts, strict=True):
+            before = min(memory, start)
+            music = channels[:, start - before : start + step]
+            part[:, memory - before : memory - before + music.shape[1]] = music
+        spectra = np.fft.rfft(parts)
+        spectra *= response
+        for part, start in zip(np.fft.irfft(spectra), starts, strict=True):
+            yield part[:, memory : memory + min(step, length - start)]
 
 
 @lru_cache(4)
-def _response(rate: int, size: int) -> NDArray[np.complex128]:
+def _response(rate: int, size: int) -> NDArray[np.complex64]:
     """The weighting's response at each frequency of a transform of `size` samples."""
     delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
     response = np.ones(len(delay), np.complex128)
     for section in _k_weighting(rate):
         numerator, denominator = section[:3], section[3:]
         response *= np.polyval(numerator[::-1], delay) / np.polyval(denominator[::-1], delay)
-    return response
+    return response.astype(np.complex64)
 
 
 def _k_weighting(rate: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.glyphs import HEIGHT, WIDTH, drawn
 from acestep_mcp.audio.png import png
-from acestep_mcp.audio.spectrum import magnitudes
+from acestep_mcp.audio.spectrum import downmixed, magnitudes
 from acestep_mcp.audio.splice import to_float
 
 _MARGIN, _LABELS, _WAVE, _MEL, _AXIS = 8, 14, 120, 160, 18
@@ -51,7 +51,7 @@ def pixels_of(
 ) -> NDArray[np.uint8]:
     """The picture of `draw` as palette indices [rows, columns], for `stacked`."""
     inner = width - 2 * _MARGIN
-    samples = to_float(sound).mean(axis=1)
+    samples = downmixed(to_float(sound))
     pixels = np.full((_LABELS + _WAVE + _MEL + _AXIS, width), _PAPER, np.uint8)
     body = pixels[:, _MARGIN : _MARGIN + inner]
     seconds = max(sound.seconds, 1e-6)

@@ -8,18 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from acestep_mcp.audio.spectrum import RATE, magnitudes, note_weights, unit_rows
+from acestep_mcp.audio.spectrum import NOTE_RATE, RATE, magnitudes, note_magnitudes, note_weights, unit_rows
 
 SLOWEST, FASTEST = 60.0, 200.0
 
 _HOP, _WINDOW = 256, 1024
 _FRAMES_PER_SECOND = RATE / _HOP
 _BANDS = 40
+_ROW = 64
 _KICK_BINS = slice(1, 8)  # 20 to 160 Hz
 _USUAL_BPM, _SPREAD_OCTAVES = 110.0, 1.2
 _UNSURE_BPM = 120.0
-_NOTE_WINDOW, _NOTE_HOP = 4096, 1024
-_NOTES_PER_SECOND = RATE / _NOTE_HOP
+_NOTE_WINDOW, _NOTE_HOP = 1024, 256
+_NOTES_PER_SECOND = NOTE_RATE / _NOTE_HOP
 _CHORDS_HZ, _BASS_HZ = (180.0, 2000.0), (40.0, 200.0)
 _FOUND_EARLY = 0.009
 """Seconds by which the rise of a window's energy precedes the onset."""
@@ -138,10 +139,11 @@ def _autocorrelation(onsets: NDArray[np.float64], most: int) -> NDArray[np.float
 def _refined(onsets: NDArray[np.float64], bpm: float) -> float:
     """The tempo within 2 % at which the onsets and their doubles have the largest Fourier components."""
     candidates = np.linspace(bpm * 0.98, bpm * 1.02, 161)
-    times = np.arange(len(onsets)) / _FRAMES_PER_SECOND
-    first = np.flatnonzero(onsets)
-    turns = np.exp(2j * np.pi * np.outer(candidates / 60, times[first]))
-    strength = np.abs(turns @ onsets[first]) + np.abs((turns * turns) @ onsets[first])
+    turn = 2j * np.pi * candidates / 60 / _FRAMES_PER_SECOND
+    # The turns to a frame are those to its row times those inside the row: few exponentials, and matrix products.
+    rows = np.pad(onsets, (0, -len(onsets) % _ROW)).reshape(-1, _ROW)
+    inside, before = np.exp(np.outer(turn, np.arange(_ROW))), np.exp(np.outer(turn, _ROW * np.arange(len(rows))))
+    strength = sum(np.abs(((inside**times @ rows.T) * before**times).sum(axis=1)) for times in (1, 2))
     return float(min(max(candidates[int(np.argmax(strength))], SLOWEST), FASTEST))
 
 
@@ -184,7 +186,7 @@ def _accents(
     """How much begins at each half beat: a kick, another chord, another bass note, each in standard deviations."""
     low = np.log1p(spectra[:, _KICK_BINS] / _loudest(spectra)).sum(axis=1).astype(np.float64)
     kicks = np.log1p(_at(np.maximum(np.diff(low, prepend=low[:1]), 0), grid))
-    notes = magnitudes(samples, _NOTE_WINDOW, _NOTE_HOP)
+    notes = note_magnitudes(samples, _NOTE_WINDOW, _NOTE_HOP)
     chords = _changes(note_weights(notes, _NOTE_WINDOW, *_CHORDS_HZ), grid, beat_seconds)
     bass = _changes(note_weights(notes, _NOTE_WINDOW, *_BASS_HZ), grid, beat_seconds)
     return np.asarray(_standardised(kicks) + _standardised(chords) + _standardised(bass))

@@ -1,4 +1,4 @@
-"""What all analysis starts from: one channel at 22,050 Hz, and its spectra."""
+"""What all analysis starts from: one channel at 22,050 Hz, a quarter of that rate for notes, and their spectra."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.resample import blocks_of, resampled
+from acestep_mcp.audio.resample import blocks_of, resampled, resampled_array
 from acestep_mcp.audio.splice import to_float
 
 RATE = 22_050
+_NOTES_EVERY = 4
+NOTE_RATE = RATE / _NOTES_EVERY
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _MOST_SECONDS = 180.0
-_BATCH = 512
+# Small enough for the processor's cache.
+_BATCH = 65_536
 
 
 def mono(sound: Sound) -> tuple[NDArray[np.float32], float]:
@@ -23,9 +26,15 @@ def mono(sound: Sound) -> tuple[NDArray[np.float32], float]:
     most = round(_MOST_SECONDS * sound.sample_rate)
     first = max(0, (len(sound.pcm) - most) // 2)
     pcm = sound.pcm[first : first + most]
-    floats = (to_float(replace(sound, pcm=block)).mean(axis=1, keepdims=True) for block in blocks_of(pcm))
+    floats = (downmixed(to_float(replace(sound, pcm=block)))[:, None] for block in blocks_of(pcm))
     parts = resampled(floats, sound.sample_rate, RATE, 1)
     return np.concatenate([np.empty((0, 1), np.float32), *parts])[:, 0], first / sound.sample_rate
+
+
+def downmixed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of the channels of [frames, channels]: as a matrix product ten times faster than `mean`."""
+    channels = samples.shape[1]
+    return np.asarray(samples @ np.full(channels, 1 / channels, samples.dtype))
 
 
 def magnitudes(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[np.float32]:
@@ -33,30 +42,52 @@ def magnitudes(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[n
     padded = np.pad(samples, window // 2)
     shape = np.hanning(window).astype(np.float32)
     views = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    parts = [np.abs(np.fft.rfft(views[i : i + _BATCH] * shape, axis=1)) for i in range(0, len(views), _BATCH)]
-    return np.concatenate(parts).astype(np.float32)
+    found = np.empty((len(views), window // 2 + 1), np.float32)
+    batch = max(1, _BATCH // window)
+    for first in range(0, len(views), batch):
+        # Transforms several rows at once, which numpy.fft does not.
+        np.abs(fft.rfft(views[first : first + batch] * shape), out=found[first : first + batch])
+    return found
+
+
+def note_magnitudes(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[np.float32]:
+    """`magnitudes` up to 2.5 kHz, where notes are: `samples` are at `RATE`, window and hop count at `NOTE_RATE`."""
+    return magnitudes(resampled_array(samples[:, None], _NOTES_EVERY, 1)[:, 0], window, hop)
 
 
 def note_weights(
-    spectra: NDArray[np.float32], window: int, low: float, high: float, *, held_frames: int = 1, lower: bool = False
+    spectra: NDArray[np.float32], window: int, low: float, high: float, *, held: bool = False, lower: bool = False
 ) -> NDArray[np.float64]:
     """The weight of each of the twelve notes, C first, in every frame [frames, 12], from the peaks from `low` to `high` Hz.
 
-    A median over `held_frames` leaves out drums. `lower`: of notes that are equally loud the lower ones weigh more.
+    `spectra` come from `note_magnitudes`. `held`: a median over five frames leaves out drums. `lower`: of notes that are
+    equally loud the lower ones weigh more.
     """
-    frequencies = np.fft.rfftfreq(window, 1 / RATE)
+    frequencies = np.fft.rfftfreq(window, 1 / NOTE_RATE)
     heard = (frequencies >= low) & (frequencies <= high)
-    held = spectra[:, heard]
-    if held_frames > 1:
-        held = ndimage.median_filter(held, size=(held_frames, 1))
+    loud = spectra[:, heard]
+    if held:
+        loud = _median_of_five(loud)
     if lower:
-        held = held * (low / frequencies[heard]) ** 0.25
-    peaks = np.where(held == ndimage.maximum_filter1d(held, 3, axis=1), held, 0)
+        loud = loud * (low / frequencies[heard]) ** 0.25
+    beside = np.pad(loud, ((0, 0), (1, 1)), mode="edge")
+    peaks = np.where((loud >= beside[:, :-2]) & (loud >= beside[:, 2:]), loud, 0)
     pitches = 69 + 12 * np.log2(frequencies[heard] / 440)
     in_tune = np.cos(np.pi * (pitches - np.rint(pitches))) ** 2
     weights = np.zeros((len(pitches), 12))
     weights[np.arange(len(weights)), np.rint(pitches).astype(int) % 12] = in_tune
     return np.asarray(peaks @ weights, np.float64)
+
+
+def _median_of_five(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The median of each row and the two on either side of it, by comparisons of whole rows; mirrored at the ends."""
+    if not len(rows):
+        return rows
+    padded = np.pad(rows, ((2, 2), (0, 0)), mode="symmetric")
+    low, high = np.minimum(padded[:-1], padded[1:]), np.maximum(padded[:-1], padded[1:])
+    # Of two pairs, the smallest and the largest of the four cannot be the median of five.
+    upper, lower = np.minimum(high[:-3], high[3:]), np.maximum(low[:-3], low[3:])
+    return np.asarray(np.maximum(np.minimum(lower, upper), np.minimum(rows, np.maximum(lower, upper))))
 
 
 def unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:

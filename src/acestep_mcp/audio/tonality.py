@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from acestep_mcp.audio.spectrum import NOTES, RATE, magnitudes, note_weights, unit_rows
+from acestep_mcp.audio.spectrum import NOTE_RATE, NOTES, note_magnitudes, note_weights, unit_rows
 
-_WINDOW, _HOP = 8192, 2048
-_FRAMES_PER_SECOND = RATE / _HOP
-_HELD_FRAMES = 5
+_WINDOW, _HOP = 2048, 512
+_FRAMES_PER_SECOND = NOTE_RATE / _HOP
 _NOTES_HZ, _CHORDS_HZ, _BASS_HZ = (55.0, 1300.0), (110.0, 1300.0), (40.0, 220.0)
 _OVERTONES = 0.3
 # How well each degree fits a major and a minor key: probe-tone ratings of Krumhansl and Kessler (1982).
@@ -54,8 +53,8 @@ def _relative(key: int) -> int:
 
 def _scores(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """How well each key fits: the twelve major keys, then the minor ones."""
-    spectra = magnitudes(samples, _WINDOW, _HOP)
-    notes = _without_overtones(note_weights(spectra[::2], _WINDOW, *_NOTES_HZ, held_frames=_HELD_FRAMES).sum(axis=0))
+    spectra = note_magnitudes(samples, _WINDOW, _HOP)
+    notes = _without_overtones(note_weights(spectra[::2], _WINDOW, *_NOTES_HZ, held=True).sum(axis=0))
     chords, bass, last = _chord_shares(spectra)
     fits = np.empty(24)
     for mode, profile in enumerate((_MAJOR, _MINOR)):
@@ -66,10 +65,10 @@ def _scores(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _chord_shares(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The share of the song's time of each chord [24] and bass note [12], and of each chord in its last moments."""
-    notes = _without_overtones(note_weights(spectra, _WINDOW, *_CHORDS_HZ, held_frames=_HELD_FRAMES))
+    notes = _without_overtones(note_weights(spectra, _WINDOW, *_CHORDS_HZ, held=True))
     notes = ndimage.uniform_filter1d(notes, 9, axis=0)
     loudness = np.linalg.norm(notes, axis=1)
-    bass = note_weights(spectra, _WINDOW, *_BASS_HZ, held_frames=_HELD_FRAMES, lower=True)
+    bass = note_weights(spectra, _WINDOW, *_BASS_HZ, held=True, lower=True)
     bass = unit_rows(ndimage.uniform_filter1d(bass, 5, axis=0))
     likeness = unit_rows(notes) @ _triads().T + _BASS_IN_CHORD * np.tile(bass, 2)
     sounding = loudness > 0.1 * np.median(loudness)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import acestep_mcp
 from acestep_mcp.api.requests import INSTRUMENTAL
-from acestep_mcp.audio.measure import measure
+from acestep_mcp.audio.hearing import Hearing, hear
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
 from acestep_mcp.engine_server.file_store import FileStore, content_type_of
@@ -31,7 +32,10 @@ class GeneratedSong:
 def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
     """Write the song to a file that is then served. Raises StorageError."""
     path = file_store.job(job.id) / "result.wav"
-    write(path, song.audio.sound, format="wav", tags=_file_tags(song, engine))
+    # Heard here, where the samples are in memory, and while the file is written: no client needs to decode it.
+    with ThreadPoolExecutor(1) as pool:
+        hearing = pool.submit(hear, song.audio.sound)
+        write(path, song.audio.sound, format="wav", tags=_file_tags(song, engine))
     name = file_store.new_name(".wav")
     size = path.stat().st_size
     file_store.publish(path, name)
@@ -41,15 +45,17 @@ def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store:
         "file_name": f"ace-step-{song.seed}.wav",
         "file_size": size,
     }
-    return StoredResponse(200, {"audio": file, **_body(song, engine)}, file=name, seconds=round(song.seconds, 3))
+    return StoredResponse(
+        200, {"audio": file, **_body(song, engine, hearing.result())}, file=name, seconds=round(song.seconds, 3)
+    )
 
 
-def _body(song: GeneratedSong, engine: Engine) -> dict[str, Any]:
+def _body(song: GeneratedSong, engine: Engine, hearing: Hearing) -> dict[str, Any]:
     audio, words = song.audio, song.words
     notes = [*(words.notes if words else ()), *audio.notes]
     sections = [asdict(section) for section in audio.sections]
-    # Measured here, while the audio is in memory, so that clients need not do it.
-    ours = _origin(engine) | {"notes": notes, "sections": sections, "measured": measure(audio.sound).facts()}
+    heard = {"measured": hearing.levels.facts(), "heard": hearing.facts()}
+    ours = _origin(engine) | {"notes": notes, "sections": sections} | heard
     return {
         "seed": song.seed,
         "tags": audio.tags,

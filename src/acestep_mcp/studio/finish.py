@@ -24,7 +24,6 @@ from acestep_mcp.studio.verify import comparison
 from acestep_mcp.studio.words_heard import Transcript, has_words, words_heard
 
 if TYPE_CHECKING:
-    from acestep_mcp.audio import Sound
     from acestep_mcp.audio.tags.file_tags import FileTags
     from acestep_mcp.audio.write import Format
     from acestep_mcp.library.jobs import Jobs
@@ -83,8 +82,7 @@ def store_track(
 
     Raises StorageError (the host still has the song), QueueError when the file is not the audio it should be.
     """
-    from acestep_mcp.audio.hearing import hear
-    from acestep_mcp.audio.read import read, turned_down_note
+    from acestep_mcp.audio.read import turned_down_note
     from acestep_mcp.audio.write import convert_and_remove
 
     _clear(job, downloaded)
@@ -95,12 +93,11 @@ def store_track(
         gain = convert_and_remove(
             downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, song, downloaded)
         )
-        sound = read(finished)
-    checks = _checks(job, response, sound, gain)
-    heard = hear(sound).facts()
+        checks, heard = _facts(job, response, finished, gain)
+    audio = _audio(finished)
     words = None if transcript.text is None else words_heard(transcript.text, song.lyrics)
     heard |= {"words": words} if words else {}
-    odd = remarks(heard, checks, seconds=sound.seconds, asked=getattr(job.request, "duration", None))
+    odd = remarks(heard, checks, seconds=audio["duration"], asked=getattr(job.request, "duration", None))
     notes = [*job.notes, *response.report.notes, *song.notes, *turned_down_note("The host's file", gain), *odd]
     notes += transcript.notes
     facts = {
@@ -109,7 +106,7 @@ def store_track(
         "checks": checks,
         "heard": {"summary": summary(heard), **heard},
     }
-    return tracks.add(job.id, finished, name, _sidecar(job, response, song, _audio(finished)) | facts)
+    return tracks.add(job.id, finished, name, _sidecar(job, response, song, audio) | facts)
 
 
 def _clear(job: Job, downloaded: Path) -> None:
@@ -222,21 +219,33 @@ def _audio(finished: Path) -> dict[str, Any]:
     }
 
 
-def _is_measured(job: Job, response: Response) -> bool:
-    """Whether our own engine measured these samples and there is no source to compare them with."""
+def _facts(job: Job, response: Response, finished: Path, gain: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The checks (loudness, peak, clipping and, for an edit, how far the rest is unchanged), and what is heard.
+
+    A file is not decoded where our own engine sent what it heard in the same samples.
+    """
+    from acestep_mcp.audio.hearing import hear
+    from acestep_mcp.audio.read import read
+
+    reported = _reported(job, response)
+    if reported and job.options.source is None:
+        return reported
+    sound = read(finished)
+    if not reported:
+        hearing = hear(sound)
+        reported = hearing.levels.facts(), hearing.facts()
+    measured, heard = reported
+    return measured | comparison(job, sound, gain), heard
+
+
+def _reported(job: Job, response: Response) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What our own engine measured and heard in the samples of the finished file."""
     from acestep_mcp.audio.measure import facts_in
 
-    measured = facts_in(response.report.measured)
-    return bool(measured) and job.backend != "fal" and job.options.format not in _LOSSY and job.options.source is None
-
-
-def _checks(job: Job, response: Response, sound: Sound, gain: float) -> dict[str, Any]:
-    """Loudness, peak, clipping and, for an edit, how far the rest of the song is unchanged."""
-    from acestep_mcp.audio.measure import measure
-
-    # Our own engine sends its measurements.
-    measured = response.report.measured if _is_measured(job, response) else measure(sound).facts()
-    return {**(measured or {}), **comparison(job, sound, gain)}
+    measured, heard = facts_in(response.report.measured), response.report.heard
+    if measured is None or heard is None or job.backend == "fal" or job.options.format in _LOSSY:
+        return None
+    return dict(measured), heard.model_dump()
 
 
 def _created(job: Job) -> dt.datetime:
