@@ -9,6 +9,7 @@ import anyio
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError
 from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors, read_response
+from acestep_mcp.net.keys import redaction
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.ssrf import Body, Reach, host_of, opened, origin
 from acestep_mcp.net.timeouts import Timeouts
@@ -72,7 +73,7 @@ class OpenAIService:
             with http_errors(f"Asking {host_of(self.url)}"), anyio.fail_after(timeouts.transfer):
                 url, carried = self._address(), Body(content, len(content), headers)
                 async with opened("POST", url, body=carried, reach=reach, timeouts=timeouts) as response:
-                    return await read_response(response, _MAX_RESPONSE)
+                    return await read_response(response, _MAX_RESPONSE, redaction(self.key))
         except NoResponse as exc:
             then = f"It has {timeouts.transfer:g} s to answer. Is it running, and is {self.prefix}_URL its address?"
             raise QueueError(f"{self.label} did not answer: {exc.what} {then}") from exc
