@@ -9,6 +9,10 @@ from typing import Any
 # C0 and C1 without tab and line feed, the line separators, and what changes the direction of the text after it.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+MOST_TEXT = 20_000
+"""Characters of a text, and entries of an object or list, that an answer holds; the longest lyrics of a request have fewer."""
+MOST_PARTS = 500
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # which begins like UTF-16
@@ -53,6 +57,29 @@ def visible(text: str) -> str:
 def visible_json(text: str) -> str:
     """JSON text for a terminal: its strings keep their meaning."""
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """Foreign text within a line that a model reads: shortened, and with its line feeds and control characters as escapes."""
+    shown = visible(encodable(text[: most + 1])).replace("\n", "\\n").replace("\t", " ")
+    return shown if len(shown) <= most else f"{shown[: most - 1]}\u2026"
+
+
+def indented(text: str) -> str:
+    """Text whose further lines are indented, so that none of them can be taken for a line of the answer it stands in."""
+    return text.replace("\n", "\n  ")
+
+
+def presented(value: Any) -> Any:
+    """JSON-like data as a model may read it: of bounded size, and with control characters as escapes."""
+    if isinstance(value, str):
+        shown = visible(encodable(value[:MOST_TEXT]))
+        return shown if len(value) <= MOST_TEXT else f"{shown}\u2026 ({len(value) - MOST_TEXT} more characters)"
+    if isinstance(value, dict):
+        return {one_line(str(key)): presented(part) for key, part in list(value.items())[:MOST_PARTS]}
+    if isinstance(value, list | tuple):
+        return [presented(part) for part in value[:MOST_PARTS]]
+    return value
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from mcp.types import CallToolResult, ImageContent, TextContent
 
 from acestep_mcp.api.errors import AceStepError
-from acestep_mcp.api.text import encodable
+from acestep_mcp.api.text import encodable, indented, one_line, presented
 from acestep_mcp.library.models import Job, JobError, Outcome, Status, Track, TrackPage
 from acestep_mcp.studio.build_takes import export_view, takes_view
 from acestep_mcp.studio.build_views import (
@@ -39,6 +39,8 @@ _MISSING = (
     "The song of this job was made, but its file is no longer in the music folder. It may have been moved or removed, "
     "or ACESTEP_MUSIC_DIR has changed. If it is still wanted, make it again with the same arguments and seed."
 )
+_PATH = 4096
+"""Characters of a path, or of a sentence with one."""
 _DRAFT = "a draft: a sketch without a singer, not ACE-Step"
 _NO_SONG = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
@@ -67,7 +69,7 @@ def job_result(
 
 def _failure(job: Job) -> str:
     error = job.error or JobError("", "no song was made")
-    return f"{job.status} {error.code}".strip() + f": {error.message}"
+    return f"{job.status} {error.code}".strip() + f": {indented(presented(error.message))}"
 
 
 def cancelled_result(outcome: Outcome, url: TrackUrl) -> CallToolResult:
@@ -91,14 +93,16 @@ def _headline(outcome: Outcome) -> str:
         where = " (in the trash)" if outcome.track.deleted else ""
         report = job.result.report if job.result else None
         draft = f"; {_DRAFT}" if report and report.engine == "draft" else ""
-        return f"COMPLETED: {outcome.track.title}, {outcome.track.duration:.1f} s{where}{draft}"
+        return f"COMPLETED: {one_line(outcome.track.title)}, {outcome.track.duration:.1f} s{where}{draft}"
     return f"{job.status}, not finished: {job.progress.describe()}"
 
 
 def jobs_result(jobs: list[Job]) -> CallToolResult:
     """The newest jobs, one line each."""
     view = job_list(jobs)
-    lines = [f"{row.job_id}  {row.status}  {row.tool}  {row.created_at}  {row.about}" for row in view.jobs or ()]
+    lines = [
+        f"{row.job_id}  {row.status}  {row.tool}  {row.created_at}  {one_line(row.about)}" for row in view.jobs or ()
+    ]
     head = f"{len(lines)} newest jobs, newest first" if lines else "No jobs yet; make a song with text_to_audio."
     return _answer("\n".join([head, *lines]), view.facts())
 
@@ -106,10 +110,13 @@ def jobs_result(jobs: list[Job]) -> CallToolResult:
 def tracks_result(page: TrackPage) -> CallToolResult:
     """A page of tracks, one line each."""
     view = track_list(page)
-    lines = [f"{row.id}  {row.duration or 0:.0f} s  {row.title}  {row.file_path}" for row in view.tracks]
+    lines = [
+        f"{row.id}  {row.duration or 0:.0f} s  {one_line(row.title or '')}  {one_line(row.file_path, _PATH)}"
+        for row in view.tracks
+    ]
     head = f"{len(lines)} of {view.total} tracks, newest first" if view.total else "No tracks found."
     tail = [f'next_cursor: "{view.next_cursor}"'] if view.next_cursor else []
-    problems = [f"note: {problem}" for problem in page.problems]
+    problems = [f"note: {one_line(problem, _PATH)}" for problem in page.problems]
     return _answer("\n".join([head, *lines, *tail, *problems]), view.facts())
 
 
@@ -118,7 +125,7 @@ def track_result(
 ) -> CallToolResult:
     """Everything stored about one track, what it was made from, and its picture as PNG."""
     facts = track_view(track, url, descent).facts()
-    return _with_picture(_answer(_text(track.title, facts), facts), picture)
+    return _with_picture(_answer(_text(one_line(track.title), facts), facts), picture)
 
 
 def _with_picture(answer: CallToolResult, picture: bytes | None) -> CallToolResult:
@@ -131,7 +138,10 @@ def _with_picture(answer: CallToolResult, picture: bytes | None) -> CallToolResu
 def takes_result(outcomes: Sequence[Outcome], comparison: Comparison | None) -> CallToolResult:
     """The takes of a remake; an error result when all of them ended without a track."""
     view = takes_view(outcomes, comparison)
-    rows = [f"{row.job_id}  {row.status}  {row.track or row.error or row.progress or ''}" for row in view.takes]
+    rows = [
+        f"{row.job_id}  {row.status}  {row.track or one_line(row.error or row.progress or '', _PATH)}"
+        for row in view.takes
+    ]
     table = _table(view.comparison) if view.comparison else []
     count = "1 take" if len(rows) == 1 else f"{len(rows)} takes"
     head = f"{sum(row.track is not None for row in view.takes)} of {count} finished"
@@ -151,11 +161,13 @@ def comparison_result(view: Comparison, picture: bytes) -> CallToolResult:
 def _table(view: Comparison) -> list[str]:
     """A column for each track: `lufs: -14.1 | -13.2`."""
     tracks = [
-        f"{row.id}: {row.title}, {row.file_path}{f' ({row.relation})' if row.relation else ''}" for row in view.tracks
+        f"{row.id}: {one_line(row.title or '')}, {one_line(row.file_path or '', _PATH)}"
+        f"{f' ({one_line(row.relation)})' if row.relation else ''}"
+        for row in view.tracks
     ]
     columns = f"columns: {' | '.join(row.id for row in view.tracks)}"
-    rows = [f"{name}: {_cells(values)}" for name, values in view.measured.items()]
-    differing = [f"{name}: {_cells(values)}" for name, values in view.differences.items()]
+    rows = [f"{one_line(name)}: {_cells(values)}" for name, values in view.measured.items()]
+    differing = [f"{one_line(name)}: {_cells(values)}" for name, values in view.differences.items()]
     return [*tracks, columns, *rows, "what differs in the requests:", *(differing or ["nothing"])]
 
 
@@ -163,28 +175,28 @@ def _cells(values: Sequence[Any]) -> str:
     shown = (
         "-" if value is None else value if value and isinstance(value, str) else json.dumps(value) for value in values
     )
-    return " | ".join(shown)
+    return " | ".join(one_line(text, _PATH) for text in shown)
 
 
 def export_result(track: Track, path: Path) -> CallToolResult:
     """The copy of a track."""
     facts = export_view(track, path).facts()
-    return _answer(_text(f"{track.title}, exported", facts), facts)
+    return _answer(_text(f"{one_line(track.title)}, exported", facts), facts)
 
 
 def player_result(track: Track, versions: list[Track], url: TrackUrl, *, shown: bool) -> CallToolResult:
     """A song and its versions for the player; `shown`: the host has said that it shows our player."""
     view = player_view(track, versions, url)
-    rows = [f"{row.id} ({row.note})" if row.note else row.id for row in view.tracks if row.id != track.id]
+    rows = [f"{row.id} ({one_line(row.note)})" if row.note else row.id for row in view.tracks if row.id != track.id]
     where = "the player shows it to the user" if shown else "this host shows no player; give the user the file_path"
     facts = {"next_step": where, "file_path": str(track.path), "versions": ", ".join(rows) or None}
-    return _answer(_text(f"{track.title}, {track.duration:.1f} s", facts), view.facts())
+    return _answer(_text(f"{one_line(track.title)}, {track.duration:.1f} s", facts), view.facts())
 
 
 def player_audio_result(track: Track, mp3: bytes, url: TrackUrl) -> CallToolResult:
     """What the player needs to play a song, for the player alone."""
     view = PlayerView(tracks=[player_track(track, url)])
-    answer = _answer(f"The sound of {track.title} for the player, {len(mp3)} bytes.", view.facts())
+    answer = _answer(f"The sound of {one_line(track.title)} for the player, {len(mp3)} bytes.", view.facts())
     return answer.model_copy(
         update={"meta": {PLAYER_AUDIO: {"mimeType": "audio/mpeg", "data": base64.b64encode(mp3).decode()}}}
     )
@@ -193,7 +205,7 @@ def player_audio_result(track: Track, mp3: bytes, url: TrackUrl) -> CallToolResu
 def deletion_result(track: Track) -> CallToolResult:
     """The answer of delete_track, for deleting and restoring."""
     facts = deletion_view(track).facts()
-    return _answer(_text(f"{track.title} is {'deleted' if track.deleted else 'restored'}", facts), facts)
+    return _answer(_text(f"{one_line(track.title)} is {'deleted' if track.deleted else 'restored'}", facts), facts)
 
 
 def status_result(view: StatusView) -> CallToolResult:
@@ -209,7 +221,10 @@ def problems_result(problems: list[str], *, music_dir: Path, data_dir: Path) -> 
 
 def error_result(error: AceStepError, problems: tuple[str, ...]) -> CallToolResult:
     """`code: message`, and problems with the settings, since they may be the cause."""
-    lines = [f"{error.code}: {error.message}", *(f"settings problem: {problem}" for problem in problems)]
+    lines = [
+        f"{error.code}: {indented(presented(error.message))}",
+        *(f"settings problem: {problem}" for problem in problems),
+    ]
     return CallToolResult(content=[TextContent(type="text", text=encodable("\n".join(lines)))], is_error=True)
 
 
@@ -221,14 +236,18 @@ def bug_result(tool: str, problems: tuple[str, ...]) -> CallToolResult:
 
 def _answer(text: str, facts: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
     return CallToolResult(
-        content=[TextContent(type="text", text=encodable(text))], structured_content=facts, is_error=is_error
+        content=[TextContent(type="text", text=encodable(text))], structured_content=presented(facts), is_error=is_error
     )
 
 
 def _text(head: str, facts: Mapping[str, Any]) -> str:
-    """A headline and one `name: value` line per fact; nested facts are JSON."""
+    """A headline and one `name: value` line per fact; nested facts are JSON.
+
+    Whatever a text from a file or a host says, it begins no line: the answer's own lines are the ones that do.
+    """
     lines = [head]
-    for name, value in facts.items():
+    for name, value in presented(facts).items():
         if name != "status" and value is not None:
-            lines.append(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            lines.append(f"{name}: {indented(text)}")
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from mcp.types import (
 )
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound
-from acestep_mcp.api.text import all_encodable, encodable
+from acestep_mcp.api.text import all_encodable, encodable, one_line, visible_json
 from acestep_mcp.server import player_app
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def _audio_entry(track: Track) -> Resource:
     form = "whole file" if whole else "MP3 preview of the whole song"
     return Resource(
         uri=f"{track.uri}/audio",
-        name=encodable(track.path.name),
-        title=encodable(track.title),
-        description=encodable(f"{track.duration:.0f} s, {form}; the original: {track.path}"),
+        name=one_line(track.path.name),
+        title=one_line(track.title),
+        description=one_line(f"{track.duration:.0f} s, {form}; the original: {track.path}", 4096),
         mime_type=track.content_type if whole else _PREVIEW_TYPE,
         size=track.size if whole else None,
         annotations=Annotations(audience=["user"], priority=1.0, last_modified=track.created_at),
@@ -88,8 +88,8 @@ def _audio_entry(track: Track) -> Resource:
 def _sidecar_entry(track: Track) -> Resource:
     return Resource(
         uri=track.uri,
-        name=encodable(f"{track.path.stem}.json"),
-        title=encodable(f"About {track.title}"),
+        name=one_line(f"{track.path.stem}.json"),
+        title=one_line(f"About {track.title}"),
         description="Tags, lyrics, seed, request, engine and lineage.",
         mime_type=_JSON,
         annotations=Annotations(audience=["assistant"], priority=0.5, last_modified=track.created_at),
@@ -149,7 +149,8 @@ async def _file(studio: Studio, track: Track) -> bytes:
 
 
 def _json(value: Any) -> ReadResourceContents:
-    return ReadResourceContents(content=json.dumps(all_encodable(value), ensure_ascii=False, indent=1), mime_type=_JSON)
+    text = visible_json(json.dumps(all_encodable(value), ensure_ascii=False, indent=1))
+    return ReadResourceContents(content=text, mime_type=_JSON)
 
 
 async def recent_ids(studio: Studio) -> list[str]:
