@@ -88,7 +88,7 @@ async def test_the_token_is_exchanged_for_a_cookie_that_opens_the_gallery_and_no
     assert len(value) > 40
     assert (await browser.get("/gallery/tracks")).status_code == 200
     assert (await browser.get(AUDIO)).status_code == 200
-    for path in ("/mcp", "/health", "/uploads", "/tracks/kept/kept%20%C3%BC.wav"):
+    for path in ("/mcp", "/uploads", "/tracks/kept/kept%20%C3%BC.wav"):
         assert (await browser.get(path)).status_code == 401, path
     left = await browser.delete("/gallery/session")
     assert (left.status_code, "Max-Age=0" in left.headers["set-cookie"]) == (204, True)

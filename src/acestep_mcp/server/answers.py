@@ -101,7 +101,8 @@ def jobs_result(jobs: list[Job]) -> CallToolResult:
     """The newest jobs, one line each."""
     view = job_list(jobs)
     lines = [
-        f"{row.job_id}  {row.status}  {row.tool}  {row.created_at}  {one_line(row.about)}" for row in view.jobs or ()
+        f"{row.job_id}  {row.status}  {row.tool}  {row.created_at}  {one_line(row.about or '')}"
+        for row in view.jobs or ()
     ]
     head = f"{len(lines)} newest jobs, newest first" if lines else "No jobs yet; make a song with text_to_audio."
     return _answer("\n".join([head, *lines]), view.facts())
@@ -111,7 +112,7 @@ def tracks_result(page: TrackPage) -> CallToolResult:
     """A page of tracks, one line each."""
     view = track_list(page)
     lines = [
-        f"{row.id}  {row.duration or 0:.0f} s  {one_line(row.title or '')}  {one_line(row.file_path, _PATH)}"
+        f"{row.id}  {row.duration or 0:.0f} s  {one_line(row.title or '')}  {one_line(row.file_path or '', _PATH)}"
         for row in view.tracks
     ]
     head = f"{len(lines)} of {view.total} tracks, newest first" if view.total else "No tracks found."
