@@ -3,7 +3,7 @@ import logging
 import anyio
 import pytest
 
-from acestep_mcp.api.errors import NotFound, isolated
+from acestep_mcp.api.errors import AceStepError, NotFound, isolated
 
 logger = logging.getLogger(__name__)
 
@@ -45,3 +45,10 @@ async def test_cancellation_passes(caplog):
     assert scope.cancelled_caught
     assert not isolation.failed
     assert caplog.text == ""
+
+
+def test_a_message_that_quotes_too_much_keeps_its_beginning_and_its_end():
+    message = AceStepError(f"There is no track {'x' * 10**6}. Call list_tracks.").message
+    assert len(message) <= 10_000
+    assert message.startswith("There is no track xxx")
+    assert message.endswith("xxx. Call list_tracks.")

@@ -252,3 +252,33 @@ def test_many_unknown_arguments_or_a_long_name_make_a_short_error():
     with pytest.raises(InvalidRequest, match=r"kkk\.\.\.: is not an argument") as error:
         TextToAudio.parse({"tags": "a", "k" * 10_000: 1})
     assert len(error.value.message) < 200
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"tags": "half \ud83d"}, "tags"),
+        ({"tags": "a", "half \ud83d": 1}, "half ?"),
+        ({"tags": ["\udc00"]}, "tags"),
+        ({"tags": "a", "seed": nested(5000)}, "seed"),
+        ({"tags": "a", "duration": {"a": float("nan")}}, "duration"),
+        ({"tags": "a", "x" * 10**6: 1}, "xxxxx..."),
+        ({"tags": "a", "seed": 10**5000}, "seed"),
+        ({"tags": "a", "\x1b[31m": 1}, "?[31m"),
+        ({"tags": "a", "duration": "x" * 10**6}, "duration"),
+        ({"duration": 1, "lyrics": "\ud83d"}, "tags: is required"),
+    ],
+)
+def test_what_cannot_be_stored_or_shown_is_refused_in_a_short_message_that_names_the_field(arguments, named):
+    with pytest.raises(InvalidRequest) as caught:
+        TextToAudio.parse(arguments)
+    assert named in caught.value.message
+    assert len(caught.value.message) < 1000
+    assert caught.value.message.isprintable()

@@ -34,6 +34,26 @@ def encoded(form: str, seconds: float, rate: int = RATE, channels: int = 2, **se
     return target.getvalue()
 
 
+def by_ffmpeg(muxer: str, codec: str, seconds: float, rate: int, channels: int = 2) -> bytes:
+    """A whole file of FFmpeg's muxer and codec of these names."""
+    import av
+
+    layout = "mono" if "amr" in codec or channels == 1 else {2: "stereo", 6: "5.1"}[channels]
+    samples = tone(seconds, rate, 1 if layout == "mono" else channels).T.astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    frame.sample_rate, frame.pts = rate, 0
+    target = io.BytesIO()
+    target.name = f"song.{muxer}"
+    with av.open(target, "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.layout = layout
+        stream.codec_context.open()
+        resampler = av.AudioResampler(stream.format, layout, rate, stream.codec_context.frame_size or 1024)
+        for part in [*resampler.resample(frame), *resampler.resample(None), None]:
+            container.mux(stream.encode(part))
+    return target.getvalue()
+
+
 def chunk(name: bytes, content: bytes, size: int | None = None, *, pad: bool = True, order: str = "<") -> bytes:
     head = name + struct.pack(order + "I", len(content) if size is None else size)
     return head + content + (b"\0" if pad and len(content) % 2 else b"")

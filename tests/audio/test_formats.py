@@ -16,7 +16,7 @@ from acestep_mcp.audio.preview import mp3_preview
 from acestep_mcp.audio.read import probe, probe_source, read
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import convert_file
-from tests.audio.files import chunk, encoded, id3, riff, tone
+from tests.audio.files import by_ffmpeg, chunk, encoded, id3, riff, tone
 from tests.support.parameters import few
 
 SECONDS = 2.0
@@ -61,22 +61,8 @@ def made(tmp_path_factory) -> Path:
     """Each of `MADE`, two seconds long, stereo where the codec allows it."""
     folder = tmp_path_factory.mktemp("made")
     for name, muxer, codec, rate, *_ in MADE:
-        encode(folder / name, muxer, codec, rate)
+        (folder / name).write_bytes(by_ffmpeg(muxer, codec, SECONDS, rate))
     return folder
-
-
-def encode(path: Path, muxer: str, codec: str, rate: int, channels: int = 2) -> None:
-    layout = "mono" if "amr" in codec or channels == 1 else {2: "stereo", 6: "5.1"}[channels]
-    samples = tone(SECONDS, rate, 1 if layout == "mono" else channels).T.astype(np.float32)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
-    frame.sample_rate, frame.pts = rate, 0
-    with av.open(str(path), "w", format=muxer) as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.layout = layout
-        stream.codec_context.open()
-        resampler = av.AudioResampler(stream.format, layout, rate, stream.codec_context.frame_size or 1024)
-        for part in [*resampler.resample(frame), *resampler.resample(None), None]:
-            container.mux(stream.encode(part))
 
 
 @pytest.mark.parametrize(("name", "content_type"), few([(row[0], row[5]) for row in MADE], 3))
@@ -166,7 +152,7 @@ def test_with_av_a_cut_file_whose_table_comes_first_is_refused(made, tmp_path):
 def test_with_av_limits_are_those_of_all_formats(made, tmp_path):
     with pytest.raises(InvalidRequest, match="at most 1 s are accepted"):
         probe_source(made / "radio.aac", max_seconds=1)
-    encode(tmp_path / "surround.m4a", "ipod", "aac", 48_000, channels=6)
+    (tmp_path / "surround.m4a").write_bytes(by_ffmpeg("ipod", "aac", SECONDS, 48_000, channels=6))
     with pytest.raises(InvalidRequest, match="has 6 channels"):
         probe(tmp_path / "surround.m4a")
 

@@ -16,7 +16,17 @@ def test_waits_double_up_to_the_longest_and_spread_by_a_quarter():
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("7", 7), (" 0 ", 0), (None, None), ("", None), ("soon", None), ("-1", None)]
+    ("value", "seconds"),
+    [
+        ("7", 7),
+        (" 0 ", 0),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        ("\u00b2", None),
+        ("Mon, 01 Jan 2026 00:00:00 +9999999999999999", None),
+    ],
 )
 def test_retry_after_in_seconds(value, seconds):
     assert retry_after(value) == seconds

@@ -148,4 +148,4 @@ def named(name: str) -> Endpoint:
     for endpoint in ENDPOINTS:
         if name in (endpoint.id, endpoint.tool, endpoint.command):
             return endpoint
-    raise NotFound(f"There is no endpoint {name!r}. The endpoints are: {', '.join(BY_ID)}.")
+    raise NotFound(f"There is no endpoint {name[:80]!r}. The endpoints are: {', '.join(BY_ID)}.")

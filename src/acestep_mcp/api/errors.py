@@ -42,12 +42,20 @@ class FieldError:
         return {"loc": ["body", self.field], "msg": self.message, "type": self.type, "input": self.value}
 
 
+_LONGEST_MESSAGE = 10_000
+
+
 class AceStepError(Exception):
-    """Base of everything this package raises on purpose; `code` is stable, the text may change."""
+    """Base of everything this package raises on purpose; `code` is stable, the text may change.
+
+    A message that quotes too much loses its middle: its beginning says what happened, its end what to do.
+    """
 
     code = "error"
 
     def __init__(self, message: str) -> None:
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[: _LONGEST_MESSAGE // 2]} ... {message[5 - _LONGEST_MESSAGE // 2 :]}"
         self.message = encodable(message)
         super().__init__(self.message)
 

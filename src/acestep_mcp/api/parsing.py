@@ -10,6 +10,7 @@ from pydantic_core import PydanticUseDefault
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.right_form import right_form
+from acestep_mcp.api.text import DEEPEST, is_storable, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -40,22 +41,28 @@ def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
     """
     if too_long := [*_too_long(arguments)]:
         raise InvalidRequest.of(*too_long[:MOST_ERRORS])
+    given = {key: value for key, value in arguments.items() if value is not None}
+    wrong = {key: reason for key, value in given.items() if (reason := _unusable(key, value))}
+    errors = [FieldError(_short(key), reason, value=shown(given[key])) for key, reason in wrong.items()]
     try:
-        return model.model_validate({key: value for key, value in arguments.items() if value is not None})
+        valid = model.model_validate({key: value for key, value in given.items() if key not in wrong})
     except ValidationError as exc:
-        errors = exc.errors(include_url=False)[:MOST_ERRORS]
-        raise InvalidRequest.of(*(_field_error(model, error) for error in errors)) from exc
+        errors += [_field_error(model, e) for e in exc.errors(include_url=False) if not set(e["loc"][:1]) & set(wrong)]
+    else:
+        if not errors:
+            return valid
+    raise InvalidRequest.of(*errors[:MOST_ERRORS])
 
 
 def _too_long(arguments: Mapping[str, Any]) -> Iterator[FieldError]:
     for name, value in arguments.items():
         most = LONGEST.get(name, LONGEST_TEXT)
         if len(name) > LONGEST_TEXT:
-            yield FieldError(f"{name[:_SHOWN]}...", "is not an argument", "extra_forbidden")
+            yield FieldError(_short(name), "is not an argument", "extra_forbidden")
         for text in _texts(value):
             if len(text) > most:
-                message = f"has {len(text)} characters, and at most {most} are read (got {_shown(text)}); shorten it"
-                yield FieldError(name, message, "string_too_long", text[:_SHOWN])
+                message = f"has {len(text)} characters, and at most {most} are read (got {shown(text)}); shorten it"
+                yield FieldError(_short(name), message, "string_too_long", text[:_SHOWN])
                 break
 
 
@@ -72,15 +79,26 @@ def _texts(value: Any) -> Iterator[str]:
                 waiting += inner
 
 
-def _shown(value: Any) -> str:
-    shown = repr(value[: _SHOWN + 1] if isinstance(value, str) else value)
-    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."
+def _unusable(name: str, value: Any) -> str:
+    """Why a field cannot be stored or sent on, whatever its type should be; empty if it can."""
+    if not is_storable(name) or (isinstance(value, str) and not is_storable(value)):
+        return "contains half of a surrogate pair; send valid Unicode text"
+    if isinstance(value, dict | list) and not is_storable(value):
+        return (
+            f"holds half of a surrogate pair, NaN or Infinity, or is nested more than {DEEPEST} deep; send plain JSON"
+        )
+    return ""
+
+
+def _short(name: str) -> str:
+    """The name of a field for a message, without what UTF-8 cannot encode and what a terminal would obey."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in name[: _SHOWN + 1])
+    return name if len(name) <= _SHOWN else name[: _SHOWN - 3] + "..."
 
 
 def _field_error(model: type[BaseModel], error: Any) -> FieldError:
     """A pydantic error as a FieldError; the shown value is shortened."""
-    name = ".".join(str(part) for part in error["loc"]) or "arguments"
-    name = name if len(name) <= _SHOWN else name[: _SHOWN - 3] + "..."
+    name = _short(".".join(_short(str(part)) for part in error["loc"])) or "arguments"
     value = error.get("input")
     model, annotation = _expected(model, error["loc"])
     match error["type"]:
@@ -96,7 +114,7 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
             return FieldError(name, f"takes {bound} (got {len(value)})", kind, value)
     form = right_form(name, annotation, value)
     problem = error["msg"].removeprefix("Value error, ").replace("dictionary", "object")
-    message = f"{problem[:1].lower()}{problem[1:]} (got {_shown(value)})"
+    message = f"{problem[:1].lower()}{problem[1:]} (got {shown(value)})"
     return FieldError(name, f"{message}; {form}" if form else message, error["type"], value)
 
 

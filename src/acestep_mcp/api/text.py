@@ -1,10 +1,17 @@
-"""Text from files and hosts that goes to callers and terminals: encodings, halves of surrogate pairs, control characters."""
+"""Text from files and hosts that goes to callers and terminals: encodings, halves of surrogate pairs, control characters,
+and values that are shown in a message.
+"""
 
 from __future__ import annotations
 
 import codecs
+import json
 import re
+import reprlib
 from typing import Any
+
+DEEPEST = 32
+"""Lists and objects inside each other, in what is stored or sent on."""
 
 # C0 and C1 without tab and line feed, the line separators, and what changes the direction of the text after it.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -85,6 +92,40 @@ def presented(value: Any) -> Any:
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def is_storable(value: Any) -> bool:
+    """Whether JSON in UTF-8 can hold it: no half of a surrogate pair, infinite number or deep nesting."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if not _is_shallow(value, DEEPEST):
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # also UnicodeEncodeError
+        return False
+    return True
+
+
+def _is_shallow(value: Any, left: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return left > 0 and all(_is_shallow(item, left - 1) for item in items)
+
+
+def shown(value: Any, longest: int = 60) -> str:
+    """The value as Python writes it, for a message: shortened, and never more than a few levels deep."""
+    if isinstance(value, str):
+        text = repr(value[: longest + 1])
+    else:
+        short = reprlib.Repr()
+        short.maxstring = short.maxother = short.maxlong = longest
+        try:
+            text = short.repr(value)
+        except ValueError:  # Python writes no integer of more than 4300 digits
+            text = "a number of thousands of digits"
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def decode_text(content: bytes) -> str:

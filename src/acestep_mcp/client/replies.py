@@ -29,6 +29,7 @@ MAX_LINE = 2000
 MAX_LOGS = 10_000
 MAX_FIELDS = 20
 MAX_POSITION = 10**6
+MAX_SECONDS = 10**7
 
 NOT_FINISHED = "not_finished"
 KEYS_HEADER = "x-acestep-idempotency"
@@ -266,7 +267,7 @@ def _completed(body: Mapping[str, Any], logs: tuple[Log, ...]) -> Completed:
         logs,
         text or (plain(kind) or None if kind else None),
         plain(kind, 80) or None,
-        float(seconds) if isinstance(seconds, int | float) else None,
+        float(seconds) if isinstance(seconds, int | float) and 0 <= seconds <= MAX_SECONDS else None,
     )
 
 

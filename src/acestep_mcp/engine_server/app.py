@@ -194,7 +194,7 @@ def _openapi(options: QueueOptions) -> Reply:
     async def openapi(http: HttpRequest) -> Response:
         from acestep_mcp.engine_server.openapi import document  # rarely needed
 
-        return wire.Json(document(wire.base_of(http, options.public_url)))
+        return wire.Json(document(wire.base_of(http, options.public_url), needs_key=bool(options.key)))
 
     return openapi
 

@@ -101,7 +101,7 @@ def _read_holder(file: int) -> dict[str, Any]:
         holder = json.loads(os.read(file, _LONGEST))
         pid, address = holder["pid"], holder["address"]
         return {"pid": int(pid), "address": address if _ADDRESS.fullmatch(address) else ""}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 

@@ -15,9 +15,14 @@ from acestep_mcp.engine_server.jobs import APPS
 _REF = "#/components/schemas/"
 _RESPONSE = "ACEStepResponse"
 _TEXT = {"type": "string"}
+_REFUSED = {
+    "401": {"description": "The key is missing or wrong"},
+    "403": {"description": "Asked by a page of another origin, or for another host"},
+}
+"""Of every route."""
 
 
-def document(base: str) -> dict[str, Any]:
+def document(base: str, *, needs_key: bool) -> dict[str, Any]:
     """OpenAPI 3.1; `base` is the server's own address. Schemas have their published names."""
     return {
         "openapi": "3.1.0",
@@ -28,7 +33,7 @@ def document(base: str) -> dict[str, Any]:
             "fetch the result; or wait for it under /run.",
         },
         "servers": [{"url": base}],
-        "security": [{"key": []}],
+        "security": [{"key": []}] if needs_key else [],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -60,7 +65,11 @@ def _call(endpoint: Endpoint, verb: str, answer: str) -> dict[str, Any]:
         "requestBody": {"required": True, "content": _json(endpoint.schema)},
         "responses": {
             "200": _reply("Accepted" if verb == "submit" else "The song", answer),
+            "400": {"description": "A header or query parameter that cannot be used"},
+            "413": {"description": "The body is too large"},
             "422": _reply("Fields that cannot be used", "ValidationError"),
+            "429": {"description": "The queue is too long"},
+            **_REFUSED,
         },
     }
 
@@ -68,9 +77,11 @@ def _call(endpoint: Endpoint, verb: str, answer: str) -> dict[str, Any]:
 def _job_paths(job: str) -> dict[str, Any]:
     known = {"parameters": [{"name": "request_id", "in": "path", "required": True, "schema": _TEXT}]}
     status = {"200": _reply("It has ended", "QueueStatus"), "202": _reply("It waits or runs", "QueueStatus")}
-    logs = {"name": "logs", "in": "query", "schema": {"type": "integer", "enum": [0, 1]}}
-    events = {"200": {"description": "Events until the end", "content": {"text/event-stream": {"schema": _TEXT}}}}
-    unknown = {"404": {"description": "No such request, or it has expired"}}
+    logs = {"name": "logs", "in": "query", "schema": _TEXT, "description": "`1` or `true`: with the lines of the log"}
+    events = {
+        "200": {"description": "A QueueStatus for each change, until the end", "content": {"text/event-stream": {}}}
+    }
+    unknown = {"404": {"description": "No such request, or it has expired"}, **_REFUSED}
     cancelled = {
         "202": {"description": "Cancellation requested"},
         "400": {"description": "It has already ended"},

@@ -82,6 +82,6 @@ def _only(name: str, found: Iterable[Path]) -> Path | None:
     paths = sorted(set(found))
     if len(paths) > 1:
         places = ", ".join(str(path) for path in paths[:5])
-        message = f"There is more than one {name!r}: {places}. Give the absolute path of one of them."
+        message = f"There is more than one {name[:200]!r}: {places}. Give the absolute path of one of them."
         raise Ambiguous(message)
     return paths[0] if paths else None

@@ -260,7 +260,7 @@ class Jobs:
         if row is None:
             recent = ", ".join(job.id for job in self.newest(5)) or "none yet"
             raise NotFound(
-                f"There is no job {job_id!r}. Recent jobs: {recent}. To see more, {self._wording.list_jobs}."
+                f"There is no job {job_id[:80]!r}. Recent jobs: {recent}. To see more, {self._wording.list_jobs}."
             )
         return job_of(row)
 

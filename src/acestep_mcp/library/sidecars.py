@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from acestep_mcp.api.text import decode_text
+from acestep_mcp.api.text import decode_text, is_storable
 from acestep_mcp.files import read_regular
 
 SIDECAR_VERSION = 1
@@ -37,7 +37,6 @@ AUDIO_TYPES = {
 """By the ending of the file, in lower case; what we write first."""
 
 _MOST_BYTES = 4 * 2**20
-_DEEPEST = 32
 
 
 def _is_time(text: str) -> str:
@@ -111,7 +110,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         raise ValueError("it is nested too deep") from exc
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 - one type for whatever is wrong with a file
-    sidecar = {key: field for key, field in value.items() if _is_writable({key: field})}
+    sidecar = {key: field for key, field in value.items() if is_storable(key) and is_storable(field)}
     _drop_wrong_fields(sidecar)
     return sidecar
 
@@ -128,22 +127,6 @@ def _drop_wrong_fields(sidecar: dict[str, Any]) -> None:
                 raise ValueError(f"{'.'.join(names)}: {error['msg']}") from exc
             holder = sidecar["audio"] if len(names) > 1 else sidecar
             holder.pop(names[-1], None)
-
-
-def _is_writable(value: Any) -> bool:
-    """Whether it can be stored and sent: no half of a surrogate pair, infinite number or deep nesting."""
-    try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
-        return False
-    return _is_shallow(value, _DEEPEST)
-
-
-def _is_shallow(value: Any, left: int) -> bool:
-    if not isinstance(value, dict | list):
-        return True
-    items = value.values() if isinstance(value, dict) else value
-    return left > 0 and all(_is_shallow(item, left - 1) for item in items)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -131,14 +131,16 @@ class Tracks:
             found = _named(wanted, among)
             if len(found) > 1:
                 shown = ", ".join(f"{row['file_name']} ({row['id']})" for row in found[:5])
-                raise Ambiguous(f"More than one track looks like {name!r}: {shown}. Give the id of one of them.")
+                raise Ambiguous(f"More than one track looks like {name[:200]!r}: {shown}. Give the id of one of them.")
             if found:
                 return found[0]
         why = self._tracks.why_missing(wanted)
         if why:
-            raise NotFound(f"There is no track {name!r} now. {why} To see the others, {self._wording.list_tracks}.")
+            raise NotFound(
+                f"There is no track {name[:200]!r} now. {why} To see the others, {self._wording.list_tracks}."
+            )
         close = _near(wanted, rows[:_NEAR_AMONG])
-        raise NotFound(f"There is no track {name!r}. {close}To see them all, {self._wording.list_tracks}.")
+        raise NotFound(f"There is no track {name[:200]!r}. {close}To see them all, {self._wording.list_tracks}.")
 
     def find(
         self, query: str, limit: int, after: str | None, *, deleted: bool = False

@@ -149,7 +149,7 @@ async def _of_id(studio: Studio, track_id: str) -> Track:
     except Ambiguous:
         track = None
     if track is None or track.id != track_id:
-        raise NotFound(f"There is no track with the id {track_id!r}. Search for the song in the gallery.")
+        raise NotFound(f"There is no track with the id {track_id[:80]!r}. Search for the song in the gallery.")
     return track
 
 
@@ -184,7 +184,7 @@ async def _given_token(request: Request) -> str:
             return ""
     try:
         given: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     token = given.get("token") if isinstance(given, dict) else None
     return token if isinstance(token, str) else ""

@@ -72,12 +72,19 @@ def _line_and_problem(error: Exception) -> tuple[Any, str]:
 
 
 def _broken_id(line: str) -> str | int | None:
-    try:
-        value = json.loads(line)  # accepts what the SDK's parser does not, such as half a surrogate pair
-    except (ValueError, RecursionError):
-        found = _ID_AT_START.match(line) or _ID_AT_END.search(line[-_READ_AT_END:])
-        value = {"id": json.loads(found["id"])} if found else None
+    # These accept what the SDK's parser does not, such as half a surrogate pair.
+    value = _loaded(line)
+    if value is None and (found := _ID_AT_START.match(line) or _ID_AT_END.search(line[-_READ_AT_END:])):
+        value = {"id": _loaded(found["id"])}
     return _valid_id(value.get("id")) if isinstance(value, dict) else None
+
+
+def _loaded(text: str) -> Any:
+    """The value of a JSON text, None for what is none."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _valid_id(value: object) -> str | int | None:

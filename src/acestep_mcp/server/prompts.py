@@ -97,7 +97,7 @@ class PromptFile(NamedTuple):
         if unknown:
             names = ", ".join(argument.name for argument in declared)
             raise MCPError(
-                INVALID_PARAMS, f"Prompt {self.name!r} has no argument {unknown[0]!r}. Its arguments are {names}."
+                INVALID_PARAMS, f"Prompt {self.name!r} has no argument {unknown[0][:80]!r}. Its arguments are {names}."
             )
 
 
@@ -118,7 +118,7 @@ def named(name: str, prompts: Iterable[PromptFile]) -> PromptFile:
     """The prompt of that name. Raises MCPError (INVALID_PARAMS) that lists the known names."""
     by_name = {prompt.name: prompt for prompt in prompts}
     if name not in by_name:
-        raise MCPError(INVALID_PARAMS, f"There is no prompt {name!r}. The prompts are {', '.join(by_name)}.")
+        raise MCPError(INVALID_PARAMS, f"There is no prompt {name[:80]!r}. The prompts are {', '.join(by_name)}.")
     return by_name[name]
 
 

@@ -126,7 +126,7 @@ async def _tracks(studio: Studio) -> ReadResourceContents:
 async def _track(studio: Studio, uri: str) -> ReadResourceContents:
     match = _TRACK.fullmatch(uri)
     if match is None:
-        raise NotFound(f"There is no resource {uri!r}. resources/list shows them all.")
+        raise NotFound(f"There is no resource {uri[:200]!r}. resources/list shows them all.")
     track = await studio.catalogue.get(match["id"])
     if track.deleted:
         raise NotFound(f"Track {track.id} was deleted. delete_track with restore=true restores it.")

@@ -40,7 +40,6 @@ _EXTENSIONS = {
     "audio/opus": "opus",
     "audio/aiff": "aiff",
 }
-_STATUS = {NotFound: 404, InvalidRequest: 422, StorageError: 507}
 
 
 def key_of(track_id: str, token: str) -> str:
@@ -135,6 +134,10 @@ class TooLarge(InvalidRequest):
     """An upload over the size limit."""
 
 
+_STATUS = {TooLarge: 413, NotFound: 404, InvalidRequest: 422, StorageError: 507}
+"""The first that fits."""
+
+
 def _prepare(folder: Path) -> None:
     make_folder(folder, DATA_ADVICE, private=True)
 
@@ -149,6 +152,6 @@ def _accept(part: Path) -> tuple[Path, Properties]:
 
 
 def error_response(error: AceStepError) -> JSONResponse:
-    status = 413 if isinstance(error, TooLarge) else _STATUS.get(type(error), 503)
+    status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 503)
     body: dict[str, Any] = {"error": {"code": error.code, "message": error.message}}
     return JSONResponse(body, status_code=status)

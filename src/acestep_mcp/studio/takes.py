@@ -107,7 +107,7 @@ def _check_changes(endpoint: Endpoint, changes: Mapping[str, Any], takes: int) -
                     f"is not a field of {endpoint.tool}, which made this track; its fields are {', '.join(names)}",
                     "extra_forbidden",
                 )
-                for name in wrong
+                for name in wrong[:20]
             )
         )
     endpoint.request.parse(_probe(endpoint) | {name: value for name, value in changes.items() if value is not None})

@@ -51,7 +51,7 @@ def read(folder: Path) -> RunningEngine | None:
         running = RunningEngine(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         parts = urlsplit(running.address)
         fits = parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.port
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     return running if fits and isinstance(running.secret, str) else None
 

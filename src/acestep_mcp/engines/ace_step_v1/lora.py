@@ -58,8 +58,10 @@ def _read(file: Path) -> tuple[dict[str, dict[str, Tensor]], Mapping[str, Any]]:
                 side = _SIDES.get(parts["part"], parts["part"])
                 adapter.setdefault(parts["target"], {})[side] = opened.get_tensor(key)
             metadata = json.loads((opened.metadata() or {}).get("lora_adapter_metadata", "{}"))
-    except (SafetensorError, OSError, ValueError) as exc:
+    except (SafetensorError, OSError, ValueError, RecursionError) as exc:
         raise _misfit(file, str(exc)) from exc
+    if not isinstance(metadata, dict):
+        raise _misfit(file, "its lora_adapter_metadata is no JSON object")
     return adapter, {_PREFIX.sub("", name): value for name, value in metadata.items()}
 
 

@@ -51,13 +51,16 @@ def file_problem(file: Path) -> str | None:
         return "is missing"
     except OSError as exc:
         return f"cannot be read ({exc.strerror or exc})"
-    except (ValueError, TypeError, AttributeError, LookupError):  # JSON, but of another shape
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):  # JSON, but of another shape
         return "is not what its name says"
 
 
 def read_config(file: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises ValueError, OSError."""
-    config = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except RecursionError as exc:
+        raise ValueError("nested too deep") from exc
     if not isinstance(config, dict):
         raise ValueError("no object")  # noqa: TRY004 - as for a file that is not JSON
     return config

@@ -27,7 +27,7 @@ async def call_tool(
     """
     tool = BY_NAME.get(name)
     if tool is None:
-        raise ToolError(f"Unknown tool: {name}. The tools are {', '.join(BY_NAME)}.")
+        raise ToolError(f"Unknown tool: {name[:80]}. The tools are {', '.join(BY_NAME)}.")
     try:
         with isolated(logger, "tool %s failed", name):
             return await tool.handler(context(), parse(tool.arguments, arguments))

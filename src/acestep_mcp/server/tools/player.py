@@ -42,7 +42,9 @@ async def player_audio(context: ToolContext, name: PlayerTrackName) -> CallToolR
     catalogue = (await context.studio()).catalogue
     track = await catalogue.get(name.track_id)
     if track.id != name.track_id:
-        raise NotFound(f"track_id: {name.track_id!r} is not the id of a track. play_track gives the ids of a song.")
+        raise NotFound(
+            f"track_id: {name.track_id[:80]!r} is not the id of a track. play_track gives the ids of a song."
+        )
     mp3 = await catalogue.preview(_there(track), AUDIO_BYTES)
     return answers.player_audio_result(track, mp3, context.url)
 

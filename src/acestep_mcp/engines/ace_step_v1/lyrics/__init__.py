@@ -81,7 +81,7 @@ class LyricTokenizer:
             start = json.loads(content)["model"]["vocab"]["[START]"]
         except OSError as exc:
             raise ConfigurationError(f"the lyric vocabulary {self.vocabulary} cannot be read: {exc.strerror}") from exc
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, RecursionError) as exc:
             raise self._invalid() from exc
         if start != START:
             raise self._invalid()
