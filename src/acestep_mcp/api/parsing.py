@@ -36,34 +36,41 @@ _SHOWN = 60
 def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
     """Validate arguments against a model that forbids extras; null means absent.
 
-    Raises InvalidRequest naming every wrong field (at most 20), its value and its bounds. Lengths come first: nothing
-    else reads a text that is too long.
+    Raises InvalidRequest naming every wrong field (at most 20), its value and its bounds. Nothing else reads a text that
+    is too long.
     """
-    if too_long := [*_too_long(arguments)]:
-        raise InvalidRequest.of(*too_long[:MOST_ERRORS])
     given = {key: value for key, value in arguments.items() if value is not None}
-    wrong = {key: reason for key, value in given.items() if (reason := _unusable(key, value))}
-    errors = [FieldError(_short(key), reason, value=shown(given[key])) for key, reason in wrong.items()]
+    unusable = {key: error for key, value in given.items() if (error := _unusable(key, value))}
+    errors = [*unusable.values()]
     try:
-        valid = model.model_validate({key: value for key, value in given.items() if key not in wrong})
+        valid = model.model_validate({key: value for key, value in given.items() if key not in unusable})
     except ValidationError as exc:
-        errors += [_field_error(model, e) for e in exc.errors(include_url=False) if not set(e["loc"][:1]) & set(wrong)]
+        found = exc.errors(include_url=False)
+        errors += [_field_error(model, error) for error in found if not unusable.keys() & set(error["loc"][:1])]
     else:
         if not errors:
             return valid
     raise InvalidRequest.of(*errors[:MOST_ERRORS])
 
 
-def _too_long(arguments: Mapping[str, Any]) -> Iterator[FieldError]:
-    for name, value in arguments.items():
-        most = LONGEST.get(name, LONGEST_TEXT)
-        if len(name) > LONGEST_TEXT:
-            yield FieldError(_short(name), "is not an argument", "extra_forbidden")
-        for text in _texts(value):
-            if len(text) > most:
-                message = f"has {len(text)} characters, and at most {most} are read (got {shown(text)}); shorten it"
-                yield FieldError(_short(name), message, "string_too_long", text[:_SHOWN])
-                break
+def _unusable(name: str, value: Any) -> FieldError | None:
+    """What is wrong with a field that must not be read, stored or sent on, whatever its type should be."""
+    if len(name) > LONGEST_TEXT:
+        return FieldError(_short(name), "is not an argument", "extra_forbidden")
+    most = LONGEST.get(name, LONGEST_TEXT)
+    for text in _texts(value):
+        if len(text) > most:
+            message = f"has {len(text)} characters, and at most {most} are read (got {shown(text)}); shorten it"
+            return FieldError(_short(name), message, "string_too_long", text[:_SHOWN])
+    if not is_storable(name) or (isinstance(value, str) and not is_storable(value)):
+        message = "contains half of a surrogate pair; send valid Unicode text"
+    elif isinstance(value, dict | list) and not is_storable(value):
+        message = (
+            f"holds half of a surrogate pair, NaN or Infinity, or is nested more than {DEEPEST} deep; send plain JSON"
+        )
+    else:
+        return None
+    return FieldError(_short(name), message, value=shown(value))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -77,17 +84,6 @@ def _texts(value: Any) -> Iterator[str]:
                 waiting += [*inner, *inner.values()]
             case list(inner):
                 waiting += inner
-
-
-def _unusable(name: str, value: Any) -> str:
-    """Why a field cannot be stored or sent on, whatever its type should be; empty if it can."""
-    if not is_storable(name) or (isinstance(value, str) and not is_storable(value)):
-        return "contains half of a surrogate pair; send valid Unicode text"
-    if isinstance(value, dict | list) and not is_storable(value):
-        return (
-            f"holds half of a surrogate pair, NaN or Infinity, or is nested more than {DEEPEST} deep; send plain JSON"
-        )
-    return ""
 
 
 def _short(name: str) -> str:
