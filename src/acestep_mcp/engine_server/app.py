@@ -57,7 +57,7 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
 
     The app has no lifespan: run uvicorn with `lifespan="off"`. Files are kept in `folder`; without a database they
     and all jobs are removed at exit. A job that runs at exit is stopped, and with a database restarted next time.
-    `app.state.is_busy` is a function: whether a job waits or runs. Raises Occupied when another server uses the
+    `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running job back. Raises Occupied when another server uses the
     database, StorageError.
     """
     file_store = FileStore(folder)
@@ -96,6 +96,7 @@ async def _running(
                 job_routes, [*_info_routes(engine, queue, webhooks, options), *_file_routes(file_routes)], options
             )
             app.state.is_busy = lambda: queue.is_busy
+            app.state.release = queue.release
             yield app
             group.cancel_scope.cancel()
     finally:

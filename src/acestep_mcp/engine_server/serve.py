@@ -21,7 +21,7 @@ from acestep_mcp.engine_server.device_lock import device_lock
 from acestep_mcp.engine_server.file_store import storage_errors
 from acestep_mcp.engine_server.idle_monitor import IdleMonitor
 from acestep_mcp.engines import Engine
-from acestep_mcp.net.listen import EVERYWHERE, HttpServer, listen, own_names
+from acestep_mcp.net.listen import EVERYWHERE, Deadline, HttpServer, listen, own_names
 from acestep_mcp.net.loopback import is_loopback
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,8 @@ def serve(
         set_address(running.address)
         certificate = tls.server if tls else None
         opened = partial(serving, engine, folder=address.folder, options=options)
-        return anyio.run(_serve, opened, listeners, certificate, lambda: on_started(running), idle_exit)
+        with Deadline() as deadline:
+            return anyio.run(_serve, opened, listeners, certificate, lambda: on_started(running), idle_exit, deadline)
 
 
 async def _serve(
@@ -99,11 +100,14 @@ async def _serve(
     certificate: Path | None,
     on_started: Callable[[], AbstractContextManager[None]],
     idle_exit: float | None,
+    deadline: Deadline,
 ) -> int:
     async with opened() as app:
+        deadline.last_act = app.state.release
         idle = IdleMonitor(app, app.state.is_busy)
         with ExitStack() as answering:
             server = HttpServer(idle, grace=_GRACE_SECONDS, certificate=certificate)
+            server.deadline = deadline
             server.on_started = lambda: answering.enter_context(on_started())
             server.is_over = lambda: idle_exit is not None and idle.is_over(idle_exit)
             await server.serve(listeners)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -20,7 +23,12 @@ from uvicorn.server import HANDLED_SIGNALS
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.net.connections import Connections, HttpProtocol, Limits, OncePerMinute
 
+logger = logging.getLogger(__name__)
+
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
+ENDS_WITHIN = 9.0
+"""Seconds after the first signal; a service manager waits for 10 before it kills."""
+_LAST_ACT_SECONDS = 0.5
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
@@ -84,6 +92,39 @@ def _socket(family: int, address: tuple[Any, ...], *, both: bool) -> socket.sock
     return listener
 
 
+class Deadline:
+    """While it is entered, a server's first signal ends the process in time, whatever a thread or a peer still does.
+
+    `last_act` runs in the event loop before the process is ended so; a process that ends by itself does not run it.
+    """
+
+    def __init__(self, seconds: float = ENDS_WITHIN) -> None:
+        self.last_act: Callable[[], None] = lambda: None
+        self._seconds = seconds
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def begin(self, sig: int) -> None:
+        """Called in the event loop's thread."""
+        arguments = (asyncio.get_running_loop(), 128 + sig)
+        threading.Thread(target=self._end, args=arguments, daemon=True).start()
+
+    def _end(self, loop: asyncio.AbstractEventLoop, code: int) -> None:
+        if self._over.wait(self._seconds):
+            return
+        logger.warning("not everything ended within %g s of the signal; the process ends now", self._seconds)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self.last_act)
+        self._over.wait(_LAST_ACT_SECONDS)
+        sys.stderr.flush()
+        os._exit(code)
+
+
 class HttpServer(uvicorn.Server):
     """Serves an ASGI app on open sockets until a signal, or until `is_over` returns true.
 
@@ -91,7 +132,7 @@ class HttpServer(uvicorn.Server):
     its own resources. `on_started` runs when connections are answered; `before_exit` runs at the first signal, before
     connections are closed.
 
-    At the limit of connections the one that has waited longest without a request is closed for each new one.
+    With a `deadline` the process ends in time after the signal. At the limit of connections the one that has waited longest without a request is closed for each new one.
     """
 
     def __init__(
@@ -122,6 +163,7 @@ class HttpServer(uvicorn.Server):
             )
         )
         self.ended_by = 0
+        self.deadline: Deadline | None = None
         self.on_started: Callable[[], None] = lambda: None
         self.before_exit: Callable[[], Awaitable[None]] | None = None
         self.is_over: Callable[[], bool] = lambda: False
@@ -159,6 +201,8 @@ class HttpServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         first = not self.ended_by
         self.ended_by = self.ended_by or sig
+        if first and self.deadline:
+            self.deadline.begin(sig)
         # Callers that still follow a job are cut off after the grace period, which is not an error.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         if first and self.before_exit:

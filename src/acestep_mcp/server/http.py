@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.net.listen import EVERYWHERE, HttpServer, listen, own_addresses, own_names
+from acestep_mcp.net.listen import EVERYWHERE, Deadline, HttpServer, listen, own_addresses, own_names
 from acestep_mcp.net.loopback import is_loopback
 from acestep_mcp.net.origins import OwnHosts
 from acestep_mcp.net.response_headers import protected
@@ -60,7 +60,8 @@ def run_server(
     uvicorn = HttpServer(app, grace=_GRACE_SECONDS, lifespan="auto", proxy_headers=True)
     uvicorn.on_started = partial(_log_addresses, listeners)
     uvicorn.before_exit = partial(_last_answers, server, deliveries)
-    asyncio.run(uvicorn.serve(listeners))
+    with Deadline() as uvicorn.deadline:
+        asyncio.run(uvicorn.serve(listeners))
     return 128 + uvicorn.ended_by if uvicorn.ended_by else 0
 
 

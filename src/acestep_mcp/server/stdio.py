@@ -33,8 +33,9 @@ logger = logging.getLogger(__name__)
 
 Incoming = SessionMessage | Exception
 
-_CLEAN_UP_SECONDS = 10.0
+_CLEAN_UP_SECONDS = 8.0
 _LAST_ANSWERS_SECONDS = 1.0
+"""Together less than the 10 s that a service manager waits before it kills."""
 _AFTER_INPUT_SECONDS = 10.0
 """How long requests may run after the end of stdin, so that `cat requests | acestep-mcp` gets its song."""
 _STUCK_SECONDS = 2.0

@@ -169,6 +169,25 @@ def test_a_killed_worker_is_a_failed_generation():
         list(events)
 
 
+@needs_proc
+def test_a_worker_that_sigterm_ended_is_replaced_but_not_for_ever():
+    """A service manager sends it to every process; what becomes of the song is decided by the parent."""
+    known = children(os.getpid())
+    events = DraftEngine().generate(request(), None)
+    next(events)
+    for _ in range(2):
+        [worker] = children(os.getpid()) - known
+        os.kill(worker, signal.SIGTERM)
+        assert gone_within(worker, 5)
+        next(step for step in events if children(os.getpid()) - known - {worker})
+    finished(events)
+    events = DraftEngine().generate(request(), None)
+    with pytest.raises(GenerationFailed):
+        for _ in events:
+            for worker in children(os.getpid()) - known:
+                os.kill(worker, signal.SIGTERM)
+
+
 def test_the_error_holds_the_last_log_line_of_a_crashed_worker(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONHOME", "/nowhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ _COMMAND = ("-P", "-m", "acestep_mcp.engines.draft.worker_main")
 _HEARTBEAT = 0.2
 # Seconds after which an idle worker is not reused: it exits by itself after IDLE_SECONDS, which may be now.
 _IDLE_LIMIT = 20.0
+_MOST_REPLACED = 3
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 # A terminal sends Ctrl-C to a whole process group; this process alone decides what becomes of the job.
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -78,17 +80,22 @@ def generate_in_worker(
 ) -> Iterator[Step | Audio]:
     """Run a request in a worker and yield its events. The last step is repeated every 0.2 s without news.
 
-    Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
+    A worker that SIGTERM ended is replaced: a service manager sends it to every process of a service, and whether the
+    song is still wanted is decided here. Raises InvalidRequest for values that do not fit the source, GenerationFailed
+    when the worker dies otherwise.
     """
     event: Step | Audio | AceStepError = Step("starting", 0, 1)
     worker = pool.acquire()
+    replaced = 0
     try:
         worker.send(_job(request, source, renderer), source)
         while isinstance(event, Step):
             yield event
             message = worker.receive(_HEARTBEAT)
-            if message is worker.EXITED and worker.jobs_sent > 1 and event.stage == "starting":
-                worker.end()  # it exited while idle, just before the job was sent
+            exited_idle = worker.jobs_sent > 1 and event.stage == "starting"  # just before the job was sent
+            if message is worker.EXITED and (exited_idle or worker.was_terminated()) and replaced < _MOST_REPLACED:
+                replaced += 1
+                worker.end()
                 worker = WorkerProcess()
                 worker.send(_job(request, source, renderer), source)
                 continue
@@ -147,6 +154,12 @@ class WorkerProcess:
             return self._messages.get(timeout=seconds)
         except queue.Empty:
             return None
+
+    def was_terminated(self) -> bool:
+        """Whether the process, which has exited, was ended by SIGTERM."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(5) == -signal.SIGTERM
+        return False
 
     def last_log_line(self) -> str:
         self._log.seek(0)
