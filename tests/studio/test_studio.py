@@ -386,3 +386,12 @@ async def test_a_song_is_made_after_the_data_folder_was_deleted_or_moved_away(st
     edit = {"audio_url": outcomes[0].track.uri, "tags": "x", "start_time": 0, "end_time": 1}
     outcomes.append(await finished(studio, await studio.start(request("audio_inpaint", edit))))
     assert [outcome.job.status for outcome in outcomes] == [Status.COMPLETED] * 2, outcomes
+
+
+async def test_the_engines_copy_of_a_draft_is_removed_once_the_song_is_kept(studio):
+    outcome = await finished(studio, await studio.start(TextToAudio(**SONG)))
+    assert outcome.track.path.is_file()
+    copy = outcome.job.result.audio.url.rpartition("/")[2]
+    with anyio.fail_after(5):
+        while list((studio.settings.data_dir / "draft").rglob(copy)):
+            await anyio.sleep(0.01)

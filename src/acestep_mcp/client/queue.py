@@ -6,7 +6,7 @@ import json
 import logging
 import ssl
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -109,10 +109,8 @@ class QueueClient:
         """
         url = str(httpx.URL(self.host.submit_url(endpoint_id), params=options.query() or None))
         headers = {"Content-Type": "application/json", **options.headers()}
-        seconds = self.host.timeouts.submit
-        call = QueueCall(
-            f"Submitting to {self.host.label}", "POST", url, headers, json.dumps(dict(body)).encode(), seconds
-        )
+        content, seconds = json.dumps(dict(body)).encode(), self.host.timeouts.submit
+        call = QueueCall(f"Submitting to {self.host.label}", "POST", url, headers, content, seconds)
         ask = partial(self._exchange, call, fresh=True)
         answer = await submit_once(ask, self.host.timeouts, self.host.label)
         if not 200 <= answer.status < 300:
@@ -237,6 +235,13 @@ class QueueClient:
             return False
         raise replies.error_of(answer, call.action, self.host)
 
+    async def forget(self, endpoint_id: str, request_id: str) -> None:
+        """Have the embedded engine forget an ended request and its file; other hosts keep them for their own time."""
+        if self.host.name == "draft":
+            call = QueueCall("Forgetting a draft", "DELETE", self.host.request_url(endpoint_id, request_id))
+            with suppress(QueueError):
+                await self._exchange(call)
+
     async def download(self, url: str, path: Path, *, size: int | None = None, max_bytes: int = MAX_FILE) -> int:
         """Stream a result's file to `path` and return its size in bytes. No key is sent.
 
@@ -267,9 +272,8 @@ class QueueClient:
 
     async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> HttpResponse:
         headers, content = {"Content-Type": "application/json"}, json.dumps(dict(body)).encode()
-        call = QueueCall(
-            f"Beginning an upload to {self.host.label}", "POST", self.host.rest_url + path, headers, content
-        )
+        action, url = f"Beginning an upload to {self.host.label}", self.host.rest_url + path
+        call = QueueCall(action, "POST", url, headers, content)
         answer = await self._ask(call, UPLOAD_SECONDS)
         if not 200 <= answer.status < 300:
             raise replies.error_of(answer, call.action, self.host)

@@ -60,10 +60,10 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
     `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running job back. Raises Occupied when another server uses the
     database, StorageError.
     """
-    file_store = FileStore(folder)
+    file_store = FileStore(folder, options.max_stored)
     job_store = JobStore(options.database)
     try:
-        queue = JobQueue(job_store, limit=options.max_queue)
+        queue = JobQueue(job_store, limit=options.max_queue, most_bytes=options.max_remembered)
         queue.restore()
         webhooks = _webhooks(queue, folder, options)
         async with _running(engine, queue, file_store, webhooks, options) as app:
@@ -148,6 +148,7 @@ def _job_routes(job_routes: JobRoutes) -> list[Route]:
         Route(f"{job}/response", job_routes.result, methods=["GET"]),
         Route(f"{job}/cancel", job_routes.cancel, methods=["PUT"]),
         Route(job, job_routes.result, methods=["GET"]),
+        Route(job, job_routes.remove, methods=["DELETE"]),
         Route("/run/{endpoint:path}/stream", job_routes.run_stream, methods=["POST"]),
         Route("/run/{endpoint:path}", job_routes.run, methods=["POST", "GET"]),
         Route("/{endpoint:path}", job_routes.submit, methods=["POST", "GET"]),
@@ -184,9 +185,10 @@ def _health(engine: Engine, queue: JobQueue, prove: Prove | None) -> Reply:
 async def _clean(queue: JobQueue, file_store: FileStore, file_routes: FileRoutes, retention: float) -> None:
     """Remove responses and files whose retention has passed."""
     before = time.time() - retention
-    names = queue.forget(before)
+    # Files first: on a full disk the database cannot be changed until they are gone.
+    await anyio.to_thread.run_sync(file_store.forget, queue.expired_files(before))
+    queue.forget(before)
     file_routes.forget(before)
-    await anyio.to_thread.run_sync(file_store.forget, names)
     oldest = min(before, time.time() - LEFTOVERS_KEPT)
     await anyio.to_thread.run_sync(partial(file_store.sweep, oldest, files=queue.files, jobs=queue.ids))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,17 +17,46 @@ from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.engine_server.file_store import storage_errors
 
 _CHUNK = 2**20
+_SMALL = 2**20
+"""Bytes of a body that is read whatever else is being read."""
+_BUSY = "Other large requests are being read. Send this one again in a moment."
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
-    """The body as a JSON object; empty means {}. Raises HTTPException 413, and InvalidRequest for anything else."""
-    _check_length(http, limit)
-    body = bytearray()
-    async for chunk in http.stream():
-        body += chunk
-        if len(body) > limit:
-            too_large(limit)
+class Bodies:
+    """Reads JSON bodies of at most `limit` bytes; those that are in use at one time take four times as much at most."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._most = 4 * limit
+        self._held = 0
+
+    @asynccontextmanager
+    async def read(self, http: HttpRequest) -> AsyncIterator[dict[str, Any]]:
+        """The body as a JSON object; empty means {}. It counts as in use until the block ends.
+
+        Raises HTTPException 413, or 429 for a large one while other large ones are in use; InvalidRequest for anything
+        else than an object.
+        """
+        _check_length(http, self._limit)
+        body, size = bytearray(), 0
+        try:
+            async for chunk in http.stream():
+                size += len(chunk)
+                self._held += len(chunk)
+                if size > self._limit:
+                    too_large(self._limit)
+                if size > _SMALL and self._held > self._most:
+                    raise HTTPException(429, _BUSY, {"connection": "close"})
+                body += chunk
+            value = _object(body)
+            body.clear()
+            yield value
+        finally:
+            self._held -= size
+
+
+def _object(body: bytearray) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
@@ -39,8 +70,11 @@ async def read_object(http: HttpRequest, limit: int) -> dict[str, Any]:
     return value
 
 
-async def save(http: HttpRequest, path: Path, limit: int) -> int:
-    """Write the body to a file block by block and return its size. Raises HTTPException 413."""
+async def save(http: HttpRequest, path: Path, limit: int, take: Callable[[int], None]) -> int:
+    """Write the body to a file block by block and return its size. Raises HTTPException 413.
+
+    `take` is called with the size of each piece, and may refuse it.
+    """
     _check_length(http, limit)
     size = 0
     block = bytearray()
@@ -50,6 +84,7 @@ async def save(http: HttpRequest, path: Path, limit: int) -> int:
             size += len(chunk)
             if size > limit:
                 too_large(limit)
+            take(len(chunk))
             block += chunk
             if len(block) >= _CHUNK:
                 await anyio.to_thread.run_sync(_append, path, bytes(block))

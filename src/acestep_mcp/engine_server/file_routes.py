@@ -19,12 +19,13 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 
 from acestep_mcp.engine_server.auth import TOKEN_LIFE, new_token
-from acestep_mcp.engine_server.bodies import read_object, save, too_large
+from acestep_mcp.engine_server.bodies import Bodies, save, too_large
 from acestep_mcp.engine_server.file_store import FileStore, content_type_of, join, suffix_of
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.wire import Json, base_of
 
 MAX_PARTS = 10_000
+MAX_OPEN = 10_000
 
 
 class _File(FileResponse):
@@ -50,6 +51,7 @@ class FileRoutes:
 
     def __init__(self, file_store: FileStore, options: QueueOptions) -> None:
         self._file_store = file_store
+        self._bodies = Bodies(options.max_body)
         self._options = options
         self._open: dict[str, Upload] = {}
 
@@ -78,8 +80,8 @@ class FileRoutes:
 
     async def initiate(self, http: HttpRequest) -> Response:
         """JavaScript client, all sizes. The upload sends no key, so its address is the secret."""
-        request = await read_object(http, self._options.max_body)
-        upload = self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
+        async with self._bodies.read(http) as request:
+            upload = self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
         address = f"{self._base(http)}/put/{upload.secret}"
         return Json({"upload_url": address, "file_url": self._file_url(http, upload)})
 
@@ -96,8 +98,9 @@ class FileRoutes:
         if not 1 <= number <= MAX_PARTS:
             raise HTTPException(400, f"Part numbers go from 1 to {MAX_PARTS} (got {given[:20]!r}).")
         arriving = self._file_store.parts(upload.secret) / f"{number}-{secrets.token_hex(4)}"
-        with _removed_on_error(arriving):
-            size = await save(http, arriving, self._options.max_upload - upload.size_without(number))
+        with self._file_store.receiving() as take, _removed_on_error(arriving):
+            most = self._options.max_upload - upload.size_without(number)
+            size = await save(http, arriving, most, take)
             etag = f'"{await anyio.to_thread.run_sync(_digest, arriving)}"'
             if size + upload.size_without(number) > self._options.max_upload:  # other parts arrived meanwhile
                 too_large(self._options.max_upload)
@@ -108,8 +111,8 @@ class FileRoutes:
     async def complete(self, http: HttpRequest) -> Response:
         """Check each etag and join the parts in the order of their numbers."""
         upload = self._find(http)
-        body = await read_object(http, self._options.max_body)
-        numbers = sorted(_checked(part, upload) for part in _listed(body))
+        async with self._bodies.read(http) as body:
+            numbers = sorted(_checked(part, upload) for part in _listed(body))
         folder = self._file_store.parts(upload.secret)
         await anyio.to_thread.run_sync(self._assemble, [folder / str(number) for number in numbers], upload)
         self._open.pop(upload.secret, None)
@@ -134,6 +137,8 @@ class FileRoutes:
             del self._open[upload.secret]
 
     def _new(self, file_name: str, content_type: str) -> Upload:
+        if len(self._open) >= MAX_OPEN:
+            raise HTTPException(429, f"{MAX_OPEN} uploads have begun and not ended. Start this one again later.")
         upload = Upload(self._file_store.new_name(suffix_of(file_name, content_type)))
         self._open[upload.secret] = upload
         return upload
@@ -147,9 +152,10 @@ class FileRoutes:
 
     async def _receive_whole(self, http: HttpRequest, upload: Upload) -> None:
         path = self._file_store.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
-        with _removed_on_error(path):
-            await save(http, path, self._options.max_upload)
+        with self._file_store.receiving() as take, _removed_on_error(path):
+            await save(http, path, self._options.max_upload, take)
             self._file_store.publish(path, upload.name)
+        self._file_store.clear_parts(upload.secret)
 
     def _assemble(self, parts: list[Path], upload: Upload) -> None:
         target = self._file_store.parts(upload.secret) / "joined"

@@ -6,10 +6,14 @@ import os
 import re
 import secrets
 import shutil
-from contextlib import AbstractContextManager, suppress
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from acestep_mcp import files
+from acestep_mcp.api.errors import QueueError
 
 _ADVICE = "give the engine server another data folder"
 _NAME = re.compile(r"[0-9A-Za-z_-]{32}\.[a-z0-9]{1,8}")
@@ -30,12 +34,48 @@ class FileStore:
     (unfinished uploads). A file in `files` is complete.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most: int = 8 << 30) -> None:
+        """Uploads and sources of jobs may take `most` bytes together; results do not count."""
         self._folder = folder
+        self._most = most
+        self._counting = threading.Lock()
+        self._used = self._arriving = self._landed = 0
+        """Bytes of all such files, of those that are being received, and of those received since counting began."""
         self._files, self._jobs, self._parts = (folder / name for name in ("files", "jobs", "parts"))
         with storage_errors(folder):
             for path in (self._files, self._jobs, self._parts):
                 path.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def receiving(self) -> Iterator[Callable[[int], None]]:
+        """Gives a function to call with the size of each piece before it is stored; the file is there when the block ends.
+
+        The function raises QueueError (507) when all files would be too large together.
+        """
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            with self._counting:
+                if self._used + size > self._most:
+                    raise self._full()
+                self._used += size
+                self._arriving += size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            with self._counting:
+                self._arriving -= taken
+                self._landed += taken
+
+    def _full(self) -> QueueError:
+        return QueueError(
+            f"The engine server keeps {self._used >> 20} MiB of uploaded files, and {self._most >> 20} MiB is the most. "
+            "Each is removed when its time is over: send this one again later.",
+            status=507,
+        )
 
     def find(self, name: str) -> Path | None:
         """The stored file of this name, None when there is none. Any string is safe."""
@@ -86,7 +126,12 @@ class FileStore:
                     (self._files / name).unlink(missing_ok=True)
 
     def sweep(self, before: float, *, files: set[str], jobs: set[str]) -> None:
-        """Remove what was last changed before this time and is not listed: uploads, and files of a killed server."""
+        """Remove what was last changed before this time and is not listed: uploads, and files of a killed server.
+
+        What is left is counted again.
+        """
+        with self._counting:
+            self._landed, began = 0, time.time()
         for path in _older(self._files, before):
             if path.name not in files:
                 with suppress(OSError):
@@ -96,6 +141,9 @@ class FileStore:
                 shutil.rmtree(path, ignore_errors=True)
         for path in _older(self._parts, before):
             shutil.rmtree(path, ignore_errors=True)
+        found = sum(size for path, size in _sizes(self._folder, began) if path.name not in files)
+        with self._counting:
+            self._used = found + self._arriving + self._landed
 
     def remove(self) -> None:
         """Remove everything, and the folder itself when nothing else is in it."""
@@ -140,6 +188,19 @@ def storage_errors(folder: Path) -> AbstractContextManager[None]:
 
 def _folder(path: Path) -> Path:
     return files.make_folder(path, _ADVICE)
+
+
+def _sizes(folder: Path, before: float) -> Iterator[tuple[Path, int]]:
+    """The files below a folder that were written before this time.
+
+    A second name of the same file, which a job's source may be, has no size of its own.
+    """
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            with suppress(OSError):
+                found = path.stat()
+                if found.st_mtime < before:
+                    yield path, 0 if found.st_nlink > 1 and path.name == "source" else found.st_size
 
 
 def _older(folder: Path, before: float) -> list[Path]:

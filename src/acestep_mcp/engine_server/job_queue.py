@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 UNPACKED_SECONDS = 60
 """Seconds after a job's end during which its log is likely to be read."""
+_ROOM = 0.9
+"""The share of the limit that is freed down to, so that the next jobs need not free more."""
 _PACKED_PER_ROUND = 100  # takes about 40 ms, during which no request is answered
 POSITION_SECONDS = 0.5
 """Seconds between two rounds of announcing new positions."""
@@ -32,9 +34,13 @@ class JobQueue:
     changes are atomic; a job's position is found in logarithmic time.
     """
 
-    def __init__(self, store: JobStore, *, limit: int) -> None:
+    def __init__(self, store: JobStore, *, limit: int, most_bytes: int = 128 << 20) -> None:
+        """At most `limit` jobs wait, and all jobs together, ended ones too, take about `most_bytes`."""
         self._store = store
         self._limit = limit
+        self._most_bytes = most_bytes
+        self._sizes: dict[str, int] = {}
+        self._bytes = 0
         self._jobs: dict[str, QueueJob] = {}
         self._waiting: list[tuple[int, int, str]] = []
         self._sequence = 0
@@ -76,10 +82,12 @@ class JobQueue:
             raise QueueError(
                 f"The queue is too long: {len(self)} requests are waiting. Submit again later.", status=429
             )
+        self._make_room(job.size)
         self._sequence += 1
         job.sequence = self._sequence
         self._store.save(job)
         self._jobs[job.id] = job
+        self._weigh(job)
         self._enqueue(job)
 
     async def next_job(self) -> QueueJob:
@@ -114,6 +122,8 @@ class JobQueue:
         job.state, job.answer, job.ended_at = State.ENDED, answer, time.time()
         if answer.error:
             self.log(job, answer.error[:500], "ERROR")
+        job.abridge()
+        self._weigh(job)
         self._save(job)
         job.notify()
 
@@ -142,6 +152,7 @@ class JobQueue:
         """
         for job in self._store.all():
             self._jobs[job.id] = job
+            self._weigh(job)
             self._sequence = max(self._sequence, job.sequence)
             if not job.ended:
                 self._restore_job(job)
@@ -153,17 +164,29 @@ class JobQueue:
             job.state, job.attempts = State.QUEUED, job.attempts - 1
             self._save(job)
 
-    def forget(self, before: float) -> list[str]:
-        """Drop the jobs that ended before this time and return their file names. Compress the logs of later ones."""
+    def expired_files(self, before: float) -> list[str]:
+        """The names of the files of jobs that ended before this time."""
+        return [job.answer.file for job in self._ended_before(before) if job.answer and job.answer.file]
+
+    def forget(self, before: float) -> None:
+        """Drop the jobs that ended before this time. Compress the logs of later ones."""
         quiet = time.time() - UNPACKED_SECONDS
         large = (job for job in self._jobs.values() if job.logs and job.ended_at is not None and job.ended_at < quiet)
         for job in list(islice(large, _PACKED_PER_ROUND)):
             job.pack()
-        old = [job for job in self._jobs.values() if job.ended_at is not None and job.ended_at < before]
-        for job in old:
-            self._store.forget(job.id)
-            del self._jobs[job.id]
-        return [job.answer.file for job in old if job.answer and job.answer.file]
+            self._weigh(job)
+        for job in self._ended_before(before):
+            self.remove(job)
+        self._store.shrink()
+
+    def remove(self, job: QueueJob) -> None:
+        """Forget an ended job."""
+        self._store.forget(job.id)
+        del self._jobs[job.id]
+        self._bytes -= self._sizes.pop(job.id, 0)
+
+    def _ended_before(self, before: float) -> list[QueueJob]:
+        return [job for job in self._jobs.values() if job.ended_at is not None and job.ended_at < before]
 
     async def expire_late(self) -> None:
         """Run forever: end each waiting job whose start deadline has passed."""
@@ -181,6 +204,27 @@ class JobQueue:
             for _, _, job_id in self._waiting:
                 self._jobs[job_id].notify()
             await anyio.sleep(POSITION_SECONDS)
+
+    def _make_room(self, size: int) -> None:
+        """Forget the oldest jobs that ended without a song, if the new one needs their room. Raises QueueError (429)."""
+        if self._bytes + size <= self._most_bytes:
+            return
+        for job in [job for job in self._jobs.values() if job.ended and not (job.answer and job.answer.file)]:
+            if self._bytes + size <= self._most_bytes * _ROOM:
+                break
+            self.remove(job)
+        if self._bytes + size > self._most_bytes:
+            raise QueueError(
+                f"The queue is full: its {len(self._jobs)} requests and songs take {self._bytes >> 20} MiB, and "
+                f"{self._most_bytes >> 20} MiB is the most. Submit again later.",
+                status=429,
+            )
+
+    def _weigh(self, job: QueueJob) -> None:
+        """Count a job that is new or has changed."""
+        size = job.size
+        self._bytes += size - self._sizes.get(job.id, 0)
+        self._sizes[job.id] = size
 
     def _restore_job(self, job: QueueJob) -> None:
         interrupted = job.state is State.RUNNING

@@ -7,9 +7,11 @@ import math
 import secrets
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
@@ -17,12 +19,12 @@ from starlette.responses import Response, StreamingResponse
 from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
 from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest
-from acestep_mcp.api.requests import ApiRequest, EditRequest
+from acestep_mcp.api.requests import EditRequest
 from acestep_mcp.engine_server import wire
-from acestep_mcp.engine_server.bodies import read_object
+from acestep_mcp.engine_server.bodies import Bodies
 from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
-from acestep_mcp.engine_server.jobs import APPS, QueueJob, RunOptions, id_of_key, new_id
+from acestep_mcp.engine_server.jobs import APPS, QueueJob, RunOptions, abridged, id_of_key, new_id
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import MAX_ADDRESS, SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks
@@ -48,6 +50,7 @@ class JobRoutes:
         self._webhooks = webhooks
         self._source_loader = source_loader
         self._file_store = file_store
+        self._bodies = Bodies(options.max_body)
         self._options = options
 
     async def submit(self, http: HttpRequest) -> Response:
@@ -83,6 +86,19 @@ class JobRoutes:
             return wire.job_reply(job, {"status": "CANCELLATION_REQUESTED"}, 202)
         return wire.job_reply(job, {"status": "ALREADY_COMPLETED"}, 400)
 
+    async def remove(self, http: HttpRequest) -> Response:
+        """Forget an ended request and its file before their time is over."""
+        job = self._find(http)
+        if job is None:
+            return wire.not_found()
+        if not job.ended:
+            return wire.job_reply(job, {"detail": "Request is still in progress"}, 400)
+        names = [job.answer.file] if job.answer and job.answer.file else []
+        await anyio.to_thread.run_sync(self._file_store.forget, names)
+        if self._queue.find(job.id):
+            self._queue.remove(job)
+        return wire.job_reply(job, {"status": "REMOVED"})
+
     async def run(self, http: HttpRequest) -> Response:
         """Answer with the result. A caller who disconnects cancels the job: no one else can fetch it."""
         job = await self._accept(http, synchronous=True)
@@ -100,20 +116,21 @@ class JobRoutes:
     async def _accept(self, http: HttpRequest, *, synchronous: bool) -> QueueJob:
         endpoint = _endpoint(http.path_params["endpoint"])
         options, longest = self._job_options(http, synchronous=synchronous), _longest(http)
-        request = endpoint.request.parse_wire(await self._body(http))
-        key = None if synchronous else http.headers.get("idempotency-key")
-        job = QueueJob(endpoint.id, request, options, id_of_key(key) if key else new_id())
-        if earlier := self._earlier(job):
-            return earlier
-        if request.seed is None:
-            # Drawn now and stored, so that a repeated run makes the same song.
-            job.request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
-        logs.concern(request_id=job.id)
-        return await self._add(http, job, longest)
+        async with self._body(http) as fields:
+            request = endpoint.request.parse_wire(fields)
+            key = None if synchronous else http.headers.get("idempotency-key")
+            job = QueueJob(endpoint.id, request, options, id_of_key(key) if key else new_id())
+            if earlier := self._earlier(job):
+                return earlier
+            if request.seed is None:
+                # Drawn now and stored, so that a repeated run makes the same song.
+                job.request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
+            logs.concern(request_id=job.id)
+            await self._store_source(http, job)
+        return self._add(job, longest)
 
-    async def _add(self, http: HttpRequest, job: QueueJob, longest: int | None) -> QueueJob:
+    def _add(self, job: QueueJob, longest: int | None) -> QueueJob:
         try:
-            job.request = await self._with_source(http, job)
             if earlier := self._queue.find(job.id):  # it came meanwhile, over another connection
                 return earlier
             self._queue.add(job, longest=longest)
@@ -133,25 +150,34 @@ class JobRoutes:
         # The server fills in a seed, and its own address of the source.
         given = {name: value for name, value in job.request.wire().items() if name != "audio_url" and value is not None}
         stored = found.request.wire()
-        if job.endpoint != found.endpoint or any(stored.get(name) != value for name, value in given.items()):
+        same = all(stored.get(name) in (value, abridged(value)) for name, value in given.items())
+        if job.endpoint != found.endpoint or not same:
             message = "was used for a request with other arguments; use a new one for a new song"
             raise InvalidRequest.of(FieldError("Idempotency-Key", message, "value_error", job.id))
         return found
 
-    async def _body(self, http: HttpRequest) -> dict[str, Any]:
+    @asynccontextmanager
+    async def _body(self, http: HttpRequest) -> AsyncIterator[dict[str, Any]]:
         """The fields. One client can submit by GET: they are then in the query, and null is the text "null"."""
         if http.method == "GET":
             given = http.query_params.items()
-            return {name: value for name, value in given if value != "null" and not name.startswith("fal_")}
-        return await read_object(http, self._options.max_body)
+            yield {name: value for name, value in given if value != "null" and not name.startswith("fal_")}
+            return
+        async with self._bodies.read(http) as fields:
+            yield fields
 
-    async def _with_source(self, http: HttpRequest, job: QueueJob) -> ApiRequest:
+    async def _store_source(self, http: HttpRequest, job: QueueJob) -> None:
+        """Store the source of an edit where that is quick, and keep its address in the job's request."""
         request = job.request
         if not isinstance(request, EditRequest):
-            return request
+            return
         base = wire.base_of(http, self._options.public_url)
-        accepted = await self._source_loader.accept(request.audio_url, job.id, base)
-        return request.model_copy(update={"audio_url": accepted})
+        try:
+            accepted = await self._source_loader.accept(request.audio_url, job.id, base)
+        except AceStepError:
+            self._file_store.clear_job(job.id)
+            raise
+        job.request = request.model_copy(update={"audio_url": accepted})
 
     def _job_options(self, http: HttpRequest, *, synchronous: bool) -> RunOptions:
         low = "low" in {http.headers.get("x-fal-queue-priority"), http.query_params.get("priority")}

@@ -19,6 +19,9 @@ from acestep_mcp.api.requests import ApiRequest
 
 MAX_LOGS = 2000
 _ID = re.compile(r"[0-9a-z-]{16,64}")
+_JOB_BYTES = 2000
+_LOG_BYTES = 400
+_ABRIDGED = 200
 
 
 class State(StrEnum):
@@ -129,6 +132,20 @@ class QueueJob:
         """The whole log so far."""
         return self.logs if self.packed is None else json.loads(zlib.decompress(self.packed))
 
+    @property
+    def size(self) -> int:
+        """About how many bytes the job takes in memory, and as many in the database."""
+        texts = [value for value in vars(self.request).values() if isinstance(value, str)]
+        answer = str(self.answer.body) if self.answer else ""
+        logs = sum(len(line["message"]) + _LOG_BYTES for line in self.logs) + len(self.packed or b"")
+        return _JOB_BYTES + sum(map(len, texts)) + len(answer) + logs
+
+    def abridge(self) -> None:
+        """Shorten the texts of an ended job's request: it does not run again."""
+        short = {name: abridged(value) for name, value in vars(self.request).items()}
+        changed = {name: value for name, value in short.items() if value != getattr(self.request, name)}
+        self.request = self.request.model_copy(update=changed)
+
     def pack(self) -> None:
         """Compress the log of an ended job: it is rarely read again, and kept as long as the response."""
         if self.ended and self.packed is None:
@@ -149,6 +166,13 @@ class QueueJob:
 def id_of_key(key: str) -> str:
     """The id of the job that is submitted with an idempotency key: the key itself, if it can be an id."""
     return key if _ID.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def abridged(value: Any) -> Any:
+    """A long text as its beginning and its SHA-256, so that it can still be told from another; any other value as it is."""
+    if not isinstance(value, str) or len(value) <= _ABRIDGED:
+        return value
+    return f"{value.strip()[: _ABRIDGED // 2]} (sha256 {hashlib.sha256(value.encode()).hexdigest()})"
 
 
 def app_of(endpoint: str) -> str:

@@ -87,9 +87,17 @@ def _job_paths(job: str) -> dict[str, Any]:
         "400": {"description": "It has already ended"},
         **unknown,
     }
+    removed = {
+        "200": {"description": "The ended request and its file are removed"},
+        "400": {"description": "Not finished yet"},
+    }
     result = {"200": _reply("The song", _RESPONSE), "400": {"description": "Not finished yet"}, **unknown}
     return {
-        job: known | {"get": {"operationId": "result", "responses": result}},
+        job: known
+        | {
+            "get": {"operationId": "result", "responses": result},
+            "delete": {"operationId": "remove", "responses": {**removed, **unknown}},
+        },
         f"{job}/status": known
         | {"get": {"operationId": "status", "parameters": [logs], "responses": status | unknown}},
         f"{job}/status/stream": known

@@ -38,7 +38,7 @@ async def write_song_text(prompt: str, instrumental: bool, duration: float, seed
 
 @dataclass(frozen=True, slots=True)
 class QueueOptions:
-    """Sizes are bytes, times seconds.
+    """Sizes are bytes, times seconds. `max_remembered` bounds the texts of all jobs, `max_stored` uploads and sources.
 
     `database` None keeps jobs in memory and removes every file at exit; a path makes them durable. `allowed_hosts`
     adds names to those the Host header may always hold: loopback names, IP addresses and `public_url`'s own host
@@ -54,6 +54,8 @@ class QueueOptions:
     max_body: int = 32 * 2**20
     max_upload: int = 512 * 2**20
     max_queue: int = 1000
+    max_remembered: int = 128 << 20
+    max_stored: int = 8 << 30
     ping: float = 15
     writer: Writer = write_song_text
     fetch: Fetch | None = None

@@ -76,7 +76,8 @@ class SourceLoader:
         except ValueError as exc:
             raise _refused(url, f"is not a readable data: address: {exc}") from exc
         path = self._file_store.job(job_id) / "source"
-        with storage_errors(path.parent):
+        with self._file_store.receiving() as take, storage_errors(path.parent):
+            take(len(content))
             path.write_bytes(content)
 
     def _link_own(self, url: str, job_id: str, base: str) -> str:

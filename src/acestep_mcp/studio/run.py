@@ -229,6 +229,7 @@ class Run:
             transcript = await transcript_of(job, response, part, self._backends.transcript)
             track = await self._sync(self._store_track, job, response, part, transcript)
         await self._complete(track, job.ended_at)
+        await client.forget(self.job.endpoint, self.job.request_id or "")
 
     async def _complete(self, track: Track, ended_at: float | None) -> None:
         await self._change(
