@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 import threading
 from contextlib import contextmanager
@@ -110,3 +111,19 @@ def test_uncaught_exceptions_are_lines_too(monkeypatch, capsys):
     line = json.loads(capsys.readouterr().err)
     assert (line["level"], line["message"]) == ("CRITICAL", "uncaught RuntimeError")
     assert "RuntimeError: [hidden]" in line["exception"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_neither_half_of_a_key_nor_another_spelling_of_it_is_in_a_line(form):
+    with logging_as(form, ["kid:s3cret/of+fal"]) as (logger, written):
+        logger.warning("it answered %s and %s", "s3cret/of+fal", "KID%3AS3CRET%2FOF%2BFAL")
+    assert "s3cret" not in written().casefold()
+
+
+def test_a_traceback_sends_no_control_character_to_a_terminal():
+    with logging_as("text") as (logger, written):
+        try:
+            int("\x1b[2J\x9b")
+        except ValueError:
+            logger.exception("a host said \x1b]0;x\x07")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", written())

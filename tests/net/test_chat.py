@@ -154,3 +154,23 @@ async def test_the_key_is_in_no_log_and_no_text(caplog):
     assert "hunter2" not in caplog.text + repr(Chat(server.url, "m", KEY))
     assert "sk-another" not in caplog.text
     assert SONG["tags"] not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        KEY,
+        KEY.upper(),
+        f"Bearer {KEY}, please",
+        "sk%2Dhunter2-hunter2",
+        "".join(f"\\u{ord(letter):04x}" for letter in KEY),
+        "sk\\u002dhunter2-hunter2",
+    ],
+)
+async def test_a_key_that_the_service_echoes_is_not_in_the_text(echoed):
+    answers = [f'{{"tags": "lofi, {echoed}", "lyrics": "{echoed}"}}', [{"text": echoed[:9]}, {"text": echoed[9:]}]]
+    for content in answers:
+        async with listening(Model(Reply(200, completion(content)), key=KEY)) as server:
+            text = await ask(server.url, KEY)
+        assert "hunter2" not in text.casefold().replace("\\u002d", "-")
+        assert "0068" not in text and "***" in text

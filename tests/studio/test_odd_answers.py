@@ -15,7 +15,7 @@ from tests.support.loopback import listening
 from tests.support.odd_answers import CASES, Case, OddHost
 from tests.support.requests import request
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("tmp_path")]
 
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 AT_ONCE = 12

@@ -345,7 +345,10 @@ class OddHost:
             return "submit", seen.json()["seed"]
         if "file" in parts:
             return "file", int(last)
-        number = int(parts[parts.index("requests") + 1].removeprefix("case-"))
+        name = parts[parts.index("requests") + 1]
+        if not name.startswith("case-"):
+            return "received", 0
+        number = int(name.removeprefix("case-"))
         return (last if last in ("status", "stream") else "result"), number
 
     @staticmethod
@@ -354,6 +357,8 @@ class OddHost:
         match place:
             case "submit":
                 return with_handle()
+            case "received":  # it knows no keys of requests
+                return Reply(404)
             case "stream":
                 return Reply(404) if case.place == "status" else events_of(RUNNING, ENDED)
             case "status":

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
+from acestep_mcp.api.redaction import redaction
+
 Form = Literal["text", "json"]
 
 IDS = ("job_id", "request_id", "call_id")
@@ -75,12 +77,12 @@ class LogLine(logging.Formatter):
     def __init__(self, form: Form, secrets: Collection[str] = ()) -> None:
         super().__init__(_TEXT)
         self.is_json = form == "json"
-        self._secrets = sorted((text for text in secrets if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
+        self._redact = redaction(*secrets, instead=_HIDDEN, shortest=_SHORTEST_SECRET)
 
     def format(self, record: logging.LogRecord) -> str:
         if self.is_json:
             return json.dumps(self._facts(record), ensure_ascii=False)
-        return self._without_secrets(super().format(record))
+        return _escaped(self._redact(super().format(record)), keep="\n\t")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name in logging
         """Only the message: the lines of a traceback stay lines."""
@@ -94,12 +96,7 @@ class LogLine(logging.Formatter):
         facts |= {name: str(found) for name in IDS if (found := getattr(record, name, None) or known.get(name))}
         if record.exc_info:
             facts["exception"] = self.formatException(record.exc_info)
-        return {name: _escaped(self._without_secrets(value), keep="\n") for name, value in facts.items()}
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        return text
+        return {name: _escaped(self._redact(value), keep="\n") for name, value in facts.items()}
 
 
 def _escaped(text: str, keep: str = "") -> str:

@@ -15,7 +15,7 @@ from acestep_mcp.cli.doctor import doctor
 from acestep_mcp.cli.engine import engine
 from acestep_mcp.cli.jobs import jobs
 from acestep_mcp.cli.make import make
-from acestep_mcp.cli.output import failure, print_json
+from acestep_mcp.cli.output import echo, failure, print_json
 from acestep_mcp.cli.serve import serve
 from acestep_mcp.cli.tracks import tracks
 
@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as exc:
         return _usage_error(exc, "error", exc.exit_code, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
+        echo("Stopped.", err=True)
         return 130
     except AceStepError as exc:
         if as_json:
@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         elif logs.is_json():
             logs.logger.error("%s", exc.message)
         else:
-            click.echo(f"Error: {exc.message}", err=True)
+            echo(f"Error: {exc.message}", err=True)
         return 1
     return code if isinstance(code, int) else 0
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.assembly import status_only
-from acestep_mcp.cli.output import print_json
+from acestep_mcp.cli.output import echo, print_json
 from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.settings import Settings, load
 
@@ -52,7 +52,7 @@ def doctor(verbose: bool, as_json: bool, **host: Any) -> int:
         print_json(report)
     else:
         _print(report)
-        _print_all(report) if verbose else click.echo("Everything else: acestep-mcp doctor --verbose")
+        _print_all(report) if verbose else echo("Everything else: acestep-mcp doctor --verbose")
     return 1 if problems else 0
 
 
@@ -115,29 +115,29 @@ def _versions() -> dict[str, str]:
 
 def _print(report: dict[str, Any]) -> None:
     """What is wrong, then what makes the songs and where they go."""
-    click.echo(f"acestep-mcp {report['version']}")
-    click.echo("Problems" if report["problems"] else "No problems found.")
+    echo(f"acestep-mcp {report['version']}")
+    echo("Problems" if report["problems"] else "No problems found.")
     for problem in report["problems"]:
-        click.echo(f"  - {problem}")
+        echo(f"  - {problem}")
     backend = report["backend"]
     if "backend" in backend:
-        click.echo(f"Songs are made by: {backend['backend']} ({backend['why']})")
+        echo(f"Songs are made by: {backend['backend']} ({backend['why']})")
     for folder in report["folders"]:
         state = "exists" if folder["exists"] else "created with the first song"
         title = "Songs go to" if folder["name"] == "music_dir" else "Other data is in"
-        click.echo(f"{title}: {folder['path']} ({state}, {folder['free_bytes'] / 2**30:.1f} GiB free)")
+        echo(f"{title}: {folder['path']} ({state}, {folder['free_bytes'] / 2**30:.1f} GiB free)")
 
 
 def _print_all(report: dict[str, Any]) -> None:
-    click.echo("Status")
+    echo("Status")
     for key, value in report["backend"].items():
         if key not in ("version", "problems", "trouble", "music_dir", "data_dir"):
-            click.echo(f"  {key:<22} {_line(value)}")
-    click.echo(f"Sound\n  {'player':<22} {report['sound']}")
+            echo(f"  {key:<22} {_line(value)}")
+    echo(f"Sound\n  {'player':<22} {report['sound']}")
     for title in ("settings", "versions"):
-        click.echo(title.capitalize())
+        echo(title.capitalize())
         for key, value in report[title].items():
-            click.echo(f"  {key:<22} {_line(value)}")
+            echo(f"  {key:<22} {_line(value)}")
 
 
 def _line(value: Any) -> str:

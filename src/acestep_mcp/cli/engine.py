@@ -16,6 +16,7 @@ from acestep_mcp import __version__
 from acestep_mcp.api import logs
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
+from acestep_mcp.cli.output import echo
 from acestep_mcp.cli.request_options import takes_log_format
 from acestep_mcp.engines.registry import ENGINES, V1, EngineSpec
 from acestep_mcp.net import keys
@@ -73,7 +74,7 @@ def engine(**given: Any) -> int:
         from acestep_mcp.engine_server.launch.state import read
 
         if given["detached"]:
-            click.echo(f"Error: {exc.message}", err=True)
+            echo(f"Error: {exc.message}", err=True)
             return OCCUPIED
         other = read(folder)
         if other is None or other.address in exc.message:
@@ -182,7 +183,7 @@ def _announce(
 def _tell(lines_out: list[str]) -> None:
     """On stderr, where programs may read every line as JSON."""
     for line in lines_out:
-        logs.logger.info("%s", line) if logs.is_json() else click.echo(line, err=True)
+        logs.logger.info("%s", line) if logs.is_json() else echo(line, err=True)
 
 
 def _own_folder(data_dir: Path, name: str) -> Path:

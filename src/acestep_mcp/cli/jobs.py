@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acestep_mcp.cli.output import job_facts, local_time, print_json, stopped, without_track
+from acestep_mcp.cli.output import echo, job_facts, local_time, print_json, stopped, without_track
 from acestep_mcp.cli.progress_bar import shown
 from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.cli.session import follow, stoppable, with_studio
@@ -46,9 +46,9 @@ def list_jobs(limit: int, as_json: bool) -> None:
         print_json(job_list(found).facts())
         return
     for job in found:
-        click.echo(f"{job.id}  {local_time(job.created_at)}  {job.status:<11}  {_summary(job)}")
+        echo(f"{job.id}  {local_time(job.created_at)}  {job.status:<11}  {_summary(job)}")
     if not found:
-        click.echo("No jobs yet. Make a song: acestep-mcp make --help", err=True)
+        echo("No jobs yet. Make a song: acestep-mcp make --help", err=True)
 
 
 @jobs.command()
@@ -63,16 +63,16 @@ def show(job_id: str, as_json: bool) -> None:
         return
     for key, value in {"created_at": local_time(outcome.job.created_at), **facts}.items():
         if key not in _SHOWN_ELSEWHERE:
-            click.echo(f"{key:<11} {_plain(key, value)}")
+            echo(f"{key:<11} {_plain(key, value)}")
     if outcome.job.error:
-        click.echo(f"{'error':<11} {outcome.job.error.message}")
+        echo(f"{'error':<11} {outcome.job.error.message}")
     for key, value in request.items():
         lines = str(value).splitlines() or [""]
-        click.echo(f"  {key}: {lines[0]}" if len(lines) == 1 else "\n    ".join([f"  {key}:", *lines]))
+        echo(f"  {key}: {lines[0]}" if len(lines) == 1 else "\n    ".join([f"  {key}:", *lines]))
     for line in outcome.job.logs[-10:]:
-        click.echo(f"  | {line}")
+        echo(f"  | {line}")
     if outcome.track:
-        click.echo(f"{'file':<11} {outcome.track.path}")
+        echo(f"{'file':<11} {outcome.track.path}")
 
 
 @takes_host_options
@@ -103,7 +103,7 @@ def wait(job_id: str, as_json: bool, **host: Any) -> int:
     if as_json:
         print_json(job_facts(outcome))
     else:
-        click.echo(str(outcome.track.path))
+        echo(str(outcome.track.path))
     return 0
 
 
@@ -120,9 +120,9 @@ def cancel(job_id: str, as_json: bool, **host: Any) -> int:
     if as_json:
         print_json(job_facts(outcome))
     else:
-        click.echo(f"Job {job_id}: {outcome.job.status}")
+        echo(f"Job {job_id}: {outcome.job.status}")
     if not outcome.job.status.is_terminal:
-        click.echo(
+        echo(
             "Cancellation requested; the process running this job has not confirmed it yet. "
             f"Check in a minute: acestep-mcp jobs show {job_id}",
             err=True,

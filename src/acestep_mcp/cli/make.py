@@ -13,7 +13,7 @@ from acestep_mcp.api.endpoints import ENDPOINTS, Endpoint
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.requests import ApiRequest
 from acestep_mcp.cli.export import FORMATS, copy_to, format_of
-from acestep_mcp.cli.output import job_facts, made_by, print_json, stopped, without_track
+from acestep_mcp.cli.output import echo, job_facts, made_by, print_json, stopped, without_track
 from acestep_mcp.cli.play import play
 from acestep_mcp.cli.progress_bar import shown
 from acestep_mcp.cli.request_options import given, host_options, request_options
@@ -54,7 +54,7 @@ class _MakeCommand:
             await uninterrupted(partial(self._start, studio))
             job = self.seen[-1]
             if job.attached:
-                click.echo(f"The same request already has job {job.id}; waiting for that one.", err=True)
+                echo(f"The same request already has job {job.id}; waiting for that one.", err=True)
             with shown() as show:
                 outcome = await follow(studio, job.id, show)
         if outcome.track:
@@ -71,8 +71,8 @@ class _MakeCommand:
             print_json(job_facts(outcome) | ({"out": str(path)} if self.out else {}))
         else:
             for line in made_by(outcome.job):
-                click.echo(line, err=True)
-            click.echo(str(path))
+                echo(line, err=True)
+            echo(str(path))
         return path
 
 
@@ -101,7 +101,7 @@ def _play(song: Path) -> None:
     try:
         play(song)
     except ConfigurationError as exc:
-        click.echo(f"Note: {exc.message}", err=True)
+        echo(f"Note: {exc.message}", err=True)
 
 
 def _command(endpoint: Endpoint) -> click.Command:

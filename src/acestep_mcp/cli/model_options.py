@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.model_options import Flag, ModelOptions
+from acestep_mcp.cli.output import echo
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.model.options import EngineOptions
@@ -87,9 +88,9 @@ def download(files: ModelFiles, options: EngineOptions) -> int:
     """Fetch the published files that the options do not name."""
     if missing := files.lacks_packages():
         raise ConfigurationError(f"Nothing can be fetched yet: {missing}.")
-    files.download(options, _fetch, lambda line: click.echo(line, err=True))
+    files.download(options, _fetch, lambda line: echo(line, err=True))
     if options.weights is not None:
-        click.echo(f"The weights are those you named: {options.weights}. Nothing of them was fetched.", err=True)
+        echo(f"The weights are those you named: {options.weights}. Nothing of them was fetched.", err=True)
     return 0
 
 

@@ -10,16 +10,21 @@ from typing import Any
 import click
 
 from acestep_mcp.api.errors import AceStepError, GenerationFailed, InvalidRequest, JobCancelled
-from acestep_mcp.api.requests import PromptToAudio
+from acestep_mcp.api.text import visible, visible_json
 from acestep_mcp.cli.next_command import next_command
 from acestep_mcp.library.models import Job, Outcome, Status
 from acestep_mcp.studio.build_views import job_view
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print text for a person. What hosts, files and sidecars say is in it, so control characters are shown, not sent."""
+    click.echo(visible(text), err=err)
+
+
 def print_json(answer: dict[str, Any]) -> None:
     """Print one object to stdout, escaping non-ASCII characters only if stdout is not UTF-8."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    click.echo(json.dumps(answer, ensure_ascii=not unicode, indent=2, default=str))
+    click.echo(visible_json(json.dumps(answer, ensure_ascii=not unicode, indent=2, default=str)))
 
 
 def job_facts(outcome: Outcome) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def made_by(job: Job) -> list[str]:
     """Lines to print before the path: the draft's warning, the text written for a prompt, and notes."""
     report = job.result.report if job.result else None
     lines = ["Made by the draft engine: a sketch, not ACE-Step."] if report and report.engine == "draft" else []
-    if isinstance(job.request, PromptToAudio) and job.result:
+    if hasattr(job.request, "prompt") and job.result:
         lines += [f"Tags: {job.result.tags}", f"Lyrics:\n{job.result.lyrics}"]
     return [*lines, *(f"Note: {note}" for note in dict.fromkeys([*job.notes, *(report.notes if report else ())]))]
 
@@ -71,7 +76,7 @@ def stopped(job: Job | None, *, as_json: bool) -> int:
         error = {"error": {"code": "interrupted", "message": message}}
         print_json(error | job_facts(Outcome(job)) if job else error)
     else:
-        click.echo(message, err=True)
+        echo(message, err=True)
     return 130
 
 

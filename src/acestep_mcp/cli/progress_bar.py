@@ -34,9 +34,14 @@ def _bar() -> Iterator[Show]:
         task = bar.add_task("starting", total=1.0)
 
         def show(progress: Progress) -> None:
-            bar.update(task, completed=progress.fraction, description=progress.describe())
+            bar.update(task, completed=progress.fraction, description=_line(progress))
 
         yield show
+
+
+def _line(progress: Progress) -> str:
+    """Without control characters: the stage is a host's text."""
+    return "".join(filter(str.isprintable, progress.describe()))
 
 
 def _lines() -> Show:
@@ -46,6 +51,6 @@ def _lines() -> Show:
         now = (progress.stage, progress.queue_position)
         if now != last[0]:
             last[0] = now
-            click.echo(progress.describe(), err=True)
+            click.echo(_line(progress), err=True)
 
     return show

@@ -9,7 +9,7 @@ import click
 
 from acestep_mcp.cli.export import EXPORTS, format_of, rebuild_index, target_of, write_picture
 from acestep_mcp.cli.jobs import Listing, as_json_option
-from acestep_mcp.cli.output import clock, print_json
+from acestep_mcp.cli.output import clock, echo, print_json
 from acestep_mcp.cli.play import play as play_file
 from acestep_mcp.cli.session import with_studio
 from acestep_mcp.cli.versions import COMMANDS
@@ -42,13 +42,13 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
         print_json(track_list(page).facts() | ({"problems": list(page.problems)} if page.problems else {}))
         return
     for problem in page.problems:
-        click.echo(f"Note: {problem}", err=True)
+        echo(f"Note: {problem}", err=True)
     for track in page.tracks:
-        click.echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}")
+        echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}")
     if page.next_cursor:
-        click.echo(f'{page.total} in all; for the next page: --cursor "{page.next_cursor}"', err=True)
+        echo(f'{page.total} in all; for the next page: --cursor "{page.next_cursor}"', err=True)
     elif not page.tracks:
-        click.echo("No songs found." if words else "No songs yet. Make one: acestep-mcp make --help", err=True)
+        echo("No songs found." if words else "No songs yet. Make one: acestep-mcp make --help", err=True)
 
 
 @tracks.command()
@@ -72,17 +72,17 @@ def show(name: str, picture: Path | None, as_json: bool) -> None:
         return
     for key, value in track_row(track).facts().items():
         if key != "tags":
-            click.echo(f"{key:<12} {value}")
+            echo(f"{key:<12} {value}")
     for key in ("seed", "tags", "lyrics"):
-        click.echo(f"{key:<12} {track.sidecar.get(key, '')}")
+        echo(f"{key:<12} {track.sidecar.get(key, '')}")
     if (heard := summary_of(track)) is not None:
-        click.echo(f"{'heard':<12} {heard}")
+        echo(f"{'heard':<12} {heard}")
     _echo_descent(descent)
 
 
 def _echo_descent(descent: list[Any]) -> None:
     for step in descent:
-        click.echo(f"{'descent':<12} {step.id}  {step.made_by or ''}  {step.changed or ''}".rstrip())
+        echo(f"{'descent':<12} {step.id}  {step.made_by or ''}  {step.changed or ''}".rstrip())
 
 
 @tracks.command()
@@ -112,7 +112,7 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
     if as_json:
         print_json(track_view(track).facts() | {"out": str(path)})
         return
-    click.echo(str(path))
+    echo(str(path))
 
 
 @tracks.command()
@@ -120,7 +120,7 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
 def play(name: str) -> None:
     """Play a song. NAME is an id or a file name."""
     track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
-    click.echo(f"Playing {track.path}", err=True)
+    echo(f"Playing {track.path}", err=True)
     play_file(track.path)
 
 
@@ -135,7 +135,7 @@ def delete(name: str, as_json: bool) -> None:
             deletion_view(track).facts() | {"next_step": f"to restore it: acestep-mcp tracks restore {track.id}"}
         )
         return
-    click.echo(f"Moved to the trash. To restore it: acestep-mcp tracks restore {track.id}")
+    echo(f"Moved to the trash. To restore it: acestep-mcp tracks restore {track.id}")
 
 
 @tracks.command()
@@ -147,7 +147,7 @@ def restore(name: str, as_json: bool) -> None:
     if as_json:
         print_json(deletion_view(track).facts())
         return
-    click.echo(str(track.path))
+    echo(str(track.path))
 
 
 @tracks.command()
@@ -158,7 +158,7 @@ def rebuild(as_json: bool) -> None:
     if as_json:
         print_json({"tracks": count})
         return
-    click.echo(f"{count} songs in the list.")
+    echo(f"{count} songs in the list.")
 
 
 for command in COMMANDS:

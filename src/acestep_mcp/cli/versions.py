@@ -11,7 +11,7 @@ import anyio
 import click
 
 from acestep_mcp.cli.jobs import as_json_option
-from acestep_mcp.cli.output import made_by, print_json, stopped, without_track
+from acestep_mcp.cli.output import echo, made_by, print_json, stopped, without_track
 from acestep_mcp.cli.progress_bar import Show, shown
 from acestep_mcp.cli.request_options import LYRICS, given, takes_host_options
 from acestep_mcp.cli.session import follow, stoppable, uninterrupted, with_studio
@@ -78,11 +78,11 @@ class _TakesCommand:
             print_json(takes_view(outcomes, comparison).facts())
             return
         for line in dict.fromkeys(line for outcome in finished for line in made_by(outcome.job)):
-            click.echo(line, err=True)
+            echo(line, err=True)
         if self.compares:
             _echo_table(comparison, err=True)
         for outcome in finished:
-            click.echo(str(outcome.track.path if outcome.track else ""))
+            echo(str(outcome.track.path if outcome.track else ""))
 
 
 def _run(command: _TakesCommand, host: dict[str, Any]) -> int:
@@ -166,9 +166,9 @@ def mark(name: str, sections: tuple[str, ...], clear: bool, as_json: bool) -> No
         print_json(view.facts())
         return
     for section in view.sections or ():
-        click.echo(f"{section.start:>8.2f} {section.end:>8.2f}  {section.name}")
+        echo(f"{section.start:>8.2f} {section.end:>8.2f}  {section.name}")
     if not view.sections:
-        click.echo("The song's sections are unknown.", err=True)
+        echo("The song's sections are unknown.", err=True)
 
 
 def _mark(text: str) -> dict[str, Any]:
@@ -198,9 +198,7 @@ def _echo_table(view: Comparison, *, err: bool) -> None:
     rows = [["", *(track.id for track in view.tracks)], *measured, ["asked for:"], *differing]
     widths = [min(40, max(len(row[column]) for row in rows if column < len(row))) for column in range(len(rows[0]))]
     for row in rows if differing else rows[:-1]:
-        click.echo(
-            "  ".join(cell[:40].ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip(), err=err
-        )
+        echo("  ".join(cell[:40].ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip(), err=err)
 
 
 def _cell(value: Any) -> str:

@@ -10,8 +10,8 @@ import httpx
 from pydantic import SecretStr
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
+from acestep_mcp.api.redaction import redaction
 from acestep_mcp.net.addresses import parse_url
-from acestep_mcp.net.keys import redaction
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.ssrf import origin
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts

@@ -154,7 +154,7 @@ class QueueClient:
             async with self._pooled.stream("GET", url, headers=headers, timeout=timeout) as response:
                 kind = response.headers.get("content-type", "")
                 if response.status_code != httpx.codes.OK or not kind.startswith("text/event-stream"):
-                    raise QueueError(f"no stream, but {response.status_code} {kind[:40]!r}")
+                    raise QueueError(f"no stream, but {response.status_code} {self.host.scrub(kind)[:40]!r}")
                 news = events(response.aiter_bytes(), self.host.scrub)
                 async for event in news:
                     update = watch.news(replies.update_of(event, self.host), whole=False)

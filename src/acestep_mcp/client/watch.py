@@ -11,7 +11,8 @@ import anyio
 import httpx
 
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.net.http_responses import NoResponse, read_json
+from acestep_mcp.net.http_responses import NoResponse
+from acestep_mcp.net.lenient_json import read_json
 
 MAX_EVENT = 4 << 20
 DRAIN_SECONDS = 0.1

@@ -29,7 +29,7 @@ class Chat:
     timeouts: Timeouts = _CHAT_TIMEOUTS
 
     async def ask(self, messages: Sequence[dict[str, str]], *, seed: int) -> str:
-        """The unchanged text of the model's answer.
+        """The text of the model's answer, without the key.
 
         Raises ConfigurationError when a key would be sent unencrypted to another machine, QueueError when no answer
         came. The message says what to change and repeats nothing that the service said.
@@ -54,7 +54,7 @@ class Chat:
         text = _text(answer.json())
         if text is None:
             raise QueueError(f"{service.label} answered with something other than a chat completion. {service.advice}")
-        return text
+        return answer.clean(text)  # again: it may come in parts
 
 
 def _text(body: Any) -> str | None:

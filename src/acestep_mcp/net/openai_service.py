@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 import anyio
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError
+from acestep_mcp.api.redaction import redaction
 from acestep_mcp.net.addresses import parse_url
 from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors, read_response
-from acestep_mcp.net.keys import redaction
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.ssrf import Body, Reach, host_of, opened, origin
 from acestep_mcp.net.timeouts import Timeouts
 
 _MAX_RESPONSE = 1 << 20
+_SHORTEST_WORD = 20  # services without keys get words such as "anything" as one
 _REFUSALS = {
     400: "refused the request. Check {prefix}_MODEL",
     401: "refused the key. Set {prefix}_KEY to a valid one",
@@ -63,7 +64,7 @@ class OpenAIService:
         return f"{self.prefix}_URL has to be the base address of an OpenAI-compatible service, like {example}."
 
     async def post(self, content: bytes, content_type: str) -> HttpResponse:
-        """The answer, whatever its status. Raises QueueError when none came."""
+        """The answer, whatever its status, without the key. Raises QueueError when none came."""
         headers = {"Content-Type": content_type, "Accept": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -73,7 +74,7 @@ class OpenAIService:
             with http_errors(f"Asking {host_of(self.url)}"), anyio.fail_after(timeouts.transfer):
                 url, carried = self._address(), Body(content, len(content), headers)
                 async with opened("POST", url, body=carried, reach=reach, timeouts=timeouts) as response:
-                    return await read_response(response, _MAX_RESPONSE, redaction(self.key))
+                    return await read_response(response, _MAX_RESPONSE, redaction(self.key, word=_SHORTEST_WORD))
         except NoResponse as exc:
             then = f"It has {timeouts.transfer:g} s to answer. Is it running, and is {self.prefix}_URL its address?"
             raise QueueError(f"{self.label} did not answer: {exc.what} {then}") from exc

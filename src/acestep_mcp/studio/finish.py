@@ -7,12 +7,14 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, QueueError
 from acestep_mcp.api.responses import Response
+from acestep_mcp.api.text import readable
 from acestep_mcp.files import make_folder, open_resolved, storage_errors
 from acestep_mcp.library.models import Job, Track
 from acestep_mcp.library.names import file_stems, title_of
@@ -80,6 +82,7 @@ def store_track(
 ) -> Track:
     """Turn a finished download into the job's track. Repeating it after a crash gives the same track.
 
+    What hosts and files say in it loses its control characters.
     Raises StorageError (the host still has the song), QueueError when the file is not the audio it should be.
     """
     from acestep_mcp.audio.read import turned_down_note
@@ -87,11 +90,15 @@ def store_track(
 
     _clear(job, downloaded)
     song = _identity(job, response, tracks)
+    song = replace(song, title=readable(song.title), tags=readable(song.tags), lyrics=readable(song.lyrics))
     name = _name(job, song.title, response.seed, tracks, jobs)
     finished = downloaded.with_name(downloaded.name.replace(".download.", ".finished."))
     with _audio_from_host(downloaded):
         gain = convert_and_remove(
-            downloaded, finished, format=cast("Format", job.options.format), tags=_tags(job, response, song, downloaded)
+            downloaded,
+            finished,
+            format=cast("Format", job.options.format),
+            tags=_tags(job, response, song, _comment(downloaded)),
         )
         checks, heard = _facts(job, response, finished, gain)
     audio = _audio(finished)
@@ -106,7 +113,19 @@ def store_track(
         "checks": checks,
         "heard": {"summary": summary(heard), **heard},
     }
-    return tracks.add(job.id, finished, name, _sidecar(job, response, song, audio) | facts)
+    sidecar = _readable(_sidecar(job, response, song, audio) | facts)
+    return tracks.add(job.id, finished, name, sidecar | {"request": job.request.wire()})
+
+
+def _readable(value: Any) -> Any:
+    match value:
+        case str():
+            return readable(value)
+        case dict():
+            return {readable(name): _readable(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_readable(part) for part in value]
+    return value
 
 
 def _clear(job: Job, downloaded: Path) -> None:
@@ -151,9 +170,15 @@ def _name(job: Job, title: str, seed: int, tracks: Tracks, jobs: Jobs) -> str:
     return jobs.reserve_name(job.id, (candidate for candidate in candidates if tracks.is_free(candidate)))
 
 
-def _tags(job: Job, response: Response, song: Identity, downloaded: Path) -> FileTags:
-    """The file's own tags."""
-    from acestep_mcp.audio.tags.file_tags import FileTags, read_tags
+def _comment(path: Path) -> str:
+    from acestep_mcp.audio.tags.file_tags import read_tags
+
+    return readable(read_tags(path).comment)
+
+
+def _tags(job: Job, response: Response, song: Identity, comment: str) -> FileTags:
+    """The file's own tags. `comment` is the one of the host."""
+    from acestep_mcp.audio.tags.file_tags import FileTags
 
     ours = json.dumps({"acestep": {**_engine(job, response), "seed": response.seed}})
     return FileTags(
@@ -161,7 +186,7 @@ def _tags(job: Job, response: Response, song: Identity, downloaded: Path) -> Fil
         tags=song.tags,
         lyrics=song.lyrics,
         seed=response.seed,
-        comment=_with_edit(read_tags(downloaded).comment or ours, song.edit),
+        comment=_with_edit(comment or ours, song.edit),
         software=f"acestep-mcp {__version__}",
     )
 

@@ -81,10 +81,13 @@ class Submitter:
     async def _answered(self, job: Job, client: QueueClient, body: dict[str, Any]) -> RequestHandle:
         try:
             return await client.submit(job.endpoint, body, _options(job))
-        except SubmissionUnknown:
+        except SubmissionUnknown as unanswered:
             if job.backend != "engine":
                 raise
-            handle = await self._received(job, client)
+            try:
+                handle = await self._received(job, client)
+            except SubmissionUnknown:
+                raise unanswered from None  # which says what came instead of an answer
         if handle is None:
             raise FateUnknown(f"{client.host.label} did not receive the request. It is sent again.")
         return handle
@@ -97,6 +100,8 @@ class Submitter:
         except SubmissionUnknown:
             raise
         except QueueError as exc:
+            if exc.is_permanent:
+                raise SubmissionUnknown(f"{exc.message} The request may have been accepted there.") from exc
             raise FateUnknown(
                 f"{exc.message} This request may have arrived there; the engine is asked again, and makes it once."
             ) from exc
