@@ -7,8 +7,9 @@ import zlib
 import numpy as np
 import pytest
 
-from acestep_mcp.audio.picture import Mark, draw
+from acestep_mcp.audio.picture import Mark, draw, pixels_of, stacked
 from acestep_mcp.audio.splice import from_float
+from acestep_mcp.studio.pictures import ALL_COLUMNS
 
 RATE = 22_050
 
@@ -67,3 +68,22 @@ def test_a_picture_is_small_whatever_the_length(seconds):
 def test_noise_is_the_largest_picture():
     noise = from_float(np.random.default_rng(1).normal(0, 0.3, RATE * 30), RATE, 16)
     assert len(draw(noise)) < 150_000
+
+
+def tiles(seed: int, seconds: int = 8):
+    """Noise whose level differs at random from moment to moment and from note to note: no picture is harder to compress."""
+    random = np.random.default_rng(seed)
+    noise = random.normal(0, 1, (256, seconds * RATE // 256))
+    spectrum = np.fft.rfft(noise.T) * 10 ** (-random.uniform(0, 70, (noise.shape[1], 129)) / 20)
+    music = np.fft.irfft(spectrum).ravel()
+    return from_float(0.5 * music / np.abs(music).max(), RATE, 16)
+
+
+def test_the_largest_pictures_of_one_song_and_of_several_stay_below_their_limits():
+    marks, windows = [Mark(f"part {at}", at, at + 1) for at in range(8)], [(2.0, 5.0)]
+    songs = [tiles(seed) for seed in range(6)]
+    assert len(draw(songs[0], marks, windows)) < 150_000
+    for count in (3, 6):
+        width = min(1000, ALL_COLUMNS // count)
+        several = stacked([pixels_of(song, marks, windows, width=width) for song in songs[:count]])
+        assert 130_000 < len(several) < 200_000

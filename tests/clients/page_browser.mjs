@@ -3,11 +3,13 @@ import { createServer, request } from "node:http";
 
 import { chromium } from "playwright-core";
 
+import { audit, focused } from "./audit.mjs";
+
 const { scene, url, browser: executablePath, key, file, port } = JSON.parse(process.argv[2]);
 const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"];
 const browser = await chromium.launch({ executablePath, args });
-const saw = { elsewhere: [], broken: [] };
+const saw = { elsewhere: [], broken: [], audits: [] };
 
 async function open(address = url, context) {
   context ??= await browser.newContext();
@@ -46,6 +48,17 @@ async function played(page, title) {
     src: await one.getByRole("link", { name: "Download" }).evaluate((link) => link.href),
     error: await one.locator(".problem").isVisible() ? await one.locator(".problem").innerText() : null,
   };
+}
+
+// What axe-core finds in each theme, at each width.
+async function check(page, what, widths = [1280, 320], themes = ["light", "dark"]) {
+  for (const width of widths) {
+    for (const colorScheme of themes) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 800 });
+      saw.audits.push({ what: `${what}, ${colorScheme}, ${width}`, ...await audit(page) });
+    }
+  }
 }
 
 const textOf = (page, title) => card(page, title).innerText();
@@ -89,6 +102,51 @@ const scenes = {
     await card(page, title).getByRole("button", { name: "Remove" }).click();
     await page.reload();
     await page.locator("#empty").waitFor();
+  },
+
+  // No mouse: a song is made, played, sought in and cancelled with the keyboard.
+  async keyboard() {
+    const page = await open(), { keyboard } = page;
+    await studio(page);
+    const write = async (name, text) => {
+      await focused(page, `#field-${name}`);
+      await page.evaluate(() => document.activeElement.select());
+      await keyboard.type(text);
+    };
+    const press = async (selector, name) => {
+      await focused(page, selector);
+      saw.pressed = [...(saw.pressed ?? []), await page.evaluate(() => document.activeElement.innerText || document.activeElement.ariaLabel)];
+      await keyboard.press(name);
+    };
+    const submit = () => press("#make", "Enter");
+    await write("tags", "by hand");
+    await write("duration", "6");
+    await submit();
+    await state(page, "by hand", "done");
+    await page.locator(".heard .stage:not([data-busy])").waitFor();
+    await press(".heard .waveform", "ArrowRight");
+    saw.position = await page.getByRole("slider", { name: "Position in the song" }).getAttribute("aria-valuenow");
+    await keyboard.press("Space");
+    await page.waitForFunction(() => document.querySelector(".player").dataset.playing === "true");
+    await keyboard.press("Space");
+    await page.waitForFunction(() => document.querySelector(".player").dataset.playing !== "true");
+    await check(page, "song");
+    await focused(page, "#ways input");
+    await keyboard.press("ArrowRight");
+    saw.way = await page.locator("#ways input:checked").inputValue();
+    await keyboard.press("ArrowLeft");
+    await write("tags", "long");
+    await write("duration", "240");
+    await submit();
+    await page.locator(".song", { hasText: "long" }).getByRole("button", { name: "Cancel" }).waitFor();
+    await check(page, "making", [320]);
+    await press("[data-act=cancel]", "Enter");
+    await state(page, "long", "cancelled");
+    for (const [number, radio] of (await page.locator("#ways input").all()).entries()) {
+      await radio.check();
+      await page.locator("#options").evaluate((options) => { options.open = true; });
+      await check(page, await radio.inputValue(), [320], [number % 2 ? "light" : "dark"]);
+    }
   },
 
   async fields() {
@@ -175,6 +233,7 @@ const scenes = {
   async key() {
     const context = await browser.newContext(), page = await open(url, context);
     await page.locator("#key-form").waitFor();
+    await check(page, "key", [320]);
     saw.hidden = !(await page.locator("#studio").isVisible());
     const enter = async (given) => { await fill(page, { Key: given }); await page.getByRole("button", { name: "Open" }).click(); };
     await enter("not the key");

@@ -37,6 +37,9 @@ def visit(browser: str, node: str, served: Callable[..., str], environment: dict
         assert done.returncode == 0, done.stderr
         saw = json.loads(done.stdout)
         assert (saw["elsewhere"], saw["broken"]) == ([], [])
+        for result in saw["audits"]:
+            assert (result["found"], result["wide"]) == ([], False), result["what"]
+            assert result["passed"] > 15, "axe-core looked at the page"
         return saw
 
     return run
@@ -69,6 +72,17 @@ def test_a_song_is_followed_played_downloaded_and_found_again_after_a_reload(vis
     assert saw["sketch"]
     assert saw["again"]["src"] == saw["audio"]["src"]
     assert "/files/" not in saw["kept"]
+
+
+def test_a_song_is_made_and_played_without_a_mouse_and_axe_core_finds_nothing_serious(visit):
+    saw = visit("keyboard")
+    assert saw["pressed"][0] == "Make the song"
+    assert saw["pressed"][-1] == "Cancel"
+    assert float(saw["position"]) > 0
+    assert saw["way"] != ENDPOINTS[0].id
+    themes = {what.split(", ")[1] for what in (result["what"] for result in saw["audits"])}
+    assert themes == {"light", "dark"}
+    assert len(saw["audits"]) == 6 + len(ENDPOINTS)
 
 
 def test_what_is_wrong_stands_at_its_field_and_the_forms_are_the_published_ones(visit):

@@ -269,6 +269,25 @@ async def test_status_gives_today_s_spend_and_the_limit(monkeypatch):
     assert status["writer"] == "the built-in rules"
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "none (ACESTEP_ASR_URL is not set)"),
+        ({"asr_url": "https://asr.example:8443/v1"}, "whisper-1 at asr.example, without a key"),
+        (
+            {"asr_url": "https://me:pass-7f3a@asr.example/v1", "asr_model": "large", "asr_key": "key-7f3a"},
+            "large at asr.example, with a key",
+        ),
+        ({"asr_url": "http://[::1/v1"}, "none (ACESTEP_ASR_URL is no valid address)"),
+    ],
+)
+async def test_status_names_the_transcription_service_and_shows_no_secret(settings, told):
+    async with open_studio(load(**settings)) as studio:
+        status = (await studio.status()).facts()
+    assert status["transcriber"] == told
+    assert "7f3a" not in str(status)
+
+
 def test_the_writer_for_prompts_depends_on_the_backend():
     settings = load(llm_url="http://127.0.0.1:1/v1", llm_model="small-model")
     assert writer(settings, "draft") == "the language model small-model, or the built-in rules"

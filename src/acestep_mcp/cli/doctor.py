@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from importlib import metadata
 from importlib.util import find_spec
@@ -23,6 +24,8 @@ from acestep_mcp.settings import Settings, load
 
 PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer")
 _LOW_DISK = 500 * 2**20
+# A user name and password in an address, which is refused where it is used.
+_LOGIN = re.compile(r"//[^/?#]*@")
 
 
 @takes_host_options
@@ -100,6 +103,8 @@ def _settings(settings: Settings) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [str(part) for part in value]
+    if isinstance(value, str):
+        return _LOGIN.sub("//(hidden)@", value)
     return str(value) if isinstance(value, Path) else value
 
 
@@ -122,6 +127,8 @@ def _print(report: dict[str, Any]) -> None:
     backend = report["backend"]
     if "backend" in backend:
         echo(f"Songs are made by: {backend['backend']} ({backend['why']})")
+    if "transcriber" in backend:
+        echo(f"Words that are sung are checked by: {backend['transcriber']}")
     for folder in report["folders"]:
         state = "exists" if folder["exists"] else "created with the first song"
         title = "Songs go to" if folder["name"] == "music_dir" else "Other data is in"

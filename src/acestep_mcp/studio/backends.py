@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from acestep_mcp.api.endpoints import DEFAULT_LENGTH, PRICE_PER_SECOND_USD
 from acestep_mcp.api.errors import ConfigurationError
@@ -178,3 +180,15 @@ def writer(settings: Settings, backend: str) -> str:
     return (
         f"the language model {settings.llm_model}, or the built-in rules" if settings.llm_url else "the built-in rules"
     )
+
+
+def transcriber(settings: Settings) -> str:
+    """What writes down the words of finished songs, and where: the model and the host, and only whether there is a key."""
+    if settings.asr_url is None:
+        return "none (ACESTEP_ASR_URL is not set)"
+    host = None
+    with contextlib.suppress(ValueError):
+        host = urlsplit(settings.asr_url).hostname
+    if not host:
+        return "none (ACESTEP_ASR_URL is no valid address)"
+    return f"{settings.asr_model} at {host}, {'with' if settings.asr_key else 'without'} a key"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from acestep_mcp.audio.picture import Mark
 
 
+ALL_COLUMNS = 3000
+"""Of all pictures together: each has 312 rows, and 3000 columns of noise take at most 165 KB."""
 OpenFile = Callable[[Track], BinaryIO]
 """Opens the audio of a track. Raises NotFound."""
 
@@ -36,12 +38,8 @@ def picture_of_all(tracks: Sequence[Track], open_file: OpenFile) -> bytes:
         with open_file(track) as file:
             sound = read(file)
         spans = edited_spans(track.sidecar.get("edit"), sound.seconds)
-        pictures.append(pixels_of(sound, _marks(track), spans, width=min(1000, _ALL_COLUMNS // len(tracks))))
+        pictures.append(pixels_of(sound, _marks(track), spans, width=min(1000, ALL_COLUMNS // len(tracks))))
     return stacked(pictures)
-
-
-_ALL_COLUMNS = 3000
-"""Of all pictures together: each has 312 rows, and 3000 columns of noise take 145 KB."""
 
 
 def _marks(track: Track) -> list[Mark]:

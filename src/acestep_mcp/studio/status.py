@@ -10,7 +10,7 @@ from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose_backend, costs, writer
+from acestep_mcp.studio.backends import Backends, Choice, choose_backend, costs, transcriber, writer
 from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.views import StatusView
@@ -46,6 +46,7 @@ async def status_of(
     return StatusView(
         problems=problems,
         version=__version__,
+        transcriber=transcriber(settings),
         music_dir=str(settings.music_dir),
         data_dir=str(settings.data_dir),
         spent_today_usd=round(await anyio.to_thread.run_sync(jobs.spent_today), 6),

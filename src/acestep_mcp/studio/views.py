@@ -259,6 +259,7 @@ class StatusView(View):
     engine: EngineView | None = None
     cost: CostView | None = None
     writer: str | None = Field(default=None, description="What writes tags and lyrics for prompts.")
+    transcriber: str | None = Field(default=None, description="What checks the words that songs sing.")
     music_dir: str | None = None
     data_dir: str | None = None
     spent_today_usd: float | None = None
