@@ -11,7 +11,7 @@ from acestep_mcp.library.models import Status
 from acestep_mcp.settings import load
 from tests.support.requests import request
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.usefixtures("tmp_path")]
 LYRICS = "[verse]\nRain on the roof\n[chorus]\nSlow down\n[verse]\nSnow on the roof\n[chorus]\nSlow down now"
 SONG = {"tags": "pop, piano, 120 bpm", "lyrics": LYRICS, "duration": 16, "seed": 7}
 
@@ -149,6 +149,8 @@ async def test_two_takes_run_at_a_time_and_a_waiting_one_can_be_cancelled(studio
         while len(submitted := await submitted_of(studio, jobs)) < 2:
             await anyio.sleep(0.02)
     assert submitted == [job.id for job in jobs[:2]]
+    waiting = [(await studio.outcome(job.id)).job.progress.describe() for job in jobs[2:]]
+    assert waiting == ["waiting for its turn (2 takes are made at a time)"] * 2
     for job in reversed(jobs):
         assert (await studio.cancel(job.id)).job.status is Status.CANCELLED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import replace
@@ -98,6 +99,11 @@ class Run:
             raise
         finally:
             self._notify()
+
+    async def show(self, progress: Progress) -> None:
+        """Show why a job that could run does not. What the disk refuses is not shown."""
+        with contextlib.suppress(AceStepError):
+            await self._change(progress=progress)
 
     async def _run_until_ended(self) -> None:
         """Advance until the job has ended; while its host is unreachable, wait and try again."""

@@ -127,7 +127,7 @@ class Studio:
     async def _run(self, job_id: str, run: Run) -> None:
         try:
             with isolated(logger, "job %s failed because of a bug", job_id):
-                async with self._turns.of(run.job, run.cancel):
+                async with self._turns.of(run.job, run.cancel, run.show):
                     await run()
         except AceStepError as exc:
             logger.warning("job %s: %s", job_id, exc.message)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import anyio
 
-from acestep_mcp.library.models import Job
+from acestep_mcp.library.models import Job, Progress
 
 AT_ONCE = 2
+WAITING = Progress(stage=f"waiting for its turn ({AT_ONCE} takes are made at a time)")
 
 
 class Turns:
@@ -19,13 +20,21 @@ class Turns:
         self._turns: dict[str, anyio.Semaphore] = {}
 
     @asynccontextmanager
-    async def of(self, job: Job, cancel: anyio.Event) -> AsyncIterator[None]:
-        """Wait until this job may run. A job that is no take, has been submitted, or is cancelled does not wait."""
+    async def of(
+        self, job: Job, cancel: anyio.Event, show: Callable[[Progress], Awaitable[None]]
+    ) -> AsyncIterator[None]:
+        """Wait until this job may run, which `show` is told. A job that is no take, has been submitted, or is cancelled does not wait."""
         if job.options.remade is None or job.request_id is not None:
             yield
             return
         turns = self._turns.setdefault(job.queue_url, anyio.Semaphore(AT_ONCE))
-        has_turn = await _acquired(turns, cancel)
+        try:
+            turns.acquire_nowait()
+            has_turn = True
+        except anyio.WouldBlock:
+            await show(WAITING)
+            has_turn = await _acquired(turns, cancel)
+            await show(Progress())
         try:
             yield
         finally:
