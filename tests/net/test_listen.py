@@ -125,6 +125,21 @@ async def test_a_request_head_has_a_deadline_and_a_request_in_progress_has_none(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("head", [b"X: " + b"a" * 300_000, b"X: a\r\n" * 60_000, b"a" * 300_000])
+async def test_a_request_head_has_a_largest_size(head):
+    async with serving() as port:
+        stream = await anyio.connect_tcp("127.0.0.1", port)
+        async with stream:
+            with anyio.fail_after(5):
+                with suppress(anyio.BrokenResourceError):
+                    await stream.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + head)
+                answer = b""
+                with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                    while True:
+                        answer += await stream.receive()
+        assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
+
+
 async def test_more_requests_than_the_limit_are_answered_503():
     statuses = []
     running.clear()

@@ -77,3 +77,28 @@ async def test_an_upload_that_announces_any_size_is_answered(client, announced):
         headers = [(b"host", b"127.0.0.1:8766"), (b"content-length", announced.encode("latin-1"))]
         sent = await callers.post("/uploads", content=b"not audio", headers=headers)
     assert sent.status_code in (413, 422)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"), [("POST", "/mcp", 413), ("POST", "/gallery/session", 401), ("GET", "/health", 200)]
+)
+@pytest.mark.parametrize("announced", [True, False])
+async def test_no_route_reads_a_body_without_end(client, method, path, code, announced):
+    sent = 0
+
+    async def body():
+        nonlocal sent
+        for _ in range(100):
+            sent += 2**20
+            yield b"x" * 2**20
+
+    async with client("secret") as callers:
+        headers = OWN | {
+            "authorization": "Bearer secret",
+            "content-type": "application/json",
+            "origin": f"http://{OWN['host']}",
+        }
+        content = b"x" * (5 * 2**20) if announced else body()
+        answer = await callers.request(method, path, content=content, headers=headers)
+    assert answer.status_code == code
+    assert sent <= 8 * 2**20

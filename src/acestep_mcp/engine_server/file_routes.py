@@ -53,7 +53,8 @@ class FileRoutes:
         self._file_store = file_store
         self._bodies = Bodies(options.max_body)
         self._options = options
-        self._open: dict[str, Upload] = {}
+        self._open: dict[bytes, Upload] = {}
+        """By the digest of the secret: how long a wrong one is looked for tells nothing about the right ones."""
 
     async def token(self, http: HttpRequest) -> Response:
         """The token that the Python client asks for first. It fails on an `expires_at` without a UTC offset."""
@@ -115,7 +116,7 @@ class FileRoutes:
             numbers = sorted(_checked(part, upload) for part in _listed(body))
         folder = self._file_store.parts(upload.secret)
         await anyio.to_thread.run_sync(self._assemble, [folder / str(number) for number in numbers], upload)
-        self._open.pop(upload.secret, None)
+        self._open.pop(_hidden(upload.secret), None)
         return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})
 
     async def download(self, http: HttpRequest) -> Response:
@@ -134,17 +135,17 @@ class FileRoutes:
     def forget(self, before: float) -> None:
         """Drop uploads that have received nothing since this time."""
         for upload in [upload for upload in self._open.values() if upload.touched < before]:
-            del self._open[upload.secret]
+            del self._open[_hidden(upload.secret)]
 
     def _new(self, file_name: str, content_type: str) -> Upload:
         if len(self._open) >= MAX_OPEN:
             raise HTTPException(429, f"{MAX_OPEN} uploads have begun and not ended. Start this one again later.")
         upload = Upload(self._file_store.new_name(suffix_of(file_name, content_type)))
-        self._open[upload.secret] = upload
+        self._open[_hidden(upload.secret)] = upload
         return upload
 
     def _find(self, http: HttpRequest) -> Upload:
-        upload = self._open.get(http.path_params["upload"])
+        upload = self._open.get(_hidden(http.path_params["upload"]))
         if upload is None or http.path_params.get("name", upload.name) != upload.name:
             raise HTTPException(404, "This upload does not exist or has expired. Start it again.")
         upload.touched = time.time()
@@ -193,6 +194,10 @@ def _checked(part: Mapping[str, Any], upload: Upload) -> int:
     if etag != upload.parts[number][0]:
         raise HTTPException(400, f"Part {number} has another etag. Send it again, then complete.")
     return number
+
+
+def _hidden(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def _digest(path: Path) -> str:
