@@ -14,7 +14,7 @@ from acestep_mcp.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]
 NOW = [REPOSITORY / "README.md", REPOSITORY / "bench" / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-PAGES = [*NOW, REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))]
+PAGES = [*NOW, REPOSITORY / "CHANGELOG.md", REPOSITORY / "SECURITY.md", *sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))]
 SOURCE = REPOSITORY / "src" / "acestep_mcp"
 
 
@@ -75,6 +75,17 @@ def test_files_that_a_page_names_exist() -> None:
         for path in re.findall(r"\b[\w-]+(?:/[\w.-]+)+\.(?:py|js|md)\b", page.read_text(encoding="utf-8")):
             folders = (REPOSITORY, SOURCE, page.parent)
             assert any((folder / path).is_file() for folder in folders), f"{page.name}: {path}"
+
+
+def test_each_promise_has_tests_that_are_there() -> None:
+    text = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+    promises = text.partition("| --- |")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(promises) > 10
+    for promise in promises:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", promise)
+        assert named, promise
+        for file, test in named:
+            assert f"def {test}(" in (REPOSITORY / file).read_text(encoding="utf-8"), f"{file}::{test}"
 
 
 def test_links_between_pages_have_a_target() -> None:
