@@ -14,7 +14,12 @@ from acestep_mcp.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]
 NOW = [REPOSITORY / "README.md", REPOSITORY / "bench" / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-PAGES = [*NOW, REPOSITORY / "CHANGELOG.md", REPOSITORY / "SECURITY.md", *sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))]
+PAGES = [
+    *NOW,
+    REPOSITORY / "CHANGELOG.md",
+    REPOSITORY / "SECURITY.md",
+    *sorted((REPOSITORY / "docs" / "decisions").glob("*.md")),
+]
 SOURCE = REPOSITORY / "src" / "acestep_mcp"
 
 
