@@ -137,3 +137,32 @@ def test_the_seam_of_an_outpaint_lies_where_the_song_ends(job, source):
     assert "inside_difference" not in found
     assert [seam.split(" s: ")[0] for seam in found["seams"]] == ["4.0"]
     assert float(found["seams"][0].split()[2]) == pytest.approx(-6, abs=0.3)
+
+
+def test_a_jump_is_odd_where_the_source_has_none(job, source):
+    request = job("audio-inpaint", start_time=1, end_time=2)
+    edited = source.copy()
+    edited[RATE : 2 * RATE] //= 4
+    assert "odd_seams" not in comparison(request, Sound(edited, RATE)), "12 dB are heard often"
+    edited[RATE : 2 * RATE] //= 4
+    assert comparison(request, Sound(edited, RATE))["odd_seams"] == [1.0, 2.0]
+    edited[RATE : 2 * RATE] = 0
+    assert comparison(request, Sound(edited, RATE))["odd_seams"] == [1.0, 2.0]
+
+
+def test_a_jump_that_the_source_has_too_is_not_odd(job, tmp_path):
+    music = from_float(np.random.default_rng(1).normal(0, 0.1, 4 * RATE).astype(np.float32), RATE, 16).pcm
+    for before in (0, 100):
+        song = music.copy()
+        song[:RATE] = song[:RATE] // before if before else 0
+        soundfile.write(tmp_path / "source.wav", song, RATE, subtype="PCM_16")
+        edited = song.copy()
+        edited[RATE : 2 * RATE] //= 2
+        assert "odd_seams" not in comparison(job("audio-inpaint", start_time=1, end_time=2), Sound(edited, RATE))
+
+
+def test_new_music_after_an_ending_is_told(job, source, tmp_path):
+    faded = (source * np.linspace(1, 0, len(source))[:, None] ** 4).astype(source.dtype)
+    soundfile.write(tmp_path / "source.wav", faded, RATE, subtype="PCM_16")
+    longer = np.concatenate([faded, source[: 2 * RATE]])
+    assert comparison(job("audio-outpaint", extend_after_duration=2), Sound(longer, RATE))["odd_seams"] == [4.0]

@@ -82,15 +82,18 @@ class HeardFacts(BaseModel):
     brightness_hz: _Number
     stereo: Literal["mono", "narrow", "normal", "wide"]
     stereo_width: _Number
-    tempo: _Number
-    tempo_alternative: _Number
+    balance_db: _Number
+    correlation: _Number
+    dc_offset: _Number
+    tempo: _Number | None
+    tempo_alternative: _Number | None
     tempo_confidence: _Confidence
-    metre: Literal["4/4", "3/4", "6/8"]
+    metre: Literal["4/4", "3/4", "6/8"] | None
     metre_confidence: _Confidence
-    downbeat: _Number
+    downbeat: _Number | None
     downbeat_confidence: _Confidence
-    key: _Key
-    key_alternative: _Key
+    key: _Key | None
+    key_alternative: _Key | None
     key_confidence: _Confidence
 
 

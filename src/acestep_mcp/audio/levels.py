@@ -27,6 +27,7 @@ _SHORTEST_GAP = 0.5
 _MOST_GAPS = 5
 _CENTROID_WINDOW, _CENTROID_FRAMES = 4096, 100
 _DARK, _WARM, _BRIGHT = 900.0, 1800.0, 3200.0
+_MOST_BALANCE = 60.0
 _MONO, _NARROW, _WIDE = 0.02, 0.15, 0.5
 
 
@@ -95,7 +96,7 @@ class Silence:
 def find_silence(samples: NDArray[Any], rate: int) -> Silence:
     """Where nothing is above -60 dBFS; gaps count from half a second on. A silent song has all of it at its start."""
     hop = max(1, round(_SILENCE_HOP * rate))
-    sounding = np.flatnonzero(_peaks(samples, hop) > 10 ** (SILENT_DBFS / 20))
+    sounding = np.flatnonzero(_swings(samples, hop) > 10 ** (SILENT_DBFS / 20))
     total = len(samples) / rate
     if not len(sounding):
         return Silence(round(total, 2), 0.0)
@@ -111,11 +112,42 @@ def find_silence(samples: NDArray[Any], rate: int) -> Silence:
     )
 
 
+def _swings(samples: NDArray[Any], block: int) -> NDArray[Any]:
+    """Half the way from the lowest to the highest sample of every block: a constant offset is no sound."""
+    rest = -len(samples) % block
+    padded = np.pad(samples, ((0, rest), (0, 0)), mode="edge") if rest and len(samples) else samples
+    found = np.zeros(len(padded) // block)
+    for channel in padded.T:
+        blocks = np.ascontiguousarray(channel).reshape(-1, block)
+        found = np.maximum(found, (blocks.max(axis=1) - blocks.min(axis=1)) / 2)
+    return found
+
+
+def offset(samples: NDArray[Any]) -> float:
+    """The mean of the samples of the channel where it is farthest from 0, of full scale."""
+    means = np.full(len(samples), 1 / max(1, len(samples)), samples.dtype) @ samples
+    return round(float(means[np.argmax(np.abs(means))]), 3)
+
+
+def channel_facts(samples: NDArray[Any]) -> tuple[float, float]:
+    """How much louder the right channel is than the left one, in dB up to 60, and their correlation, -1 to 1."""
+    if samples.shape[1] < 2:
+        return 0.0, 1.0
+    left, right = samples[:, 0], samples[:, 1]
+    energies = [float(np.dot(part, part)) for part in (left, right)]
+    if not all(energies):
+        return _MOST_BALANCE * (bool(energies[1]) - bool(energies[0])), float(not any(energies))
+    balance = 10 * math.log10(energies[1] / energies[0])
+    together = float(np.dot(left, right)) / math.sqrt(energies[0] * energies[1])
+    return round(min(max(balance, -_MOST_BALANCE), _MOST_BALANCE), 1), round(together, 2)
+
+
 def brightness(samples: NDArray[Any], rate: int) -> tuple[float, str]:
     """The spectral centroid in Hz, weighted by loudness, and a word: dark, warm, bright or very bright."""
     starts = np.linspace(0, max(0, len(samples) - _CENTROID_WINDOW), _CENTROID_FRAMES).astype(int)
     shape = np.hanning(_CENTROID_WINDOW).astype(np.float32)
     frames = np.array([downmixed(samples[start : start + _CENTROID_WINDOW]) for start in np.unique(starts)])
+    frames = frames - frames.mean(axis=1, keepdims=True) if frames.shape[1] else frames
     if frames.shape[1] < _CENTROID_WINDOW:
         frames = np.pad(frames, ((0, 0), (0, _CENTROID_WINDOW - frames.shape[1])))
     spectrum = np.abs(fft.rfft(frames * shape)).sum(axis=0, dtype=np.float64)

@@ -28,6 +28,9 @@ _AT_ONCE = 0.01
 _ON_THE_BEAT = 0.7
 """What a bar's beginning on the strongest onsets is worth, in standard deviations of the accents."""
 _QUARTERS = {"4/4": 4, "3/4": 3, "6/8": 3}
+_STRESS = 0.2
+_A_PULSE = 0.3
+"""A tempo below this confidence is no ground for a metre."""
 _THIRDS_OVER_HALVES, _THIRDS_BALANCE, _THIRDS_LOUDNESS = 1.3, 0.3, 0.2
 """Onsets at both thirds of the beat, not only at the last as in a shuffle, make a compound metre."""
 
@@ -64,19 +67,21 @@ def hear_rhythm(samples: NDArray[np.float32]) -> Rhythm:
         return Rhythm()
     beat, confidence = _beat(onsets, longest)
     grid = _half_beats(onsets, 60 / beat, len(samples) / RATE)
-    thirds, halves, is_compound = _division(onsets, grid[::2], 60 / beat)
+    division = _division(onsets, grid[::2], 60 / beat)
     accents = _accents(samples, spectra, grid, 60 / beat)
-    beats, certainty = (2, min(1.0, thirds / (thirds + halves + 1e-9))) if is_compound else _beats_per_bar(accents)
+    is_compound = division.is_compound
+    beats, certainty = (2, division.certainty) if is_compound else _beats_per_bar(accents)
     downbeat, lead = _downbeat(accents, grid, 2 * beats)
     tempo = 1.5 * beat if is_compound else beat
+    pulse = min(1.0, confidence / _A_PULSE)
     return Rhythm(
         tempo=round(tempo, 2),
         alternative=round(tempo / 2 if tempo > _USUAL_BPM else tempo * 2, 2),
         tempo_confidence=round(confidence, 2),
         metre="6/8" if is_compound else f"{beats}/4",
-        metre_confidence=round(certainty, 2),
+        metre_confidence=round(certainty * pulse, 2),
         downbeat=downbeat,
-        downbeat_confidence=round(lead, 2),
+        downbeat_confidence=round(lead * pulse, 2),
     )
 
 
@@ -159,18 +164,25 @@ def _half_beats(onsets: NDArray[np.float64], beat_seconds: float, seconds: float
     return np.asarray(phase + step * np.arange(max(0, int((seconds - phase) / step))), np.float64)
 
 
-def _division(
-    onsets: NDArray[np.float64], beats: NDArray[np.float64], beat_seconds: float
-) -> tuple[float, float, bool]:
-    """The mean onset at the weaker third of the beat and at its half, and whether the beat divides into three."""
+@dataclass(frozen=True, slots=True)
+class _Division:
+    """Whether the beat divides into three, and how sure that is."""
 
+    is_compound: bool
+    certainty: float
+
+
+def _division(onsets: NDArray[np.float64], beats: NDArray[np.float64], beat_seconds: float) -> _Division:
     def mean_at(share: float) -> float:
         return float(_at(onsets, beats + share * beat_seconds).mean()) if len(beats) else 0.0
 
-    halves, first, second = mean_at(1 / 2), mean_at(1 / 3), mean_at(2 / 3)
+    whole, halves, first, second = mean_at(0), mean_at(1 / 2), mean_at(1 / 3), mean_at(2 / 3)
     thirds = min(first, second)
-    is_even = thirds > _THIRDS_BALANCE * max(first, second) and thirds > _THIRDS_LOUDNESS * mean_at(0)
-    return thirds, halves, is_even and thirds > _THIRDS_OVER_HALVES * halves
+    is_even = thirds > _THIRDS_BALANCE * max(first, second) and thirds > _THIRDS_LOUDNESS * whole
+    # Where the beat is as weak as its thirds, nothing says which of them it is.
+    stress = min(1.0, max(0.0, whole / max(thirds, 1e-9) - 1) / _STRESS)
+    certainty = min(1.0, thirds / (thirds + halves + 1e-9)) * stress
+    return _Division(is_even and thirds > _THIRDS_OVER_HALVES * halves, certainty)
 
 
 def _at(curve: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,6 +24,12 @@ _LAST_SECONDS = 1.5
 _BASS_IN_CHORD = 0.3
 _CERTAIN = 0.25
 """The lead over the next key from which the key counts as certain."""
+_LAST_ALONE = 0.45 * _CERTAIN
+_NO_KEY, _A_KEY = 0.5, 0.62
+"""Correlations with the best key: noise, drums and twelve-tone rows reach 0.52, drafts at least 0.59."""
+_LEAST_NOTE = 0.03
+_LONG_ENOUGH = 3.0
+"""Seconds of notes from which on a key is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,20 @@ class HeardKey:
 
 
 def hear_key(samples: NDArray[np.float32]) -> HeardKey:
-    """The key of one channel at 22,050 Hz."""
-    scores = _scores(samples)
+    """The key of one channel at 22,050 Hz; the confidence is 0 where nothing has a key, such as noise or a single note.
+
+    What only the last chord says is less than certain: many songs are cut off on any chord.
+    """
+    heard = _listen(samples)
+    scores = heard.scores + _LAST_SHARE * heard.last
     best = int(np.argmax(scores))
-    lead = float(scores[best] - np.max(np.delete(scores, best)))
-    return HeardKey(_name(best), _name(_relative(best)), round(min(1.0, max(0.0, lead / _CERTAIN)), 2))
+    lead = min(_lead(scores, best), _LAST_ALONE + max(0.0, _lead(heard.scores, best)))
+    certain = min(1.0, max(0.0, lead / _CERTAIN)) * heard.tonal
+    return HeardKey(_name(best), _name(_relative(best)), round(certain, 2))
+
+
+def _lead(scores: NDArray[np.float64], key: int) -> float:
+    return float(scores[key] - np.max(np.delete(scores, key)))
 
 
 def _name(key: int) -> str:
@@ -51,20 +66,43 @@ def _relative(key: int) -> int:
     return 12 + (key + 9) % 12 if key < 12 else (key + 3) % 12
 
 
-def _scores(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How well each key fits: the twelve major keys, then the minor ones."""
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """`scores`: how well each key fits, the twelve major ones first; `last`: the shares of their chords at the end.
+
+    `tonal`, 0 to 1: whether there are notes of a key at all.
+    """
+
+    scores: NDArray[np.float64]
+    last: NDArray[np.float64]
+    tonal: float
+
+
+def _listen(samples: NDArray[np.float32]) -> _Heard:
     spectra = note_magnitudes(samples, _WINDOW, _HOP)
     notes = _without_overtones(note_weights(spectra[::2], _WINDOW, *_NOTES_HZ, held=True).sum(axis=0))
-    chords, bass, last = _chord_shares(spectra)
+    shares = _chord_shares(spectra)
     fits = np.empty(24)
     for mode, profile in enumerate((_MAJOR, _MINOR)):
         for tonic in range(12):
             fits[12 * mode + tonic] = _correlation(np.roll(profile, tonic), notes)
-    return np.asarray(fits + _CHORD_SHARE * chords + _BASS_SHARE * np.tile(bass, 2) + _LAST_SHARE * last)
+    scores = fits + _CHORD_SHARE * shares.chords + _BASS_SHARE * np.tile(shares.bass, 2)
+    different = int(np.count_nonzero(notes > _LEAST_NOTE * notes.sum()))
+    tonal = [(float(fits.max()) - _NO_KEY) / (_A_KEY - _NO_KEY), (different - 1) / 2, shares.seconds / _LONG_ENOUGH]
+    return _Heard(scores, shares.last, float(np.prod(np.clip(tonal, 0, 1))))
 
 
-def _chord_shares(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The share of the song's time of each chord [24] and bass note [12], and of each chord in its last moments."""
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """The share of the song's time of each chord [24] and bass note [12], of each chord in its last moments, and its seconds."""
+
+    chords: NDArray[np.float64]
+    bass: NDArray[np.float64]
+    last: NDArray[np.float64]
+    seconds: float
+
+
+def _chord_shares(spectra: NDArray[np.float32]) -> _Shares:
     notes = _without_overtones(note_weights(spectra, _WINDOW, *_CHORDS_HZ, held=True))
     notes = ndimage.uniform_filter1d(notes, 9, axis=0)
     loudness = np.linalg.norm(notes, axis=1)
@@ -75,10 +113,11 @@ def _chord_shares(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float64], ND
     heard = np.nonzero(loudness > 0.15 * loudness.max())[0]
     last = int(heard[-1]) if len(heard) else 0
     ending = likeness[max(0, last - int(_LAST_SECONDS * _FRAMES_PER_SECOND)) : last + 1]
-    return (
+    return _Shares(
         _shares(likeness.argmax(axis=1)[sounding], 24),
         _shares(bass.argmax(axis=1)[sounding], 12),
         _shares(ending.argmax(axis=1), 24),
+        int(np.count_nonzero(sounding)) / _FRAMES_PER_SECOND,
     )
 
 

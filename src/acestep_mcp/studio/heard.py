@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _SURE, _UNSURE = 0.5, 0.15
 _LONG_START, _LONG_END, _LONG_GAP = 1.5, 3.0, 2.0
 _LENGTH_SECONDS, _LENGTH_SHARE = 1.0, 0.02
 _MANY_CLIPPED = 100
+_QUIET, _ONE_SIDED, _CANCELS, _OFF_CENTRE = -40.0, 40.0, -0.9, 0.05
 _NEW_SEED = "ask again with another seed"
 
 
 def summary(facts: Mapping[str, Any]) -> str:
     """The facts of `Hearing.facts`, and the `words` if any, in one line: `86 bpm (or 172), 4/4, C minor (or D# major), bright, narrow stereo`."""
-    tempo = f"{facts['tempo']:.0f} bpm (or {facts['tempo_alternative']:.0f})"
     parts = [
-        _hedged(tempo, facts["tempo_confidence"]) or "no steady pulse",
-        _hedged(facts["metre"], facts["metre_confidence"]),
-        _hedged(f"{facts['key']} (or {facts['key_alternative']})", facts["key_confidence"]),
+        _hedged("{tempo:.0f} bpm (or {tempo_alternative:.0f})", facts, "tempo") or "no steady pulse",
+        _hedged("{metre}", facts, "metre"),
+        _hedged("{key} (or {key_alternative})", facts, "key"),
         facts["brightness"],
         facts["stereo"] if facts["stereo"] == "mono" else f"{facts['stereo']} stereo",
         f"loudness range {facts['loudness_range']} LU",
@@ -30,9 +30,11 @@ def summary(facts: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _hedged(text: str, confidence: float) -> str:
-    if confidence < _UNSURE:
+def _hedged(form: str, facts: Mapping[str, Any], name: str) -> str:
+    confidence = facts[f"{name}_confidence"]
+    if confidence < _UNSURE or facts[name] is None:
         return ""
+    text = form.format_map(facts)
     return text if confidence >= _SURE else f"perhaps {text}"
 
 
@@ -42,18 +44,39 @@ def remarks(
     """One sentence for each thing that is odd, with one next step. `asked`: the length that the request names."""
     if checks.get("silent"):
         return (f"The song is silent: {_NEW_SEED}.",)
-    found = []
-    if facts["silence_at_start"] > _LONG_START:
-        found.append(f"The song begins with {facts['silence_at_start']:.1f} s of silence: {_NEW_SEED}.")
-    if facts["silence_at_end"] > _LONG_END:
-        found.append(
-            f"The song ends with {facts['silence_at_end']:.1f} s of silence: {_NEW_SEED}, or for a shorter song."
-        )
-    for begin, end in facts["gaps"]:
-        if end - begin > _LONG_GAP:
-            found.append(f"Nothing sounds from {begin:.1f} to {end:.1f} s: make that part again with audio_inpaint.")
+    if facts["silence_at_start"] >= round(seconds, 2):
+        return (f"Hardly anything can be heard, nothing is above -60 dBFS: {_NEW_SEED}.",)
+    found = [*_silences(facts), *_levels(facts, checks), *_edit(checks)]
     if asked is not None and abs(seconds - asked) > max(_LENGTH_SECONDS, _LENGTH_SHARE * asked):
         found.append(f"The song is {seconds:.1f} s long; {asked:.1f} s were asked for: {_NEW_SEED}.")
-    if (clipped := checks.get("clipped_samples") or 0) > _MANY_CLIPPED:
-        found.append(f"{clipped} samples are clipped: {_NEW_SEED}, or for a lower guidance_scale.")
     return tuple(found)
+
+
+def _silences(facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts["silence_at_start"] > _LONG_START:
+        yield f"The song begins with {facts['silence_at_start']:.1f} s of silence: {_NEW_SEED}."
+    if facts["silence_at_end"] > _LONG_END:
+        yield f"The song ends with {facts['silence_at_end']:.1f} s of silence: {_NEW_SEED}, or for a shorter song."
+    gaps = [f"{begin:.1f} to {end:.1f} s" for begin, end in facts["gaps"] if end - begin > _LONG_GAP]
+    if gaps:
+        which = "that part" if len(gaps) == 1 else "these parts"
+        listed = " and ".join(filter(None, (", ".join(gaps[:-1]), gaps[-1])))
+        yield f"Nothing sounds from {listed}: make {which} again with audio_inpaint."
+
+
+def _levels(facts: Mapping[str, Any], checks: Mapping[str, Any]) -> Iterator[str]:
+    if (clipped := checks.get("clipped_samples") or 0) > _MANY_CLIPPED:
+        yield f"{clipped} samples are clipped: {_NEW_SEED}, or for a lower guidance_scale."
+    if (lufs := checks.get("lufs")) is not None and lufs < _QUIET:
+        yield f"The song is very quiet ({lufs:.0f} LUFS): {_NEW_SEED}."
+    if abs(facts["balance_db"]) > _ONE_SIDED:
+        yield f"Only the {'right' if facts['balance_db'] > 0 else 'left'} channel sounds: {_NEW_SEED}."
+    elif facts["correlation"] < _CANCELS:
+        yield f"One channel is the inverse of the other, and on one loudspeaker they cancel each other: {_NEW_SEED}."
+    if abs(facts["dc_offset"]) > _OFF_CENTRE:
+        yield f"The samples are off centre by {facts['dc_offset']:.2f} of full scale (DC offset): {_NEW_SEED}."
+
+
+def _edit(checks: Mapping[str, Any]) -> Iterator[str]:
+    for at in checks.get("odd_seams") or ():
+        yield f"The level jumps at {at:.1f} s, where old and new music meet: make {max(0, at - 2):.0f} to {at + 2:.0f} s again with audio_inpaint."

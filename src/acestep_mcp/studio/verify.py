@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _BLOCK_SECONDS = 10
 _ROUNDING = 1e-6
 _SEAM_SECONDS = 0.3
+_ODD, _BREAK = 15.0, 20.0
+"""Decibels."""
 
 
 def comparison(job: Job, result: Sound, gain: float = 1.0) -> dict[str, Any]:
@@ -46,7 +49,9 @@ def comparison(job: Job, result: Sound, gain: float = 1.0) -> dict[str, Any]:
     told: dict[str, Any] = {"outside_difference": _decibels(found)}
     inside = _relative_level(_inside(edit, source, result), source_gain, result.gain * gain)
     told |= {"inside_difference": _decibels(inside)} if inside is not None else {}
-    told |= {"seams": seams} if (seams := _seams(edit, result)) else {}
+    if jumps := _jumps(edit, source, result):
+        told["seams"] = [jump.told() for jump in jumps]
+        told |= {"odd_seams": odd} if (odd := [round(jump.at, 1) for jump in jumps if jump.is_odd()]) else {}
     if job.options.format not in ("mp3", "ogg"):
         has_its_length = not edit.same_length or len(result.pcm) == len(source.pcm)
         told["unchanged_outside"] = found == -math.inf and has_its_length
@@ -98,24 +103,51 @@ def _inside(edit: Edit, source: Sound, result: Sound) -> Iterator[tuple[Any, Any
         yield source.pcm[first:last] * 2.0**-31, result.pcm[first:last] * 2.0**-31
 
 
-def _seams(edit: Edit, result: Sound) -> list[str]:
-    """At each place where old and new music meet, how much louder the next moments are than the ones before."""
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """Where old and new music meet: the second, how many dB louder the music is after it than before, and than it was there.
+
+    inf: from silence, -inf: to silence. `was` is None where the source ends.
+    """
+
+    at: float
+    louder: float
+    was: float | None
+
+    def told(self) -> str:
+        if math.isfinite(self.louder):
+            return f"{self.at:.1f} s: {self.louder:+.1f} dB"
+        return f"{self.at:.1f} s: {'from' if self.louder > 0 else 'to'} silence"
+
+    def is_odd(self) -> bool:
+        """Far more of a jump than the source has there; where the source ends, more than songs have inside."""
+        if self.was is None:
+            return abs(self.louder) > _BREAK
+        return self.louder != self.was and abs(self.louder - self.was) > _ODD
+
+
+def _jumps(edit: Edit, source: Sound, result: Sound) -> list[_Jump]:
+    rate, found = result.sample_rate, []
+    places = {place + span.shift: place for span in edit.unchanged for place in (span.start, span.end)}
+    for at, before in sorted(places.items()):
+        louder = _louder_after(result, round(at * rate))
+        if louder is not None:
+            found.append(_Jump(at, louder, _louder_after(source, round(before * rate))))
+    return found
+
+
+def _louder_after(sound: Sound, sample: int) -> float | None:
+    """How many dB louder the moments after the sample are than those before; None where one of them is missing or both are silent."""
     import numpy as np
 
-    rate, found = result.sample_rate, []
-    places = {span.start + span.shift for span in edit.unchanged} | {span.end + span.shift for span in edit.unchanged}
-    around = int(_SEAM_SECONDS * rate)
-    for at in sorted(places):
-        sample = round(at * rate)
-        before, after = result.pcm[max(0, sample - around) : sample], result.pcm[sample : sample + around]
-        if min(len(before), len(after)) < around:
-            continue
-        levels = [float(np.sqrt(np.mean(np.square(part * 2.0**-31)))) for part in (before, after)]
-        if min(levels) > 0:
-            found.append(f"{at:.1f} s: {20 * math.log10(levels[1] / levels[0]):+.1f} dB")
-        elif max(levels) > 0:
-            found.append(f"{at:.1f} s: {'from' if levels[0] == 0 else 'to'} silence")
-    return found
+    around = int(_SEAM_SECONDS * sound.sample_rate)
+    parts = sound.pcm[max(0, sample - around) : sample], sound.pcm[sample : sample + around]
+    if min(len(part) for part in parts) < around:
+        return None
+    before, after = (float(np.mean(np.square(part * 2.0**-31))) for part in parts)
+    if not before or not after:
+        return None if before == after else math.inf if after else -math.inf
+    return 10 * math.log10(after / before)
 
 
 def _read(path: Path) -> Sound | None:
