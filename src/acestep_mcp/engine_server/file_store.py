@@ -45,6 +45,7 @@ class FileStore:
         with storage_errors(folder):
             for path in (self._files, self._jobs, self._parts):
                 path.mkdir(parents=True, exist_ok=True)
+        files.sweep(folder)  # what killed servers left of the files beside these folders
 
     @contextmanager
     def receiving(self) -> Iterator[Callable[[int], None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any, BinaryIO
 
 from acestep_mcp.api.errors import Ambiguous, InvalidRequest, NotFound
 from acestep_mcp.api.wording import TOOLS, Wording
-from acestep_mcp.files import make_folder, open_inside, publish, read_regular, storage_errors, write_bytes, write_json
+from acestep_mcp.files import open_inside, publish, sweep, write_json
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.matching import alike, near
 from acestep_mcp.library.models import Track
+from acestep_mcp.library.moves import move, remove_leftovers
 from acestep_mcp.library.track_index import TRASH, Describe, TrackIndex
 
-_MOST_SIDECAR_BYTES = 2**26
 _NEAR_AMONG = 500
 _MOST_WORDS = 100
 _LONGEST_NAME = 4096
@@ -206,24 +205,21 @@ class Tracks:
         return self._move(track, self.folder, deleted=False) if track.deleted else track
 
     def _move(self, track: Track, folder: Path, *, deleted: bool) -> Track:
-        target = folder / track.path.name
-        number = 2
-        while os.path.lexists(target) or os.path.lexists(target.with_suffix(".json")):
-            target = folder / f"{track.path.stem} {number}{track.path.suffix}"
-            number += 1
-        make_folder(folder)
-        old, new = self._sidecar_of(track), target.with_suffix(".json")
-        with storage_errors("move the song to", target):
-            # Wherever this is interrupted, one of the two sidecars has the audio beside it.
-            write_bytes(new, read_regular(old, _MOST_SIDECAR_BYTES))
-            try:
-                track.path.replace(target)
-            except OSError:
-                new.unlink()
-                raise
-            old.unlink(missing_ok=True)
+        target = move(track.path, self._sidecar_of(track), folder)
         self._index(track.id, target, track.sidecar, deleted=deleted)
         return Track(track.id, target, track.sidecar, deleted)
+
+    def tidy(self) -> None:
+        """Remove what killed processes left: old temporary files, and the second sidecar of an interrupted move."""
+        self.refresh()
+        trash = self._tracks.folder_of(deleted=True)
+        rows = self._tracks.rows("id, sidecar_name, deleted")
+        sidecars = {
+            row["id"]: self._tracks.folder_of(deleted=bool(row["deleted"])) / row["sidecar_name"] for row in rows
+        }
+        remove_leftovers(self.folder, trash, sidecars)
+        for folder in (self.folder, trash):
+            sweep(folder)
 
     def _sidecar_of(self, track: Track) -> Path:
         """Its own name is another one when a person has renamed the song alone."""

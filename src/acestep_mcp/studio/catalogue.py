@@ -10,11 +10,12 @@ from typing import Any, BinaryIO
 import anyio
 import anyio.to_thread
 
+from acestep_mcp.files import sweep
 from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.comparison import Comparison, compare
 from acestep_mcp.studio.descent import descent_of
-from acestep_mcp.studio.export import copy_track, export
+from acestep_mcp.studio.export import FOLDER, copy_track, export
 from acestep_mcp.studio.pictures import picture_of, picture_of_all
 from acestep_mcp.studio.previews import preview
 from acestep_mcp.studio.sections import checked_marks
@@ -49,6 +50,12 @@ class Catalogue:
         find = partial(self._tracks.find, query, limit, cursor, deleted=deleted)
         found, more, total = await anyio.to_thread.run_sync(find)
         return TrackPage(tuple(found), more, total, tuple(self._tracks.problems()))
+
+    def tidy(self) -> None:
+        """Remove what killed processes left."""
+        self._tracks.tidy()
+        for folder in (self._previews, self._previews.parent, self._folders[0] / FOLDER):
+            sweep(folder)
 
     async def get(self, name: str) -> Track:
         """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""

@@ -15,7 +15,6 @@ from anyio.abc import TaskGroup
 
 from acestep_mcp.api.errors import AceStepError, ConfigurationError, NotFound, isolated
 from acestep_mcp.api.requests import ApiRequest
-from acestep_mcp.files import sweep
 from acestep_mcp.inputs import Inputs
 from acestep_mcp.library.jobs import Jobs, Rates
 from acestep_mcp.library.models import Job, Outcome, Progress, Status
@@ -87,7 +86,7 @@ class Studio:
             self._tasks.start_soon(_sync, self._tidy)
 
     def _tidy(self) -> None:
-        sweep(self.settings.music_dir)
+        self.catalogue.tidy()
         self._inputs.prune(self._jobs.sources())
 
     async def _run_rounds(self) -> None:
