@@ -74,7 +74,7 @@ class World:
     def environment(self, backend: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACESTEP_", "FAL_"))}
         return kept | {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
             "HOME": str(self.data.parent),
             "ACESTEP_MUSIC_DIR": str(self.music),
             "ACESTEP_DATA_DIR": str(self.data),
