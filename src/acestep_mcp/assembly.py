@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -85,6 +85,15 @@ async def status_only(settings: Settings) -> StatusView:
                 return await status_of(settings, jobs, clients, catalogue, read_only=True)
     finally:
         database.close()
+
+
+def rebuild_index(settings: Settings) -> tuple[int, list[str]]:
+    """Read every sidecar again; the number of songs, and notices that nobody was told yet. Raises StorageError."""
+    from acestep_mcp.library.database import Database
+    from acestep_mcp.library.jobs import Jobs
+
+    with closing(Database(settings.database)) as database:
+        return tracks_of(settings, database).rebuild(), Jobs(database).notices.tell()
 
 
 def tracks_of(settings: Settings, database: Database, wording: Wording = TOOLS) -> Tracks:

@@ -17,8 +17,9 @@ from pydantic import SecretStr
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError
-from acestep_mcp.assembly import status_only
+from acestep_mcp.assembly import rebuild_index, status_only
 from acestep_mcp.cli.output import echo, print_json
+from acestep_mcp.cli.repairs import findings, fix_all
 from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.settings import Settings, load
 
@@ -31,20 +32,31 @@ _LOGIN = re.compile(r"//[^/?#]*@")
 @takes_host_options
 @click.command()
 @click.option("--verbose", "-v", is_flag=True, help="Also print every setting, and the versions of the packages.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Put right what can be: damaged databases, temporary files, permissions, owners; and read the list of songs again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything.")
-def doctor(verbose: bool, as_json: bool, **host: Any) -> int:
-    """Check the set-up: settings, folders, engine.
+def doctor(verbose: bool, fix: bool, as_json: bool, **host: Any) -> int:
+    """Check the set-up: settings, folders, databases, engine.
 
-    Changes nothing on the disk. Exits with 1 if there is a problem.
+    Changes nothing on the disk without --fix. Exits with 1 if there is, or remains, a problem.
     """
     settings = load(**host)
+    places = settings.music_dir, settings.data_dir, settings.database
+    fixed, unfixed = _fix(settings, *fix_all(findings(*places))) if fix else ([], [])
     backend, failed = _backend(settings)
     folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]
-    problems = [*settings.problems, *failed]
+    found = [finding.problem for finding in findings(*places)]
+    # A damaged database is found twice; the first finding names the others too.
+    failed = [problem for problem in failed if not any(str(settings.database) in other for other in found)]
+    problems = [*settings.problems, *unfixed, *found, *failed]
     problems += [problem for folder in folders for problem in folder["problems"] if folder["path"] not in str(problems)]
     report = {
         "version": __version__,
         "problems": list(dict.fromkeys(problems)),
+        "fixed": fixed,
         "backend": backend,
         "folders": folders,
         "sound": _sound(),
@@ -57,6 +69,17 @@ def doctor(verbose: bool, as_json: bool, **host: Any) -> int:
         _print(report)
         _print_all(report) if verbose else echo("Everything else: acestep-mcp doctor --verbose")
     return 1 if problems else 0
+
+
+def _fix(settings: Settings, fixed: list[str], unfixed: list[str]) -> tuple[list[str], list[str]]:
+    """Read the list of songs again, after the rest: what was done, and what could not be."""
+    try:
+        if settings.music_dir.is_dir() or settings.database.is_file():
+            count, told = rebuild_index(settings)
+            fixed += [f"The list of songs was read again from {settings.music_dir}: {count} songs.", *told]
+    except AceStepError as exc:
+        unfixed.append(exc.message)
+    return fixed, unfixed
 
 
 def _backend(settings: Settings) -> tuple[dict[str, Any], list[str]]:
@@ -121,6 +144,8 @@ def _versions() -> dict[str, str]:
 def _print(report: dict[str, Any]) -> None:
     """What is wrong, then what makes the songs and where they go."""
     echo(f"acestep-mcp {report['version']}")
+    for line in report["fixed"]:
+        echo(f"Fixed: {line}")
     echo("Problems" if report["problems"] else "No problems found.")
     for problem in report["problems"]:
         echo(f"  - {problem}")

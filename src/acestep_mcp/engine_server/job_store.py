@@ -55,6 +55,8 @@ class JobStore:
     holds it, StorageError when it cannot be read or written.
     """
 
+    schema = SCHEMA
+
     def __init__(self, path: Path | None) -> None:
         self._path = path
         with self._errors():

@@ -33,6 +33,8 @@ class Database:
     was away and has come back, is opened at the next use; one that was deleted is written again.
     """
 
+    schema = SCHEMA
+
     def __init__(self, path: Path, *, copied: bool = False) -> None:
         """Raises StorageError when the file cannot be created or used.
 
@@ -155,11 +157,8 @@ class Database:
         return StorageError(f"The database {self.path} was damaged and has been repaired. Try again.")
 
     def _repair(self) -> None:
-        done = repair(self.path, SCHEMA, is_sound, DATA_ADVICE)
-        if done:
-            logger.warning("%s", done.summary)
-            with closing(_connection(self.path)) as db:
-                db.execute("INSERT INTO notices (text) VALUES (?)", (_NOTICE.format(summary=done.summary),))
+        if done := repaired(self.path):
+            logger.warning("%s", done)
 
     # -- following the name
 
@@ -204,6 +203,19 @@ class Database:
         self._identity = None
         self._reader.close()
         self._connection.close()
+
+
+def repaired(path: Path) -> str | None:
+    """Replace a damaged database, and leave a notice about it; what was done, or None where it is sound.
+
+    Raises StorageError, sqlite3.Error.
+    """
+    done = repair(path, SCHEMA, is_sound, DATA_ADVICE)
+    if done is None:
+        return None
+    with closing(_connection(path)) as db:
+        db.execute("INSERT INTO notices (text) VALUES (?)", (_NOTICE.format(summary=done.summary),))
+    return done.summary
 
 
 def _connection(path: Path | str) -> sqlite3.Connection:

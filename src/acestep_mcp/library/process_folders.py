@@ -21,7 +21,7 @@ def claim(parent: Path, name: str, alive: Collection[str]) -> tuple[Path, Callab
     """
     folder, lock = parent / name, parent / f"{name}{_LOCK}"
     with storage_errors("write in", parent, DATA_ADVICE):
-        parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = _held(lock)
         folder.mkdir(exist_ok=True)
         for other in {path.name.removesuffix(_LOCK) for path in parent.iterdir()} - {name}:

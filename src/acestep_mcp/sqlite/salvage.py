@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -72,6 +73,21 @@ def damage_in(path: Path, schema: Schema) -> str | None:
         if not is_damage(exc):
             raise
         return str(exc)
+
+
+def damage_in_copy(path: Path, schema: Schema) -> str | None:
+    """As `damage_in`, but without a trace, from a copy; from a second one too, since the first may have met a writer."""
+    damage = None
+    for _ in range(2):
+        with tempfile.TemporaryDirectory(prefix="acestep-") as folder, suppress(OSError, sqlite3.Error):
+            copy = Path(folder) / path.name
+            for suffix in ("-wal", ""):
+                if (source := Path(f"{path}{suffix}")).is_file():
+                    shutil.copyfile(source, f"{copy}{suffix}")
+            damage = damage_in(copy, schema)
+        if damage is None:
+            return None
+    return damage
 
 
 def damage_of(db: sqlite3.Connection, schema: Schema) -> str | None:
