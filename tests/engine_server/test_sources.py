@@ -6,6 +6,7 @@ import base64
 import io
 from pathlib import Path
 
+import anyio
 import numpy as np
 import pytest
 import soundfile
@@ -163,3 +164,65 @@ async def test_a_remix_source_over_240_seconds_is_refused(embedded):
     assert remix.status_code == 422
     assert remix.json()["detail"][0]["type"] == "audio_duration_too_long"
     assert outpaint.status_code == 200
+
+
+async def test_a_slow_download_holds_no_other_job_and_is_decoded_when_it_is_here(embedded, wav):
+    here, begun = anyio.Event(), anyio.Event()
+
+    async def fetch(url: str, path: Path) -> None:
+        begun.set()
+        await here.wait()
+        path.write_bytes(wav)
+
+    async with embedded(fetch=fetch) as desk:
+        slow = await desk.submit(OUTPAINT, {"audio_url": "https://example.com/a.wav", "duration": None})
+        await begun.wait()
+        quick = await desk.end(await desk.submit())
+        waiting = (await desk.get(slow, "/status")).json()["status"]
+        here.set()
+        result = await desk.end(slow)
+    assert (quick.status_code, waiting, result.status_code) == (200, "IN_QUEUE", 200)
+    assert desk.engine.sources[1].sound.seconds == 5
+
+
+async def test_a_job_can_be_cancelled_while_its_source_is_downloaded(embedded, tmp_path):
+    begun, stopped = anyio.Event(), anyio.Event()
+
+    async def fetch(url: str, path: Path) -> None:
+        begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.set()
+
+    async with embedded(fetch=fetch) as desk:
+        waits = await desk.submit(OUTPAINT, {"audio_url": "https://example.com/a.wav", "duration": None})
+        await begun.wait()
+        await desk.cancel(waits)
+        with anyio.fail_after(5):
+            await stopped.wait()
+        result = await desk.end(waits)
+        assert (await desk.end(await desk.submit())).status_code == 200
+    assert result.status_code == 499
+
+
+async def test_a_job_whose_download_was_interrupted_is_downloaded_by_the_next_server(embedded, wav, tmp_path):
+    begun = anyio.Event()
+
+    async def never(url: str, path: Path) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async def fetch(url: str, path: Path) -> None:
+        path.write_bytes(wav)
+
+    database = tmp_path / "jobs.sqlite3"
+    async with embedded(fetch=never, database=database) as desk:
+        ticket = await desk.submit(
+            OUTPAINT,
+            {"audio_url": "https://example.com/a.wav", "duration": None},
+            headers={"x-fal-no-retry": "1"},
+        )
+        await begun.wait()
+    async with embedded(fetch=fetch, database=database) as desk:
+        assert (await desk.end(ticket)).status_code == 200

@@ -99,8 +99,10 @@ async def test_a_failed_delivery_is_retried(embedded):
     assert len({body for _, body, _ in receiver.calls}) == 1
 
 
-@pytest.mark.parametrize("answer", [302, InvalidRequest("that address is private")])
-async def test_a_redirect_or_a_private_address_ends_it(embedded, answer, tmp_path):
+@pytest.mark.parametrize(
+    "answer", [302, 410, InvalidRequest("that address is private"), QueueError("its certificate", is_permanent=True)]
+)
+async def test_a_redirect_a_private_address_or_another_lasting_refusal_ends_it(embedded, answer, tmp_path):
     receiver = Receiver(answer)
     database = tmp_path / "jobs.sqlite3"
     async with embedded(post=receiver.post, database=database) as desk:

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from bisect import bisect_left, insort
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -43,6 +43,7 @@ class JobQueue:
         self._bytes = 0
         self._jobs: dict[str, QueueJob] = {}
         self._waiting: list[tuple[int, int, str]] = []
+        self._aside: set[str] = set()
         self._sequence = 0
         self._arrived = anyio.Event()
         self._moved = anyio.Event()
@@ -50,7 +51,7 @@ class JobQueue:
 
     def __len__(self) -> int:
         """The number of waiting jobs."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._aside)
 
     def find(self, job_id: str) -> QueueJob | None:
         return self._jobs.get(job_id)
@@ -90,18 +91,33 @@ class JobQueue:
         self._weigh(job)
         self._enqueue(job)
 
-    async def next_job(self) -> QueueJob:
-        """Wait for the first waiting job and mark it as running."""
-        while not self._waiting:
-            await self._arrived.wait()
-        job = self._jobs[self._waiting[0][2]]
-        self._dequeue(job)
+    async def next_job(self, is_ready: Callable[[QueueJob], bool] = lambda _: True) -> QueueJob:
+        """Wait for the first waiting job that is ready and mark it as running. The others wait for their `put_back`."""
+        while True:
+            while not self._waiting:
+                await self._arrived.wait()
+            job = self._jobs[self._waiting[0][2]]
+            self._dequeue(job)
+            if is_ready(job):
+                break
+            self._aside.add(job.id)
         job.state = State.RUNNING
         job.attempts += 1
         self.running = job
         self._save(job)
         job.notify()
         return job
+
+    def put_back(self, job: QueueJob) -> None:
+        """Queue a job again that was not ready."""
+        if job.id in self._aside:
+            self._aside.discard(job.id)
+            self._save(job)
+            self._enqueue(job)
+
+    def put_all_back(self) -> None:
+        for job_id in sorted(self._aside):
+            self.put_back(self._jobs[job_id])
 
     def log(self, job: QueueJob, message: str, level: str = "INFO") -> None:
         """Add a line to the job's log."""
@@ -242,7 +258,10 @@ class JobQueue:
         self._moved.set()
 
     def _dequeue(self, job: QueueJob) -> None:
-        del self._waiting[self.position(job)]
+        if job.id in self._aside:
+            self._aside.discard(job.id)
+        else:
+            del self._waiting[self.position(job)]
         self._moved.set()
 
     def _late(self) -> list[QueueJob]:
@@ -267,7 +286,7 @@ class JobQueue:
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._waiting) or self.running is not None
+        return len(self) > 0 or self.running is not None
 
     def counts(self) -> dict[str, Any]:
         """The numbers of waiting and running jobs."""

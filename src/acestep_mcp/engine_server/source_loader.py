@@ -52,23 +52,27 @@ class SourceLoader:
             raise _refused(url, exc.message) from exc
         return url
 
-    async def load(self, url: str, job_id: str, *, longest: float) -> Source:
-        """The decoded audio, at most `longest` seconds. Raises InvalidRequest when it cannot be fetched or decoded."""
-        path = self._file_store.job(job_id) / "source"
-        if url != STORED_SOURCE:
-            await self._download(url, path)
-        # Reading changes nothing, so a cancelled job need not wait for it.
-        return await anyio.to_thread.run_sync(partial(_decoded, path, longest), abandon_on_cancel=True)
+    @staticmethod
+    def must_download(url: str) -> bool:
+        """Whether an accepted address has to be downloaded before it is loaded."""
+        return url != STORED_SOURCE
 
-    async def _download(self, url: str, path: Path) -> None:
+    async def download(self, url: str, job_id: str) -> None:
+        """Store the file at an accepted address for the job; it is then at STORED_SOURCE. Raises InvalidRequest."""
         assert self._fetch is not None
         try:
             with anyio.fail_after(FETCH_SECONDS):
-                await self._fetch(url, path)
+                await self._fetch(url, self._file_store.job(job_id) / "source")
         except TimeoutError as exc:
             raise _refused(url, f"could not be downloaded within {FETCH_SECONDS} s") from exc
         except AceStepError as exc:
             raise _refused(url, f"could not be downloaded: {exc.message}") from exc
+
+    async def load(self, job_id: str, *, longest: float) -> Source:
+        """The decoded audio that is stored for the job, at most `longest` seconds. Raises InvalidRequest."""
+        path = self._file_store.job(job_id) / "source"
+        # Reading changes nothing, so a cancelled job need not wait for it.
+        return await anyio.to_thread.run_sync(partial(_decoded, path, longest), abandon_on_cancel=True)
 
     def _store_data(self, url: str, job_id: str) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import anyio
 
-from acestep_mcp.api.errors import AceStepError, InvalidRequest, isolated
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError, isolated
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import QueueJob
 from acestep_mcp.engine_server.options import Post
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 DELAYS: tuple[float, ...] = (1, 5, 15, 60, 300, 600, 1200, 1800, 3000)
 """Seconds before each further attempt: ten attempts in about two hours."""
 ATTEMPT_SECONDS = 15
+_GONE = 410
 
 
 class Webhooks:
@@ -51,7 +52,7 @@ class Webhooks:
         self._queue.mark_webhook_done(job)
 
     async def _attempt(self, job: QueueJob) -> bool:
-        """One delivery; False when it should be retried. A redirect or a refused address is final."""
+        """One delivery; False when it should be retried. What another attempt would only repeat is final."""
         status, log = 200, _log(job)
         try:
             with anyio.fail_after(ATTEMPT_SECONDS), isolated(log, "the webhook of job %s is not sent", job.id):
@@ -63,8 +64,8 @@ class Webhooks:
             return True
         except (AceStepError, TimeoutError) as exc:
             log.info("the webhook of job %s did not arrive: %s", job.id, exc)
-            return False
-        return 200 <= status < 400
+            return isinstance(exc, QueueError) and exc.is_permanent
+        return 200 <= status < 400 or status == _GONE
 
 
 def _log(job: QueueJob) -> logging.LoggerAdapter[logging.Logger]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID
@@ -21,7 +23,7 @@ from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import CANCELLED, QueueJob, StoredResponse
 from acestep_mcp.engine_server.options import QueueOptions
-from acestep_mcp.engine_server.source_loader import SourceLoader
+from acestep_mcp.engine_server.source_loader import STORED_SOURCE, SourceLoader
 from acestep_mcp.engine_server.wire import response_to
 from acestep_mcp.engines import Audio, Engine, Source, Step
 from acestep_mcp.readers.length import in_named_length
@@ -33,6 +35,9 @@ logger = logging.getLogger(__name__)
 _INTERNAL = StoredResponse.refused(
     500, "Internal error of the engine; the engine server's log has the details.", "internal_error"
 )
+
+
+_DOWNLOADS = 4  # at once; further ones wait
 
 
 class Worker:
@@ -51,15 +56,48 @@ class Worker:
         self._writer = options.writer
         self._idle_unload = options.idle_unload
         self._loaded = False
+        self._downloads = anyio.CapacityLimiter(_DOWNLOADS)
 
     async def run(self) -> None:
         """Work without end. Called again after an error of the queue itself, it first ends the job that ran then."""
         if self._queue.running:
             self._queue.finish(self._queue.running, _INTERNAL)
-        while True:
-            job = await self._next()
-            with logs.concerning(request_id=job.id):
-                await self._work_on(job)
+        self._queue.put_all_back()  # an earlier run may have ended while it downloaded
+        async with anyio.create_task_group() as downloads:
+            is_ready = partial(self._is_ready, downloads)
+            while True:
+                job = await self._next(is_ready)
+                with logs.concerning(request_id=job.id):
+                    await self._work_on(job)
+
+    def _is_ready(self, downloads: TaskGroup, job: QueueJob) -> bool:
+        """Whether the job's source is here; else it is downloaded while other jobs run."""
+        url = getattr(job.request, "audio_url", STORED_SOURCE)
+        if not self._source_loader.must_download(url):
+            return True
+        downloads.start_soon(self._download, job, url)
+        return False
+
+    async def _download(self, job: QueueJob, url: str) -> None:
+        """Download a source until it is here or the job has ended; then its job waits for the engine, or has failed."""
+        answer: StoredResponse | None = _INTERNAL
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_at_end, job, tasks.cancel_scope)
+            try:
+                with logs.concerning(request_id=job.id), isolated(logger, "job %s failed because of a bug", job.id):
+                    async with self._downloads:
+                        self._queue.log(job, "downloading the source")
+                        await self._source_loader.download(url, job.id)
+                    answer = None
+            except AceStepError as error:
+                answer = response_to(error)
+            tasks.cancel_scope.cancel()
+        if job.ended or answer is not None:
+            self._queue.finish(job, answer or CANCELLED)
+            await anyio.to_thread.run_sync(self._clear, job)
+        else:
+            job.request = job.request.model_copy(update={"audio_url": STORED_SOURCE})
+            self._queue.put_back(job)
 
     async def _work_on(self, job: QueueJob) -> None:
         answer = CANCELLED
@@ -69,13 +107,13 @@ class Worker:
         if answer.file is None:  # else storing the result has cleared the job's folder
             await anyio.to_thread.run_sync(self._clear, job)
 
-    async def _next(self) -> QueueJob:
+    async def _next(self, is_ready: Callable[[QueueJob], bool]) -> QueueJob:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""
         if self._loaded and self._idle_unload is not None:
             with anyio.move_on_after(self._idle_unload):
-                return await self._queue.next_job()
+                return await self._queue.next_job(is_ready)
             await anyio.to_thread.run_sync(self._unload)
-        return await self._queue.next_job()
+        return await self._queue.next_job(is_ready)
 
     def _unload(self) -> None:
         self._loaded = False
@@ -128,7 +166,7 @@ class Worker:
         if endpoint.source is None or not isinstance(request, EditRequest):
             return None
         self._queue.log(job, "reading the source")
-        source = await self._source_loader.load(request.audio_url, job.id, longest=endpoint.source.longest)
+        source = await self._source_loader.load(job.id, longest=endpoint.source.longest)
         endpoint.edit(request, source.sound.seconds)  # raises InvalidRequest
         return source
 
@@ -148,6 +186,11 @@ class Worker:
                     last = part
                     anyio.from_thread.run_sync(self._queue.log, job, f"{part.stage} {part.number}/{part.total}")
         raise GenerationFailed("The engine stopped before the song was finished. Submit the request again.")
+
+
+async def _cancel_at_end(job: QueueJob, scope: anyio.CancelScope) -> None:
+    await job.end()
+    scope.cancel()
 
 
 @contextmanager

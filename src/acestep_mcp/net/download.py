@@ -15,7 +15,7 @@ from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors
 from acestep_mcp.net.ssrf import PUBLIC, Reach, host_of, opened
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
-MAX_FILE = 1 << 30
+MAX_FILE = 512 << 20
 BLOCK = 1 << 20
 TRIES = 6
 
