@@ -19,7 +19,6 @@ from acestep_mcp.library.models import Job, JobOptions, Outcome, Status
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.build_views import job_view, track_view
 from acestep_mcp.studio.finish import download_path, store_track
-from acestep_mcp.studio.words_heard import Transcript
 from tests.support.requests import request
 
 RATE = 8000
@@ -36,7 +35,7 @@ def save(tmp_path):
     jobs, tracks = Jobs(database), Tracks(database, tmp_path / "music")
 
     def save(tool, arguments, samples, *, source=None, backend="local", form="wav", subtype="PCM_16",
-        transcript=None, **report,
+        **report,
     ):  # fmt: skip
         parsed = request(tool, ({"audio_url": "x"} if source else {}) | arguments)
         path = getattr(source, "path", source)
@@ -60,7 +59,7 @@ def save(tmp_path):
         response = Response.model_validate(answer | ({"acestep": report} if report else {}))
         part = download_path(tracks, job.id, "p1")
         soundfile.write(part, samples, RATE, format="WAV", subtype=subtype)
-        track = store_track(job, response, part, tracks, jobs, transcript or Transcript())
+        track = store_track(job, response, part, tracks, jobs)
         return track, job.changed(status=Status.COMPLETED, result=response, track_id=track.id)
 
     yield save
@@ -166,17 +165,6 @@ def test_a_sidecar_without_the_new_fields_is_still_shown(save, song):
     assert (view.sections, view.edit, view.checks.unchanged_outside) == (None, None, True)
     song.sidecar.update({"sections": [{"name": "x"}], "edit": "x", "checks": {"outside_difference": 3}})
     assert (track_view(song).sections, track_view(song).edit, track_view(song).checks.facts()) == (None, None, {})
-
-
-def test_the_words_that_were_heard_are_kept_and_told(save):
-    arguments = {"tags": "pop", "lyrics": "[verse]\nsalt on my skin\nwind in the trees", "duration": 8}
-    track, job = save("text_to_audio", arguments, NOISE, transcript=Transcript("Salt on my skin."))
-    assert track.sidecar["heard"]["words"] == {"share": 0.5, "missing": ["wind in the trees"]}
-    assert job_view(Outcome(job, track)).heard.endswith(", 50 % of the words heard")
-    note = "The song is saved, but"
-    track, job = save("text_to_audio", arguments, NOISE, transcript=Transcript(None, (note,)))
-    assert "words" not in track.sidecar["heard"]
-    assert note in track.sidecar["notes"]
 
 
 REPORTED = {

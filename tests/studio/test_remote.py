@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import threading
 import time
@@ -24,6 +25,7 @@ from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.models import Job, JobOptions, Status
 from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import load
+from acestep_mcp.studio import transcripts
 from acestep_mcp.studio.submitter import FateUnknown, Submitter
 from tests.support import fal_replies as fal
 from tests.support.engine import Tone, on_a_port
@@ -391,3 +393,30 @@ async def test_a_transcription_that_fails_is_a_note_of_a_song_that_is_saved(tmp_
     assert "words" not in outcome.track.sidecar["heard"]
     [note] = [note for note in outcome.track.sidecar["notes"] if "words could not be checked" in note]
     assert "The transcription service at 127.0.0.1 failed" in note
+
+
+async def test_a_slow_transcription_delays_no_other_song_and_its_words_come_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(transcripts, "PATIENCE", 0.2)
+    go, listener = asyncio.Event(), Listener("Salt on my skin")
+
+    def slow(seen):
+        return replace(listener(seen), after=go)
+
+    async with (
+        an_engine(tmp_path / "engine", Singer()) as (url, _, _),
+        listening(slow) as server,
+        open_studio(load(engine_url=url, asr_url=server.url)) as studio,
+    ):
+        jobs = [await submitted(studio, SONG | WORDS | {"seed": seed}) for seed in range(4)]
+        songs = [(await ended(studio, job.id)).track for job in jobs]
+        assert not any("words" in song.sidecar["heard"] for song in songs)
+        assert all("did not answer" in song.sidecar["notes"][-1] for song in songs)
+        await studio.catalogue.delete(songs[3].id)
+        marked = await studio.catalogue.mark(songs[0].id, [{"name": "verse", "start": 0, "end": songs[0].duration}])
+        go.set()
+        with anyio.fail_after(30):
+            while "words" not in (song := await studio.catalogue.get(songs[0].id)).sidecar["heard"]:
+                await anyio.sleep(0.02)
+    assert song.sidecar["heard"]["summary"].endswith(", 50 % of the words heard")
+    assert not any("did not answer" in note for note in song.sidecar["notes"])
+    assert song.sidecar["sections"] == marked.sidecar["sections"]

@@ -33,7 +33,7 @@ class Seen:
 class Reply:
     """`raw`: these bytes are the whole answer. `cut`: only so many bytes of the body leave before a reset. `reset`: nothing does. `stall`: nothing ever does.
 
-    `stream`: chunks sent one by one, `pause` seconds apart; after the last the connection closes as `clean` says, or hangs.
+    `after`: it leaves when this happens. `stream`: chunks sent one by one, `pause` seconds apart; after the last the connection closes as `clean` says, or hangs.
     """
 
     status: int = 200
@@ -47,6 +47,7 @@ class Reply:
     hang: bool = False
     pause: float = 0
     raw: bytes | None = None
+    after: asyncio.Event | None = None
 
     def payload(self) -> tuple[bytes, dict[str, str]]:
         if isinstance(self.body, bytes):
@@ -113,6 +114,8 @@ async def _answer(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.St
     if reply.stall:
         await reader.read()
         return
+    if reply.after:
+        await reply.after.wait()
     if reply.reset:
         _abort(writer)
         return

@@ -6,13 +6,13 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from acestep_mcp import __version__
-from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound, QueueError
+from acestep_mcp.api.errors import InvalidRequest, NotFound, QueueError
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.text import readable
 from acestep_mcp.files import make_folder, open_resolved, storage_errors
@@ -23,7 +23,6 @@ from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.heard import remarks, summary
 from acestep_mcp.studio.identity import Identity, edited, usable_sections
 from acestep_mcp.studio.verify import comparison
-from acestep_mcp.studio.words_heard import Transcript, has_words, words_heard
 
 if TYPE_CHECKING:
     from acestep_mcp.audio.tags.file_tags import FileTags
@@ -34,7 +33,6 @@ _LOSSY = ("mp3", "ogg")
 _LONGEST = 240.0
 _BYTES_PER_SECOND = 96_000 * 2 * 4
 _MOST_BESIDE = 16 << 20
-_NOT_HEARD = Transcript()
 
 
 def ensure_writable(folder: Path) -> None:
@@ -65,21 +63,7 @@ def most_bytes(seconds: float) -> int:
     return _MOST_BESIDE + int(max(seconds, _LONGEST) * _BYTES_PER_SECOND)
 
 
-async def transcript_of(
-    job: Job, response: Response, downloaded: Path, transcribe: Callable[[Path], Awaitable[str | None]]
-) -> Transcript:
-    """What `transcribe` hears in a song with words. Nobody sings in a draft. A failure is a note."""
-    if "draft" in {job.backend, response.report.engine} or not has_words(response.lyrics):
-        return _NOT_HEARD
-    try:
-        return Transcript(await transcribe(downloaded))
-    except AceStepError as exc:
-        return Transcript(None, (f"The song is saved, but its words could not be checked: {exc.message}",))
-
-
-def store_track(
-    job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs, transcript: Transcript = _NOT_HEARD
-) -> Track:
+def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
     """Turn a finished download into the job's track. Repeating it after a crash gives the same track.
 
     What hosts and files say in it loses its control characters.
@@ -102,11 +86,8 @@ def store_track(
         )
         checks, heard = _facts(job, response, finished, gain)
     audio = _audio(finished)
-    words = None if transcript.text is None else words_heard(transcript.text, song.lyrics)
-    heard |= {"words": words} if words else {}
     odd = remarks(heard, checks, seconds=audio["duration"], asked=getattr(job.request, "duration", None))
     notes = [*job.notes, *response.report.notes, *song.notes, *turned_down_note("The host's file", gain), *odd]
-    notes += transcript.notes
     facts = {
         "file_name": name,
         "notes": list(dict.fromkeys(notes)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
-from acestep_mcp.studio.finish import download_path, most_bytes, store_track, transcript_of
+from acestep_mcp.studio.finish import download_path, most_bytes, store_track
 from acestep_mcp.studio.following import FollowedRequest, follow
 from acestep_mcp.studio.progress import SAVING, progress_after
 from acestep_mcp.studio.submitter import FateUnknown, LeaseLost, Submitter
@@ -56,6 +57,14 @@ _FETCH_AGAIN = (
 _BUG = "This job failed because of a bug in acestep-mcp; the log has the details. Please report it."
 
 
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """What all runs share: how many songs are saved at once, and what adds the words that are heard in a saved one."""
+
+    slots: anyio.CapacityLimiter
+    with_words: Callable[[Track], Awaitable[Track]]
+
+
 class Run:
     """Runs one job. Setting `cancel` cancels it; `changed` is set and replaced at every change of `job`."""
 
@@ -66,7 +75,7 @@ class Run:
         tracks: Tracks,
         backends: Backends,
         submitter: Submitter,
-        finishing: anyio.CapacityLimiter,
+        finishing: Finishing,
     ) -> None:
         self.job = job
         self._jobs = jobs
@@ -228,12 +237,12 @@ class Run:
         if self.job.progress != SAVING:
             await self._change(progress=SAVING)
         part = await self._sync(download_path, self._tracks, self.job.id, self._jobs.leases.process)
-        async with self._finishing:
+        async with self._finishing.slots:
             most = most_bytes(self.job.options.seconds)
             await client.download(response.audio.url, part, size=response.audio.file_size, max_bytes=most)
             job = self.job.changed(ended_at=time.time())
-            transcript = await transcript_of(job, response, part, self._backends.transcript)
-            track = await self._sync(self._store_track, job, response, part, transcript)
+            track = await self._sync(self._store_track, job, response, part)
+        track = await self._finishing.with_words(track)
         await self._complete(track, job.ended_at)
         await client.forget(self.job.endpoint, self.job.request_id or "")
 
@@ -246,11 +255,11 @@ class Run:
             progress=Progress(1.0, "done"),
         )
 
-    def _store_track(self, job: Job, response: Response, part: Path, transcript: Any) -> Track:
+    def _store_track(self, job: Job, response: Response, part: Path) -> Track:
         if not self._jobs.is_owned(job.id):
             part.unlink(missing_ok=True)
             raise LeaseLost
-        return store_track(job, response, part, self._tracks, self._jobs, transcript)
+        return store_track(job, response, part, self._tracks, self._jobs)
 
     async def _end(self, error: AceStepError) -> None:
         """Store the end of a job without a song. An accepted one that may still be fetched keeps its cost."""

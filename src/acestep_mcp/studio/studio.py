@@ -25,11 +25,12 @@ from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.estimate import with_estimate
 from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.new_job import new_job
-from acestep_mcp.studio.run import Run
+from acestep_mcp.studio.run import Finishing, Run
 from acestep_mcp.studio.sections import section_request
 from acestep_mcp.studio.status import status_of
 from acestep_mcp.studio.submitter import Submitter
 from acestep_mcp.studio.takes import Remake, plan_remake
+from acestep_mcp.studio.transcripts import Transcripts
 from acestep_mcp.studio.turns import Turns
 from acestep_mcp.studio.views import StatusView
 
@@ -63,7 +64,8 @@ class Studio:
         # A command ends soon: it takes over no other jobs than those that it waits for.
         self._awaited: set[str] | None = set() if working_dir else None
         self._submitter = Submitter(jobs)
-        self._finishing = anyio.CapacityLimiter(2)
+        transcripts = Transcripts(backends.transcript, tracks, tasks)
+        self._finishing = Finishing(anyio.CapacityLimiter(2), transcripts.add_to)
         # Its own thread, so that many busy jobs do not delay it.
         self._heartbeat = anyio.CapacityLimiter(1)
         self._turns = Turns()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from acestep_mcp.readers.lyric_sheet import read_lyrics
 
@@ -17,13 +17,6 @@ _LEAST_MOVED = 2
 # Thai, Lao, Burmese, Khmer, kana and Chinese characters are written without spaces between words.
 _UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 _APOSTROPHES = re.compile(r"['\u2019\u02bc\u2018`]")
-
-
-class Transcript(NamedTuple):
-    """What was heard in a song, or None and a note that says why not; both empty when nobody listened."""
-
-    text: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 def has_words(lyrics: str) -> bool:
