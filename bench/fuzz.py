@@ -3,6 +3,7 @@
     python bench/fuzz.py tools COUNT [SEED] [TOOL...]        COUNT calls of each tool
     python bench/fuzz.py lines COUNT [SEED]                  COUNT raw lines on stdin, half of them to a server that was greeted
     python bench/fuzz.py routes COUNT [SEED] [engine|http]   COUNT requests to each server
+    python bench/fuzz.py audio COUNT [SEED]                  COUNT damaged audio files, each within 2 s and 200 MB
     python bench/fuzz.py parsers SECONDS [SEED] [TARGET...]  guided by the lines of ours that an input reaches
 
 Exits 1 when a case fails, and prints each kind of failure once. `parsers` needs `pip install atheris` in the environment
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,6 +157,30 @@ def routes(count: int, seed: int, chosen: list[str]) -> int:
     return min(1, failures)
 
 
+def audio(count: int, seed: int, _: list[str]) -> int:
+    from tests.fuzz.audio_files import check, damaged
+
+    found: dict[str, str] = {}
+    ends: Counter[str] = Counter()
+    longest, largest = 0.0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "song.audio"
+        for name, content in damaged(count, seed):
+            path.write_bytes(content)
+            before, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            try:
+                ends[check(path)] += 1
+            except Exception as exc:  # noqa: BLE001 - whatever it is, it is what is looked for
+                found.setdefault(f"{type(exc).__name__}: {str(exc)[:100]}", name)
+            taken = time.process_time() - before
+            grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) // 1024
+            if taken > 2 or grown > LARGE_MIB:
+                found.setdefault(f"{taken:.1f} s, {grown} MiB", name)
+            longest, largest = max(longest, taken), max(largest, grown)
+    how = f"{ends['refused']} refused, {ends['read']} read"
+    return report(f"{count} damaged files: {how}; at most {longest:.2f} s of processor time and {largest} MiB", found)
+
+
 def report(what: str, found: dict[str, str]) -> int:
     print(
         f"{what}; {len(found)} kinds of failure",
@@ -164,7 +190,7 @@ def report(what: str, found: dict[str, str]) -> int:
     return len(found)
 
 
-COMMANDS = {command.__name__: command for command in (tools, lines, routes, parsers)}
+COMMANDS = {command.__name__: command for command in (tools, lines, routes, audio, parsers)}
 
 
 def main() -> int:

@@ -6,8 +6,14 @@ import io
 import random
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
-from acestep_mcp.audio.tags.file_tags import FileTags, Format, retag
+import numpy as np
+
+from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.audio.decoder import HIGHEST_RATE
+from acestep_mcp.audio.read import probe_source, read
+from acestep_mcp.audio.tags.file_tags import FileTags, Format, read_tags, retag
 from tests.audio.files import by_ffmpeg, encoded
 
 FORMS = {
@@ -59,6 +65,31 @@ def _by_ffmpeg(seconds: float) -> dict[str, bytes]:
     except ImportError:
         return {}
     return {name: by_ffmpeg(muxer, codec, seconds, 48_000) for name, (muxer, codec) in FFMPEG.items()}
+
+
+LONGEST_SECONDS = 600.0
+LONGEST_MESSAGE = 700
+
+
+def check(path: Path) -> str:
+    """Probe, decode and read the tags of a file as the server and an engine do, and say how that ended.
+
+    Fails for anything but one of our errors, and for two answers that contradict each other.
+    """
+    read_tags(path)
+    try:
+        facts = probe_source(path, max_seconds=LONGEST_SECONDS, name="the song")
+        sound = read(path, max_seconds=LONGEST_SECONDS, name="the song")
+    except InvalidRequest as exc:
+        assert exc.message.startswith("audio_url: the song ")
+        assert len(exc.message) < LONGEST_MESSAGE
+        return "refused"
+    assert sound.pcm.dtype == np.int32
+    assert len(sound.pcm) > 0
+    assert sound.channels in (1, 2)
+    assert 0 < sound.sample_rate <= HIGHEST_RATE
+    assert abs(facts.seconds - sound.seconds) <= 0.5 + 0.25 * sound.seconds
+    return "read"
 
 
 def damaged(count: int, seed: int) -> Iterator[tuple[str, bytes]]:

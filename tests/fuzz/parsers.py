@@ -104,7 +104,11 @@ def reply(content: bytes) -> None:
     answer = HttpResponse(status, httpx.Headers({"x-fal-request-id": "1"}), content[2:])
     with suppress(AceStepError):
         if status < 300:
-            for read in (replies.handle_of, replies.response_of, lambda one, host: replies.update_of(one.json(), host)):
+            for read in (
+                replies.handle_of,
+                lambda one, host: replies.response_of(one, host, {"tags": "a"}),
+                lambda one, host: replies.update_of(one.json(), host),
+            ):
                 with suppress(AceStepError):
                     read(answer, HOST)
         else:

@@ -176,6 +176,8 @@ def _audio(container: InputContainer) -> AudioStream:
     if not container.streams.audio:
         raise Unreadable("it has no audio in it")
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise Unreadable("its codec is unknown")
     stream.codec_context.thread_count = 1
     return stream
 

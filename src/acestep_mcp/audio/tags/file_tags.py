@@ -28,6 +28,7 @@ from acestep_mcp.files import location, reading, storage_errors
 Format = Literal["wav", "flac", "mp3", "ogg"]
 
 _LONGEST_FIELD = 1024 * 1024
+_MOST_TAGS = 100
 _NOT_ALLOWED = re.compile("[\0\ud800-\udfff]")
 
 
@@ -118,17 +119,18 @@ def _tail(file: BinaryIO) -> bytes:
 
 
 def _leading_tag(file: BinaryIO) -> tuple[bytes, int]:
-    """The first ID3v2 tag of a file, and where its audio begins (some files have several tags)."""
+    """The first ID3v2 tag of a file, and where its audio begins (some files have several tags, of which 100 are skipped)."""
     first, position = b"", 0
-    while True:
+    for _ in range(_MOST_TAGS):
         file.seek(position)
         length = id3.tag_length(file.read(id3.HEADER))
         if not length:
-            return first, position
+            break
         if not first:
             file.seek(position)
             first = file.read(min(length, id3.LARGEST))
         position += length
+    return first, position
 
 
 def _decode(file: BinaryIO) -> dict[str, str]:

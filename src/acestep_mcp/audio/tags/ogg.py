@@ -103,13 +103,12 @@ def _headers(found: Iterator[OggPage]) -> tuple[list[bytes], list[OggPage]]:
     """The header packets and the pages they were on; `found` then stands at the first audio page."""
     taken: list[OggPage] = []
     packets: list[bytes] = []
-    wanted, open_packet = 1, b""
+    wanted, open_packet = 1, bytearray()
     for page in found:
         taken.append(page)
         if page.serial != taken[0].serial or len(taken) > _MOST_HEADER_PAGES:
             break
-        whole, open_packet = _packets(page, open_packet)
-        packets += whole
+        packets += _packets(page, open_packet)
         if packets:
             wanted = _header_count(packets[0])
         if len(packets) >= wanted:
@@ -119,17 +118,17 @@ def _headers(found: Iterator[OggPage]) -> tuple[list[bytes], list[OggPage]]:
     return packets, taken
 
 
-def _packets(page: OggPage, begun: bytes) -> tuple[list[bytes], bytes]:
-    """The packets that end on this page, and the beginning of one that does not."""
+def _packets(page: OggPage, begun: bytearray) -> list[bytes]:
+    """The packets that end on this page; `begun` is the packet that is not complete, before and after it."""
     whole: list[bytes] = []
     position = 0
     for length in page.segments:
         begun += page.body[position : position + length]
         position += length
         if length < _MOST_SEGMENTS:
-            whole.append(begun)
-            begun = b""
-    return whole, begun
+            whole.append(bytes(begun))
+            begun.clear()
+    return whole
 
 
 def _header_count(identification: bytes) -> int:
@@ -158,14 +157,13 @@ def _paged(packets: list[bytes], serial: int) -> Iterator[OggPage]:
     yield OggPage(_FIRST, 0, serial, 0, _lacing(packets[0]), packets[0])
     segments = b"".join(_lacing(packet) for packet in packets[1:])
     body = b"".join(packets[1:])
-    number, continued = 1, 0
-    while segments:
-        part, segments = segments[:_MOST_SEGMENTS], segments[_MOST_SEGMENTS:]
-        size = sum(part)
+    position, continued = 0, 0
+    for number, start in enumerate(range(0, len(segments), _MOST_SEGMENTS), start=1):
+        part = segments[start : start + _MOST_SEGMENTS]
+        end = position + sum(part)
         ends_one = any(length < _MOST_SEGMENTS for length in part)
-        yield OggPage(continued, 0 if ends_one else -1, serial, number, part, body[:size])
-        body = body[size:]
-        number, continued = number + 1, _CONTINUED if part[-1] == _MOST_SEGMENTS else 0
+        yield OggPage(continued, 0 if ends_one else -1, serial, number, part, body[position:end])
+        position, continued = end, _CONTINUED if part[-1] == _MOST_SEGMENTS else 0
 
 
 def _lacing(packet: bytes) -> bytes:

@@ -10,6 +10,7 @@ from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio.tags import id3
 
 _MOST_CHUNKS = 1000
+_MOST_ENTRIES = 10_000
 _LARGEST_TAG = 16 * 1024 * 1024
 _BLOCK = 1024 * 1024
 _UNKNOWN_SIZE = 0x7FFF0000
@@ -167,7 +168,9 @@ def _is_info(file: BinaryIO, chunk: RiffChunk) -> bool:
 
 def _info_entries(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     position = 4
-    while position + 8 <= len(content):
+    for _ in range(_MOST_ENTRIES):
+        if position + 8 > len(content):
+            return
         name, size = struct.unpack_from("<4sI", content, position)
         yield name, content[position + 8 : position + 8 + size]
         position += 8 + size + size % 2

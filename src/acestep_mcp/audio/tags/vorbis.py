@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Mapping
 
 LARGEST = 2**24 - 1
+_MOST_LINES = 10_000
 _NAMES = {
     "title": "TITLE",
     "tags": "GENRE",
@@ -26,13 +27,13 @@ def encode(fields: Mapping[str, str], vendor: bytes, kept: Iterable[bytes] = ())
 
 def decode(block: bytes) -> dict[str, str]:
     """Our fields of a block; several lines of one name become one text, broken lines are left out."""
-    fields: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
     for line in lines(block)[1]:
         name, _, value = line.decode("utf-8", errors="replace").partition("=")
         key = _FIELDS.get(name.upper())
         if key and value:
-            fields[key] = f"{fields[key]}, {value}" if key in fields else value
-    return fields
+            values.setdefault(key, []).append(value)
+    return {key: ", ".join(found) for key, found in values.items()}
 
 
 def foreign(block: bytes) -> list[bytes]:
@@ -41,14 +42,14 @@ def foreign(block: bytes) -> list[bytes]:
 
 
 def lines(block: bytes) -> tuple[bytes, list[bytes]]:
-    """Vendor and lines; a wrong count or length ends the list."""
+    """Vendor and the first 10,000 lines; a wrong count or length ends the list."""
     vendor, position = _counted_at(block, 0)
     if vendor is None or len(block) < position + 4:
         return b"", []
     (count,) = struct.unpack_from("<I", block, position)
     position += 4
     found: list[bytes] = []
-    while len(found) < count:
+    while len(found) < min(count, _MOST_LINES):
         line, position = _counted_at(block, position)
         if line is None:
             break

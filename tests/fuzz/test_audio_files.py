@@ -1,0 +1,83 @@
+"""Damaged audio files: an error that says why, or a sound; and huge ones are refused in little memory at every door."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.audio.test_bombs import restated, silence
+from tests.fuzz.audio_files import check, damaged
+
+pytestmark = pytest.mark.process
+FILES = 30
+"""`python bench/fuzz.py audio 300` is the long form."""
+
+
+def test_a_damaged_file_is_refused_or_read(tmp_path):
+    path = tmp_path / "song.audio"
+    ends = set()
+    for _, content in damaged(FILES, seed=3):
+        path.write_bytes(content)
+        ends.add(check(path))
+    assert ends == {"refused", "read"}
+
+
+DOORS = """
+import base64, os, sys
+from pathlib import Path
+import anyio
+from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.assembly import open_studio
+from acestep_mcp.engine_server.file_store import FileStore
+from acestep_mcp.engine_server.source_loader import STORED_SOURCE, SourceLoader
+from acestep_mcp.settings import load
+from tests.support.requests import request
+
+path, folder = Path(sys.argv[1]), Path(sys.argv[2])
+uri = "data:audio/flac;base64," + base64.b64encode(path.read_bytes()).decode()
+
+def peak():
+    return next(int(line.split()[1]) >> 10 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+async def refused(what, attempt):
+    before = peak()
+    try:
+        await attempt()
+        print(what, "accepted")
+    except InvalidRequest as exc:
+        print(what, exc.fields[0].type, max(0, peak() - before))
+
+async def main():
+    async with open_studio(load()) as studio:
+        for what, given in (("a path", str(path)), ("a data URI", uri)):
+            body = {"audio_url": given, "tags": "lofi", "end_time": 5}
+            await refused(what, lambda: studio.start(request("audio_inpaint", body)))
+    store = FileStore(folder)
+    loader = SourceLoader(store, None)
+    async def load_it():
+        await loader.accept(uri, "job", "http://here")
+        await loader.load(STORED_SOURCE, "job", longest=600.0)
+    await refused("an engine", load_it)
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_small_file_of_huge_audio_is_refused_by_the_server_and_by_an_engine_before_it_takes_memory(
+    tmp_path, environment
+):
+    music = tmp_path / "music"
+    music.mkdir()
+    bomb = restated(silence(music / "bomb.flac", 20, 8000), 192_000, 599 * 192_000)
+    done = subprocess.run(
+        [sys.executable, "-c", DOORS, str(bomb), str(tmp_path / "engine")],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    lines = [line.rsplit(" ", 2) for line in done.stdout.splitlines()]
+    assert [what for what, *_ in lines] == ["a path", "a data URI", "an engine"], done.stderr[-2000:]
+    for _, kind, grown in lines:
+        assert kind == "audio_duration_too_long"
+        assert int(grown) < 200
