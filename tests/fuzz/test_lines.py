@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz.raw_lines import META, Line, check, lines, pipe
 
 pytestmark = pytest.mark.process
-LINES = 150
+LINES = 100
 """`python bench/fuzz.py lines 10000` is the long form."""
 
 

@@ -11,7 +11,7 @@ import pytest
 from acestep_mcp.audio.tags import ogg
 from tests.fuzz.parsers import TARGETS, seeds
 
-CHANGES = 40
+CHANGES = 15
 """Of each input to start from; `python bench/fuzz.py parsers 3600` is the long form."""
 SIZE = 8 * 2**20
 

@@ -11,7 +11,7 @@ from tests.fuzz.routes import ENGINE_ROUTES, HOST, HTTP_ROUTES, RAW, Sent, check
 from tests.fuzz.servers import engine_server, http_server
 
 pytestmark = pytest.mark.slow
-REQUESTS = 120
+REQUESTS = 80
 """To each server; `python bench/fuzz.py routes 10000` is the long form."""
 SERVERS = {"engine": (engine_server, ENGINE_ROUTES), "http": (http_server, HTTP_ROUTES)}
 OWN = (b"origin", f"http://{HOST}".encode())

@@ -8,7 +8,7 @@ from acestep_mcp.server.tools.table import TOOLS
 from tests.fuzz.tool_calls import caller, fuzz
 
 pytestmark = pytest.mark.slow
-EXAMPLES = 12
+EXAMPLES = 8
 """Of each tool; `python bench/fuzz.py tools 10000` is the long form."""
 
 
