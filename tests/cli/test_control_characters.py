@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import soundfile
 
+from acestep_mcp import cli
 from acestep_mcp.cli import main
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202egnihton\x7f\r"
@@ -54,3 +56,11 @@ def test_control_characters_of_a_sidecar_are_shown_as_escapes(song, command, cap
 def test_an_error_with_control_characters_is_shown(capsys):
     assert main(["tracks", "show", f"no such {ESCAPES}"]) == 1
     assert not RAW.search(capsys.readouterr().err)
+
+
+def test_only_the_modules_that_escape_them_print():
+    folder = Path(cli.__file__).parent
+    prints = {
+        path.stem for path in folder.glob("*.py") if re.search(r"click\.s?echo\(|\bprint\(", path.read_text("utf-8"))
+    }
+    assert prints == {"output", "progress_bar"}

@@ -121,6 +121,22 @@ async def test_a_key_repeated_in_a_log_line_or_a_song_is_taken_out():
 
 
 @pytest.mark.anyio
+async def test_a_key_that_is_repeated_in_another_spelling_is_taken_out():
+    escaped = "".join(f"\\u{ord(letter):04X}" for letter in SECRET)
+    body = f'{{"audio": {{"url": "https://x.example/{SECRET}"}}, "tags": "{escaped}", "lyrics": "{SECRET.upper()}"}}'
+    async with (
+        listening(lambda seen: Reply(200, body.encode()) if seen.method == "GET" else redirect) as server,
+        QueueClient(Host.engine(server.url, KEY, timeouts=SHORT)) as client,
+    ):
+        redirect = Reply(302, b"", {"location": "https://x.example/?key=" + "".join(f"%{ord(c):02x}" for c in SECRET)})
+        song = await client.result(ENDPOINT, RequestHandle(ID))
+        with pytest.raises(AceStepError) as error:
+            await client.cancel(ENDPOINT, RequestHandle(ID))
+    assert (song.audio.url, song.tags, song.lyrics) == ("https://x.example/***", "***", "***")
+    assert "https://x.example/?key=***" in error.value.message
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed_with_the_key(status):
     async with listening(lambda _: fal.submitted("http://x")) as stranger:
