@@ -149,6 +149,14 @@ const scenes = {
     saw.volumes = [await volume()];
     await app.getByRole("checkbox", { name: "Match loudness" }).uncheck();
     saw.volumes.push(await volume());
+    const hushed = await open({ result: matched(-60), server: soundAlone });
+    await hushed.ready();
+    await hushed.page.frames()[1].evaluate(() => {
+      const { set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "volume");
+      Object.defineProperty(HTMLMediaElement.prototype, "volume", { set(value) { globalThis.lastVolume = value; set.call(this, value); } });
+    });
+    await hushed.app.getByRole("slider", { name: "Volume" }).fill("100");
+    saw.besideAWhisper = await hushed.page.frames()[1].evaluate(() => globalThis.lastVolume);
   },
 
   async trouble() {
@@ -184,8 +192,8 @@ async function soundAlone(method, params) {
   return { ...await server(method, params), structuredContent: undefined };
 }
 
-function matched() {
-  const tracks = result.structuredContent.tracks.map((track, index) => ({ ...track, lufs: index ? -10 : -16 }));
+function matched(quietest = -16) {
+  const tracks = result.structuredContent.tracks.map((track, index) => ({ ...track, lufs: index ? -10 : quietest }));
   return { ...result, structuredContent: { tracks } };
 }
 

@@ -68,3 +68,25 @@ def test_songs_are_found_heard_compared_downloaded_deleted_and_restored_by_keybo
         assert (audit["found"], audit["passed"] > 10) == ([], True), audit["what"]
     assert saw["wide"] == [], "nothing is wider than the window"
     assert "first" not in saw["left"], "after logging out nothing is shown"
+
+
+def test_an_open_gallery_keeps_its_rows_and_says_what_went_away(
+    browser: str, node: str, served: Callable[..., str], environment: dict[str, str]
+) -> None:
+    music = Path(environment["ACESTEP_MUSIC_DIR"])
+    music.mkdir(parents=True)
+    for number in range(33):
+        add_song(music, f"song{number:02}", number)
+    add_song(music, "parent", 40)
+    add_song(music, "child", 41, parent={"id": "parent"})
+    plan = {"url": served(ACESTEP_TOKEN=TOKEN).removesuffix("mcp"), "browser": browser, "token": TOKEN}
+    done = subprocess.run(
+        [node, HERE / "page_gallery_changed.mjs", json.dumps(plan)], env=environment, capture_output=True, text=True,
+        encoding="utf-8", timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    saw = json.loads(done.stdout)
+    assert saw["broken"] == []
+    assert saw["rows"] == [30, 35, 35, 34, 0]
+    assert saw["unknown"] == "There is no track with the id '%'. Search for the song in the gallery."
+    assert saw["gone"].startswith("The file of track child is not in the music folder.")

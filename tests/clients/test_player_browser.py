@@ -76,9 +76,11 @@ def test_everything_is_reached_by_keyboard_and_two_takes_are_compared_in_place(v
 
 
 def test_takes_are_played_as_loud_as_the_quietest_until_that_is_switched_off(visit):
-    matched, plain = visit("sound")["volumes"]
+    saw = visit("sound")
+    matched, plain = saw["volumes"]
     assert matched == pytest.approx(10 ** (-6 / 20), abs=0.001), "-10 LUFS beside -16 LUFS"
     assert plain == 1
+    assert saw["besideAWhisper"] == pytest.approx(10 ** (-15 / 20), abs=0.001), "a take of -60 LUFS silences no other"
 
 
 def test_a_refused_song_a_lost_file_and_a_host_that_passes_only_parts_on_are_said_or_worked_round(visit):

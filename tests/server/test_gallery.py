@@ -175,6 +175,7 @@ async def test_routes_take_ids_and_never_the_name_or_the_path_of_a_file(shared, 
         for tail in ("", "/audio"):
             answer = await visitor.get(f"/gallery/tracks/{name}{tail}")
             assert answer.status_code == 404, name
+            assert "list_tracks" not in answer.text, "a person has no tools"
         assert (await visitor.delete(f"/gallery/tracks/{name}")).status_code in (404, 405)
 
 

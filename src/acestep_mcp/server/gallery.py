@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from acestep_mcp.api.errors import AceStepError, Ambiguous, InvalidRequest, NotFound
+from acestep_mcp.api.errors import AceStepError, InvalidRequest, NotFound
 from acestep_mcp.server.browser_sessions import (
     FOLDER,
     SESSION_PATH,
@@ -146,7 +146,7 @@ async def _of_id(studio: Studio, track_id: str) -> Track:
     """Raises NotFound also for what the catalogue would find by a file's name."""
     try:
         track = await studio.catalogue.get(track_id)
-    except Ambiguous:
+    except NotFound:  # its advice is for callers of tools
         track = None
     if track is None or track.id != track_id:
         raise NotFound(f"There is no track with the id {track_id[:80]!r}. Search for the song in the gallery.")

@@ -3,6 +3,8 @@ const ROWS_KEPT = 600; // in the list at once; searching finds the others
 const TYPING = 250; // ms without a key before the search starts
 const TOAST = 12_000; // ms
 
+const SILENT = "The server does not answer. Check that it runs, then try again.";
+
 const TAKES = 8; // that the player compares
 const LINES = 12; // of lyrics at once
 
@@ -12,7 +14,7 @@ let player = null;
 let family = new Map(); // the song on display and its relatives, by id
 let shown = null; // the song on display, as the server describes it
 let wanted = ""; // the id of the song that was asked for last
-let cursor = null, found = 0; // of the list
+let cursor = null; // of the list
 let undoing = null, toastTimer = 0;
 
 class Refused extends Error {
@@ -26,11 +28,15 @@ class Refused extends Error {
 async function call(method, path, body) {
   const headers = body ? { "content-type": "application/json" } : {};
   const reply = await fetch(`${BASE}gallery/${path}`, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
-  if (reply.ok) return reply.status === 204 ? null : reply.json();
+  if (!reply.ok) throw await refusal(reply);
+  return reply.status === 204 ? null : reply.json();
+}
+
+async function refusal(reply) {
   const told = await reply.json().catch(() => null);
-  const refused = new Refused(reply.status, told?.error?.message ?? `The server answered ${reply.status}.`);
   if (reply.status === 401) lock();
-  throw refused;
+  const otherwise = reply.status === 404 ? "There is no such song. Search for it in the list." : `The server answered ${reply.status}.`;
+  return new Refused(reply.status, told?.error?.message ?? otherwise);
 }
 
 // Run what a person asked for; what goes wrong is said where they look.
@@ -40,7 +46,7 @@ async function attempt(work, place = at("away")) {
     return await work();
   } catch (error) {
     if (error.status === 401 && place !== at("token-error")) return undefined; // the form for the token is there now
-    say(place, error instanceof Refused ? error.message : "The server does not answer. Check that it runs, then try again.");
+    say(place, error instanceof Refused ? error.message : SILENT);
     return undefined;
   }
 }
@@ -83,18 +89,36 @@ async function list() {
   if (page && number === latest) fillList(page, false);
 }
 
+// What another page or program changed. Rows that a person has opened further down stay.
+async function refresh() {
+  const number = ++latest, page = await attempt(() => call("GET", listPath()));
+  if (!page || number !== latest) return;
+  const rows = [...at("rows").children], known = new Set(rows.map((one) => one.dataset.id));
+  if (rows.length <= page.tracks.length) fillList(page, false);
+  else {
+    at("rows").prepend(...page.tracks.filter((track) => !known.has(track.id)).map(row));
+    count(page.total);
+  }
+}
+
 function fillList(page, more) {
-  const rows = page.tracks.map(row);
+  const rows = page.tracks.map(row), focused = document.activeElement.closest("#rows li")?.dataset.id;
   if (more) at("rows").append(...rows);
   else at("rows").replaceChildren(...rows);
+  if (focused && !more) at("rows").querySelector(`[data-id="${CSS.escape(focused)}"] .open`)?.focus();
   cursor = page.next_cursor ?? null;
-  found = page.total;
-  show(at("more"), Boolean(cursor) && at("rows").children.length < ROWS_KEPT);
+  const isFull = at("rows").children.length >= ROWS_KEPT;
+  show(at("more"), Boolean(cursor) && !isFull);
+  show(at("older"), Boolean(cursor) && isFull);
   show(at("empty"), !at("rows").children.length);
   at("empty").querySelector("p").textContent = at("query").value.trim()
     ? "No song has all these words."
     : inTrash() ? "The trash is empty." : "No songs yet. Songs made with this server appear here.";
   say(at("problems"), page.problems.join(" "));
+  count(page.total);
+}
+
+function count(found) {
   const what = at("query").value.trim() ? "found" : inTrash() ? "in the trash" : "in the music folder";
   at("total").textContent = `${found} ${found === 1 ? "song" : "songs"} ${what}`;
   mark();
@@ -131,7 +155,8 @@ function mark() {
 // -- one song
 
 async function openHash() {
-  const id = decodeURIComponent(location.hash.slice(1));
+  let id = location.hash.slice(1);
+  try { id = decodeURIComponent(id); } catch { /* not written by this page */ }
   if (id) await open(id);
   else close();
 }
@@ -144,7 +169,12 @@ async function open(id, play = false) {
   wanted = id;
   mark();
   const found = await attempt(() => relatives(id));
-  if (!found || wanted !== id) return;
+  if (wanted !== id) return;
+  if (!found) {
+    wanted = shown?.track.id ?? "";
+    mark();
+    return;
+  }
   showSong(found);
   at("song").focus({ preventScroll: true });
   if (matchMedia("(max-width: 860px)").matches) scrollTo(0, 0);
@@ -227,7 +257,7 @@ function showPlayer(song, original) {
   const label = (one) => (one === song ? "This song" : one === original ? "Original" : `Version ${number++}`);
   player = AceStepPlayer.mount(at("player"), {
     tracks: [],
-    loadAudio: async (track) => ({ src: `${BASE}${family.get(track.id).url}` }),
+    loadAudio: (track) => sound(`${BASE}${family.get(track.id).url}`),
     lines: LINES,
     onChange(track) {
       if (track.id === shown?.track.id) return;
@@ -236,6 +266,12 @@ function showPlayer(song, original) {
     },
   });
   player.setTracks([...family.values()].map((one) => ({ ...playable(one), label: label(one), note: how(one) })), song.track.id);
+}
+
+async function sound(src) {
+  const reply = await fetch(src).catch(() => { throw new Error(SILENT); });
+  if (!reply.ok) throw await refusal(reply);
+  return { src, bytes: await reply.arrayBuffer() };
 }
 
 // The song as the player takes it.
@@ -266,7 +302,9 @@ async function move(id, restoring) {
     close();
     at("list-title").focus();
   }
-  await list();
+  if (restoring && !inTrash()) return list();
+  at("rows").querySelector(`[data-id="${CSS.escape(id)}"]`)?.remove();
+  return refresh();
 }
 
 function toast(text, undo) {
@@ -328,6 +366,6 @@ at("leave").addEventListener("click", async () => {
   if (left) location.replace(location.pathname);
 });
 addEventListener("hashchange", openHash);
-document.addEventListener("visibilitychange", () => { if (!document.hidden && !at("gallery").hidden) list(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden && !at("gallery").hidden) refresh(); });
 at("address").textContent = `${BASE}mcp`;
 enter();

@@ -29,6 +29,7 @@ globalThis.AceStepPlayer = (() => {
   };
   const LABELS = { another: "Another take", save: "Save" };
   const LOOPS = { off: "Loop off", section: "Loop section", song: "Loop song" };
+  const MOST_QUIETER = 15; // dB
   let count = 0;
 
   function make(tag, given = {}, ...children) {
@@ -95,7 +96,7 @@ globalThis.AceStepPlayer = (() => {
     const volume = make("input", { type: "range", min: 0, max: 100, value: 95, ariaLabel: "Volume" });
     const takes = make("fieldset", { className: "takes" }), strip = make("div", { className: "strip" });
     const match = make("input", { type: "checkbox", checked: true });
-    const matching = make("label", { className: "match", title: "Play all takes as loud as the quietest" }, match, make("span", {}, "Match loudness"));
+    const matching = make("label", { className: "match", title: `Play all takes as loud as the quietest, by at most ${MOST_QUIETER} dB` }, match, make("span", {}, "Match loudness"));
     takes.append(make("legend", { className: "unseen" }, "Takes"), strip, matching);
     const buttons = make("div", { className: "actions" });
     const problem = make("p", { className: "problem", role: "alert", hidden: true });
@@ -168,9 +169,10 @@ globalThis.AceStepPlayer = (() => {
 
     const canMatch = () => tracks.length > 1 && tracks.every((track) => Number.isFinite(track.lufs));
     function setVolume() {
-      // The quietest take is played as it is, so that nothing has to be made louder than its file.
-      const quietest = Math.min(...tracks.map((track) => track.lufs));
-      const gain = matched && canMatch() && current ? 10 ** ((quietest - current.lufs) / 20) : 1;
+      // The quietest take is played as it is, so that nothing has to be made louder than its file. One that can hardly be
+      // heard does not silence the others.
+      const all = tracks.map((track) => track.lufs), reference = Math.max(Math.min(...all), Math.max(...all) - MOST_QUIETER);
+      const gain = matched && canMatch() && current ? Math.min(1, 10 ** ((reference - current.lufs) / 20)) : 1;
       wave.audio.volume = Math.min(1, level * gain);
     }
     volume.addEventListener("input", () => { level = (volume.value / 100) ** 2; setVolume(); });
@@ -218,7 +220,7 @@ globalThis.AceStepPlayer = (() => {
     }
 
     function describe() {
-      title.textContent = current.title || current.id;
+      title.textContent = title.title = current.title || current.id;
       const parts = [current.note, current.seed === undefined || current.seed === null ? null : `seed ${current.seed}`,
         current.engine === "draft" ? "sketch, not ACE-Step" : current.engine];
       facts.textContent = [...new Set(parts.filter(Boolean))].join(" · ");
@@ -260,7 +262,7 @@ globalThis.AceStepPlayer = (() => {
     function words() {
       const blocks = stanzas(current.lyrics);
       const shown = blocks.map((block) => make("div", { className: "stanza" },
-        block.mark ? make("p", { className: "section-name" }, block.mark) : null, ...block.lines.map((line) => make("p", {}, line))));
+        block.mark ? make("p", { className: "section-name" }, block.mark) : null, ...block.lines.map((line) => make("p", { dir: "auto" }, line))));
       follow = { shown, where: sung(blocks, current.sections ?? []), section: undefined };
       return shown;
     }
