@@ -122,6 +122,15 @@ ENDED = {"status": "COMPLETED", "logs": []}
 NO_ID, NOT_A_SONG, ODD_STATE = "holds no request id", "names no audio file", "unknown state"
 NOT_AUDIO, NOT_USED, FOREVER = "not usable audio", "address that is not used", "another try would end the same way"
 
+MEASURED = {"lufs": -20.0, "peak_dbfs": -3.0, "clipped_samples": 0, "silent": False}
+HEARD = {
+    "loudness_range": 1.0, "true_peak_dbtp": -3.0, "silence_at_start": 0.0, "silence_at_end": 0.0, "gaps": [],
+    "brightness": "warm", "brightness_hz": 900, "stereo": "mono", "stereo_width": 0.0, "balance_db": 0.0, "correlation": 1.0,
+    "dc_offset": 0.0, "tempo": 90.0, "tempo_alternative": 180.0, "tempo_confidence": 1.0, "metre": "4/4",
+    "metre_confidence": 1.0, "downbeat": 0.1, "downbeat_confidence": 1.0, "key": "C major", "key_alternative": "A minor",
+    "key_confidence": 1.0,
+}  # fmt: skip
+
 SUBMITS = [
     Case("a web page", "submit", HTML, NO_ID, 0),
     Case("nothing", "submit", Reply(200), NO_ID, 0),
@@ -275,6 +284,15 @@ RESULTS = [
             {"sections": [{"name": "verse", "start": HUGE, "end": -HUGE}]}, {"sections": [{"name": ESC, "start": 0, "end": 1}]},
             {"sections": [{"name": "a", "start": "0", "end": [1]}] * 5000}, {"measured": 5}, {"measured": {"lufs": ESC}},
             {"measured": {"lufs": HUGE, "peak_dbfs": None, "clipped_samples": True, "silent": 0}},
+        ]
+    ),
+    *(
+        Case(f"heard {ascii(odd)[:40]}", "result", with_fields(acestep={"measured": MEASURED, "heard": HEARD | odd}))
+        for odd in [
+            {}, {"tempo_alternative": None}, {"tempo": None}, {"key": None}, {"key_alternative": None, "metre": None},
+            {"gaps": [[2, 1]] * 100_000}, {"gaps": [[1, None]]}, {"gaps": [[-(2**52), 2**52]]}, {"brightness": ESC},
+            {"tempo": HUGE}, {"tempo_confidence": 2}, {"loudness_range": "1"}, {"balance_db": 2**52, "correlation": -9},
+            {"words": {"share": "half"}}, {"true_peak_dbtp": None, "downbeat": None}, {"summary": ESC},
         ]
     ),
     Case("report half a surrogate", "result", with_text('"seed"', '"acestep": {"notes": ["\\ud800"], "engine": "\\udfff"}, "seed"')),

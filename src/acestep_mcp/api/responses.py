@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from acestep_mcp.api.parsing import Lenient
 from acestep_mcp.api.text import readable
@@ -95,6 +95,14 @@ class HeardFacts(BaseModel):
     key: _Key | None
     key_alternative: _Key | None
     key_confidence: _Confidence
+
+    @model_validator(mode="after")
+    def _alternatives_go_with_what_they_replace(self) -> Self:
+        if (self.tempo is None) != (self.tempo_alternative is None) or (self.key is None) != (
+            self.key_alternative is None
+        ):
+            raise ValueError("a tempo and a key come with their alternative")
+        return self
 
 
 class EngineReport(Lenient):
