@@ -25,6 +25,14 @@ running = []
 
 
 async def app(scope, receive, send):
+    if scope["path"] == "/body":
+        size = 0
+        while (message := await receive())["type"] == "http.request" and message["more_body"]:
+            size += len(message["body"])
+    if scope["path"] == "/long":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
     if scope["path"] == "/slow":
         running.append(scope)
         await anyio.sleep(1)
@@ -33,10 +41,10 @@ async def app(scope, receive, send):
 
 
 @asynccontextmanager
-async def serving(connections=100, head_seconds=10, **options):
+async def serving(connections=100, head_seconds=10, stall_seconds=30, **options):
     """A server on loopback, and its port."""
     listeners = listen("127.0.0.1", 0, server="It")
-    server = HttpServer(app, grace=1, limits=Limits(connections, head_seconds), **options)
+    server = HttpServer(app, grace=1, limits=Limits(connections, head_seconds, stall_seconds), **options)
     started, ended = anyio.Event(), False
     server.on_started = started.set
     server.is_over = lambda: ended
@@ -200,3 +208,69 @@ async def test_a_signal_ends_it_after_its_last_work(monkeypatch):
     with anyio.fail_after(5):
         await server.serve(listeners)
     assert (done, server.ended_by) == ([False], signal.SIGTERM)
+
+
+BODY = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+
+
+async def sending(port: int, pieces: int, size: int) -> bytes:
+    """What is answered to a body that arrives in pieces, one every 50 ms; nothing if the connection is closed."""
+    stream = await anyio.connect_tcp("127.0.0.1", port)
+    try:
+        await stream.send(BODY)
+        for _ in range(pieces):
+            await stream.send(bytes(size))
+            await anyio.sleep(0.05)
+        return await stream.receive()
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        return b""
+    finally:
+        await anyio.aclose_forcefully(stream)
+
+
+async def test_a_body_that_hardly_arrives_is_cut_off_and_a_slow_one_is_read_to_its_end():
+    async with serving(stall_seconds=0.2) as port:
+        with anyio.fail_after(10):
+            assert await sending(port, 200, 1) == b""
+            assert b"200 OK" in await sending(port, 10, 10_000)
+
+
+async def test_who_does_not_read_makes_room_for_new_callers():
+    async with serving(connections=4, stall_seconds=0.1) as port, httpx.AsyncClient(timeout=5) as http:
+        stuck = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(4)]
+        for stream in stuck:
+            await stream.send(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = ""
+        with anyio.fail_after(5):
+            while answer != "ok":
+                with suppress(httpx.HTTPError):
+                    answer = (await http.get(f"http://127.0.0.1:{port}/")).text
+                await anyio.sleep(0.02)
+        for stream in stuck:
+            await anyio.aclose_forcefully(stream)
+
+
+async def test_who_never_reads_is_cut_off():
+    async with serving(stall_seconds=0.03) as port:
+        stream = await anyio.connect_tcp("127.0.0.1", port)
+        await stream.send(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        size = 0
+        with anyio.fail_after(10), suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            await anyio.sleep(0.6)
+            while True:
+                size += len(await stream.receive(1 << 20))
+        await anyio.aclose_forcefully(stream)
+    assert size < 20_000_000
+
+
+async def test_who_reads_slowly_gets_everything():
+    async with serving(stall_seconds=0.1) as port:
+        stream = await anyio.connect_tcp("127.0.0.1", port)
+        await stream.send(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        size = 0
+        with anyio.fail_after(10), suppress(anyio.EndOfStream):
+            await anyio.sleep(0.3)
+            while True:
+                size += len(await stream.receive(1 << 20))
+        await anyio.aclose_forcefully(stream)
+    assert size > 20_000_000

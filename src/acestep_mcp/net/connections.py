@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 MAX_CONNECTIONS = 500
 _RETRY_ACCEPT_SECONDS = 0.2
 _SECONDS_PER_WARNING = 60.0
+_BODY_BYTES_PER_SECOND = 1024
+_PATIENCE = 10
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -35,10 +37,16 @@ def _connection_limit() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most `connections` are open; `head_seconds` bounds the TLS handshake and the head of each request."""
+    """At most `connections` are open; `head_seconds` bounds the TLS handshake and the head of each request.
+
+    A body must arrive at 1 KiB a second on average over each `stall_seconds`. A connection whose peer has not read for
+    that long may be closed in favour of a new one, and is closed after ten times as long: a player that is paused reads
+    nothing either.
+    """
 
     connections: int = field(default_factory=_connection_limit)
     head_seconds: float = 10
+    stall_seconds: float = 30
 
 
 class OncePerMinute(logging.Filter):
@@ -149,11 +157,17 @@ class Connections:
 
 
 class HttpProtocol(H11Protocol):
-    """Closes a connection whose request head is not complete in time. uvicorn's keep-alive timer covers silent ones."""
+    """Closes a connection whose request does not arrive in time, or whose peer reads nothing of the response.
+
+    uvicorn's keep-alive timer covers silent ones.
+    """
 
     owner: Connections
     connecting: asyncio.Task[None] | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+    _body_check: asyncio.TimerHandle | None = None
+    _body_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -166,6 +180,19 @@ class HttpProtocol(H11Protocol):
         else:
             self._clear_deadline()
             self.owner.idle.pop(self, None)
+            self._body_bytes += len(data)
+            if self._body_check is None and self._body_arrives():
+                self._watch_body()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self.owner.limits.stall_seconds, self._let_go)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._clear_stalled()
+        if not self._is_idle():
+            self.owner.idle.pop(self, None)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -175,6 +202,9 @@ class HttpProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._clear_deadline()
+        self._clear_stalled()
+        if self._body_check:
+            self._body_check.cancel()
         self.forget()
 
     def forget(self) -> None:
@@ -183,6 +213,35 @@ class HttpProtocol(H11Protocol):
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
+
+    def _body_arrives(self) -> bool:
+        return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
+
+    def _watch_body(self) -> None:
+        self._body_bytes = 0
+        self._body_check = self.loop.call_later(self.owner.limits.stall_seconds, self._check_body)
+
+    def _check_body(self) -> None:
+        self._body_check = None
+        if not self._body_arrives():
+            return
+        # While reading is paused, the server is what is slow.
+        if self.flow.read_paused or self._body_bytes >= _BODY_BYTES_PER_SECOND * self.owner.limits.stall_seconds:
+            self._watch_body()
+        else:
+            self.transport.abort()
+
+    def _let_go(self) -> None:
+        """The peer has read nothing for a while."""
+        if self in self.owner.open:
+            self.owner.idle.setdefault(self)
+        wait = self.owner.limits.stall_seconds * (_PATIENCE - 1)
+        self._stalled = self.loop.call_later(wait, self.transport.abort)
+
+    def _clear_stalled(self) -> None:
+        if self._stalled:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _set_deadline(self) -> None:
         if self._deadline is None:

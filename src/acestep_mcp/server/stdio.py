@@ -39,6 +39,9 @@ _LAST_ANSWERS_SECONDS = 1.0
 _AFTER_INPUT_SECONDS = 10.0
 """How long requests may run after the end of stdin, so that `cat requests | acestep-mcp` gets its song."""
 _STUCK_SECONDS = 2.0
+_MOST_REQUESTS = 1000
+_MOST_UNWRITTEN = 64
+"""Answers that wait until the client reads. With more, or with more running requests, nothing is read from stdin."""
 
 
 class Unanswered:
@@ -66,7 +69,10 @@ class Unanswered:
         changed.set()
 
     async def wait_empty(self) -> None:
-        while self._ids:
+        await self.wait_below(1)
+
+    async def wait_below(self, count: int) -> None:
+        while self._ids.total() >= count:
             await self._changed.wait()
 
 
@@ -77,15 +83,32 @@ class Outbox:
         self._stream = stream
         self._deliveries = deliveries
         self.unanswered = unanswered
+        self._unwritten = 0
+        self._written = anyio.Event()
 
     async def send(self, item: SessionMessage) -> None:
-        await self._stream.send(SessionMessage(_encodable(item.message), item.metadata))
+        await self._write(SessionMessage(_encodable(item.message), item.metadata))
         if isinstance(item.message, JSONRPCResponse | JSONRPCError):
             await self._answered(item.message.id)
 
     async def refuse(self, error: JSONRPCError) -> None:
         """Answer what is no request; a call that runs under the same id still waits for its own answer."""
-        await self._stream.send(SessionMessage(_encodable(error)))
+        await self._write(SessionMessage(_encodable(error)))
+
+    async def _write(self, message: SessionMessage) -> None:
+        self._unwritten += 1
+        try:
+            await self._stream.send(message)
+        finally:
+            self._unwritten -= 1
+            written, self._written = self._written, anyio.Event()
+            written.set()
+
+    async def wait_room(self) -> None:
+        """Wait while a client sends requests and does not read the answers: they would fill the memory."""
+        while self._unwritten >= _MOST_UNWRITTEN:
+            await self._written.wait()
+        await self.unanswered.wait_below(_MOST_REQUESTS)
 
     async def _answered(self, request_id: object) -> None:
         delivery = self._deliveries.of(request_id)
@@ -193,6 +216,7 @@ async def _messages(
         leading = True
         async with onward:
             async for item in incoming:
+                await outbox.wait_room()
                 if (message := await _readable(item, outbox)) is None:
                     continue
                 outbox.unanswered.add(message)
