@@ -53,6 +53,7 @@ async def open_studio(
     """
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.jobs import Jobs
+    from acestep_mcp.library.retention import Retention
 
     database = await anyio.to_thread.run_sync(Database, settings.database)
     wording = COMMANDS if working_dir else TOOLS
@@ -62,6 +63,9 @@ async def open_studio(
             async with QueueClients.open(settings, jobs) as clients, anyio.create_task_group() as runs:
                 tracks = tracks_of(settings, database, wording)
                 studio = Studio(settings, jobs, tracks, clients, runs, working_dir)
+                folders = settings.data_dir, settings.allowed_dirs
+                kept = Retention(tracks, *folders, settings.trash_days, jobs.leases.alive, studio.tidy)
+                studio.clean = kept.clean
                 try:
                     await studio.open()
                     yield studio

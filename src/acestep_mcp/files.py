@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -22,6 +23,7 @@ MUSIC_ADVICE = "choose another folder (ACESTEP_MUSIC_DIR)"
 DATA_ADVICE = "set ACESTEP_DATA_DIR to another folder"
 
 _PART = ".part"
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 # What the system reports, and what to do about it.
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space"),
@@ -283,13 +285,16 @@ def read_regular(path: Path, most: int) -> bytes:
     return content
 
 
-def sweep(folder: Path, *, older_than: float = 86_400) -> int:
-    """Remove temporary files that killed processes left, when older than that many seconds."""
+def sweep(folder: Path, *, older_than: float = 86_400, strictly: bool = False) -> int:
+    """Remove temporary files that killed processes left, when older than that many seconds.
+
+    `strictly`: only those whose names `temporary` has given, in a folder that has files of other programs.
+    """
     removed = 0
     limit = time.time() - older_than
     for path in folder.glob(f".*{_PART}"):
         with suppress(OSError):
-            if path.stat().st_mtime < limit:
+            if (not strictly or _TEMPORARY.fullmatch(path.name)) and path.stat().st_mtime < limit:
                 path.unlink()
                 removed += 1
     return removed

@@ -63,6 +63,8 @@ class Settings(ModelOptions, BaseSettings):
     """Folder of the job database."""
     allowed_dirs: tuple[AbsolutePath, ...] = ()
     """Further folders that `audio_url` may read from and exports may be written to, separated like PATH."""
+    trash_days: int = Field(30, ge=0, le=36500)
+    """Days after which deleted songs are removed for good; 0 keeps them."""
     format: Literal["wav", "flac", "mp3", "ogg"] = "wav"
     """Format of the songs' files."""
 

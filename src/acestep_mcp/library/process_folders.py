@@ -24,8 +24,7 @@ def claim(parent: Path, name: str, alive: Collection[str]) -> tuple[Path, Callab
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = _held(lock)
         folder.mkdir(exist_ok=True)
-        for other in {path.name.removesuffix(_LOCK) for path in parent.iterdir()} - {name}:
-            _remove_if_ended(parent, other, alive)
+        remove_ended(parent, {*alive, name})
 
     def release() -> None:
         with suppress(OSError):
@@ -33,6 +32,13 @@ def claim(parent: Path, name: str, alive: Collection[str]) -> tuple[Path, Callab
             lock.unlink(missing_ok=True)
 
     return folder, release
+
+
+def remove_ended(parent: Path, alive: Collection[str]) -> None:
+    """Remove the folders of ended processes below `parent`."""
+    names = {path.name.removesuffix(_LOCK) for path in parent.iterdir()} if parent.is_dir() else set()
+    for name in names - set(alive):
+        _remove_if_ended(parent, name, alive)
 
 
 def _held(path: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,8 +38,9 @@ class Tracks:
         wording: Wording = TOOLS,
         compose: Callable[[Track, BinaryIO], bytes] | None = None,
     ) -> None:
-        self._database = database
+        self._database = self.database = database
         self.folder = folder
+        self.trash = folder / TRASH
         self._tracks = TrackIndex(database, folder, describe)
         self._wording = wording
         self._compose = compose
@@ -198,6 +200,21 @@ class Tracks:
         """Move to the trash folder; a track already there is returned unchanged."""
         track = self.get(track_id)
         return track if track.deleted else self._move(track, self.folder / TRASH, deleted=True)
+
+    def empty_trash(self, before: float) -> list[Path]:
+        """Remove for good what was deleted before this time; its sidecar was written then. Returns the songs' files."""
+        removed = []
+        self.refresh()
+        for row in self._tracks.rows("file_name, sidecar_name", "AND deleted = 1"):
+            song, sidecar = self.trash / row["file_name"], self.trash / row["sidecar_name"]
+            with suppress(OSError):
+                if sidecar.stat().st_mtime < before:
+                    song.unlink(missing_ok=True)
+                    sidecar.unlink(missing_ok=True)
+                    removed.append(song)
+        if removed:
+            self.refresh()
+        return removed
 
     def restore(self, track_id: str) -> Track:
         """Move back from the trash folder, under the old name or, where that is taken, the next free one."""

@@ -40,6 +40,7 @@ T = TypeVar("T")
 _REPORT_SECONDS = 4.0
 _POLL_SECONDS = 0.5
 _HEARTBEAT_SECONDS = 1.0
+_DAY = 86_400
 
 
 class Studio:
@@ -59,6 +60,8 @@ class Studio:
         self._tracks = tracks
         self._backends = backends
         self._tasks = tasks
+        self.clean: Callable[[], None] = self.tidy
+        """Removes what is too old; raises nothing."""
         self._runs: dict[str, Run] = {}
         self._adopting = anyio.Event()
         # A command ends soon: it takes over no other jobs than those that it waits for.
@@ -85,9 +88,15 @@ class Studio:
         """Take over the open jobs of dead processes from now on: those that are awaited or, in a server, all."""
         if not self._adopting.is_set():
             self._adopting.set()
-            self._tasks.start_soon(_sync, self._tidy)
+            self._tasks.start_soon(self._clean_daily)
 
-    def _tidy(self) -> None:
+    async def _clean_daily(self) -> None:
+        while True:
+            await _sync(self.clean)
+            await anyio.sleep(_DAY)
+
+    def tidy(self) -> None:
+        """Remove what killed processes left, and old uploads that no job needs. Raises StorageError."""
         self.catalogue.tidy()
         self._inputs.prune(self._jobs.sources())
 

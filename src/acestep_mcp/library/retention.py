@@ -1,0 +1,93 @@
+"""How long what is not a song is kept, and removing what is older: when a program makes or lists songs, and daily.
+
+docs/settings.md has the table. Songs are kept until somebody deletes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from acestep_mcp.api.errors import AceStepError, isolated
+from acestep_mcp.files import sweep
+from acestep_mcp.library.process_folders import remove_ended
+from acestep_mcp.library.tracks import Tracks
+
+logger = logging.getLogger(__name__)
+
+DAY = 86_400.0
+JOB_DAYS = 90
+PREVIEW_DAYS = 30
+COPY_DAYS = 90
+_SPARE_PAGES = 256
+_COPY = re.compile(r".+\.sqlite3\.(?:v\d+\.backup|damaged-\d+)|engine\.log\.1")
+"""Databases that were set aside, and the part of an engine's log that was full."""
+_ENDED = "('COMPLETED', 'FAILED', 'CANCELLED', 'UNKNOWN')"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Removes what is too old from the folders of one user. `trash_days` 0 keeps deleted songs."""
+
+    tracks: Tracks
+    data_dir: Path
+    allowed_dirs: tuple[Path, ...]
+    trash_days: int
+    alive: Callable[[], set[str]]
+    """The ids of the processes that are alive: each may have a folder below `draft`."""
+    tidy: Callable[[], None]
+    """Removes old uploads, and what killed processes left in the program's own folders."""
+
+    def clean(self) -> None:
+        """Each kind by itself: that one cannot be removed keeps nothing else. Raises nothing."""
+        for work in (self.tidy, self._parts, self._trash, self._previews, self._drafts, self._copies, self._rows):
+            try:
+                with isolated(logger, "cleaning up failed"):
+                    work()
+            except AceStepError as exc:
+                logger.warning("cleaning up: %s", exc.message)
+
+    def _parts(self) -> None:
+        """Unfinished exports, after a day."""
+        for folder in self.allowed_dirs:  # where only files with our exact form of name are ours
+            sweep(folder, strictly=True)
+
+    def _trash(self) -> None:
+        if self.trash_days:
+            for path in self.tracks.empty_trash(time.time() - self.trash_days * DAY):
+                logger.info("%s was in the trash for %d days and is removed", path, self.trash_days)
+
+    def _previews(self) -> None:
+        _remove((self.data_dir / "previews").glob("*.mp3"), PREVIEW_DAYS)
+
+    def _drafts(self) -> None:
+        """Folders of the embedded engine whose process has ended."""
+        remove_ended(self.data_dir / "draft", self.alive())
+
+    def _copies(self) -> None:
+        found = [*self.data_dir.glob("*"), *self.data_dir.glob("engine/*/*")]
+        _remove((path for path in found if _COPY.fullmatch(path.name)), COPY_DAYS)
+
+    def _rows(self) -> None:
+        """Jobs that ended long ago, and the space that they took."""
+        database = self.tracks.database
+        database.execute(f"DELETE FROM jobs WHERE status IN {_ENDED} AND ended_at < ?", (time.time() - JOB_DAYS * DAY,))
+        with database.reading() as db:
+            spare, pages = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+        if spare > max(_SPARE_PAGES, pages // 4):
+            with suppress(sqlite3.Error):
+                database.execute("VACUUM", ())
+
+
+def _remove(paths: Iterable[Path], days: float) -> None:
+    """Remove files that were last changed before so many days."""
+    for path in paths:
+        with suppress(OSError):
+            if path.lstat().st_mtime < time.time() - days * DAY:
+                path.unlink()
