@@ -25,10 +25,16 @@ async def main() -> None:
             if progress.stage == "saving the song":
                 break
         resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
+        said = ""
+        with anyio.fail_after(40):
+            async for progress in studio.watch(job.id, 40):
+                said = progress.describe()
+                if said.startswith("waiting"):
+                    break
         with anyio.fail_after(40):
             while job.id in studio._runs:
                 await anyio.sleep(0.05)
-        report(full=True, status=(await studio.outcome(job.id)).job.status)
+        report(full=True, status=(await studio.outcome(job.id)).job.status, said=said)
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         async for _ in studio.watch(job.id, 40):
             pass

@@ -135,7 +135,10 @@ def test_a_job_survives_a_disk_too_full_to_store_its_failure(environment):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=55, check=False)
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     assert reports, done.stderr
+    said = reports[0].pop("said")
     assert reports[0] == {"full": True, "status": "IN_PROGRESS"}
+    assert said.startswith("waiting. "), "a person who waits for the song learns why"
+    assert "larger than is allowed here" in said or "disk" in said, said
     assert reports[1] == {"status": "COMPLETED", "track": True, "error": None}
 
 

@@ -100,6 +100,8 @@ class Run:
         except StorageError as exc:
             # Not even the failure could be written. An open studio starts the job again.
             logger.error("job %s (request %s): %s", self.job.id, self.job.request_id, exc.message)  # noqa: TRY400
+            self._submitter.waits[self.job.id] = exc.message
+            self._notify()
             await anyio.sleep(FIRST_PAUSE)
         except anyio.get_cancelled_exc_class():
             if self._has_counted:
@@ -284,6 +286,7 @@ class Run:
         changes, self._pending = self._pending | changes, {}
         if not await self._sync(partial(self._jobs.update, self.job.id, **changes)):
             raise LeaseLost
+        self._submitter.waits.pop(self.job.id, None)
         self.job = self.job.changed(**changes)
         self._notify()
 

@@ -225,6 +225,8 @@ class Studio:
             run = self._runs.get(job_id) or (run if run and run.job.status.is_terminal else None)
             changed = run.changed if run else anyio.Event()
             job = run.job if run else await _sync(self._jobs.get, job_id)
+            if (why := self._submitter.waits.get(job_id)) and not job.status.is_terminal:
+                job = job.changed(progress=Progress(job.progress.fraction, f"waiting. {why}"))
             if job.progress != reported or anyio.current_time() - reported_at >= _REPORT_SECONDS:
                 reported, reported_at = job.progress, anyio.current_time()
                 progress = await self._with_estimate(job)

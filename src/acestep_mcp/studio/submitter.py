@@ -39,6 +39,8 @@ class Submitter:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._sources = SourceUploads(jobs.uploads)
+        self.waits: dict[str, str] = {}
+        """By the id of a job: why nothing can be written about it now, for those who watch it."""
 
     async def submit(self, job: Job, client: QueueClient, change: Change) -> RequestHandle:
         """Submit the job, or find the request of an earlier submit that was not answered; its handle is then on disk.
@@ -56,7 +58,7 @@ class Submitter:
                 )
             handle = await self._received(job, client)
             if handle is not None:
-                return await _recorded(handle, partial(self._record, job, handle))
+                return await self._recorded(job.id, handle, partial(self._record, job, handle))
         return await self._submit_counted(job, client, await self._body(job, client, change))
 
     async def _submit_draft(self, job: Job, client: QueueClient, change: Change) -> RequestHandle:
@@ -66,7 +68,7 @@ class Submitter:
             )
         handle = await client.submit(job.endpoint, await self._body(job, client, change), _options(job))
         changes = {"handle": handle.to_dict(), "request_id": handle.request_id, "status": Status.IN_QUEUE}
-        return await _recorded(handle, partial(change, **changes))
+        return await self._recorded(job.id, handle, partial(change, **changes))
 
     async def _submit_counted(self, job: Job, client: QueueClient, body: dict[str, Any]) -> RequestHandle:
         # A submit may be billed: even an orderly shutdown waits for the host's answer.
@@ -75,7 +77,7 @@ class Submitter:
                 raise LeaseLost
             handle = await self._answered(job, client, body)
             logger.info("job %s is request %s at %s", job.id, handle.request_id, job.queue_url)
-            await _recorded(handle, partial(self._record, job, handle))
+            await self._recorded(job.id, handle, partial(self._record, job, handle))
         return handle
 
     async def _answered(self, job: Job, client: QueueClient, body: dict[str, Any]) -> RequestHandle:
@@ -106,6 +108,21 @@ class Submitter:
                 f"{exc.message} This request may have arrived there; the engine is asked again, and makes it once."
             ) from exc
 
+    async def _recorded(
+        self, job_id: str, handle: RequestHandle, record: Callable[[], Awaitable[None]]
+    ) -> RequestHandle:
+        """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
+        while True:
+            try:
+                await record()
+            except StorageError as exc:
+                logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
+                self.waits[job_id] = exc.message
+                await anyio.sleep(_RECORD_PAUSE)
+            else:
+                self.waits.pop(job_id, None)
+                return handle
+
     async def _record(self, job: Job, handle: RequestHandle) -> None:
         record = partial(self._jobs.record_handle, job.id, handle.to_dict(), handle.request_id)
         if not await anyio.to_thread.run_sync(record):
@@ -129,18 +146,6 @@ class Submitter:
 
 class FateUnknown(QueueError):
     """An engine server may have received the submit, and does not answer now: it is asked again."""
-
-
-async def _recorded(handle: RequestHandle, record: Callable[[], Awaitable[None]]) -> RequestHandle:
-    """Store the handle, however long the disk stays full: without it the song is paid for and lost."""
-    while True:
-        try:
-            await record()
-        except StorageError as exc:
-            logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
-            await anyio.sleep(_RECORD_PAUSE)
-        else:
-            return handle
 
 
 def _options(job: Job) -> SubmitOptions:
