@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from acestep_mcp.songwriter.song_text import SongText
     from acestep_mcp.studio.views import StatusView
 
-_LOCAL_TIMEOUTS = Timeouts(outage=3)
-"""For an engine on this machine: one that does not answer has ended and is started again."""
+_LOCAL_TIMEOUTS = Timeouts(outage=3)  # an engine on this machine that does not answer has ended and is started again
 _TRANSCRIBED_BYTES = 2 << 20
 
 
@@ -63,9 +62,8 @@ async def open_studio(
             async with QueueClients.open(settings, jobs) as clients, anyio.create_task_group() as runs:
                 tracks = tracks_of(settings, database, wording)
                 studio = Studio(settings, jobs, tracks, clients, runs, working_dir)
-                folders = settings.data_dir, settings.allowed_dirs
-                kept = Retention(tracks, *folders, settings.trash_days, jobs.leases.alive, studio.tidy)
-                studio.clean = kept.clean
+                old = Retention(tracks, settings.data_dir, settings.allowed_dirs, settings.trash_days)
+                studio.clean = partial(old.clean, jobs.leases.alive, studio.tidy)
                 try:
                     await studio.open()
                     yield studio

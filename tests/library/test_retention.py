@@ -26,8 +26,12 @@ def kept(tmp_path):
     ):
         folder.mkdir(parents=True)
     jobs.leases.beat()
-    yield Retention(tracks, tmp_path / "data", (tmp_path / "more",), 30, jobs.leases.alive, lambda: None), jobs
+    yield Retention(tracks, tmp_path / "data", (tmp_path / "more",), 30), jobs
     database.close()
+
+
+def nothing():
+    pass
 
 
 def aged(path, days):
@@ -51,10 +55,10 @@ def aged(path, days):
 )
 def test_what_is_too_old_is_removed_and_what_is_younger_stays(kept, tmp_path, name, days):
     path = aged(tmp_path / name, days - 0.1)
-    kept[0].clean()
+    kept[0].clean(set, nothing)
     assert path.exists()
     aged(path, days + 0.1)
-    kept[0].clean()
+    kept[0].clean(set, nothing)
     assert not path.exists()
 
 
@@ -63,7 +67,7 @@ def test_what_is_too_old_is_removed_and_what_is_younger_stays(kept, tmp_path, na
 )
 def test_what_is_not_ours_or_has_no_end_stays_however_old_it_is(kept, tmp_path, name):
     path = aged(tmp_path / name, 1000)
-    kept[0].clean()
+    kept[0].clean(set, nothing)
     assert path.exists()
 
 
@@ -76,7 +80,7 @@ def test_a_deleted_song_is_removed_for_good_when_its_days_in_the_trash_are_over(
     for track in (old, new):
         os.utime(track.path, (0, 0))  # the song's own age does not count
     aged(old.path.with_suffix(".json"), 31)
-    Retention(tracks, retention.data_dir, (), trash_days, retention.alive, retention.tidy).clean()
+    Retention(tracks, retention.data_dir, (), trash_days).clean(set, nothing)
     assert [path.exists() for path in (old.path, old.path.with_suffix(".json"))] == [left, left]
     assert new.path.exists()
     assert {track.id for track in tracks.find("", 9, None, deleted=True)[0]} == {"track-02"} | (
@@ -93,7 +97,7 @@ def test_jobs_that_ended_long_ago_are_forgotten_and_open_ones_never(kept):
     late = jobs.add(a_job(id="e" * 16, created_at=long_ago))
     jobs.update(late.id, status=Status.FAILED, ended_at=time.time())
     jobs.add(a_job(id="f" * 16, created_at=long_ago))
-    retention.clean()
+    retention.clean(jobs.leases.alive, nothing)
     assert {job.id for job in jobs.newest(9)} == {"e" * 16, "f" * 16}
 
 
@@ -103,7 +107,7 @@ def test_the_space_of_forgotten_jobs_goes_back_to_the_disk(kept, tmp_path):
         job = jobs.add(a_job(id=f"{number:016}"))
         jobs.update(job.id, logs=("x" * 150_000,))
         jobs.update(job.id, status=Status.COMPLETED, ended_at=1.0)
-    retention.clean()
+    retention.clean(jobs.leases.alive, nothing)
     pages = retention.tracks.database
     with pages.reading() as db:
         assert db.execute("PRAGMA page_count").fetchone()[0] * 4096 < 600_000
@@ -114,7 +118,7 @@ def test_the_folder_of_an_embedded_engine_goes_with_its_process(kept, tmp_path):
     ours, theirs = (tmp_path / "data" / "draft" / name for name in (jobs.leases.process, "ended"))
     for folder in (ours, theirs):
         (folder / "files").mkdir(parents=True)
-    retention.clean()
+    retention.clean(jobs.leases.alive, nothing)
     assert (ours.exists(), theirs.exists()) == (True, False)
 
 
@@ -125,6 +129,6 @@ def test_one_kind_that_cannot_be_removed_keeps_no_other(kept, tmp_path, caplog):
         raise OSError("the disk is gone")
 
     preview = aged(tmp_path / "data" / "previews" / "a.mp3", PREVIEW_DAYS + 1)
-    Retention(retention.tracks, retention.data_dir, (), 30, retention.alive, broken).clean()
+    Retention(retention.tracks, retention.data_dir, (), 30).clean(set, broken)
     assert not preview.exists()
     assert "cleaning up failed" in caplog.text

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from acestep_mcp.api.errors import AceStepError, isolated
@@ -39,14 +40,15 @@ class Retention:
     data_dir: Path
     allowed_dirs: tuple[Path, ...]
     trash_days: int
-    alive: Callable[[], set[str]]
-    """The ids of the processes that are alive: each may have a folder below `draft`."""
-    tidy: Callable[[], None]
-    """Removes old uploads, and what killed processes left in the program's own folders."""
 
-    def clean(self) -> None:
-        """Each kind by itself: that one cannot be removed keeps nothing else. Raises nothing."""
-        for work in (self.tidy, self._parts, self._trash, self._previews, self._drafts, self._copies, self._rows):
+    def clean(self, alive: Callable[[], set[str]], tidy: Callable[[], None]) -> None:
+        """Each kind by itself: that one cannot be removed keeps nothing else. Raises nothing.
+
+        `alive` gives the ids of the processes that are alive, each of which may have a folder below `draft`. `tidy`
+        removes old uploads, and what killed processes left in the program's own folders.
+        """
+        drafts = partial(self._drafts, alive)
+        for work in (tidy, drafts, self._parts, self._trash, self._previews, self._copies, self._rows):
             try:
                 with isolated(logger, "cleaning up failed"):
                     work()
@@ -66,9 +68,9 @@ class Retention:
     def _previews(self) -> None:
         _remove((self.data_dir / "previews").glob("*.mp3"), PREVIEW_DAYS)
 
-    def _drafts(self) -> None:
+    def _drafts(self, alive: Callable[[], set[str]]) -> None:
         """Folders of the embedded engine whose process has ended."""
-        remove_ended(self.data_dir / "draft", self.alive())
+        remove_ended(self.data_dir / "draft", alive())
 
     def _copies(self) -> None:
         found = [*self.data_dir.glob("*"), *self.data_dir.glob("engine/*/*")]

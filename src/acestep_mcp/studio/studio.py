@@ -40,7 +40,6 @@ T = TypeVar("T")
 _REPORT_SECONDS = 4.0
 _POLL_SECONDS = 0.5
 _HEARTBEAT_SECONDS = 1.0
-_DAY = 86_400
 
 
 class Studio:
@@ -60,8 +59,7 @@ class Studio:
         self._tracks = tracks
         self._backends = backends
         self._tasks = tasks
-        self.clean: Callable[[], None] = self.tidy
-        """Removes what is too old; raises nothing."""
+        self.clean: Callable[[], None] = self.tidy  # may remove more
         self._runs: dict[str, Run] = {}
         self._adopting = anyio.Event()
         # A command ends soon: it takes over no other jobs than those that it waits for.
@@ -93,7 +91,7 @@ class Studio:
     async def _clean_daily(self) -> None:
         while True:
             await _sync(self.clean)
-            await anyio.sleep(_DAY)
+            await anyio.sleep(86_400)
 
     def tidy(self) -> None:
         """Remove what killed processes left, and old uploads that no job needs. Raises StorageError."""
