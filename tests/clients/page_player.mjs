@@ -125,10 +125,18 @@ const scenes = {
     await page.keyboard.press("Space");
     await app.getByRole("button", { name: "Play", exact: true }).waitFor();
     await page.waitForFunction(() => window.saw.messages.some((one) => one.method === "ui/update-model-context"));
+    for (const key of ["Home", "PageUp"]) { // to the beginning of the verse, however long it has played
+      await slider(app).focus();
+      await press(key);
+    }
     await app.getByRole("button", { name: "Loop" }).press("Enter");
     saw.loop = [await app.locator("button.loop").getAttribute("aria-label"), await app.locator(".mark.looped").count()];
     await app.getByRole("button", { name: "Another take" }).press("Enter");
-    await app.getByRole("status").filter({ hasText: "Asked for another take" }).waitFor();
+    await app.getByRole("status").filter({ hasText: "Another take is made" }).waitFor();
+    await ready();
+    saw.takes = await app.locator(".strip label").count();
+    saw.made = await app.locator(".strip label", { has: app.locator("input:checked") }).innerText();
+    saw.busy = await app.getByRole("button", { name: "Another take" }).isDisabled();
     await app.getByRole("button", { name: "Save" }).press("Enter");
     await page.waitForFunction(() => window.saw.messages.some((one) => /open-link|download-file/.test(one.method)));
     saw.messages = (await messages(page)).map(({ method, params }) => [method, JSON.stringify(params).slice(0, 400)]);
@@ -171,13 +179,38 @@ const scenes = {
     };
     const two = await open({ server: half, capabilities: { serverTools: {}, serverResources: {} } });
     saw.failed = await two.app.getByRole("alert").innerText();
-    saw.actions = await two.app.locator(".actions button").count();
+    saw.actions = await two.app.locator(".actions button").allInnerTexts();
     broken = false;
     dropped = true; // a host that passes no _meta on: the sound is read as a resource
     await two.app.getByRole("button", { name: "Try again" }).click();
     await two.ready();
     saw.alert = await two.app.getByRole("alert").isVisible();
     saw.asked = (await messages(two.page)).map(({ method }) => method);
+    // A host that lets the page say something, and call no tool that makes a song.
+    const three = await open({ server: async (method, params) => {
+      if (params.name === "remake_track") throw Object.assign(new Error("not for pages"), { code: -32601 });
+      return server(method, params);
+    } });
+    await three.ready();
+    await three.app.getByRole("button", { name: "Another take" }).click();
+    await three.app.getByRole("status").filter({ hasText: "Asked for another take" }).waitFor();
+    saw.said = (await messages(three.page)).filter(({ method }) => method === "ui/message").map(({ params }) => params.content[0].text);
+    saw.ids = ids;
+    // A host with a price: the first press says it, the second one pays. Nothing is made here.
+    const four = await open({ server: async (method, params) => {
+      if (params.name === "status") return { content: [], structuredContent: { cost: { per_second_usd: 0.0002 } } };
+      if (params.name === "remake_track") return { isError: true, content: [{ type: "text", text: "spend_limit: the limit is reached" }] };
+      return server(method, params);
+    } });
+    await four.ready();
+    const says = (words) => four.app.getByRole("status").filter({ hasText: words }).waitFor();
+    const paid = async () => (await messages(four.page)).filter(({ params }) => params.name === "remake_track").length;
+    await four.app.getByRole("button", { name: "Another take" }).click();
+    await says("Another take costs about $0.0024.");
+    saw.paid = [await paid()];
+    await four.app.getByRole("button", { name: "Another take" }).click();
+    await says("spend_limit: the limit is reached");
+    saw.paid.push(await paid());
   },
 };
 

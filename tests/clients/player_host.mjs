@@ -42,7 +42,8 @@ function host({ html, policy, theme, variables, capabilities, result, given }) {
       try {
         send({ id: data.id, result: await answers[data.method](data.params) });
       } catch (error) {
-        send({ id: data.id, error: { code: -32603, message: String(error.message ?? error) } });
+        const refused = /not for pages/.test(error.message); // a function of Node passes on only an error's message
+        send({ id: data.id, error: { code: refused ? -32601 : -32603, message: String(error.message ?? error) } });
       }
     }
   });

@@ -64,15 +64,21 @@ def test_everything_is_reached_by_keyboard_and_two_takes_are_compared_in_place(v
     assert saw["loop"] == ["Loop section: verse", 1]
     first, second = saw["ids"]
     asked = [(method, text) for method, text in saw["messages"] if method != "ui/initialize"]
-    assert [text for method, text in asked if method == "tools/call"] == [
-        json.dumps({"name": "player_audio", "arguments": {"track_id": one}}, separators=(",", ":"))
-        for one in (second, first)
-    ]
-    told = dict(asked)
-    assert f"listening to track {first}" in told["ui/update-model-context"]
-    assert f"another take of track {first}" in told["ui/message"]
-    assert f"/tracks/{first}/" in told["ui/open-link"]
-    assert "waltz" not in told["ui/message"] + told["ui/update-model-context"], "no text of a song speaks to the model"
+    calls = [json.loads(text) for method, text in asked if method == "tools/call"]
+    called = [(one["name"], one["arguments"].get("track_id")) for one in calls]
+    made = called[4][1]
+    assert called == [
+        ("player_audio", second), ("player_audio", first), ("status", None), ("remake_track", first),
+        ("play_track", made), ("player_audio", made),
+    ]  # fmt: skip
+    assert made not in saw["ids"]
+    assert (saw["takes"], saw["made"].split()[0], saw["busy"]) == (3, "C", False), "it is shown among the versions"
+    told = [text for method, text in asked if method == "ui/update-model-context"]
+    assert f"listening to track {first}" in told[0]
+    assert f"listening to track {made}" in told[1]
+    assert f"/tracks/{made}/" in dict(asked)["ui/open-link"]
+    assert "ui/message" not in dict(asked)
+    assert "waltz" not in "".join(told), "no text of a song speaks to the model"
 
 
 def test_takes_are_played_as_loud_as_the_quietest_until_that_is_switched_off(visit):
@@ -87,6 +93,9 @@ def test_a_refused_song_a_lost_file_and_a_host_that_passes_only_parts_on_are_sai
     saw = visit("trouble")
     assert saw["refused"] == "not_found: <b>no</b> such track"
     assert saw["failed"] == "storage: the file is gone\nTry again"
-    assert saw["actions"] == 0, "no button for what the host cannot do"
+    assert saw["actions"] == ["Another take"], "no button for what the host cannot do"
     assert saw["alert"] is False
     assert saw["asked"] == ["ui/initialize", "tools/call", "tools/call", "resources/read"]
+    [said] = saw["said"]
+    assert f"another take of track {saw['ids'][1]}" in said
+    assert saw["paid"] == [0, 1], "what costs money is made only after its price was shown"

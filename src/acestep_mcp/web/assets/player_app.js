@@ -1,6 +1,7 @@
 /* The player inside a chat: an MCP App. It speaks JSON-RPC with the host through postMessage. */
 (() => {
   const PROTOCOL = "2026-01-26", MOST_PIXELS = 500, MOST_LINES = 6, LEAST_LINES = 2, AUDIO = "acestep/audio";
+  const POLL_MS = 2000, NO_SUCH_METHOD = -32601;
   const waiting = new Map(), place = document.getElementById("place"), notice = document.getElementById("waiting");
   let last = 0, host = {}, context = {}, player = null, opened = null, sent = 0, lines = MOST_LINES;
 
@@ -43,9 +44,50 @@
     return said;
   };
   /* Only the id is sent: a title or tags could say something to the model. */
-  const another = async (track) => done(await ask("ui/message", { role: "user", content: [{
+  const askForAnother = async (track) => done(await ask("ui/message", { role: "user", content: [{
     type: "text", text: `Make another take of track ${track.id}: the same request with another seed. Then play it.` }] }),
   "Asked for another take.");
+
+  /* Make it here where the host lets the page call tools; a call that is refused has started nothing. */
+  async function another(track) {
+    if (!host.serverTools) return askForAnother(track);
+    try {
+      return await remake(track);
+    } catch (error) {
+      if (error.code !== NO_SUCH_METHOD || !host.message) throw error;
+      return askForAnother(track);
+    }
+  }
+
+  /* A take that costs money is made when the button is pressed again, after its price is shown. */
+  let agreed = null;
+  async function remake(track) {
+    const { cost } = (await call("status", {})).structuredContent ?? {}, price = (cost?.per_second_usd ?? 0) * (track.duration ?? 0);
+    if (price > 0 && agreed !== track.id) {
+      agreed = track.id;
+      return `Another take costs about $${price.toFixed(4)}. Press the button again to make it.`;
+    }
+    agreed = null;
+    player.say("Making another take…");
+    const [take] = (await call("remake_track", { track_id: track.id })).structuredContent?.takes ?? [];
+    if (!take) throw new Error("The host did not pass the new take on. Ask for the newest song.");
+    const made = take.track ?? await finished(take.job_id);
+    const tracks = (await call("play_track", { track_id: made })).structuredContent?.tracks ?? [];
+    if (!tracks.length) throw new Error(`The new take is track ${made}. Ask to play it.`);
+    player.setTracks(tracks, made);
+    return "Another take is made. It is shown now.";
+  }
+
+  /* The track of a job that was still being made when the call had waited long enough. A job that failed is an error. */
+  async function finished(jobId) {
+    for (;;) {
+      await new Promise((wake) => { setTimeout(wake, POLL_MS); });
+      const job = (await call("get_job", { job_id: jobId })).structuredContent ?? {};
+      if (job.track?.id) return job.track.id;
+      if (job.status !== "IN_QUEUE" && job.status !== "IN_PROGRESS" && job.status !== "NEW") throw new Error(`Job ${jobId} has no song now.`);
+    }
+  }
+
   async function save(track) {
     if (/^https?:/.test(track.url ?? "") && host.openLinks) return done(await ask("ui/open-link", { url: track.url }), "Opened the download.");
     const sound = sounds.get(track.id);
@@ -56,7 +98,7 @@
 
   function actions() {
     const found = {};
-    if (host.message) found.another = another;
+    if (host.serverTools || host.message) found.another = another;
     if (host.downloadFile || host.openLinks) found.save = save;
     return found;
   }
@@ -120,7 +162,7 @@
     if (data.method === undefined) {
       const { resolve, reject } = waiting.get(data.id) ?? {};
       waiting.delete(data.id);
-      if (data.error) reject?.(new Error(data.error.message ?? "The host refused."));
+      if (data.error) reject?.(Object.assign(new Error(data.error.message ?? "The host refused."), { code: data.error.code }));
       else resolve?.(data.result ?? {});
     } else if (data.id === undefined) {
       told[data.method]?.(data.params ?? {});
