@@ -207,3 +207,10 @@ def test_a_share_that_its_owner_allowed_is_no_other_machine():
 def test_an_export_to_another_machine_is_refused_by_its_text(tracks, music, name):
     with pytest.raises(InvalidRequest, match="another machine"):
         export(tracks.get("kept"), "wav", name, [music], tracks)
+
+
+@pytest.mark.parametrize("name", [".hidden", "a\nb", "a\x00b", "a\x1b[2J", "x" * 300, "..", "."])
+def test_a_name_that_is_none_is_refused(tracks, music, name):
+    with pytest.raises(InvalidRequest):
+        export(tracks.get("kept"), "wav", name, [music], tracks)
+    assert not (music / "exports").exists()

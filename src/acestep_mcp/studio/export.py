@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import unicodedata
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ MIDI = "mid"
 FOLDER = "exports"
 """Inside the music folder, where a copy cannot be taken for the song of a sidecar."""
 _ADVICE = "choose another folder"
+_RESERVED_ON_WINDOWS = re.compile(r"(?i)[<>:\"|?*]|^(con|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|$)")
+"""Devices, and streams inside other files."""
 _LONGEST_NAME = 250
 """Bytes; file systems allow 255."""
 _NO_LETTERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -100,6 +103,8 @@ def _target(track: Track, form: str, name: str, folders: Sequence[Path]) -> Path
 def _is_usable(path: Path) -> bool:
     """Whether a person can read the name and a file system can take it: no control characters, in no other direction."""
     if path.name.startswith(".") or any(unicodedata.category(c) in _NO_LETTERS or c in _TURNS for c in str(path)):
+        return False
+    if os.name == "nt" and _RESERVED_ON_WINDOWS.search(path.name):
         return False
     return len(os.fsencode(path.name)) <= _LONGEST_NAME
 

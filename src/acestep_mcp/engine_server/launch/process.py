@@ -17,7 +17,7 @@ _LOG_SIZE = 1 << 20
 _LAST_LINES = 5
 _LAST_CHARACTERS = 4000
 # The songwriter runs in the engine, and so do downloads of models.
-_KEYS = ("ACESTEP_LLM_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_KEYS = ("ACESTEP_LLM_KEY", "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "TOKENIZERS_PARALLELISM")
 
 
 class EngineProcess:
