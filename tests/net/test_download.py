@@ -87,6 +87,15 @@ async def test_files_of_another_size_at_each_try_are_not_kept(tmp_path: Path):
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize("same", [True, False])
+async def test_a_file_that_ends_at_the_same_byte_at_each_try_is_cut_for_good(same, tmp_path: Path):
+    cuts = iter(range(100, 1000))
+    with pytest.raises(QueueError, match="broke off") as error:
+        await fetched(lambda _: Reply(200, SONG, cut=100 if same else next(cuts)), tmp_path / "a")
+    assert error.value.is_permanent is same
+    assert ("after 100 bytes at each of 6 tries" in error.value.message) is same
+
+
 async def test_a_file_that_comes_too_slowly_is_given_up(tmp_path: Path):
     slow = Timeouts(silence=0.05, slowest=10_000, transfer=5, first_wait=0.01, longest_wait=0.01)
     with pytest.raises(QueueError, match="bytes per second"):

@@ -319,6 +319,7 @@ FILES = [
     Case("an image", "file", Reply(200, b"\x89PNG\r\n\x1a\n" + bytes(999)), NOT_AUDIO, 2),
     Case("zeros", "file", Reply(200, bytes(100_000)), NOT_AUDIO, 2),
     Case("cut", "file", Reply(200, audio()[:500]), NOT_AUDIO, 2),
+    Case("cut before its length", "file", Reply(200, audio(), cut=500), "after 500 bytes at each of 6 tries", 6),
     Case("a header only", "file", Reply(200, audio()[:44]), NOT_AUDIO, 2),
     Case("a compressed file", "file", Reply(200, gzip.compress(audio()), {"content-encoding": "gzip"}), "encoding"),
     Case("10 TB", "file", Reply(raw=b"HTTP/1.1 200 X\r\ncontent-length: 9999999999999\r\n\r\nRIFF"), "at most"),

@@ -281,6 +281,9 @@ def response_of(answer: HttpResponse, host: Host, asked: Mapping[str, Any]) -> R
     """The result of a finished request. Raises QueueError when it names no audio file."""
     response = Response.of(answer.json(), asked)
     if response is None:
-        message = f"{_upper(host.label)} finished the request, but its answer is not a song's: it names no audio file."
+        said = read_error_reply(answer).quoted
+        message = (
+            f"{_upper(host.label)} finished the request, but its answer is not a song's: it names no audio file{said}"
+        )
         raise QueueError(f"{message} Report it to the host.", status=answer.status, is_permanent=True)
     return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,20 +27,23 @@ async def download(
 ) -> int:  # fmt: skip
     """Stream a file to `path` (overwritten; the caller renames it) and return its size in bytes.
 
-    A broken download is restarted up to five times. A whole file that has not the stated `size` is fetched once more:
+    A broken download is restarted up to five times; one that ends at the same byte each time is cut for good. A whole file that has not the stated `size` is fetched once more:
     if it has the same size again, the statement is wrong. Raises InvalidRequest for an address that may not be used,
     QueueError, StorageError.
     """
-    waits, sizes = timeouts.waits(), list[int]()
+    waits, sizes, received = timeouts.waits(), list[int](), list[int]()
     for left in reversed(range(TRIES)):
         try:
             with http_errors(f"Downloading from {host_of(url)}"), anyio.fail_after(timeouts.transfer):
-                written = await _downloaded(url, path, max_bytes, reach, timeouts)
+                written = await _downloaded(url, path, _Limits(max_bytes, timeouts, received), reach)
             sizes.append(written)
             await _check_size(path, sizes, size)
             return written
         except (NoResponse, _Refused) as exc:
             pause = exc.pause if isinstance(exc, _Refused) else 0.0
+            if not left and _is_cut(received) and isinstance(exc, NoResponse):
+                message = f"{exc.what} It ended after {received[0]} bytes at each of {TRIES} tries."
+                raise NoResponse(message, sent=True, is_permanent=True) from exc
             if not left or exc.is_permanent or pause > timeouts.longest_retry_after:
                 raise
             await anyio.sleep(pause + next(waits))
@@ -62,9 +66,23 @@ class _Refused(QueueError):
         self.pause = answer.pause or 0.0
 
 
-async def _downloaded(url: str, path: Path, max_bytes: int, reach: Reach, timeouts: Timeouts) -> int:
-    host = host_of(url)
-    async with opened("GET", url, reach=reach, timeouts=timeouts) as response:
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """`received` gets the number of bytes that came at each try."""
+
+    max_bytes: int
+    timeouts: Timeouts
+    received: list[int]
+
+
+def _is_cut(received: list[int]) -> bool:
+    """Whether a part of the file came at each try, and always the same: the file ends there, whatever was announced."""
+    return len(received) == TRIES and len(set(received)) == 1 and received[0] > 0
+
+
+async def _downloaded(url: str, path: Path, limits: _Limits, reach: Reach) -> int:
+    host, max_bytes = host_of(url), limits.max_bytes
+    async with opened("GET", url, reach=reach, timeouts=limits.timeouts) as response:
         if response.status_code != httpx.codes.OK:
             answer = HttpResponse(response.status_code, dict(response.headers), b"")
             then = "Try again in a minute." if answer.is_transient else "It may have expired, or it was never public."
@@ -75,7 +93,7 @@ async def _downloaded(url: str, path: Path, max_bytes: int, reach: Reach, timeou
         stated = response.headers.get("content-length", "")
         if stated.isdecimal() and float(stated) > max_bytes:
             raise _too_large(f"{stated[:20]} bytes", max_bytes)
-        return await _written(response, path, max_bytes, timeouts)
+        return await _written(response, path, limits)
 
 
 def _too_large(what: str, max_bytes: int) -> QueueError:
@@ -83,15 +101,15 @@ def _too_large(what: str, max_bytes: int) -> QueueError:
     return QueueError(message, is_permanent=True)
 
 
-async def _written(response: httpx.Response, path: Path, max_bytes: int, timeouts: Timeouts) -> int:
+async def _written(response: httpx.Response, path: Path, limits: _Limits) -> int:
     """Write the body to disk block by block, off the event loop. A broken one leaves no file."""
     written, whole, block = 0, False, bytearray()
-    target, rate = _Target(path), _Rate(timeouts)
+    target, rate = _Target(path), _Rate(limits.timeouts)
     try:
         async for piece in response.aiter_raw():
             written += len(piece)
-            if written > max_bytes:
-                raise _too_large(f"more than {max_bytes} bytes", max_bytes)
+            if written > limits.max_bytes:
+                raise _too_large(f"more than {limits.max_bytes} bytes", limits.max_bytes)
             rate.check(written)
             block += piece
             if len(block) >= BLOCK:
@@ -101,6 +119,7 @@ async def _written(response: httpx.Response, path: Path, max_bytes: int, timeout
             await anyio.to_thread.run_sync(target.write, bytes(block))
         whole = True
     finally:
+        limits.received.append(written)
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(target.close, whole)
     return written
