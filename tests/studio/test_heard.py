@@ -61,6 +61,17 @@ def test_a_jump_that_the_source_has_not_is_told_with_the_place_to_make_again():
     assert remark == "The level jumps at 4.0 s, where old and new music meet: make 2 to 6 s again with audio_inpaint."
 
 
+def test_what_an_edit_may_have_from_its_source_is_not_blamed_on_the_seed():
+    edit = {"outside_difference": "-inf dB (identical)", "inside_difference": "2.0 dB"}
+    remark = told(song((2.5, 0), (6, 0.5), (4, 0)), clipped_samples=500, odd_seams=[2.5, 8.5], **edit)
+    assert remark == (
+        "The song begins with 2.5 s of silence: make 0.0 to 2.5 s again with audio_inpaint.",
+        "The song ends with 4.0 s of silence: make 8.5 to 12.5 s again with audio_inpaint.",
+        "500 samples are clipped: listen to the source, and ask again with another seed if it is not so there.",
+        "The level jumps at 2.5 and 8.5 s, where old and new music meet: ask again with another seed.",
+    )
+
+
 @pytest.mark.parametrize("kind", ["noise", "note", "offset", "click", "row of twelve notes"])
 def test_what_has_no_key_is_said_to_have_none(kind):
     """Each of these had a key with a confidence of 0.4 to 1."""

@@ -11,6 +11,7 @@ _LENGTH_SECONDS, _LENGTH_SHARE = 1.0, 0.02
 _MANY_CLIPPED = 100
 _QUIET, _ONE_SIDED, _CANCELS, _OFF_CENTRE = -40.0, 40.0, -0.9, 0.05
 _NEW_SEED = "ask again with another seed"
+_IN_AN_EDIT = "listen to the source, and ask again with another seed if it is not so there"
 
 
 def summary(facts: Mapping[str, Any]) -> str:
@@ -46,7 +47,9 @@ def remarks(
         return (f"The song is silent: {_NEW_SEED}.",)
     if facts["silence_at_start"] >= round(seconds, 2):
         return (f"Hardly anything can be heard, nothing is above -60 dBFS: {_NEW_SEED}.",)
-    found = [*_silences(facts), *_levels(facts, checks), *_edit(checks)]
+    is_edit = "outside_difference" in checks
+    silences = _silences_of_edit(facts, seconds) if is_edit else _silences(facts)
+    found = [*silences, *_gaps(facts), *_levels(facts, checks, _IN_AN_EDIT if is_edit else _NEW_SEED), *_seams(checks)]
     if asked is not None and abs(seconds - asked) > max(_LENGTH_SECONDS, _LENGTH_SHARE * asked):
         found.append(f"The song is {seconds:.1f} s long; {asked:.1f} s were asked for: {_NEW_SEED}.")
     return tuple(found)
@@ -57,6 +60,18 @@ def _silences(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"The song begins with {facts['silence_at_start']:.1f} s of silence: {_NEW_SEED}."
     if facts["silence_at_end"] > _LONG_END:
         yield f"The song ends with {facts['silence_at_end']:.1f} s of silence: {_NEW_SEED}, or for a shorter song."
+
+
+def _silences_of_edit(facts: Mapping[str, Any], seconds: float) -> Iterator[str]:
+    """Another seed does not change what the source has outside the window."""
+    start, end = facts["silence_at_start"], facts["silence_at_end"]
+    if start > _LONG_START:
+        yield f"The song begins with {start:.1f} s of silence: make 0.0 to {start:.1f} s again with audio_inpaint."
+    if end > _LONG_END:
+        yield f"The song ends with {end:.1f} s of silence: make {seconds - end:.1f} to {seconds:.1f} s again with audio_inpaint."
+
+
+def _gaps(facts: Mapping[str, Any]) -> Iterator[str]:
     gaps = [f"{begin:.1f} to {end:.1f} s" for begin, end in facts["gaps"] if end - begin > _LONG_GAP]
     if gaps:
         which = "that part" if len(gaps) == 1 else "these parts"
@@ -64,19 +79,24 @@ def _silences(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"Nothing sounds from {listed}: make {which} again with audio_inpaint."
 
 
-def _levels(facts: Mapping[str, Any], checks: Mapping[str, Any]) -> Iterator[str]:
+def _levels(facts: Mapping[str, Any], checks: Mapping[str, Any], again: str) -> Iterator[str]:
     if (clipped := checks.get("clipped_samples") or 0) > _MANY_CLIPPED:
-        yield f"{clipped} samples are clipped: {_NEW_SEED}, or for a lower guidance_scale."
+        yield f"{clipped} samples are clipped: {again}{', or for a lower guidance_scale' if again == _NEW_SEED else ''}."
     if (lufs := checks.get("lufs")) is not None and lufs < _QUIET:
-        yield f"The song is very quiet ({lufs:.0f} LUFS): {_NEW_SEED}."
+        yield f"The song is very quiet ({lufs:.0f} LUFS): {again}."
     if abs(facts["balance_db"]) > _ONE_SIDED:
-        yield f"Only the {'right' if facts['balance_db'] > 0 else 'left'} channel sounds: {_NEW_SEED}."
+        yield f"Only the {'right' if facts['balance_db'] > 0 else 'left'} channel sounds: {again}."
     elif facts["correlation"] < _CANCELS:
-        yield f"One channel is the inverse of the other, and on one loudspeaker they cancel each other: {_NEW_SEED}."
+        yield f"One channel is the inverse of the other, and on one loudspeaker they cancel each other: {again}."
     if abs(facts["dc_offset"]) > _OFF_CENTRE:
-        yield f"The samples are off centre by {facts['dc_offset']:.2f} of full scale (DC offset): {_NEW_SEED}."
+        yield f"The samples are off centre by {facts['dc_offset']:.2f} of full scale (DC offset): {again}."
 
 
-def _edit(checks: Mapping[str, Any]) -> Iterator[str]:
-    for at in checks.get("odd_seams") or ():
+def _seams(checks: Mapping[str, Any]) -> Iterator[str]:
+    places = checks.get("odd_seams") or ()
+    if places and "inside_difference" in checks:
+        listed = " and ".join(f"{at:.1f}" for at in places)
+        yield f"The level jumps at {listed} s, where old and new music meet: {_NEW_SEED}."
+        return
+    for at in places:
         yield f"The level jumps at {at:.1f} s, where old and new music meet: make {max(0, at - 2):.0f} to {at + 2:.0f} s again with audio_inpaint."

@@ -248,3 +248,13 @@ def test_an_inpaint_with_the_default_renderer_keeps_the_rest_too():
     request = {"audio_url": "a", "tags": TAGS, "start_time": 5, "end_time": 8, "seed": 1}
     audio = made("AudioInpaint", request, src, available())
     assert np.array_equal(audio.sound.pcm[: 5 * 48_000], src.sound.pcm[: 5 * 48_000])
+
+
+def test_a_source_without_pulse_or_key_is_said_to_have_none():
+    silent = read_source_plan(Source(Sound(np.zeros((44_100 * 10, 1), np.int32), 44_100, 16)))
+    assert silent.notes == ("No pulse and no key is heard in the source; it is taken to be 120 bpm, 4/4, C major.",)
+    stated = {"tempo": 90, "meter": "3/4", "key": "G minor"}
+    told = read_source_plan(
+        Source(Sound(np.zeros((44_100 * 10, 1), np.int32), 44_100, 16), json.dumps({"acestep": {"plan": stated}}))
+    )
+    assert "is heard" not in told.notes[0]

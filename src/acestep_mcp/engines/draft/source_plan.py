@@ -14,6 +14,7 @@ from acestep_mcp.engines.draft.grid import METRES, Grid
 from acestep_mcp.engines.draft.harmony import Key
 
 _SAME_LENGTH = 0.05
+_PULSE = 0.1
 _SURE = 0.2
 _SECTION_BARS = 8
 
@@ -91,33 +92,39 @@ def _estimated_plan(sound: Sound, plan: dict[str, Any], grid: Grid | None = None
 
     one, begin = mono(sound)
     stated = str(plan["meter"]) if plan.get("meter") in METRES else None
-    tempo, metre, downbeat = (
+    tempo, metre, downbeat, has_pulse = (
         _heard_bars(one, grid.tempo, grid.metre)
         if grid
         else _heard_bars(one, _number(plan.get("tempo"), 30, 300), stated)
     )
-    key = grid.key if grid else Key.named(str(plan.get("key"))) or Key.named(hear_key(one).name) or Key(0, "major")
+    known = grid.key if grid else Key.named(str(plan.get("key")))
+    heard = None if known else hear_key(one)
+    key = known or (Key.named(heard.name) if heard and heard.confidence else None) or Key(0, "major")
     bar = 60 / tempo * METRES[metre]
     phase = (downbeat + begin) % bar
     phase -= bar if phase > 0 else 0.0
     bars = max(1, math.ceil((sound.seconds - phase) / bar))
     estimated = Grid(tempo, metre, key.tonic, key.scale, bars, sound.seconds, phase, 0.0, "none")
     note = f"Tempo, metre and key were estimated from the sound: {tempo:.0f} bpm, {metre}, {key.name}."
+    unheard = [*([] if has_pulse else ["pulse"]), *(["key"] if heard and not heard.confidence else [])]
+    if unheard:
+        note = f"No {' and no '.join(unheard)} is heard in the source; it is taken to be {tempo:.0f} bpm, {metre}, {key.name}."
     return SourcePlan(estimated, _sections_by_loudness(sound, estimated), notes=(note,))
 
 
-def _heard_bars(samples: Any, tempo: float | None, metre: str | None) -> tuple[float, str, float]:
-    """Tempo, metre and the second of the first downbeat of one channel; what is given stays as it is."""
+def _heard_bars(samples: Any, tempo: float | None, metre: str | None) -> tuple[float, str, float, bool]:
+    """Tempo, metre, the second of the first downbeat of one channel, and whether it has a pulse. What is given stays as it is."""
     from acestep_mcp.audio.rhythm import find_downbeat, hear_rhythm
 
     if tempo is not None and metre is not None:
-        return tempo, metre, find_downbeat(samples, tempo, METRES[metre])
+        return tempo, metre, find_downbeat(samples, tempo, METRES[metre]), True
     heard = hear_rhythm(samples)
+    has_pulse = tempo is not None or heard.tempo_confidence >= _PULSE
     metre = metre or (heard.metre if heard.metre_confidence >= _SURE else "4/4")
     if tempo is None and metre == heard.metre:
-        return heard.tempo, metre, heard.downbeat
+        return heard.tempo, metre, heard.downbeat, has_pulse
     tempo = tempo or heard.tempo
-    return tempo, metre, find_downbeat(samples, tempo, METRES[metre])
+    return tempo, metre, find_downbeat(samples, tempo, METRES[metre]), has_pulse
 
 
 def _number(value: Any, low: float, high: float) -> float | None:
