@@ -92,7 +92,8 @@ async def by_source(text: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "way", [by_download, by_post, by_result, by_source, pytest.param(by_upload, marks=pytest.mark.slow)]
+    "way",
+    [by_download, by_post, *(pytest.param(way, marks=pytest.mark.slow) for way in (by_result, by_upload, by_source))],
 )
 async def test_no_private_host_is_reached(way, tmp_path: Path):
     async with private_host() as (port, connections):

@@ -65,7 +65,7 @@ async def _record_updates(request: FollowedRequest, record: Callable[[Any], Awai
 
 async def _cancel_on_request(request: FollowedRequest, failures: list[AceStepError], scope: anyio.CancelScope) -> None:
     await request.cancel.wait()
-    failure: AceStepError | None = None
+    failure: AceStepError | None = QueueError("The host did not answer. Try again in a few minutes.")
     with anyio.move_on_after(CANCEL_SECONDS):
         while True:
             try:
