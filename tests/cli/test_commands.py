@@ -307,7 +307,10 @@ def test_takes_and_versions_are_made_marked_and_compared(here, tmp_path: Path) -
     assert "loud" in here("tracks", "mark", made["id"], "soft=0-2", "loud=2-5").stdout
     again = json_of(here("tracks", "remake-section", made["id"], "loud", "--seed", "3", "--json"))
     assert again["comparison"]["measured"]["outside_difference"] == [None, "-inf dB (identical)"]
-    assert "outside_difference" in here("tracks", "compare", made["id"], again["takes"][0]["track"]).stdout
+    compare = ("tracks", "compare", made["id"], again["takes"][0]["track"], "--picture", str(tmp_path / "both.png"))
+    assert "outside_difference" in here(*compare).stdout
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+    assert "File exists" in here(*compare).stderr, "a file is never written over"
     notes = here("tracks", "export", made["id"], "notes.mid").stdout.strip()
     assert Path(notes).read_bytes()[:4] == b"MThd"
     assert here("tracks", "export", made["id"], "notes.mid").returncode == 2

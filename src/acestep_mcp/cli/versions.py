@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import anyio
 import click
@@ -182,10 +182,18 @@ def _mark(text: str) -> dict[str, Any]:
 
 @click.command()
 @click.argument("names", nargs=-1, required=True)
+@click.option("--picture", type=click.File("xb", lazy=True), help="Draw all of them, in this order: a new PNG.")
 @as_json_option
-def compare(names: tuple[str, ...], as_json: bool) -> None:
+def compare(names: tuple[str, ...], picture: IO[bytes] | None, as_json: bool) -> None:
     """Show 2 to 6 songs side by side: what was measured, and where their requests differ."""
-    view: Comparison = with_studio(lambda studio: studio.catalogue.compare(names), load())
+
+    async def compared(studio: Studio) -> Comparison:
+        found = await studio.catalogue.compare(names)
+        if picture is not None:
+            picture.write(await studio.catalogue.pictures(names))
+        return found
+
+    view: Comparison = with_studio(compared, load())
     if as_json:
         print_json(view.facts())
         return
