@@ -169,7 +169,8 @@ def test_a_sidecar_without_the_new_fields_is_still_shown(save, song):
 
 REPORTED = {
     "measured": {"lufs": -12.5, "peak_dbfs": -3.0, "clipped_samples": 0, "silent": False},
-    "heard": hear(from_float(NOISE, RATE, 16)).facts() | {"key": "F# minor", "tempo": 93.0},
+    "heard": hear(from_float(NOISE, RATE, 16)).facts()
+    | {"key": "F# minor", "key_alternative": "A major", "tempo": 93.0, "tempo_alternative": 46.5},
 }
 
 

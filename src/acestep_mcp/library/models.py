@@ -181,6 +181,13 @@ class Track:
         return str(self.sidecar["created_at"])
 
     @property
+    def parent(self) -> str | None:
+        """The id of the track that this one was made from; a take's is that of the parent that it shares with its siblings."""
+        parent = self.sidecar.get("parent")
+        found = parent.get("id") if isinstance(parent, Mapping) else parent  # older sidecars have an object
+        return found if isinstance(found, str) else None
+
+    @property
     def duration(self) -> float:
         return float(self.sidecar["audio"]["duration"])
 

@@ -5,6 +5,7 @@ Routes take the ids of tracks, never names or paths of files.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -104,14 +105,10 @@ async def _tracks(studio: OpenStudio, request: Request) -> Response:
 async def _track(studio: OpenStudio, request: Request) -> Response:
     opened = await studio()
     track = await _found(opened, request)
-    parent = track.sidecar.get("parent")
-    name = parent.get("id") if isinstance(parent, dict) else parent
     made_from = None
-    if isinstance(name, str):
-        try:
-            made_from = await _of_id(opened, name)
-        except AceStepError:
-            made_from = None  # removed for good: the song itself is still there
+    if track.parent:
+        with contextlib.suppress(AceStepError):  # removed for good: the song itself is still there
+            made_from = await _of_id(opened, track.parent)
     versions = await opened.catalogue.made_from(track.id)
     address = f"{FOLDER}tracks/{track.id}/audio".lstrip("/")
     return JSONResponse(track_with_versions(track, made_from, versions, lambda _: address).facts())

@@ -241,7 +241,6 @@ def deletion_view(track: Track) -> DeletionView:
 
 def _file_facts(track: Track) -> dict[str, Any]:
     audio = track.sidecar.get("audio", {})
-    parent = track.sidecar.get("parent")
     return {
         "id": track.id,
         "uri": track.uri,
@@ -250,5 +249,5 @@ def _file_facts(track: Track) -> dict[str, Any]:
         "sample_rate": audio.get("sample_rate"),
         "channels": audio.get("channels"),
         "size": track.size,
-        "parent": parent.get("id") if isinstance(parent, Mapping) else parent,
+        "parent": track.parent,
     }

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.library.models import Track
-from acestep_mcp.studio.descent import origin_of, request_of, shown, tool_of
+from acestep_mcp.studio.descent import request_of, shown, tool_of
 from acestep_mcp.studio.views import View
 
 FEWEST, MOST = 2, 6
@@ -73,7 +73,7 @@ def _relation(track: Track) -> str | None:
 
 
 def _made_from(track: Track) -> str | None:
-    remade, parent = track.sidecar.get("remade"), origin_of(track)
+    remade, parent = track.sidecar.get("remade"), track.parent
     if isinstance(remade, str):
         return f"{'version' if remade == parent else 'another take'} of {remade}"
     return f"{tool_of(track)} of {parent}" if parent else None

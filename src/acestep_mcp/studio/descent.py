@@ -26,21 +26,13 @@ def descent_of(track: Track, find: Callable[[str], Track]) -> list[DescentStep]:
     current: Track | None = track
     while current is not None and current.id not in seen and len(steps) < LONGEST:
         seen.add(current.id)
-        origin = origin_of(current)
+        origin = current.parent
         parent = _found(origin, find)
         steps.append(_step(current, parent, find))
         if origin is not None and parent is None:
             steps.append(DescentStep(id=origin, changed="no longer in the music folder"))
         current = parent
     return steps[::-1] if len(steps) > 1 or steps[0].take_of else []
-
-
-def origin_of(track: Track) -> str | None:
-    """The id of the track that this one was made from; a sibling's is that of their common parent."""
-    parent = track.sidecar.get("parent")
-    if isinstance(parent, Mapping):
-        parent = parent.get("id")
-    return parent if isinstance(parent, str) else None
 
 
 def request_of(track: Track) -> dict[str, Any]:
@@ -79,7 +71,7 @@ def _found(track_id: str | None, find: Callable[[str], Track]) -> Track | None:
 def _step(track: Track, parent: Track | None, find: Callable[[str], Track]) -> DescentStep:
     """A take is compared with the take that it was made from, any other track with its parent."""
     remade = track.sidecar.get("remade")
-    take_of = remade if isinstance(remade, str) and remade != origin_of(track) else None
+    take_of = remade if isinstance(remade, str) and remade != track.parent else None
     return DescentStep(
         id=track.id,
         title=track.title,

@@ -52,7 +52,7 @@ class Remake:
         options = replace(job.options, remade=self.track.id)
         parent = job.parent
         if job.options.source is None:
-            parent = self.track.id if self.is_changed else _parent_of(self.track)
+            parent = self.track.id if self.is_changed else self.track.parent
         return job.changed(options=options, parent=parent)
 
 
@@ -74,7 +74,7 @@ def plan_remake(track: Track, changes: Mapping[str, Any], takes: int) -> Remake:
         raise InvalidRequest.of(FieldError("takes", f"must be 1 to {MOST_TAKES} (got {takes})"))
     _check_changes(endpoint, changes, takes)
     known = {name: value for name, value in recorded.items() if name in endpoint.request.model_fields}
-    if "audio_url" in known and (parent := _parent_of(track)):
+    if "audio_url" in known and (parent := track.parent):
         known["audio_url"] = parent  # the file may have another name by now
     fields = {name: value for name, value in (known | dict(changes)).items() if value is not None}
     asked = endpoint.request.parse(fields)  # raises for a wrong value
@@ -121,10 +121,3 @@ def _probe(endpoint: Endpoint) -> dict[str, Any]:
     """The required fields, so that only the changed ones can be wrong."""
     fields = endpoint.request.model_fields.items()
     return {name: "x" for name, field in fields if field.is_required()}
-
-
-def _parent_of(track: Track) -> str | None:
-    parent = track.sidecar.get("parent")
-    if isinstance(parent, Mapping):
-        parent = parent.get("id")
-    return parent if isinstance(parent, str) else None

@@ -19,10 +19,13 @@ _OLDEST = 20
 
 
 async def versions(catalogue: Catalogue, track: Track) -> list[Track]:
-    """The song and its takes and versions, oldest first, at most `MOST`, among the newest songs and its ancestors."""
+    """The song and its takes and versions, oldest first, at most `MOST`.
+
+    Looked for among the newest songs, its ancestors, and what was made from it or from them.
+    """
     known = {one.id: one for one in (await catalogue.page(limit=_AMONG)).tracks}
-    known[track.id] = track
-    for one in await _ancestors(catalogue, track):
+    for one in (track, *await _ancestors(catalogue, track)):
+        known |= {child.id: child for child in await catalogue.made_from(one.id)}
         known[one.id] = one
     family = _related(track, list(known.values()))
     family.sort(key=lambda one: (one.created_at, one.id))
@@ -33,7 +36,7 @@ async def versions(catalogue: Catalogue, track: Track) -> list[Track]:
 def note(track: Track, first: Track) -> str:
     """What a version is, in a word or two, beside `first`, the oldest one."""
     seed = track.sidecar.get("seed")
-    if _parent(track) is None or _same_request(track, first):
+    if track.parent is None or _same_request(track, first):
         return f"seed {seed}" if isinstance(seed, int) else ""
     endpoint = BY_ID.get(str(track.sidecar.get("endpoint")))
     return endpoint.title if endpoint else ""
@@ -41,7 +44,7 @@ def note(track: Track, first: Track) -> str:
 
 async def _ancestors(catalogue: Catalogue, track: Track) -> list[Track]:
     found: list[Track] = []
-    parent = _parent(track)
+    parent = track.parent
     while parent is not None and len(found) < _OLDEST and parent not in {track.id, *(one.id for one in found)}:
         try:
             one = await catalogue.get(parent)
@@ -50,7 +53,7 @@ async def _ancestors(catalogue: Catalogue, track: Track) -> list[Track]:
         if one.deleted:
             break
         found.append(one)
-        parent = _parent(one)
+        parent = one.parent
     return found
 
 
@@ -68,7 +71,7 @@ def _related(track: Track, among: list[Track]) -> list[Track]:
 
 
 def _close(one: Track, other: Track) -> bool:
-    return _parent(one) == other.id or _parent(other) == one.id or _same_request(one, other)
+    return one.parent == other.id or other.parent == one.id or _same_request(one, other)
 
 
 def _same_request(one: Track, other: Track) -> bool:
@@ -83,9 +86,3 @@ def _asked(track: Track) -> str:
         return ""
     kept: dict[str, Any] = {name: value for name, value in request.items() if name != "seed"}
     return json.dumps([track.sidecar.get("endpoint"), kept], sort_keys=True, default=str)
-
-
-def _parent(track: Track) -> str | None:
-    parent = track.sidecar.get("parent")
-    found = parent.get("id") if isinstance(parent, Mapping) else parent
-    return found if isinstance(found, str) else None
