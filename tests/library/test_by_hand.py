@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -89,6 +91,27 @@ def test_a_song_changed_in_place_has_its_new_facts_and_one_only_touched_has_not(
     assert found.sidecar["audio"]["sha256"] == hashlib.sha256(kept.path.read_bytes()).hexdigest()
     changed, _ = tracks.changed_since(seen)
     assert [track.duration for track in changed] == [3]
+
+
+def test_a_touched_song_is_unchanged_also_for_a_call_that_comes_while_it_is_read_again(tracks, monkeypatch):
+    kept = add(tracks)
+    os.utime(kept.path, (1, 1))
+    begun, may_end, digest = threading.Event(), threading.Event(), hashlib.file_digest
+
+    def slow(file, name):
+        if not begun.is_set():
+            begun.set()
+            assert may_end.wait(10)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", slow)
+    first = threading.Thread(target=tracks.refresh)
+    first.start()
+    assert begun.wait(10)
+    assert tracks.get("t01").sidecar == kept.sidecar
+    may_end.set()
+    first.join()
+    assert tracks.get("t01").sidecar == kept.sidecar
 
 
 @pytest.mark.parametrize("digest", [True, False])

@@ -222,11 +222,12 @@ class TrackIndex:
         """The SHA-256 of a file, computed once as long as its stamp stays; empty for one that cannot be read."""
         known = (str(path), stamp)
         if known not in self._digests:
-            self._digests[known] = ""
+            digest = ""  # stored when it is whole: another thread may ask meanwhile
             with suppress(OSError):
                 if _is_file(path):  # a pipe would be waited for
                     with path.open("rb") as file:
-                        self._digests[known] = hashlib.file_digest(file, "sha256").hexdigest()
+                        digest = hashlib.file_digest(file, "sha256").hexdigest()
+            self._digests[known] = digest
         return self._digests[known]
 
     def _copied(self, track_id: str, key: _Key) -> bool:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acestep_mcp.files import write_json
+from acestep_mcp.api.errors import StorageError
+from acestep_mcp.files import make_folder, write_json
 from acestep_mcp.net.loopback import is_loopback
 
 FILE = "engine.json"
+_CHECK_SECONDS = 2.0
+_ADVICE = "give another data folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,28 @@ def read(folder: Path) -> RunningEngine | None:
 
 @contextmanager
 def state_file(folder: Path, running: RunningEngine) -> Iterator[None]:
-    """Keep the state file while the block lasts; only its owner can read it. Raises StorageError."""
-    path = folder / FILE
-    write_json(path, asdict(running), "give another data folder", private=True)
+    """Keep the state file while the block lasts; only its owner can read it. Raises StorageError.
+
+    It is written again where the folder has been deleted or moved away: without it, the next program would start a second
+    server. The file of another server is left alone.
+    """
+    path, ended = folder / FILE, threading.Event()
+    write_json(path, asdict(running), _ADVICE, private=True)
+    keeper = threading.Thread(target=_keep, args=(path, running, ended), daemon=True)
+    keeper.start()
     try:
         yield
     finally:
-        with suppress(OSError):
-            path.unlink()
+        ended.set()
+        keeper.join()
+        if read(folder) == running:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _keep(path: Path, running: RunningEngine, ended: threading.Event) -> None:
+    while not ended.wait(_CHECK_SECONDS):
+        if not path.exists():
+            with suppress(StorageError):
+                make_folder(path.parent, _ADVICE, private=True)
+                write_json(path, asdict(running), _ADVICE, private=True)
