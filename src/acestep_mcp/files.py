@@ -124,6 +124,14 @@ def write_json(target: Path, value: dict[str, Any], advice: str = MUSIC_ADVICE, 
     write_bytes(target, text.encode("utf-8"), advice, private=private)
 
 
+def put_back(target: Path, value: dict[str, Any]) -> None:
+    """Write a private file of JSON, and its folder, where they are gone; where that fails, the next call tries again."""
+    if not target.exists():
+        with suppress(StorageError):
+            make_folder(target.parent, private=True)
+            write_json(target, value, private=True)
+
+
 def make_folder(folder: Path, advice: str = MUSIC_ADVICE, *, private: bool = False) -> Path:
     """Create a folder and its parents where they are missing. Raises StorageError."""
     with storage_errors("create the folder", folder, advice):

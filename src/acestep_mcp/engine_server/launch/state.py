@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acestep_mcp.api.errors import StorageError
-from acestep_mcp.files import make_folder, write_json
+from acestep_mcp.files import put_back, write_json
 from acestep_mcp.net.loopback import is_loopback
 
 FILE = "engine.json"
@@ -83,7 +82,4 @@ def state_file(folder: Path, running: RunningEngine) -> Iterator[None]:
 
 def _keep(path: Path, running: RunningEngine, ended: threading.Event) -> None:
     while not ended.wait(_CHECK_SECONDS):
-        if not path.exists():
-            with suppress(StorageError):
-                make_folder(path.parent, _ADVICE, private=True)
-                write_json(path, asdict(running), _ADVICE, private=True)
+        put_back(path, asdict(running))
