@@ -62,7 +62,7 @@ async def open_studio(
             async with QueueClients.open(settings, jobs) as clients, anyio.create_task_group() as runs:
                 tracks = tracks_of(settings, database, wording)
                 studio = Studio(settings, jobs, tracks, clients, runs, working_dir)
-                old = Retention(tracks, settings.data_dir, settings.allowed_dirs, settings.trash_days)
+                old = Retention(tracks, settings.data_dir, settings.trash_days)
                 studio.clean = partial(old.clean, jobs.leases.alive, studio.tidy)
                 try:
                     await studio.open()

@@ -10,6 +10,7 @@ from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.library.models import Status
 from acestep_mcp.library.retention import COPY_DAYS, DAY, JOB_DAYS, PREVIEW_DAYS, Retention
 from acestep_mcp.library.tracks import Tracks
+from acestep_mcp.studio.catalogue import Catalogue
 from tests.library.test_jobs import a_job
 from tests.library.test_tracks import add
 
@@ -26,7 +27,7 @@ def kept(tmp_path):
     ):
         folder.mkdir(parents=True)
     jobs.leases.beat()
-    yield Retention(tracks, tmp_path / "data", (tmp_path / "more",), 30), jobs
+    yield Retention(tracks, tmp_path / "data", 30), jobs
     database.close()
 
 
@@ -45,7 +46,6 @@ def aged(path, days):
 @pytest.mark.parametrize(
     ("name", "days"),
     [
-        ("more/.export.wav.0123abcd.part", 1),
         ("data/previews/0123.mp3", PREVIEW_DAYS),
         ("data/acestep.sqlite3.v1.backup", COPY_DAYS),
         ("data/acestep.sqlite3.damaged-1", COPY_DAYS),
@@ -71,6 +71,15 @@ def test_what_is_not_ours_or_has_no_end_stays_however_old_it_is(kept, tmp_path, 
     assert path.exists()
 
 
+def test_unfinished_exports_are_removed_from_an_allowed_folder_and_nothing_else_is(kept, tmp_path):
+    tracks, folder = kept[0].tracks, tmp_path / "more"
+    ours, young = aged(folder / ".a.wav.0123abcd.part", 1.1), aged(folder / ".b.wav.0123abcd.part", 0.9)
+    theirs = [aged(folder / name, 99) for name in (".theirs.part", "song.wav", ".a.wav.XYZ.part")]
+    Catalogue(tracks, tmp_path / "data" / "previews", (tracks.folder, folder)).tidy()
+    assert not ours.exists()
+    assert all(path.exists() for path in (young, *theirs))
+
+
 @pytest.mark.parametrize(("trash_days", "left"), [(30, False), (32, True), (0, True)])
 def test_a_deleted_song_is_removed_for_good_when_its_days_in_the_trash_are_over(kept, tmp_path, trash_days, left):
     retention, tracks = kept[0], kept[0].tracks
@@ -80,7 +89,7 @@ def test_a_deleted_song_is_removed_for_good_when_its_days_in_the_trash_are_over(
     for track in (old, new):
         os.utime(track.path, (0, 0))  # the song's own age does not count
     aged(old.path.with_suffix(".json"), 31)
-    Retention(tracks, retention.data_dir, (), trash_days).clean(set, nothing)
+    Retention(tracks, retention.data_dir, trash_days).clean(set, nothing)
     assert [path.exists() for path in (old.path, old.path.with_suffix(".json"))] == [left, left]
     assert new.path.exists()
     assert {track.id for track in tracks.find("", 9, None, deleted=True)[0]} == {"track-02"} | (
@@ -129,6 +138,6 @@ def test_one_kind_that_cannot_be_removed_keeps_no_other(kept, tmp_path, caplog):
         raise OSError("the disk is gone")
 
     preview = aged(tmp_path / "data" / "previews" / "a.mp3", PREVIEW_DAYS + 1)
-    Retention(retention.tracks, retention.data_dir, (), 30).clean(set, broken)
+    Retention(retention.tracks, retention.data_dir, 30).clean(set, broken)
     assert not preview.exists()
     assert "cleaning up failed" in caplog.text

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 from acestep_mcp.api.errors import AceStepError, isolated
-from acestep_mcp.files import sweep
 from acestep_mcp.library.process_folders import remove_ended
 from acestep_mcp.library.tracks import Tracks
 
@@ -38,27 +37,21 @@ class Retention:
 
     tracks: Tracks
     data_dir: Path
-    allowed_dirs: tuple[Path, ...]
     trash_days: int
 
     def clean(self, alive: Callable[[], set[str]], tidy: Callable[[], None]) -> None:
         """Each kind by itself: that one cannot be removed keeps nothing else. Raises nothing.
 
         `alive` gives the ids of the processes that are alive, each of which may have a folder below `draft`. `tidy`
-        removes old uploads, and what killed processes left in the program's own folders.
+        removes old uploads, and what killed processes left.
         """
         drafts = partial(self._drafts, alive)
-        for work in (tidy, drafts, self._parts, self._trash, self._previews, self._copies, self._rows):
+        for work in (tidy, drafts, self._trash, self._previews, self._copies, self._rows):
             try:
                 with isolated(logger, "cleaning up failed"):
                     work()
             except AceStepError as exc:
                 logger.warning("cleaning up: %s", exc.message)
-
-    def _parts(self) -> None:
-        """Unfinished exports, after a day."""
-        for folder in self.allowed_dirs:  # where only files with our exact form of name are ours
-            sweep(folder, strictly=True)
 
     def _trash(self) -> None:
         if self.trash_days:

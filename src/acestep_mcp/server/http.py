@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 PATH = "/mcp"
 
 _GRACE_SECONDS = 3
+_MOST_SESSIONS = 2000
+"""An idle one takes about 55 KB. The SDK ends a session after half an hour without a request."""
 _LAST_ANSWERS_SECONDS = 3.0
 _SAFE = frozenset({"GET", "HEAD"})
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -102,7 +104,9 @@ def _build(
     gallery.add_routes(server, sessions)
     # AccessMiddleware is stricter: the SDK takes any text for a port.
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    app = server.streamable_http_app(streamable_http_path=PATH, transport_security=unchecked)
+    app = server.streamable_http_app(
+        streamable_http_path=PATH, transport_security=unchecked, max_sessions=_MOST_SESSIONS
+    )
     deliveries = DeliveryMiddleware(app)
     return AccessMiddleware(deliveries, OwnHosts(names), token, sessions), deliveries
 

@@ -56,6 +56,8 @@ class Catalogue:
         self._tracks.tidy()
         for folder in (self._previews, self._previews.parent, self._folders[0] / FOLDER):
             sweep(folder)
+        for folder in self._folders[1:]:  # exports; only files with our exact form of name are ours there
+            sweep(folder, strictly=True)
 
     async def get(self, name: str) -> Track:
         """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""
