@@ -145,7 +145,7 @@ def test_a_job_survives_a_disk_too_full_to_store_its_failure(environment):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGSTOP")
 async def test_a_process_that_was_stopped_for_longer_than_a_lease_goes_on_making_songs(maker):
     """Another process takes over the job, and starts its own draft engine, which removes what dead processes left."""
-    sleeper = maker(SONG | {"duration": 15, "then": 1})
+    sleeper = maker(SONG | {"duration": 8, "then": 1})
     job_id = wait_for(sleeper, status="IN_PROGRESS")["job"]
     sleeper.send_signal(signal.SIGSTOP)
     async with open_studio(load(), lease=DEAD_AFTER) as studio:
