@@ -24,13 +24,13 @@ DATA_ADVICE = "set ACESTEP_DATA_DIR to another folder"
 
 _PART = ".part"
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
-# What the system reports, and what to do about it.
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space"),
     errno.EDQUOT: ("the disk quota is used up", "Free some space"),
     errno.EFBIG: ("the file is larger than is allowed here", "Raise the limit"),
     errno.ENOENT: ("the folder does not exist", "Create it"),
     errno.ENOTDIR: ("a part of the path is not a folder", "Rename that file"),
+    errno.EMFILE: ("this program has too many files open", "Raise its limit of open files (ulimit -n)"),
     errno.EROFS: ("the disk is read-only", "Make it writable"),
     errno.EACCES: ("access is denied", "Allow access"),
     errno.EPERM: ("access is denied", "Allow access"),

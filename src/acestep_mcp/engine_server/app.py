@@ -71,8 +71,7 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
     finally:
         job_store.close()
         if options.database is None:
-            (folder / KEY_NAME).unlink(missing_ok=True)
-            file_store.remove()
+            file_store.remove(KEY_NAME)
 
 
 @asynccontextmanager

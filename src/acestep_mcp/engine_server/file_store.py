@@ -146,11 +146,14 @@ class FileStore:
         with self._counting:
             self._used = found + self._arriving + self._landed
 
-    def remove(self) -> None:
-        """Remove everything, and the folder itself when nothing else is in it."""
+    def remove(self, *names: str) -> None:
+        """Remove everything, these files too, and the folder itself when nothing else is in it; what cannot be stays."""
         for path in (self._files, self._jobs, self._parts):
             shutil.rmtree(path, ignore_errors=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
+        for name in names:
+            with suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # it is not empty
             self._folder.rmdir()
 
 

@@ -15,10 +15,12 @@ from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
 from acestep_mcp.sqlite import (
+    FAILURES,
     DamagedSchema,
     Row,
     Schema,
     back_up,
+    connect,
     create,
     create_private,
     damage_of,
@@ -65,7 +67,7 @@ class JobStore:
                 create_private(path)
             try:
                 self._connect()
-            except sqlite3.DatabaseError as exc:
+            except FAILURES as exc:
                 if path is None or not is_damage(exc):
                     raise
                 self._repair(path)
@@ -99,7 +101,7 @@ class JobStore:
         """Execute a statement, after a repair where the file has been damaged meanwhile."""
         try:
             return self._db.execute(statement, values)
-        except sqlite3.DatabaseError as exc:
+        except FAILURES as exc:
             if self._path is None or not is_damage(exc):
                 raise
             self._repair(self._path)
@@ -107,7 +109,7 @@ class JobStore:
 
     def _connect(self) -> None:
         with ExitStack() as on_error:
-            self._db = sqlite3.connect(self._path or ":memory:", isolation_level=None, timeout=1)
+            self._db = connect(self._path or ":memory:", timeout=1)
             on_error.callback(self._db.close)
             self._open()
             on_error.pop_all()
@@ -148,7 +150,7 @@ class JobStore:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as exc:
+        except FAILURES as exc:
             if is_locked(exc):
                 raise Occupied(
                     f"Another engine server is using the job database {self._path}. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import acestep_mcp
@@ -12,7 +13,7 @@ from acestep_mcp.api.requests import INSTRUMENTAL
 from acestep_mcp.audio.hearing import Hearing, hear
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import write
-from acestep_mcp.engine_server.file_store import FileStore, content_type_of
+from acestep_mcp.engine_server.file_store import FileStore, content_type_of, storage_errors
 from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
 from acestep_mcp.engines import Audio, Engine
 from acestep_mcp.readers.no_vocals import is_instrumental
@@ -31,7 +32,12 @@ class GeneratedSong:
 
 def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
     """Write the song to a file that is then served. Raises StorageError."""
-    path = file_store.job(job.id) / "result.wav"
+    folder = file_store.job(job.id)
+    with storage_errors(folder):  # it may disappear between any two steps
+        return _stored(folder / "result.wav", song, engine, file_store)
+
+
+def _stored(path: Path, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
     # Heard here, where the samples are in memory, and while the file is written: no client needs to decode it.
     with ThreadPoolExecutor(1) as pool:
         hearing = pool.submit(hear, song.audio.sound)

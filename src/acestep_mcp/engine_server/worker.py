@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 
 from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID
-from acestep_mcp.api.errors import AceStepError, GenerationFailed, isolated
+from acestep_mcp.api.errors import AceStepError, GenerationFailed, StorageError, isolated
 from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
 from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import FileStore
@@ -31,6 +31,11 @@ from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.songwriter.song_text import SongText
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 600.0
+RETRY_SECONDS = 2.0
+"""Before the second attempt to store a song on a disk that is full or away; then twice as long each time."""
+_LONGEST_PAUSE = 30.0
 
 _INTERNAL = StoredResponse.refused(
     500, "Internal error of the engine; the engine server's log has the details.", "internal_error"
@@ -135,7 +140,22 @@ class Worker:
         audio = await anyio.to_thread.run_sync(self._generate, job, request, source)
         audio = replace(audio, notes=(*audio.notes, *(source.notes if source else ())))
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
-        return await anyio.to_thread.run_sync(self._store, job, song)
+        return await self._stored(job, song)
+
+    async def _stored(self, job: QueueJob, song: results.GeneratedSong) -> StoredResponse:
+        """Store the song; while the disk refuses it, wait: it would have to be made again."""
+        give_up, pause = anyio.current_time() + PATIENCE_SECONDS, RETRY_SECONDS
+        while True:
+            try:
+                return await anyio.to_thread.run_sync(self._store, job, song)
+            except StorageError as exc:
+                if anyio.current_time() > give_up:
+                    raise
+                logger.warning("the song of request %s is kept in memory: %s", job.id, exc.message)
+                self._queue.log(job, exc.message, "WARNING")
+                self._queue.log(job, "waiting for the disk 0/1")  # as steps are written, so that clients show it
+            await anyio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _store(self, job: QueueJob, song: results.GeneratedSong) -> StoredResponse:
         """In the thread: store the song, then clear the job's folder."""

@@ -14,7 +14,18 @@ from typing import Any
 from acestep_mcp.api.errors import StorageError
 from acestep_mcp.files import DATA_ADVICE, make_folder, new_file
 from acestep_mcp.library.schema import SCHEMA, is_sound
-from acestep_mcp.sqlite import back_up, create, create_private, damage_of, is_damage, repair, unusable, version_of
+from acestep_mcp.sqlite import (
+    FAILURES,
+    back_up,
+    connect,
+    create,
+    create_private,
+    damage_of,
+    is_damage,
+    repair,
+    unusable,
+    version_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +60,7 @@ class Database:
         self._is_closed = False
         try:
             self._open_copy() if copied else self._open()
-        except (OSError, sqlite3.Error) as exc:
+        except (OSError, *FAILURES) as exc:
             raise unusable(path, exc, DATA_ADVICE, after=_NOTHING_LOST) from exc
 
     def _open(self) -> None:
@@ -57,7 +68,7 @@ class Database:
         create_private(self.path)
         try:
             self._connect()
-        except sqlite3.DatabaseError as exc:
+        except FAILURES as exc:
             if not is_damage(exc):
                 raise
             self._repair()
@@ -105,7 +116,7 @@ class Database:
                     if damage := damage_of(self._connection, SCHEMA):
                         raise self._damaged(damage)
                 self._update(self._connection)
-            except sqlite3.DatabaseError as exc:
+            except FAILURES as exc:
                 raise (self._damaged(str(exc)) if is_damage(exc) else exc) from exc
             opened.pop_all()
 
@@ -142,17 +153,17 @@ class Database:
             yield
         except sqlite3.IntegrityError:
             raise
-        except sqlite3.Error as exc:
+        except FAILURES as exc:
             raise self._failure(exc) from exc
 
-    def _failure(self, exc: sqlite3.Error) -> StorageError:
+    def _failure(self, exc: Exception) -> StorageError:
         if not is_damage(exc) or self.is_copy:
             return unusable(self.path, exc, DATA_ADVICE, after=_NOTHING_LOST)
         with self._lock, self._reading_lock:
             self._close()
             try:
                 self._repair()
-            except sqlite3.Error as worse:
+            except FAILURES as worse:
                 return unusable(self.path, worse, DATA_ADVICE)
         return StorageError(f"The database {self.path} was damaged and has been repaired. Try again.")
 
@@ -219,7 +230,7 @@ def repaired(path: Path) -> str | None:
 
 
 def _connection(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = connect(path, timeout=_LOCK_SECONDS)
     connection.row_factory = sqlite3.Row
     return connection
 

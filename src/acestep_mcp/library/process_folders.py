@@ -21,7 +21,8 @@ def claim(parent: Path, name: str, alive: Collection[str]) -> tuple[Path, Callab
     """
     folder, lock = parent / name, parent / f"{name}{_LOCK}"
     with storage_errors("write in", parent, DATA_ADVICE):
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Without its parents: a data folder that is away must not find another one in its place when it comes back.
+        parent.mkdir(mode=0o700, exist_ok=True)
         file = _held(lock)
         folder.mkdir(exist_ok=True)
         remove_ended(parent, {*alive, name})

@@ -1,14 +1,16 @@
 """What both databases need: errors in words, updates with a backup, and repair."""
 
-from acestep_mcp.sqlite.failures import DamagedSchema, is_damage, is_locked, unusable
+from acestep_mcp.sqlite.failures import FAILURES, DamagedSchema, is_damage, is_locked, unusable
 from acestep_mcp.sqlite.salvage import Row, damage_in_copy, damage_of, repair
-from acestep_mcp.sqlite.update import Schema, back_up, create, create_private, version_of
+from acestep_mcp.sqlite.update import Schema, back_up, connect, create, create_private, version_of
 
 __all__ = [
+    "FAILURES",
     "DamagedSchema",
     "Row",
     "Schema",
     "back_up",
+    "connect",
     "create",
     "create_private",
     "damage_in_copy",

@@ -20,6 +20,10 @@ _REASONS = {
 }
 
 
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite's calls raise: the module decodes the text of an error, which may quote a damaged page."""
+
+
 class DamagedSchema(sqlite3.DatabaseError):
     """The tables are not those that the version of the file has."""
 
@@ -31,7 +35,10 @@ def code_of(error: Exception) -> int:
 
 def is_damage(error: Exception) -> bool:
     """Whether the content of the file is wrong, rather than the disk or the access to it."""
-    return isinstance(error, DamagedSchema) or code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, DamagedSchema | UnicodeDecodeError) or code_of(error) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
 
 
 def is_locked(error: Exception) -> bool:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from acestep_mcp.files import publish, storage_errors, temporary
-from acestep_mcp.sqlite.failures import DamagedSchema, is_damage
-from acestep_mcp.sqlite.update import Schema, check, columns_of, create, execute_all, version_of
+from acestep_mcp.sqlite.failures import FAILURES, DamagedSchema, is_damage
+from acestep_mcp.sqlite.update import Schema, check, columns_of, connect, create, execute_all, version_of
 
 Row = Mapping[str, Any]
 IsSound = Callable[[str, Row], bool]
@@ -67,9 +67,9 @@ def damage_in(path: Path, schema: Schema) -> str | None:
     Raises sqlite3.Error when it cannot be read for another reason.
     """
     try:
-        with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as db:
+        with closing(connect(path, timeout=20)) as db:
             return damage_of(db, schema)
-    except sqlite3.DatabaseError as exc:
+    except FAILURES as exc:
         if not is_damage(exc):
             raise
         return str(exc)
@@ -79,7 +79,7 @@ def damage_in_copy(path: Path, schema: Schema) -> str | None:
     """As `damage_in`, but without a trace, from a copy; from a second one too, since the first may have met a writer."""
     damage = None
     for _ in range(2):
-        with tempfile.TemporaryDirectory(prefix="acestep-") as folder, suppress(OSError, sqlite3.Error):
+        with tempfile.TemporaryDirectory(prefix="acestep-") as folder, suppress(OSError, *FAILURES):
             copy = Path(folder) / path.name
             for suffix in ("-wal", ""):
                 if (source := Path(f"{path}{suffix}")).is_file():
@@ -172,9 +172,8 @@ def _read(path: Path, table: str, schema: Schema) -> list[dict[str, Any]]:
     """Every row that can be read, in the order of the key."""
     key, columns = schema.kept[table], columns_of(schema)[table]
     found: dict[Any, dict[str, Any]] = {}
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as db:
+    with suppress(*FAILURES), closing(connect(path, timeout=20)) as db:
         db.row_factory = sqlite3.Row
-        db.text_factory = lambda data: data.decode("utf-8", "replace")
         there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
         names = ", ".join([name for name in columns if name in there])
         if _collect(db, f"SELECT {key} AS row_key, {names} FROM {table} ORDER BY {key}", (), found):
@@ -193,7 +192,7 @@ def _collect(db: sqlite3.Connection, query: str, values: tuple[Any, ...], found:
         for row in db.execute(query, values):
             read = dict(row)
             found.setdefault(read.pop("row_key"), read)
-    except (sqlite3.Error, OverflowError):
+    except (*FAILURES, OverflowError):
         return False
     return True
 
@@ -205,7 +204,7 @@ def _ranges(db: sqlite3.Connection, table: str, key: str) -> list[tuple[Any, Any
         return [*pairwise(starts)]
     highest = 0
     for query in (f"SELECT max(rowid) FROM {table}", f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'"):
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             for (value,) in db.execute(query):
                 highest = max(highest, value or 0)
     step = max(_ROWS_PER_RANGE, highest // _MOST_RANGES)

@@ -77,6 +77,17 @@ def back_up(connection: sqlite3.Connection, path: Path, version: int, advice: st
     return backup
 
 
+def connect(path: Path | str, *, timeout: float) -> sqlite3.Connection:
+    """A connection without implicit transactions. One text that is not UTF-8 must not hide the rows around it."""
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
+    return connection
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
 def create_private(path: Path) -> None:
     """Create an empty file that only its owner can read, unless it exists. SQLite gives the files beside it the same mode."""
     with suppress(FileExistsError):
