@@ -69,6 +69,11 @@ def store_track(job: Job, response: Response, downloaded: Path, tracks: Tracks, 
     What hosts and files say in it loses its control characters.
     Raises StorageError (the host still has the song), QueueError when the file is not the audio it should be.
     """
+    with storage_errors("save the song in", tracks.folder):  # it may disappear between any two steps
+        return _stored(job, response, downloaded, tracks, jobs)
+
+
+def _stored(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs: Jobs) -> Track:
     from acestep_mcp.audio.read import turned_down_note
     from acestep_mcp.audio.write import convert_and_remove
 

@@ -29,7 +29,6 @@ from acestep_mcp.api.errors import (
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
 from acestep_mcp.client import QueueClient, RequestHandle
-from acestep_mcp.files import storage_errors
 from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
@@ -262,8 +261,7 @@ class Run:
         if not self._jobs.is_owned(job.id):
             part.unlink(missing_ok=True)
             raise LeaseLost
-        with storage_errors("save the song in", self._tracks.folder):  # it may disappear between any two steps
-            return store_track(job, response, part, self._tracks, self._jobs)
+        return store_track(job, response, part, self._tracks, self._jobs)
 
     async def _end(self, error: AceStepError) -> None:
         """Store the end of a job without a song. An accepted one that may still be fetched keeps its cost."""
