@@ -459,8 +459,7 @@ def test_a_changed_copy_of_a_job_keeps_columns_that_cannot_be_decoded(process):
     jobs._database.execute("UPDATE jobs SET logs = ? WHERE id = ?", ("not JSON", added.id))
     job = jobs.get(added.id).changed(attempts=2, attached=True)
     assert (job.attempts, job.attached, job.request) == (2, True, added.request)
-    with pytest.raises(ValueError, match="Expecting value"):
-        _ = job.logs
+    assert job.logs == ()
 
 
 def test_a_job_written_by_a_newer_server_is_read_as_far_as_it_is_known(process):

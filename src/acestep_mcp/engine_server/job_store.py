@@ -8,8 +8,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
@@ -111,6 +114,7 @@ class JobStore:
         with ExitStack() as on_error:
             self._db = connect(self._path or ":memory:", timeout=1)
             on_error.callback(self._db.close)
+            self._db.text_factory = partial(str, encoding="utf-8", errors="replace")
             self._open()
             on_error.pop_all()
 
@@ -183,26 +187,58 @@ def _row(job: QueueJob) -> tuple[Any, ...]:
     )
 
 
+_Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+_Time = Annotated[float, Field(ge=0, le=1e11)]
+
+
+_ANSWER, _OPTIONS = TypeAdapter(StoredResponse), TypeAdapter(RunOptions)
+
+
+class _StoredJob(BaseModel):
+    """What a row must hold. Only another program writes anything else."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: _Id
+    created_at: _Time
+    sequence: Annotated[int, Field(ge=0, lt=2**62)]
+    attempts: Annotated[int, Field(ge=0, le=10**6)]
+    ended_at: _Time | None
+    options: RunOptions
+    answer: StoredResponse | None
+    logs: list[dict[str, Any]]
+
+
 def _job(row: Row) -> QueueJob | None:
     try:
+        state = State(row["state"])
+        stored = _StoredJob(
+            answer=_ANSWER.validate_python(json.loads(row["answer"])) if row["answer"] else None,
+            options=_options(row["terms"]),
+            logs=json.loads(row["logs"]),
+            **{name: row[name] for name in ("id", "created_at", "sequence", "attempts", "ended_at")},
+        )
+        if state is State.ENDED or stored.answer:
+            _check_end(stored)
         return QueueJob(
             endpoint=row["endpoint"],
-            request=BY_ID[row["endpoint"]].request.parse(json.loads(row["request"])),
-            options=_options(row["terms"]),
-            id=row["id"],
-            created_at=row["created_at"],
-            sequence=row["sequence"],
-            state=State(row["state"]),
-            attempts=row["attempts"],
+            request=BY_ID[row["endpoint"]].request.parse(dict(json.loads(row["request"]))),
+            state=state,
             cancelled=bool(row["cancelled"]),
             webhook_done=bool(row["told"]),
-            ended_at=row["ended_at"],
-            answer=StoredResponse(**json.loads(row["answer"])) if row["answer"] else None,
-            logs=json.loads(row["logs"]),
+            **dict(stored),
         )
-    except (InvalidRequest, KeyError, ValueError, TypeError) as exc:
+    except (InvalidRequest, KeyError, ValueError, TypeError, AttributeError, RecursionError) as exc:
         logger.warning("job %s cannot be read and is skipped: %s", row["id"], exc, extra={"request_id": row["id"]})
         return None
+
+
+def _check_end(job: _StoredJob) -> None:
+    """Raises ValueError for an ended job without an end, or without the address of its song."""
+    if job.ended_at is None or job.answer is None or not 200 <= job.answer.status < 600:
+        raise ValueError("it has ended and has no answer")
+    if "audio" in job.answer.body and not isinstance(job.answer.body["audio"]["url"], str):
+        raise ValueError("its answer has no address of a song")
 
 
 def _options_json(options: RunOptions) -> str:
@@ -214,4 +250,5 @@ def _options_json(options: RunOptions) -> str:
 
 def _options(text: str) -> RunOptions:
     stored = json.loads(text)
-    return RunOptions(synchronous=stored.pop("direct", False), **stored)
+    found: RunOptions = _OPTIONS.validate_python({"synchronous": stored.pop("direct", False), **stored})
+    return found

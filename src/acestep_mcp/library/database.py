@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,7 @@ def repaired(path: Path) -> str | None:
 def _connection(path: Path | str) -> sqlite3.Connection:
     connection = connect(path, timeout=_LOCK_SECONDS)
     connection.row_factory = sqlite3.Row
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     return connection
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from acestep_mcp.api.errors import InvalidRequest, NotFound, SpendLimitReached
 from acestep_mcp.api.wording import TOOLS, Wording
 from acestep_mcp.library.database import Database
-from acestep_mcp.library.job_rows import columns_of, fingerprint_of, job_of
+from acestep_mcp.library.job_rows import OPTIONS_SQL, columns_of, fingerprint_of, job_of
 from acestep_mcp.library.leases import Leases
 from acestep_mcp.library.models import Job, Status
 from acestep_mcp.library.notices import Notices
@@ -233,9 +233,9 @@ class Jobs:
         """Source files that open jobs may still have to read."""
         with self._database.reading() as db:
             rows = db.execute(
-                f"SELECT json_extract(options, '$.source') AS source FROM jobs WHERE status IN {_OPEN_SQL}"
+                f"SELECT json_extract({OPTIONS_SQL}, '$.source') AS source FROM jobs WHERE status IN {_OPEN_SQL}"
             ).fetchall()
-        return {row["source"] for row in rows if row["source"]}
+        return {row["source"] for row in rows if isinstance(row["source"], str)}
 
     def request_cancel(self, job_id: str) -> None:
         """Ask the job's owner, in any process, to cancel it."""
@@ -273,9 +273,9 @@ class Jobs:
         """(seconds of run time, seconds of audio) of the newest finished jobs."""
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT ended_at - started_at AS run, json_extract(options, '$.seconds') AS seconds FROM jobs "
+                f"SELECT ended_at - started_at AS run, json_extract({OPTIONS_SQL}, '$.seconds') AS seconds FROM jobs "
                 "WHERE backend = ? AND endpoint = ? AND status = 'COMPLETED' AND started_at IS NOT NULL "
-                "AND seconds > 0 ORDER BY number DESC LIMIT 20",
+                "AND typeof(seconds) IN ('real', 'integer') AND seconds > 0 ORDER BY number DESC LIMIT 20",
                 (backend, endpoint),
             ).fetchall()
         return [(float(row["run"]), float(row["seconds"])) for row in rows]
@@ -299,10 +299,9 @@ def new_id() -> str:
 def _spent(db: sqlite3.Connection) -> float:
     day = time.localtime()
     midnight = time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, -1))
-    row = db.execute(
-        "SELECT coalesce(sum(coalesce(cost, estimated_cost)), 0) AS spent FROM jobs WHERE created_at >= ?", (midnight,)
-    ).fetchone()
-    return float(row["spent"])
+    dollars = "coalesce(cost, estimated_cost)"
+    query = f"SELECT total({dollars}) AS spent FROM jobs WHERE created_at >= ? AND {dollars} BETWEEN 0 AND 1e6"
+    return float(db.execute(query, (midnight,)).fetchone()["spent"])
 
 
 def _check_spend(db: sqlite3.Connection, cost: float, limit: float, songs: int) -> None:
