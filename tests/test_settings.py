@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from acestep_mcp.settings import load
+from acestep_mcp.settings import Settings, load
 
 
 @pytest.fixture
@@ -166,3 +166,37 @@ def test_an_unknown_device_is_a_problem(monkeypatch):
     settings = load()
     assert settings.device == "auto"
     assert "ACESTEP_DEVICE" in settings.problems[0]
+
+
+ODD = [
+    "true",
+    "-7",
+    "1e999",
+    "nan",
+    "[[1]]",
+    '{ a = "b" }',
+    "1979-05-27",
+    '"\\u0000"',
+    '"odd value"',
+    '["a", 1]',
+    "9" * 400,
+]
+
+
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name not in ("music_dir", "data_dir")])
+def test_a_value_of_a_wrong_type_in_the_file_is_named_with_the_file_and_its_key_and_hides_no_other(config_file, name):
+    good, kept = ("format", "mp3") if name != "format" else ("cancel", "never")
+    for value in ODD:
+        config_file.write_text(f'{name} = {value}\n{good} = "{kept}"\n', encoding="utf-8")
+        settings = load()
+        assert getattr(settings, good) == kept
+        for problem in settings.problems:
+            assert f"{name} in {config_file} " in problem
+            is_secret = "SecretStr" in str(Settings.model_fields[name].annotation) or name.endswith("_url")
+            assert ("(got " in problem) is not is_secret
+            assert len(problem) < 1000
+
+
+def test_a_file_that_is_nested_too_deep_is_a_problem(config_file):
+    config_file.write_text(f"format = {'[' * 5000}", encoding="utf-8")
+    assert str(config_file) in load().problems[0]

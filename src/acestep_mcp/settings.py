@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +18,7 @@ from pydantic_settings import (
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.model_options import AbsolutePath, ModelOptions
-from acestep_mcp.api.text import decode_text
+from acestep_mcp.api.text import decode_text, shown
 
 _FILE = "config.toml"
 _UNSET = re.compile(r"^\s*(\$\{[^}]*\})?\s*$")
@@ -157,8 +159,6 @@ class Settings(ModelOptions, BaseSettings):
     @field_validator("allowed_dirs", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        import os
-
         return tuple(part for part in value.split(os.pathsep) if part.strip()) if isinstance(value, str) else value
 
     @classmethod
@@ -203,11 +203,20 @@ class _Filtered(PydanticBaseSettingsSource):
         return {k: v for k, v in given.items() if not (isinstance(v, str) and _UNSET.match(v))}
 
 
-def _problem(error: Any) -> str:
-    """One invalid setting in a sentence. Its value is left out because it may be a secret."""
+def _problem(error: Any, given: Mapping[str, Any]) -> str:
+    """One invalid setting in a sentence, with the file and the value where it is from the file.
+
+    Values that are secrets, or addresses that may hold one, are left out.
+    """
     name = str(error["loc"][0])
-    shown = name if name.isupper() else f"ACESTEP_{name.upper()}"
-    return f"{shown} is invalid and is ignored: {error['msg'].removeprefix('Value error, ')}."
+    key = name.lower()
+    setting = name if name.isupper() else f"ACESTEP_{key.upper()}"
+    field = Settings.model_fields[key]
+    is_from_file = key not in given and setting not in os.environ and setting.lower() not in os.environ
+    where = f"{key} in {_config_file()} ({setting})" if is_from_file else setting
+    is_secret = "SecretStr" in str(field.annotation) or key.endswith("_url")
+    value = "" if is_secret or not is_from_file else f" (got {shown(error['input'])})"
+    return f"{where} is invalid and is ignored: {error['msg'].removeprefix('Value error, ')}{value}."
 
 
 def load(**given: Any) -> Settings:
@@ -225,9 +234,9 @@ def load(**given: Any) -> Settings:
             names = {str(error["loc"][0]).lower() for error in exc.errors()}
             if names <= rejected:  # one of the defaults is invalid: reading again would not help
                 raise
-            problems += [_problem(error) for error in exc.errors(include_url=False)]
+            problems += [_problem(error, given) for error in exc.errors(include_url=False)]
             rejected |= names
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, RecursionError) as exc:
             problems.append(f"{_config_file()} cannot be read and is ignored: {exc}. Fix it or move it away.")
             rejected |= {_FILE}
         else:

@@ -82,6 +82,8 @@ class ModelOptions(BaseModel):
     @classmethod
     def _adapters(cls, value: Any) -> Any:
         given = value.split(";") if isinstance(value, str) else value
+        if not isinstance(given, list | tuple):
+            raise ValueError("must be a list")  # noqa: TRY004 - one type for whatever is wrong with a setting
         return tuple(_adapter(part) if isinstance(part, str) else part for part in given if part)
 
 

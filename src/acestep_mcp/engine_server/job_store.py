@@ -14,9 +14,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
-from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
+from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse, request_of
 from acestep_mcp.sqlite import (
     FAILURES,
     DamagedSchema,
@@ -222,7 +221,7 @@ def _job(row: Row) -> QueueJob | None:
             _check_end(stored)
         return QueueJob(
             endpoint=row["endpoint"],
-            request=BY_ID[row["endpoint"]].request.parse(dict(json.loads(row["request"]))),
+            request=request_of(row["endpoint"], json.loads(row["request"])),
             state=state,
             cancelled=bool(row["cancelled"]),
             webhook_done=bool(row["told"]),

@@ -175,6 +175,11 @@ def abridged(value: Any) -> Any:
     return f"{value.strip()[: _ABRIDGED // 2]} (sha256 {hashlib.sha256(value.encode()).hexdigest()})"
 
 
+def request_of(endpoint: str, fields: Any) -> ApiRequest:
+    """The stored request of an endpoint. Raises KeyError for an unknown endpoint, TypeError, ValueError, InvalidRequest."""
+    return BY_ID[endpoint].request.parse(dict(fields))
+
+
 def app_of(endpoint: str) -> str:
     """`fal-ai/ace-step/audio-inpaint` belongs to the app `fal-ai/ace-step`: sub-paths are for submitting only."""
     return "/".join(endpoint.split("/")[:2])
