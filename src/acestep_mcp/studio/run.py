@@ -245,8 +245,8 @@ class Run:
             job = self.job.changed(ended_at=time.time())
             track = await self._sync(self._store_track, job, response, part)
         track = await self._finishing.with_words(track)
-        await self._complete(track, job.ended_at)
         await client.forget(self.job.endpoint, self.job.request_id or "")
+        await self._complete(track, job.ended_at)
 
     async def _complete(self, track: Track, ended_at: float | None) -> None:
         await self._change(
