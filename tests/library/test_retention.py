@@ -27,8 +27,14 @@ def kept(tmp_path):
     ):
         folder.mkdir(parents=True)
     jobs.leases.beat()
+    clock(tmp_path, since=2, last=1)
     yield Retention(tracks, tmp_path / "data", 30), jobs
     database.close()
+
+
+def clock(tmp_path, *, since, last):
+    """As a program left it that cleaned up `last` days ago, and saw no jump for `since` days."""
+    (tmp_path / "data" / "clock").write_text(f"{time.time() - since * DAY} {time.time() - last * DAY}\n")
 
 
 def nothing():
@@ -141,3 +147,28 @@ def test_one_kind_that_cannot_be_removed_keeps_no_other(kept, tmp_path, caplog):
     Retention(retention.tracks, retention.data_dir, 30).clean(set, broken)
     assert not preview.exists()
     assert "cleaning up failed" in caplog.text
+
+
+@pytest.mark.parametrize("days", [3650, -3650], ids=["forward", "backward"])
+def test_nothing_is_removed_by_a_clock_that_has_jumped_until_it_runs_for_a_day(kept, tmp_path, monkeypatch, days):
+    old, real = aged(tmp_path / "data" / "previews" / "0123.mp3", PREVIEW_DAYS + abs(days)), time.time
+    shift = days * DAY
+    monkeypatch.setattr(time, "time", lambda: real() + shift)
+    if days < 0:
+        os.utime(old, (real() + shift - 2 * PREVIEW_DAYS * DAY,) * 2)
+    for _ in range(2):  # the next program to start sees no jump, and the clock has still not run for a day
+        kept[0].clean(set, nothing)
+        assert old.exists()
+    shift += 1.1 * DAY
+    kept[0].clean(set, nothing)
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("content", [None, "", "yesterday today", "nan nan", "1e999 0", "1 2 3"])
+def test_without_a_record_of_the_clock_nothing_is_removed_at_first(kept, tmp_path, content):
+    old, record = aged(tmp_path / "data" / "previews" / "0123.mp3", PREVIEW_DAYS + 1), tmp_path / "data" / "clock"
+    record.unlink() if content is None else record.write_text(content)
+    kept[0].clean(set, nothing)
+    assert old.exists()
+    since, last = (float(text) for text in record.read_text().split())
+    assert since == last == pytest.approx(time.time(), abs=60)

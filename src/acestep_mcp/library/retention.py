@@ -6,6 +6,7 @@ docs/settings.md has the table. Songs are kept until somebody deletes them.
 from __future__ import annotations
 
 import logging
+import math
 import re
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from acestep_mcp.api.errors import AceStepError, isolated
+from acestep_mcp.files import DATA_ADVICE, read_regular, write_bytes
 from acestep_mcp.library.process_folders import remove_ended
 from acestep_mcp.library.tracks import Tracks
 
@@ -26,6 +28,9 @@ JOB_DAYS = 90
 PREVIEW_DAYS = 30
 COPY_DAYS = 90
 _SPARE_PAGES = 256
+_TRUSTED_AFTER = DAY
+_LONGEST_REST = 90 * DAY
+"""A clock that moved by more than this since it was last read has jumped, or nobody has made a song for so long."""
 _COPY = re.compile(r".+\.sqlite3\.(?:v\d+\.backup|damaged-\d+)|engine\.log\.1")
 """Databases that were set aside, and the part of an engine's log that was full."""
 _ENDED = "('COMPLETED', 'FAILED', 'CANCELLED', 'UNKNOWN')"
@@ -42,16 +47,38 @@ class Retention:
     def clean(self, alive: Callable[[], set[str]], tidy: Callable[[], None]) -> None:
         """Each kind by itself: that one cannot be removed keeps nothing else. Raises nothing.
 
+        What is removed by its age stays until the clock has run for a day without a jump.
+
         `alive` gives the ids of the processes that are alive, each of which may have a folder below `draft`. `tidy`
         removes old uploads, and what killed processes left.
         """
         drafts = partial(self._drafts, alive)
-        for work in (tidy, drafts, self._trash, self._previews, self._copies, self._rows):
-            try:
-                with isolated(logger, "cleaning up failed"):
-                    work()
-            except AceStepError as exc:
-                logger.warning("cleaning up: %s", exc.message)
+        for work in (tidy, drafts, self._aged):
+            self._attempt(work)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            with isolated(logger, "cleaning up failed"):
+                work()
+        except AceStepError as exc:
+            logger.warning("cleaning up: %s", exc.message)
+
+    def _aged(self) -> None:
+        if self._clock_is_trusted():
+            for work in (self._trash, self._previews, self._copies, self._rows):
+                self._attempt(work)
+
+    def _clock_is_trusted(self) -> bool:
+        """Whether the clock has run for a day without a jump, by a file that holds since when it has, and its last time."""
+        path, now = self.data_dir / "clock", time.time()
+        try:
+            since, last = (float(text) for text in read_regular(path, 100).split())
+        except (OSError, ValueError):
+            since = last = math.nan
+        if not -DAY <= now - last <= _LONGEST_REST:  # also where there is none
+            since = now
+        write_bytes(path, f"{since} {now}\n".encode("ascii"), DATA_ADVICE)
+        return now - since >= _TRUSTED_AFTER
 
     def _trash(self) -> None:
         if self.trash_days:
