@@ -102,3 +102,6 @@ async def test_no_route_reads_a_body_without_end(client, method, path, code, ann
         answer = await callers.request(method, path, content=content, headers=headers)
     assert answer.status_code == code
     assert sent <= 8 * 2**20
+    if path == "/mcp":
+        assert "at most 4 MiB" in answer.json()["error"]["message"]
+        assert "POST /uploads" in answer.json()["error"]["message"]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
+from acestep_mcp.api import unread_stderr
 from acestep_mcp.api.redaction import redaction
 
 Form = Literal["text", "json"]
@@ -50,12 +51,15 @@ def _with(ids: Mapping[str, object]) -> dict[str, str]:
 
 
 def configure(level: str, form: Form = "text", secrets: Collection[str] = ()) -> None:
-    """Log to stderr, unless logging is already set up. No line contains one of the secrets.
+    """Log to stderr, unless logging is already set up. No line contains one of the secrets; none waits for a reader.
 
     As JSON, uncaught exceptions and warnings become lines too.
     """
+    lines = LogLine(form, secrets)
+    if not logging.getLogger().handlers:
+        unread_stderr.install(lines.left_out)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LogLine(form, secrets))
+    handler.setFormatter(lines)
     logging.basicConfig(level=level, handlers=[handler])
     if level != "DEBUG":
         logging.getLogger("httpx").setLevel("WARNING")  # it logs every poll
@@ -88,6 +92,12 @@ class LogLine(logging.Formatter):
         """Only the message: the lines of a traceback stay lines."""
         record.message = _escaped(record.message)
         return super().formatMessage(record)
+
+    def left_out(self, count: int) -> str:
+        """The line that stands where so many others are missing."""
+        message = "%d lines were left out here: nobody read stderr for a while"
+        record = logging.LogRecord(logger.name, logging.WARNING, __file__, 0, message, (count,), None)
+        return self.format(record) + "\n"
 
     def _facts(self, record: logging.LogRecord) -> dict[str, Any]:
         time = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")

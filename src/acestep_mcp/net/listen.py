@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.unread_stderr import drain
 from acestep_mcp.net.connections import Connections, HttpProtocol, Limits, OncePerMinute
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Deadline:
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(self.last_act)
         self._over.wait(_LAST_ACT_SECONDS)
-        sys.stderr.flush()
+        drain()
         os._exit(code)
 
 

@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 import anyio
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import INVALID_REQUEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,6 +36,8 @@ from acestep_mcp.settings import Settings
 logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
+MOST_BYTES = 4 * 2**20
+"""Of one MCP request's body. Requests of many callers are held in memory at once; uploads are not."""
 
 _GRACE_SECONDS = 3
 _MOST_SESSIONS = 2000
@@ -105,10 +108,38 @@ def _build(
     # AccessMiddleware is stricter: the SDK takes any text for a port.
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app = server.streamable_http_app(
-        streamable_http_path=PATH, transport_security=unchecked, max_sessions=_MOST_SESSIONS
+        streamable_http_path=PATH,
+        transport_security=unchecked,
+        max_sessions=_MOST_SESSIONS,
+        max_request_body_size=MOST_BYTES,
     )
-    deliveries = DeliveryMiddleware(app)
+    deliveries = DeliveryMiddleware(partial(_explain_size, app))
     return AccessMiddleware(deliveries, OwnHosts(names), token, sessions), deliveries
+
+
+async def _explain_size(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the SDK's answer to a body that is too large say the limit, and the way for larger files."""
+    refused = False
+
+    async def explained(message: Message) -> None:
+        nonlocal refused
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            refused = True
+            await _too_large()(scope, receive, send)
+        elif not refused:
+            await send(message)
+
+    await app(scope, receive, explained if scope.get("path") == PATH else send)
+
+
+def _too_large() -> Response:
+    message = (
+        f"invalid_request: a request over HTTP may have at most {MOST_BYTES // 2**20} MiB, so a data: URI holds about "
+        f"{MOST_BYTES * 3 // 4 // 2**20} MiB of audio. Send a larger file as the body of POST /uploads on this server, "
+        f"which takes {transfers.UPLOAD_BYTES // 2**20} MiB, and give the URL from its answer as audio_url."
+    )
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": message}}
+    return JSONResponse(error, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 async def _about(needs_token: bool, request: Request) -> Response:

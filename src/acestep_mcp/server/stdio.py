@@ -23,6 +23,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from acestep_mcp.api.text import all_encodable, encodable
+from acestep_mcp.api.unread_stderr import drain
 from acestep_mcp.server import sdk
 from acestep_mcp.server.app import AceStepServer, ServerState, create_server, studio_opener
 from acestep_mcp.server.delivery import Deliveries
@@ -167,7 +168,7 @@ async def _end_on_signal(
             serving.cancel()
             with anyio.move_on_after(_CLEAN_UP_SECONDS):
                 await closed.wait()
-            sys.stderr.flush()
+            drain()
             # A thread blocked in reading stdin would keep the interpreter alive.
             os._exit(128 + number)
 
@@ -178,7 +179,7 @@ async def _end_when_stuck(closed: anyio.Event, unanswered: Unanswered) -> None:
     await anyio.sleep(_STUCK_SECONDS)
     if not unanswered.input_ended:
         logger.error("The server ended because its output could not be written.")
-    sys.stderr.flush()
+    drain()
     os._exit(0 if unanswered.input_ended else 1)
 
 

@@ -76,7 +76,8 @@ class Submitter:
             if await anyio.to_thread.run_sync(self._jobs.count_attempt, job.id) is None:
                 raise LeaseLost
             handle = await self._answered(job, client, body)
-            logger.info("job %s is request %s at %s", job.id, handle.request_id, job.queue_url)
+            ids = {"request_id": handle.request_id}
+            logger.info("job %s is request %s at %s", job.id, handle.request_id, job.queue_url, extra=ids)
             await self._recorded(job.id, handle, partial(self._record, job, handle))
         return handle
 
