@@ -122,7 +122,8 @@ def isolated(
     request: pytest.FixtureRequest, unused_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """No test reads or writes what belongs to the person who runs it, in this process either."""
-    writes = "tmp_path" in request.fixturenames
+    marked = any(request.node.get_closest_marker(mark) for mark in ("process", "torch", "slow"))
+    writes = marked or "tmp_path" in request.fixturenames
     environment = request.getfixturevalue("environment") if writes else unused_environment
     for name in list(os.environ):
         if name.startswith(OURS):

@@ -97,11 +97,9 @@ async def test_no_fault_of_the_wire_buys_a_song_twice_or_spoils_one(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-async def test_two_thousand_jobs(tmp_path: Path, request: pytest.FixtureRequest):
-    if "slow" not in request.config.option.markexpr:
-        pytest.skip("takes minutes: pytest -m slow tests/client/test_faults.py")
-    ledger, made, spoilt = await bought(2000, 0.25, tmp_path)
-    check(ledger, made, 2000)
-    print({name: len(seeds) for name, seeds in vars(ledger).items()}, dict(spoilt))
-    assert min(spoilt[fault] for fault in FAULTS) > 50
+@pytest.mark.timeout(300)
+async def test_each_fault_happens_many_times_and_none_costs_a_song(tmp_path: Path):
+    """`bench/network_faults.py` runs any number of jobs."""
+    ledger, made, spoilt = await bought(300, 0.25, tmp_path)
+    check(ledger, made, 300)
+    assert min(spoilt[fault] for fault in FAULTS) > 10
