@@ -3,8 +3,8 @@
     python bench/disk_faults.py [--trials 50] [--damages 500] [--parts 1,2,3]
 
 1. Each call that writes while a song is made fails, with six errors, once and until the fault ends.
-2. One song is made at a time while a disk fills up, turns read-only, or is away; while the database is deleted or locked; and
-   while the clock jumps by ten years. Moments and lengths are drawn from seeds.
+2. One song is made at a time while a disk fills up, turns read-only, or is away; while the database is deleted or locked; while
+   the clock jumps by ten years; and while no file can be opened. Moments and lengths are drawn from seeds.
 3. A database is damaged at random and opened.
 
 Prints a JSON object for each part. "broken" lists each promise that was broken: a song that is lost, torn or made twice, an

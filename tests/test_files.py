@@ -106,6 +106,15 @@ def test_a_missing_folder_and_a_file_in_its_place_are_explained(folder):
         (errno.ENOSPC, "Cannot write {}: the disk is full. Free some space, or set X."),
         (errno.EROFS, "Cannot write {}: the disk is read-only. Make it writable, or set X."),
         (errno.EACCES, "Cannot write {}: access is denied. Allow access, or set X."),
+        (errno.EDQUOT, "Cannot write {}: the disk quota is used up. Free some space, or set X."),
+        (
+            errno.EMFILE,
+            "Cannot write {}: too many files are open. Close other programs, or raise the limit (ulimit -n).",
+        ),
+        (
+            errno.ENFILE,
+            "Cannot write {}: too many files are open. Close other programs, or raise the limit (ulimit -n).",
+        ),
         (errno.EIO, f"Cannot write {{}}: {os.strerror(errno.EIO)}. Check the disk, or set X."),
     ],
 )

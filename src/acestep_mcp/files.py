@@ -24,28 +24,28 @@ DATA_ADVICE = "set ACESTEP_DATA_DIR to another folder"
 
 _PART = ".part"
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+_EVERYWHERE = (errno.EMFILE, errno.ENFILE)  # in another folder too
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space"),
     errno.EDQUOT: ("the disk quota is used up", "Free some space"),
     errno.EFBIG: ("the file is larger than is allowed here", "Raise the limit"),
     errno.ENOENT: ("the folder does not exist", "Create it"),
     errno.ENOTDIR: ("a part of the path is not a folder", "Rename that file"),
-    errno.EMFILE: ("this program has too many files open", "Raise its limit of open files (ulimit -n)"),
+    **dict.fromkeys(_EVERYWHERE, ("too many files are open", "Close other programs, or raise the limit (ulimit -n)")),
     errno.EROFS: ("the disk is read-only", "Make it writable"),
-    errno.EACCES: ("access is denied", "Allow access"),
-    errno.EPERM: ("access is denied", "Allow access"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), ("access is denied", "Allow access")),
 }
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # A folder may allow its entries to be opened, but not to be listed.
 _SEARCH = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY)) | getattr(os, "O_DIRECTORY", 0)
-_READING = {errno.ENOENT: ("there is no such file", "Put it back")}
 
 
 def storage_error(exc: OSError, what: str, path: Path, advice: str) -> StorageError:
-    """`Cannot WHAT PATH: reason. What to do, or ADVICE.`"""
-    reasons = _REASONS | (_READING if what.startswith("read") else {})
+    """`Cannot WHAT PATH: reason. What to do, or ADVICE.`, without the advice where another folder would not help."""
+    reasons = _REASONS | ({errno.ENOENT: ("there is no such file", "Put it back")} if what.startswith("read") else {})
     reason, remedy = reasons.get(exc.errno or 0, (exc.strerror or str(exc), "Check the disk"))
-    return StorageError(f"Cannot {what} {path}: {reason}. {remedy}, or {advice}.")
+    todo = remedy if exc.errno in _EVERYWHERE else f"{remedy}, or {advice}"
+    return StorageError(f"Cannot {what} {path}: {reason}. {todo}.")
 
 
 @contextmanager

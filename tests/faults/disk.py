@@ -1,6 +1,6 @@
 """A disk that fails: each call that writes fails in turn, once or until the fault ends, while one song is made.
 
-    python -m tests.faults.disk [--errors ENOSPC,EIO] [--step 1] [--seed 0]
+    python -m tests.faults.disk [--errors ENOSPC,EIO] [--times 1,100000] [--step 1]
 
 Prints one JSON object: how many points there are, how many were tried, and each that broke a promise. After every fault the
 same process makes the song: with a clear error meanwhile, one song at the end, and no file left over.
@@ -50,12 +50,14 @@ class FailingDisk:
     code: int = errno.ENOSPC
     calls: list[str] = field(default_factory=list)
     failed: int = 0
+    point: str = ""
 
     def meet(self, name: str, path: Any) -> None:
         """Count a call, and raise if it is to fail."""
         self.calls.append(f"{name} {path}")
         if self.first <= len(self.calls) < self.first + self.times:
             self.failed += 1
+            self.point = self.point or self.calls[-1]
             raise OSError(self.code, os.strerror(self.code), str(path))
 
     def mend(self) -> None:
@@ -126,8 +128,7 @@ async def song_despite(disk: FailingDisk, folder: Path) -> Trial:
             broken.append("no song after the fault ended")
     broken += [f"unclear: {message}" for message in told if disk.failed and not _is_clear(message)]
     broken += _left_behind(folder)
-    point = disk.calls[min(disk.first, len(disk.calls)) - 1] if disk.calls else ""
-    return Trial(point, tuple(told), tuple(broken))
+    return Trial(disk.point, tuple(told), tuple(broken))
 
 
 async def _attempt(opened: studio.Studio, job_id: str | None, told: list[str], disk: FailingDisk) -> str | None:
@@ -158,7 +159,7 @@ def _is_clear(message: str) -> bool:
     return "bug in acestep-mcp" not in message and any(
         words in message
         for words in ("Free some space", "Check the disk", "Make it writable", "Allow access", "space and permissions",
-                      "or set ACESTEP", "waiting for the disk", "Close other", "Lower the number")
+                      "or set ACESTEP", "waiting for the disk", "raise the limit (ulimit -n)")
     )  # fmt: skip
 
 
@@ -202,9 +203,10 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10**6, help="The last point to try.")
     parser.add_argument("--times", default="1,100000", help="How many calls in a row fail; in turn.")
     given = parser.parse_args()
-    points = [*range(given.first, min(given.most, 400) + 1, given.step)]
     times = tuple(int(number) for number in given.times.split(","))
-    count, trials = run_points(points if given.most < 10**6 else [], tuple(given.errors.split(",")), times)
+    count, _ = run_points([0], ("EIO",), (1,))
+    points = [*range(given.first, min(given.most, count) + 1, given.step)]
+    _, trials = run_points(points, tuple(given.errors.split(",")), times)
     broken = [trial for trial in trials if trial.broken]
     report = {"points": count, "tried": len(trials), "told": sum(bool(trial.errors) for trial in trials),
               "broken": [[trial.point, trial.errors, trial.broken] for trial in broken]}  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -127,8 +128,21 @@ class Clock(Fault):
         time.time = REAL_TIME
 
 
+class TooManyFiles(Fault):
+    """This process may open no further file, nor SQLite a file of its own."""
+
+    def begin(self) -> None:
+        self.limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        used = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + self.chosen.choice([1, 2, 4]), self.limits[1]))
+
+    def end(self) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.limits)
+
+
 FAULTS: dict[str, type[Fault]] = {
     "full": Full, "read-only": ReadOnly, "away": Away, "deleted": Deleted, "locked": Locked, "clock": Clock,
+    "files": TooManyFiles,
 }  # fmt: skip
 
 

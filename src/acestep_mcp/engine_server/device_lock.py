@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import stat
@@ -14,6 +15,8 @@ from typing import Any
 
 from acestep_mcp.api.errors import ConfigurationError, Occupied
 
+logger = logging.getLogger(__name__)
+
 _LONGEST = 500
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]{1,200}")
 
@@ -22,7 +25,7 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]{1,200}")
 def device_lock(device: str | None, *, folder: Path | None = None) -> Iterator[Callable[[str], None]]:
     """Lock a device while the block lasts, or until this process ends in any way; `None` needs no lock.
 
-    Yields a function that records the address at which the device's engine answers, for the error of other processes.
+    Where the file system refuses locks, a warning says so, and there is none. Yields a function that records the address at which the device's engine answers, for the error of other processes.
     Raises Occupied, with that address, when another engine uses the device; ConfigurationError when the lock file
     cannot be trusted.
     """
@@ -33,7 +36,15 @@ def device_lock(device: str | None, *, folder: Path | None = None) -> Iterator[C
 
     path = (folder or _shared_folder()) / f"acestep-mcp-{re.sub(r'[^A-Za-z0-9-]', '-', device)}.lock"
     with _opened(path) as file:
-        if not lock_descriptor(file, blocking=False):
+        try:
+            is_free = lock_descriptor(file, blocking=False)
+        except OSError as exc:
+            logger.warning(
+                "The device %s cannot be locked: the file system of %s refuses locks (%s). Start no second engine on it.",
+                device, path, exc.strerror,
+            )  # fmt: skip
+            is_free = True
+        if not is_free:
             raise Occupied(_refusal(device, _read_holder(file)))
         _write_holder(file, "")
         yield lambda address: _write_holder(file, address)

@@ -22,6 +22,7 @@ from acestep_mcp.sqlite import (
     Row,
     Schema,
     back_up,
+    check_locks,
     connect,
     create,
     create_private,
@@ -67,6 +68,7 @@ class JobStore:
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 create_private(path)
+                check_locks(path, _ADVICE)
             try:
                 self._connect()
             except FAILURES as exc:
@@ -155,6 +157,8 @@ class JobStore:
             yield
         except FAILURES as exc:
             if is_locked(exc):
+                if self._path:
+                    check_locks(self._path, _ADVICE)
                 raise Occupied(
                     f"Another engine server is using the job database {self._path}. "
                     "Stop that one, or give this one another data folder."

@@ -18,6 +18,7 @@ from acestep_mcp.library.schema import SCHEMA, is_sound
 from acestep_mcp.sqlite import (
     FAILURES,
     back_up,
+    check_locks,
     connect,
     create,
     create_private,
@@ -67,6 +68,7 @@ class Database:
     def _open(self) -> None:
         make_folder(self.path.parent, DATA_ADVICE)
         create_private(self.path)
+        check_locks(self.path, DATA_ADVICE, after=_NOTHING_LOST)
         try:
             self._connect()
         except FAILURES as exc:

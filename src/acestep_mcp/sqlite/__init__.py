@@ -1,6 +1,6 @@
 """What both databases need: errors in words, updates with a backup, and repair."""
 
-from acestep_mcp.sqlite.failures import FAILURES, DamagedSchema, is_damage, is_locked, unusable
+from acestep_mcp.sqlite.failures import FAILURES, DamagedSchema, check_locks, is_damage, is_locked, unusable
 from acestep_mcp.sqlite.salvage import Row, damage_in_copy, damage_of, repair
 from acestep_mcp.sqlite.update import Schema, back_up, connect, create, create_private, version_of
 
@@ -10,6 +10,7 @@ __all__ = [
     "Row",
     "Schema",
     "back_up",
+    "check_locks",
     "connect",
     "create",
     "create_private",

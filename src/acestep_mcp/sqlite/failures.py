@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from acestep_mcp.api.errors import StorageError
+from acestep_mcp.sqlite.locks import refusal_of_locks
 
 _REASONS = {
     sqlite3.SQLITE_FULL: ("the disk is full", "Free some space"),
@@ -46,8 +47,27 @@ def is_locked(error: Exception) -> bool:
     return code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def check_locks(path: Path, advice: str, *, after: str = "") -> None:
+    """Raises StorageError where the folder's file system refuses locks: SQLite would wait for them in vain."""
+    if why := refusal_of_locks(path.parent):
+        raise _without_locks(path, why, advice, after)
+
+
+def _without_locks(path: Path, why: str, advice: str, after: str) -> StorageError:
+    return StorageError(
+        f"The job database {path} cannot be used: the file system there refuses to lock files ({why}), as some network "
+        f"folders do. Use a folder on a disk of this machine: {advice}. {after}".rstrip()
+    )
+
+
 def unusable(path: Path | None, error: Exception, advice: str, *, after: str = "") -> StorageError:
     """`The job database PATH cannot be used: reason (detail). What to do, or ADVICE. AFTER`"""
+    if (
+        path
+        and code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR)
+        and (why := refusal_of_locks(path.parent))
+    ):
+        return _without_locks(path, why, advice, after)
     reason, remedy = _REASONS.get(code_of(error), ("", "Check the folder's free space and permissions"))
     detail = f"{reason} ({error})" if reason else str(error)
     text = f"The job database {path or 'in memory'} cannot be used: {detail}. {remedy}, or {advice}. {after}"

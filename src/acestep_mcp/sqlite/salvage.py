@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ Row = Mapping[str, Any]
 IsSound = Callable[[str, Row], bool]
 """Whether a row of this table makes sense: a damaged page may hold rows that nobody wrote."""
 
+_PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.05
 _BESIDE = ("-wal", "-shm", "-journal")
 _PAGE = 4096
 _ROWS_PER_RANGE = 8
@@ -105,16 +109,28 @@ def damage_of(db: sqlite3.Connection, schema: Schema) -> str | None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One repair at a time; without the lock where the folder's file system has none."""
-    from filelock import lock_descriptor
-
+    """One repair at a time; without the lock where the folder's file system has none. Raises TimeoutError."""
     file = os.open(path.with_name(f".{path.name}.repair.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        with suppress(OSError, NotImplementedError):
-            lock_descriptor(file, blocking=True)
+        _wait_for_lock(file)
         yield
     finally:
         os.close(file)
+
+
+def _wait_for_lock(file: int) -> None:
+    from filelock import lock_descriptor
+
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            if lock_descriptor(file, blocking=False):
+                return
+        except OSError:  # there are none here
+            return
+        if time.monotonic() > give_up:
+            raise TimeoutError(errno.ETIMEDOUT, "another process has been repairing it for two minutes")
+        time.sleep(_POLL_SECONDS)
 
 
 def _copy_aside(path: Path) -> Path:

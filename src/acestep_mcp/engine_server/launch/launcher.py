@@ -107,12 +107,10 @@ class EngineLauncher:
     @asynccontextmanager
     async def _start_lock(self) -> AsyncIterator[None]:
         """Only one process at a time starts a server; the others wait and then find it."""
-        from filelock import lock_descriptor
-
         file = await anyio.to_thread.run_sync(self._lock_file)
         try:
             give_up = anyio.current_time() + START_SECONDS + LEAVING_SECONDS
-            while not lock_descriptor(file, blocking=False):
+            while not _is_locked(file):
                 if anyio.current_time() > give_up:
                     raise ConfigurationError(
                         f"Another program has been starting the engine server in {self.folder} for two minutes. "
@@ -155,6 +153,16 @@ class EngineLauncher:
     def _arguments(self) -> list[str]:
         idle = ("--idle-unload", str(self.idle.unload), "--idle-exit", str(self.idle.end))
         return ["engine", "--detached", "--engine", self.engine, "--port", "0", "--data-dir", str(self.folder), *idle]
+
+
+def _is_locked(file: int) -> bool:
+    """Whether this process has the lock, or there are none here: of two servers, one then finds the folder in use and ends."""
+    from filelock import lock_descriptor
+
+    try:
+        return lock_descriptor(file, blocking=False)
+    except OSError:
+        return True
 
 
 def _is_outdated(running: RunningEngine, health: Mapping[str, Any]) -> bool:
