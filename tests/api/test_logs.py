@@ -127,3 +127,20 @@ def test_a_traceback_sends_no_control_character_to_a_terminal():
         except ValueError:
             logger.exception("a host said \x1b]0;x\x07")
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", written())
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    ("said", "written_as"),
+    [
+        ("POST https://h.example:8/cb?token=s3cret&a=1 failed", "POST https://h.example:8/cb?[hidden] failed"),
+        ("at 'HTTPS://me:s3cret@h.example/x'", "at 'HTTPS://[hidden]@h.example/x'"),
+        ("(http://[::1]:80/?s3cret)", "(http://[::1]:80/?[hidden]"),
+        ("served at http://127.0.0.1:8766/mcp. Ready?", "served at http://127.0.0.1:8766/mcp. Ready?"),
+    ],
+)
+def test_an_address_is_logged_without_what_lets_others_use_it(form, said, written_as):
+    with logging_as(form) as (logger, written):
+        logger.warning("%s", said)
+    assert "s3cret" not in written()
+    assert written_as in written()

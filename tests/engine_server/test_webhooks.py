@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
+import sqlite3
 import stat
 import sys
 import time
@@ -162,3 +164,15 @@ async def test_a_receiver_that_does_not_answer_in_time_is_called_again(embedded,
         with anyio.fail_after(5):
             await done.wait()
     assert len(calls) == 2
+
+
+async def test_an_address_is_forgotten_once_its_result_is_delivered(embedded, tmp_path):
+    receiver, database = Receiver(500, 500, 200), tmp_path / "jobs.sqlite3"
+    async with embedded(post=receiver.post, database=database) as desk:
+        await desk.submit("?fal_webhook=https%3A%2F%2Fh.example%2Fcb%3Ftoken%3Dcanary")
+        await receiver.called()
+    assert [url.partition("token=")[2] for url, *_ in receiver.calls] == ["canary"] * 3
+    with contextlib.closing(sqlite3.connect(database)) as stored:
+        terms, done = stored.execute("SELECT terms, told FROM job").fetchone()
+    assert done
+    assert "canary" not in terms

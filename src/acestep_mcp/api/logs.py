@@ -28,6 +28,7 @@ _HIDDEN = "[hidden]"
 _SHORTEST_SECRET = 6
 _LONGEST_ID = 100
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ADDRESS = re.compile(r"(?i)\b(https?://)([^\s/?#@\"'<>\\]*@)?([^\s?\"'<>\\]*)(\?[^\s\"'<>]*)?")
 _concerned: ContextVar[Mapping[str, str]] = ContextVar("concerned", default={})  # noqa: B039 - never changed in place
 
 
@@ -50,23 +51,25 @@ def _with(ids: Mapping[str, object]) -> dict[str, str]:
     return {**_concerned.get(), **{name: str(value)[:_LONGEST_ID] for name, value in ids.items() if value is not None}}
 
 
-def configure(level: str, form: Form = "text", secrets: Collection[str] = ()) -> None:
-    """Log to stderr, unless logging is already set up. No line contains one of the secrets; none waits for a reader.
+def configure(level: str, form: Form = "text", secrets: Collection[str] = (), *, serves: bool = True) -> None:
+    """Log to stderr, unless logging is already set up; uncaught exceptions and warnings become lines too.
 
-    As JSON, uncaught exceptions and warnings become lines too.
+    No line contains one of the secrets. Where the program `serves`, no line waits for a reader.
     """
+    if level != "DEBUG":
+        logging.getLogger("httpx").setLevel("WARNING")  # it logs every poll
+    if logging.getLogger().handlers:
+        return
     lines = LogLine(form, secrets)
-    if not logging.getLogger().handlers:
+    if serves:
         unread_stderr.install(lines.left_out)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(lines)
     logging.basicConfig(level=level, handlers=[handler])
-    if level != "DEBUG":
-        logging.getLogger("httpx").setLevel("WARNING")  # it logs every poll
-    if form == "json":
-        logging.captureWarnings(capture=True)
-        sys.excepthook = _log_uncaught
-        threading.excepthook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+    sys.unraisablehook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
 
 
 def is_json() -> bool:
@@ -81,7 +84,10 @@ class LogLine(logging.Formatter):
     def __init__(self, form: Form, secrets: Collection[str] = ()) -> None:
         super().__init__(_TEXT)
         self.is_json = form == "json"
-        self._redact = redaction(*secrets, instead=_HIDDEN, shortest=_SHORTEST_SECRET)
+        self._hide_keys = redaction(*secrets, instead=_HIDDEN, shortest=_SHORTEST_SECRET)
+
+    def _redact(self, text: str) -> str:
+        return _ADDRESS.sub(_without_secrets, self._hide_keys(text))
 
     def format(self, record: logging.LogRecord) -> str:
         if self.is_json:
@@ -107,6 +113,12 @@ class LogLine(logging.Formatter):
         if record.exc_info:
             facts["exception"] = self.formatException(record.exc_info)
         return {name: _escaped(self._redact(value), keep="\n") for name, value in facts.items()}
+
+
+def _without_secrets(address: re.Match[str]) -> str:
+    """An address as log lines have it: who may use it is often said in its query, or before its host."""
+    scheme, user, place, query = address.groups()
+    return f"{scheme}{f'{_HIDDEN}@' if user else ''}{place}{f'?{_HIDDEN}' if query else ''}"
 
 
 def _escaped(text: str, keep: str = "") -> str:

@@ -21,7 +21,8 @@ from acestep_mcp.assembly import rebuild_index, status_only
 from acestep_mcp.cli.output import echo, print_json
 from acestep_mcp.cli.repairs import findings, fix_all
 from acestep_mcp.cli.request_options import takes_host_options
-from acestep_mcp.settings import Settings, load
+from acestep_mcp.cli.session import load_settings
+from acestep_mcp.settings import Settings
 
 PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer")
 _LOW_DISK = 500 * 2**20
@@ -43,7 +44,7 @@ def doctor(verbose: bool, fix: bool, as_json: bool, **host: Any) -> int:
 
     Changes nothing on the disk without --fix. Exits with 1 if there is, or remains, a problem.
     """
-    settings = load(**host)
+    settings = load_settings(**host)
     places = settings.music_dir, settings.data_dir, settings.database
     fixed, unfixed = _fix(settings, *fix_all(findings(*places))) if fix else ([], [])
     backend, failed = _backend(settings)

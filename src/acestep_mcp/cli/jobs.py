@@ -9,9 +9,8 @@ import click
 from acestep_mcp.cli.output import echo, job_facts, local_time, print_json, stopped, without_track
 from acestep_mcp.cli.progress_bar import shown
 from acestep_mcp.cli.request_options import takes_host_options
-from acestep_mcp.cli.session import follow, stoppable, with_studio
+from acestep_mcp.cli.session import follow, load_settings, stoppable, with_studio
 from acestep_mcp.library.models import Job, Outcome
-from acestep_mcp.settings import load
 from acestep_mcp.studio.build_views import about, job_list, stored_request
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def jobs() -> None:
 @as_json_option
 def list_jobs(limit: int, as_json: bool) -> None:
     """List jobs, newest first."""
-    found: list[Job] = with_studio(lambda studio: studio.jobs(limit), load())
+    found: list[Job] = with_studio(lambda studio: studio.jobs(limit), load_settings())
     if as_json:
         print_json(job_list(found).facts())
         return
@@ -56,7 +55,7 @@ def list_jobs(limit: int, as_json: bool) -> None:
 @as_json_option
 def show(job_id: str, as_json: bool) -> None:
     """Show a job with its request and its last log lines."""
-    outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load())
+    outcome: Outcome = with_studio(lambda studio: studio.outcome(job_id), load_settings())
     facts, request = job_facts(outcome), stored_request(outcome.job)
     if as_json:
         print_json(facts | {"request": request, "logs": list(outcome.job.logs)})
@@ -95,7 +94,7 @@ def wait(job_id: str, as_json: bool, **host: Any) -> int:
 
     seen: list[Job] = []
     try:
-        outcome: Outcome = with_studio(use, load(**host))
+        outcome: Outcome = with_studio(use, load_settings(**host))
     except KeyboardInterrupt:
         return stopped(seen[-1] if seen else None, as_json=as_json)
     if outcome.track is None:
@@ -116,7 +115,7 @@ def cancel(job_id: str, as_json: bool, **host: Any) -> int:
 
     Exits with 1 if the job has not ended yet.
     """
-    outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load(**host))
+    outcome: Outcome = with_studio(lambda studio: studio.cancel(job_id), load_settings(**host))
     if as_json:
         print_json(job_facts(outcome))
     else:

@@ -17,9 +17,8 @@ from acestep_mcp.cli.output import echo, job_facts, made_by, print_json, stopped
 from acestep_mcp.cli.play import play
 from acestep_mcp.cli.progress_bar import shown
 from acestep_mcp.cli.request_options import given, host_options, request_options
-from acestep_mcp.cli.session import follow, stoppable, uninterrupted, with_studio
+from acestep_mcp.cli.session import follow, load_settings, stoppable, uninterrupted, with_studio
 from acestep_mcp.library.models import Job, Outcome
-from acestep_mcp.settings import load
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
@@ -86,7 +85,7 @@ def _run(endpoint: Endpoint, values: dict[str, Any]) -> int:
     form, host = format_of(out, form), {name: values.pop(name) for name in ("key_file", "insecure")}
     call = _MakeCommand(endpoint.request.parse(given(values)), out, form, as_json)
     try:
-        outcome: Outcome = with_studio(call.make, load(format=form, **host))
+        outcome: Outcome = with_studio(call.make, load_settings(format=form, **host))
     except KeyboardInterrupt:
         return stopped(call.seen[-1] if call.seen else None, as_json=as_json)
     if outcome.track is None:

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from acestep_mcp.api import logs
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.library.models import Job, Outcome, Progress
-from acestep_mcp.settings import Settings
+from acestep_mcp.settings import Settings, load
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
 
 T = TypeVar("T")
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of a command that ends; what it logs, and the traceback of a bug, contain none of their keys."""
+    settings = load(**given)
+    logs.configure("WARNING", secrets=settings.secrets, serves=False)
+    return settings
 
 
 def with_studio(use: Callable[[Studio], Awaitable[T]], settings: Settings) -> T:

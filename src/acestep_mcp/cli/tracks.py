@@ -11,10 +11,9 @@ from acestep_mcp.cli.export import EXPORTS, format_of, rebuild_index, target_of,
 from acestep_mcp.cli.jobs import Listing, as_json_option
 from acestep_mcp.cli.output import clock, echo, print_json
 from acestep_mcp.cli.play import play as play_file
-from acestep_mcp.cli.session import with_studio
+from acestep_mcp.cli.session import load_settings, with_studio
 from acestep_mcp.cli.versions import COMMANDS
 from acestep_mcp.library.models import Track, TrackPage
-from acestep_mcp.settings import load
 from acestep_mcp.studio.build_views import deletion_view, summary_of, track_list, track_row, track_view
 
 if TYPE_CHECKING:
@@ -37,7 +36,9 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
     With WORDS, only songs with all of them in the title, tags, lyrics, prompt or id.
     """
     query = " ".join(words)
-    page: TrackPage = with_studio(lambda studio: studio.catalogue.page(query, limit=limit, cursor=cursor), load())
+    page: TrackPage = with_studio(
+        lambda studio: studio.catalogue.page(query, limit=limit, cursor=cursor), load_settings()
+    )
     if as_json:
         print_json(track_list(page).facts() | ({"problems": list(page.problems)} if page.problems else {}))
         return
@@ -64,7 +65,7 @@ def show(name: str, picture: Path | None, as_json: bool) -> None:
         track = await studio.catalogue.get(name)
         return track, await studio.catalogue.descent(track)
 
-    track, descent = with_studio(found, load())
+    track, descent = with_studio(found, load_settings())
     if picture is not None:
         write_picture(track, picture)
     if as_json:
@@ -108,7 +109,7 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
         await studio.catalogue.copy(track, path)
         return track, path
 
-    track, path = with_studio(copied, load())
+    track, path = with_studio(copied, load_settings())
     if as_json:
         print_json(track_view(track).facts() | {"out": str(path)})
         return
@@ -119,7 +120,7 @@ def export(name: str, file: Path, form: str | None, as_json: bool) -> None:
 @click.argument("name")
 def play(name: str) -> None:
     """Play a song. NAME is an id or a file name."""
-    track: Track = with_studio(lambda studio: studio.catalogue.get(name), load())
+    track: Track = with_studio(lambda studio: studio.catalogue.get(name), load_settings())
     echo(f"Playing {track.path}", err=True)
     play_file(track.path)
 
@@ -129,7 +130,7 @@ def play(name: str) -> None:
 @as_json_option
 def delete(name: str, as_json: bool) -> None:
     """Move a song to the trash; `restore` brings it back."""
-    track: Track = with_studio(lambda studio: studio.catalogue.delete(name), load())
+    track: Track = with_studio(lambda studio: studio.catalogue.delete(name), load_settings())
     if as_json:
         print_json(
             deletion_view(track).facts() | {"next_step": f"to restore it: acestep-mcp tracks restore {track.id}"}
@@ -143,7 +144,7 @@ def delete(name: str, as_json: bool) -> None:
 @as_json_option
 def restore(name: str, as_json: bool) -> None:
     """Restore a deleted song."""
-    track: Track = with_studio(lambda studio: studio.catalogue.restore(name), load())
+    track: Track = with_studio(lambda studio: studio.catalogue.restore(name), load_settings())
     if as_json:
         print_json(deletion_view(track).facts())
         return
@@ -154,7 +155,7 @@ def restore(name: str, as_json: bool) -> None:
 @as_json_option
 def rebuild(as_json: bool) -> None:
     """Rebuild the list of songs from their .json files."""
-    count = rebuild_index(load())
+    count = rebuild_index(load_settings())
     if as_json:
         print_json({"tracks": count})
         return

@@ -14,9 +14,8 @@ from acestep_mcp.cli.jobs import as_json_option
 from acestep_mcp.cli.output import echo, made_by, print_json, stopped, without_track
 from acestep_mcp.cli.progress_bar import Show, shown
 from acestep_mcp.cli.request_options import LYRICS, given, takes_host_options
-from acestep_mcp.cli.session import follow, stoppable, uninterrupted, with_studio
+from acestep_mcp.cli.session import follow, load_settings, stoppable, uninterrupted, with_studio
 from acestep_mcp.library.models import Job, Outcome, Progress, Track
-from acestep_mcp.settings import load
 from acestep_mcp.studio.build_takes import takes_progress, takes_view
 from acestep_mcp.studio.build_views import track_view
 from acestep_mcp.studio.comparison import Comparison
@@ -87,7 +86,7 @@ class _TakesCommand:
 
 def _run(command: _TakesCommand, host: dict[str, Any]) -> int:
     try:
-        outcomes: list[Outcome] = with_studio(command.make, load(**host))
+        outcomes: list[Outcome] = with_studio(command.make, load_settings(**host))
     except KeyboardInterrupt:
         return stopped(command.stopped_jobs[-1] if command.stopped_jobs else None, as_json=command.as_json)
     failed = [outcome for outcome in outcomes if outcome.track is None]
@@ -160,7 +159,7 @@ def mark(name: str, sections: tuple[str, ...], clear: bool, as_json: bool) -> No
     async def marked(studio: Studio) -> Track:
         return await (studio.catalogue.mark(name, marks) if marks or clear else studio.catalogue.get(name))
 
-    track: Track = with_studio(marked, load())
+    track: Track = with_studio(marked, load_settings())
     view = track_view(track)
     if as_json:
         print_json(view.facts())
@@ -193,7 +192,7 @@ def compare(names: tuple[str, ...], picture: IO[bytes] | None, as_json: bool) ->
             picture.write(await studio.catalogue.pictures(names))
         return found
 
-    view: Comparison = with_studio(compared, load())
+    view: Comparison = with_studio(compared, load_settings())
     if as_json:
         print_json(view.facts())
         return

@@ -7,6 +7,7 @@ import math
 import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -156,8 +157,8 @@ class JobQueue:
         return True
 
     def mark_webhook_done(self, job: QueueJob) -> None:
-        """Record that the job's webhook needs no further delivery."""
-        job.webhook_done = True
+        """Record that the job's webhook needs no further delivery. Its address may hold a secret, and is forgotten."""
+        job.webhook_done, job.options = True, replace(job.options, webhook=None)
         self._save(job)
 
     def restore(self) -> None:
