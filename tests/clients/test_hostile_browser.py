@@ -1,9 +1,10 @@
-"""The gallery in a real browser, with songs whose every text is markup, and within a page of another origin."""
+"""The pages in a real browser, with songs whose every text is markup, and within a page of another origin."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,3 +52,38 @@ def test_no_text_of_a_song_becomes_markup_and_no_page_frames_the_gallery(
     assert [text for text in saw["framed"] if "refused to connect" not in text] == []
     assert len(saw["framed"]) == 3
     assert saw["cookies"] == [{"httpOnly": True, "sameSite": "Strict"}]
+
+
+@pytest.fixture
+def visited(browser: str, node: str, served: Callable[..., str], environment: dict[str, str]) -> Callable[..., dict]:
+    """What a script saw at a server's page; nothing in it ever ran, broke or asked another host."""
+
+    def visit(script: str, address: str) -> dict:
+        plan = {"url": address, "browser": browser, "markup": " ".join(MARKUP)}
+        done = subprocess.run(
+            [node, HERE / script, json.dumps(plan)], env=environment, capture_output=True, text=True, encoding="utf-8",
+            timeout=110, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        saw = json.loads(done.stdout)
+        assert (saw["dialogs"], saw["active"], saw["elsewhere"], saw["broken"]) == ([], [], [], [])
+        assert saw["elements"] <= 0
+        return saw
+
+    return visit
+
+
+def test_no_text_of_an_engine_becomes_markup_and_no_page_frames_its_page(visited, served):
+    url = served(sys.executable, "-m", "acestep_mcp", "engine", "--port", "0").removesuffix("mcp")
+    saw = visited("page_hostile_engine.mjs", url)
+    for where in ("running", "done", "about", "download", "refused"):
+        assert MARKUP[0].lower() in saw[where].lower(), where
+    assert [text for text in saw["framed"] if "refused to connect" not in text] == []
+    assert len(saw["framed"]) == 3
+
+
+def test_no_text_of_a_song_becomes_markup_in_the_player_or_speaks_to_the_model(visited, served):
+    saw = visited("page_hostile_player.mjs", served())
+    for where in ("lyrics", "text", "failed"):
+        assert MARKUP[0] in saw[where], where
+    assert "<" not in "".join(saw["told"])
