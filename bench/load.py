@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import wave
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -264,12 +265,15 @@ def slow(folder: Path, count: int, wait: float = 400) -> dict[str, Any]:
     """`count` connections of each kind at each server; nobody else may wait for them."""
     facts: dict[str, Any] = {"connections of each kind": count}
     for arguments in (("engine",), ("serve", "--http")):
+        song = _large_song(folder)
         with server(folder, *arguments) as (process, address), ExitStack() as sockets:
-            before = usage(process.pid)
             kinds = {"head": head("GET", "/health")[:20], "body": _unfinished(arguments)}
             if arguments == ("engine",):
                 uploaded = ask(address, head("POST", "/files/upload", body=bytes(50 << 20))).partition(b"\r\n\r\n")[2]
-                kinds["unread"] = head("GET", "/files/" + json.loads(uploaded)["access_url"].rpartition("/")[2])
+                song = "/files/" + json.loads(uploaded)["access_url"].rpartition("/")[2]
+            kinds["unread"] = head("GET", song)
+            assert b" 206 " in ask(address, head("GET", song, Range="bytes=0-9"))[:20]
+            before = usage(process.pid)
             opened: dict[str, list[socket.socket]] = {name: [] for name in kinds}
             for name, beginning in kinds.items():
                 for _ in range(count):
@@ -279,13 +283,32 @@ def slow(folder: Path, count: int, wait: float = 400) -> dict[str, Any]:
                         stream.sendall(beginning)
                     opened[name].append(stream)
             answered = [health(address) for _ in range(5)]
+            meanwhile = usage(process.pid)
             hung = {name: until_closed(opened[name], wait) for name in ("head", "body")}
-            for stream in opened.get("unread", ()):
+            for stream in opened["unread"]:
                 stream.close()
             facts[arguments[0]] = {
-                "answer_seconds": max(answered), "still open": hung, "before": before, "after": settled(process.pid),
+                "answer_seconds": max(answered), "still open": hung, "before": before, "meanwhile": meanwhile,
+                "after": settled(process.pid),
             }  # fmt: skip
     return facts
+
+
+def _large_song(folder: Path) -> str:
+    """The path of a song of 50 MB on `serve --http`."""
+    path = folder / "music" / "large.wav"
+    path.parent.mkdir(exist_ok=True)
+    with wave.open(str(path), "wb") as song:
+        song.setparams((2, 2, 48_000, 0, "NONE", ""))
+        song.writeframes(bytes(50 << 20))
+    audio = {"duration": (50 << 20) / 192_000, "sample_rate": 48_000, "channels": 2, "content_type": "audio/wav"}
+    sidecar = {
+        "schema": 1, "id": "large", "title": "large", "file_name": path.name, "seed": 7, "engine": "draft", "tags": "lofi",
+        "endpoint": "fal-ai/ace-step", "request": {"tags": "lofi"}, "created_at": "2026-11-22T00:00:00.000+00:00",
+        "audio": audio | {"size": path.stat().st_size},
+    }  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(sidecar))
+    return "/tracks/large/large.wav"
 
 
 def _unfinished(arguments: tuple[str, ...]) -> bytes:

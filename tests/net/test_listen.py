@@ -213,9 +213,16 @@ async def test_a_signal_ends_it_after_its_last_work(monkeypatch):
 BODY = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
 
 
-async def sending(port: int, pieces: int, size: int) -> bytes:
+async def connected(port, trusting=None):
+    """Over TLS where there is somebody to trust."""
+    if trusting is None:
+        return await anyio.connect_tcp("127.0.0.1", port)
+    return await anyio.connect_tcp("localhost", port, ssl_context=trusting, tls_standard_compatible=False)
+
+
+async def sending(port: int, pieces: int, size: int, trusting=None) -> bytes:
     """What is answered to a body that arrives in pieces, one every 50 ms; nothing if the connection is closed."""
-    stream = await anyio.connect_tcp("127.0.0.1", port)
+    stream = await connected(port, trusting)
     try:
         await stream.send(BODY)
         for _ in range(pieces):
@@ -235,6 +242,14 @@ async def test_a_body_that_hardly_arrives_is_cut_off_and_a_slow_one_is_read_to_i
             assert b"200 OK" in await sending(port, 10, 10_000)
 
 
+async def test_a_body_that_hardly_arrives_over_tls_is_cut_off_and_a_slow_one_is_read_to_its_end(tmp_path):
+    _, trusting = authority(tmp_path, "localhost")
+    async with serving(stall_seconds=0.2, certificate=tmp_path / "server.pem") as port:
+        with anyio.fail_after(10):
+            assert await sending(port, 200, 1, trusting) == b""
+            assert b"200 OK" in await sending(port, 10, 10_000, trusting)
+
+
 async def test_who_does_not_read_makes_room_for_new_callers():
     async with serving(connections=4, stall_seconds=0.1) as port, httpx.AsyncClient(timeout=5) as http:
         stuck = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(4)]
@@ -250,9 +265,12 @@ async def test_who_does_not_read_makes_room_for_new_callers():
             await anyio.aclose_forcefully(stream)
 
 
-async def test_who_never_reads_is_cut_off():
-    async with serving(stall_seconds=0.03) as port:
-        stream = await anyio.connect_tcp("127.0.0.1", port)
+@pytest.mark.parametrize("over_tls", [False, pytest.param(True, marks=pytest.mark.slow)])
+async def test_who_never_reads_is_cut_off(over_tls, tmp_path):
+    trusting = authority(tmp_path, "localhost")[1] if over_tls else None
+    certificate = tmp_path / "server.pem" if over_tls else None
+    async with serving(stall_seconds=0.03, certificate=certificate) as port:
+        stream = await connected(port, trusting)
         await stream.send(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         size = 0
         with anyio.fail_after(10), suppress(anyio.EndOfStream, anyio.BrokenResourceError):

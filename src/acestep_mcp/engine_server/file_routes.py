@@ -29,7 +29,8 @@ MAX_OPEN = 10_000
 
 
 class _File(FileResponse):
-    chunk_size = 1 << 20  # each chunk costs a switch to another thread and back
+    # Each costs a switch to another thread and back, and each reader that stops holds two.
+    chunk_size = 1 << 18
 
 
 @dataclass(slots=True)
