@@ -1,11 +1,13 @@
 """Faults of disks, databases and clocks, at length. Needs root for the small disks; without it those kinds are left out.
 
-    python bench/disk_faults.py [--trials 50] [--damages 500] [--parts 1,2,3]
+    python bench/disk_faults.py [--trials 50] [--damages 500] [--together 5] [--seconds 30] [--parts 1,2,3,4]
 
 1. Each call that writes while a song is made fails, with six errors, once and until the fault ends.
 2. One song is made at a time while a disk fills up, turns read-only, or is away; while the database is deleted or locked; while
    the clock jumps by ten years; and while no file can be opened. Moments and lengths are drawn from seeds.
 3. A database is damaged at random and opened.
+4. Two servers (stdio and HTTP) and the command line make songs in one library while another process locks its database for
+   `--seconds`, and while its disk is full. "slowest_read" is the slowest answer of a call that only reads, in seconds.
 
 Prints a JSON object for each part. "broken" lists each promise that was broken: a song that is lost, torn or made twice, an
 error that is none of ours, a process that does not go on after the fault.
@@ -25,6 +27,7 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.faults import together
 from tests.faults.disk import ERRORS, run_points
 from tests.faults.places import FAULTS, damage, prepare, small_disk
 
@@ -80,11 +83,30 @@ def damages(count: int) -> None:
     tell(part="damaged databases", tried=count, jobs_kept=share, none_kept=kept.count(0), broken=broken)
 
 
+def servers(kind: str, count: int, seconds: float) -> None:
+    trials = []
+    for seed in range(count):
+        try:
+            trials.append(together.trial(kind, seconds, 15, seed))
+        except (OSError, subprocess.CalledProcessError) as exc:
+            return tell(part=f"servers, {kind}", tried=0, why=f"no disk can be mounted here: {exc}")
+    return tell(
+        part=f"servers, {kind}",
+        tried=count,
+        songs=sum(trial["songs"] for trial in trials),
+        slowest_read=max(trial["slowest_read"] for trial in trials),
+        broken=[[trial["seed"], *trial["broken"]] for trial in trials if trial["broken"]],
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=50, help="Of each kind in part 2.")
     parser.add_argument("--damages", type=int, default=500)
-    parser.add_argument("--parts", default="1,2,3")
+    parser.add_argument("--together", type=int, default=5, help="Trials of each kind in part 4.")
+    parser.add_argument("--seconds", type=float, default=30, help="How long the faults of part 4 last.")
+    parser.add_argument("--kinds", default=",".join(together.KINDS), help="Those of part 4.")
+    parser.add_argument("--parts", default="1,2,3,4")
     given = parser.parse_args()
     parts = given.parts.split(",")
     if "1" in parts:
@@ -94,6 +116,8 @@ def main() -> None:
         places(kind, given.trials)
     if "3" in parts:
         damages(given.damages)
+    for kind in given.kinds.split(",") if "4" in parts else ():
+        servers(kind, given.together, given.seconds)
 
 
 if __name__ == "__main__":

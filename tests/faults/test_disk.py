@@ -32,6 +32,14 @@ def test_a_song_is_made_after_any_call_that_writes_has_failed():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_two_servers_and_the_command_line_lose_nothing_make_nothing_twice_and_answer_while_a_database_is_locked():
+    [report] = reports("-m", "tests.faults.together", "locked", "--seconds", "2")
+    assert report["broken"] == []
+    assert report["songs"] >= 3
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_on_disks_that_fail_and_databases_that_are_damaged():
     for report in reports("bench/disk_faults.py", "--parts", "2,3", "--trials", "2", "--damages", "10"):

@@ -6,8 +6,13 @@ import errno
 import functools
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -18,11 +23,14 @@ from acestep_mcp.api.errors import StorageError
 from acestep_mcp.engine_server.device_lock import device_lock
 from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.launch.launcher import EngineLauncher, IdleLimits
-from acestep_mcp.library import database
+from acestep_mcp.library import database, leases
 from acestep_mcp.library.database import Database
+from acestep_mcp.library.jobs import Jobs
+from acestep_mcp.library.models import Job, Status
 from acestep_mcp.library.process_folders import claim
 from acestep_mcp.sqlite import salvage
 from tests.support.refused_locks import can_refuse, in_thread
+from tests.support.requests import request
 
 pytestmark = [
     pytest.mark.skipif(not can_refuse(), reason="locks are refused by a filter of Linux"),
@@ -90,6 +98,50 @@ def test_the_folder_of_a_process_is_kept_while_its_heartbeat_is_fresh(tmp_path, 
         return {path.name for path in tmp_path.iterdir() if path.is_dir()}
 
     assert in_thread(error, claims) == {"alive", "one"}
+
+
+@pytest.fixture
+def locked(tmp_path) -> Iterator[sqlite3.Connection]:
+    """Another program's connection, which holds the lock of acestep.sqlite3 until it is closed."""
+    Database(tmp_path / "acestep.sqlite3").close()
+    with closing(sqlite3.connect(tmp_path / "acestep.sqlite3", isolation_level=None, check_same_thread=False)) as other:
+        yield other
+
+
+def test_a_process_that_waited_for_a_locked_database_takes_no_neighbour_for_dead(tmp_path, locked, monkeypatch):
+    monkeypatch.setattr(leases, "_SHORTEST_SLEEP", 0.1)
+    with (
+        closing(Database(tmp_path / "acestep.sqlite3")) as first,
+        closing(Database(tmp_path / "acestep.sqlite3")) as second,
+    ):
+        mine, its = Jobs(first, lease=0.1), Jobs(second, lease=0.1)
+        mine.leases.beat()
+        its.leases.beat()
+        asked = request("text_to_audio", {"tags": "lofi", "duration": 5})
+        its.add(Job("job", "fal-ai/ace-step", asked, Status.NEW, "draft", time.time()))
+        time.sleep(0.05)
+        locked.execute("BEGIN IMMEDIATE")
+        freed = threading.Timer(0.2, locked.close)
+        freed.start()
+        mine.leases.beat()
+        assert mine.adopt() == []
+        freed.join()
+
+
+def test_a_writer_waits_for_no_other_writers_wait_and_looking_at_a_job_for_none(tmp_path, locked, monkeypatch):
+    with closing(Database(tmp_path / "acestep.sqlite3")) as opened, ThreadPoolExecutor(2) as threads:
+        jobs = Jobs(opened)
+        asked = request("text_to_audio", {"tags": "lofi", "duration": 5})
+        jobs.add(Job("job", "fal-ai/ace-step", asked, Status.COMPLETED, "draft", time.time()))
+        monkeypatch.setattr(database, "_LOCK_SECONDS", 0.05)
+        locked.execute("BEGIN IMMEDIATE")
+        writers = [threads.submit(jobs.record_answer, "job", "delivered") for _ in range(2)]
+        assert not jobs.reopen("job")
+        [refused], [waiting] = wait(writers, return_when=FIRST_COMPLETED)
+        assert "another program has locked it" in str(refused.exception())
+        assert not waiting.done()
+        locked.close()
+        assert waiting.exception() is None
 
 
 def test_a_repair_waits_no_longer_than_its_patience_for_another(tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ from acestep_mcp.sqlite import (
     create_private,
     damage_of,
     is_damage,
+    locked,
     repair,
     unusable,
     version_of,
@@ -137,16 +138,26 @@ class Database:
 
     def execute(self, statement: str, values: Sequence[Any]) -> int:
         """One writing statement, which is a transaction by itself. Returns the number of rows it changed."""
-        with self._translated(), self._lock:
+        with self._translated(), self._turn():
             return self._connection.execute(statement, values).rowcount
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One immediate transaction: committed at the end, rolled back after any error, that of the commit included."""
-        with self._translated(), self._lock:
+        with self._translated(), self._turn():
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:
                 yield self._connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The lock of this process's writers. Each may wait for another process: a queue of them must not add that up."""
+        if not self._lock.acquire(timeout=_LOCK_SECONDS):
+            raise locked()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -66,6 +66,10 @@ class Jobs:
 
         One that was stopped may be taken over again from now on.
         """
+        fits = "SELECT 1 FROM jobs WHERE id = ? AND (answer = 'stopped' OR status = 'FAILED')"
+        with self._database.reading() as db:  # a look at any other job needs no lock
+            if db.execute(fits, (job_id,)).fetchone() is None:
+                return False
         with self._database.writing() as db:
             db.execute(
                 f"UPDATE jobs SET answer = 'open', caller = ? WHERE id = ? AND answer = 'stopped' AND status IN {_OPEN_SQL}",
@@ -81,8 +85,8 @@ class Jobs:
     def is_owned(self, job_id: str) -> bool:
         """True while this process owns the job; check it before anything that cannot be undone."""
         with self._database.reading() as db:
-            row = db.execute("SELECT owner FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return bool(row) and row["owner"] == self._process
+            owned = "SELECT 1 FROM jobs WHERE id = ? AND owner = ?"
+            return db.execute(owned, (job_id, self._process)).fetchone() is not None
 
     # -- adding
 
@@ -206,12 +210,11 @@ class Jobs:
 
     def uncount_attempt(self, job_id: str) -> None:
         """Undo the count of a draft that an orderly shutdown stopped: its engine did not fail."""
-        with self._database.writing() as db:
-            db.execute(
-                "UPDATE jobs SET attempts = max(0, attempts - 1) WHERE id = ? AND owner = ? AND backend = 'draft' "
-                f"AND status IN {_OPEN_SQL}",
-                (job_id, self._process),
-            )
+        self._database.execute(
+            "UPDATE jobs SET attempts = max(0, attempts - 1) WHERE id = ? AND owner = ? AND backend = 'draft' "
+            f"AND status IN {_OPEN_SQL}",
+            (job_id, self._process),
+        )
 
     def reserve_name(self, job_id: str, names: Iterable[str]) -> str:
         """The first of the names whose stem no other job has; a job that already has a name keeps it.
@@ -239,8 +242,8 @@ class Jobs:
 
     def request_cancel(self, job_id: str) -> None:
         """Ask the job's owner, in any process, to cancel it."""
-        with self._database.writing() as db:
-            db.execute(f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND status IN {_OPEN_SQL}", (job_id,))
+        asked = f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? AND status IN {_OPEN_SQL}"
+        self._database.execute(asked, (job_id,))
 
     def cancel_requests(self) -> list[str]:
         """Open jobs of this process that are to be cancelled."""
@@ -266,8 +269,7 @@ class Jobs:
 
     def newest(self, limit: int) -> list[Job]:
         with self._database.reading() as db:
-            rows = db.execute("SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
-        return [job_of(row) for row in rows]
+            return [job_of(row) for row in db.execute("SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (limit,))]
 
     def rates(self, backend: str, endpoint: str) -> Rates:
         """(seconds of run time, seconds of audio) of the newest finished jobs."""
@@ -292,8 +294,7 @@ def _orphans(rows: Iterable[sqlite3.Row], running: Collection[str], only: Collec
 
 def new_id() -> str:
     """80 random bits: hard to guess, and short enough to type."""
-    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
-    return "".join(secrets.choice(alphabet) for _ in range(16))
+    return "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(16))
 
 
 def _spent(db: sqlite3.Connection) -> float:

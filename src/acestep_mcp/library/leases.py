@@ -27,7 +27,7 @@ class Leases:
 
     @property
     def has_just_woken(self) -> bool:
-        """The process was stopped, or the machine slept: others may have slept too and be about to beat again."""
+        """The process was stopped, the machine slept or the database was locked: others are about to beat again, too."""
         return 0 <= time.time() - self._woke_at < self.seconds
 
     @property
@@ -37,12 +37,13 @@ class Leases:
 
     def beat(self) -> None:
         """Record a heartbeat, at most five per lease, and remove processes that died long ago."""
-        now = time.time()
-        if 0 <= now - self._recorded_at < self.seconds / 5:
+        began = time.time()
+        if 0 <= began - self._recorded_at < self.seconds / 5:
             return
-        if self._recorded_at and now - self._recorded_at > max(self.seconds, _SHORTEST_SLEEP):
-            self._woke_at = now
         with self._database.writing() as db:
+            now = time.time()  # now that the database is free: while it was locked, no other could beat either
+            if now - (self._recorded_at or began) > max(self.seconds, _SHORTEST_SLEEP):
+                self._woke_at = now
             db.execute(
                 "INSERT INTO processes VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET heartbeat = excluded.heartbeat",
                 (self.process, now),

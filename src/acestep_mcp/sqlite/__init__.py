@@ -1,6 +1,6 @@
 """What both databases need: errors in words, updates with a backup, and repair."""
 
-from acestep_mcp.sqlite.failures import FAILURES, DamagedSchema, check_locks, is_damage, is_locked, unusable
+from acestep_mcp.sqlite.failures import FAILURES, DamagedSchema, check_locks, is_damage, is_locked, locked, unusable
 from acestep_mcp.sqlite.salvage import Row, damage_in_copy, damage_of, repair
 from acestep_mcp.sqlite.update import Schema, back_up, connect, create, create_private, version_of
 
@@ -18,6 +18,7 @@ __all__ = [
     "damage_of",
     "is_damage",
     "is_locked",
+    "locked",
     "repair",
     "unusable",
     "version_of",

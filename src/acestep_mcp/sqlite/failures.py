@@ -47,6 +47,13 @@ def is_locked(error: Exception) -> bool:
     return code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def locked() -> sqlite3.OperationalError:
+    """As SQLite raises it where another connection keeps its lock."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
 def check_locks(path: Path, advice: str, *, after: str = "") -> None:
     """Raises StorageError where the folder's file system refuses locks: SQLite would wait for them in vain."""
     if why := refusal_of_locks(path.parent):
