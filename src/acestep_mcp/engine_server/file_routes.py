@@ -28,9 +28,15 @@ MAX_PARTS = 10_000
 MAX_OPEN = 10_000
 
 
+SMALL = 1 << 20
+
+
 class _File(FileResponse):
-    # Each costs a switch to another thread and back, and each reader that stops holds two.
-    chunk_size = 1 << 18
+    """Each block costs a switch to another thread and back, and each reader that stops holds two: a small file is one block."""
+
+    def __init__(self, path: Path, size: int, **more: Any) -> None:
+        super().__init__(path, **more)
+        self.chunk_size = SMALL if size < SMALL else SMALL // 4
 
 
 @dataclass(slots=True)
@@ -131,7 +137,8 @@ class FileRoutes:
             "content-security-policy": "sandbox; default-src 'none'",
             "cache-control": "private, max-age=3600, immutable",
         }
-        return _File(path, headers=headers, media_type=content_type_of(name), stat_result=path.stat())
+        found = path.stat()
+        return _File(path, found.st_size, headers=headers, media_type=content_type_of(name), stat_result=found)
 
     def forget(self, before: float) -> None:
         """Drop uploads that have received nothing since this time."""

@@ -115,13 +115,11 @@ async def _written(response: httpx.Response, path: Path, limits: _Limits) -> int
             if len(block) >= BLOCK:
                 await anyio.to_thread.run_sync(target.write, bytes(block))
                 block.clear()
-        if block:
-            await anyio.to_thread.run_sync(target.write, bytes(block))
         whole = True
     finally:
         limits.received.append(written)
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(target.close, whole)
+            await anyio.to_thread.run_sync(target.close, bytes(block), whole)
     return written
 
 
@@ -159,15 +157,17 @@ class _Target:
                 self._file = self._path.open("wb")
             self._file.write(block)
 
-    def close(self, whole: bool) -> None:
-        """An empty body is an empty file; a broken one leaves none."""
+    def close(self, rest: bytes, whole: bool) -> None:
+        """Write the last bytes and close. An empty body is an empty file; a broken one leaves none."""
         with storage_errors("write", self._path, "choose another folder"):
             closed = False
             try:
-                if whole and self._file is None:
-                    self._file = self._path.open("wb")
-                if self._file is not None:
-                    self._file.close()  # writes what is still buffered, so a full disk may show only here
+                try:
+                    if whole:
+                        self.write(rest)
+                finally:
+                    if self._file is not None:
+                        self._file.close()  # writes what is still buffered, so a full disk may show only here
                 closed = True
             finally:
                 if not (whole and closed):
