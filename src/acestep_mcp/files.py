@@ -82,10 +82,7 @@ def atomic(target: Path, advice: str = MUSIC_ADVICE, *, private: bool = False) -
 
 
 def publish(temp: Path, target: Path, advice: str = MUSIC_ADVICE) -> None:
-    """Flush `temp` to the disk and rename it to `target`, replacing any file there.
-
-    Raises StorageError; `temp` is then still there.
-    """
+    """Flush `temp` to the disk and rename it to `target`, replacing any file; after a StorageError it is still there."""
     with storage_errors("write", target, advice):
         with temp.open("r+b") as file:
             os.fsync(file.fileno())
@@ -112,16 +109,19 @@ def new_file(target: Path, advice: str = MUSIC_ADVICE) -> Iterator[Path]:
             raise StorageError(f"{target} exists already and was left alone. Choose another name.") from exc
 
 
-def write_bytes(target: Path, content: bytes, advice: str = MUSIC_ADVICE, *, private: bool = False) -> None:
-    """Write a whole file atomically; an earlier one is replaced. Raises StorageError."""
+def write_bytes(target: Path, content: bytes, advice: str = MUSIC_ADVICE, *, private: bool = False) -> os.stat_result:
+    """Write a whole file atomically, in place of an earlier one; returns the `stat` of this one. Raises StorageError."""
     with atomic(target, advice, private=private) as temp:
         temp.write_bytes(content)
+        return temp.stat()
 
 
-def write_json(target: Path, value: dict[str, Any], advice: str = MUSIC_ADVICE, *, private: bool = False) -> None:
-    """Write readable UTF-8 JSON atomically. Raises StorageError."""
+def write_json(
+    target: Path, value: dict[str, Any], advice: str = MUSIC_ADVICE, *, private: bool = False
+) -> os.stat_result:
+    """`write_bytes` of readable UTF-8 JSON. Raises StorageError."""
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-    write_bytes(target, text.encode("utf-8"), advice, private=private)
+    return write_bytes(target, text.encode("utf-8"), advice, private=private)
 
 
 def put_back(target: Path, value: dict[str, Any]) -> None:

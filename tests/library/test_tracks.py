@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from acestep_mcp.api.errors import InvalidRequest, NotFound, StorageError
+from acestep_mcp.files import write_json
+from acestep_mcp.library import tracks as tracks_module
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.tracks import TRASH, Tracks
 
@@ -51,6 +53,19 @@ def add(tracks, track_id, **changes):
 
 def ids(found):
     return [track.id for track in found[0]]
+
+
+def test_of_two_processes_that_write_a_sidecar_at_once_the_later_one_is_believed(tracks, monkeypatch):
+    def then_theirs(path, value):
+        written = write_json(path, value)
+        write_json(path, value | {"title": "theirs"})
+        return written
+
+    monkeypatch.setattr(tracks_module, "write_json", then_theirs)
+    add(tracks, "t01")
+    assert tracks.get("t01").sidecar["title"] == "theirs"
+    tracks.change("t01", {"title": "ours", "note": "x"})
+    assert tracks.get("t01").sidecar["title"] == "theirs"
 
 
 def test_a_stored_track_is_a_file_and_a_sidecar(tracks, folder):

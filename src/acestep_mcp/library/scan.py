@@ -77,8 +77,8 @@ def scan(folder: Path, *, deep: bool) -> Scan:
     return found
 
 
-def stamp_of(path: Path) -> str:
-    found = path.stat()
+def stamp_of(file: Path | os.stat_result) -> str:
+    found = file.stat() if isinstance(file, Path) else file
     return f"{found.st_mtime_ns}:{found.st_size}"
 
 

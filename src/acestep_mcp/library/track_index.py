@@ -81,15 +81,15 @@ class TrackIndex:
     def put(
         self, track_id: str, audio: Path, sidecar_path: Path, sidecar: dict[str, Any], *, deleted: bool, stamp: str = ""
     ) -> None:
-        """Add or replace a row; `stamp` is that of a scan."""
-        top = self.folder_of(deleted=deleted)
-        name, sidecar_name = (path.relative_to(top).as_posix() for path in (audio, sidecar_path))
+        """Add or replace a row; `stamp` is that of a scan, or of the sidecar as it was written and a bar."""
+        stamp = stamp or f"{stamp_of(sidecar_path)}|"
+        name, sidecar_name = (p.relative_to(self.folder_of(deleted=deleted)).as_posix() for p in (audio, sidecar_path))
         values = {
             "id": track_id,
             "folder": str(self._folder),
             "file_name": name,
             "sidecar_name": sidecar_name,
-            "stamp": stamp or f"{stamp_of(sidecar_path)}|{name}:{stamp_of(audio)}",
+            "stamp": f"{stamp}{name}:{stamp_of(audio)}" if stamp.endswith("|") else stamp,
             "created_at": str(sidecar.get("created_at", "")),
             "search": _search_text(track_id, name, sidecar),
             "sidecar": json.dumps(sidecar, ensure_ascii=False),

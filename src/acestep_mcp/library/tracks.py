@@ -16,6 +16,7 @@ from acestep_mcp.library.database import Database
 from acestep_mcp.library.matching import alike, near
 from acestep_mcp.library.models import Track
 from acestep_mcp.library.moves import move, remove_leftovers
+from acestep_mcp.library.scan import stamp_of
 from acestep_mcp.library.track_index import TRASH, Describe, TrackIndex
 
 _NEAR_AMONG = 500
@@ -77,8 +78,10 @@ class Tracks:
         """
         target = self.folder / name
         publish(audio, target)
-        write_json(target.with_suffix(".json"), sidecar)
-        self._index(track_id, target, sidecar, deleted=False)
+        path = target.with_suffix(".json")
+        self._tracks.put(
+            track_id, target, path, sidecar, deleted=False, stamp=f"{stamp_of(write_json(path, sidecar))}|"
+        )
         return Track(track_id, target, sidecar)
 
     def change(self, track_id: str, changes: dict[str, Any]) -> Track:
@@ -86,8 +89,8 @@ class Tracks:
         track = self.get(track_id)
         path = self._sidecar_of(track)
         sidecar = track.sidecar | changes
-        write_json(path, sidecar)
-        self._tracks.put(track.id, track.path, path, sidecar, deleted=track.deleted)
+        stamp = f"{stamp_of(write_json(path, sidecar))}|"
+        self._tracks.put(track.id, track.path, path, sidecar, deleted=track.deleted, stamp=stamp)
         return Track(track.id, track.path, sidecar, track.deleted)
 
     def is_free(self, name: str) -> bool:
