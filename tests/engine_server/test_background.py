@@ -128,14 +128,16 @@ async def post(url, body, headers):
     return (await send("POST", url, reach=Reach(resolve=never))).status
 
 
-@pytest.mark.parametrize("url", UNUSABLE, ids=lambda text: ascii(text[:30]))
-async def test_no_address_is_accepted_as_a_webhook_that_is_none(embedded, url):
+async def test_no_address_is_accepted_as_a_webhook_that_is_none(embedded):
     async with embedded(post=post, fetch=post) as desk:
-        if len(url) < 60_000 and not re.search("[\ud800-\udfff]", url):  # no query carries these
-            refused = await desk.http.post("/fal-ai/ace-step", params={"fal_webhook": url}, json={"tags": "x"})
-            assert refused.status_code == 400
-        source = json.dumps({"audio_url": url, "tags": "x", "original_tags": "y"})
-        assert (await desk.http.post("/fal-ai/ace-step/audio-to-audio", content=source)).status_code == 422
+        for url in UNUSABLE:
+            shown = ascii(url[:60])
+            if len(url) < 60_000 and not re.search("[\ud800-\udfff]", url):  # no query carries these
+                refused = await desk.http.post("/fal-ai/ace-step", params={"fal_webhook": url}, json={"tags": "x"})
+                assert refused.status_code == 400, shown
+            source = json.dumps({"audio_url": url, "tags": "x", "original_tags": "y"})
+            refused = await desk.http.post("/fal-ai/ace-step/audio-to-audio", content=source)
+            assert refused.status_code == 422, shown
         assert (await desk.end(await desk.submit())).status_code == 200
 
 
