@@ -10,7 +10,7 @@
    `--seconds`, and while its disk is full. "slowest_read" is the slowest answer of a call that only reads, in seconds.
 
 Prints a JSON object for each part. "broken" lists each promise that was broken: a song that is lost, torn or made twice, an
-error that is none of ours, a process that does not go on after the fault.
+error that is not from `api/errors.py`, a process that does not recover after the fault.
 """
 
 from __future__ import annotations

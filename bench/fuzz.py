@@ -4,7 +4,7 @@
     python bench/fuzz.py lines COUNT [SEED]                  COUNT raw lines on stdin, half of them to a server that was greeted
     python bench/fuzz.py routes COUNT [SEED] [engine|http]   COUNT requests to each server
     python bench/fuzz.py audio COUNT [SEED]                  COUNT damaged audio files, each within 2 s and 200 MB
-    python bench/fuzz.py parsers SECONDS [SEED] [TARGET...]  guided by the lines of ours that an input reaches
+    python bench/fuzz.py parsers SECONDS [SEED] [TARGET...]  guided by which lines of this package an input reaches
 
 Exits 1 when a case fails, and prints each kind of failure once. `parsers` needs `pip install atheris` in the environment
 that runs it.

@@ -90,7 +90,7 @@ async def status_only(settings: Settings) -> StatusView:
 
 
 def rebuild_index(settings: Settings) -> tuple[int, list[str]]:
-    """Read every sidecar again; the number of songs, and notices that nobody was told yet. Raises StorageError."""
+    """Read every sidecar again; the number of songs, and the notices not shown yet. Raises StorageError."""
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.jobs import Jobs
 

@@ -39,7 +39,7 @@ def _damaged_databases(data: Path, own: Path) -> Iterator[Finding]:
 
     def repair_engine(path: Path) -> str:
         JobStore(path).close()
-        return f"The database {path} was damaged and has been made anew; a copy of the damaged file is beside it."
+        return f"The database {path} was damaged and has been replaced by a new one; a copy of the damaged file is beside it."
 
     databases: list[tuple[Path, Schema, Callable[[Path], str]]] = [(own, Database.schema, repair_own)]
     databases += [(path, JobStore.schema, repair_engine) for path in sorted(data.glob("engine/*/engine.sqlite3"))]

@@ -43,7 +43,7 @@ class Repair:
     def summary(self) -> str:
         """What happened, as a sentence."""
         read = ", ".join(f"{count} of the table {table}" for table, count in self.rows.items())
-        return f"The database was damaged and has been made anew. A copy of the damaged file is {self.aside}. Rows read from it: {read}."
+        return f"The database was damaged and has been replaced by a new one. A copy of the damaged file is {self.aside}. Rows read from it: {read}."
 
 
 def repair(path: Path, schema: Schema, is_sound: IsSound, advice: str) -> Repair | None:
