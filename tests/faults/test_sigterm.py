@@ -22,7 +22,7 @@ SECONDS = 10
         ("stdio", False),
         *(
             pytest.param(server, group, marks=pytest.mark.slow)
-            for server, group in (("stdio", True), ("http", True), ("engine", False))
+            for server, group in (("stdio", True), ("http", False), ("http", True), ("engine", False), ("engine", True))
         ),
     ],
 )

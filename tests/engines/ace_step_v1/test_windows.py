@@ -38,8 +38,8 @@ def decibels(ours, theirs):
 
 
 @pytest.mark.slow  # the fast suite tests windows with the encoder, and decoding with a single window
-def test_decoding_in_windows_equals_decoding_at_once(codec):
-    seams = 2
+@pytest.mark.parametrize("seams", [1, 2])
+def test_decoding_in_windows_equals_decoding_at_once(codec, seams):
     latents = torch.randn(1, 8, 16, seams * WINDOW + 30, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         whole = torch.cat(list(codec.decode(latents, window=10 * WINDOW)), dim=-1)
