@@ -16,6 +16,7 @@ from acestep_mcp.audio.write import convert_file
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs, new_id
 from acestep_mcp.library.models import Job, JobOptions, Outcome, Status
+from acestep_mcp.library.sidecars import read_sidecar
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.build_views import job_view, track_view
 from acestep_mcp.studio.finish import download_path, store_track
@@ -34,7 +35,7 @@ def save(tmp_path):
     (tmp_path / "music").mkdir()
     jobs, tracks = Jobs(database), Tracks(database, tmp_path / "music")
 
-    def save(tool, arguments, samples, *, source=None, backend="local", form="wav", subtype="PCM_16",
+    def save(tool, arguments, samples, *, source=None, backend="local", form="wav", subtype="PCM_16", clock_set_back=0,
         **report,
     ):  # fmt: skip
         parsed = request(tool, ({"audio_url": "x"} if source else {}) | arguments)
@@ -46,7 +47,7 @@ def save(tmp_path):
         job = jobs.add(
             Job(
                 new_id(), row.id, parsed, Status.IN_PROGRESS, backend, time.time(),
-                options=options, parent=getattr(source, "id", None), ended_at=time.time(),
+                options=options, parent=getattr(source, "id", None), ended_at=time.time() - clock_set_back,
             ),
             idempotency_key=None, spend_limit=None,
         )  # fmt: skip
@@ -155,6 +156,12 @@ def test_a_lossy_edit_is_told_its_difference_and_not_that_it_changed(save, song)
     checks = edited.sidecar["checks"]
     assert "unchanged_outside" not in checks
     assert -60 < float(checks["outside_difference"].removesuffix(" dB")) < -3
+
+
+def test_a_song_that_ends_after_the_clock_was_set_back_is_read_from_its_sidecar_as_it_was_stored(save):
+    track, job = save("text_to_audio", {"tags": "pop"}, NOISE, clock_set_back=3600)
+    assert job.elapsed == track.sidecar["elapsed"] == 0
+    assert read_sidecar(track.path.with_suffix(".json")) == track.sidecar
 
 
 def test_a_sidecar_without_the_new_fields_is_still_shown(save, song):

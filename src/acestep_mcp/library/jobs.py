@@ -276,7 +276,7 @@ class Jobs:
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT ended_at - started_at AS run, json_extract({OPTIONS_SQL}, '$.seconds') AS seconds FROM jobs "
-                "WHERE backend = ? AND endpoint = ? AND status = 'COMPLETED' AND started_at IS NOT NULL "
+                "WHERE backend = ? AND endpoint = ? AND status = 'COMPLETED' AND ended_at >= started_at "
                 "AND typeof(seconds) IN ('real', 'integer') AND seconds > 0 ORDER BY number DESC LIMIT 20",
                 (backend, endpoint),
             ).fetchall()

@@ -146,8 +146,8 @@ class Job:
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds from creation to end; None while it is open."""
-        return None if self.ended_at is None else self.ended_at - self.created_at
+        """Seconds from creation to end; None while it is open. 0 where the clock was set back meanwhile."""
+        return None if self.ended_at is None else max(0.0, self.ended_at - self.created_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,7 @@ class Studio:
                 run.rates = rates
         else:
             rates = run.rates
-        return with_estimate(job.progress, time.time() - job.started_at, job.options.seconds, rates)
+        return with_estimate(job.progress, max(0.0, time.time() - job.started_at), job.options.seconds, rates)
 
     async def outcome(self, job_id: str) -> Outcome:
         """The job as it is now, with its track. Raises NotFound with the recent ids."""
