@@ -29,9 +29,8 @@ from acestep_mcp.api.requests import (
     TextToAudio,
 )
 
-# From third-party readings of fal's model pages; not verified. A setting can override them.
+# From a third-party reading of fal's model pages; not verified. A setting can override it.
 PRICE_PER_SECOND_USD = 0.0002
-PRICE_PER_SECOND_OF_V15_USD = 0.0003
 DEFAULT_LENGTH = float(TextToAudio.model_fields["duration"].default)
 UNKNOWN_LENGTH = float(LONGEST)
 """Seconds to reserve for a song whose length only its host will know: the maximum."""
@@ -95,7 +94,7 @@ ENDPOINTS = (
         "Make a song from tags and lyrics",
         TextToAudio,
         "ACEStepTextToAudioRequest",
-        "Make a song from style tags and, for vocals, lyrics.",
+        "Create a song, beat, jingle or background music from style tags and, if it is sung, lyrics.",
         _duration,
     ),
     Endpoint(
@@ -104,8 +103,8 @@ ENDPOINTS = (
         "Make a song from a description",
         PromptToAudio,
         "ACEStepPromptToAudioRequest",
-        "A quick try from one plain sentence: simple rules write tags and lyrics, and return them. "
-        "For a good song, write tags and lyrics yourself and call text_to_audio.",
+        "Quickly generate a song or background music from one plain sentence: simple rules write tags and lyrics. "
+        "For a good song, write them yourself and call text_to_audio.",
         _duration,
     ),
     Endpoint(
@@ -114,7 +113,8 @@ ENDPOINTS = (
         "Remix a song or change its lyrics",
         AudioToAudio,
         "ACEStepAudioToAudioRequest",
-        "Make a new version of a song: remix changes its style, lyrics keeps the music and changes some words.",
+        "Turn a song into another style (remix, cover, restyle: the same song as jazz or metal, slower, sadder), or change or "
+        "translate its words and keep the music (edit_mode lyrics).",
         _as_source,
         SourceRules(LONGEST_REMIX, remake),
     ),
@@ -124,7 +124,7 @@ ENDPOINTS = (
         "Regenerate part of a song",
         AudioInpaint,
         "ACEStepAudioInpaintRequest",
-        "Regenerate one part of a song; everything outside it stays unchanged.",
+        "Redo, fix or replace (repaint) one part of a song: a wrong note, a verse, a solo. The rest stays unchanged.",
         _as_source,
         SourceRules(LONGEST_SOURCE, inpaint),
     ),
@@ -134,7 +134,7 @@ ENDPOINTS = (
         "Extend a song",
         AudioOutpaint,
         "ACEStepAudioOutpaintRequest",
-        "Add new music before a song, after it, or both; the song itself stays unchanged.",
+        "Make a song longer: continue it (extend, go on, a new ending) or add an intro. The song itself stays unchanged.",
         _extended,
         SourceRules(LONGEST_SOURCE, outpaint),
     ),

@@ -29,6 +29,7 @@ Tags = Annotated[
         "('lofi, mellow piano, 80 bpm, female voice'). About 10."
     ),
 ]
+PartTags = Annotated[str, Field(description="Style of the new part: the song's tags, or others.")]
 Lyrics = Annotated[
     str,
     Field(
@@ -37,17 +38,14 @@ Lyrics = Annotated[
 ]
 NewWords = Annotated[
     str,
-    Field(
-        description="Words of the new part only, under [verse], [chorus] marks; a line per 5-9 s. "
-        "Empty or [inst]: nobody sings in it."
-    ),
+    Field(description="Words of the new part only; a line per 5-9 s. Empty or [inst]: nobody sings in it."),
 ]
-Duration = Annotated[float, Field(ge=SHORTEST, le=LONGEST, description="Length of the song in seconds.")]
+Duration = Annotated[float, Field(ge=SHORTEST, le=LONGEST, description="Length in seconds.")]
 AudioUrl = Annotated[
     str,
     Field(
         min_length=1,
-        description="Track id, acestep:// uri, file path or name in the music folder, https or data URL.",
+        description="Track id, file path or name, or https, data or acestep:// URL.",
     ),
 ]
 TimeOrigin = Literal["start", "end"]
@@ -59,18 +57,12 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    number_of_steps: int = Field(
-        27, ge=3, le=60, description="Diffusion steps: 27 to try, 60 to keep. ACE-Step 1.5: omit."
-    )
-    seed: int | None = Field(
-        None, ge=0, le=2**32 - 1, description="Same seed and arguments: same song. Absent: random."
-    )
+    number_of_steps: int = Field(27, ge=3, le=60, description="Steps: 27 to try, 60 to keep. ACE-Step 1.5: omit.")
+    seed: int | None = Field(None, ge=0, le=2**32 - 1, description="Same seed, same song. Absent: random.")
     scheduler: Literal["euler", "heun"] = Field("euler", description="heun: slower, may be smoother.")
     guidance_type: Literal["cfg", "apg", "cfg_star"] = Field("apg", description="Method for guidance_scale.")
     granularity_scale: int = Field(10, ge=-100, le=100, description="Higher may reduce artefacts.")  # 3P
-    guidance_interval: float = Field(
-        0.5, ge=0, le=1, description="Share of steps guided, centred (0.5: middle half)."
-    )  # 3P
+    guidance_interval: float = Field(0.5, ge=0, le=1, description="Share of steps guided (0.5: middle half).")  # 3P
     guidance_interval_decay: float = Field(0, ge=0, le=1, description="Decay in that interval.")  # 3P
     guidance_scale: float = Field(15, ge=0, le=200, description="If tag or lyric guidance is 1 or less.")  # 3P
     minimum_guidance_scale: float = Field(3, ge=0, le=200, description="Lowest scale under decay.")  # 3P
@@ -155,12 +147,12 @@ class AudioToAudio(EditRequest):
         "remix", description="remix: new style and melody. lyrics: keep the music, change a few words."
     )
     original_tags: str = Field(description="The source's tags, as exact as possible (see get_track).")
-    original_lyrics: str = Field("", description="The source's lyrics, as exact as possible.")
-    tags: Tags
+    original_lyrics: str = Field("", description="Its lyrics, as exact as possible.")
+    tags: Annotated[str, Field(description="New style, as in text_to_audio.")]
     lyrics: str = Field(
         "", description="All words of the new version, original ones included. Empty or [inst]: no vocals."
     )
-    original_seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The source's seed; own engines ignore it.")
+    original_seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The source's seed; used by fal only.")
 
 
 class AudioInpaint(EditRequest):
@@ -170,7 +162,7 @@ class AudioInpaint(EditRequest):
     start_time: Seconds = Field(0, description="Start of the new part, in seconds.")
     end_time_relative_to: TimeOrigin = Field("start", description="end: end_time counts back from the end.")
     end_time: Seconds = Field(30, description="End of it, in seconds. Include a bar on both sides.")
-    tags: Tags
+    tags: PartTags
     lyrics: NewWords = ""
     variance: float = Field(
         0.5, ge=0, le=1, description="0.2: a touch-up, 0.5: a new take, near 1: something else."
@@ -182,7 +174,7 @@ class AudioOutpaint(EditRequest):
 
     extend_before_duration: Seconds = Field(0, description="Seconds of new music before the song.")
     extend_after_duration: Seconds = Field(30, description="Seconds of new music after it.")
-    tags: Tags
+    tags: PartTags
     lyrics: NewWords = ""
 
 

@@ -119,7 +119,7 @@ class JobRow(View):
     """A job in a list."""
 
     job_id: str
-    status: JobStatus
+    status: Annotated[Status, WithJsonSchema({"type": "string"})]  # listed in full beside it
     tool: str | None = None
     created_at: str | None = None
     about: str | None = Field(default=None, description="Start of its prompt or tags.")
@@ -179,10 +179,10 @@ class TrackView(View):
     tags: str | None = None
     lyrics: str | None = None
     sections: Sections | None = Field(default=None, description="Each with name, start and end.")
-    edit: dict[str, Any] | None = Field(default=None, description="The edit that made it: span, own tags and lyrics.")
+    edit: dict[str, Any] | None = Field(default=None, description="How it was made from its parent.")
     heard: dict[str, Any] | None = Field(default=None, description="Measured: tempo, key, silence, ...")
     endpoint: str | None = None
-    request: dict[str, Any] | None = Field(default=None, description="The full request as sent.")
+    request: dict[str, Any] | None = Field(default=None, description="As sent.")
     engine: str | None = None
     checks: Checks | None = None
     notes: list[str] | None = None
@@ -252,14 +252,14 @@ class StatusView(View):
     problems: list[str] = Field(default_factory=list)
     version: str | None = None
     backend: str | None = None
-    why: str | None = Field(default=None, description="Why this backend.")
+    why: str | None = None
     queue_url: str | None = None
     reachable: bool | None = None
     trouble: str | None = Field(default=None, description="Why it cannot be used.")
     engine: EngineView | None = None
     cost: CostView | None = None
-    writer: str | None = Field(default=None, description="What writes tags and lyrics for prompts.")
-    transcriber: str | None = Field(default=None, description="What checks the words that songs sing.")
+    writer: str | None = None
+    transcriber: str | None = None
     music_dir: str | None = None
     data_dir: str | None = None
     spent_today_usd: float | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import anyio
 from mcp.types import CallToolResult
+from pydantic import Field
 
 from acestep_mcp.api.text import encodable
 from acestep_mcp.server.delivery import Call, Calls
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 4.0
 _SMALLEST_STEP = 0.01
 _MESSAGE_LENGTH = 200
+
+TrackId = Annotated[str, Field(description="Its id or file name.")]
 
 
 class Report(Protocol):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from acestep_mcp.api.errors import NotFound
 from acestep_mcp.server import answers
 from acestep_mcp.server.player_app import URI
-from acestep_mcp.server.tools.context import ToolContext
+from acestep_mcp.server.tools.context import ToolContext, TrackId
 
 if TYPE_CHECKING:
     from acestep_mcp.library.models import Track
@@ -27,7 +27,7 @@ def app_meta(*, app_only: bool = False) -> dict[str, Any]:
 class PlayerTrackName(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    track_id: str
+    track_id: TrackId
 
 
 async def play_track(context: ToolContext, name: PlayerTrackName) -> CallToolResult:

@@ -85,12 +85,13 @@ _KEEPS = _hints(read_only=False, destructive=False, idempotent=True, open_world=
 _WRITES = _hints(read_only=False, destructive=False, idempotent=False, open_world=False)
 _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=False)
 
-_SLOW = " Answers with the song, or a job_id for get_job. Engine draft makes sketches, not ACE-Step."
+_SLOW = " Returns the song, or a job_id. fal bills each second."
 _ADVICE = {
-    "text_to_audio": " Write tags and lyrics yourself: they decide the song.",
-    "audio_to_audio": " get_track has the original tags and lyrics. Own engines use no guidance field but guidance_scale.",
+    "text_to_audio": " Write both yourself: they decide the song.",
+    "audio_inpaint": " By a section's name: remake_section.",
+    "audio_to_audio": " Own engines use no guidance field but guidance_scale.",
 }
-_UPLOADS = " On fal the source is uploaded, public to anyone with its URL."
+_UPLOADS = " On fal the source gets a public URL."
 
 
 def _generating(endpoint: Endpoint) -> Tool:
@@ -104,17 +105,25 @@ TOOLS = (
     Tool(
         "get_job",
         "Follow a job",
-        "Wait for a job; returns its song, or its progress and last log lines.",
+        "Is it done yet? Wait until a job is finished. Returns its song, or its progress, time left and log lines.",
         JobQuery,
         JobOrList,
         _PROBES,  # all it can change is to finish what the call that made the job began, as the server does by itself
         get_job,
     ),
-    Tool("cancel_job", "Cancel a job", "Cancel a job permanently.", JobName, JobView, _ENDS, cancel_job),
+    Tool(
+        "cancel_job",
+        "Cancel a job",
+        "Stop making a song: cancel its job for good. Returns the job as get_job does.",
+        JobName,
+        JobView,
+        _ENDS,
+        cancel_job,
+    ),
     Tool(
         "list_tracks",
         "List songs",
-        "The songs in the music folder, newest first.",
+        "Find songs made so far in the music folder, by the words in them. Returns tracks with their ids, newest first.",
         TrackQuery,
         TrackList,
         _READS,
@@ -123,7 +132,7 @@ TOOLS = (
     Tool(
         "get_track",
         "Look up a song",
-        "A song's file, tags, lyrics, seed and full request: what an edit or a remake needs.",
+        "What lyrics, tempo, key and file a song has, and the settings used to make it. Returns all that an edit needs.",
         TrackName,
         TrackView,
         _READS,
@@ -132,7 +141,8 @@ TOOLS = (
     Tool(
         "remake_track",
         "Make a song again",
-        "More takes with other seeds, or a version with changed fields; answers with a table. Each take is paid for.",
+        "Try again: more takes or another version of a track, with other seeds or changed fields. Returns a table; each take "
+        "is paid for.",
         RemakeQuery,
         None,
         _MAKES,
@@ -141,7 +151,7 @@ TOOLS = (
     Tool(
         "remake_section",
         "Make a section again",
-        "audio_inpaint of one section, by its name. Absent tags, lyrics: those it has.",
+        "Redo a chorus, verse, bridge or other section by its name. Returns and costs what audio_inpaint does.",
         SectionQuery,
         None,
         _MAKES,
@@ -150,7 +160,7 @@ TOOLS = (
     Tool(
         "mark_sections",
         "Name a song's sections",
-        "Store its sections, for remake_section; edits inherit them.",
+        "Tell where the sections of a track (verse, chorus) begin and end, for remake_section and edits. Returns the track.",
         MarksQuery,
         None,
         _KEEPS,
@@ -159,7 +169,7 @@ TOOLS = (
     Tool(
         "compare_tracks",
         "Compare songs",
-        "2-6 songs side by side: measured facts, what differs.",
+        "Compare 2-6 tracks or takes side by side: which is better, louder, faster. Returns what was measured, and pictures.",
         TrackNames,
         None,
         _READS,
@@ -168,7 +178,7 @@ TOOLS = (
     Tool(
         "export_track",
         "Export a song",
-        "Write a copy in another format, never over a file.",
+        "Save, convert or download a track as mp3, wav, flac, ogg or MIDI. Returns the new file's path; overwrites nothing.",
         ExportQuery,
         None,
         _WRITES,
@@ -177,7 +187,7 @@ TOOLS = (
     Tool(
         "play_track",
         "Play a song",
-        "Show the user a player with a song and its takes, if the host can.",
+        "Play a track: the user can hear and listen to a song and its takes, if the host shows players. Returns its file too.",
         PlayerTrackName,
         PlayerView,
         _READS,
@@ -187,7 +197,7 @@ TOOLS = (
     Tool(
         "player_audio",
         "Player sound",
-        "Only the player calls it.",
+        "Sound for the page of play_track, which alone calls this.",
         PlayerTrackName,
         PlayerView,
         _READS,
@@ -197,7 +207,7 @@ TOOLS = (
     Tool(
         "delete_track",
         "Delete or restore a song",
-        "Move a song to the trash folder, or bring it back.",
+        "Delete a track: move it to the trash, or undo that and bring it back. Returns where it is now.",
         Deletion,
         DeletionView,
         _MOVES,
@@ -206,8 +216,8 @@ TOOLS = (
     Tool(
         "status",
         "Show the setup",
-        "Which engine makes the music and why (draft is a sketch, not ACE-Step), whether it answers, folders, spend, "
-        "and problems with the settings.",
+        "Check the setup: which engine makes the music and why (draft is a sketch, not ACE-Step), what works or is broken, "
+        "folders, money spent. Returns problems with their fix.",
         NoArguments,
         StatusView,
         _PROBES,

@@ -6,14 +6,14 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field
 
 from acestep_mcp.server import answers
-from acestep_mcp.server.tools.context import ToolContext
+from acestep_mcp.server.tools.context import ToolContext, TrackId
 
 
 class TrackQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     query: str = Field("", description="Words that must all occur in title, tags, lyrics, prompt or id.")
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="How many to list.")
     cursor: str = Field("", description="next_cursor of the previous page.")
 
 
@@ -42,7 +42,7 @@ async def get_track(context: ToolContext, name: TrackName) -> CallToolResult:
 class Deletion(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    track_id: str
+    track_id: TrackId
     restore: bool = Field(default=False, description="True: restore it from the trash.")
 
 

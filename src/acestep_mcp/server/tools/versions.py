@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field
 
 from acestep_mcp.server import answers
-from acestep_mcp.server.tools.context import ToolContext, reporting
+from acestep_mcp.server.tools.context import ToolContext, TrackId, reporting
 from acestep_mcp.server.tools.making import make, wait_for_takes
 
 
@@ -18,11 +18,12 @@ class _Arguments(BaseModel):
 
 
 class RemakeQuery(_Arguments):
-    track_id: str
+    track_id: TrackId
     changes: dict[str, Any] = Field(
-        default_factory=dict, description="Fields of its request to change. Empty: other seeds."
+        default_factory=dict,
+        description="Fields of its request to change, e.g. {'tags': 'jazz'}. Empty: other seeds.",
     )
-    takes: int = Field(1, ge=1, le=4)
+    takes: int = Field(1, ge=1, le=4, description="How many versions.")
 
 
 async def remake_track(context: ToolContext, query: RemakeQuery) -> CallToolResult:
@@ -38,12 +39,12 @@ async def remake_track(context: ToolContext, query: RemakeQuery) -> CallToolResu
 
 
 class SectionQuery(_Arguments):
-    track_id: str
+    track_id: TrackId
     section: str = Field(description="Its name, such as 'chorus 2'.")
-    tags: str | None = None
-    lyrics: str | None = None
-    variance: float | None = None
-    seed: int | None = None
+    tags: str | None = Field(None, description="New style. Absent: as it was.")
+    lyrics: str | None = Field(None, description="New words. Absent: as they were.")
+    variance: float | None = Field(None, description="How different, 0-1.")
+    seed: int | None = Field(None, description="Absent: random.")
 
 
 async def remake_section(context: ToolContext, query: SectionQuery) -> CallToolResult:
@@ -59,8 +60,10 @@ class SectionMark(_Arguments):
 
 
 class MarksQuery(_Arguments):
-    track_id: str
-    sections: list[SectionMark] = Field(description="In seconds. [] removes them.")
+    track_id: TrackId
+    sections: list[SectionMark] = Field(
+        description="In seconds, e.g. [{'name': 'verse', 'start': 0, 'end': 20}]. [] removes them."
+    )
 
 
 async def mark_sections(context: ToolContext, marks: MarksQuery) -> CallToolResult:
@@ -70,7 +73,7 @@ async def mark_sections(context: ToolContext, marks: MarksQuery) -> CallToolResu
 
 
 class TrackNames(_Arguments):
-    track_ids: list[str] = Field(min_length=2, max_length=6)
+    track_ids: list[str] = Field(min_length=2, max_length=6, description="Ids or file names, e.g. ['a1b2', 'c3d4'].")
 
 
 async def compare_tracks(context: ToolContext, names: TrackNames) -> CallToolResult:
@@ -80,7 +83,7 @@ async def compare_tracks(context: ToolContext, names: TrackNames) -> CallToolRes
 
 
 class ExportQuery(_Arguments):
-    track_id: str
+    track_id: TrackId
     format: Literal["wav", "flac", "mp3", "ogg", "mid"] = Field(description="mid: the notes of a draft.")
     name: str = Field("", max_length=1000, description="File name, or path in an allowed folder.")
 
