@@ -31,6 +31,7 @@ NO_VOCALS = SectionName("solo", "inst", "", exact=True, sure=True, english=True)
 _OPEN, _CLOSE = "[\\[\uff3b\u3010\u3014\u3016]", "[\\]\uff3d\u3011\u3015\u3017]"
 _INSIDE = "([^\\[\\]\uff3b\uff3d\u3010\u3011\u3014\u3015\u3016\u3017]*)"
 SQUARE = re.compile(f"{_OPEN}{{1,2}}{_INSIDE}{_CLOSE}{{1,2}}")
+_OPENED = re.compile(_OPEN)
 _UNCLOSED = re.compile(
     f"{_OPEN}([^\\]\uff3d\u3011\u3015\u3017]{{2,40}})|([^\\[\uff3b\u3010\u3014\u3016]{{2,40}}){_CLOSE}"
 )
@@ -38,6 +39,7 @@ _ROUND = re.compile("[(\uff08]([^()\uff08\uff09]*)[)\uff09]|<([^<>]{2,40})>|\\{(
 _WRAPPED = re.compile("(?:[(\uff08](.+?)[)\uff09]|[{<\u3008](.+?)[}>\u3009])[\\s:\uff1a.]*(.{0,8})")
 _STARS = re.compile(r"(?<![\w*])(?:\*([^*\s][^*]*)\*|_([^_\s][^_]*)_)(?![\w*])")
 _EMPHASIS = re.compile(r"(?<![\w*_~`])(\*{1,3}|_{1,3}|~~|`)(?=\S)(.+?)(?<=\S)\1(?![\w*_~`])")
+_MARKED = re.compile("[*_~`>\u2022]")  # what every sign of Markdown within a line has one of
 _QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb'
 _DRESS = re.compile(
     rf"^(?:[\s#>*_`~=+\u2022\u00b7{_QUOTES}\u2013\u2014-]|\d+[.)]\s+(?=[*_{_QUOTES}]*{_OPEN}))+|[\s#*_`~={_QUOTES}\u2013\u2014-]+$"
@@ -163,6 +165,8 @@ def _mark(name: SectionName) -> str:
 
 def _without_emphasis(line: str, before: str, note: Note) -> str:
     """The line without Markdown, and without stage directions in asterisks."""
+    if not _MARKED.search(line):
+        return line
 
     def direction(found: re.Match[str]) -> str:
         if not is_direction(found[1] or found[2], _beside(before, line, found)):
@@ -186,7 +190,12 @@ def _beside(before: str, line: str, found: re.Match[str]) -> str:
 
 def _at_brackets(line: str, place: Place, note: Note) -> Iterator[Piece]:
     """The pieces of a line that square brackets divide; chords, and directions behind words, are left out."""
-    line = _without_chords(line, note)
+    if _OPENED.search(line):
+        return _divided(_without_chords(line, note), place, note)
+    return _sung(line, place, note)
+
+
+def _divided(line: str, place: Place, note: Note) -> Iterator[Piece]:
     words, end, marked = "", 0, False
     for found in SQUARE.finditer(line):
         words, end = words + line[end : found.start()], found.end()

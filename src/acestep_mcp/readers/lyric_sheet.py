@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from acestep_mcp.readers.lyric_lines import SQUARE, Piece, Place, is_bare_mark, read_line, undressed
@@ -120,6 +121,7 @@ def _ignore(_kind: str, _example: str) -> None:
     pass
 
 
+@lru_cache(maxsize=16)
 def read_lyrics(text: str) -> LyricSheet:
     """Read lyrics as people, players and language models write them. Never fails.
 
@@ -194,11 +196,15 @@ def _has_bare_marks(lines: list[str]) -> bool:
 def _written_out(pieces: list[Piece], notes: _Notes) -> list[_Block]:
     """The blocks, each with its words as often as they are sung, or once if that would be too much text."""
     blocks = _repeated(_blocks(pieces))
-    once = _blocks([replace(piece, times=1) for piece in pieces])
+    once = _blocks([_once(piece) for piece in pieces])
     if _length(blocks) <= max(_LONGEST_WRITTEN, _length(once)):
         return blocks
     notes.add(_REPEATED_ONCE, "")
     return once
+
+
+def _once(piece: Piece) -> Piece:
+    return replace(piece, times=1) if piece.times != 1 else piece
 
 
 def _length(blocks: list[_Block]) -> int:
@@ -213,8 +219,7 @@ def _blocks(pieces: list[Piece]) -> list[_Block]:
         elif piece.kind == "repeat":
             blocks[-1].times = piece.times
         else:
-            once = replace(piece, times=1)
-            blocks[-1].pieces.extend([once] * piece.times)
+            blocks[-1].pieces.extend([_once(piece)] * piece.times)
     return blocks if blocks[0].pieces or len(blocks) == 1 else blocks[1:]
 
 

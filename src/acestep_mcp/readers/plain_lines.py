@@ -15,6 +15,7 @@ _HTML_TAG = re.compile(r"(?i)</?(?:b|i|u|em|strong|span|font|h[1-6]|code|pre|sup
 _HTML_SIGN = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|hellip|[mn]dash);")
 _MUSIC = re.compile("[\u2669-\u266c\U0001f3b5\U0001f3b6\U0001f3bc]\ufe0f?")
 _JOINERS = "\u200c\u200d"  # several scripts and emoji need them between letters
+_USELESS_JOINERS = re.compile(rf"(?<![^\s\[\](){{}}*#])[{_JOINERS}]+|[{_JOINERS}]+(?![^\s\[\](){{}}*#])")
 
 ESCAPES = r"line breaks and signs that were escaped once too often (\n, \u00e9) were read as meant"
 HTML = "HTML was left out"
@@ -54,8 +55,9 @@ def _without_html(text: str) -> str:
 
 def _visible(text: str) -> str:
     """Without control and format characters; every other line end becomes a line feed."""
-    kept = (letter for letter in _UNUSUAL_END.sub("\n", text) if _is_visible(letter))
-    return re.sub(rf"(?<![^\s\[\](){{}}*#])[{_JOINERS}]+|[{_JOINERS}]+(?![^\s\[\](){{}}*#])", "", "".join(kept))
+    text = _UNUSUAL_END.sub("\n", text)
+    unseen = "".join({letter for letter in set(text) if not _is_visible(letter)})
+    return _USELESS_JOINERS.sub("", text.translate(dict.fromkeys(map(ord, unseen))) if unseen else text)
 
 
 def _is_visible(letter: str) -> bool:

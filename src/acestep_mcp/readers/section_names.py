@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from acestep_mcp.readers import section_table as table
 from acestep_mcp.readers.folding import folded
@@ -43,6 +43,7 @@ class SectionName:
     repeats: bool = False
 
 
+@lru_cache(maxsize=1024)
 def read_name(text: str) -> SectionName | None:
     """The section that a mark's text names, in any of the languages; None where it names none."""
     if len(text) > _LONGEST:

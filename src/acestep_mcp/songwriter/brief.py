@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 from acestep_mcp.readers.attributes import Tempo, read_key, read_metre, read_tempo, states_attribute, without_attributes
 from acestep_mcp.readers.length import without_length
@@ -104,8 +105,7 @@ class Brief:
 
     @property
     def genres(self) -> tuple[lexicon.GenreEntry, ...]:
-        named = (genre for name in self.terms.of("genre") for genre in lexicon.GENRES if name in genre.names)
-        return tuple(dict.fromkeys(named))
+        return tuple(dict.fromkeys(genre for name in self.terms.of("genre") for genre in _genres_named(name)))
 
     @property
     def moods(self) -> tuple[lexicon.MoodEntry, ...]:
@@ -113,6 +113,12 @@ class Brief:
         return tuple(mood for name in names for mood in lexicon.MOODS if name in mood.names)
 
 
+@lru_cache(maxsize=1024)
+def _genres_named(name: str) -> tuple[lexicon.GenreEntry, ...]:
+    return tuple(genre for genre in lexicon.GENRES if name in genre.names)
+
+
+@lru_cache(maxsize=8)
 def read_brief(prompt: str) -> Brief:
     """Read a prompt of any length and in any language. Never fails; unknown words are ignored."""
     text, given = _split_lyrics(prompt.replace("\r\n", "\n"))
@@ -173,6 +179,7 @@ def _with_style(brief: Brief, text: str) -> Brief:
     return _with_vocals(_with_numbers(brief, english), f"{english} {text}")
 
 
+@cache
 def _genre_names() -> frozenset[str]:
     return frozenset(name for genre in lexicon.GENRES for name in genre.names)
 

@@ -59,20 +59,23 @@ _OTHER_SCRIPTS = (
 )
 # Frequent words of languages without a songbook that no language with one has.
 _OTHER_WORDS = {
-    "Polish": "piosenka piosenkę o mojej mojego dla jest się nie wesoła smutna że oraz miłości moja mój napisz córki żony",
-    "Dutch": "het een lied over mijn voor van niet en vrolijk droevig liedje zingen vrouw met zonder een muziek mijn ik dochter",
-    "Swedish": "en sång låt om min och för inte glad sorglig ett till med som på jag mitt födelsedag",
-    "Danish": "sang om min og til ikke glad trist med som på jeg en fødselsdag mit",
-    "Norwegian": "sang om min og til ikke glad trist med som på jeg en bursdag mitt",
-    "Finnish": "laulu laula minun äidille iloinen surullinen ja ei kesästä hauska rakkaudesta minulle kappale tyttärelleni",
-    "Turkish": "şarkı şarkısı için bir hakkında annem ve mutlu hüzünlü benim neşeli doğum günü aşk",
-    "Czech": "píseň písnička o pro moje mou a veselá smutná mého není lásce narozeninám",
-    "Hungarian": "dal egy az anyámnak szomorú vidám és nem szerelem kislányomnak a szól rólam születésnapi",
-    "Romanian": "cântec un despre pentru mea meu și trist vesel cu fără dragoste fiica",
-    "Vietnamese": "bài hát về cho của mẹ tôi buồn vui một và không tình yêu",
-    "Indonesian": "lagu tentang untuk ibu saya dan yang sedih gembira tidak dengan cinta anak",
-    "Catalan": "cançó sobre meva meu amb i una trista alegre per àvia",
-    "Croatian": "pjesma o za moju mog tužna vesela i nije ljubavi",
+    language: frozenset(words.split())
+    for language, words in {
+        "Polish": "piosenka piosenkę o mojej mojego dla jest się nie wesoła smutna że oraz miłości moja mój napisz córki żony",
+        "Dutch": "het een lied over mijn voor van niet en vrolijk droevig liedje zingen vrouw met zonder een muziek mijn ik dochter",
+        "Swedish": "en sång låt om min och för inte glad sorglig ett till med som på jag mitt födelsedag",
+        "Danish": "sang om min og til ikke glad trist med som på jeg en fødselsdag mit",
+        "Norwegian": "sang om min og til ikke glad trist med som på jeg en bursdag mitt",
+        "Finnish": "laulu laula minun äidille iloinen surullinen ja ei kesästä hauska rakkaudesta minulle kappale tyttärelleni",
+        "Turkish": "şarkı şarkısı için bir hakkında annem ve mutlu hüzünlü benim neşeli doğum günü aşk",
+        "Czech": "píseň písnička o pro moje mou a veselá smutná mého není lásce narozeninám",
+        "Hungarian": "dal egy az anyámnak szomorú vidám és nem szerelem kislányomnak a szól rólam születésnapi",
+        "Romanian": "cântec un despre pentru mea meu și trist vesel cu fără dragoste fiica",
+        "Vietnamese": "bài hát về cho của mẹ tôi buồn vui một và không tình yêu",
+        "Indonesian": "lagu tentang untuk ibu saya dan yang sedih gembira tidak dengan cinta anak",
+        "Catalan": "cançó sobre meva meu amb i una trista alegre per àvia",
+        "Croatian": "pjesma o za moju mog tužna vesela i nije ljubavi",
+    }.items()
 }  # fmt: skip
 # Borrowed words and names in English prompts.
 _BORROWED = re.compile(
@@ -213,8 +216,8 @@ def _other_language(text: str) -> str:
         if found * 4 > letters or (name == "Ukrainian" and found and re.search(r"[а-я]", text)):
             return name
     words = set(_words(text)) - _SHARED
-    best = max(_OTHER_WORDS, key=lambda name: len(words & set(_OTHER_WORDS[name].split())))
-    count = len(words & set(_OTHER_WORDS[best].split()))
+    best = max(_OTHER_WORDS, key=lambda name: len(words & _OTHER_WORDS[name]))
+    count = len(words & _OTHER_WORDS[best])
     known = max(_score(language, words) for language in LANGUAGES[:6])
     return best if count >= 2 and count > known else ""
 
@@ -240,10 +243,15 @@ def _words(text: str) -> list[str]:
 
 
 def _score(language: str, words: set[str]) -> int:
-    """How many of the words are frequent in a language, and in English only if that is the language."""
+    return len(words & _evidence(language))
+
+
+@functools.cache
+def _evidence(language: str) -> frozenset[str]:
+    """The words that are frequent in a language, and in English only if that is the language."""
     own = _common(language) if language == "en" else _common(language) - _common("en")
-    styles = set() if language == "en" else set(" ".join(songbook(language).tables.get("words", {})).split())
-    return len(words & (own | (styles - _common("en") - _STYLES_IN_ENGLISH)))
+    styles = [] if language == "en" else " ".join(songbook(language).tables.get("words", {})).split()
+    return own | (frozenset(styles) - _common("en") - _STYLES_IN_ENGLISH)
 
 
 @functools.cache

@@ -6,7 +6,6 @@ A file has sections in brackets, and `key = value` lines. The items of a list ar
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -17,10 +16,15 @@ UNSPACED = ("ja", "zh")
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """A common subject: the keywords that reveal it, and a name for it."""
+    """A common subject: a name for it, and the keywords that reveal it, `words` as whole words and `parts` anywhere."""
 
     name: str
-    keys: tuple[str, ...]
+    words: frozenset[str]
+    parts: tuple[str, ...]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return self.words.union(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,12 @@ class Songbook:
 
     def items(self, section: str, key: str) -> tuple[str, ...]:
         """The items of a list: those of the rhymes are separated by commas, others by semicolons."""
-        text = self.tables.get(section, {}).get(key, "")
-        return tuple(item.strip() for item in re.split(", " if section == "rhymes" else ";", text) if item.strip())
+        return _items(self.tables.get(section, {}).get(key, ""), ", " if section == "rhymes" else ";")
+
+
+@functools.lru_cache(maxsize=4096)
+def _items(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(separator) if item.strip())
 
 
 @functools.cache
@@ -62,12 +70,15 @@ def parse(language: str, text: str) -> Songbook:
             tables.setdefault(section, {})[key.strip()] = value.strip()
         else:
             raise ValueError(f"not an entry: {line!r}")
-    return Songbook(language, tables, _themes(tables))
+    return Songbook(language, tables, _themes(tables, spaced=language not in (*UNSPACED, "ko")))
 
 
-def _themes(tables: Mapping[str, Mapping[str, str]]) -> dict[str, Theme]:
-    return {
-        section.removeprefix("theme "): Theme(table["name"], tuple(key.strip() for key in table["keys"].split(",")))
-        for section, table in tables.items()
-        if section.startswith("theme ")
-    }
+def _themes(tables: Mapping[str, Mapping[str, str]], *, spaced: bool) -> dict[str, Theme]:
+    themes = {}
+    for section, table in tables.items():
+        if section.startswith("theme "):
+            keys = [key.strip() for key in table["keys"].split(",")]
+            words = frozenset(key for key in keys if spaced and key.isalpha())
+            parts = tuple(key for key in keys if key not in words)
+            themes[section.removeprefix("theme ")] = Theme(table["name"], words, parts)
+    return themes

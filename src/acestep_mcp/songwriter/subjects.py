@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from acestep_mcp.songwriter.lexicon import word_set
-from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, songbook
+from acestep_mcp.songwriter.songbook import UNSPACED, Songbook, Theme, songbook
 from acestep_mcp.songwriter.wish_words import CAPITAL, FILLERS, RELATIVES
 
 _MAX_WORDS = 7  # words of a subject that fit in a line
@@ -44,6 +44,9 @@ _BEFORE_A_SUBJECT = word_set("after before during since until because between")
 _MUSIC_NOUNS = word_set(
     "hymn chant duet carol ditty serenade bachata shanty rap rhyme music song songs anthem anthems jingle track theme tune soundtrack score ballad beat beats playlist single"
 )
+_BETWEEN_PARTS = re.compile(
+    rf"(?i)[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s|(?<![\w'])(?:{'|'.join(sorted(_MUSIC_NOUNS))})(?![\w'])"
+)
 _PARTICIPLE = re.compile(
     r"(?i)(?:afraid|scared|married|called|named|born|based|made|written|played|titled|sung|engaged|dedicated|featuring)$"
 )
@@ -64,6 +67,7 @@ _DANGLING = word_set(
 )
 _PREPOSITIONS = word_set("in on at of under over by near from with to for into through without")
 _DEAR = word_set("best little new good great beautiful full")
+_WORD = re.compile(r"[\w'-]+")
 _SYMBOLS = re.compile(r"[^\w\s'\u2019,&-]|_")
 
 
@@ -110,9 +114,7 @@ def owned_subject(text: str, is_music: Callable[[str], bool]) -> tuple[Subject, 
 def _parts(rest: str) -> list[str]:
     """The parts of a text between commas and the like, and between nouns for music; questions are no parts."""
     rest = _QUESTION.sub("|", rest)
-    return re.split(
-        rf"(?i)[|,.;:!?\n()/]+|\s[-\u2013\u2014]\s|(?<![\w'])(?:{'|'.join(sorted(_MUSIC_NOUNS))})(?![\w'])", rest
-    )
+    return _BETWEEN_PARTS.split(rest)
 
 
 def remaining_subject(rest: str, book: Songbook) -> Subject:
@@ -156,16 +158,19 @@ def _about_someone(words: list[str]) -> list[str]:
 
 def themes(text: str, book: Songbook, weight: str = "") -> tuple[str, ...]:
     """The book's themes that occur in a text, strongest first; words in `weight` count three times."""
-    spaced = book.language not in (*UNSPACED, "ko")
-    hits, weighty_hits = _counter(text.lower(), spaced=spaced), _counter(weight.lower(), spaced=spaced)
-    scores = {name: hits(theme.keys) + 3 * weighty_hits(theme.keys) for name, theme in book.themes.items()}
+    hits, weighty_hits = _counter(text.lower()), _counter(weight.lower())
+    scores = {name: hits(theme) + 3 * weighty_hits(theme) for name, theme in book.themes.items()}
     return tuple(sorted((name for name in scores if scores[name]), key=lambda name: -scores[name]))
 
 
-def _counter(text: str, *, spaced: bool) -> Callable[[tuple[str, ...]], int]:
-    """A function that counts how often keys occur in a text: as words where words are spaced, else as parts."""
-    words = Counter(re.findall(r"[\w'-]+", text))
-    return lambda keys: sum(words[key] if spaced and key.isalpha() else text.count(key) for key in keys)
+def _counter(text: str) -> Callable[[Theme], int]:
+    """A function that counts how often the keywords of a theme occur in a text."""
+    if not text:
+        return lambda _: 0
+    words = Counter(_WORD.findall(text))
+    return lambda theme: (
+        sum(words[word] for word in theme.words.intersection(words)) + sum(map(text.count, theme.parts))
+    )
 
 
 def _about(words: str, language: str) -> str:

@@ -40,7 +40,7 @@ def write_by_rules(prompt: str, *, instrumental: bool, duration: float, seed: in
     rapped = any(genre.rapped for genre in genres) or "rap" in brief.terms.of("voice")
     tempo = pace(bpm, rapped=rapped)
     text = write_lyrics(brief, style.tone(brief), tempo, duration, rng)
-    return SongText(named, text, "rules", (*_brief_notes(brief), *_length_notes(text, tempo, duration)))
+    return SongText(named, text, "rules", (*_brief_notes(brief), *_length_notes(brief, text, tempo, duration)))
 
 
 async def write_with_model(
@@ -112,8 +112,10 @@ def _is_lost(brief: Brief) -> bool:
     return bool(brief.subject.name) and not has_words_for(brief)
 
 
-def _length_notes(text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
+def _length_notes(brief: Brief, text: str, tempo: Pace, duration: float) -> tuple[str, ...]:
     """A warning if the user's own lyrics are much too long for the song."""
+    if not brief.given_lyrics and not brief.quotes:
+        return ()
     count, (_, most) = len(sung_lines(text)), tempo.lines(duration)
     if count <= most + 4:
         return ()

@@ -35,11 +35,17 @@ def original() -> Audio:
     return made("TextToAudio", {"tags": TAGS, "lyrics": LYRICS, "duration": 14, "seed": 11})
 
 
-def source(shape: tuple[int, int, int] = (48_000, 2, 16), comment: str | None = None) -> Source:
+@cache
+def original_as(shape: tuple[int, int, int]) -> Sound:
     rate, channels, bits = shape
-    like = Sound(np.zeros((0, channels), np.int32), rate, 24 if bits == 24 else 16)
+    sound = conform(original().sound, Sound(np.zeros((0, channels), np.int32), rate, 24 if bits == 24 else 16))
+    sound.pcm.flags.writeable = False
+    return sound
+
+
+def source(shape: tuple[int, int, int] = (48_000, 2, 16), comment: str | None = None) -> Source:
     plan = json.dumps({"acestep": {"plan": original().plan}})
-    return Source(conform(original().sound, like), plan if comment is None else comment)
+    return Source(original_as(shape), plan if comment is None else comment)
 
 
 def inpaint(source_: Source, **fields: Any) -> Audio:
@@ -109,12 +115,12 @@ def test_zero_variance_and_the_same_lyrics_reproduce_the_window_in_time():
 
 
 def test_low_variance_stays_closer_to_the_song_than_high_variance():
-    old = compose(ComposeRequest(TAGS, LYRICS, 40, Seeds(3)))
+    old = compose(ComposeRequest(TAGS, LYRICS, 20, Seeds(3)))
 
     def kept(variance: float) -> float:
         shares = []
         for fresh in range(8):
-            new = compose(ComposeRequest(TAGS, LYRICS, 40, Seeds(3, fresh, variance), None))
+            new = compose(ComposeRequest(TAGS, LYRICS, 20, Seeds(3, fresh, variance), None))
             shares.append(len(_events(old) & _events(new)) / len(_events(old)))
         return float(np.mean(shares))
 
@@ -221,7 +227,8 @@ INVALID_COMMENTS: list[Any] = [
 
 @pytest.mark.parametrize("comment", INVALID_COMMENTS)
 def test_a_comment_without_a_plan_is_ignored_and_estimates_are_noted(comment: str):
-    known = read_source_plan(source(SHAPES[0], comment))
+    sound = original_as(SHAPES[0])
+    known = read_source_plan(Source(Sound(sound.pcm[: 6 * sound.sample_rate], sound.sample_rate, sound.bits), comment))
     assert any("estimated" in note for note in known.notes)
     assert 60 <= known.grid.tempo <= 200
 

@@ -86,16 +86,15 @@ def _part(song: Song, player: Player) -> Part:
 
 
 def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Note]:
-    loose = song.style.genre.loose * player.looseness
+    grid, style, layout = song.grid, song.style, song.grid.layout
+    loose = style.genre.loose * player.looseness
     for note in player.notes:
-        start = song.grid.time_at(swing(note.beat, song.style, song.grid.layout)) + max(
-            -2 * loose, min(2 * loose, timing.gauss(0, loose))
-        )
-        end = song.grid.time_at(swing(note.beat + note.length, song.style, song.grid.layout))
-        start = max(song.grid.phase, start)
+        late = max(-2 * loose, min(2 * loose, timing.gauss(0, loose)))
+        start = max(grid.phase, grid.time_at(swing(note.beat, style, layout)) + late)
         velocity = round(note.velocity + timing.gauss(0, 3))
-        if start < song.grid.seconds - 0.05:
-            end = min(max(end, start + 0.05), song.grid.seconds)
+        if start < grid.seconds - 0.05:
+            end = grid.time_at(swing(note.beat + note.length, style, layout))
+            end = min(max(end, start + 0.05), grid.seconds)
             yield Note(round(start, 5), round(end, 5), note.pitch, max(1, min(127, velocity)))
 
 

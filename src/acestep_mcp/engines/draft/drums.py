@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from acestep_mcp.engines.draft.metres import bar_rows
 
@@ -100,8 +100,7 @@ _GROOVES: dict[str, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class DrumHit:
+class DrumHit(NamedTuple):
     """`beat` is counted from the start of the bar, `pitch` is the General MIDI drum."""
 
     beat: float

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from acestep_mcp.readers.musical_key import read_key
 
@@ -50,7 +51,7 @@ class Key:
 
     @property
     def pitch_classes(self) -> tuple[int, ...]:
-        return tuple((self.tonic + step) % 12 for step in SCALES[self.scale])
+        return _pitch_classes(self.tonic, self.scale)
 
     @property
     def name(self) -> str:
@@ -61,6 +62,11 @@ class Key:
         """A key in words, such as `F# minor` or `D dorian`; None if it is none."""
         found = read_key(name)
         return cls(found.pitch_class, found.mode) if found else None
+
+
+@cache
+def _pitch_classes(tonic: int, scale: str) -> tuple[int, ...]:
+    return tuple((tonic + step) % 12 for step in SCALES[scale])
 
 
 @dataclass(frozen=True, slots=True)

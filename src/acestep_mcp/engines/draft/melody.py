@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from acestep_mcp.engines.draft.harmony import Chord, Key
 from acestep_mcp.engines.draft.metres import BarLayout
@@ -20,8 +22,7 @@ _CONTOURS = {
 _LIFT = {"chorus": 3.5, "drop": 4.0, "pre": 1.5, "bridge": 2.0, "solo": 2.0, "outro": -1.0}
 
 
-@dataclass(frozen=True, slots=True)
-class MelodyNote:
+class MelodyNote(NamedTuple):
     """A melody note in beats from the start of the song; `accent` is 0 to 1."""
 
     beat: float
@@ -135,16 +136,18 @@ def _pitch(
 ) -> int:
     """The pitch that best fits chord, scale, contour and previous note; `line` is (previous, wanted, weight)."""
     previous, wanted, weight = line
-    chord = context.chord(beat)
+    dissonances = _dissonances(context.chord(beat), context.key)
     best = (float("inf"), round(previous))
     for pitch in range(context.low, context.high + 1):
-        if pitch % 12 not in context.key.pitch_classes and pitch % 12 not in chord.tones:
+        dissonance = dissonances[pitch % 12]
+        if dissonance is None:
             continue
         cost = 0.35 * abs(pitch - wanted) + _leap_cost(abs(pitch - previous)) + rng.uniform(0, 1.6)
-        cost += weight * _dissonance(pitch, chord, context.key)
+        cost += weight * dissonance
         if rest:
             cost += {0: 0.0, 4: 0.6, 3: 0.6}.get((pitch - context.key.tonic) % 12, 2.5)
-        best = min(best, (cost, pitch))
+        if cost < best[0]:
+            best = (cost, pitch)
     return best[1]
 
 
@@ -156,10 +159,15 @@ def _leap_cost(distance: float) -> float:
     return 0.5 * (distance - 2) if distance <= 7.5 else 2.5 + 1.2 * (distance - 7)
 
 
-def _dissonance(pitch: int, chord: Chord, key: Key) -> float:
+@lru_cache(maxsize=512)
+def _dissonances(chord: Chord, key: Key) -> tuple[float | None, ...]:
+    """The dissonance of each pitch class, None for those that are neither in the chord nor in the scale."""
+    known = {*key.pitch_classes, *chord.tones}
+    return tuple(_dissonance(pitch, chord) if pitch in known else None for pitch in range(12))
+
+
+def _dissonance(pitch_class: int, chord: Chord) -> float:
     """0 for a chord tone, more for other notes of the scale, most a semitone above a chord tone."""
-    if pitch % 12 in chord.tones:
-        return 0.0 if pitch % 12 in chord.tones[:3] else 0.3
-    if (pitch - 1) % 12 in chord.tones:
-        return 3.0
-    return 1.4 if pitch % 12 in key.pitch_classes else 4.0
+    if pitch_class in chord.tones:
+        return 0.0 if pitch_class in chord.tones[:3] else 0.3
+    return 3.0 if (pitch_class - 1) % 12 in chord.tones else 1.4

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BarLayout:
     """`groups` are the lengths, in sixteenths, of the groups of beats in a bar; a strong beat begins each of them.
 
@@ -16,17 +17,17 @@ class BarLayout:
     note_lengths: tuple[float, ...] = (1.0, 0.5, 0.25)
     fills: tuple[float, ...] = (1, 1, 2)
 
-    @property
+    @cached_property
     def quarters(self) -> float:
         """The length of a bar in quarter notes."""
         return sum(self.groups) / 4
 
-    @property
+    @cached_property
     def compound(self) -> bool:
         """Whether a beat is a dotted quarter, which divides into three."""
         return set(self.groups) == {6}
 
-    @property
+    @cached_property
     def strong_steps(self) -> tuple[int, ...]:
         """The sixteenths on which the strong beats fall."""
         return tuple(sum(self.groups[:number]) for number in range(len(self.groups)))

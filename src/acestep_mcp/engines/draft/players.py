@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from acestep_mcp.engines.draft import drums
 from acestep_mcp.engines.draft.harmony import Chord, nearest, voicing
@@ -34,8 +34,7 @@ _BUILDERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BeatNote:
+class BeatNote(NamedTuple):
     """A note in beats from the start of the song."""
 
     beat: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from acestep_mcp.engines.draft.form import FormSection
 
@@ -14,8 +14,7 @@ RATE = 48_000
 VERSION = "2"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """`start` and `end` are seconds from the start of the song; `pitch` and `velocity` are MIDI's (0-127)."""
 
     start: float

@@ -86,7 +86,8 @@ def synthesise(parts: Sequence[Part], seconds: float, rate: int) -> NDArray[np.f
         gain = (part.volume / 127) ** 2 * 10 ** (
             (program_loudness(part.program, drums=part.drums) - _USUAL_LOUDNESS) / 20
         )
-        out += np.outer(wet, [gain * np.cos(angle) * 1.4, gain * np.sin(angle) * 1.4]).astype(np.float32)
+        for channel, share in enumerate((np.cos(angle), np.sin(angle))):
+            out[:, channel] += (wet * np.float64(gain * share * 1.4)).astype(np.float32)
     return out
 
 
