@@ -160,6 +160,11 @@ def test_true_is_valid_only_for_a_bool_field():
         ({"number_of_steps": "27 steps"}, "send a number: 27"),
         ({"number_of_steps": 27.5}, "send a whole number: 28"),
         ({"number_of_steps": math.inf}, "number_of_steps: "),
+        ({"scheduler": "HEUN "}, '(got \'HEUN \'); send "heun"'),
+        ({"scheduler": "dpm"}, "(got 'dpm')"),
+        ({"Number-Of-Steps": 3}, "; send it as number_of_steps"),
+        ({"stepz": 3}, "; leave it out"),
+        ({"seconds": 3}, "; send it as duration"),
         ({"tags": True}, "tags: must not be true or false (got True)"),
     ],
 )  # fmt: skip

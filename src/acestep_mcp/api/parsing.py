@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import PydanticUseDefault
 
+from acestep_mcp.api.argument_names import meant
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.right_form import right_form
 from acestep_mcp.api.text import DEEPEST, is_storable, shown
@@ -101,9 +102,9 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
         case "missing":
             return FieldError(name, "is required", "missing")
         case "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            advice = f"the arguments are {known}" if known else "leave it out; there are no arguments"
-            return FieldError(name, f"is not an argument; {advice}", "extra_forbidden", value)
+            return FieldError(
+                name, f"is not an argument; {_advice(str(error['loc'][-1]), model)}", "extra_forbidden", value
+            )
         case "too_short" | "too_long" as kind:
             ctx = error["ctx"]
             bound = f"{ctx['min_length']} or more" if kind == "too_short" else f"{ctx['max_length']} at most"
@@ -112,6 +113,17 @@ def _field_error(model: type[BaseModel], error: Any) -> FieldError:
     problem = error["msg"].removeprefix("Value error, ").replace("dictionary", "object")
     message = f"{problem[:1].lower()}{problem[1:]} (got {shown(value)})"
     return FieldError(name, f"{message}; {form}" if form else message, error["type"], value)
+
+
+def _advice(name: str, model: type[BaseModel]) -> str:
+    """What to do with an argument that there is not."""
+    names = list(dict.fromkeys([*model.__annotations__, *model.model_fields]))  # its own first, then shared ones
+    if not names:
+        return "leave it out; there are no arguments"
+    right = meant(name, names)
+    inside = "changes" if "changes" in names and right not in (*names[:1], "takes") else None
+    advice = f"send it as {right}" if right else "leave it out"
+    return f"the arguments are {', '.join(names)}; {f'send it inside {inside}' if inside else advice}"
 
 
 def _expected(model: type[BaseModel], place: Sequence[str | int]) -> tuple[type[BaseModel], Any]:

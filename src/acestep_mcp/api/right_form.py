@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 _CLOCK = re.compile(r"\s*(?:(?P<hours>\d{1,2}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{2}(?:\.\d{1,6})?)\s*")
 _UNITS = re.compile(
@@ -15,14 +16,26 @@ _UNITS = re.compile(
 )
 _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?")
 _SHORT = 120
+_OTHER_WORDS = {
+    "beginning": "start",
+    "cover": "remix",
+    "restyle": "remix",
+    "style": "remix",
+    "edit": "lyrics",
+    "words": "lyrics",
+    "midi": "mid",
+    "wave": "wav",
+    "vorbis": "ogg",
+}
+"""What models write for a choice, if it is not one of the choices."""
 
 
 def right_form(name: str, annotation: Any, value: Any) -> str:
     """The advice to add to an error message: `send 90`; empty if there is none. `annotation` is the type of a right value."""
     if name in ("seed", "original_seed") and isinstance(value, int | float | str):
         return f"leave {name} out for a random one" if name == "seed" else f"leave {name} out if you do not know it"
-    if get_origin(annotation) in (list, dict):
-        return _as_container(annotation, value)
+    if (origin := get_origin(annotation)) in (list, dict, Literal):
+        return _as_choice(value, get_args(annotation)) if origin is Literal else _as_container(annotation, value)
     kinds = {str, int, float, bool} & set(getattr(annotation, "__args__", (annotation,)))
     if str in kinds:
         return _as_text(value, "\n" if "lyrics" in name else ", ")
@@ -33,16 +46,22 @@ def right_form(name: str, annotation: Any, value: Any) -> str:
     return ""
 
 
+def _as_choice(value: Any, choices: tuple[str, ...]) -> str:
+    """The choice that is written in another way, misspelt, or known by another word."""
+    text = str(value).strip().casefold().lstrip(".")
+    close = difflib.get_close_matches(_OTHER_WORDS.get(text, text), choices, 1)
+    return f"send {json.dumps(close[0])}" if close else ""
+
+
 def _as_container(annotation: Any, value: Any) -> str:
     if get_origin(annotation) is dict:
         return 'send a JSON object: {"name": value}'
     if get_args(annotation)[0] is not str:
         return "send a JSON list of objects"
-    return (
-        f"send a list: {json.dumps([value[:_SHORT]], ensure_ascii=False)}"
-        if isinstance(value, str)
-        else "send a list of strings"
-    )
+    if not isinstance(value, str):
+        return "send a list of strings"
+    items = [item.strip(" \"'") for item in value[:_SHORT].strip(" []").split(",")]
+    return f"send a list: {json.dumps(items, ensure_ascii=False)}"
 
 
 def _as_text(value: Any, separator: str) -> str:

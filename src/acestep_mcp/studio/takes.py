@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from acestep_mcp.api.argument_names import meant
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.requests import ApiRequest
@@ -104,7 +105,8 @@ def _check_changes(endpoint: Endpoint, changes: Mapping[str, Any], takes: int) -
             *(
                 FieldError(
                     f"changes.{name[:60]}",
-                    f"is not a field of {endpoint.tool}, which made this track; its fields are {', '.join(names)}",
+                    f"is not a field of {endpoint.tool}, which made this track; its fields are {', '.join(names)}; "
+                    f"{f'send it as {right}' if (right := meant(name, names)) else 'leave it out'}",
                     "extra_forbidden",
                 )
                 for name in wrong[:20]
