@@ -19,7 +19,7 @@ from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.library.models import Job, Status
 from acestep_mcp.library.notices import Notices
 
-COUNT = 60
+COUNT = 90
 
 
 def a_job(number, **more):
@@ -76,8 +76,8 @@ def after_repair(call):
 
 
 DAMAGES = [
-    (cut, 20),
-    (garbled_pages, 20),
+    (cut, COUNT // 3),
+    (garbled_pages, COUNT // 3),
     (garbled_first_page, COUNT),
     (garbled_header, COUNT),
     (lambda _: b"not a database" * 500, 0),
@@ -129,11 +129,11 @@ def test_damage_while_the_database_is_open_costs_one_call(path):
 
 def test_a_request_that_may_have_been_paid_is_not_sent_again_after_a_repair(path):
     with closing(Database(path)) as database:
-        Jobs(database).add(a_job(70, backend="fal"))
+        Jobs(database).add(a_job(170, backend="fal"))
     path.write_bytes(garbled_header(path.read_bytes()))
     with closing(Database(path)) as database:
         jobs = Jobs(database)
-        assert jobs.get("job-70").attempts == 1  # the run then ends as UNKNOWN instead of sending it
+        assert jobs.get("job-170").attempts == 1  # the run then ends as UNKNOWN instead of sending it
         assert jobs.get("job-3").attempts == 0
 
 
@@ -188,8 +188,8 @@ def test_a_database_that_is_deleted_while_it_is_open_is_written_again(path):
     with open_twice(path) as (one, two):
         shutil.rmtree(path.parent)
         assert len(ids(one)) == COUNT
-        Jobs(two).add(a_job(80))
-        assert "job-80" in ids(one)
+        Jobs(two).add(a_job(180))
+        assert "job-180" in ids(one)
     with closing(Database(path)) as later:
         assert len(ids(later)) == COUNT + 1
 
@@ -203,10 +203,10 @@ def test_a_folder_that_is_away_and_comes_back_loses_nothing(path):
             with pytest.raises(StorageError, match="is not there now .*Bring its folder back"):
                 ids(one_of_them)
             with pytest.raises(StorageError, match="Nothing was submitted"):
-                Jobs(one_of_them).add(a_job(80))
+                Jobs(one_of_them).add(a_job(180))
         assert not path.parent.exists(), "else it could not be moved back"
         away.rename(path.parent)
-        Jobs(one).add(a_job(80))
+        Jobs(one).add(a_job(180))
         assert len(ids(two)) == COUNT + 1
 
 

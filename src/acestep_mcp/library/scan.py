@@ -24,6 +24,8 @@ class Scan:
     sounds: dict[str, str] = field(default_factory=dict)
     _beside: dict[str, list[str]] = field(default_factory=dict)
     """By the path without its ending."""
+    _stems: set[str] = field(default_factory=set)
+    _loose: dict[int | None, list[str]] | None = None
 
     def beside(self, sidecar: str) -> list[str]:
         """The sounds of a sidecar's name, in the order of `AUDIO_TYPES`."""
@@ -35,10 +37,20 @@ class Scan:
         sounds = self.beside(sidecar) or ([sound] if sound in self.sounds else [])
         return "|".join([self.sidecars[sidecar], *(f"{name}:{self.sounds[name]}" for name in sounds)])
 
-    def loose(self) -> list[str]:
-        """Sounds without a sidecar of their name."""
-        stems = {name[:-5] for name in self.sidecars}
-        return sorted(name for name in self.sounds if _split(name)[0] not in stems)
+    def stems(self) -> set[str]:
+        """Of the names of sidecars, without their folders."""
+        if not self._stems:
+            self._stems = {name[:-5].rpartition("/")[2] for name in self.sidecars}
+        return self._stems
+
+    def loose_of(self, size: int) -> list[str]:
+        """Sounds of that size without a sidecar of their name."""
+        if self._loose is None:
+            self._loose = {}
+            own = {name[:-5] for name in self.sidecars}
+            for name in sorted(name for name in self.sounds if _split(name)[0] not in own):
+                self._loose.setdefault(size_in(self.sounds[name]), []).append(name)
+        return self._loose.get(size, [])
 
     def add(self, name: str, entry: os.DirEntry[str]) -> None:
         """Take a file in, if it is a sidecar or audio by its ending."""

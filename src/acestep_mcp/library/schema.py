@@ -9,7 +9,10 @@ from typing import Any
 from acestep_mcp.library.models import Status
 from acestep_mcp.sqlite import Row, Schema
 
-_TABLES = """
+PARENT = "CASE WHEN json_valid(sidecar) THEN coalesce(json_extract(sidecar, '$.parent.id'), json_extract(sidecar, '$.parent')) END"
+"""The id of the track that a track was made from. An index needs the same words as the query."""
+
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS processes (id TEXT PRIMARY KEY, heartbeat REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -25,7 +28,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     ticket TEXT,
     request_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
-    progress TEXT NOT NULL DEFAULT '{}',
+    progress TEXT NOT NULL DEFAULT '{{}}',
     logs TEXT NOT NULL DEFAULT '[]',
     result TEXT,
     track_id TEXT,
@@ -36,7 +39,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     estimated_cost REAL NOT NULL DEFAULT 0,
     cost REAL,
     notes TEXT NOT NULL DEFAULT '[]',
-    options TEXT NOT NULL DEFAULT '{}',
+    options TEXT NOT NULL DEFAULT '{{}}',
     fingerprint TEXT NOT NULL,
     idempotency_key TEXT UNIQUE,
     answer TEXT NOT NULL DEFAULT 'open',
@@ -65,6 +68,12 @@ CREATE TABLE IF NOT EXISTS uploads (
 );
 CREATE TABLE IF NOT EXISTS notices (number INTEGER PRIMARY KEY, text TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS tracks_newest ON tracks (folder, deleted, created_at DESC, id DESC);
+CREATE INDEX IF NOT EXISTS tracks_sidecars ON tracks (folder, sidecar_name, deleted, file_name, stamp, id);
+CREATE INDEX IF NOT EXISTS tracks_files ON tracks (folder, file_name);
+CREATE INDEX IF NOT EXISTS tracks_parents ON tracks ({PARENT});
+CREATE INDEX IF NOT EXISTS jobs_stem ON jobs (file_stem);
+CREATE INDEX IF NOT EXISTS jobs_created ON jobs (created_at);
+CREATE INDEX IF NOT EXISTS jobs_rates ON jobs (backend, endpoint, status, number);
 """
 
 _FROM_1 = """

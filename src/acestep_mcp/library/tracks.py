@@ -17,7 +17,9 @@ from acestep_mcp.library.matching import alike, near
 from acestep_mcp.library.models import Track
 from acestep_mcp.library.moves import move, remove_leftovers
 from acestep_mcp.library.scan import stamp_of
-from acestep_mcp.library.track_index import TRASH, Describe, TrackIndex
+from acestep_mcp.library.schema import PARENT
+from acestep_mcp.library.track_index import Describe, TrackIndex
+from acestep_mcp.library.track_rows import TRASH, TrackRows, key_of
 
 _NEAR_AMONG = 500
 _MOST_WORDS = 100
@@ -39,10 +41,11 @@ class Tracks:
         wording: Wording = TOOLS,
         compose: Callable[[Track, BinaryIO], bytes] | None = None,
     ) -> None:
-        self._database = self.database = database
+        self.database = database
         self.folder = folder
         self.trash = folder / TRASH
-        self._tracks = TrackIndex(database, folder, describe)
+        self._rows = TrackRows(database, folder)
+        self._index = TrackIndex(self._rows, describe)
         self._wording = wording
         self._compose = compose
 
@@ -63,11 +66,11 @@ class Tracks:
 
     def problems(self) -> list[str]:
         """A sentence for each song or sidecar that the last refresh passed over. Good ones are never affected."""
-        return self._tracks.problems()
+        return self._index.problems()
 
-    def refresh(self) -> None:
-        """Update the index from the folder."""
-        self._tracks.refresh()
+    def refresh(self, *, when_due: bool = False) -> None:
+        """Update the index from the folder; `when_due`, one with many songs only now and then."""
+        self._index.refresh_when_due() if when_due else self._index.refresh()
 
     # -- adding
 
@@ -79,9 +82,7 @@ class Tracks:
         target = self.folder / name
         publish(audio, target)
         path = target.with_suffix(".json")
-        self._tracks.put(
-            track_id, target, path, sidecar, deleted=False, stamp=f"{stamp_of(write_json(path, sidecar))}|"
-        )
+        self._put(track_id, target, path, sidecar, deleted=False, stamp=f"{stamp_of(write_json(path, sidecar))}|")
         return Track(track_id, target, sidecar)
 
     def change(self, track_id: str, changes: dict[str, Any]) -> Track:
@@ -90,12 +91,12 @@ class Tracks:
         path = self._sidecar_of(track)
         sidecar = track.sidecar | changes
         stamp = f"{stamp_of(write_json(path, sidecar))}|"
-        self._tracks.put(track.id, track.path, path, sidecar, deleted=track.deleted, stamp=stamp)
+        self._put(track.id, track.path, path, sidecar, deleted=track.deleted, stamp=stamp)
         return Track(track.id, track.path, sidecar, track.deleted)
 
     def is_free(self, name: str) -> bool:
         """No song or sidecar, in the folder or its trash, has this stem."""
-        return self._tracks.is_free(name)
+        return self._index.is_free(name)
 
     # -- finding
 
@@ -106,44 +107,42 @@ class Tracks:
         """
         if len(name) > _LONGEST_NAME:
             raise NotFound(f"There is no track {name[:60]!r}... ({len(name)} characters). Give its id or file name.")
-        self.refresh()
         wanted = name.removeprefix("acestep://tracks/").removesuffix("/audio")
         path = Path(wanted)
         if path.is_absolute() and path.is_relative_to(self.folder):
             wanted = path.relative_to(self.folder).as_posix()
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT * FROM tracks WHERE folder = ? AND (id = ? OR file_name = ?) ORDER BY deleted LIMIT 1",
-                (str(self.folder), wanted, wanted),
-            ).fetchone()
+        row = self._rows.named(wanted)
+        # A name of a song in the trash may have come back to the folder.
+        if row is None or (row["deleted"] and row["id"] != wanted) or not self._rows.is_current(row):
+            self.refresh()
+            row = self._rows.named(wanted)
         return self._track(row or self._alike(name, wanted))
 
     def kept(self, track_id: str) -> Track | None:
         """The track with exactly this id, also from the trash."""
-        self.refresh()
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT * FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track_id)
-            ).fetchone()
-        return row and self._track(row)
+        row = self._rows.of(track_id)
+        if row is None or not self._rows.is_current(row):
+            self.refresh()
+            row = self._rows.of(track_id)
+        return None if row is None else self._track(row)
 
     def _alike(self, name: str, wanted: str) -> sqlite3.Row:
         """The only track, or else the only deleted one, with a file of this name in any subfolder or that looks like it."""
-        rows = self._tracks.rows("*", "ORDER BY created_at DESC")
+        rows = self._rows.select("id, file_name, deleted", "ORDER BY created_at DESC")
         for deleted in (0, 1):
             among = [row for row in rows if row["deleted"] == deleted]
             found = _named(wanted, among)
             if len(found) > 1:
                 shown = ", ".join(f"{row['file_name']} ({row['id']})" for row in found[:5])
                 raise Ambiguous(f"More than one track looks like {name[:200]!r}: {shown}. Give the id of one of them.")
-            if found:
-                return found[0]
-        why = self._tracks.why_missing(wanted)
+            if found and (row := self._rows.of(found[0]["id"])):
+                return row
+        why = self._index.why_missing(wanted)
         if why:
             raise NotFound(
                 f"There is no track {name[:200]!r} now. {why} To see the others, {self._wording.list_tracks}."
             )
-        close = _near(wanted, rows[:_NEAR_AMONG])
+        close = _near(wanted, self._rows.select("*", f"ORDER BY created_at DESC LIMIT {_NEAR_AMONG}"))
         raise NotFound(f"There is no track {name[:200]!r}. {close}To see them all, {self._wording.list_tracks}.")
 
     def find(
@@ -157,8 +156,7 @@ class Tracks:
             raise InvalidRequest(
                 f"query: has {len(words)} words, and at most {_MOST_WORDS} are looked for. Give fewer."
             )
-        self.refresh()
-        where, values = f"folder = ? AND deleted = {int(deleted)}", [str(self.folder)]
+        where, values = f"AND deleted = {int(deleted)}", []
         for word in words:
             where += " AND instr(search, ?) > 0"
             values.append(word)
@@ -166,34 +164,30 @@ class Tracks:
         if after is not None:
             page_where += " AND (created_at, id) < (?, ?)"
             page_values += self._cursor(after)
-        with self._database.reading() as db:
-            total = int(db.execute(f"SELECT count(*) AS n FROM tracks WHERE {where}", values).fetchone()["n"])
-            rows = db.execute(
-                f"SELECT * FROM tracks WHERE {page_where} ORDER BY created_at DESC, id DESC LIMIT ?",
-                [*page_values, limit + 1],
-            ).fetchall()
+        page = f"{page_where} ORDER BY created_at DESC, id DESC LIMIT ?", [*page_values, limit + 1]
+        self.refresh(when_due=True)
+        rows = self._rows.select("*", *page)
+        if not all(self._rows.is_current(row) for row in rows):
+            self.refresh()
+            rows = self._rows.select("*", *page)
+        total = int(self._rows.select("count(*) AS n", where, values)[0]["n"])
         tracks = [self._track(row) for row in rows[:limit]]
         more = f"{tracks[-1].created_at}|{tracks[-1].id}" if len(rows) > limit else None
         return tracks, more, total
 
     def made_from(self, track_id: str) -> list[Track]:
         """The tracks whose sidecars name this one as their parent, oldest first, without those in the trash."""
-        parent = "coalesce(json_extract(sidecar, '$.parent.id'), json_extract(sidecar, '$.parent'))"
-        with self._database.reading() as db:
-            rows = db.execute(
-                f"SELECT * FROM tracks WHERE folder = ? AND deleted = 0 AND {parent} = ? ORDER BY created_at, id",
-                (str(self.folder), track_id),
-            ).fetchall()
+        rows = self._rows.select("*", f"AND +deleted = 0 AND {PARENT} = ? ORDER BY created_at, id", (track_id,))
         return [self._track(row) for row in rows]
 
     def changed_since(self, change: int) -> tuple[list[Track], int]:
         """Tracks changed after that number, and the newest number. `-1` asks only for the number."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             newest = int(db.execute("SELECT coalesce(max(change), 0) AS n FROM tracks").fetchone()["n"])
             rows: Iterable[sqlite3.Row] = ()
             if 0 <= change < newest:
                 rows = db.execute(
-                    "SELECT * FROM tracks WHERE change > ? AND folder = ? ORDER BY change", (change, str(self.folder))
+                    "SELECT * FROM tracks WHERE change > ? AND +folder = ? ORDER BY change", (change, str(self.folder))
                 ).fetchall()
         return [self._track(row) for row in rows], newest
 
@@ -208,7 +202,7 @@ class Tracks:
         """Remove for good what was deleted before this time; its sidecar was written then. Returns the songs' files."""
         removed = []
         self.refresh()
-        for row in self._tracks.rows("file_name, sidecar_name", "AND deleted = 1"):
+        for row in self._rows.select("file_name, sidecar_name", "AND deleted = 1"):
             song, sidecar = self.trash / row["file_name"], self.trash / row["sidecar_name"]
             with suppress(OSError):
                 if sidecar.stat().st_mtime < before:
@@ -226,44 +220,36 @@ class Tracks:
 
     def _move(self, track: Track, folder: Path, *, deleted: bool) -> Track:
         target = move(track.path, self._sidecar_of(track), folder)
-        self._index(track.id, target, track.sidecar, deleted=deleted)
+        self._put(track.id, target, target.with_suffix(".json"), track.sidecar, deleted=deleted)
         return Track(track.id, target, track.sidecar, deleted)
 
     def tidy(self) -> None:
         """Remove what killed processes left: old temporary files, and the second sidecar of an interrupted move."""
         self.refresh()
-        trash = self._tracks.folder_of(deleted=True)
-        rows = self._tracks.rows("id, sidecar_name, deleted")
-        sidecars = {
-            row["id"]: self._tracks.folder_of(deleted=bool(row["deleted"])) / row["sidecar_name"] for row in rows
-        }
-        remove_leftovers(self.folder, trash, sidecars)
-        for folder in (self.folder, trash):
+        sidecars = {row["id"]: self._rows.path(key_of(row)) for row in self._rows.select("id, sidecar_name, deleted")}
+        remove_leftovers(self.folder, self.trash, sidecars)
+        for folder in (self.folder, self.trash):
             sweep(folder)
 
     def _sidecar_of(self, track: Track) -> Path:
         """Its own name is another one when a person has renamed the song alone."""
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT sidecar_name, deleted FROM tracks WHERE folder = ? AND id = ?", (str(self.folder), track.id)
-            ).fetchone()
-        return self._tracks.folder_of(deleted=bool(row["deleted"])) / str(row["sidecar_name"])
+        row = self._rows.of(track.id)
+        return self._rows.path(key_of(row)) if row else track.path.with_suffix(".json")
 
     # -- index
 
     def rebuild(self) -> int:
         """Clear the index and read every sidecar again; returns the number of tracks."""
         self.refresh()  # a sidecar that was lost is written again
-        with self._database.writing() as db:
-            db.execute("DELETE FROM tracks WHERE folder = ?", (str(self.folder),))
+        self.database.execute("DELETE FROM tracks WHERE folder = ?", (str(self.folder),))
         self.refresh()
-        return len(self._tracks.rows("id"))
+        return len(self._rows.select("id"))
 
-    def _index(self, track_id: str, audio: Path, sidecar: dict[str, Any], *, deleted: bool) -> None:
-        self._tracks.put(track_id, audio, audio.with_suffix(".json"), sidecar, deleted=deleted)
+    def _put(self, *args: Any, **kwargs: Any) -> None:
+        self._rows.put([self._rows.row(*args, **kwargs)])
 
     def _track(self, row: sqlite3.Row) -> Track:
-        folder = self._tracks.folder_of(deleted=bool(row["deleted"]))
+        folder = self._rows.folder_of(deleted=bool(row["deleted"]))
         return Track(row["id"], folder / row["file_name"], json.loads(row["sidecar"]), bool(row["deleted"]))
 
     def _cursor(self, text: str) -> tuple[str, str]:

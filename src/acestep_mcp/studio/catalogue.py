@@ -132,7 +132,7 @@ class Catalogue:
         return await anyio.to_thread.run_sync(self._problems)
 
     def _problems(self) -> list[str]:
-        self._tracks.refresh()
+        self._tracks.refresh(when_due=True)
         return self._tracks.problems()
 
     async def changes(self) -> AsyncIterator[Track]:

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +78,6 @@ def _stored(job: Job, response: Response, downloaded: Path, tracks: Tracks, jobs
     from acestep_mcp.audio.read import turned_down_note
     from acestep_mcp.audio.write import convert_and_remove
 
-    _clear(job, downloaded)
     song = _identity(job, response, tracks)
     song = replace(song, title=readable(song.title), tags=readable(song.tags), lyrics=readable(song.lyrics))
     name = _name(job, song.title, response.seed, tracks, jobs)
@@ -114,11 +114,14 @@ def _readable(value: Any) -> Any:
     return value
 
 
-def _clear(job: Job, downloaded: Path) -> None:
-    """Remove what an earlier, killed attempt left behind."""
-    for leftover in downloaded.parent.glob(f".*{job.id}*.part*"):
-        if leftover != downloaded:
-            leftover.unlink(missing_ok=True)
+def clear_leftovers(job_id: str, downloaded: Path) -> None:
+    """Remove what an earlier process left of this job's downloads. Lists the whole music folder."""
+    with contextlib.suppress(OSError):
+        with os.scandir(downloaded.parent) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(f".{job_id}.") and ".part" in entry.name]
+        for name in names:
+            if name != downloaded.name:
+                downloaded.with_name(name).unlink(missing_ok=True)
 
 
 def _identity(job: Job, response: Response, tracks: Tracks) -> Identity:

@@ -33,7 +33,7 @@ from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends
-from acestep_mcp.studio.finish import download_path, most_bytes, store_track
+from acestep_mcp.studio.finish import clear_leftovers, download_path, most_bytes, store_track
 from acestep_mcp.studio.following import FollowedRequest, follow
 from acestep_mcp.studio.progress import SAVING, progress_after
 from acestep_mcp.studio.submitter import FateUnknown, LeaseLost, Submitter
@@ -78,6 +78,8 @@ class Run:
         finishing: Finishing,
     ) -> None:
         self.job = job
+        self._was_sent = job.handle is not None or job.attempts > 0
+        """By an earlier run, which may have left files of its own."""
         self._jobs = jobs
         self._tracks = tracks
         self._backends = backends
@@ -261,6 +263,8 @@ class Run:
         if not self._jobs.is_owned(job.id):
             part.unlink(missing_ok=True)
             raise LeaseLost
+        if self._was_sent:
+            clear_leftovers(job.id, part)
         return store_track(job, response, part, self._tracks, self._jobs)
 
     async def _end(self, error: AceStepError) -> None:
