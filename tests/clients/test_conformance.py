@@ -37,3 +37,26 @@ def test_only_the_expected_scenarios_fail(
     summary = done.stdout.split("=== SUMMARY ===")[-1]
     assert done.returncode == 0, summary + done.stderr
     assert "tools-list" in summary
+
+
+@pytest.mark.parametrize("scenario", ["sep-2640-skills-enumeration", "sep-2640-skills-manifest"])
+def test_the_prompts_are_served_as_skills(scenario: str, served: Callable[..., str], node: str, tmp_path: Path) -> None:
+    # By the suite's newest revision; it runs scenarios of extensions only when forced.
+    command = [
+        node,
+        SUITE,
+        "server",
+        "--url",
+        served(),
+        "--scenario",
+        scenario,
+        "--spec-version",
+        REVISIONS[-1],
+        "--force",
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=55, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "0 failed" in done.stdout
+    assert "did not declare" not in done.stdout

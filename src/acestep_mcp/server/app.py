@@ -38,7 +38,7 @@ from mcp.types import Tool as ToolEntry
 from acestep_mcp import __version__
 from acestep_mcp.api import logs
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
-from acestep_mcp.server import player_app, resources, sdk
+from acestep_mcp.server import player_app, resources, sdk, skills
 from acestep_mcp.server.delivery import Calls, Deliveries
 from acestep_mcp.server.lazy_studio import LazyStudio, OpenStudio, lazy_studio
 from acestep_mcp.server.notifications import ChangeNotifier
@@ -97,7 +97,10 @@ class AceStepServer(MCPServer[ServerState]):
             lifespan=_lifespan,
             subscriptions=bus,
             middleware=[_middleware],
-            extensions=[Apps()],  # announces the extension; the tools are in the table, the page in player_app
+            extensions=[
+                Apps(),
+                skills.Skills(),
+            ],  # Apps only announces: the tools are in the table, the page in player_app
         )
         add = sdk.lowlevel(self).add_request_handler
         add("resources/list", PaginatedRequestParams, self._list_resources)
@@ -179,6 +182,8 @@ class AceStepServer(MCPServer[ServerState]):
             raise ToolError("A resource of this server is read within a request.")
         if str(uri) == player_app.URI:
             return [await anyio.to_thread.run_sync(player_app.read)]
+        if str(uri).startswith(skills.SCHEME):
+            return [skills.read(str(uri))]
         return [await resources.read(await _studio(context.request_context), str(uri))]
 
     @cached_property
