@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="the engine's packages are not installed")
 
@@ -33,11 +34,11 @@ def subset(folder, wanted):
 
 
 def run(folder, *arguments, vocabulary=None):
+    """The command in this process: a new one would import the models' packages again."""
     named = {"ACESTEP_LYRIC_VOCAB": vocabulary} if vocabulary else {}
-    return subprocess.run(
-        [sys.executable, "-m", "tools.parity", str(folder), *arguments],
-        cwd=REPOSITORY, env=os.environ | {"OMP_NUM_THREADS": "1"} | named, capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
+    done = CliRunner().invoke(parity.main, [str(folder), *arguments], env=named)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
 
 
 def test_every_part_of_the_model_and_some_runs_give_the_recorded_numbers(tmp_path):
@@ -55,7 +56,7 @@ def test_every_part_of_the_model_and_some_runs_give_the_recorded_numbers(tmp_pat
 def test_all_recorded_cases_hold_and_a_missing_vocabulary_is_reported(tmp_path):
     done = run(NUMBERS)
     lines = done.stdout.splitlines()
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.exit_code == 2, done.stdout + done.stderr
     assert sum(line.endswith("  ok") for line in lines) == 52
     assert lines[-2:] == ["lyrics: not checked, no vocabulary", "52 of 52 cases hold"]
 
@@ -73,7 +74,7 @@ def test_the_recorded_lyrics_hold_with_the_vocabulary_wherever_it_is_named(tmp_p
         folder, *(("--vocab", VOCABULARY) if how == "option" else ()),
         vocabulary=VOCABULARY if how == "environment" else None,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.stdout + done.stderr
     assert sum(line.startswith("lyrics/") and line.endswith("  ok") for line in done.stdout.splitlines()) == 134
 
 
@@ -85,15 +86,19 @@ def test_one_wrong_value_is_reported_as_short_with_exit_code_1(tmp_path):
     tensors["transformer/velocity"][0, 0, 0, 0] += 0.1
     save_file(tensors, folder / "cases.safetensors")
     done = run(folder)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     lines = [line for line in done.stdout.splitlines() if line.startswith("transformer ")]
     assert len(lines) == 1
     assert lines[0].endswith("  short")
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_folder_without_numbers_is_a_clear_error(tmp_path):
-    done = run(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.parity", str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True,
+        encoding="utf-8", check=False,
+    )  # fmt: skip
     assert done.returncode == 1
     assert "configs.json" in done.stderr
     assert "Traceback" not in done.stderr

@@ -27,6 +27,8 @@ RATE = 48_000
 FRAME = 4096 / 44_100
 """Seconds per latent frame."""
 SEAM = 0.03
+IDLE = 5
+"""Seconds without a song after which the engine frees its model: more than between a cancelled song and the next."""
 WORDS = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain", "number-of-steps": 4}
 LONG = {"tags": "drone", "lyrics": "[inst]", "duration": 240, "number_of_steps": 60, "seed": 1}
 SHORT = {"tags": "drone", "lyrics": "[inst]", "duration": 5, "number_of_steps": 3, "seed": 1}
@@ -87,7 +89,8 @@ def own(environment_in, tmp_path_factory, checkpoint):
 
 @pytest.fixture(scope="module")
 def address(own):
-    with serving(own) as address:
+    """One engine for the file: each would import the models' packages, which takes longer than its songs."""
+    with serving(own, "--idle-unload", str(IDLE)) as address:
         yield address
 
 
@@ -174,11 +177,8 @@ def test_a_cancelled_song_ends_within_one_step_and_the_next_one_is_made(address)
         assert "loading the model 0/1" not in [line["message"] for line in lines(http, following)]
 
 
-def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(own, tmp_path):
-    with (
-        serving(own, "--idle-unload", "0.2", "--data-dir", str(tmp_path / "idle")) as address,
-        httpx.Client(base_url=address, timeout=200) as http,
-    ):
+def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(address):
+    with httpx.Client(base_url=address, timeout=200) as http:
         for song in range(5):
             job = http.post(APP, json=SHORT).json()["request_id"]
             until(http, APP, job, '"COMPLETED"')
@@ -186,7 +186,7 @@ def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(own, t
             loads = "loading the model 0/1" in [line["message"] for line in lines(http, job)]
             if song and loads:
                 return
-            sleep(1)
+            sleep(IDLE + 1)
     pytest.fail("the model was never freed")
 
 

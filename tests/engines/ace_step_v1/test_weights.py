@@ -20,16 +20,13 @@ from acestep_mcp.engines.ace_step_v1 import parameter_names, published, weights 
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1  # noqa: E402
 from acestep_mcp.engines.model import placement  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
-from tests.engines.ace_step_v1.checkpoint import make_checkpoint  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("torch-v1-long")
+pytestmark = pytest.mark.xdist_group("torch")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    made = tmp_path_factory.mktemp("weights")
-    make_checkpoint(made)
-    return made
+def folder(checkpoint: Path) -> Path:
+    return checkpoint
 
 
 @pytest.fixture
