@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 OURS = ("ACESTEP_", "FAL_KEY")
+PLACES = ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")
+WRITES = frozenset({"process", "torch", "slow"})
 ROOT = Path(__file__).parents[1]
 # Processes that tests start find the helpers by the same names as the tests do.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -24,13 +29,21 @@ _numbers = itertools.count()
 _running: dict[str, str] = {}
 
 
-def _watch(event: str, _: object) -> None:
-    """An audit hook: processes are slow to start, so the plain suite leaves out the tests that start one."""
-    if event == "subprocess.Popen" and "unmarked" in _running:
+_start = subprocess.Popen.__init__
+
+
+@functools.wraps(_start)
+def _noted_start(process: subprocess.Popen[Any], *args: Any, **options: Any) -> None:
+    """Processes are slow to start, so the plain suite leaves out the tests that start one.
+
+    An audit hook would tell it as well, but takes its time at every event of the interpreter.
+    """
+    if "unmarked" in _running:
         _running["started"] = _running["unmarked"]
+    _start(process, *args, **options)
 
 
-sys.addaudithook(_watch)
+subprocess.Popen.__init__ = _noted_start
 
 
 @pytest.hookimpl(wrapper=True)
@@ -117,22 +130,30 @@ def unused_environment(
     return environment_in(tmp_path_factory.mktemp("unused"))
 
 
-@pytest.fixture(autouse=True)
-def isolated(
-    request: pytest.FixtureRequest, unused_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_settings(unused_environment: dict[str, str]) -> Iterator[None]:
     """No test reads or writes what belongs to the person who runs it, in this process either."""
-    marked = any(request.node.get_closest_marker(mark) for mark in ("process", "torch", "slow"))
-    writes = marked or "tmp_path" in request.fixturenames
-    environment = request.getfixturevalue("environment") if writes else unused_environment
-    for name in list(os.environ):
-        if name.startswith(OURS):
-            monkeypatch.delenv(name)
-    for name in ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, environment[name])
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(OURS)]:
+            patch.delenv(name)
+        for name in PLACES:
+            patch.setenv(name, unused_environment[name])
+        yield
+
+
+@pytest.fixture(autouse=True)
+def isolated(request: pytest.FixtureRequest, unused_environment: dict[str, str]) -> Iterator[None]:
+    """A test that may write has folders of its own; the others share some in which nothing may be written."""
+    writes = "tmp_path" in request.fixturenames or any(mark.name in WRITES for mark in request.node.iter_markers())
+    if writes:
+        environment, monkeypatch = (request.getfixturevalue(name) for name in ("environment", "monkeypatch"))
+        for name in PLACES:
+            monkeypatch.setenv(name, environment[name])
     yield
     if not writes:
-        written = [name for name in ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR") if Path(environment[name]).exists()]
+        written = [
+            name for name in ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR") if os.path.exists(unused_environment[name])
+        ]
         for name in written:
-            shutil.rmtree(environment[name])
+            shutil.rmtree(unused_environment[name])
         assert not written, "it writes files: give it the fixture `tmp_path`, and it gets folders of its own"

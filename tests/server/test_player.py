@@ -105,7 +105,7 @@ async def test_a_song_is_answered_with_its_file_for_the_model_and_with_everythin
 async def test_the_page_gets_the_sound_in_a_message_under_a_mebibyte_that_the_model_does_not_see(
     client, studio_factory
 ):
-    studio_factory.add_track("long", seconds=40)
+    studio_factory.add_track("long", seconds=34)
     async with client() as connected:
         answer = await connected.call_tool("player_audio", {"track_id": "long"})
     message = answer.model_dump_json(by_alias=True, exclude_none=True)

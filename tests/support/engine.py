@@ -65,7 +65,26 @@ async def behind_a_port(folder: Path, engine: Tone, **options: Any) -> AsyncIter
 
 
 class _Deaf(uvicorn.Server):
-    """Leaves signals to the tested server, which may run in the same process."""
+    """Leaves signals to the tested server, which may run in the same process, and ends without uvicorn's pauses."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.leave = anyio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.leave.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with anyio.move_on_after(1):
+            while self.server_state.connections or self.server_state.tasks:
+                await anyio.sleep(0.002)
+        for task in self.server_state.tasks:
+            task.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,11 +94,11 @@ class _Deaf(uvicorn.Server):
 @asynccontextmanager
 async def on_a_port(app: ASGIApp) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, lifespan="off", log_level="warning")
         server = _Deaf(config)
         async with anyio.create_task_group() as group:
             group.start_soon(server.serve, [listener])
             try:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:
-                server.should_exit = True
+                server.leave.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from acestep_mcp.engines.draft.band import Player, band
 from acestep_mcp.engines.draft.form import FormSection, form_to_plan, make_form
@@ -76,7 +77,7 @@ def _part(song: Song, player: Player) -> Part:
     return Part(
         name=player.name,
         program=player.program,
-        notes=tuple(sorted(notes, key=lambda note: (note.start, note.pitch))),
+        notes=tuple(sorted(notes, key=attrgetter("start", "pitch"))),
         drums=player.drums,
         volume=volume_controller(player.program, player.weight, drums=player.drums),
         pan=player.pan,
@@ -86,16 +87,16 @@ def _part(song: Song, player: Player) -> Part:
 
 
 def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Note]:
-    grid, style, layout = song.grid, song.style, song.grid.layout
+    style, layout, time_at = song.style, song.grid.layout, song.grid.time_at
+    first, seconds = song.grid.phase, song.grid.seconds
     loose = style.genre.loose * player.looseness
-    for note in player.notes:
+    for beat, length, pitch, velocity in player.notes:
         late = max(-2 * loose, min(2 * loose, timing.gauss(0, loose)))
-        start = max(grid.phase, grid.time_at(swing(note.beat, style, layout)) + late)
-        velocity = round(note.velocity + timing.gauss(0, 3))
-        if start < grid.seconds - 0.05:
-            end = grid.time_at(swing(note.beat + note.length, style, layout))
-            end = min(max(end, start + 0.05), grid.seconds)
-            yield Note(round(start, 5), round(end, 5), note.pitch, max(1, min(127, velocity)))
+        start = max(first, time_at(swing(beat, style, layout)) + late)
+        loud = round(velocity + timing.gauss(0, 3))
+        if start < seconds - 0.05:
+            end = min(max(time_at(swing(beat + length, style, layout)), start + 0.05), seconds)
+            yield Note(round(start, 5), round(end, 5), pitch, max(1, min(127, loud)))
 
 
 def swing(beat: float, style: Style, layout: BarLayout) -> float:
