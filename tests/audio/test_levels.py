@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import signal
 
 from acestep_mcp.audio.levels import brightness, find_silence, loudness_range, stereo_width, true_peak
 from acestep_mcp.audio.measure import hop_powers
@@ -35,6 +34,8 @@ def test_the_true_peak_between_two_samples_is_found():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_true_peak_is_within_a_tenth_of_eight_times_the_rate(seed):
+    from scipy import signal  # takes a second to load, in each worker
+
     music = np.random.default_rng(seed).normal(0, 0.2, (RATE * 3, 2))
     exact = 20 * np.log10(np.abs(signal.resample_poly(music, 8, 1, axis=0)).max())
     assert true_peak(music) == pytest.approx(exact, abs=0.1)
