@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import fft
 
 from acestep_mcp.audio.measure import windows_of
 from acestep_mcp.audio.spectrum import downmixed
@@ -150,7 +149,7 @@ def brightness(samples: NDArray[Any], rate: int) -> tuple[float, str]:
     frames = frames - frames.mean(axis=1, keepdims=True) if frames.shape[1] else frames
     if frames.shape[1] < _CENTROID_WINDOW:
         frames = np.pad(frames, ((0, 0), (0, _CENTROID_WINDOW - frames.shape[1])))
-    spectrum = np.abs(fft.rfft(frames * shape)).sum(axis=0, dtype=np.float64)
+    spectrum = np.abs(np.fft.rfft(frames * shape)).sum(axis=0, dtype=np.float64)
     frequencies = np.fft.rfftfreq(_CENTROID_WINDOW, 1 / rate)
     total = float(spectrum.sum())
     centroid = float(spectrum @ frequencies) / total if total > 0 else 0.0

@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from acestep_mcp.audio.spectrum import NOTE_RATE, RATE, magnitudes, note_magnitudes, note_weights, unit_rows
+from acestep_mcp.audio.spectrum import (
+    NOTE_RATE,
+    RATE,
+    magnitudes,
+    moving_average,
+    note_magnitudes,
+    note_weights,
+    unit_rows,
+)
 
 SLOWEST, FASTEST = 60.0, 200.0
 
@@ -110,7 +117,7 @@ def _onsets(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     edges = np.unique(np.geomspace(1, spectra.shape[1] - 1, _BANDS + 1).astype(int))
     bands = np.log1p(np.add.reduceat(spectra, edges[:-1], axis=1) / _loudest(spectra))
     rise = np.maximum(np.diff(bands, axis=0, prepend=bands[:1]), 0).sum(axis=1).astype(np.float64)
-    usual = ndimage.uniform_filter1d(rise, round(_FRAMES_PER_SECOND))
+    usual = moving_average(rise, round(_FRAMES_PER_SECOND))
     return np.asarray(np.maximum(rise - usual, 0))
 
 
@@ -188,7 +195,7 @@ def _division(onsets: NDArray[np.float64], beats: NDArray[np.float64], beat_seco
 def _at(curve: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """The largest value within 25 ms of each time."""
     frames = np.arange(len(curve))
-    near = ndimage.maximum_filter1d(curve, 5)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(curve, 2), 5).max(axis=1)
     return np.asarray(np.interp(times * _FRAMES_PER_SECOND, frames, near, left=0, right=0))
 
 

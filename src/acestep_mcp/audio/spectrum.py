@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.resample import blocks_of, resampled, resampled_array
@@ -61,8 +60,7 @@ def magnitudes(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[n
     found = np.empty((len(views), window // 2 + 1), np.float32)
     batch = max(1, _BATCH // window)
     for first in range(0, len(views), batch):
-        # Transforms several rows at once, which numpy.fft does not.
-        np.abs(fft.rfft(views[first : first + batch] * shape), out=found[first : first + batch])
+        np.abs(np.fft.rfft(views[first : first + batch] * shape), out=found[first : first + batch])
     return found
 
 
@@ -104,6 +102,13 @@ def _median_of_five(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     # Of two pairs, the smallest and the largest of the four cannot be the median of five.
     upper, lower = np.minimum(high[:-3], high[3:]), np.maximum(low[:-3], low[3:])
     return np.asarray(np.maximum(np.minimum(lower, upper), np.minimum(rows, np.maximum(lower, upper))))
+
+
+def moving_average(rows: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """The mean of each row and those around it, `count` in all; mirrored at the ends."""
+    before = count // 2
+    padded = np.pad(rows, [(before, count - 1 - before), *[(0, 0)] * (rows.ndim - 1)], mode="symmetric")
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, count, axis=0).mean(axis=-1))
 
 
 def unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:

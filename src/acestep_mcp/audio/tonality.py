@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from acestep_mcp.audio.spectrum import NOTE_RATE, NOTES, note_magnitudes, note_weights, unit_rows
+from acestep_mcp.audio.spectrum import NOTE_RATE, NOTES, moving_average, note_magnitudes, note_weights, unit_rows
 
 _WINDOW, _HOP = 2048, 512
 _FRAMES_PER_SECOND = NOTE_RATE / _HOP
@@ -104,10 +103,10 @@ class _Shares:
 
 def _chord_shares(spectra: NDArray[np.float32]) -> _Shares:
     notes = _without_overtones(note_weights(spectra, _WINDOW, *_CHORDS_HZ, held=True))
-    notes = ndimage.uniform_filter1d(notes, 9, axis=0)
+    notes = moving_average(notes, 9)
     loudness = np.linalg.norm(notes, axis=1)
     bass = note_weights(spectra, _WINDOW, *_BASS_HZ, held=True, lower=True)
-    bass = unit_rows(ndimage.uniform_filter1d(bass, 5, axis=0))
+    bass = unit_rows(moving_average(bass, 5))
     likeness = unit_rows(notes) @ _triads().T + _BASS_IN_CHORD * np.tile(bass, 2)
     sounding = loudness > 0.1 * np.median(loudness)
     heard = np.nonzero(loudness > 0.15 * loudness.max())[0]

@@ -24,7 +24,7 @@ from acestep_mcp.cli.request_options import takes_host_options
 from acestep_mcp.cli.session import load_settings
 from acestep_mcp.settings import Settings
 
-PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "scipy", "soundfile", "soxr", "pretty_midi", "midirenderer")
+PACKAGES = ("mcp", "httpx", "pydantic", "numpy", "soundfile", "soxr", "pretty_midi", "midirenderer")
 _LOW_DISK = 500 * 2**20
 # A user name and password in an address, which is refused where it is used.
 _LOGIN = re.compile(r"//[^/?#]*@")
