@@ -18,7 +18,7 @@ from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.wording import COMMANDS, TOOLS, Wording
 from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import LOCAL, LocalEngine
+from acestep_mcp.studio.backends import LOCAL, LocalEngine, fal_model
 from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.status import status_of
 from acestep_mcp.studio.studio import Studio
@@ -267,7 +267,7 @@ class QueueClients:
     def describe(self, name: str) -> dict[str, str | None]:
         if name == "draft" and self._draft is not None:
             return {"name": self._draft.name, "model": self._draft.model, "version": self._draft.version}
-        return {"name": name, "model": "ACE-Step" if name == "fal" else None, "version": None}
+        return {"name": name, "model": fal_model(self._settings) if name == "fal" else None, "version": None}
 
     async def _hold_open(self, name: str, host: str | Host, *, task_status: TaskStatus[QueueClient]) -> None:
         with anyio.CancelScope() as scope:

@@ -73,6 +73,8 @@ class Settings(ModelOptions, BaseSettings):
 
     backend: Literal["auto", "fal", "engine", "draft"] = "auto"
     fal_key: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY", "fal_key"))
+    fal_model: Literal["ace-step", "ace-step-1.5"] = "ace-step"
+    """The model at fal; 1.5, unverified, for `text_to_audio` and `audio_inpaint` only."""
     fal_key_id: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_ID", "fal_key_id"))
     fal_key_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_SECRET", "fal_key_secret"))
     engine_url: str | None = None

@@ -78,7 +78,7 @@ def json_of(done: Done | subprocess.CompletedProcess[str]) -> dict:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.command)
-def test_a_command_has_an_option_for_every_field_and_six_of_its_own(endpoint) -> None:
+def test_a_command_has_an_option_for_every_field_and_seven_of_its_own(endpoint) -> None:
     options = {option.name: option for option in make.commands[endpoint.command].params}
     assert set(options) == set(endpoint.request.model_fields) | {
         "out",
@@ -86,6 +86,7 @@ def test_a_command_has_an_option_for_every_field_and_six_of_its_own(endpoint) ->
         "play",
         "key_file",
         "insecure",
+        "fal_model",
         "as_json",
     }
     for name, field in endpoint.request.model_fields.items():

@@ -29,8 +29,9 @@ from acestep_mcp.api.requests import (
     TextToAudio,
 )
 
-# From a third-party reading of fal's model pages; not verified. A setting can override it.
+# From third-party readings of fal's model pages; not verified. A setting can override them.
 PRICE_PER_SECOND_USD = 0.0002
+PRICE_PER_SECOND_OF_V15_USD = 0.0003
 DEFAULT_LENGTH = float(TextToAudio.model_fields["duration"].default)
 UNKNOWN_LENGTH = float(LONGEST)
 """Seconds to reserve for a song whose length only its host will know: the maximum."""

@@ -16,7 +16,7 @@ from acestep_mcp.cli.export import FORMATS, copy_to, format_of
 from acestep_mcp.cli.output import echo, job_facts, made_by, print_json, stopped, without_track
 from acestep_mcp.cli.play import play
 from acestep_mcp.cli.progress_bar import shown
-from acestep_mcp.cli.request_options import given, host_options, request_options
+from acestep_mcp.cli.request_options import HOST_SETTINGS, given, host_options, request_options
 from acestep_mcp.cli.session import follow, load_settings, stoppable, uninterrupted, with_studio
 from acestep_mcp.library.models import Job, Outcome
 
@@ -82,7 +82,7 @@ def make() -> None:
 
 def _run(endpoint: Endpoint, values: dict[str, Any]) -> int:
     out, form, as_json, plays = (values.pop(name) for name in ("out", "format", "as_json", "play"))
-    form, host = format_of(out, form), {name: values.pop(name) for name in ("key_file", "insecure")}
+    form, host = format_of(out, form), {name: values.pop(name) for name in HOST_SETTINGS}
     call = _MakeCommand(endpoint.request.parse(given(values)), out, form, as_json)
     try:
         outcome: Outcome = with_studio(call.make, load_settings(format=form, **host))

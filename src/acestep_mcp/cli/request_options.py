@@ -38,7 +38,16 @@ def host_options() -> list[click.Option]:
             default=None,
             help="Allow the key to be sent over plain http to another machine. Only on a network you trust.",
         ),
+        click.Option(
+            ["--fal-model"],
+            type=click.Choice(("ace-step", "ace-step-1.5")),
+            help="The model at fal. 1.5 makes songs from tags and inpaints; it is unverified. [default: ACESTEP_FAL_MODEL]",
+        ),
     ]
+
+
+HOST_SETTINGS = ("key_file", "insecure", "fal_model")
+"""The settings that those options set."""
 
 
 def takes_host_options(command: click.Command) -> click.Command:

@@ -13,7 +13,7 @@ import click
 from acestep_mcp.cli.jobs import as_json_option
 from acestep_mcp.cli.output import echo, made_by, print_json, stopped, without_track
 from acestep_mcp.cli.progress_bar import Show, shown
-from acestep_mcp.cli.request_options import LYRICS, given, takes_host_options
+from acestep_mcp.cli.request_options import HOST_SETTINGS, LYRICS, given, takes_host_options
 from acestep_mcp.cli.session import follow, load_settings, stoppable, uninterrupted, with_studio
 from acestep_mcp.library.models import Job, Outcome, Progress, Track
 from acestep_mcp.studio.build_takes import takes_progress, takes_view
@@ -134,7 +134,7 @@ def _change(text: str) -> tuple[str, Any]:
 @as_json_option
 def remake_section(name: str, section: str, as_json: bool, **options: Any) -> int:
     """Make one section of a song again, by its name ("chorus 2"); the rest stays as it is."""
-    host = {key: options.pop(key) for key in ("key_file", "insecure")}
+    host = {key: options.pop(key) for key in HOST_SETTINGS}
 
     async def start(studio: Studio) -> list[Job]:
         return [await studio.start(await studio.section_request(name, section, given(options)))]

@@ -99,8 +99,8 @@ def job_of(row: sqlite3.Row, *, attached: bool = False) -> Job:
 
 
 def fingerprint_of(job: Job) -> str:
-    """Equal for calls with the same endpoint, arguments (in any order) and file format."""
-    text = json.dumps([job.endpoint, job.request.wire(), job.options.format], sort_keys=True, ensure_ascii=True)
+    """Equal for calls with the same endpoint and model, arguments (in any order) and file format."""
+    text = json.dumps([job.host_endpoint, job.request.wire(), job.options.format], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

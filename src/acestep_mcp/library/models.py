@@ -65,12 +65,26 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True)
+class SentAs:
+    """A request in the terms of another model of its host.
+
+    `endpoint` is that model's id and `model` its name; `source_field` is the field of `body` for the source's address.
+    """
+
+    endpoint: str
+    model: str
+    body: dict[str, Any]
+    source_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobOptions:
     """What was decided when the job was created.
 
     `format` is the file's extension, `price` dollars per second, `seconds` the expected length. For an edit of a local
     file, `source` is its path, `content_type` its type, and `edit` the span in seconds of the source. `submit` holds
-    the fields of `client.SubmitOptions`. `remade` is the id of the track whose request was sent again.
+    the fields of `client.SubmitOptions`. `remade` is the id of the track whose request was sent again. `sent_as` is what
+    is sent instead of the request where another model of the host makes the song.
     """
 
     format: str = "wav"
@@ -81,6 +95,7 @@ class JobOptions:
     edit: dict[str, float | str] | None = None
     remade: str | None = None
     submit: dict[str, Any] = field(default_factory=dict)
+    sent_as: SentAs | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,17 @@ class Job:
         for name, value in (self.__dict__ | changes).items():
             object.__setattr__(job, name, value)
         return job
+
+    @property
+    def host_endpoint(self) -> str:
+        """The id of the endpoint that the host runs for it."""
+        return self.options.sent_as.endpoint if self.options.sent_as else self.endpoint
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The request's fields, and the seed that was sent even if the request leaves it out."""
+        sent = self.options.sent_as.body if self.options.sent_as else {}
+        return ({"seed": sent["seed"]} if "seed" in sent else {}) | self.request.wire()
 
     @property
     def elapsed(self) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
-from acestep_mcp.api.endpoints import DEFAULT_LENGTH, PRICE_PER_SECOND_USD
+from acestep_mcp.api.endpoints import DEFAULT_LENGTH, PRICE_PER_SECOND_OF_V15_USD, PRICE_PER_SECOND_USD
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.client import FAL_QUEUE, IN_PROCESS, QueueClient
 from acestep_mcp.settings import Settings
@@ -149,28 +149,39 @@ def submit_options(settings: Settings) -> dict[str, str | float | bool]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def price(settings: Settings, backend: str) -> float:
-    """Dollars per second of music; 0 on the user's own engines."""
+def price(settings: Settings, backend: str, *, v15: bool = False) -> float:
+    """Dollars per second of music, of v1 or of `v15`; 0 on the user's own engines."""
     if backend != "fal":
         return 0.0
-    return PRICE_PER_SECOND_USD if settings.price_per_second_usd is None else settings.price_per_second_usd
+    known = PRICE_PER_SECOND_OF_V15_USD if v15 else PRICE_PER_SECOND_USD
+    return known if settings.price_per_second_usd is None else settings.price_per_second_usd
 
 
 def costs(settings: Settings, backend: str) -> dict[str, Any]:
     """The price in dollars, per second and for a song of the default length, and where the price comes from."""
-    rate = price(settings, backend)
+    v15 = settings.fal_model == "ace-step-1.5"
+    rate = price(settings, backend, v15=v15)
     if backend != "fal":
         basis = "your own engine: no charge" if backend == "engine" else "the draft engine: no charge"
     elif settings.price_per_second_usd is not None:
         basis = "ACESTEP_PRICE_PER_SECOND_USD"
     else:
         basis = "third-party reading of fal's pages, not verified; ACESTEP_PRICE_PER_SECOND_USD overrides it"
+        if v15:
+            basis += f" (text_to_audio and audio_inpaint; the others cost {PRICE_PER_SECOND_USD})"
     return {
         "per_second_usd": rate,
         "default_song_seconds": DEFAULT_LENGTH,
         "default_song_usd": round(rate * DEFAULT_LENGTH, 6),
         "basis": basis,
     }
+
+
+def fal_model(settings: Settings) -> str:
+    """What makes the songs at fal."""
+    if settings.fal_model == "ace-step":
+        return "ACE-Step"
+    return "ACE-Step 1.5 (unverified) for text_to_audio and audio_inpaint, ACE-Step for the others"
 
 
 def writer(settings: Settings, backend: str) -> str:

@@ -272,10 +272,11 @@ def cost_of(job: Job, seconds: float) -> float:
 
 
 def _engine(job: Job, response: Response) -> dict[str, Any]:
-    made_by = response.report
+    made_by, sent_as = response.report, job.options.sent_as
+    hosted = sent_as.model if sent_as else "ACE-Step"
     return {
         "engine": made_by.engine or job.backend,
-        "model": made_by.model or ("ACE-Step" if job.backend == "fal" else None),
+        "model": made_by.model or (hosted if job.backend == "fal" else None),
         "version": made_by.version,
     }
 

@@ -16,19 +16,18 @@ from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Choice, price, submit_options
+from acestep_mcp.studio.fal_v15 import in_v15_terms
 
 
 def new_job(request: ApiRequest, choice: Choice, settings: Settings, inputs: Inputs) -> Job:
     """A job that is not stored yet. Raises InvalidRequest when the source of an edit cannot be used."""
     endpoint = BY_REQUEST[type(request)]
     request, length = in_named_length(request)
-    rate = price(settings, choice.name)
     submit = submit_options(settings) if choice.name != "draft" else {}
-    options = JobOptions(format=settings.format, price=rate, submit=submit)
-    notes = minimum_guidance(request)[1]
+    options = JobOptions(format=settings.format, submit=submit)
+    notes: tuple[str, ...] = ()
     if choice.name == "fal":
-        request, read = read_texts(request)
-        notes = (*read, *notes)
+        request, notes = read_texts(request)
     source: LocalSource | RemoteSource | None = None
     if isinstance(request, EditRequest):
         source = inputs.resolve(request.audio_url)
@@ -38,8 +37,11 @@ def new_job(request: ApiRequest, choice: Choice, settings: Settings, inputs: Inp
         options = replace(options, source=str(source.path), content_type=source.content_type, edit=edit.span or None)
         if is_data_uri(request.audio_url):
             request = request.model_copy(update={"audio_url": source.path.as_uri()})
+    if choice.name == "fal":
+        options, more = _at_fal(request, options, settings)
+        notes += more
     seconds = endpoint.seconds(request, source.seconds if isinstance(source, LocalSource) else None)
-    cost = round(rate * seconds, 6)
+    cost = round(options.price * seconds, 6)
     return Job(
         id=new_id(),
         endpoint=endpoint.id,
@@ -56,3 +58,12 @@ def new_job(request: ApiRequest, choice: Choice, settings: Settings, inputs: Inp
         notes=(*length, *(notes if choice.name == "fal" else ())),
         options=replace(options, seconds=seconds),
     )
+
+
+def _at_fal(request: ApiRequest, options: JobOptions, settings: Settings) -> tuple[JobOptions, tuple[str, ...]]:
+    """The options of a job for fal with its price, and with what is sent to ACE-Step 1.5 where that was chosen; notes."""
+    sent = in_v15_terms(request, options.edit or {}) if settings.fal_model == "ace-step-1.5" else None
+    options = replace(options, price=price(settings, "fal", v15=sent is not None))
+    if sent is None:
+        return options, minimum_guidance(request)[1]
+    return replace(options, sent_as=sent[0]), sent[1]

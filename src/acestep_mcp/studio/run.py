@@ -202,9 +202,9 @@ class Run:
         return handle
 
     async def _follow(self, client: QueueClient, handle: RequestHandle) -> Response:
-        request = FollowedRequest(client, self.job.endpoint, handle, self.cancel)
+        request = FollowedRequest(client, self.job.host_endpoint, handle, self.cancel)
         await follow(request, self._record)
-        return await client.result(self.job.endpoint, handle, self.job.request.wire())
+        return await client.result(self.job.host_endpoint, handle, self.job.asked)
 
     async def _record(self, update: Update) -> None:
         """Store an update from the queue if it changes the job."""
@@ -247,7 +247,7 @@ class Run:
             job = self.job.changed(ended_at=time.time())
             track = await self._sync(self._store_track, job, response, part)
         track = await self._finishing.with_words(track)
-        await client.forget(self.job.endpoint, self.job.request_id or "")
+        await client.forget(self.job.host_endpoint, self.job.request_id or "")
         await self._complete(track, job.ended_at)
 
     async def _complete(self, track: Track, ended_at: float | None) -> None:

@@ -66,7 +66,7 @@ class Submitter:
             raise GenerationFailed(
                 f"The engine ended {job.attempts} times while making this song. Try other arguments."
             )
-        handle = await client.submit(job.endpoint, await self._body(job, client, change), _options(job))
+        handle = await client.submit(job.host_endpoint, await self._body(job, client, change), _options(job))
         changes = {"handle": handle.to_dict(), "request_id": handle.request_id, "status": Status.IN_QUEUE}
         return await self._recorded(job.id, handle, partial(change, **changes))
 
@@ -83,7 +83,7 @@ class Submitter:
 
     async def _answered(self, job: Job, client: QueueClient, body: dict[str, Any]) -> RequestHandle:
         try:
-            return await client.submit(job.endpoint, body, _options(job))
+            return await client.submit(job.host_endpoint, body, _options(job))
         except SubmissionUnknown as unanswered:
             if job.backend != "engine":
                 raise
@@ -99,7 +99,7 @@ class Submitter:
     async def _received(job: Job, client: QueueClient) -> RequestHandle | None:
         """What the engine server knows of a submit that was not answered; None when it never received one."""
         try:
-            return await client.received(job.endpoint, job.id)
+            return await client.received(job.host_endpoint, job.id)
         except SubmissionUnknown:
             raise
         except QueueError as exc:
@@ -131,8 +131,8 @@ class Submitter:
 
     async def _body(self, job: Job, client: QueueClient, change: Change) -> dict[str, Any]:
         """The request to send; a local source is uploaded first."""
-        body = job.request.wire()
-        source = job.options.source
+        sent_as, source = job.options.sent_as, job.options.source
+        body = dict(sent_as.body) if sent_as else job.request.wire()
         if source is None:
             return body
         path = Path(source)
@@ -141,7 +141,8 @@ class Submitter:
                 f"The source {path} no longer exists. Put it back, or start again with another audio_url."
             )
         await change(progress=Progress(0.0, "uploading the source"))
-        body["audio_url"] = await self._sources.address(client, path, job.options.content_type)
+        field = (sent_as and sent_as.source_field) or "audio_url"
+        body[field] = await self._sources.address(client, path, job.options.content_type)
         return body
 
 
