@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from acestep_mcp.api.errors import SpendLimitReached
+from acestep_mcp.api.errors import InvalidRequest, SpendLimitReached
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.client import Host, QueueClient, SubmitOptions, retry
 from acestep_mcp.engine_server.app import QueueOptions, serving
@@ -420,3 +420,30 @@ async def test_a_slow_transcription_delays_no_other_song_and_its_words_come_late
     assert song.sidecar["heard"]["summary"].endswith(", 50 % of the words heard")
     assert not any("did not answer" in note for note in song.sidecar["notes"])
     assert song.sidecar["sections"] == marked.sidecar["sections"]
+
+
+class Adaptable(Tone):
+    loras = ("jazz", "Night drive")
+
+
+async def test_status_names_the_adapters_of_an_engine_and_a_tag_that_names_another_is_refused(tmp_path):
+    async with an_engine(tmp_path / "q", Adaptable(), key=KEY) as (url, _, engine):
+        async with open_studio(load(engine_url=url, engine_key=KEY)) as studio:
+            status = await studio.status()
+            wrong = await ended(studio, (await submitted(studio, SONG | {"tags": "lofi, lora:jaz"})).id)
+            right = await ended(studio, (await submitted(studio, SONG | {"tags": "lofi, lora:JAZZ:0.5"})).id)
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(f"{url}/loras")).status_code == 401
+    assert status.engine.loras == ["jazz", "Night drive"]
+    assert "'lora:jaz' names no LoRA adapter that is here; there are: Night drive, jazz" in wrong.job.error.message
+    assert right.job.status is Status.COMPLETED and len(engine.seeds) == 1
+
+
+async def test_a_tag_that_names_an_adapter_is_refused_where_none_can_be_chosen(monkeypatch):
+    monkeypatch.setenv("FAL_KEY", "id:secret")
+    async with open_studio(load()) as studio:
+        with pytest.raises(InvalidRequest, match="none can be chosen here"):
+            await studio.start(request("text_to_audio", SONG | {"tags": "lora:jazz"}))
+    async with open_studio(load(backend="draft")) as studio:
+        job = await studio.start(request("text_to_audio", SONG | {"tags": "lora:jazz"}))
+        assert "none can be chosen here" in (await ended(studio, job.id)).job.error.message

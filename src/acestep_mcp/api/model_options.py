@@ -69,9 +69,12 @@ class ModelOptions(BaseModel):
     quantize: Literal["int8"] | None = Field(None, description="Large matrices in half the memory; v1, needs torchao.")
     compile: bool = Field(False, description="Compile the model: a slow first song, faster ones after. v1")
     lora: Annotated[tuple[tuple[Path, float], ...], Flag(metavar="FILE[:WEIGHT]")] = Field(
-        (), description="A LoRA adapter for v1. May be repeated."
+        (), description="A LoRA adapter for every song. May be repeated."
     )
     """Adapters and their weights; as text, `FILE` or `FILE:WEIGHT` separated by `;`."""
+    lora_dir: Annotated[AbsolutePath | None, Flag(folder=True)] = Field(
+        None, description="A folder of LoRA adapters for 1.5 that tags may name: lora:NAME."
+    )
 
     checkpoint: Checkpoint | None = Field(None, description="The published model of 1.5. [default: xl-turbo]")
     shift: float | None = Field(

@@ -111,8 +111,7 @@ class QueueClient:
         headers = {"Content-Type": "application/json", **options.headers()}
         content, seconds = json.dumps(dict(body)).encode(), self.host.timeouts.submit
         call = QueueCall(f"Submitting to {self.host.label}", "POST", url, headers, content, seconds)
-        ask = partial(self._exchange, call, fresh=True)
-        answer = await submit_once(ask, self.host.timeouts, self.host.label)
+        answer = await submit_once(partial(self._exchange, call, fresh=True), self.host.timeouts, self.host.label)
         if not 200 <= answer.status < 300:
             raise replies.error_of(answer, call.action, self.host)
         return replies.handle_of(answer, self.host)
@@ -264,20 +263,17 @@ class QueueClient:
     async def still_has(self, url: str) -> bool:
         """Whether an uploaded file is still served; False if unsure. No key is sent."""
         timeouts = replace(self.host.timeouts, silence=PROBE_SECONDS, transfer=PROBE_SECONDS)
-        try:
-            answer = await send("HEAD", url, reach=self._reach, timeouts=timeouts)
-        except (InvalidRequest, QueueError):
-            return False
-        return answer.status == httpx.codes.OK
+        with suppress(InvalidRequest, QueueError):
+            return (await send("HEAD", url, reach=self._reach, timeouts=timeouts)).status == httpx.codes.OK
+        return False
 
     async def _ask_storage(self, path: str, body: Mapping[str, Any]) -> HttpResponse:
-        headers, content = {"Content-Type": "application/json"}, json.dumps(dict(body)).encode()
-        action, url = f"Beginning an upload to {self.host.label}", self.host.rest_url + path
-        call = QueueCall(action, "POST", url, headers, content)
+        action, content = f"Beginning an upload to {self.host.label}", json.dumps(dict(body)).encode()
+        call = QueueCall(action, "POST", self.host.rest_url + path, {"Content-Type": "application/json"}, content)
         answer = await self._ask(call, UPLOAD_SECONDS)
-        if not 200 <= answer.status < 300:
-            raise replies.error_of(answer, call.action, self.host)
-        return answer
+        if 200 <= answer.status < 300:
+            return answer
+        raise replies.error_of(answer, call.action, self.host)
 
     async def reachable(self) -> str | None:
         """None when the host is a queue and accepts the key, else one sentence about what is wrong.
@@ -290,13 +286,17 @@ class QueueClient:
             answer = await self._exchange(call)
         except QueueError as exc:
             return exc.message
-        if replies.is_not_found(answer):
-            return None
-        return replies.error_of(answer, call.action, self.host).message
+        return None if replies.is_not_found(answer) else replies.error_of(answer, call.action, self.host).message
+
+    async def loras(self) -> tuple[str, ...]:
+        """The LoRA adapters that tags may name there; none at a server that is not ours."""
+        call = QueueCall("Asking for adapters", "GET", f"{self.host.queue_url}/loras", seconds=PROBE_SECONDS)
+        with suppress(QueueError):
+            return replies.loras_in(await self._exchange(call))
+        return ()
 
     async def _ask(self, call: QueueCall, outage: float) -> HttpResponse:
-        timeouts = self.host.timeouts
-        timeouts = replace(timeouts, outage=min(outage, timeouts.outage))
+        timeouts = replace(self.host.timeouts, outage=min(outage, self.host.timeouts.outage))
         return await until_answered(partial(self._exchange, call), timeouts)
 
     async def _exchange(self, call: QueueCall, *, fresh: bool = False) -> HttpResponse:

@@ -36,7 +36,7 @@ from acestep_mcp.engine_server.signing import Signer
 from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks, restored
 from acestep_mcp.engine_server.worker import Worker
-from acestep_mcp.engines import Engine
+from acestep_mcp.engines import Engine, loras_of
 
 __all__ = ["QueueOptions", "serving"]
 
@@ -159,6 +159,7 @@ def _info_routes(engine: Engine, queue: JobQueue, webhooks: Webhooks | None, opt
         Route("/", engine_page),
         Route("/health", _health(engine, queue, options.prove)),
         Route("/openapi.json", _openapi(options)),
+        Route("/loras", _loras(engine)),
     ]
     return [*routes, Route(KEYS_PATH, _keys(webhooks.signer))] if webhooks else routes
 
@@ -179,6 +180,13 @@ def _health(engine: Engine, queue: JobQueue, prove: Prove | None) -> Reply:
         return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **info, **queue.counts()})
 
     return health
+
+
+def _loras(engine: Engine) -> Reply:
+    async def loras(_: HttpRequest) -> Response:
+        return wire.Json({"loras": await anyio.to_thread.run_sync(loras_of, engine) or ()})
+
+    return loras
 
 
 async def _clean(queue: JobQueue, file_store: FileStore, file_routes: FileRoutes, retention: float) -> None:

@@ -25,7 +25,7 @@ from acestep_mcp.engine_server.jobs import CANCELLED, QueueJob, StoredResponse
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import STORED_SOURCE, SourceLoader
 from acestep_mcp.engine_server.wire import response_to
-from acestep_mcp.engines import Audio, Engine, Source, Step
+from acestep_mcp.engines import Audio, Engine, Source, Step, loras_of
 from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.songwriter.song_text import SongText
@@ -194,7 +194,7 @@ class Worker:
         """In the thread: run the engine until it yields the song, logging each new step."""
         last: Step | None = None
         self._loaded = True
-        request, notes = read_texts(request)
+        request, notes = read_texts(request, loras_of(self._engine))  # raises InvalidRequest before a model is loaded
         # What the songwriter wrote has the songwriter's own notes.
         notes = () if isinstance(job.request, PromptToAudio) else notes
         with _closed_after(self._engine.generate(request, source)) as parts:

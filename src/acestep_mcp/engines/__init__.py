@@ -57,6 +57,11 @@ class Audio:
     plan: dict[str, Any] = field(default_factory=dict)
 
 
+def loras_of(engine: Engine) -> tuple[str, ...] | None:
+    """The names of the LoRA adapters that tags may name, from the engine's `loras`; None if it has no such attribute."""
+    return getattr(engine, "loras", None)
+
+
 class Engine(Protocol):
     """The interface between the queue's worker and an engine.
 

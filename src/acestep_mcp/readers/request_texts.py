@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from acestep_mcp.api.requests import AudioOutpaint, Request, TextToAudio
+from acestep_mcp.readers.lora_tags import without_loras
 from acestep_mcp.readers.lyric_sheet import read_lyrics
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)
@@ -19,11 +21,14 @@ _FASTEST = 1.5  # seconds per line; fast rap takes about 3
 _NO_TAGS = "tags: no style is named, so the engine chooses one; name genre, mood and instruments ('lofi, calm, piano')."
 
 
-def read_texts(request: AnyRequest) -> tuple[AnyRequest, tuple[str, ...]]:
+def read_texts(request: AnyRequest, loras: Iterable[str] | None = None) -> tuple[AnyRequest, tuple[str, ...]]:
     """The request with plain lyrics, and notes on what was read as something else or cannot be sung.
 
     A request whose lyrics are plain is returned as it is. Notes begin with the name of the field.
+    Raises InvalidRequest for tags that name a LoRA adapter other than `loras`; None leaves that to the engine.
     """
+    if loras is not None:
+        without_loras(request, loras)
     notes: list[str] = []
     changed: dict[str, Any] = {}
     for field in ("lyrics", "original_lyrics"):

@@ -27,7 +27,7 @@ def new_job(request: ApiRequest, choice: Choice, settings: Settings, inputs: Inp
     options = JobOptions(format=settings.format, submit=submit)
     notes: tuple[str, ...] = ()
     if choice.name == "fal":
-        request, notes = read_texts(request)
+        request, notes = read_texts(request, loras=())
     source: LocalSource | RemoteSource | None = None
     if isinstance(request, EditRequest):
         source = inputs.resolve(request.audio_url)

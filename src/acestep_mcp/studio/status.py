@@ -58,4 +58,7 @@ async def status_of(
 async def _probe(choice: Choice, backends: Backends) -> dict[str, Any]:
     client = await backends.client(choice.name, choice.queue_url)
     trouble = await client.reachable()
-    return {"reachable": trouble is None, "trouble": trouble, "engine": backends.describe(choice.name)}
+    engine: dict[str, Any] = dict(backends.describe(choice.name))
+    if trouble is None and choice.name == "engine":
+        engine["loras"] = list(await client.loras()) or None
+    return {"reachable": trouble is None, "trouble": trouble, "engine": engine}

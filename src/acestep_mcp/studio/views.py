@@ -244,6 +244,7 @@ class EngineView(View):
     name: str | None = None
     model: str | None = None
     version: str | None = None
+    loras: list[str] | None = Field(default=None, description="Tags: lora:NAME.")
 
 
 class StatusView(View):

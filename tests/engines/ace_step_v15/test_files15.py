@@ -86,9 +86,17 @@ def test_an_invalid_entry_of_the_index_is_ignored(folder):
 def test_an_unsupported_option_makes_the_engine_unavailable(folder, tmp_path):
     pytest.importorskip("torch", reason="the engine's packages are not installed")
     assert published.unavailable_reason(EngineOptions(data_dir=tmp_path, weights=folder)) is None
-    assert "has no --lora" in published.unavailable_reason(
-        EngineOptions(data_dir=tmp_path, weights=folder, lora=((Path("a"), 1.0),))
+    assert "has no --quantize" in published.unavailable_reason(
+        EngineOptions(data_dir=tmp_path, weights=folder, quantize="int8")
     )
+
+
+def test_an_adapter_that_is_not_there_makes_the_engine_unavailable(folder, tmp_path):
+    for name in ("torch", "peft"):
+        pytest.importorskip(name, reason="the engine's packages are not installed")
+    gone = ((tmp_path / "gone.safetensors", 1.0),)
+    reason = published.unavailable_reason(EngineOptions(data_dir=tmp_path, weights=folder, lora=gone))
+    assert "gone.safetensors is missing: correct --lora" in reason
 
 
 def test_a_shard_is_looked_for_in_its_own_folder_only(folder):
@@ -111,7 +119,6 @@ def test_parts_that_the_model_s_index_names_are_required(folder):
     [
         ({"quantize": "int8"}, "--quantize"),
         ({"compile": True}, "--compile"),
-        ({"lora": ((Path("a"), 1.0),)}, "--lora"),
     ],
 )
 def test_an_option_of_the_other_engine_is_rejected_by_name(tmp_path, option, name):

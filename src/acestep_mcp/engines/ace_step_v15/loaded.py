@@ -8,17 +8,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from acestep_mcp.engines.ace_step_v15.adapters import Adapters
 from acestep_mcp.engines.model.placement import release_cached_memory
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedV15:
-    """The pipeline, the name of its model, and the shift of its timesteps towards noise."""
+    """The pipeline, the name of its model, the shift of its timesteps towards noise, and the adapters for requests."""
 
     pipe: Any
     device: torch.device
     model: str
     shift: float
+    adapters: Adapters
 
     @property
     def turbo(self) -> bool:

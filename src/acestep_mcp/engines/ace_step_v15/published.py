@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.model_options import Checkpoint
+from acestep_mcp.engines.ace_step_v15.lora_files import adapter_file, check_file
 from acestep_mcp.engines.model.checkpoint import HubFiles, file_problem, read_config
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.packages import missing_packages
@@ -97,13 +98,17 @@ def lacks_packages() -> str | None:
 
 
 def reject_unsupported(options: EngineOptions) -> None:
-    """Raises ConfigurationError for options that only the engine for v1 supports."""
-    given = {"--quantize": options.quantize, "--compile": options.compile, "--lora": options.lora}
+    """Raises ConfigurationError for options that only the engine for v1 supports, and for adapters that cannot be used."""
+    given = {"--quantize": options.quantize, "--compile": options.compile}
     unsupported = [name for name, value in given.items() if value]
     if unsupported:
         raise ConfigurationError(
             f"the engine {NAME} has no {', '.join(unsupported)} (or the setting of that name): leave it out, or take ace-step-v1."
         )
+    if (options.lora or options.lora_dir) and (missing := missing_packages(("peft",))):
+        raise ConfigurationError(f"for LoRA adapters {missing}.")
+    for path, _ in options.lora:
+        check_file(adapter_file(path))
 
 
 def checkpoint(options: EngineOptions) -> HubFiles:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 from typing import Any
@@ -57,10 +58,13 @@ _ADVICE = (
 )
 
 
-def run(loaded: LoadedV15, request: EngineRequest, source: Source | None) -> SongRun:
-    """Raises InvalidRequest for values that do not fit the source."""
+def run(
+    loaded: LoadedV15, request: EngineRequest, source: Source | None, adapters: Sequence[tuple[Path, float]] = ()
+) -> SongRun:
+    """`adapters` are files and weights. Raises InvalidRequest for values that do not fit the source."""
     try:
-        return (yield from TASKS.run(loaded, request, source))
+        with loaded.adapters.active(adapters):
+            return (yield from TASKS.run(loaded, request, source))
     finally:
         loaded.pipe.maybe_free_model_hooks()  # with offload, nothing stays on the device, however the run ended
 

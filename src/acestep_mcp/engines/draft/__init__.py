@@ -29,6 +29,7 @@ class DraftEngine:
     name = "draft"
     version = VERSION
     device = None
+    loras: tuple[str, ...] = ()
 
     def __init__(self, renderer: Renderer | None = None, *, keep_worker: bool = False) -> None:
         self._renderer: Renderer = renderer or available()

@@ -51,6 +51,11 @@ class ModelEngine(ABC, Generic[Loaded]):
         """Raises InvalidRequest for values that do not fit the source."""
 
     @property
+    def loras(self) -> tuple[str, ...]:
+        """The adapters that tags may name."""
+        return ()
+
+    @property
     def device(self) -> str | None:
         return device_name(self.options.device)
 
