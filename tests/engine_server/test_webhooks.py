@@ -141,6 +141,22 @@ async def test_only_the_owner_can_read_the_signing_key(embedded, tmp_path):
         assert stat.S_IMODE((tmp_path / "webhook-key").stat().st_mode) == 0o600
 
 
+async def test_a_delivery_does_not_hold_the_signing_key(embedded, tmp_path):
+    secret = b"canary-signing-4a81f7c06e92d35b0"
+    (tmp_path / "webhook-key").write_bytes(secret)
+    receiver = Receiver(500, 500, 200)
+    async with embedded(post=receiver.post, database=tmp_path / "jobs.sqlite3") as desk:
+        await desk.http.post(SUBMIT, json={"tags": "x", "duration": 5})
+        await receiver.called()
+        keys = (await desk.http.get("/.well-known/jwks.json")).json()
+    assert receiver.calls
+    for url, body, headers in receiver.calls:
+        verify(body, headers, keys)
+        sent = f"{url} {dict(headers)}".encode() + body
+        for form in (secret, secret.hex().encode(), base64.b64encode(secret), base64.urlsafe_b64encode(secret)):
+            assert form.rstrip(b"=") not in sent
+
+
 @pytest.mark.parametrize("url", ["ftp://h.example", "javascript:1", "", "http://" + "x" * 9000])
 async def test_a_webhook_address_that_cannot_be_one_is_refused(embedded, url):
     async with embedded(post=Receiver().post) as desk:

@@ -434,3 +434,72 @@ def test_a_name_or_a_search_that_is_too_long_is_refused(tracks):
     assert len(error.value.message) < 300
     with pytest.raises(InvalidRequest, match="query: has 2000 words, and at most 100"):
         tracks.find("la " * 2_000, 10, None)
+
+
+@pytest.fixture
+def full(database):
+    """A function that makes the database as large as it may ever be, so that SQLite says what it says on a full disk."""
+
+    def fill():
+        [pages] = database._connection.execute("PRAGMA page_count").fetchone()
+        database._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    yield fill
+    database._connection.execute("PRAGMA max_page_count = 1000000")
+
+
+def by_hand(folder, track_id, **changes):
+    """A song that a person puts into the folder; its row takes more than a page."""
+    name = f"song {track_id}.wav"
+    (folder / name).write_bytes(b"RIFF")
+    value = sidecar(track_id, name, lyrics="la " * 100_000, **changes)
+    (folder / name).with_suffix(".json").write_text(json.dumps(value), encoding="utf-8")
+
+
+def test_songs_are_listed_and_looked_up_while_the_disk_is_full(tracks, folder, full):
+    add(tracks, "t01")
+    add(tracks, "t02")
+    full()
+    by_hand(folder, "t03")
+    assert ids(tracks.find("", 9, None)) == ["t02", "t01"]
+    [note] = tracks.problems()
+    assert "not listed yet" in note
+    assert "the disk is full" in note
+    assert tracks.get("t01").title == "song t01"
+    with pytest.raises(NotFound):
+        tracks.get("t03")
+
+
+def test_a_song_that_was_changed_while_the_disk_is_full_is_given_as_it_was_with_a_note(tracks, folder, full):
+    add(tracks, "t01")
+    full()
+    by_hand(folder, "t01", title="mine")
+    notes = []
+    assert tracks.get("t01", notes).title == "song t01"
+    assert ["the disk is full" in note for note in notes] == [True]
+    assert tracks.get("t01").sidecar.get("notes") is None
+    assert ids(tracks.find("", 9, None)) == ["t01"]
+
+
+def test_a_song_that_was_removed_while_the_disk_is_full_is_not_shown(tracks, folder, database, full):
+    add(tracks, "t01")
+    add(tracks, "t02")
+    full()
+    by_hand(folder, "t03")
+    for path in folder.glob("song t02.*"):
+        path.unlink()
+    assert ids(tracks.find("", 9, None)) == ["t01"]
+    with pytest.raises(NotFound):
+        tracks.get("t02")
+    database._connection.execute("PRAGMA max_page_count = 1000000")
+    assert ids(tracks.find("", 9, None)) == ["t03", "t01"]
+    assert tracks.problems() == []
+
+
+def test_nothing_is_cleaned_up_by_a_list_that_cannot_be_written(tracks, folder, full):
+    add(tracks, "t01")
+    full()
+    by_hand(folder, "t03")
+    for work in (tracks.tidy, tracks.rebuild, lambda: tracks.empty_trash(0), lambda: tracks.kept("t03")):
+        with pytest.raises(StorageError, match="the disk is full"):
+            work()

@@ -84,7 +84,10 @@ class TrackIndex:
             self.refresh()
 
     def refresh(self) -> None:
-        """Update the index from the folder, where people may have changed, converted, renamed, moved or removed files."""
+        """Update the index from the folder, where people may have changed, converted, renamed, moved or removed files.
+
+        Raises StorageError where the index cannot be read or, when something has changed, written.
+        """
         began = time.monotonic()
         scans = {deleted: scan(self._rows.folder_of(deleted=deleted), deep=not deleted) for deleted in (False, True)}
         known = {key_of(row): row for row in self._rows.select(_COLUMNS)}
@@ -95,8 +98,10 @@ class TrackIndex:
                 stamps[name, deleted] = found.stamp(name, row["file_name"] if row else None)
         unusable = {key: told for key, told in self._unusable.items() if told[0] == stamps.get(key)}
         look = _Look(scans, known, Changes(self._rows))
-        self._read_all(look, stamps, unusable)
-        self._unusable, self._missing = unusable, look.missing
+        try:
+            self._read_all(look, stamps, unusable)
+        finally:
+            self._unusable, self._missing = unusable, look.missing
         self._drop([row for key, row in known.items() if key not in stamps or key in unusable], scans)
         now = time.monotonic()
         self._next_refresh = now + max(_REST, (now - began) / _SHARE) if len(stamps) >= _LARGE else now
@@ -172,7 +177,7 @@ class TrackIndex:
     def _put(self, key: Key, sound: str, sidecar: dict[str, Any], look: _Look, stamp: str) -> None:
         deleted, row = key[1], look.known.get(key)
         audio = self._rows.path((sound, deleted))
-        earlier = row["stamp"] if row is not None and row["file_name"] == sound else None
+        earlier = (row["stamp"] or None) if row is not None and row["file_name"] == sound else None
         sidecar = self._as_it_is(sidecar, audio, earlier)
         look.put(self._rows.row(sidecar["id"], audio, self._rows.path(key), sidecar, deleted=deleted, stamp=stamp))
 
@@ -216,7 +221,7 @@ class TrackIndex:
     def _copied(self, track_id: str, key: Key, look: _Look) -> bool:
         """Another track with this id is indexed and still there: this one is a copy."""
         row = look.changes.waiting(track_id) or self._rows.of(track_id)
-        return row is not None and key_of(row) != key and self._is_there(row)
+        return row is not None and key_of(row) != key and self.is_there(row)
 
     def _drop(self, rows: Iterable[sqlite3.Row], scans: dict[bool, Scan]) -> None:
         """Forget tracks whose sidecar is gone or unusable, unless another process has just moved it.
@@ -248,12 +253,12 @@ class TrackIndex:
                 "SELECT sidecar_name, file_name, deleted FROM tracks WHERE folder = ? AND id = ?",
                 (str(self._folder), old["id"]),
             ).fetchone()
-            if row and (key_of(row) in self._unusable or (key_of(row) == key_of(old) and not self._is_there(row))):
+            if row and (key_of(row) in self._unusable or (key_of(row) == key_of(old) and not self.is_there(row))):
                 db.execute("DELETE FROM tracks WHERE folder = ? AND id = ?", (str(self._folder), old["id"]))
                 return True
         return False
 
-    def _is_there(self, row: sqlite3.Row | Mapping[str, Any]) -> bool:
+    def is_there(self, row: sqlite3.Row | Mapping[str, Any]) -> bool:
         """Whether an indexed track's audio and sidecar are both where the index has them."""
         deleted = bool(row["deleted"])
         return all(_is_file(self._rows.path((str(row[name]), deleted))) for name in ("sidecar_name", "file_name"))

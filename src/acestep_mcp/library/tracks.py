@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from acestep_mcp.api.errors import Ambiguous, InvalidRequest, NotFound
+from acestep_mcp.api.errors import Ambiguous, InvalidRequest, NotFound, StorageError
 from acestep_mcp.api.wording import TOOLS, Wording
 from acestep_mcp.files import open_inside, publish, sweep, write_json
 from acestep_mcp.library.database import Database
@@ -24,6 +24,7 @@ from acestep_mcp.library.track_rows import TRASH, TrackRows, key_of
 _NEAR_AMONG = 500
 _MOST_WORDS = 100
 _LONGEST_NAME = 4096
+_BEHIND = "What was changed in the music folder is not listed yet, because the list cannot be written. {reason}"
 
 
 class Tracks:
@@ -46,6 +47,7 @@ class Tracks:
         self.trash = folder / TRASH
         self._rows = TrackRows(database, folder)
         self._index = TrackIndex(self._rows, describe)
+        self._behind: tuple[str, ...] = ()
         self._wording = wording
         self._compose = compose
 
@@ -66,11 +68,20 @@ class Tracks:
 
     def problems(self) -> list[str]:
         """A sentence for each song or sidecar that the last refresh passed over. Good ones are never affected."""
-        return self._index.problems()
+        return [*self._index.problems(), *self._behind]
 
     def refresh(self, *, when_due: bool = False) -> None:
         """Update the index from the folder; `when_due`, one with many songs only now and then."""
         self._index.refresh_when_due() if when_due else self._index.refresh()
+
+    def _refresh_or_note(self, *, when_due: bool = False) -> tuple[str, ...]:
+        """`refresh`; a note where the disk or another program lets nothing be written, which keeps nobody from reading."""
+        try:
+            self.refresh(when_due=when_due)
+            self._behind = ()
+        except StorageError as exc:
+            self._behind = (_BEHIND.format(reason=exc.message),)
+        return self._behind
 
     # -- adding
 
@@ -100,9 +111,10 @@ class Tracks:
 
     # -- finding
 
-    def get(self, name: str) -> Track:
+    def get(self, name: str, notes: list[str] | None = None) -> Track:
         """By id, `acestep://tracks/ID` (also `/audio`), path or file name, or a name that looks the same.
 
+        To `notes` is added why the track may not be the one that lies there now.
         Raises NotFound with near matches, Ambiguous when several tracks look like this name.
         """
         if len(name) > _LONGEST_NAME:
@@ -114,8 +126,11 @@ class Tracks:
         row = self._rows.named(wanted)
         # A name of a song in the trash may have come back to the folder.
         if row is None or (row["deleted"] and row["id"] != wanted) or not self._rows.is_current(row):
-            self.refresh()
+            behind = self._refresh_or_note()
             row = self._rows.named(wanted)
+            if behind and row is not None and not self._rows.is_current(row):
+                row = row if self._index.is_there(row) else None
+                (notes if notes is not None else []).extend(behind)
         return self._track(row or self._alike(name, wanted))
 
     def kept(self, track_id: str) -> Track | None:
@@ -135,7 +150,7 @@ class Tracks:
             if len(found) > 1:
                 shown = ", ".join(f"{row['file_name']} ({row['id']})" for row in found[:5])
                 raise Ambiguous(f"More than one track looks like {name[:200]!r}: {shown}. Give the id of one of them.")
-            if found and (row := self._rows.of(found[0]["id"])):
+            if found and (row := self._rows.of(found[0]["id"])) and self._index.is_there(row):
                 return row
         why = self._index.why_missing(wanted)
         if why:
@@ -165,14 +180,18 @@ class Tracks:
             page_where += " AND (created_at, id) < (?, ?)"
             page_values += self._cursor(after)
         page = f"{page_where} ORDER BY created_at DESC, id DESC LIMIT ?", [*page_values, limit + 1]
-        self.refresh(when_due=True)
+        behind = self._refresh_or_note(when_due=True)
         rows = self._rows.select("*", *page)
-        if not all(self._rows.is_current(row) for row in rows):
-            self.refresh()
+        if not behind and not all(self._rows.is_current(row) for row in rows):
+            behind = self._refresh_or_note()
             rows = self._rows.select("*", *page)
-        total = int(self._rows.select("count(*) AS n", where, values)[0]["n"])
+        total = len(rows)
+        if total > limit or after is not None:
+            total = int(self._rows.select("count(*) AS n", where, values)[0]["n"])
         tracks = [self._track(row) for row in rows[:limit]]
         more = f"{tracks[-1].created_at}|{tracks[-1].id}" if len(rows) > limit else None
+        if behind:
+            tracks = [track for track, row in zip(tracks, rows, strict=False) if self._index.is_there(row)]
         return tracks, more, total
 
     def made_from(self, track_id: str) -> list[Track]:
@@ -239,9 +258,9 @@ class Tracks:
     # -- index
 
     def rebuild(self) -> int:
-        """Clear the index and read every sidecar again; returns the number of tracks."""
+        """Read every sidecar again; returns the number of tracks. Where that fails, the index is as it was."""
         self.refresh()  # a sidecar that was lost is written again
-        self.database.execute("DELETE FROM tracks WHERE folder = ?", (str(self.folder),))
+        self.database.execute("UPDATE tracks SET stamp = '' WHERE folder = ?", (str(self.folder),))
         self.refresh()
         return len(self._rows.select("id"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,7 +62,14 @@ class Catalogue:
 
     async def get(self, name: str) -> Track:
         """By id, `acestep://tracks/ID` or file name. Raises NotFound with near matches."""
-        return await anyio.to_thread.run_sync(self._tracks.get, name)
+        return await anyio.to_thread.run_sync(self._get, name)
+
+    def _get(self, name: str) -> Track:
+        notes: list[str] = []
+        track = self._tracks.get(name, notes)
+        if not notes:
+            return track
+        return replace(track, sidecar=track.sidecar | {"notes": [*(track.sidecar.get("notes") or ()), *notes]})
 
     async def descent(self, track: Track) -> list[DescentStep]:
         """The tracks that it was made from, oldest first, and what changed at each step; empty for a first one."""
