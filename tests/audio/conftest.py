@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.tags.file_tags import FileTags
@@ -27,12 +29,16 @@ def noise() -> Song:
     """Noise at -20 dBFS RMS, the same for the same seed, with every bit of its depth in use."""
 
     def make(seconds: float = 1.0, rate: int = 48_000, channels: int = 2, bits: int = 16, seed: int = 0) -> Sound:
-        frames = round(seconds * rate)
-        steps = 2 ** (bits - 1)
-        whole = np.random.default_rng(seed).normal(0, 0.1, (frames, channels)).clip(-0.99, 0.99) * steps
-        return Sound(whole.astype(np.int32) << (32 - bits), rate, 24 if bits == 24 else 16)
+        return Sound(_noise(round(seconds * rate), channels, bits, seed).copy(), rate, 24 if bits == 24 else 16)
 
     return make
+
+
+@cache
+def _noise(frames: int, channels: int, bits: int, seed: int) -> NDArray[np.int32]:
+    steps = 2 ** (bits - 1)
+    whole = np.random.default_rng(seed).normal(0, 0.1, (frames, channels)).clip(-0.99, 0.99) * steps
+    return whole.astype(np.int32) << (32 - bits)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -30,19 +31,19 @@ def other(found: TinyTag, name: str) -> str:
 @formats
 def test_tags_come_back_in_every_script(folder, noise, words, form):
     path = folder / f"夜.{form}"
-    write(path, noise(), format=form, tags=words)
+    write(path, noise(0.1), format=form, tags=words)
     assert read_tags(path) == words
 
 
 @formats
 def test_another_reader_finds_the_same(folder, noise, words, form):
     path = folder / f"song.{form}"
-    write(path, noise(2.0), format=form, tags=words)
+    write(path, noise(0.5), format=form, tags=words)
     found = TinyTag.get(path)
     assert (found.title, found.genre, found.comment) == (words.title, words.tags, words.comment)
     assert other(found, "lyrics") == words.lyrics
     assert other(found, "seed") == str(words.seed)
-    assert found.duration == pytest.approx(2.0, abs=0.05)
+    assert found.duration == pytest.approx(0.5, abs=0.05)
 
 
 def write_tags(path, form, tags):
@@ -54,7 +55,7 @@ def write_tags(path, form, tags):
 @pytest.mark.parametrize("form", ["wav", "flac", "ogg"])
 def test_the_decoding_library_finds_the_title_too(folder, noise, words, form):
     path = folder / f"song.{form}"
-    write(path, noise(), format=form, tags=words)
+    write(path, noise(0.1), format=form, tags=words)
     with soundfile.SoundFile(path) as file:
         assert file.title == words.title
 
@@ -62,7 +63,7 @@ def test_the_decoding_library_finds_the_title_too(folder, noise, words, form):
 @formats
 def test_tags_replace_tags_and_leave_every_sample(folder, noise, words, form):
     path = folder / f"song.{form}"
-    write(path, noise(), format=form, tags=words)
+    write(path, noise(0.3), format=form, tags=words)
     before = read(path)
     for tags in (FileTags(title="new"), FileTags(), FileTags(lyrics="la\n" * 50_000), FileTags(seed=0, comment="x")):
         write_tags(path, form, tags)
@@ -75,9 +76,9 @@ def test_tags_replace_tags_and_leave_every_sample(folder, noise, words, form):
 def test_lyrics_longer_than_many_pages_come_back(folder, noise, form):
     tags = FileTags(lyrics="".join(chr(0x3041 + i % 80) for i in range(150_000)))
     path = folder / f"song.{form}"
-    write(path, noise(), format=form, tags=tags)
+    write(path, noise(0.3), format=form, tags=tags)
     assert read_tags(path) == tags
-    assert len(read(path).pcm) == 48_000
+    assert len(read(path).pcm) == 14_400
 
 
 @formats
@@ -93,7 +94,7 @@ def test_lyrics_of_any_length_come_back(folder, noise, form, length):
 @formats
 def test_characters_that_no_format_can_hold_are_left_out(folder, noise, form):
     path = folder / f"song.{form}"
-    write(path, noise(), format=form, tags=FileTags(title="a\0b\ud800c", comment="x" * (1024 * 1024 + 5)))
+    write(path, noise(0.1), format=form, tags=FileTags(title="a\0b\ud800c", comment="x" * (1024 * 1024 + 5)))
     assert read_tags(path) == FileTags(title="abc", comment="x" * 1024 * 1024)
 
 
@@ -102,7 +103,7 @@ def test_other_programs_fields_stay_when_tags_are_replaced(folder, noise, form):
     path = folder / f"song.{form}"
     with soundfile.SoundFile(path, "w", 48_000, 2, format=form.upper()) as file:
         file.artist, file.title, file.date = "Somebody", "Old", "1999"
-        file.write(noise().pcm)
+        file.write(noise(0.1).pcm)
     write_tags(path, form, FileTags(title="New"))
     found = TinyTag.get(path)
     assert (found.title, found.artist) == ("New", "Somebody")
@@ -119,7 +120,7 @@ def test_a_file_without_tags_has_empty_ones(folder, content):
 def test_damaged_tags_raise_nothing(folder, noise, words, form):
     """Every byte of the head and tail replaced, many at once, and cut anywhere."""
     path = folder / f"song.{form}"
-    write(path, noise(0.2), format=form, tags=words)
+    write(path, noise(0.05), format=form, tags=words)
     data = path.read_bytes()
     random = np.random.default_rng(3)
     for round_ in range(80):
@@ -129,10 +130,8 @@ def test_damaged_tags_raise_nothing(folder, noise, words, form):
             broken[-at - 1] = random.integers(0, 256)
         path.write_bytes(broken[: random.integers(1, len(data))] if round_ % 3 == 0 else broken)
         assert isinstance(read_tags(path), FileTags)
-        try:
-            write_tags(path, form, words)
-        except InvalidRequest:
-            continue
+        with suppress(InvalidRequest), path.open("rb") as source:
+            retag(source, io.BytesIO(), form, words)
 
 
 def test_a_wrong_size_is_ignored(folder):
@@ -150,7 +149,7 @@ def test_a_missing_file_is_named(folder):
 
 def test_tags_for_the_wrong_format_leave_the_file_alone(folder, noise):
     path = folder / "song.wav"
-    write(path, noise(), format="wav", tags=FileTags())
+    write(path, noise(0.1), format="wav", tags=FileTags())
     before = path.read_bytes()
     for form in ("flac", "ogg"):
         with pytest.raises(InvalidRequest):
@@ -195,17 +194,17 @@ def test_a_comment_with_a_description_is_not_the_comment():
 
 def test_an_id3v1_tag_is_removed_when_tags_are_written(folder, noise):
     path = folder / "song.mp3"
-    write(path, noise(), format="mp3", tags=FileTags())
+    write(path, noise(0.3), format="mp3", tags=FileTags())
     path.write_bytes(path.read_bytes() + b"TAG" + b"Old title".ljust(125, b"\0"))
     write_tags(path, "mp3", FileTags(title="New"))
     assert b"Old title" not in path.read_bytes()
-    assert len(read(path).pcm) == 48_000
+    assert len(read(path).pcm) == 14_400
     assert TinyTag.get(path).title == "New"
 
 
 def test_an_id3v1_tag_is_read_where_there_is_no_other(folder, noise):
     path = folder / "song.mp3"
-    write(path, noise(), format="mp3", tags=FileTags())
+    write(path, noise(0.1), format="mp3", tags=FileTags())
     path.write_bytes(path.read_bytes() + b"TAG" + "Über".encode("latin-1").ljust(125, b"\0"))
     assert read_tags(path) == FileTags(title="Über")
 
@@ -247,7 +246,7 @@ def test_chunks_of_odd_length_are_padded_and_skipped_right(folder, frames):
 
 def test_opus_in_ogg_is_tagged_too(folder, noise, words):
     path = folder / "song.opus"
-    soundfile.write(path, noise().pcm, 48_000, format="OGG", subtype="OPUS")
+    soundfile.write(path, noise(0.3).pcm, 48_000, format="OGG", subtype="OPUS")
     before = read(path)
     write_tags(path, "ogg", words)
     assert read_tags(path) == words
@@ -258,5 +257,5 @@ def test_a_plan_in_the_comment_survives_as_json(folder, noise):
     plan = {"bpm": 92.5, "chords": ["Am", "F", "C", "G"] * 40, "title": "夜"}
     for form in FORMATS:
         path = folder / f"song.{form}"
-        write(path, noise(), format=form, tags=FileTags(comment=json.dumps(plan, ensure_ascii=False)))
+        write(path, noise(0.1), format=form, tags=FileTags(comment=json.dumps(plan, ensure_ascii=False)))
         assert json.loads(read_tags(path).comment) == plan

@@ -19,7 +19,7 @@ from acestep_mcp.audio.write import convert_file
 from tests.audio.files import by_ffmpeg, chunk, encoded, id3, riff, tone
 from tests.support.parameters import few
 
-SECONDS = 2.0
+SECONDS = 1.6
 MADE = [
     # name, FFmpeg's muxer and codec, rate, label in messages, content type
     ("memo.m4a", "ipod", "aac", 44_100, "M4A", "audio/mp4"),
@@ -58,7 +58,7 @@ NAMED = [
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """Each of `MADE`, two seconds long, stereo where the codec allows it."""
+    """Each of `MADE`, as long, stereo where the codec allows it."""
     folder = tmp_path_factory.mktemp("made")
     for name, muxer, codec, rate, *_ in MADE:
         (folder / name).write_bytes(by_ffmpeg(muxer, codec, SECONDS, rate))

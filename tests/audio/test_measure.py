@@ -29,7 +29,7 @@ def tone(seconds: float, dbfs: float, rate: int = 48_000, hertz: float = 997.0) 
 
 def test_a_full_scale_tone_in_one_channel_is_as_loud_as_the_standard_says():
     """BS.1770-4: 997 Hz at 0 dBFS in the left, centre or right channel gives -3.01 LKFS."""
-    one = tone(20, 0)
+    one = tone(5, 0)
     one[:, 1] = 0
     assert loudness(one, 48_000) == pytest.approx(-3.01, abs=0.01)
     assert loudness(one[:, 0], 48_000) == pytest.approx(-3.01, abs=0.01)
@@ -56,9 +56,7 @@ def test_the_signals_of_ebu_tech_3341_have_the_stated_loudness(parts, lufs):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_another_meter_agrees_at_every_rate(rate, channels):
     random = np.random.default_rng(rate + channels)
-    samples = (
-        random.normal(0, 0.1, (rate * 12, channels)) * np.repeat([1, 0.001, 0.1, 0.5, 1e-5, 0.3], rate * 2)[:, None]
-    )
+    samples = random.normal(0, 0.1, (rate * 6, channels)) * np.repeat([1, 0.001, 0.1, 0.5, 1e-5, 0.3], rate)[:, None]
     import pyloudnorm  # loads scipy: a second in each worker
 
     other = pyloudnorm.Meter(rate, filter_class="DeMan").integrated_loudness(samples)
@@ -101,8 +99,8 @@ def test_clipped_samples_are_counted_in_runs_only(bits):
 @pytest.mark.parametrize("gain", [0.01, 0.3, 3.0])
 def test_levelled_music_has_the_target_loudness_and_never_passes_the_ceiling(rate, gain):
     random = np.random.default_rng(1)
-    beats = np.exp(-(np.arange(rate * 8) % (rate // 2)) / (rate * 0.05))[:, None]
-    music = (random.normal(0, 0.2, (rate * 8, 2)) * beats * gain).astype(np.float32)
+    beats = np.exp(-(np.arange(rate * 4) % (rate // 2)) / (rate * 0.05))[:, None]
+    music = (random.normal(0, 0.2, (rate * 4, 2)) * beats * gain).astype(np.float32)
     result = level(music, rate)
     assert loudness(result, rate) == pytest.approx(-16, abs=0.2)
     assert peak_dbfs(result) <= -0.99999

@@ -20,7 +20,7 @@ from acestep_mcp.audio.read import probe_source, read
 from acestep_mcp.audio.tags import id3
 
 
-def encoded(path: Path, mode: str, rate: int, channels: int, seconds: float = 8.0) -> Path:
+def encoded(path: Path, mode: str, rate: int, channels: int, seconds: float = 3.0) -> Path:
     path.write_bytes(_encoded(mode, rate, channels, seconds))
     return path
 
@@ -58,8 +58,8 @@ def test_every_frame_is_counted(tmp_path, mode, rate, channels):
     [stream] = streams(path)
     assert stream.stated == stream.frames
     assert stream.missing == 0
-    assert 8.0 <= stream.samples / rate < 8.0 + 3 * stream.header.samples / rate
-    assert probe_source(path, max_seconds=600).seconds == read(path).seconds == 8.0
+    assert 3.0 <= stream.samples / rate < 3.0 + 3 * stream.header.samples / rate
+    assert probe_source(path, max_seconds=600).seconds == read(path).seconds == 3.0
 
 
 @pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
@@ -67,7 +67,7 @@ def test_every_frame_is_counted(tmp_path, mode, rate, channels):
 def test_a_file_that_states_no_length_is_read_to_its_end(tmp_path, mode, rate, channels):
     path = without_info(encoded(tmp_path / "a.mp3", mode, rate, channels))
     seconds = probe_source(path, max_seconds=600).seconds
-    assert seconds == pytest.approx(8.0, abs=3 * 1152 / rate)
+    assert seconds == pytest.approx(3.0, abs=3 * 1152 / rate)
     sound = read(path)
     assert sound.seconds == pytest.approx(seconds, abs=1152 / rate)
     assert np.abs(sound.pcm[-round(rate * 0.5) :]).max() > 2**28
@@ -75,9 +75,9 @@ def test_a_file_that_states_no_length_is_read_to_its_end(tmp_path, mode, rate, c
 
 def test_its_true_length_is_what_the_limit_is_checked_against(tmp_path):
     path = without_info(encoded(tmp_path / "a.mp3", "VARIABLE", 48_000, 1))
-    assert soundfile.info(path).duration < 5
-    with pytest.raises(InvalidRequest, match=r"8\.\d s long; at most 5 s"):
-        probe_source(path, max_seconds=5)
+    assert soundfile.info(path).duration < 2
+    with pytest.raises(InvalidRequest, match=r"3\.\d s long; at most 2 s"):
+        probe_source(path, max_seconds=2)
 
 
 def test_tags_are_not_counted_as_frames(tmp_path):
@@ -100,7 +100,8 @@ def test_frames_after_garbage_count(tmp_path):
 
 def test_a_truncated_file_is_refused_without_decoding(tmp_path):
     path = encoded(tmp_path / "a.mp3", "VARIABLE", 48_000, 2)
-    path.write_bytes(path.read_bytes()[:-20_000])
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(InvalidRequest, match="breaks off after"):
         probe_source(path, max_seconds=600)
 
@@ -140,10 +141,10 @@ HALF_FRAME = b"\xff\xfb\x90\x64" + bytes(range(1, 100)) * 2
     "tag", [b"", id3.encode({"title": "A"}), b"ID3\4\0\0\x7f\x7f\x7f\x7f"], ids=["", "tag", "cut tag"]
 )
 def test_what_lies_before_the_first_frame_is_skipped(tmp_path, tag, junk):
-    plain = encoded(tmp_path / "plain.mp3", "CONSTANT", 44_100, 1, 3.0)
+    plain = encoded(tmp_path / "plain.mp3", "CONSTANT", 44_100, 1, 1.0)
     path = tmp_path / "a.mp3"
     path.write_bytes(tag + junk + plain.read_bytes())
-    assert probe_source(path, max_seconds=600).seconds == 3.0
+    assert probe_source(path, max_seconds=600).seconds == 1.0
     assert np.array_equal(read(path).pcm, read(plain).pcm)
 
 

@@ -27,7 +27,7 @@ on_unix = pytest.mark.skipif(os.name == "nt", reason="limits of files and folder
 @pytest.mark.parametrize("bits", [16, 24])
 @pytest.mark.parametrize(("rate", "channels"), [(22_050, 1), (48_000, 2), (96_000, 2)])
 def test_lossless_formats_give_every_sample_back(folder, noise, words, form, bits, rate, channels):
-    sound = noise(0.777, rate, channels, bits)
+    sound = noise(0.277, rate, channels, bits)
     path = folder / f"夜.{form}"
     write(path, sound, format=form, tags=words)
     got = read(path)
@@ -37,10 +37,10 @@ def test_lossless_formats_give_every_sample_back(folder, noise, words, form, bit
 
 
 @formats
-@pytest.mark.parametrize("frames", [1, 479, 48_001])
+@pytest.mark.parametrize("frames", [1, 479, 24_001])
 def test_any_length_is_kept_to_the_frame(folder, sine, form, frames):
     path = folder / f"song.{form}"
-    write(path, Sound(sine(2.0).pcm[:frames], 48_000, 16), format=form, tags=FileTags())
+    write(path, Sound(sine(0.6).pcm[:frames], 48_000, 16), format=form, tags=FileTags())
     assert len(read(path).pcm) == frames
 
 
@@ -48,7 +48,7 @@ def test_any_length_is_kept_to_the_frame(folder, sine, form, frames):
 def test_equal_songs_are_equal_files(folder, noise, words, form):
     one, two = folder / f"one.{form}", folder / f"two.{form}"
     for path in (one, two):
-        write(path, noise(1.5), format=form, tags=words)
+        write(path, noise(0.5), format=form, tags=words)
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -56,10 +56,10 @@ def test_equal_songs_are_equal_files(folder, noise, words, form):
 @pytest.mark.parametrize("rate", [8000, 37_000, 96_000])
 def test_a_rate_that_a_format_lacks_becomes_the_nearest_one(folder, sine, form, rate):
     path = folder / f"song.{form}"
-    write(path, sine(1.5, rate), format=form, tags=FileTags())
+    write(path, sine(0.7, rate), format=form, tags=FileTags())
     got = read(path)
     assert got.sample_rate == ({37_000: 44_100, 96_000: 48_000}.get(rate, rate) if form == "mp3" else rate)
-    assert got.seconds == pytest.approx(1.5, abs=0.001)
+    assert got.seconds == pytest.approx(0.7, abs=0.001)
     assert np.abs(got.pcm).max() / 2**31 == pytest.approx(0.5, abs=0.05)
 
 
@@ -156,7 +156,7 @@ def in_a_process(code: str) -> str:
 @pytest.mark.parametrize("target", FORMATS)
 def test_every_format_becomes_every_other_with_its_tags(folder, sine, words, source, target):
     old, new = folder / f"old.{source}", folder / f"new.{target}"
-    write(old, sine(1.1), format=source, tags=FileTags(title="old"))
+    write(old, sine(0.4), format=source, tags=FileTags(title="old"))
     convert_file(old, new, format=target, tags=words)
     before, after = read(old), read(new)
     assert probe(new).format == target

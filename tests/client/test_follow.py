@@ -33,9 +33,9 @@ def stream(*chunks: bytes, clean: bool = True) -> Reply:
     return Reply(200, headers={"content-type": "text/event-stream"}, stream=chunks, clean=clean)
 
 
-async def followed(script: Script, *, streams: bool) -> tuple[list[Update], Server]:
+async def followed(script: Script, *, streams: bool, timeouts: Timeouts = SHORT) -> tuple[list[Update], Server]:
     async with listening(script) as server:
-        host = Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), streams, timeouts=SHORT)
+        host = Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), streams, timeouts=timeouts)
         updates = []
         with anyio.fail_after(10):
             async with QueueClient(host) as client, aclosing(client.follow(ENDPOINT, RequestHandle(ID))) as news:
@@ -93,11 +93,11 @@ async def test_polls_come_less_and_less_often_while_nothing_changes():
         return fal.queued(BASE) if len(times) < 8 else fal.completed(BASE)
 
     async with listening(script) as server:
-        host = Host(server.url, server.url, None, "fal", (0.02, 0.1), streams=False, timeouts=SHORT)
+        host = Host(server.url, server.url, None, "fal", (0.01, 0.05), streams=False, timeouts=SHORT)
         async with QueueClient(host) as client:
             [_, _] = [update async for update in client.follow(ENDPOINT, RequestHandle(ID))]
     gaps = [after - before for before, after in pairwise(times)]
-    for gap, pause in zip(gaps, [0.02, 0.03, 0.045, 0.0675, 0.1, 0.1, 0.1], strict=True):
+    for gap, pause in zip(gaps, [0.01, 0.015, 0.0225, 0.03375, 0.05, 0.05, 0.05], strict=True):
         assert gap >= 0.9 * pause
 
 
@@ -187,7 +187,7 @@ async def test_a_stream_that_falls_silent_is_left():
             return Reply(200, headers={"content-type": "text/event-stream"}, stream=[first], hang=True)
         return fal.completed(BASE, *numbered(1, 2))
 
-    updates, _ = await followed(script, streams=True)
+    updates, _ = await followed(script, streams=True, timeouts=replace(SHORT, silence=0.1))
     assert lines(updates) == ["1/27", "2/27"]
 
 
@@ -236,7 +236,7 @@ async def test_faults_of_a_poll_are_waited_through():
 )
 async def test_a_refused_question_ends_the_watch_with_its_reason(reply, kind, words):
     with pytest.raises(kind) as error:
-        await followed(lambda _: reply, streams=True)
+        await followed(lambda _: reply, streams=True, timeouts=replace(SHORT, outage=0.1))
     assert words in error.value.message
     assert type(error.value) is kind
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -27,14 +29,14 @@ pytestmark = pytest.mark.anyio
 SHORT = Timeouts(connect=2, answer=0.5, silence=0.5, outage=0.5, first_wait=0.01, longest_wait=0.05)
 
 
-def host(server: Server) -> Host:
-    return Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), timeouts=SHORT)
+def host(server: Server, timeouts: Timeouts = SHORT) -> Host:
+    return Host(server.url, server.url, fal.KEY, "fal", (0.01, 0.02), timeouts=timeouts)
 
 
-async def fetched(script: Script) -> tuple[Response | AceStepError, Server]:
+async def fetched(script: Script, timeouts: Timeouts = SHORT) -> tuple[Response | AceStepError, Server]:
     async with listening(script) as server:
         with anyio.fail_after(10):
-            async with QueueClient(host(server)) as client:
+            async with QueueClient(host(server, timeouts)) as client:
                 try:
                     return await client.result(ENDPOINT, RequestHandle(ID)), server
                 except AceStepError as error:
@@ -87,7 +89,8 @@ async def test_what_our_own_queue_adds_is_kept_and_what_is_odd_in_it_is_dropped(
     ],
 )
 async def test_each_documented_end_is_its_own_error(reply, kind, words, error_type):
-    error, _ = await fetched(with_status(reply, fal.running("x") if reply is fal.TOO_EARLY else fal.completed("x")))
+    status = fal.running("x") if reply is fal.TOO_EARLY else fal.completed("x")
+    error, _ = await fetched(with_status(reply, status), replace(SHORT, outage=0.1))
     assert type(error) is kind
     assert words in error.message
     assert getattr(error, "error_type", None) == error_type

@@ -9,6 +9,8 @@ import anyio
 import httpx
 import pytest
 
+from acestep_mcp.engine_server import job_queue
+
 pytestmark = pytest.mark.anyio
 
 
@@ -41,7 +43,8 @@ async def test_each_log_line_is_sent_once_and_the_stream_ends_after_completed(li
     assert reply.headers["x-fal-request-id"] == ticket["request_id"]
 
 
-async def test_events_come_while_the_job_waits_and_tell_its_place(listening):
+async def test_events_come_while_the_job_waits_and_tell_its_place(listening, monkeypatch):
+    monkeypatch.setattr(job_queue, "POSITION_SECONDS", 0.02)
     async with listening() as desk:
         first = await desk.submit(body={"tags": "hold"})
         await desk.running()

@@ -165,7 +165,7 @@ def _half_beats(onsets: NDArray[np.float64], beat_seconds: float, seconds: float
     phases = np.arange(0, period, 0.25)
     frames = np.arange(len(onsets))
     pulses = np.arange(0, max(len(onsets) - 1 - period, 1), period)
-    strengths = [float(np.interp(phase + pulses, frames, onsets).mean()) for phase in phases]
+    strengths = np.interp(np.add.outer(phases, pulses), frames, onsets).mean(axis=1)
     phase = float(phases[int(np.argmax(strengths))]) / _FRAMES_PER_SECOND
     step = beat_seconds / 2
     return np.asarray(phase + step * np.arange(max(0, int((seconds - phase) / step))), np.float64)

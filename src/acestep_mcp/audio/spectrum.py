@@ -36,6 +36,8 @@ def mono(sound: Sound) -> tuple[NDArray[np.float32], float]:
 
 def downmixed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of the channels of [frames, channels], one of which may be inverted."""
+    if samples.shape[1] == 1:
+        return samples[:, 0]
     return np.asarray(samples @ channel_gains(samples[::_SOME]).astype(samples.dtype))
 
 
