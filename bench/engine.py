@@ -57,7 +57,7 @@ def floor_of(model, context, length):
     def run():
         F.linear(raw, patch.project.weight)
         F.linear(wide, patch.narrow.weight)
-        for block, (keys, values) in zip(model.blocks, context.keys_values, strict=True):
+        for block, (keys, values) in zip(model.blocks, context.keys_values.permute(1, 2, 0, 3, 4, 5), strict=True):
             F.linear(x, block.attn.to_qkv.weight)
             q, k, v = qkv
             q @ (k.transpose(-1, -2) @ v)

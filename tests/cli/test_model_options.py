@@ -77,6 +77,18 @@ def test_a_new_field_needs_no_other_declaration(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(added["table"].type, click.Path)
 
 
+@pytest.mark.parametrize(("words", "expected"), [((), None), (("--compile",), True), (("--no-compile",), False)])
+def test_compiling_is_left_to_the_device_or_asked_for_or_refused(words: tuple[str, ...], expected: bool | None) -> None:
+    settings = load(**model_settings(engine.make_context("engine", list(words)).params))
+    assert settings.compile is expected
+
+
+def test_the_command_line_overrides_a_configured_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACESTEP_COMPILE", "true")
+    assert load().compile is True
+    assert load(**model_settings(engine.make_context("engine", ["--no-compile"]).params)).compile is False
+
+
 def test_options_that_are_not_given_leave_the_settings_alone() -> None:
     context = engine.make_context("engine", [])
     assert set(model_settings(context.params).values()) == {None}
@@ -101,7 +113,7 @@ def test_options_of_the_command_line_become_settings(tmp_path: Path, monkeypatch
     ]
     settings = load(**model_settings(engine.make_context("engine", words).params))
     assert settings.weights == (tmp_path / "weights").resolve()
-    assert (settings.device, settings.offload, settings.quantize, settings.compile) == ("mps", True, "int8", False)
+    assert (settings.device, settings.offload, settings.quantize, settings.compile) == ("mps", True, "int8", None)
     assert settings.lora == ((tmp_path / "a", 0.5), (tmp_path / "b", 1.0))
 
 

@@ -39,6 +39,8 @@ class Flag:
     metavar: str | None = None
     folder: bool = False
     """A path names a folder, not a file."""
+    negated: bool = False
+    """There is a `--no-` form too."""
 
 
 class ModelOptions(BaseModel):
@@ -67,7 +69,9 @@ class ModelOptions(BaseModel):
     """None is the device's usual one."""
     offload: bool = Field(False, description="Keep on the GPU only the part that computes.")
     quantize: Literal["int8"] | None = Field(None, description="Large matrices in half the memory; v1, needs torchao.")
-    compile: bool = Field(False, description="Compile the model: a slow first song, faster ones after. v1")
+    compile: Annotated[bool | None, Flag(negated=True)] = Field(
+        None, description="Compile the model: a slow first song, faster ones after. v1 [default: on CUDA]"
+    )
     lora: Annotated[tuple[tuple[Path, float], ...], Flag(metavar="FILE[:WEIGHT]")] = Field(
         (), description="A LoRA adapter for every song. May be repeated."
     )

@@ -32,8 +32,9 @@ def takes_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     flag = next((mark for mark in field.metadata if isinstance(mark, Flag)), Flag())
-    names = (flag.name or f"--{name.replace('_', '-')}", name)
-    return click.option(*names, help=field.description, metavar=flag.metavar, **_kind(field, flag))
+    shown = name.replace("_", "-")
+    names = flag.name or (f"--{shown}/--no-{shown}" if flag.negated else f"--{shown}")
+    return click.option(names, name, help=field.description, metavar=flag.metavar, **_kind(field, flag))
 
 
 def _kind(field: FieldInfo, flag: Flag) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class LinearAttention(nn.Module):
         self.to_out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, rotary: Tensor, frame_mask: Tensor | None) -> Tensor:
-        """`frame_mask` [1, T, 1] is 0 for padding, whose keys are zeroed.
+        """`frame_mask` [B, T, 1] is 0 for padding, whose keys are zeroed.
 
         A factor on the queries would cancel between numerator and denominator, so there is no weakened form.
         """
@@ -67,15 +67,18 @@ class CrossAttention(nn.Module):
         self.to_kv = nn.Linear(width, 2 * width)
         self.to_out = nn.Linear(width, width)
 
-    def keys_values(self, condition: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor]:
+    def write_keys_values(self, condition: Tensor, rotary: Tensor, target: Tensor) -> None:
+        """Write those of `condition` [B, N, D] into `target` [B, 2, heads, N, width]."""
         k, v = self.to_kv(condition).unflatten(-1, (2, self.heads, -1)).unbind(2)
-        return rotate(k, rotary).to(v.dtype), v.transpose(1, 2).contiguous()
+        target[:, 0] = rotate(k, rotary)
+        target[:, 1] = v.transpose(1, 2)
 
     def forward(
-        self, x: Tensor, rotary: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor, query_scale: Tensor | None
+        self, x: Tensor, rotary: Tensor, keys_values: Tensor, mask: Tensor, query_scale: Tensor | None
     ) -> Tensor:
-        """`query_scale` [B, 1, 1, 1] is a factor on each item's queries."""
+        """`mask` [B, 1, 1, N] is added to the scores; `query_scale` [B, 1, 1, 1] is a factor on each item's queries."""
         q = rotate(self.to_q(x).unflatten(-1, (self.heads, -1)), rotary)
         q = q.expand(len(mask), -1, -1, -1) if query_scale is None else q * query_scale
-        out = F.scaled_dot_product_attention(q.to(x.dtype), *keys_values, attn_mask=mask)
+        keys, values = keys_values.unbind(1)
+        out = F.scaled_dot_product_attention(q.to(x.dtype), keys, values, attn_mask=mask)
         return self.to_out(out.transpose(1, 2).flatten(2))

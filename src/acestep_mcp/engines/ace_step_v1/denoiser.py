@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from acestep_mcp.engines.ace_step_v1.condition_encoder import ConditionEncoder
-from acestep_mcp.engines.ace_step_v1.transformer import Context, Transformer, TransformerConfig
+from acestep_mcp.engines.ace_step_v1.prediction import PlainPredictions, Prediction, Predictions
+from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Denoiser(nn.Module):
         self.config = config
         self.condition_encoder = ConditionEncoder(config)
         self.transformer = Transformer(config)
+        self.predictions: Predictions = PlainPredictions(self.transformer)
 
     def full(self, given: Conditioning) -> EncodedCondition:
         """Tags and lyrics."""
@@ -71,12 +73,12 @@ class Denoiser(nn.Module):
         ids = given.lyric_ids if erg.lyrics else torch.zeros_like(given.lyric_ids)
         return self.condition_encoder(text, (ids, given.lyric_mask), weakened=erg.lyrics)
 
-    def context(self, conditions: list[EncodedCondition], frames: int, weakened: Tensor | None = None) -> Context:
-        """One batch of all conditions, padded to the longest. `weakened` [B] marks those with weakened queries."""
+    def prepare(self, conditions: list[EncodedCondition], frames: int, weakened: Tensor | None = None) -> Prediction:
+        """The predictions of a run: one per condition, in one batch. `weakened` [B] marks those with weakened queries."""
         longest = max(tokens.shape[1] for tokens, _ in conditions)
         tokens = torch.cat([_padded(tokens, longest) for tokens, _ in conditions])
         mask = torch.cat([_padded(mask[..., None], longest)[..., 0] for _, mask in conditions])
-        return self.transformer.context(tokens, mask, frames, weakened)
+        return self.predictions.prepare(tokens, mask, frames, weakened)
 
 
 def _padded(x: Tensor, length: int) -> Tensor:

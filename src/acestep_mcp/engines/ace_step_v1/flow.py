@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,6 @@ from acestep_mcp.engines.ace_step_v1.sampling import (
     SamplingPlan,
     SamplingRun,
     add_noise,
-    predict_velocity,
 )
 from acestep_mcp.engines.ace_step_v1.schedule import make_sigmas
 
@@ -39,25 +39,29 @@ class FlowEdit:
         first, last = int(plan.steps * self.begin), int(plan.steps * self.end)
         # The published edit uses momentum for the old conditioning and none for the new.
         both = EditVelocity(model, [(self.old, True), (self.new, False)], plan.guidance, length)
+        # All noise is drawn now: copying it to a GPU waits for the steps before.
+        drawn = iter([noise(length) for _ in range((last - first) * self.average + (last < total))])
         x = source
         for number in range(first, last):
             sigma, following = sigmas[number], sigmas[number + 1]
-            x = x + (following - sigma) * self._difference(both, x, source, sigma, noise)
+            x = x + (following - sigma) * self._difference(both, x, source, sigma, drawn)
             yield number + 1 - first, total - first
         if last == total:
             return x
         new_only = EditVelocity(model, [(self.new, True)], plan.guidance, length)
-        x = x + add_noise(source, noise(length), sigmas[last]) - source
+        x = x + add_noise(source, next(drawn), sigmas[last]) - source
         for number in range(last, total):
             sigma, following = sigmas[number], sigmas[number + 1]
             x = x + (following - sigma) * new_only(sigma, x)
             yield number + 1 - first, total - first
         return x
 
-    def _difference(self, both: EditVelocity, x: Tensor, source: Tensor, sigma: float, noise: NoiseSource) -> Tensor:
+    def _difference(
+        self, both: EditVelocity, x: Tensor, source: Tensor, sigma: float, drawn: Iterator[Tensor]
+    ) -> Tensor:
         total = torch.zeros_like(x)
         for _ in range(self.average):
-            noised = add_noise(source, noise(x.shape[-1]), sigma)
+            noised = add_noise(source, next(drawn), sigma)
             old, new = both(sigma, noised, x + noised - source).split(1)
             total = total + new - old
         return total / self.average
@@ -72,19 +76,18 @@ class EditVelocity:
     def __init__(
         self, model: Denoiser, conditionings: list[tuple[Conditioning, bool]], guidance: Guidance, length: int
     ) -> None:
-        self._model = model
         self._guidance = guidance
         self._projected = [ProjectedGuidance() if momentum else None for _, momentum in conditionings]
         conditions = [model.full(each) for each, _ in conditionings]
         if guidance.enabled:
             conditions += [model.empty(each) for each, _ in conditionings]
-        self._context = model.context(conditions, length)
+        self._predict = model.prepare(conditions, length)
 
     def __call__(self, sigma: float, *songs: Tensor) -> Tensor:
         x = torch.cat(songs)
         if not self._guidance.enabled:
-            return predict_velocity(self._model, x, sigma, self._context)
-        cond, uncond = predict_velocity(self._model, torch.cat((x, x)), sigma, self._context).chunk(2)
+            return self._predict(x, sigma)
+        cond, uncond = self._predict(torch.cat((x, x)), sigma).chunk(2)
         parts = zip(self._projected, cond.split(1), uncond.split(1), strict=True)
         return torch.cat([self._guide(*part) for part in parts])
 

@@ -33,4 +33,5 @@ class LoadedV1:
 
     def free(self) -> None:
         """Free all memory, even where the modules are still referenced. They cannot be used afterwards."""
+        self.denoiser.predictions.free()
         self.parts.free()

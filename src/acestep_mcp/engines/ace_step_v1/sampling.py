@@ -16,7 +16,6 @@ from torch import Tensor
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, cfg, cfg_star, double_condition
 from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, make_sigmas, make_stepper, shift_sigma
-from acestep_mcp.engines.ace_step_v1.transformer import Context
 
 SAMPLES_PER_FRAME = 4096
 LATENT_RATE = 44_100
@@ -57,7 +56,6 @@ class GuidedVelocity:
     """The guided velocity at each timestep. Its predictions run as one batch."""
 
     def __init__(self, model: Denoiser, conditioning: Conditioning, plan: SamplingPlan, length: int) -> None:
-        self._model = model
         self._guidance = guidance = plan.guidance
         self._guided_steps = guidance.guided_steps(plan.steps)
         self._projected = ProjectedGuidance()
@@ -67,13 +65,12 @@ class GuidedVelocity:
         if self._guided_steps and guidance.double:
             conditions.append(model.text_only(conditioning, plan.erg))
         weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=conditioning.text.device)
-        self._context = model.context(conditions, length, weakened if plan.erg.transformer else None)
-        self._unguided_context = self._context.first(1)
+        self._predict = model.prepare(conditions, length, weakened if plan.erg.transformer else None)
 
     def __call__(self, number: int, x: Tensor, sigma: float) -> Tensor:
         if number not in self._guided_steps:
-            return predict_velocity(self._model, x, sigma, self._unguided_context)
-        return self._combine(number, predict_velocity(self._model, x, sigma, self._context))
+            return self._predict(x, sigma, 1)
+        return self._combine(number, self._predict(x, sigma))
 
     def _combine(self, number: int, predictions: Tensor) -> Tensor:
         guidance = self._guidance
@@ -87,11 +84,6 @@ class GuidedVelocity:
             case "cfg_star":
                 return cfg_star(cond, uncond, scale, number)
         return self._projected(cond, uncond, scale)
-
-
-def predict_velocity(model: Denoiser, x: Tensor, sigma: float, context: Context) -> Tensor:
-    timestep = torch.full((len(x),), sigma * 1000, device=x.device)
-    return model.transformer(x, timestep, context)
 
 
 @dataclass(frozen=True, slots=True)

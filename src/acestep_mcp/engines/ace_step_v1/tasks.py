@@ -43,7 +43,7 @@ from acestep_mcp.engines.ace_step_v1.sampling import (
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE
 from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
 from acestep_mcp.engines.model.engine import SongRun
-from acestep_mcp.engines.model.song_tasks import SongTasks, cut, require_finite
+from acestep_mcp.engines.model.song_tasks import SongTasks, cut, paced, require_finite
 from acestep_mcp.readers.no_vocals import is_instrumental
 
 _EDIT_RANGES = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
@@ -73,7 +73,7 @@ def _text_to_audio(loaded: LoadedV1, request: TextToAudio) -> SongRun:
     with loaded.using("denoiser"):
         sampler = Sampler(loaded.denoiser, conditioning, plan)
         noise = noise_source(request.seed or 0, loaded.denoiser)
-        latents = yield from _sample(sampler.from_noise(noise(latent_frames(request.duration))))
+        latents = yield from _sample(loaded, sampler.from_noise(noise(latent_frames(request.duration))))
     waveform = yield from _decode(loaded, latents)
     notes = (*_text_notes(loaded, request), *notes)
     return Audio(from_float(within_full_scale(waveform), OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
@@ -88,7 +88,7 @@ def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> S
     with loaded.using("denoiser"):
         edit = FlowEdit(old, new, begin=begin, end=end)
         noise = noise_source(request.seed or 0, loaded.denoiser)
-        latents = yield from _sample(edit.run(loaded.denoiser, plan, latents, noise))
+        latents = yield from _sample(loaded, edit.run(loaded.denoiser, plan, latents, noise))
     waveform = yield from _decode(loaded, latents)
     waveform = waveform[: round(source.seconds * OUTPUT_RATE)]
     notes = (*_text_notes(loaded, request), *_unused_notes(request))
@@ -107,7 +107,7 @@ def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> So
         sampler = Sampler(loaded.denoiser, conditioning, plan)
         noises = _noise_sources(loaded, request)
         run = long_form.inpaint(sampler, latents, range(first, last), request.variance, noises)
-        latents = yield from _sample(run)
+        latents = yield from _sample(loaded, run)
     begin = max(0, first - _CONTEXT_FRAMES)
     waveform = yield from _decode(loaded, latents[..., begin : last + _CONTEXT_FRAMES])
     offset = begin * _SECONDS_PER_FRAME
@@ -129,7 +129,7 @@ def _audio_outpaint(loaded: LoadedV1, request: AudioOutpaint, source: Sound) -> 
     with loaded.using("denoiser"):
         sampler = Sampler(loaded.denoiser, conditioning, plan)
         run = long_form.outpaint(sampler, latents[..., :length], sides, _noise_sources(loaded, request))
-        latents = yield from _sample(run)
+        latents = yield from _sample(loaded, run)
     before = after = None
     start = left * _SECONDS_PER_FRAME
     if lengths.before:
@@ -198,7 +198,8 @@ def _encode_conditioning(loaded: LoadedV1, tags: str, lyrics: str) -> Generator[
     return Conditioning(text, weakened_text, mask, lyric_ids, torch.ones_like(lyric_ids))
 
 
-def _sample(run: SamplingRun) -> Generator[Step, None, Tensor]:
+def _sample(loaded: LoadedV1, run: SamplingRun) -> Generator[Step, None, Tensor]:
+    run = paced(run, loaded.device)
     while True:
         try:
             number, total = next(run)

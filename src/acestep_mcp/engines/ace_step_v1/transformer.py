@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self, cast
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -74,29 +74,31 @@ class FeedForward(nn.Module):
         self.narrow = nn.Linear(hidden, config.inner_dim, bias=False)
 
     def forward(self, x: Tensor, frame_mask: Tensor | None, buffer: Tensor | None) -> Tensor:
-        """`buffer` [B, T, 2 hidden] is reused for the hidden features at every step, if given."""
-        if buffer is None:
-            hidden = F.linear(x, self.widen.weight)
-        else:
-            hidden = buffer[: len(x)]
-            torch.mm(x.flatten(0, 1), self.widen.weight.T, out=hidden.flatten(0, 1))
-        if x.device.type != "cpu":
-            value, gate = self._convolve(hidden, frame_mask, 0, x.shape[1])
-            return self.narrow(value * gate)
-        # On a CPU one item and a few frames at a time, so that they stay in its cache.
+        """`buffer` [B, T, 2 hidden] is reused for the hidden features at every step, if given: on a CPU."""
+        if buffer is not None:
+            return self._in_cache(x, buffer[: len(x)])
+        hidden = F.silu(self.widen(x))
+        if frame_mask is not None:
+            hidden = hidden * frame_mask
+        before, after = F.pad(hidden, (0, 0, 1, -1)), F.pad(hidden, (0, 0, -1, 1))
+        mixed = self.taps_bias + before * self.taps[0] + hidden * self.taps[1] + after * self.taps[2]
+        value, gate = mixed.chunk(2, dim=-1)
+        return self.narrow(value * F.silu(gate))
+
+    def _in_cache(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """The same, one item and a few frames at a time, so that they stay in a CPU's cache."""
+        torch.mm(x.flatten(0, 1), self.widen.weight.T, out=hidden.flatten(0, 1))
         gated = x.new_empty(*x.shape[:2], self.narrow.in_features)
         for item, out in zip(hidden.split(1), gated.split(1), strict=True):
             for first in range(0, x.shape[1], _CPU_FRAMES):
-                value, gate = self._convolve(item, frame_mask, first, min(first + _CPU_FRAMES, x.shape[1]))
+                value, gate = self._convolve(item, first, min(first + _CPU_FRAMES, x.shape[1]))
                 torch.mul(value, gate, out=out[:, first : first + _CPU_FRAMES])
         return self.narrow(gated)
 
-    def _convolve(self, hidden: Tensor, frame_mask: Tensor | None, first: int, last: int) -> tuple[Tensor, Tensor]:
+    def _convolve(self, hidden: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
         """Values and gates of the frames `first` to `last`."""
         begin, end = max(0, first - 1), min(last + 1, hidden.shape[1])
         x = F.silu(hidden[:, begin:end] + self.widen.bias, inplace=True)
-        if frame_mask is not None:
-            x *= frame_mask[:, begin:end]
         before, here, after = self.taps
         mixed = torch.addcmul(self.taps_bias, x[:, first - begin : last - begin], here)
         mixed[:, int(begin == first) :].addcmul_(x[:, : last - 1 - begin], before)
@@ -105,27 +107,28 @@ class FeedForward(nn.Module):
         return value, F.silu(gate, inplace=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What stays the same at every step of a run, for a batch of B conditions.
 
-    `rotary`: the rotary table of the frames; `keys_values`: the condition's for each block's cross-attention;
-    `mask` [B, 1, 1, N]: the condition's valid tokens; `query_scale` [B, 1, 1, 1]: the factor on queries in the weakened
-    blocks; `frame_mask` [1, T, 1]: 0 for padding; `buffer`: memory for the feed-forwards.
+    `rotary` [2, T or N, 1, width]: the rotary table; `keys_values` [B, blocks, 2, heads, N, width]: the condition's for
+    each cross-attention; `mask` [B, 1, 1, N]: 0 for the condition's valid tokens, minus infinity for the others;
+    `query_scale` [B, 1, 1, 1]: the factor on queries in the weakened blocks; `frame_mask` [B, T, 1]: 0 for padding;
+    `buffer`: memory for the feed-forwards.
     """
 
     rotary: Tensor
-    keys_values: list[tuple[Tensor, Tensor]]
+    keys_values: Tensor
     mask: Tensor
-    query_scale: Tensor | None = None
+    query_scale: Tensor
     frame_mask: Tensor | None = None
     buffer: Tensor | None = None
 
     def first(self, items: int) -> Context:
         """The context of the first items."""
-        keys_values = [(keys[:items], values[:items]) for keys, values in self.keys_values]
-        query_scale = None if self.query_scale is None else self.query_scale[:items]
-        return replace(self, keys_values=keys_values, mask=self.mask[:items], query_scale=query_scale)
+        frame_mask = None if self.frame_mask is None else self.frame_mask[:items]
+        return Context(
+            self.rotary, self.keys_values[:items], self.mask[:items], self.query_scale[:items], frame_mask, self.buffer
+        )
 
 
 class TransformerBlock(nn.Module):
@@ -137,12 +140,13 @@ class TransformerBlock(nn.Module):
         self.cross_attn = CrossAttention(config.inner_dim, config.num_attention_heads)
         self.ff = FeedForward(config)
 
-    def forward(self, x: Tensor, time: Tensor, context: Context, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, context: Context, keys_values: Tensor) -> Tensor:
         """`time` [B, 6, D]: shift, scale and gate of the attention, then of the feed-forward."""
         shift, scale, gate, shift_ff, scale_ff, gate_ff = (self.scale_shift_table + time).unsqueeze(2).unbind(1)
+        rotary = context.rotary[:, : x.shape[1]]
         query_scale = context.query_scale if self.weakened else None
-        x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), context.rotary, context.frame_mask))
-        x = x + self.cross_attn(x, context.rotary, keys_values, context.mask, query_scale)
+        x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), rotary, context.frame_mask))
+        x = x + self.cross_attn(x, rotary, keys_values, context.mask, query_scale)
         return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frame_mask, context.buffer))
 
 
@@ -156,14 +160,25 @@ class PatchEmbedding(nn.Module):
         self.norm = nn.GroupNorm(32, width, eps=1e-6)
         self.narrow = nn.Linear(width, config.inner_dim)
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, frame_mask: Tensor | None) -> Tensor:
         x = self.project(latents.flatten(1, 2).transpose(1, 2))
         # GroupNorm for channels-last features: one scale and shift per channel, applied in a single pass.
-        variance, mean = torch.var_mean(x.float().unflatten(-1, (32, -1)), dim=(1, 3), correction=0)
+        variance, mean = _moments(x.float().unflatten(-1, (32, -1)), frame_mask)
         per_channel = x.shape[-1] // 32
         scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps).repeat_interleave(per_channel, dim=1)
         shift = self.norm.bias - mean.repeat_interleave(per_channel, dim=1) * scale
         return self.narrow(torch.addcmul(shift[:, None], x, scale[:, None]).to(x.dtype))
+
+
+def _moments(groups: Tensor, frame_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Variance and mean [B, groups] of [B, T, groups, n], of the frames that are no padding."""
+    if frame_mask is None:
+        return torch.var_mean(groups, dim=(1, 3), correction=0)
+    weight = frame_mask.float()[..., None]
+    count = weight.sum(1) * groups.shape[-1]
+    mean = (groups * weight).sum((1, 3)) / count[..., 0]
+    variance = ((groups - mean[:, None, :, None]).square() * weight).sum((1, 3)) / count[..., 0]
+    return variance, mean
 
 
 class TimeEmbedding(nn.Module):
@@ -193,54 +208,48 @@ class Transformer(nn.Module):
         )
         self.final_table = nn.Parameter(torch.empty(2, config.inner_dim))
         self.final = nn.Linear(config.inner_dim, config.out_channels * config.max_height)
-        self.bucket = 1
-        """Frames and condition tokens are padded to a multiple of this."""
-
-    def compile_blocks(self, *, bucket: int = 64, **options: Any) -> None:
-        """Compile the blocks, which share their code, at the first use of each padded length.
-
-        `options` go to `torch.compile`. torch caches compiled code on disk.
-        """
-        self.bucket = bucket
-        for block in self.blocks:
-            block.compile(**options)
 
     def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Context:
         """For `frames` latent frames and `condition` [B, N, D] with `mask` [B, N].
 
         `weakened` [B] is true for the items whose queries are weakened.
         """
-        length = self._padded(frames)
-        condition = F.pad(condition, (0, 0, 0, self._padded(condition.shape[1]) - condition.shape[1]))
-        mask = F.pad(mask, (0, condition.shape[1] - mask.shape[1]))
-        rotary = self._rotary_table(max(condition.shape[1], length), condition.device)
-        token_rotary = rotary[:, : condition.shape[1]]
-        blocks = cast("list[TransformerBlock]", list(self.blocks))
-        keys_values = [block.cross_attn.keys_values(condition, token_rotary) for block in blocks]
-        query_scale = None
-        if weakened is not None:
-            query_scale = torch.where(weakened, WEAKENED, 1.0)[:, None, None, None]
-        frame_mask = None
-        if self.bucket > 1:
-            frame_mask = (torch.arange(length, device=condition.device) < frames)[None, :, None].to(condition.dtype)
+        context = self.empty_context(len(condition), frames, condition.shape[1])
+        self.fill(context, condition, mask, weakened)
+        return context._replace(buffer=self._buffer(len(condition), frames))
+
+    def empty_context(self, batch: int, frames: int, tokens: int) -> Context:
+        """A context of these sizes to be filled, without a frame mask."""
+        weight, config = self.final.weight, self.config
+        rotary = rotary_table(max(frames, tokens), config.attention_head_dim, config.rope_theta, weight.device)
+        heads = (config.num_attention_heads, tokens, config.attention_head_dim)
         return Context(
-            rotary[:, :length],
-            keys_values,
-            mask[:, None, None].bool(),
-            query_scale,
-            frame_mask,
-            self._buffer(len(condition), length),
+            rotary,
+            weight.new_empty(batch, config.num_layers, 2, *heads),
+            weight.new_empty(batch, 1, 1, tokens),
+            weight.new_empty(batch, 1, 1, 1),
         )
+
+    def fill(self, context: Context, condition: Tensor, mask: Tensor, weakened: Tensor | None) -> None:
+        """Write keys, values, mask and query scale into a context for at least as many tokens; the others are masked."""
+        tokens = condition.shape[1]
+        rotary = context.rotary[:, :tokens]
+        context.keys_values[..., tokens:, :] = 0
+        for number, block in enumerate(self.blocks):
+            cross_attention = cast("TransformerBlock", block).cross_attn
+            cross_attention.write_keys_values(condition, rotary, context.keys_values[:, number, ..., :tokens, :])
+        context.mask.fill_(-torch.inf)
+        context.mask[..., :tokens].masked_fill_(mask[:, None, None].bool(), 0)
+        context.query_scale.fill_(1)
+        if weakened is not None:
+            context.query_scale.masked_fill_(weakened[:, None, None, None], WEAKENED)
 
     def _buffer(self, batch: int, length: int) -> Tensor | None:
         """On a CPU, memory that is reused: fresh memory is slow, since its pages are mapped one by one."""
         weight = cast("TransformerBlock", self.blocks[0]).ff.widen.weight
-        if weight.device.type != "cpu" or type(weight.data) is not Tensor or self.bucket > 1:
+        if weight.device.type != "cpu" or type(weight.data) is not Tensor:
             return None
         return weight.new_empty(batch, length, len(weight))
-
-    def _padded(self, length: int) -> int:
-        return length + -length % self.bucket
 
     def forward(self, latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
         """Velocity [B, channels, height, T], float32, of latents of that shape at `timestep` [B] in 0..1000.
@@ -248,16 +257,11 @@ class Transformer(nn.Module):
         Latents and timestep may have one item for all B conditions of the context: up to the first cross-attention
         the predictions are then the same and computed once.
         """
-        x = self.patch(latents.to(self.final.weight.dtype))
+        x = self.patch(latents.to(self.final.weight.dtype), context.frame_mask)
         time = self.time(timestep)
-        x = F.pad(x, (0, 0, 0, context.rotary.shape[1] - x.shape[1]))
         blocks_time = self.time_block(F.silu(time)).unflatten(-1, (6, -1))
-        for block, keys_values in zip(self.blocks, context.keys_values, strict=True):
-            x = block(x, blocks_time, context, keys_values)
-        x = x[:, : latents.shape[-1]]
+        for number, block in enumerate(self.blocks):
+            x = block(x, blocks_time, context, context.keys_values[:, number])
         shift, scale = (self.final_table + time[:, None]).unsqueeze(2).unbind(1)
         x = self.final(modulate(x, shift, scale))
         return x.unflatten(-1, (self.config.max_height, -1)).permute(0, 3, 2, 1).float()
-
-    def _rotary_table(self, length: int, device: torch.device) -> Tensor:
-        return rotary_table(length, self.config.attention_head_dim, self.config.rope_theta, device)

@@ -19,6 +19,7 @@ from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
+from acestep_mcp.engines.ace_step_v1.prediction import fast_predictions
 from acestep_mcp.engines.ace_step_v1.quantization import quantize
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
@@ -53,10 +54,8 @@ def load(options: EngineOptions) -> LoadedV1:
         "denoiser": (denoiser,),
         "codec": (codec.autoencoder, codec.vocoder),
     }
-    if options.compile:
-        # CUDA graphs need parameters that stay at their addresses.
-        graphs = device.type == "cuda" and not options.offload
-        denoiser.transformer.compile_blocks(mode="reduce-overhead" if graphs else "default")
+    if options.compile if options.compile is not None else device.type == "cuda":
+        denoiser.predictions = fast_predictions(denoiser.transformer, device, offload=options.offload)
     parts = ModelParts(modules, device, offload=options.offload)
     return LoadedV1(denoiser, codec, text, lyrics, device, dtype, parts, checkpoint.bytes_read)
 
