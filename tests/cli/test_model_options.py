@@ -26,12 +26,14 @@ VALUES = {
     "compile": ("true", True),
     "checkpoint": ("ACE-Step/acestep-v15-xl-sft-diffusers", "ACE-Step/acestep-v15-xl-sft-diffusers"),
     "shift": ("2.5", 2.5),
+    "lora_dir": (str(ROOT / "loras"), ROOT / "loras"),
     "lora": (f"{FILE}:0.5;{OTHER}", ((FILE, 0.5), (OTHER, 1.0))),
 }
 """The text of an environment variable for each option, and its value."""
 FLAGS = {
     "weights": "--weights", "lyric_vocab": "--vocab", "device": "--device", "dtype": "--dtype", "offload": "--offload",
     "quantize": "--quantize", "compile": "--compile", "lora": "--lora",
+    "lora_dir": "--lora-dir",
     "checkpoint": "--checkpoint", "shift": "--shift",
 }  # fmt: skip
 
