@@ -17,12 +17,14 @@ pytestmark = pytest.mark.anyio
 
 KEY = "sk-hunter2-hunter2"
 SHORT = Timeouts(connect=1, silence=0.3, transfer=0.5)
+HASTY = Timeouts(connect=1, silence=0.05, transfer=0.1)
+"""For what never comes."""
 MESSAGES = [{"role": "system", "content": "Write."}, {"role": "user", "content": "Ça va? 海"}]
 
 
-async def ask(url: str, key: str | None = None, model: str = "small-model", **more) -> str:
+async def ask(url: str, key: str | None = None, model: str = "small-model", timeouts: Timeouts = SHORT, **more) -> str:
     with anyio.fail_after(10):
-        return await Chat(url, model, key, timeouts=SHORT, **more).ask(MESSAGES, seed=7)
+        return await Chat(url, model, key, timeouts=timeouts, **more).ask(MESSAGES, seed=7)
 
 
 async def refused(url: str, **more) -> AceStepError:
@@ -122,7 +124,7 @@ async def test_an_answer_that_is_not_a_completion_is_an_error(reply):
 )
 async def test_no_whole_answer_in_time_is_an_error_with_advice(reply):
     async with listening(lambda _: reply) as server:
-        error = await refused(server.url)
+        error = await refused(server.url, timeouts=HASTY if reply.stall or reply.hang else SHORT)
     assert isinstance(error, QueueError)
     assert "Is it running" in error.message
 
