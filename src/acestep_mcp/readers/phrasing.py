@@ -16,7 +16,7 @@ _MAX_TAG_WORDS = 5
 
 def folded(text: str) -> str:
     """The text with full-width and other variants as plain characters, each at its place."""
-    return "".join(_plain(letter) for letter in text)
+    return text if text.isascii() else "".join(_plain(letter) for letter in text)
 
 
 def _plain(letter: str) -> str:

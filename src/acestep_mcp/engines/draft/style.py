@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from acestep_mcp.engines.draft.attributes import read_attributes
 from acestep_mcp.engines.draft.genres import GENRES, Genre
@@ -44,6 +45,7 @@ class Style:
     notes: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=32)
 def parse_style(tags: str) -> Style:
     """The style that comma-separated tags or a plain description ask for. Never fails: any text gives a style."""
     terms = read_tags(tags)
