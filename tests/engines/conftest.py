@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 NEEDED = bool(os.environ.get("ACESTEP_TESTS_NEED_ENGINE"))  # read here, since tests run without it
+# The test models are too small to benefit from threads, and an engine runs in a thread that does not have the limit that
+# PyTorch was given in another. Processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 MAY_BE_ABSENT = ("torchao", "ACESTEP_LYRIC_VOCAB does not name")
 
 
@@ -31,7 +34,7 @@ def pytest_runtest_makereport():
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """The test models are too small to benefit from threads."""
+    """The limit above, where PyTorch was imported before this file."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

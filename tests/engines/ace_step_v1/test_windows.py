@@ -14,7 +14,7 @@ from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters  # n
 from acestep_mcp.engines.ace_step_v1.spectrum import resample  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("torch-v1-long")
+pytestmark = pytest.mark.xdist_group("torch")
 
 NUMBERS = Path(__file__).parent / "numbers"
 

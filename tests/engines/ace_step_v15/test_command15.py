@@ -22,11 +22,22 @@ ENGINE = "ace-step-v1.5"
 APP = "/fal-ai/ace-step"
 
 
+@pytest.fixture(scope="module")
+def files(checkpoint15):
+    """The settings of a machine that has the model's files."""
+    return {"ACESTEP_WEIGHTS": str(checkpoint15()), "ACESTEP_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+
+
 @pytest.fixture
-def own(environment, checkpoint15):
-    """The environment of a machine that has the model's files."""
-    files = {"ACESTEP_WEIGHTS": str(checkpoint15()), "ACESTEP_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+def own(environment, files):
     return environment | files
+
+
+@pytest.fixture(scope="module")
+def engine(environment_in, tmp_path_factory, files):
+    """One engine for the file: each would import the models' packages, which takes longer than its songs."""
+    with running(environment_in(tmp_path_factory.mktemp("engine")) | files, "--engine", ENGINE) as engine:
+        yield engine
 
 
 def ours(environment, *arguments):
@@ -43,28 +54,25 @@ def made(environment, endpoint, **values):
     return json.loads(done.stdout)
 
 
-def test_all_five_endpoints_make_songs_whose_sidecars_name_the_model(own):
-    with running(own, "--engine", ENGINE) as engine:
-        assert "ACE-Step 1.5" in engine.told
-        there = own | {"ACESTEP_ENGINE_URL": engine.address}
-        words = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain", "seed": 3}
-        song = made(there, "text-to-audio", **words, duration=6)["track"]["file_path"]
-        others = [
-            made(there, "prompt-to-audio", prompt="a sad piano waltz", duration=5),
-            made(
-                there, "audio-to-audio", **words, **{"audio-url": song, "original-tags": "lofi", "edit-mode": "lyrics"}
-            ),
-            made(there, "audio-inpaint", **words, **{"audio-url": song, "start-time": 2, "end-time": 4}),
-            made(there, "audio-outpaint", **words, **{"audio-url": song, "extend-after-duration": 5}),
-        ]
+def test_all_five_endpoints_make_songs_whose_sidecars_name_the_model(engine, own):
+    assert "ACE-Step 1.5" in engine.told
+    there = own | {"ACESTEP_ENGINE_URL": engine.address}
+    words = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain", "seed": 3}
+    song = made(there, "text-to-audio", **words, duration=6)["track"]["file_path"]
+    others = [
+        made(there, "prompt-to-audio", prompt="a sad piano waltz", duration=5),
+        made(there, "audio-to-audio", **words, **{"audio-url": song, "original-tags": "lofi", "edit-mode": "lyrics"}),
+        made(there, "audio-inpaint", **words, **{"audio-url": song, "start-time": 2, "end-time": 4}),
+        made(there, "audio-outpaint", **words, **{"audio-url": song, "extend-after-duration": 5}),
+    ]
     assert [round(soundfile.info(told["track"]["file_path"]).duration, 2) for told in others] == [5, 6, 6, 11]
     for path in (song, *(told["track"]["file_path"] for told in others)):
         sidecar = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
         assert (sidecar["engine"], sidecar["model"]) == (ENGINE, "ACE-Step-v1.5 turbo")
 
 
-def test_a_running_song_is_cancelled_within_a_step(own):
-    with running(own, "--engine", ENGINE) as engine, httpx.Client(base_url=engine.address, timeout=100) as http:
+def test_a_running_song_is_cancelled_within_a_step(engine):
+    with httpx.Client(base_url=engine.address, timeout=100) as http:
         body = {"tags": "drone", "duration": 240, "number_of_steps": 20}
         job = http.post(APP, json=body).json()["request_id"]
         until(http, APP, job, '"denoising 1/20"')
