@@ -77,10 +77,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of a model needs torch."""
+    """Every test of a model needs torch. Long tests come first, so that no worker is left alone with one at the end."""
     for item in items:
         if item.path.is_relative_to(TORCH) and item.path.parent.name.startswith("ace_step_"):
             item.add_marker("torch")
+    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("timeout")))
 
 
 @pytest.fixture

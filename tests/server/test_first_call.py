@@ -26,17 +26,25 @@ ERAS = [pytest.param("legacy", marks=pytest.mark.slow), "modern"]
 CODE = ["warm", pytest.param("cold", marks=pytest.mark.slow)]
 
 
+@pytest.fixture(scope="module")
+def uncompiled(tmp_path_factory):
+    """A folder with a copy of the package. It stays uncompiled, because the servers that run it write no bytecode."""
+    copy = tmp_path_factory.mktemp("code")
+    shutil.copytree(
+        Path(acestep_mcp.__file__).parent, copy / "acestep_mcp", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    prompts = Path(acestep_mcp.__file__).parents[2] / "prompts"
+    if prompts.is_dir():
+        shutil.copytree(prompts, copy / "acestep_mcp" / "prompts")
+    yield copy
+    assert not [*copy.rglob("*.pyc")]
+
+
 @pytest.fixture
-def code(request, environment, tmp_path):
+def code(request, environment):
     """The environment of a server whose modules are already compiled ("warm") or not yet ("cold")."""
     if request.param == "cold":
-        copy = tmp_path / "code"
-        shutil.copytree(
-            Path(acestep_mcp.__file__).parent, copy / "acestep_mcp", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        prompts = Path(acestep_mcp.__file__).parents[2] / "prompts"
-        if prompts.is_dir():
-            shutil.copytree(prompts, copy / "acestep_mcp" / "prompts")
+        copy = request.getfixturevalue("uncompiled")
         environment["PYTHONPATH"] = os.pathsep.join([str(copy), environment["PYTHONPATH"]])
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
     return environment
