@@ -13,6 +13,7 @@ from acestep_mcp.api import logs
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.cli.doctor import doctor
 from acestep_mcp.cli.engine import engine
+from acestep_mcp.cli.install import install
 from acestep_mcp.cli.jobs import jobs
 from acestep_mcp.cli.make import make
 from acestep_mcp.cli.output import echo, failure, print_json
@@ -28,7 +29,7 @@ def commands() -> None:
     """Make music from tags and lyrics: a command line, and an MCP server for language models."""
 
 
-for command in (serve, make, tracks, jobs, doctor, engine):
+for command in (serve, make, tracks, jobs, doctor, engine, install):
     commands.add_command(command)
 
 
