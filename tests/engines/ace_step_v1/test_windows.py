@@ -26,7 +26,9 @@ def codec():
     configs = json.loads((NUMBERS / "configs.json").read_text(encoding="utf-8"))
     given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
     autoencoder = AutoencoderDC(**given)
-    vocoder = Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))
+    # The widest of the vocoder's parallel kernels alone: it reaches as far as all four.
+    widest = {"resblock_kernel_sizes": [13], "resblock_dilation_sizes": [[1, 3, 5]]}
+    vocoder = Vocoder(VocoderConfig.from_dict(configs["music_vocoder"] | widest))
     for module in (autoencoder, vocoder):
         load_parameters(module, parameter)
         module.eval()
