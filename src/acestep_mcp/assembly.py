@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import hashlib
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskGroup
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.wording import COMMANDS, TOOLS, Wording
 from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import LOCAL, LocalEngine, fal_model
+from acestep_mcp.studio.backends import LOCAL, LocalEngine, fal_model, upstream_in
 from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.status import status_of
 from acestep_mcp.studio.studio import Studio
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from acestep_mcp.client import Host, QueueClient
     from acestep_mcp.engine_server.launch.launcher import EngineLauncher
     from acestep_mcp.engine_server.options import Fetch, Post, Writer
+    from acestep_mcp.engine_server.upstream import Upstreams
     from acestep_mcp.engines import Engine
     from acestep_mcp.engines.model.options import EngineOptions
     from acestep_mcp.library.database import Database
     from acestep_mcp.library.jobs import Jobs
     from acestep_mcp.library.models import Track
     from acestep_mcp.library.tracks import Tracks
-    from acestep_mcp.songwriter.song_text import SongText
+    from acestep_mcp.net.chosen_server import ChosenServer
     from acestep_mcp.studio.views import StatusView
 
 _LOCAL_TIMEOUTS = Timeouts(outage=3)  # an engine on this machine that does not answer has ended and is started again
@@ -137,8 +141,9 @@ def _ungrouped() -> Iterator[None]:
 def outbound_http(*, webhooks: bool) -> tuple[Fetch, Post | None]:
     """How an engine server downloads https sources and, where allowed, posts webhooks; both to public hosts only."""
     from acestep_mcp.net.download import download
+    from acestep_mcp.net.ssrf import post
 
-    return download, _post if webhooks else None
+    return download, post if webhooks else None
 
 
 def engine_options(settings: Settings) -> EngineOptions:
@@ -153,51 +158,27 @@ def writer_of(settings: Settings) -> Writer:
 
     When the model fails, the rules write instead, and the song's notes say why.
     """
-    from acestep_mcp.engine_server.options import write_song_text
-
     if settings.llm_url is None:
+        from acestep_mcp.engine_server.options import write_song_text
+
         return write_song_text
+    from acestep_mcp.engine_server.model_writer import ModelSettings, model_writer
 
-    async def write(prompt: str, instrumental: bool, duration: float, seed: int) -> SongText:
-        from acestep_mcp.songwriter.writer import write_with_model
-
-        model = settings.llm_model or "(unnamed)"
-        return await write_with_model(
-            partial(_ask, settings), model, prompt, instrumental=instrumental, duration=duration, seed=seed
-        )
-
-    return write
-
-
-async def _ask(settings: Settings, messages: list[dict[str, str]], seed: int) -> str:
-    from acestep_mcp.net import keys
-    from acestep_mcp.net.chat import Chat
-
-    if settings.llm_url is None or settings.llm_model is None:
-        raise ConfigurationError("ACESTEP_LLM_URL is set, but ACESTEP_LLM_MODEL is not. Set it to the model's name.")
-    key = keys.usable(settings.llm_key.get_secret_value(), "ACESTEP_LLM_KEY") if settings.llm_key else None
-    return await Chat(settings.llm_url, settings.llm_model, key, settings.insecure).ask(messages, seed=seed)
-
-
-async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    from acestep_mcp.net.ssrf import Body, send
-
-    answer = await send("POST", url, body=Body(body, len(body), headers))
-    return answer.status
+    return model_writer(ModelSettings(settings.llm_url, settings.llm_model, settings.llm_key, settings.insecure))
 
 
 class QueueClients:
     """One queue client per host, opened at its first job and closed at the end."""
 
     def __init__(self, settings: Settings, jobs: Jobs, tasks: TaskGroup) -> None:
+        from acestep_mcp.client import ClientPool
+
         self._settings = settings
         self._jobs = jobs
-        self._tasks = tasks
-        self._clients: dict[tuple[str, str | Host], QueueClient] = {}
-        self._opening = anyio.Lock()
+        self._pool = ClientPool(tasks)
         self._starting = anyio.Lock()
-        self._closing = anyio.Event()
-        self._draft: Engine | None = None
+        self._draft_engine: Engine | None = None
+        self._found: Upstreams | None = None
 
     @classmethod
     @asynccontextmanager
@@ -208,20 +189,46 @@ class QueueClients:
             try:
                 yield clients
             finally:
-                clients.close()
+                clients._pool.close()
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(jobs.leases.leave)
 
     async def client(self, name: str, queue_url: str) -> QueueClient:
         host = await self._local_host(queue_url) if queue_url.startswith(LOCAL) else queue_url
-        async with self._opening:
-            client = self._clients.get((name, host))
-            if client is None:
-                # In its own task, which also closes the client. Shielded: other jobs may wait for the same client.
-                with anyio.CancelScope(shield=True):
-                    client = await self._tasks.start(self._hold_open, name, host)
-                    self._clients[name, host] = client
-        return cast("QueueClient", client)
+        return await self._pool.get((name, host), partial(self._opened, name, host))
+
+    async def _opened(self, name: str, host: str | Host, stack: AsyncExitStack) -> QueueClient:
+        if name == "draft":
+            return await self._draft(stack)
+        if isinstance(host, str) and (found := upstream_in(host)):
+            return await self._upstream(*found, stack)
+        return self._remote(name, host)
+
+    async def upstreams(self) -> Upstreams:
+        if self._found is None:
+            # In a thread, so that the event loop answers other calls meanwhile.
+            await anyio.to_thread.run_sync(import_module, "acestep_mcp.engine_server.upstream")
+            from acestep_mcp.engine_server.upstream import Upstreams
+
+            form = self._settings.format
+            ledger = self._settings.data_dir / "upstream"
+            self._found = Upstreams(self._chosen, ledger, "wav" if form == "ogg" else form)
+        return self._found
+
+    def _chosen(self, url: str) -> ChosenServer:
+        from acestep_mcp.net import keys
+        from acestep_mcp.net.chosen_server import ChosenServer
+
+        key = self._engine_key(url)
+        given = keys.usable(key.get_secret_value(), "ACESTEP_ENGINE_KEY") if key else None
+        server = ChosenServer("ACESTEP_ENGINE", url, given, self._settings.insecure)
+        server.check()
+        return server
+
+    def _engine_key(self, url: str) -> SecretStr | None:
+        """A job may be recorded with an earlier engine: the key belongs to the configured engine only."""
+        is_known = url.rstrip("/") == (self._settings.engine_url or "").rstrip("/")
+        return self._settings.engine_key if is_known else None
 
     async def local_engine(self) -> LocalEngine:
         from acestep_mcp.engines.registry import ENGINES
@@ -265,42 +272,37 @@ class QueueClients:
         return await Transcription(of.asr_url, of.asr_model, key, of.insecure).words_of(mp3)
 
     def describe(self, name: str) -> dict[str, str | None]:
-        if name == "draft" and self._draft is not None:
-            return {"name": self._draft.name, "model": self._draft.model, "version": self._draft.version}
+        if engine := self._draft_engine if name == "draft" else None:
+            return {"name": engine.name, "model": engine.model, "version": engine.version}
         return {"name": name, "model": fal_model(self._settings) if name == "fal" else None, "version": None}
 
-    async def _hold_open(self, name: str, host: str | Host, *, task_status: TaskStatus[QueueClient]) -> None:
-        with anyio.CancelScope() as scope:
-            async with AsyncExitStack() as stack:
-                client = await self._embedded(stack) if name == "draft" else self._remote(name, host)
-                await stack.enter_async_context(client)
-                # From here on, cancellation must not close the client before the last run has ended.
-                scope.shield = True
-                task_status.started(client)
-                await self._closing.wait()
+    async def _draft(self, stack: AsyncExitStack) -> QueueClient:
+        await anyio.to_thread.run_sync(import_module, "acestep_mcp.engines.draft")
+        from acestep_mcp.engines.draft import DraftEngine
 
-    def close(self) -> None:
-        """Let every client close."""
-        self._closing.set()
+        self._draft_engine = engine = DraftEngine(keep_worker=True)
+        return await self._embedded(engine, "draft", stack)
 
-    async def _embedded(self, stack: AsyncExitStack) -> QueueClient:
-        """The draft engine with its own in-process queue, without a socket."""
-        for module in ("acestep_mcp.engine_server.app", "acestep_mcp.engines.draft", "acestep_mcp.audio.read"):
-            # In a thread, so that the event loop answers other calls meanwhile.
+    async def _upstream(self, kind: str, url: str, stack: AsyncExitStack) -> QueueClient:
+        """A server that other people wrote."""
+        engine = (await self.upstreams()).engine(kind, url)
+        return await self._embedded(engine, f"queue-{hashlib.sha256(url.encode()).hexdigest()[:12]}", stack)
+
+    async def _embedded(self, engine: Engine, folder: str, stack: AsyncExitStack) -> QueueClient:
+        """An engine with its own in-process queue, without a socket."""
+        stack.callback(engine.close)
+        for module in ("acestep_mcp.engine_server.app", "acestep_mcp.audio.read"):
             await anyio.to_thread.run_sync(import_module, module)
         from acestep_mcp.client import Host, QueueClient, in_process
         from acestep_mcp.engine_server.app import QueueOptions, serving
-        from acestep_mcp.engines.draft import DraftEngine
         from acestep_mcp.library.process_folders import claim
         from acestep_mcp.net.download import download
 
-        self._draft = engine = DraftEngine(keep_worker=True)
-        stack.callback(engine.close)
-        leases, drafts = self._jobs.leases, self._settings.data_dir / "draft"
-        folder, release = await anyio.to_thread.run_sync(lambda: claim(drafts, leases.process, leases.alive()))
+        leases, folders = self._jobs.leases, self._settings.data_dir / folder
+        own, release = await anyio.to_thread.run_sync(lambda: claim(folders, leases.process, leases.alive()))
         stack.callback(release)
         options = QueueOptions(fetch=download, writer=writer_of(self._settings))
-        app = await stack.enter_async_context(serving(self._draft, folder=folder, options=options))
+        app = await stack.enter_async_context(serving(engine, folder=own, options=options))
         # Polled ever more slowly: sixty-four waiting jobs must not keep a core busy.
         host = replace(Host.draft(), poll=(0.05, 0.25))
         return QueueClient(host, transport=in_process(app))
@@ -311,10 +313,7 @@ class QueueClients:
         if isinstance(host, Host):
             return QueueClient(host)
         if name == "engine":
-            # A job may be recorded with an earlier engine: the key belongs to the configured engine only.
-            known = host.rstrip("/") == (self._settings.engine_url or "").rstrip("/")
-            key = self._settings.engine_key if known else None
-            return QueueClient(Host.engine(host, key, insecure=self._settings.insecure))
+            return QueueClient(Host.engine(host, self._engine_key(host), insecure=self._settings.insecure))
         if self._settings.key is None:
             raise ConfigurationError("This job was submitted to fal, but FAL_KEY is not set now. Set it again.")
         return QueueClient(Host.fal(self._settings.key))

@@ -9,6 +9,7 @@
         StorageError            free disk space, or make the folder writable
         SpendLimitReached       raise ACESTEP_MAX_SPEND_USD, or wait until tomorrow
         QueueError              try again later, or report it to the host
+            NoResponse          nothing came back, or not all of it
             RequestUnknown      the host does not know this request id
             SubmissionUnknown   the submit may have been accepted; it is never repeated automatically
             GenerationFailed    the model ran and failed
@@ -123,6 +124,18 @@ class QueueError(AceStepError):
         self.status = status
         self.error_type = error_type
         self.is_permanent = is_permanent
+
+
+class NoResponse(QueueError):
+    """No complete response arrived. `sent` is False only when the request cannot have had any effect."""
+
+    def __init__(self, what: str, *, sent: bool, is_permanent: bool = False) -> None:
+        then = "Try again in a minute." if sent else "Check the address and the network, then try again."
+        if sent and is_permanent:
+            then = "Another try would end the same way: check the host's address, or report this to the host."
+        super().__init__(f"{what} {then}", is_permanent=is_permanent)
+        self.what = what
+        self.sent = sent
 
 
 class RequestUnknown(QueueError):

@@ -2,6 +2,7 @@
 
 from acestep_mcp.client.handle import RequestHandle, SubmitOptions
 from acestep_mcp.client.host import FAL_QUEUE, FAL_REST, IN_PROCESS, Host, Transport, in_process
+from acestep_mcp.client.pool import ClientPool
 from acestep_mcp.client.queue import QueueClient
 from acestep_mcp.client.replies import NOT_FINISHED
 
@@ -10,6 +11,7 @@ __all__ = [
     "FAL_REST",
     "IN_PROCESS",
     "NOT_FINISHED",
+    "ClientPool",
     "Host",
     "QueueClient",
     "RequestHandle",

@@ -167,9 +167,13 @@ def _upper(message: str) -> str:
     return message[:1].upper() + message[1:]
 
 
-def failed(answer: HttpResponse) -> GenerationFailed:
-    """A failure of the model, from its result address."""
+def failed(answer: HttpResponse) -> GenerationFailed | SubmissionUnknown:
+    """A failure of the model, from its result address; or of an engine server that does not know whether it was made."""
     reply = read_error_reply(answer)
+    if reply.type == SubmissionUnknown.code:
+        return SubmissionUnknown(
+            f"The engine does not know whether the song is made{reply.quoted}", status=answer.status
+        )
     message = f"The generation failed ({answer.status}){reply.quoted} {reply.advice}"
     return GenerationFailed(message, status=answer.status, error_type=reply.type)
 

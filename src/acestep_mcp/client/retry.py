@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import anyio
 
-from acestep_mcp.api.errors import QueueError, SubmissionUnknown
+from acestep_mcp.api.errors import NoResponse, QueueError, SubmissionUnknown
 from acestep_mcp.client.replies import read_error_reply
-from acestep_mcp.net.http_responses import HttpResponse, NoResponse
+from acestep_mcp.net.http_responses import HttpResponse
 from acestep_mcp.net.timeouts import Timeouts
 
 logger = logging.getLogger(__name__)

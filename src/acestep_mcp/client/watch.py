@@ -10,8 +10,8 @@ from typing import Any
 import anyio
 import httpx
 
+from acestep_mcp.api.errors import NoResponse
 from acestep_mcp.api.updates import Completed, InProgress, Log, Queued, Update
-from acestep_mcp.net.http_responses import NoResponse
 from acestep_mcp.net.lenient_json import read_json
 
 MAX_EVENT = 4 << 20

@@ -6,13 +6,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import acestep_mcp
 from acestep_mcp.api.requests import INSTRUMENTAL
 from acestep_mcp.audio.hearing import Hearing, hear
+from acestep_mcp.audio.read import probe
 from acestep_mcp.audio.tags.file_tags import FileTags
-from acestep_mcp.audio.write import write
+from acestep_mcp.audio.write import Format, convert_file, write
 from acestep_mcp.engine_server.file_store import FileStore, content_type_of, storage_errors
 from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
 from acestep_mcp.engines import Audio, Engine
@@ -34,26 +35,38 @@ def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store:
     """Write the song to a file that is then served. Raises StorageError."""
     folder = file_store.job(job.id)
     with storage_errors(folder):  # it may disappear between any two steps
-        return _stored(folder / "result.wav", song, engine, file_store)
+        return _stored(folder, song, engine, file_store)
 
 
-def _stored(path: Path, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
+def _stored(folder: Path, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
     # Heard here, where the samples are in memory, and while the file is written: no client needs to decode it.
     with ThreadPoolExecutor(1) as pool:
         hearing = pool.submit(hear, song.audio.sound)
-        write(path, song.audio.sound, format="wav", tags=_file_tags(song, engine))
-    name = file_store.new_name(".wav")
+        path = _written(folder, song.audio, _file_tags(song, engine))
+    name = file_store.new_name(path.suffix)
     size = path.stat().st_size
     file_store.publish(path, name)
     file = {
         "url": f"/files/{name}",
         "content_type": content_type_of(name),
-        "file_name": f"ace-step-{song.seed}.wav",
+        "file_name": f"ace-step-{song.seed}{path.suffix}",
         "file_size": size,
     }
     return StoredResponse(
         200, {"audio": file, **_body(song, engine, hearing.result())}, file=name, seconds=round(song.seconds, 3)
     )
+
+
+def _written(folder: Path, audio: Audio, tags: FileTags) -> Path:
+    """The song's file: the engine's own in its format, with our tags, or else a WAV file of the samples."""
+    form = probe(audio.file).format if audio.file else "wav"
+    if audio.file and form in get_args(Format):
+        path = folder / f"result.{form}"
+        convert_file(audio.file, path, format=cast("Format", form), tags=tags)
+    else:
+        path = folder / "result.wav"
+        write(path, audio.sound, format="wav", tags=tags)
+    return path
 
 
 def _body(song: GeneratedSong, engine: Engine, hearing: Hearing) -> dict[str, Any]:

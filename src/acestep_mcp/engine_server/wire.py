@@ -11,7 +11,14 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
-from acestep_mcp.api.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest, QueueError
+from acestep_mcp.api.errors import (
+    AceStepError,
+    FieldError,
+    GenerationFailed,
+    InvalidRequest,
+    QueueError,
+    SubmissionUnknown,
+)
 from acestep_mcp.engine_server.jobs import QueueJob, State, StoredResponse
 
 MAX_SHOWN = 1000
@@ -90,6 +97,8 @@ def response_to(error: AceStepError) -> StoredResponse:
         case InvalidRequest():
             detail = detail_of(error)
             return StoredResponse(422, {"detail": detail}, error=error.message, error_type=detail[0]["type"])
+        case SubmissionUnknown():
+            return StoredResponse.refused(500, error.message, error.code)
         case GenerationFailed():
             return StoredResponse.refused(500, error.message, error.error_type or "runner_server_error")
         case QueueError():

@@ -25,7 +25,7 @@ from acestep_mcp.engine_server.jobs import CANCELLED, QueueJob, StoredResponse
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.source_loader import STORED_SOURCE, SourceLoader
 from acestep_mcp.engine_server.wire import response_to
-from acestep_mcp.engines import Audio, Engine, Source, Step, loras_of
+from acestep_mcp.engines import Audio, Engine, JobRun, ResumableEngine, Source, Step, loras_of
 from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.songwriter.song_text import SongText
@@ -61,6 +61,10 @@ class Worker:
         self._writer = options.writer
         self._idle_unload = options.idle_unload
         self._loaded = False
+        self._cancelled = CANCELLED
+        if isinstance(engine, ResumableEngine) and engine.cancel_note:
+            said = f"{CANCELLED.error} {engine.cancel_note}"
+            self._cancelled = StoredResponse.refused(CANCELLED.status, said, "client_cancelled")
         self._downloads = anyio.CapacityLimiter(_DOWNLOADS)
 
     async def run(self) -> None:
@@ -105,7 +109,7 @@ class Worker:
             self._queue.put_back(job)
 
     async def _work_on(self, job: QueueJob) -> None:
-        answer = CANCELLED
+        answer = self._cancelled
         with job.scope:
             answer = await self._answer(job)
         self._queue.finish(job, answer)
@@ -197,7 +201,7 @@ class Worker:
         request, notes = read_texts(request, loras_of(self._engine))  # raises InvalidRequest before a model is loaded
         # What the songwriter wrote has the songwriter's own notes.
         notes = () if isinstance(job.request, PromptToAudio) else notes
-        with _closed_after(self._engine.generate(request, source)) as parts:
+        with _closed_after(self._parts(job, request, source)) as parts:
             for part in parts:
                 anyio.from_thread.check_cancelled()
                 if isinstance(part, Audio):
@@ -206,6 +210,11 @@ class Worker:
                     last = part
                     anyio.from_thread.run_sync(self._queue.log, job, f"{part.stage} {part.number}/{part.total}")
         raise GenerationFailed("The engine stopped before the song was finished. Submit the request again.")
+
+    def _parts(self, job: QueueJob, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
+        if isinstance(self._engine, ResumableEngine):
+            return self._engine.resume(JobRun(job.id, lambda: job.cancelled), request, source)
+        return self._engine.generate(request, source)
 
 
 async def _cancel_at_end(job: QueueJob, scope: anyio.CancelScope) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from acestep_mcp.api.requests import EngineRequest
 
@@ -47,7 +48,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """The finished song. `plan` is JSON that the engine reads back from the file's comment when the song is edited."""
+    """The finished song. `plan` is JSON that the engine reads back from the file's comment when the song is edited.
+
+    `file` is the song as the engine got it, where it got one: its sample data is stored as it is, and the engine removes
+    the file later.
+    """
 
     sound: Sound
     tags: str
@@ -55,6 +60,7 @@ class Audio:
     notes: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)
+    file: Path | None = None
 
 
 def loras_of(engine: Engine) -> tuple[str, ...] | None:
@@ -88,3 +94,29 @@ class Engine(Protocol):
     def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]: ...
     def unload(self) -> None: ...
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """The job that an engine works on. Its `id` is the same at every attempt, also after a restart.
+
+    `is_cancelled` tells an engine that is stopped whether somebody cancelled the job, or only this server ends.
+    """
+
+    id: str
+    is_cancelled: Callable[[], bool]
+
+
+@runtime_checkable
+class ResumableEngine(Protocol):
+    """An engine whose songs are made elsewhere: it can go on with a job that an earlier process began.
+
+    `cancel_note` says what becomes of a cancelled job there, where it is not stopped.
+    """
+
+    @property
+    def cancel_note(self) -> str: ...
+
+    def resume(self, run: JobRun, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
+        """`Engine.generate` for one job; the work of an earlier attempt is found again, and not repeated."""
+        ...

@@ -10,9 +10,9 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from acestep_mcp.api.errors import QueueError
+from acestep_mcp.api.errors import NoResponse, QueueError
 from acestep_mcp.files import storage_errors
-from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors
+from acestep_mcp.net.http_responses import HttpResponse, http_errors
 from acestep_mcp.net.ssrf import PUBLIC, Reach, host_of, opened
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 

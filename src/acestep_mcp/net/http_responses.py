@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from acestep_mcp.api.errors import QueueError
+from acestep_mcp.api.errors import NoResponse
 from acestep_mcp.net.lenient_json import read_json
 from acestep_mcp.net.timeouts import retry_after
 
@@ -21,18 +21,6 @@ MAX_RESPONSE = 8 << 20
 _PERMANENT_5XX = frozenset({501, 505, 506, 508, 510})
 _TRANSIENT_4XX = frozenset({408, 425, 429})
 _BROKEN_OFF = re.compile("disconnected|closed connection")
-
-
-class NoResponse(QueueError):
-    """No complete response arrived. `sent` is False only when the request cannot have had any effect."""
-
-    def __init__(self, what: str, *, sent: bool, is_permanent: bool = False) -> None:
-        then = "Try again in a minute." if sent else "Check the address and the network, then try again."
-        if sent and is_permanent:
-            then = "Another try would end the same way: check the host's address, or report this to the host."
-        super().__init__(f"{what} {then}", is_permanent=is_permanent)
-        self.what = what
-        self.sent = sent
 
 
 # What httpx raises: whether the request may have had an effect, and what happened. The first match counts.

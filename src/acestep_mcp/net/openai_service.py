@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, QueueError
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, NoResponse, QueueError
 from acestep_mcp.api.redaction import redaction
 from acestep_mcp.net.addresses import parse_url
-from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors, read_response
+from acestep_mcp.net.http_responses import HttpResponse, http_errors, read_response
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.ssrf import Body, Reach, host_of, opened, origin
 from acestep_mcp.net.timeouts import Timeouts

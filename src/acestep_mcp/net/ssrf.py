@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from acestep_mcp.api.errors import InvalidRequest, QueueError
+from acestep_mcp.api.errors import InvalidRequest, NoResponse, QueueError
 from acestep_mcp.net.addresses import PORTS, Resolver, is_public, parse_url, system_resolver
-from acestep_mcp.net.http_responses import HttpResponse, NoResponse, http_errors, read_response
+from acestep_mcp.net.http_responses import HttpResponse, http_errors, read_response
 from acestep_mcp.net.timeouts import DEFAULT_TIMEOUTS, Timeouts
 
 MAX_REDIRECTS = 5
@@ -146,17 +146,18 @@ def _redirected(url: httpx.URL, location: str) -> httpx.URL:
 
 @asynccontextmanager
 async def opened(
-    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS
-) -> AsyncIterator[httpx.Response]:
-    """A response whose body is not read yet. A GET follows up to five redirects and checks each target.
+    method: str, url: str, *, body: Body = NOTHING, reach: Reach = PUBLIC, timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    redirects: int = MAX_REDIRECTS,
+) -> AsyncIterator[httpx.Response]:  # fmt: skip
+    """A response whose body is not read yet. A GET follows that many redirects, with its headers, and checks each target.
 
     Raises InvalidRequest for an address that may not be used, NoResponse when none came.
     """
     target = parse_url(url)
     with http_errors(f"Asking {target.host}"):
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(redirects + 1):
             async with _hop(method, target, body, reach, timeouts) as response:
-                if method != "GET" or not response.has_redirect_location:
+                if method != "GET" or not redirects or not response.has_redirect_location:
                     yield response
                     return
                 target = _redirected(target, response.headers["location"])
@@ -171,3 +172,8 @@ async def send(
     with http_errors(f"Asking {parse_url(url).host}"), anyio.fail_after(timeouts.transfer):
         async with opened(method, url, body=body, reach=reach, timeouts=timeouts) as response:
             return await read_response(response)
+
+
+async def post(url: str, content: bytes, headers: Mapping[str, str]) -> int:
+    """Post to a public address and return the status, without following redirects. Raises InvalidRequest, NoResponse."""
+    return (await send("POST", url, body=Body(content, len(content), headers))).status

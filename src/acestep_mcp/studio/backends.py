@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from acestep_mcp.api.endpoints import DEFAULT_LENGTH, PRICE_PER_SECOND_OF_V15_USD, PRICE_PER_SECOND_USD
-from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.errors import AceStepError, ConfigurationError, QueueError
 from acestep_mcp.client import FAL_QUEUE, IN_PROCESS, QueueClient
 from acestep_mcp.settings import Settings
 
@@ -17,6 +18,29 @@ BackendName = Literal["fal", "engine", "draft"]
 
 LOCAL = "local:"
 """Prefix of an engine's name: the queue of this machine's own engine server, at whatever address it listens."""
+
+_UPSTREAM = re.compile(r"(ace-step-api|acestep\.cpp):(https?://.+)", re.DOTALL)
+SERVERS = {"ace-step-api": "ACE-Step's own API (acestep-api)", "acestep.cpp": "acestep.cpp (ace-server)"}
+
+
+def upstream_in(queue_url: str) -> tuple[str, str] | None:
+    """The kind and address of a server that other people wrote, as it is recorded with a job; None for a queue."""
+    found = _UPSTREAM.fullmatch(queue_url)
+    return (found[1], found[2]) if found else None
+
+
+class SentTo(Protocol):
+    """What of a job says where it is sent."""
+
+    @property
+    def backend(self) -> str: ...
+    @property
+    def queue_url(self) -> str: ...
+
+
+def is_embedded(job: SentTo) -> bool:
+    """Whether the job's queue is inside this process and ends with it."""
+    return job.backend == "draft" or upstream_in(job.queue_url) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,25 @@ class LocalEngine:
         return Choice("engine", why, url, starts=True)
 
 
+class UpstreamServers(Protocol):
+    """Servers that other people wrote, which a queue in this process stands in front of."""
+
+    def known(self, url: str) -> str | None:
+        """The kind of such a server that has answered at an engine's address before, without asking again."""
+        ...
+
+    async def kind_at(self, url: str) -> str | None:
+        """The kind of such a server that answers at an engine's address now; None for every other.
+
+        Raises ConfigurationError for one that takes no jobs.
+        """
+        ...
+
+    async def state(self, kind: str, url: str) -> tuple[str | None, dict[str, str | None]]:
+        """Why it can make no song now, and its name, model and version."""
+        ...
+
+
 class Backends(Protocol):
     """The queue clients of the backends."""
 
@@ -66,6 +109,10 @@ class Backends(Protocol):
 
     async def local_engine(self) -> LocalEngine:
         """The state of this machine's own engine; starts nothing."""
+        ...
+
+    async def upstreams(self) -> UpstreamServers:
+        """The servers that other people wrote."""
         ...
 
     async def transcript(self, song: Path) -> str | None:
@@ -82,7 +129,30 @@ class Backends(Protocol):
 
 async def choose_backend(settings: Settings, backends: Backends) -> Choice:
     """The backend that the settings select. Raises ConfigurationError when it cannot be used."""
-    return choose(settings, await backends.local_engine() if may_use_local_engine(settings) else None)
+    choice = choose(settings, await backends.local_engine() if may_use_local_engine(settings) else None)
+    if choice.name == "engine" and choice.queue_url == settings.engine_url:
+        return with_kind(choice, (await backends.upstreams()).known(choice.queue_url))
+    return choice
+
+
+def with_kind(choice: Choice, kind: str | None) -> Choice:
+    """The choice of an address at which that kind of server answers; None is a queue."""
+    if kind is None:
+        return choice
+    why = f"{choice.why}, and {SERVERS[kind]} answers there"
+    return replace(choice, why=why, queue_url=f"{kind}:{choice.queue_url}")
+
+
+async def address_after(error: AceStepError, job: SentTo, backends: Backends) -> str | None:
+    """Where a job belongs that an engine's address refused, knowing no queue; None if that is no server of other people.
+
+    Only then is it asked who answers: queues get no requests that they do not know. Raises ConfigurationError.
+    """
+    refused = isinstance(error, QueueError) and error.status in (404, 405)
+    if not refused or job.backend != "engine" or is_embedded(job) or job.queue_url.startswith(LOCAL):
+        return None
+    kind = await (await backends.upstreams()).kind_at(job.queue_url)
+    return kind and f"{kind}:{job.queue_url}"
 
 
 def may_use_local_engine(settings: Settings) -> bool:

@@ -17,6 +17,7 @@ import anyio.to_thread
 from acestep_mcp.api import logs
 from acestep_mcp.api.errors import (
     AceStepError,
+    ConfigurationError,
     GenerationFailed,
     InvalidRequest,
     JobCancelled,
@@ -32,7 +33,7 @@ from acestep_mcp.client import QueueClient, RequestHandle
 from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
-from acestep_mcp.studio.backends import LOCAL, Backends
+from acestep_mcp.studio.backends import LOCAL, Backends, address_after, is_embedded
 from acestep_mcp.studio.finish import clear_leftovers, download_path, most_bytes, store_track
 from acestep_mcp.studio.following import FollowedRequest, follow
 from acestep_mcp.studio.progress import SAVING, progress_after
@@ -128,9 +129,12 @@ class Run:
             except LeaseLost:
                 raise
             except AceStepError as exc:
-                if not self._should_retry(exc):
-                    return await self._end(exc)
-                logger.warning("job %s: %s Trying again in %d s.", self.job.id, exc.message, pause)
+                error = await self._still_refused(exc)
+                if error is None:
+                    continue
+                if not self._should_retry(error):
+                    return await self._end(error)
+                logger.warning("job %s: %s Trying again in %d s.", self.job.id, error.message, pause)
                 await self._change(progress=replace(self.job.progress, stage="waiting for the host to answer"))
             else:
                 return await self._end(AceStepError(_BUG))
@@ -146,6 +150,17 @@ class Run:
         may_be_accepted = self.job.request_id is not None or isinstance(error, FateUnknown)
         return may_be_accepted and is_recent and not self.cancel.is_set()
 
+    async def _still_refused(self, error: AceStepError) -> AceStepError | None:
+        """None when the address that knows no queue is that of a server of other people: the job is its from now on."""
+        try:
+            url = None if self.job.request_id else await address_after(error, self.job, self._backends)
+        except ConfigurationError as exc:
+            return exc
+        if url is None:
+            return error
+        await self._change(queue_url=url)
+        return None
+
     async def _advance(self) -> None:
         """Continue the job from its current state to the end."""
         if self.job.result is not None and (track := await self._sync(self._tracks.kept, self.job.id)):
@@ -158,9 +173,9 @@ class Run:
             try:
                 return await self._finish(client, result)
             except QueueError as exc:
-                if self.job.backend != "draft" or exc.status not in (404, 410):
+                if not is_embedded(self.job) or exc.status not in (404, 410):
                     raise
-                # The audio was lost with the process that rendered it; the same seed makes the same song.
+                # The audio was lost with the process whose queue had it; the same seed makes the same song.
                 request = self.job.request.model_copy(update={"seed": result.seed})
                 await self._change(result=None, handle=None, request_id=None, request=request)
 
@@ -178,9 +193,9 @@ class Run:
             try:
                 result = await self._follow(client, handle)
             except RequestUnknown:
-                if self.job.backend != "draft":
+                if not is_embedded(self.job):
                     raise
-                # The process with this queue has ended; a draft costs nothing and can be made again.
+                # The process with this queue has ended: a draft is made again, and a server's job is found again.
                 await self._change(handle=None, request_id=None, status=Status.NEW, progress=Progress())
                 continue
             await self._change(result=result, progress=SAVING)

@@ -10,7 +10,17 @@ from acestep_mcp import __version__
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio.backends import Backends, Choice, choose_backend, costs, transcriber, writer
+from acestep_mcp.studio.backends import (
+    LOCAL,
+    Backends,
+    Choice,
+    choose_backend,
+    costs,
+    transcriber,
+    upstream_in,
+    with_kind,
+    writer,
+)
 from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.finish import ensure_writable
 from acestep_mcp.studio.views import StatusView
@@ -56,9 +66,18 @@ async def status_of(
 
 
 async def _probe(choice: Choice, backends: Backends) -> dict[str, Any]:
-    client = await backends.client(choice.name, choice.queue_url)
-    trouble = await client.reachable()
-    engine: dict[str, Any] = dict(backends.describe(choice.name))
-    if trouble is None and choice.name == "engine":
-        engine["loras"] = list(await client.loras()) or None
-    return {"reachable": trouble is None, "trouble": trouble, "engine": engine}
+    """Whether it answers; an engine's address that is no queue may be that of a server of other people."""
+    upstream = upstream_in(choice.queue_url)
+    engine: dict[str, Any]
+    if upstream is None:
+        client = await backends.client(choice.name, choice.queue_url)
+        trouble, engine = await client.reachable(), dict(backends.describe(choice.name))
+        if trouble is None and choice.name == "engine":
+            engine["loras"] = list(await client.loras()) or None
+        elif choice.name == "engine" and not choice.queue_url.startswith(LOCAL):
+            choice = with_kind(choice, await (await backends.upstreams()).kind_at(choice.queue_url))
+            upstream = upstream_in(choice.queue_url)
+    if upstream is not None:
+        trouble, engine = await (await backends.upstreams()).state(*upstream)
+    told = {"why": choice.why, "queue_url": choice.queue_url}
+    return told | {"reachable": trouble is None, "trouble": trouble, "engine": engine}

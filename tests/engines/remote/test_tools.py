@@ -1,0 +1,116 @@
+"""All five tools through MCP with a server of other people at ACESTEP_ENGINE_URL, which nobody has named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+import soundfile
+
+from acestep_mcp.assembly import open_studio
+from acestep_mcp.library.models import Status
+from tests.support.ace_step_api import AceStepApi
+from tests.support.loopback import Reply, listening
+from tests.support.requests import request
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.usefixtures("tmp_path")]
+KEY = "a-key-of-some-length"
+STANDINS = {"ace-step-api": AceStepApi}
+
+
+@pytest.fixture(params=STANDINS)
+def standin(request):
+    return STANDINS[request.param]()
+
+
+async def called(client, tool, **arguments):
+    answer = await client.call_tool(tool, {"seed": 7} | arguments)
+    assert not answer.is_error, answer.content[0].text
+    facts = answer.structured_content
+    assert facts["status"] == "COMPLETED", facts
+    return facts
+
+
+def pcm(facts):
+    return soundfile.read(facts["track"]["file_path"], dtype="int32", always_2d=True)[0]
+
+
+async def test_every_tool_makes_a_song(tools, standin):
+    async with tools(standin, engine_key=KEY) as client:
+        song = await called(client, "text_to_audio", tags="lofi", duration=5)
+        assert (song["engine"], song["seed"], song["cost"], song["backend"]) == (standin.name, 7, 0, "engine")
+        described = await called(client, "prompt_to_audio", prompt="a slow waltz for a rainy night", duration=5)
+        assert described["tags"]
+        edit = {"audio_url": song["track"]["id"], "tags": "rock"}
+        await called(client, "audio_to_audio", **edit, original_tags="lofi")
+        inpainted = await called(client, "audio_inpaint", **edit, start_time=1, end_time=3)
+        longer = await called(client, "audio_outpaint", **edit, extend_after_duration=2)
+        status = (await client.call_tool("status", {})).structured_content
+    old, rate = pcm(song), 48_000
+    for part in (slice(0, rate), slice(3 * rate, None)):
+        assert np.array_equal(pcm(inpainted)[part], old[part])
+    assert np.array_equal(pcm(longer)[: 5 * rate], old)
+    assert len(pcm(longer)) == 7 * rate
+    assert (status["reachable"], status["engine"]["name"], status["engine"]["model"]) == (
+        True,
+        standin.name,
+        standin.model,
+    )
+    assert standin.name in status["queue_url"]
+
+
+async def test_an_mp3_file_stays_the_one_that_came(tools, standin):
+    async with tools(standin, format="mp3") as client:
+        facts = await called(client, "text_to_audio", tags="lofi", duration=5)
+    # The frames of sound are the server's own, whatever tags stand before them.
+    assert standin.last_song[-4096:] in Path(facts["track"]["file_path"]).read_bytes()
+
+
+async def test_a_restart_of_ours_makes_no_second_song(settings, standin):
+    standin.steps = 10**6
+    async with listening(standin) as server:
+        async with open_studio(settings(server.url)) as studio:
+            job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 5, "seed": 7}))
+            with anyio.fail_after(20):
+                while not standin.jobs or standin.only.polls < 3:
+                    await anyio.sleep(0.01)
+        standin.steps = 2
+        async with open_studio(settings(server.url)) as studio:
+            studio.adopt_jobs()
+            async for _ in studio.watch(job.id, 20):
+                pass
+            outcome = await studio.outcome(job.id)
+    assert outcome.job.status is Status.COMPLETED, outcome.job.error
+    assert len(standin.jobs) == 1
+
+
+async def test_a_submit_without_an_answer_leaves_the_job_unknown(settings, standin):
+    sent = []
+
+    def submitted(seen):
+        sent.append(seen)
+        return Reply(reset=True)
+
+    standin.overrides[standin.submit_path] = submitted
+    async with listening(standin) as server, open_studio(settings(server.url)) as studio:
+        job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 5}))
+        async for _ in studio.watch(job.id, 20):
+            pass
+        outcome = await studio.outcome(job.id)
+    assert (outcome.job.status, len(sent)) == (Status.UNKNOWN, 1)
+    assert "not sent again" in outcome.job.error.message
+
+
+async def test_a_cancelled_job_is_stopped_there_if_the_server_can(settings, standin):
+    standin.steps = 10**6
+    async with listening(standin) as server, open_studio(settings(server.url)) as studio:
+        job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 5}))
+        with anyio.fail_after(20):
+            while not standin.jobs or standin.only.polls < 3:
+                await anyio.sleep(0.01)
+        outcome = await studio.cancel(job.id)
+        assert outcome.job.status is Status.CANCELLED
+        assert standin.only.cancelled is standin.cancels
+        assert ("cannot cancel" in outcome.job.error.message) is not standin.cancels
