@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.errors import ConfigurationError, StorageError
 from acestep_mcp.api.wording import COMMANDS, TOOLS, Wording
 from acestep_mcp.net.timeouts import Timeouts
 from acestep_mcp.settings import Settings
@@ -190,7 +190,7 @@ class QueueClients:
                 yield clients
             finally:
                 clients._pool.close()
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), suppress(StorageError):  # an old heartbeat is forgotten
                     await anyio.to_thread.run_sync(jobs.leases.leave)
 
     async def client(self, name: str, queue_url: str) -> QueueClient:

@@ -17,6 +17,7 @@ from acestep_mcp.files import DATA_ADVICE, make_folder, new_file
 from acestep_mcp.library.schema import SCHEMA, is_sound
 from acestep_mcp.sqlite import (
     FAILURES,
+    again,
     back_up,
     check_locks,
     connect,
@@ -24,6 +25,7 @@ from acestep_mcp.sqlite import (
     create_private,
     damage_of,
     is_damage,
+    is_unwritable,
     locked,
     repair,
     unusable,
@@ -44,7 +46,8 @@ class Database:
     """Connections shared by the threads of one process, for short transactions.
 
     A damaged file is set aside and replaced, with a notice for the user. A file that was put in its place, or whose folder
-    was away and has come back, is opened at the next use; one that was deleted is written again.
+    was away and has come back, is opened at the next use; one that was deleted is written again. One on a disk that is
+    full or read-only can be read.
     """
 
     schema = SCHEMA
@@ -61,10 +64,22 @@ class Database:
         self._reading_lock = self._lock if copied else threading.RLock()
         self._identity: tuple[int, int] | None = None
         self._is_closed = False
+        self._obstacle: sqlite3.Error | None = None
+        """Why a copy is read in place of the file, and nothing can be written."""
         try:
-            self._open_copy() if copied else self._open()
+            self._open_copy() if copied else self._open_or_read()
         except (OSError, *FAILURES) as exc:
             raise unusable(path, exc, DATA_ADVICE, after=_NOTHING_LOST) from exc
+
+    def _open_or_read(self) -> None:
+        """Open the file or, as long as its disk lets nothing be written, a copy of it."""
+        try:
+            self._open()
+        except sqlite3.Error as exc:
+            if not is_unwritable(exc) or not self.path.is_file():
+                raise
+            self._open_copy()
+            self._obstacle = exc
 
     def _open(self) -> None:
         make_folder(self.path.parent, DATA_ADVICE)
@@ -136,6 +151,13 @@ class Database:
         with self._translated(), self._reading_lock:
             yield self._reader
 
+    @property
+    def why_only_read(self) -> str | None:
+        """Why nothing can be written since the file was opened."""
+        if self._obstacle is None:
+            return None
+        return unusable(self.path, self._obstacle, DATA_ADVICE, after="Songs and jobs can be read.").message
+
     def execute(self, statement: str, values: Sequence[Any]) -> int:
         """One writing statement, which is a transaction by itself. Returns the number of rows it changed."""
         with self._translated(), self._turn():
@@ -155,6 +177,8 @@ class Database:
         if not self._lock.acquire(timeout=_LOCK_SECONDS):
             raise locked()
         try:
+            if self._obstacle is not None:
+                raise again(self._obstacle)
             yield
         finally:
             self._lock.release()
@@ -189,15 +213,29 @@ class Database:
 
     def _follow(self) -> None:
         """Before each use: open the file that the name leads to now, unless it is still the same."""
-        if self.is_copy or self._is_closed or self._is_current():
-            return
+        if self.is_copy or self._is_closed or (self._obstacle is None and self._is_current()):
+            return None
         with self._lock, self._reading_lock:
+            if self._obstacle is not None:
+                return self._try_again()
             if self._is_current():
-                return
+                return None
             if not self.path.exists():
                 self._write_again()
             self._close()
             self._open()
+        return None
+
+    def _try_again(self) -> None:
+        """The file in place of its copy, if it can be written by now."""
+        copy = self._connection
+        try:
+            self._open()
+        except (OSError, StorageError, *FAILURES):
+            self._connection = self._reader = copy
+        else:
+            self._obstacle = None
+            copy.close()
 
     def _is_current(self) -> bool:
         try:
@@ -268,7 +306,8 @@ def _is_deleted(identity: tuple[int, int]) -> bool:
 
 def _copy(path: Path, target: sqlite3.Connection) -> None:
     """Read the file without the lock files that SQLite would create beside it, unless they are there."""
-    in_use = path.with_name(f"{path.name}-wal").exists()
+    log = path.with_name(f"{path.name}-wal")
+    in_use = log.exists() and log.stat().st_size > 0
     address = f"{path.resolve().as_uri()}?mode=ro{'' if in_use else '&immutable=1'}"
     with closing(sqlite3.connect(address, uri=True)) as source:
         source.backup(target)

@@ -46,7 +46,7 @@ class Tracks:
         self.folder = folder
         self.trash = folder / TRASH
         self._rows = TrackRows(database, folder)
-        self._index = TrackIndex(self._rows, describe)
+        self._tracks = TrackIndex(self._rows, describe)
         self._behind: tuple[str, ...] = ()
         self._wording = wording
         self._compose = compose
@@ -68,11 +68,12 @@ class Tracks:
 
     def problems(self) -> list[str]:
         """A sentence for each song or sidecar that the last refresh passed over. Good ones are never affected."""
-        return [*self._index.problems(), *self._behind]
+        obstacle = () if self._behind else filter(None, [self.database.why_only_read])
+        return [*self._tracks.problems(), *self._behind, *obstacle]
 
     def refresh(self, *, when_due: bool = False) -> None:
         """Update the index from the folder; `when_due`, one with many songs only now and then."""
-        self._index.refresh_when_due() if when_due else self._index.refresh()
+        self._tracks.refresh_when_due() if when_due else self._tracks.refresh()
 
     def _refresh_or_note(self, *, when_due: bool = False) -> tuple[str, ...]:
         """`refresh`; a note where the disk or another program lets nothing be written, which keeps nobody from reading."""
@@ -107,7 +108,7 @@ class Tracks:
 
     def is_free(self, name: str) -> bool:
         """No song or sidecar, in the folder or its trash, has this stem."""
-        return self._index.is_free(name)
+        return self._tracks.is_free(name)
 
     # -- finding
 
@@ -129,7 +130,7 @@ class Tracks:
             behind = self._refresh_or_note()
             row = self._rows.named(wanted)
             if behind and row is not None and not self._rows.is_current(row):
-                row = row if self._index.is_there(row) else None
+                row = row if self._tracks.is_there(row) else None
                 (notes if notes is not None else []).extend(behind)
         return self._track(row or self._alike(name, wanted))
 
@@ -150,9 +151,9 @@ class Tracks:
             if len(found) > 1:
                 shown = ", ".join(f"{row['file_name']} ({row['id']})" for row in found[:5])
                 raise Ambiguous(f"More than one track looks like {name[:200]!r}: {shown}. Give the id of one of them.")
-            if found and (row := self._rows.of(found[0]["id"])) and self._index.is_there(row):
+            if found and (row := self._rows.of(found[0]["id"])) and self._tracks.is_there(row):
                 return row
-        why = self._index.why_missing(wanted)
+        why = self._tracks.why_missing(wanted)
         if why:
             raise NotFound(
                 f"There is no track {name[:200]!r} now. {why} To see the others, {self._wording.list_tracks}."
@@ -191,7 +192,7 @@ class Tracks:
         tracks = [self._track(row) for row in rows[:limit]]
         more = f"{tracks[-1].created_at}|{tracks[-1].id}" if len(rows) > limit else None
         if behind:
-            tracks = [track for track, row in zip(tracks, rows, strict=False) if self._index.is_there(row)]
+            tracks = [track for track, row in zip(tracks, rows, strict=False) if self._tracks.is_there(row)]
         return tracks, more, total
 
     def made_from(self, track_id: str) -> list[Track]:
@@ -239,7 +240,7 @@ class Tracks:
 
     def _move(self, track: Track, folder: Path, *, deleted: bool) -> Track:
         target = move(track.path, self._sidecar_of(track), folder)
-        self._put(track.id, target, target.with_suffix(".json"), track.sidecar, deleted=deleted)
+        self._index(track.id, target, track.sidecar, deleted=deleted)
         return Track(track.id, target, track.sidecar, deleted)
 
     def tidy(self) -> None:
@@ -263,6 +264,9 @@ class Tracks:
         self.database.execute("UPDATE tracks SET stamp = '' WHERE folder = ?", (str(self.folder),))
         self.refresh()
         return len(self._rows.select("id"))
+
+    def _index(self, track_id: str, audio: Path, sidecar: dict[str, Any], *, deleted: bool) -> None:
+        self._put(track_id, audio, audio.with_suffix(".json"), sidecar, deleted=deleted)
 
     def _put(self, *args: Any, **kwargs: Any) -> None:
         self._rows.put([self._rows.row(*args, **kwargs)])

@@ -1,6 +1,16 @@
 """What both databases need: errors in words, updates with a backup, and repair."""
 
-from acestep_mcp.sqlite.failures import FAILURES, DamagedSchema, check_locks, is_damage, is_locked, locked, unusable
+from acestep_mcp.sqlite.failures import (
+    FAILURES,
+    DamagedSchema,
+    again,
+    check_locks,
+    is_damage,
+    is_locked,
+    is_unwritable,
+    locked,
+    unusable,
+)
 from acestep_mcp.sqlite.salvage import Row, damage_in_copy, damage_of, repair
 from acestep_mcp.sqlite.update import Schema, back_up, connect, create, create_private, version_of
 
@@ -9,6 +19,7 @@ __all__ = [
     "DamagedSchema",
     "Row",
     "Schema",
+    "again",
     "back_up",
     "check_locks",
     "connect",
@@ -18,6 +29,7 @@ __all__ = [
     "damage_of",
     "is_damage",
     "is_locked",
+    "is_unwritable",
     "locked",
     "repair",
     "unusable",

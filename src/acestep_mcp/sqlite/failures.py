@@ -47,6 +47,23 @@ def is_locked(error: Exception) -> bool:
     return code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def is_unwritable(error: Exception) -> bool:
+    """Whether the disk lets nothing be written, while the content may be sound."""
+    return code_of(error) in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+
+
+def again(error: sqlite3.Error) -> sqlite3.Error:
+    """The same error, to be raised once more."""
+    copy = type(error)(*error.args)
+    copy.sqlite_errorcode = error.sqlite_errorcode
+    return copy
+
+
 def locked() -> sqlite3.OperationalError:
     """As SQLite raises it where another connection keeps its lock."""
     error = sqlite3.OperationalError("database is locked")

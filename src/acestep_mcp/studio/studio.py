@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from acestep_mcp.api.errors import AceStepError, ConfigurationError, NotFound, isolated
+from acestep_mcp.api.errors import AceStepError, ConfigurationError, NotFound, StorageError, isolated
 from acestep_mcp.api.requests import ApiRequest
 from acestep_mcp.inputs import Inputs
 from acestep_mcp.library.jobs import Jobs, Rates
@@ -78,7 +79,8 @@ class Studio:
 
     async def open(self) -> None:
         """Start the heartbeat. Jobs of dead processes are taken over only after `adopt_jobs`."""
-        await _sync(self._jobs.leases.beat)
+        with suppress(StorageError):  # where nothing can be written, songs can be looked up; each round tries again
+            await _sync(self._jobs.leases.beat)
         await self.catalogue.open()
         self._tasks.start_soon(self._run_rounds)
 
@@ -257,12 +259,10 @@ class Studio:
 
     def _outcome(self, job_id: str) -> Outcome:
         job = self._jobs.get(job_id)
-        if job.track_id is None:
-            return Outcome(job)
-        try:
-            return Outcome(job, self._tracks.get(job.track_id))
-        except NotFound:
-            return Outcome(job)
+        with suppress(NotFound):
+            if job.track_id is not None:
+                return Outcome(job, self._tracks.get(job.track_id))
+        return Outcome(job)
 
     async def delivered(self, job_id: str) -> None:
         """Record that the caller has the answer: the next identical call makes a new song."""
