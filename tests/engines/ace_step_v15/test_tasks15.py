@@ -17,6 +17,16 @@ from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch-v1.5")
 
+
+@pytest.fixture(autouse=True)
+def _short_reference(monkeypatch):
+    from diffusers import AceStepPipeline
+
+    from tests.engines.ace_step_v15.checkpoint15 import short_reference
+
+    monkeypatch.setattr(AceStepPipeline, "prepare_reference_audio_latents", short_reference)
+
+
 RATE = 48_000
 WORDS = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain"}
 EDIT = WORDS | {"audio_url": "song.wav", "seed": 1, "number_of_steps": 3}
@@ -271,11 +281,33 @@ def test_without_a_tokenizer_audio_to_audio_starts_from_the_noised_source(loaded
 def test_with_a_tokenizer_audio_to_audio_is_a_cover_of_the_mode_s_strength(models, mode, calls):
     model = models(covers=True)
     request = AudioToAudio(**EDIT, edit_mode=mode, original_tags="pop")
-    inputs, _ = inputs_of(model, request, song(3))
+    inputs, audio = inputs_of(model, request, song(3))
     assert any("audio semantic tokens" in text for text, _ in inputs.texts)
+    assert audio.notes == ()
     assert len(inputs.calls) == calls  # a partial cover runs the transformer twice per step
     assert torch.allclose(inputs.first, noise_of(1, 75), atol=1e-6)
     assert not torch.equal(inputs.context, model.pipe.condition_encoder.silence_latent[0, :75])
+
+
+@pytest.mark.parametrize("mode", ["lyrics", "remix"])
+def test_new_words_are_sung_in_the_voice_of_the_source_and_a_remix_is_not(loaded, mode):
+    heard = []
+    encode = loaded.pipe.condition_encoder.register_forward_pre_hook(
+        lambda _, __, given: heard.append(given["refer_audio_acoustic_hidden_states_packed"].clone()), with_kwargs=True
+    )
+    source = song(3)
+    _, audio = inputs_of(loaded, AudioToAudio(**EDIT, edit_mode=mode, original_tags="pop"), source)
+    encode.remove()
+    silence = loaded.pipe.condition_encoder.silence_latent[:, :750]
+    assert torch.equal(heard[0], silence) is (mode == "remix")
+    assert heard[0].shape == silence.shape
+    assert [note for note in audio.notes if "no audio tokenizer" in note]
+
+
+def test_up_to_ten_minutes_of_the_source_are_context():
+    assert tasks._context_seconds(240) == 180
+    assert tasks._context_seconds(20) == 290
+    assert tasks._context_seconds(600) == 15
 
 
 @pytest.mark.parametrize("at_end", [False, True])

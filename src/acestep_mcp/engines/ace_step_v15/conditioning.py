@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any
 
-from acestep_mcp.api.requests import EngineRequest, Request
+from acestep_mcp.api.requests import AudioToAudio, EngineRequest, Request
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.ace_step_v15.vocal_language import UNKNOWN, sung_lines, vocal_language
 from acestep_mcp.readers.attributes import read_key, read_metre, read_tempo
@@ -26,6 +26,10 @@ _UNUSED = {
 _UNUSED_BY_TURBO = {"guidance_scale", "guidance_interval"}
 _UNKNOWN_LANGUAGE_NOTE = (
     "The language of the lyrics was not recognised as one of the model's fifty; the model was told that it is unknown."
+)
+_NO_COVER_NOTE = (
+    "This model has no audio tokenizer to cover a song with, so it began with the song's own sound and noise in it; "
+    "the checkpoint acestep-v15-xl-sft-diffusers has one."
 )
 _TIME_SIGNATURES = {
     "2/4": "2", "2/2": "2", "2/8": "2", "3/4": "3", "3/8": "3", "4/4": "4", "4/8": "4", "6/8": "6", "6/4": "6", "12/8": "6",
@@ -111,6 +115,8 @@ def notes(loaded: LoadedV15, request: EngineRequest) -> tuple[str, ...]:
         found.append(f"This model has no use for {', '.join(sorted(unused))}.")
     if step_count(loaded, request) < request.number_of_steps and "number_of_steps" in given:
         found.append(f"This model takes at most {MAX_TURBO_STEPS} steps, and {TURBO_STEPS} are enough.")
+    if isinstance(request, AudioToAudio) and not loaded.covers:
+        found.append(_NO_COVER_NOTE)
     metre = read_metre(request.tags)
     if metre and metre.name not in _TIME_SIGNATURES:
         found.append(f"The model has no time signature {metre.name}: only the tags tell it.")

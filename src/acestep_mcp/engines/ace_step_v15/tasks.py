@@ -20,7 +20,6 @@ from torch import Tensor
 from acestep_mcp.api.edits import inpaint_window, outpaint_lengths
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.requests import (
-    LONGEST,
     AudioInpaint,
     AudioOutpaint,
     AudioToAudio,
@@ -42,6 +41,8 @@ from acestep_mcp.engines.model.windows import windows
 
 Samples = NDArray[np.float32]
 
+LONGEST = 600
+"""Seconds that the model makes at once; a request for a new song can ask for 240, an edit can reach all of them."""
 _START_NOISE = {"lyrics": 0.65, "remix": 0.9}
 """Highest timestep at which the noised source is started from (1 is pure noise)."""
 _COVER_STRENGTH = {"lyrics": 1.0, "remix": 0.6}
@@ -80,17 +81,16 @@ def _text_to_audio(loaded: LoadedV15, request: TextToAudio) -> SongRun:
 def _audio_to_audio(loaded: LoadedV15, request: AudioToAudio, source: Sound) -> SongRun:
     samples = _model_samples(loaded, source)
     noise = _noise(loaded, request, samples.shape[-1] // loaded.hop)
+    # New words are sung in the voice of the source; a remix has another sound.
+    task: dict[str, Any] = {"reference_audio": samples} if request.edit_mode == "lyrics" else {}
     if loaded.covers:
-        task: dict[str, Any] = {
-            "task_type": "cover",
-            "src_audio": samples,
-            "audio_cover_strength": _COVER_STRENGTH[request.edit_mode],
-        }
+        strength = _COVER_STRENGTH[request.edit_mode]
+        task |= {"task_type": "cover", "src_audio": samples, "audio_cover_strength": strength}
         latents = yield from _denoise(loaded, request, noise, conditioning.timesteps(loaded, request), **task)
     else:
         timesteps = conditioning.timesteps(loaded, request, _START_NOISE[request.edit_mode])
         start = yield from _noised_source(loaded, samples, noise, timesteps[0])
-        latents = yield from _denoise(loaded, request, start, timesteps)
+        latents = yield from _denoise(loaded, request, start, timesteps, **task)
     waveform = yield from _decode(loaded, latents)
     return _normalized(loaded, request, waveform[: round(source.seconds * loaded.sample_rate)])
 
