@@ -65,20 +65,29 @@ def relative(ours: Tensor, theirs: Tensor, *, centred: bool = False) -> float:
 
 
 class RecordedCases:
-    """A folder of recorded cases, and the model with the same configs and parameters."""
+    """A folder of recorded cases, and the model with the same configs and parameters.
 
-    def __init__(self, folder: Path) -> None:
+    On another device or in another dtype, all but the vocoder, which is then in float32 as in the engine.
+    """
+
+    def __init__(self, folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self._device = device
         configs = json.loads((folder / "configs.json").read_text(encoding="utf-8"))
         self.cases: dict[str, dict[str, Any]] = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
         self._tensors = load_file(folder / "cases.safetensors")
         self.denoiser = _with_parameters(Denoiser(TransformerConfig.from_dict(configs["ace_step_transformer"])))
         self.codec = _codec(configs)
         self.text = _text_encoder(configs["umt5-base"])
+        for module in (self.denoiser, self.codec.autoencoder, self.text.encoder):
+            torch.nn.Module.to(module, device, dtype)  # the libraries' own `to` warns
+        self.codec.vocoder.to(device)
 
     def tensors(self, case: str) -> dict[str, Tensor]:
         """The tensors of a case, by name without the case's prefix."""
         return {
-            name.partition("/")[2]: value for name, value in self._tensors.items() if name.partition("/")[0] == case
+            name.partition("/")[2]: value.to(self._device)
+            for name, value in self._tensors.items()
+            if name.partition("/")[0] == case
         }
 
     def conditioning(self, case: str, prefix: str = "") -> Conditioning:
@@ -137,6 +146,16 @@ def results(folder: Path) -> Iterator[CaseResult]:
                 yield CaseResult(name, _run_error(recorded, name, given), RUN_LIMIT)
 
 
+def module_results(folder: Path, device: str, dtype: torch.dtype, limit: float) -> Iterator[CaseResult]:
+    """Check the recorded cases of single modules on a device."""
+    recorded = RecordedCases(folder, device, dtype)
+    for name, given in recorded.cases.items():
+        check = next((check for start, check in _CHECKS.items() if name.startswith(start)), None)
+        if check and check is not _schedule:
+            with torch.inference_mode():
+                yield CaseResult(name, check(recorded, name, given), limit)
+
+
 def lyric_results(file: Path, vocabulary: Path) -> Iterator[CaseResult]:
     """The share of differing token ids of every recorded line, in its recorded language, and of the whole song."""
     song = json.loads(file.read_text(encoding="utf-8"))
@@ -180,7 +199,8 @@ def _transformer(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
     recorded = cases.tensors(name)
     latents = recorded["latents"]
     model = cases.denoiser.transformer
-    context = model.context(recorded["encoder_hidden_states"], recorded["encoder_mask"], latents.shape[-1])
+    condition = recorded["encoder_hidden_states"].to(model.final.weight.dtype)
+    context = model.context(condition, recorded["encoder_mask"], latents.shape[-1])
     return relative(model(latents, recorded["timestep"], context), recorded["velocity"])
 
 
