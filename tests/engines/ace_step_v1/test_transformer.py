@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
 from acestep_mcp.engines.ace_step_v1 import transformer  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.attention import LinearAttention, rotary_table  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.prediction import (  # noqa: E402
     PlainPredictions,
     StaticPredictions,
@@ -97,6 +98,19 @@ def test_weakened_queries_change_the_prediction(model, given):
     weak = velocity(model, given)
     assert relative(weak[:1], plain[:1]) < 1e-5
     assert relative(weak[1:2], plain[1:2]) > 1e-3
+
+
+def test_a_long_song_s_self_attention_in_bfloat16_is_close_to_float32():
+    """240 s: the sums over all frames are in float32."""
+    frames = 2585
+    module = LinearAttention(64, 4)
+    for name, value in module.named_parameters():
+        value.copy_(parameter(name, value.shape))
+    x = torch.randn(1, frames, 64, generator=torch.Generator().manual_seed(1))
+    rotary = rotary_table(frames, 16, 1e6)
+    exact = module(x, rotary, None)
+    rounded = module.bfloat16()(x.bfloat16(), rotary, None)
+    assert relative(rounded, exact) < 1e-2
 
 
 class Recording(TorchDispatchMode):

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import parameter_names, published, weights  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import parameter_names, published, quantization, weights  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1  # noqa: E402
 from acestep_mcp.engines.model import placement  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
@@ -205,9 +206,27 @@ def test_int8_changes_only_the_large_matrices_and_only_slightly(folder: Path, lo
     assert torch.equal(small.conditions.lyric_out.weight, loaded.denoiser.condition_encoder.lyric_out.weight)
 
 
+def test_fp8_is_refused_where_the_device_has_none(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"fp8 needs a CUDA GPU.*the device is no CUDA GPU.*use int8"):
+        weights.load(options(folder, quantize="fp8"))
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype", "problem"),
+    [((8, 6), "bfloat16", "has 8.6"), ((9, 0), "float16", "float16"), ((8, 9), "bfloat16", None), ((9, 0), "bfloat16", None)],
+)  # fmt: skip
+def test_fp8_needs_a_new_gpu_and_bfloat16(capability: tuple[int, int], dtype: str, problem: str | None) -> None:
+    with pytest.raises(ConfigurationError, match=problem) if problem else nullcontext():
+        quantization.check_fp8(capability, getattr(torch, dtype))
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
-    [({"device": "nowhere"}, "'nowhere'"), ({"dtype": "int4"}, "'int4'"), ({"quantize": "4"}, "'4'")],
+    [
+        ({"device": "nowhere"}, "'nowhere'"),
+        ({"dtype": "int4"}, "'int4'"),
+        ({"quantize": "4"}, "'4': only int8 and fp8"),
+    ],
 )
 def test_an_unusable_option_is_named(folder: Path, given: dict, named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):

@@ -61,6 +61,16 @@ def test_decoding_equals_the_library_s_own_decoder(codec):
     assert decibels(ours, resample(theirs, 44_100, 48_000)) < -80
 
 
+def test_filters_with_their_channels_last_give_the_same_song(codec):
+    latents = torch.randn(1, 8, 16, 20, generator=torch.Generator().manual_seed(4))
+    with torch.inference_mode():
+        (plain,) = codec.decode(latents)
+        codec.channels_last()
+        assert codec.autoencoder.decoder.conv_out.weight.is_contiguous(memory_format=torch.channels_last)
+        (ours,) = codec.decode(latents)
+    assert decibels(ours, plain) < -80
+
+
 def test_encoding_in_windows_equals_encoding_at_once(codec):
     noise = torch.randn(1, 2, 44_100 * 9, generator=torch.Generator().manual_seed(3)) * 0.1
     with torch.inference_mode():

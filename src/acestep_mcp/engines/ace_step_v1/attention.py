@@ -50,10 +50,13 @@ class LinearAttention(nn.Module):
         A factor on the queries would cancel between numerator and denominator, so there is no weakened form.
         """
         q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        q, k, v = rotate(q, rotary).relu_(), rotate(k, rotary).relu_(), v.transpose(1, 2).float()
+        # Products of bfloat16 are summed in float32. float16 would overflow in the sums over a song.
+        dtype = torch.bfloat16 if x.dtype == torch.bfloat16 else torch.float32
+        q, k, v = rotate(q, rotary).relu_().to(dtype), rotate(k, rotary).relu_().to(dtype), v.transpose(1, 2).to(dtype)
         if frame_mask is not None:
             k = k * frame_mask[:, None]
-        attended = (q @ (k.transpose(-1, -2) @ v)).div_(q @ k.sum(-2)[..., None] + 1e-15)
+        size = q.float() @ k.sum(-2, dtype=torch.float32)[..., None] + 1e-15
+        attended = (q @ (k.transpose(-1, -2) @ v)).float().div_(size)
         return self.to_out(attended.transpose(1, 2).flatten(2).to(x.dtype))
 
 

@@ -21,6 +21,8 @@ SAMPLES_PER_FRAME = MELS_PER_FRAME * HOP
 _LATENT_SHIFT, _LATENT_SCALE = -1.9091, 0.1786
 WINDOW = 147
 """Latent frames per window, 13.65 s: a whole number of samples at both 44.1 and 48 kHz."""
+_BYTES_PER_FRAME = 6 << 20
+"""More than decoding takes at the published sizes: about 2 MiB, counted from the largest features."""
 _MARGIN = 147
 """Samples of context for resampling on each side of a window."""
 
@@ -31,6 +33,17 @@ class Codec:
     def __init__(self, autoencoder: Any, vocoder: Vocoder) -> None:
         self.autoencoder = autoencoder
         self.vocoder = vocoder
+
+    def channels_last(self) -> None:
+        """Store the autoencoder's filters with their channels last, as a GPU's convolutions take them."""
+        self.autoencoder.to(memory_format=torch.channels_last)
+
+    def window(self, frames: int) -> int:
+        """Latent frames per window: on a GPU all of a song, if half of the free memory is enough for it."""
+        device = next(self.autoencoder.parameters()).device
+        if device.type != "cuda" or frames * _BYTES_PER_FRAME > torch.cuda.mem_get_info(device)[0] / 2:
+            return WINDOW
+        return frames + -frames % WINDOW
 
     def encode(self, waveform: Tensor, rate: int, *, window: int = WINDOW) -> Tensor:
         """Waveforms [B, 1 or 2, samples] as latents [B, 8, 16, T], float32; T = ceil(seconds * 44100 / 4096)."""
@@ -43,22 +56,18 @@ class Codec:
         latents = autoencoder.encode(self.autoencoder.encoder, mel.to(weight.dtype), window, per_frame=MELS_PER_FRAME)
         return (latents.float() - _LATENT_SHIFT) * _LATENT_SCALE
 
-    def decode(self, latents: Tensor, *, window: int = WINDOW) -> Iterator[Tensor]:
+    def decode(self, latents: Tensor, *, window: int | None = None) -> Iterator[Tensor]:
         """Latents [1, 8, 16, T] as the consecutive parts [2, samples] of the waveform at 48 kHz, on the CPU.
 
         `window` is in latent frames, a multiple of 147. The parts have together ceil(4096 T * 160 / 147) samples.
         """
         length = latents.shape[-1]
+        window = window or self.window(length)
         z = (latents / _LATENT_SCALE + _LATENT_SHIFT).to(next(self.autoencoder.parameters()).dtype)
         coarse = autoencoder.decode_coarse(self.autoencoder.decoder, z, window)
         for part in windows(length, window, CONTEXT):
             mel = autoencoder.decode_fine(self.autoencoder.decoder, part.with_context(coarse))
             yield _resample_window(self._vocode(mel), part).cpu()
-
-    @staticmethod
-    def parts(latents: Tensor, window: int = WINDOW) -> int:
-        """The number of parts that `decode` yields."""
-        return -(-latents.shape[-1] // window)
 
     def _vocode(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [1, 2, 128, T] as a waveform [2, 512 T] at 44.1 kHz."""

@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import torch
 from torch import nn
 
 from acestep_mcp.api.errors import ConfigurationError
 
+_FP8_CAPABILITY = (8, 9)
+"""The compute capability of the first GPUs that multiply FP8 matrices: Ada; Hopper has 9.0."""
+_LAYERS = {
+    "int8": re.compile(r"^transformer\.blocks\."),
+    "fp8": re.compile(r"^transformer\.blocks\.\d+\.(attn\.to_qkv|ff\.(widen|narrow))$"),
+}
+"""For FP8 the projections of the self-attention and the feed-forward, which are most of the work."""
+
+
+def check_quantization(kind: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Raises ConfigurationError if the device, the dtype or a missing package rules it out."""
+    if kind not in _LAYERS:
+        raise ConfigurationError(f"There is no quantisation {kind!r}: only {' and '.join(_LAYERS)}.")
+    if kind == "fp8":
+        check_fp8(torch.cuda.get_device_capability(device) if device.type == "cuda" else None, dtype)
+    _config(kind)
+
+
+def check_fp8(capability: tuple[int, int] | None, dtype: torch.dtype) -> None:
+    """Raises ConfigurationError unless a CUDA GPU of this compute capability, or None for another device, has FP8."""
+    if capability is None or capability < _FP8_CAPABILITY:
+        found = "the device is no CUDA GPU" if capability is None else f"this one has {capability[0]}.{capability[1]}"
+        raise ConfigurationError(
+            f"--quantize fp8 needs a CUDA GPU of compute capability 8.9 or higher (Ada, Hopper or newer), and {found}: "
+            "use int8, or leave it out."
+        )
+    if dtype != torch.bfloat16:
+        raise ConfigurationError(f"--quantize fp8 needs the dtype bfloat16, not {dtype}: leave --dtype out.")
+
 
 def quantize(denoiser: nn.Module, kind: str) -> None:
-    """Store the transformer's large matrices as int8 with one scale per row. Weights cannot be changed afterwards."""
-    if kind != "int8":
-        raise ConfigurationError(f"There is no quantisation {kind!r}: only int8.")
-    try:
-        from torchao.quantization import Int8WeightOnlyConfig, quantize_
-    except ImportError as exc:
-        raise ConfigurationError(
-            f"--quantize int8 needs the package torchao ({exc}): pip install torchao, or leave it out."
-        ) from exc
+    """Store large matrices of the transformer as int8, or as FP8 with FP8 activations; one scale per row.
+
+    Weights cannot be changed afterwards.
+    """
+    from torchao.quantization import quantize_
+
+    layers = _LAYERS[kind]
     quantize_(
         denoiser,
-        Int8WeightOnlyConfig(),
-        filter_fn=lambda module, name: isinstance(module, nn.Linear) and name.startswith("transformer.blocks"),
+        _config(kind),
+        filter_fn=lambda module, name: isinstance(module, nn.Linear) and bool(layers.match(name)),
     )
+
+
+def _config(kind: str) -> Any:
+    try:
+        from torchao import quantization
+
+        if kind == "int8":
+            return quantization.Int8WeightOnlyConfig()
+        return quantization.Float8DynamicActivationFloat8WeightConfig(granularity=quantization.PerRow())
+    except (ImportError, AttributeError) as exc:
+        raise ConfigurationError(
+            f"--quantize {kind} needs the package torchao ({exc}): pip install torchao, or leave it out."
+        ) from exc

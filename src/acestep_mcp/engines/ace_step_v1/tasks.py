@@ -221,8 +221,9 @@ def _decode(loaded: LoadedV1, latents: Tensor) -> Generator[Step, None, np.ndarr
     """The waveform [samples, 2] at 48 kHz."""
     with loaded.using("codec"):
         parts: list[Tensor] = []
-        total = loaded.codec.parts(latents)
-        for part in loaded.codec.decode(latents):
+        window = loaded.codec.window(latents.shape[-1])
+        total = -(-latents.shape[-1] // window)
+        for part in loaded.codec.decode(latents, window=window):
             parts.append(part)
             yield Step("decoding", len(parts), total)
     return torch.cat(parts, dim=-1).T.numpy()

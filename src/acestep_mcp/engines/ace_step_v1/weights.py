@@ -20,7 +20,7 @@ from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
 from acestep_mcp.engines.ace_step_v1.prediction import fast_predictions
-from acestep_mcp.engines.ace_step_v1.quantization import quantize
+from acestep_mcp.engines.ace_step_v1.quantization import check_quantization, quantize
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
@@ -40,6 +40,8 @@ def load(options: EngineOptions) -> LoadedV1:
     lyrics = LyricTokenizer(published.find_vocabulary(options, folder))
     device = torch_device(options.device)
     dtype = torch_dtype(options.dtype, device)
+    if options.quantize:
+        check_quantization(options.quantize, device, dtype)
     # Quantised or offloaded weights are built in main memory, so that the device never holds all of them in bfloat16.
     checkpoint = _Checkpoint(folder, torch.device("cpu") if options.offload or options.quantize else device, dtype)
     with torch.no_grad():
@@ -49,6 +51,8 @@ def load(options: EngineOptions) -> LoadedV1:
         if options.quantize:
             quantize(denoiser, options.quantize)
         codec, text = checkpoint.codec(), checkpoint.text()
+    if device.type == "cuda":
+        codec.channels_last()
     modules = {
         "text": (text.encoder,),
         "denoiser": (denoiser,),
