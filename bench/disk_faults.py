@@ -1,6 +1,6 @@
 """Faults of disks, databases and clocks, at length. Needs root for the small disks; without it those kinds are left out.
 
-    python bench/disk_faults.py [--trials 50] [--damages 500] [--together 5] [--seconds 30] [--parts 1,2,3,4]
+    python bench/disk_faults.py [--trials 50] [--faults KINDS] [--damages 500] [--together 5] [--seconds 30] [--parts 1,2,3,4]
 
 1. Each call that writes while a song is made fails, with six errors, once and until the fault ends.
 2. One song is made at a time while a disk fills up, turns read-only, or is away; while the database is deleted or locked; while
@@ -102,6 +102,7 @@ def servers(kind: str, count: int, seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=50, help="Of each kind in part 2.")
+    parser.add_argument("--faults", default=",".join(FAULTS), help="Those of part 2.")
     parser.add_argument("--damages", type=int, default=500)
     parser.add_argument("--together", type=int, default=5, help="Trials of each kind in part 4.")
     parser.add_argument("--seconds", type=float, default=30, help="How long the faults of part 4 last.")
@@ -112,7 +113,7 @@ def main() -> None:
     if "1" in parts:
         calls()
     prepare()
-    for kind in FAULTS if "2" in parts else ():
+    for kind in given.faults.split(",") if "2" in parts else ():
         places(kind, given.trials)
     if "3" in parts:
         damages(given.damages)
