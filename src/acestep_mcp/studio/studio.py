@@ -123,8 +123,7 @@ class Studio:
     def _poll_database(self, running: frozenset[str] | None) -> tuple[list[Job], list[str]]:
         """In one thread hop: the heartbeat, jobs to take over, and cancel requests."""
         self._jobs.leases.beat()
-        adopted = [] if running is None else self._jobs.adopt(running, self._awaited)
-        return adopted, self._jobs.cancel_requests()
+        return [] if running is None else self._jobs.adopt(running, self._awaited), self._jobs.cancel_requests()
 
     def _start_run(self, job: Job, rates: Rates | None = None) -> None:
         """Run the job here; `rates` are those of earlier jobs, when they are known already."""
@@ -199,6 +198,7 @@ class Studio:
     def _add(self, plan: Callable[[Choice], list[tuple[Job, str | None]]], choice: Choice) -> tuple[list[Job], Rates]:
         """Runs in a thread. The stored jobs, or earlier ones that this call repeats; and the rates of earlier jobs."""
         ensure_writable(self.settings.music_dir)
+        self._jobs.leases.beat()  # before it has a job, so that no other process takes that for an orphan
         added = self._jobs.add_all(plan(choice), spend_limit=self.settings.max_spend_usd)
         return added, self._jobs.rates(added[0].backend, added[0].endpoint)
 
