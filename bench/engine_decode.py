@@ -20,8 +20,8 @@ MIB = 2**20
 
 def codec_of(full):
     import engine_memory
-    from diffusers import AutoencoderDC
 
+    from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
     from acestep_mcp.engines.ace_step_v1.codec import Codec
     from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
     from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
@@ -32,7 +32,7 @@ def codec_of(full):
     small = json.loads((TESTS / "numbers" / "configs.json").read_text(encoding="utf-8"))
     configs = engine_memory.CONFIGS if full else small
     given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
-    modules = AutoencoderDC(**given), Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))
+    modules = Autoencoder(AutoencoderConfig(**given)), Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))
     for module in modules:
         load_parameters(module, parameter)
         module.eval()

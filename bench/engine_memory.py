@@ -86,7 +86,6 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
     if given.quantize:
         import torchao.quantization  # noqa: F401 - its memory is not part of loading
 
-    import diffusers  # noqa: F401
     from transformers import UMT5EncoderModel  # noqa: F401
 
     before = resident()

@@ -30,7 +30,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WHEELS = (
-    "torch", "triton", "torchao", "numpy", "safetensors", "huggingface-hub", "transformers", "diffusers", "tokenizers",
+    "torch", "triton", "torchao", "numpy", "safetensors", "huggingface-hub", "transformers", "tokenizers",
     "num2words", "pypinyin", "cutlet", "unidic-lite", "hangul-romanize", "py3langid", "pydantic", "anyio", "httpx",
     "soundfile", "av", "click",
 )  # fmt: skip
@@ -335,7 +335,7 @@ def machine(bench):
             "device": properties.name, "memory, GiB": properties.total_memory / 2**30, "CUDA": bench.torch.version.cuda,
             "capability": f"{properties.major}.{properties.minor}",
         }  # fmt: skip
-    return told | {f"{name} wheel": installed(name) for name in ("triton", "torchao", "diffusers", "transformers")}
+    return told | {f"{name} wheel": installed(name) for name in ("triton", "torchao", "transformers")}
 
 
 def installed(name):

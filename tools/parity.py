@@ -20,10 +20,17 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
 from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
 from acestep_mcp.engines.ace_step_v1.flow import FlowEdit
-from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, cfg, cfg_star, double_condition
+from acestep_mcp.engines.ace_step_v1.guidance import (
+    Guidance,
+    ProjectedGuidance,
+    cfg_star,
+    classifier_free_guidance,
+    double_condition,
+)
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
 from acestep_mcp.engines.ace_step_v1.published import downloaded_vocabulary
@@ -105,11 +112,9 @@ def _with_parameters(module: Module) -> Module:
 
 
 def _codec(configs: dict[str, Any]) -> Codec:
-    from diffusers import AutoencoderDC
-
     config = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
     return Codec(
-        _with_parameters(AutoencoderDC(**config)),
+        _with_parameters(Autoencoder(AutoencoderConfig(**config))),
         _with_parameters(Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))),
     )
 
@@ -130,8 +135,8 @@ def _plan(given: dict[str, Any]) -> SamplingPlan:
         tag_scale=given["guidance_scale_text"],
         lyric_scale=given["guidance_scale_lyric"],
     )
-    erg = EntropyRectification(given["use_erg_tag"], given["use_erg_lyric"], given["use_erg_diffusion"])
-    return SamplingPlan(given["infer_steps"], given["scheduler_type"], given["omega_scale"], guidance, erg)
+    rectification = EntropyRectification(given["use_erg_tag"], given["use_erg_lyric"], given["use_erg_diffusion"])
+    return SamplingPlan(given["infer_steps"], given["scheduler_type"], given["omega_scale"], guidance, rectification)
 
 
 def results(folder: Path) -> Iterator[CaseResult]:
@@ -234,15 +239,15 @@ def _schedule(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
 
 def _guidance(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
     recorded = cases.tensors(name)
-    cond, uncond, text_only = recorded["cond"], recorded["uncond"], recorded["text_only"]
+    conditional, unconditional, text_only = recorded["cond"], recorded["uncond"], recorded["text_only"]
     projected = ProjectedGuidance()
     ours = {
-        "cfg_scale15": cfg(cond, uncond, 15),
-        "cfg_star_scale15_step1": cfg_star(cond, uncond, 15, 1),
-        "cfg_star_scale15_step5": cfg_star(cond, uncond, 15, 5),
-        "double_condition_text5_lyric1_5": double_condition(cond, uncond, text_only, tag=5, lyric=1.5),
-        "apg_step1_scale15": projected(cond, uncond, 15),
-        "apg_step2_cond_is_uncond_uncond_is_text_only_scale9": projected(uncond, text_only, 9),
+        "cfg_scale15": classifier_free_guidance(conditional, unconditional, 15),
+        "cfg_star_scale15_step1": cfg_star(conditional, unconditional, 15, 1),
+        "cfg_star_scale15_step5": cfg_star(conditional, unconditional, 15, 5),
+        "double_condition_text5_lyric1_5": double_condition(conditional, unconditional, text_only, tag=5, lyric=1.5),
+        "apg_step1_scale15": projected(conditional, unconditional, 15),
+        "apg_step2_cond_is_uncond_uncond_is_text_only_scale9": projected(unconditional, text_only, 9),
     }
     return max(relative(velocity, recorded[part]) for part, velocity in ours.items())
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from tools.random_parameters import parameter
 
+from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.parameter_names import parameter_targets
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
@@ -92,10 +93,9 @@ def unused_shapes(config: dict) -> dict[str, tuple[int, ...]]:
 
 
 def autoencoder_weights(config: dict) -> dict[str, torch.Tensor]:
-    from diffusers import AutoencoderDC
-
     with torch.device("meta"):
-        module = AutoencoderDC(**{name: value for name, value in config.items() if not name.startswith("_")})
+        given = {name: value for name, value in config.items() if not name.startswith("_")}
+        module = Autoencoder(AutoencoderConfig(**given))
     return {target.name: parameter(target.name, target.shape) for target in parameter_targets(module)}
 
 

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 
 from tools.random_parameters import parameter  # noqa: E402
 
+from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.spectrum import resample  # noqa: E402
@@ -19,13 +20,15 @@ pytestmark = pytest.mark.xdist_group("torch")
 NUMBERS = Path(__file__).parent / "numbers"
 
 
+def autoencoder_config():
+    configs = json.loads((NUMBERS / "configs.json").read_text(encoding="utf-8"))
+    return {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
+
+
 @pytest.fixture(scope="module")
 def codec():
-    from diffusers import AutoencoderDC
-
     configs = json.loads((NUMBERS / "configs.json").read_text(encoding="utf-8"))
-    given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
-    autoencoder = AutoencoderDC(**given)
+    autoencoder = Autoencoder(AutoencoderConfig(**autoencoder_config()))
     # The widest of the vocoder's parallel kernels alone: it reaches as far as all four.
     widest = {"resblock_kernel_sizes": [13], "resblock_dilation_sizes": [[1, 3, 5]]}
     vocoder = Vocoder(VocoderConfig.from_dict(configs["music_vocoder"] | widest))
@@ -52,13 +55,52 @@ def test_decoding_in_windows_equals_decoding_at_once(codec, seams):
     assert decibels(joined, whole) < -80
 
 
-def test_decoding_equals_the_library_s_own_decoder(codec):
+@pytest.fixture(scope="module")
+def library():
+    """The autoencoder of diffusers, with the same parameters by the same names."""
+    from diffusers import AutoencoderDC
+
+    model = AutoencoderDC(**autoencoder_config())
+    load_parameters(model, parameter)
+    return model.eval()
+
+
+def test_decoding_equals_the_library_s_own_decoder(codec, library):
     latents = torch.randn(1, 8, 16, 40, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
-        mel = codec.autoencoder.decode(latents / 0.1786 - 1.9091).sample
+        mel = library.decode(latents / 0.1786 - 1.9091).sample
         theirs = codec.vocoder((mel[0] * 0.5 + 0.5) * 14 - 11)[:, 0]
         (ours,) = codec.decode(latents)
     assert decibels(ours, resample(theirs, 44_100, 48_000)) < -80
+
+
+@pytest.mark.parametrize("frames", [3, 40])
+def test_encoding_equals_the_library_s_own_encoder(codec, library, frames):
+    mel = torch.randn(2, 2, 128, 8 * frames, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        theirs = library.encode(mel).latent
+        ours = codec.autoencoder.encoder(mel, WINDOW, per_frame=8)
+    assert decibels(ours, theirs) < -80
+
+
+def test_parameters_have_the_names_and_shapes_of_the_library_s(codec, library):
+    ours, theirs = (
+        {name: value.shape for name, value in model.named_parameters()} for model in (codec.autoencoder, library)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"upsample_block_type": "pixel_shuffle"}, "upsample_block_type is 'pixel_shuffle'"),
+        ({"decoder_block_types": ["EfficientViTBlock"] * 4}, "stages"),
+        ({"no_such_field": 1}, "no_such_field"),
+    ],
+)
+def test_another_kind_of_autoencoder_is_refused(change, problem):
+    with pytest.raises((ValueError, TypeError), match=problem):
+        AutoencoderConfig(**autoencoder_config() | change)
 
 
 def test_filters_with_their_channels_last_give_the_same_song(codec):

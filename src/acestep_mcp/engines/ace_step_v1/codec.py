@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acestep_mcp.engines.ace_step_v1 import autoencoder
-from acestep_mcp.engines.ace_step_v1.autoencoder import CONTEXT
+from acestep_mcp.engines.ace_step_v1.autoencoder import CONTEXT, Autoencoder
 from acestep_mcp.engines.ace_step_v1.spectrum import HOP, RATE, log_mel, resample
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder
 from acestep_mcp.engines.model.windows import Window, windows
@@ -27,16 +25,21 @@ _MARGIN = 147
 """Samples of context for resampling on each side of a window."""
 
 
-class Codec:
-    """The mel autoencoder (diffusers' AutoencoderDC) and the vocoder, on one device and each in its own dtype."""
+_FILTER_DIMENSIONS = 4
 
-    def __init__(self, autoencoder: Any, vocoder: Vocoder) -> None:
+
+class Codec:
+    """The mel autoencoder and the vocoder, on one device and each in its own dtype."""
+
+    def __init__(self, autoencoder: Autoencoder, vocoder: Vocoder) -> None:
         self.autoencoder = autoencoder
         self.vocoder = vocoder
 
     def channels_last(self) -> None:
         """Store the autoencoder's filters with their channels last, as a GPU's convolutions take them."""
-        self.autoencoder.to(memory_format=torch.channels_last)
+        for parameter in self.autoencoder.parameters():
+            if parameter.dim() == _FILTER_DIMENSIONS:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def window(self, frames: int) -> int:
         """Latent frames per window: on a GPU all of a song, if half of the free memory is enough for it."""
@@ -53,7 +56,7 @@ class Codec:
         samples = F.pad(samples, (0, -samples.shape[-1] % SAMPLES_PER_FRAME))
         mel = log_mel(samples).unflatten(0, (len(stereo), 2))
         mel = ((mel + 11) / 14 - 0.5) / 0.5
-        latents = autoencoder.encode(self.autoencoder.encoder, mel.to(weight.dtype), window, per_frame=MELS_PER_FRAME)
+        latents = self.autoencoder.encoder(mel.to(weight.dtype), window, per_frame=MELS_PER_FRAME)
         return (latents.float() - _LATENT_SHIFT) * _LATENT_SCALE
 
     def decode(self, latents: Tensor, *, window: int | None = None) -> Iterator[Tensor]:
@@ -64,9 +67,9 @@ class Codec:
         length = latents.shape[-1]
         window = window or self.window(length)
         z = (latents / _LATENT_SCALE + _LATENT_SHIFT).to(next(self.autoencoder.parameters()).dtype)
-        coarse = autoencoder.decode_coarse(self.autoencoder.decoder, z, window)
+        coarse = self.autoencoder.decoder.coarse(z, window)
         for part in windows(length, window, CONTEXT):
-            mel = autoencoder.decode_fine(self.autoencoder.decoder, part.with_context(coarse))
+            mel = self.autoencoder.decoder.fine(part.with_context(coarse))
             yield _resample_window(self._vocode(mel), part).cpu()
 
     def _vocode(self, mel: Tensor) -> Tensor:

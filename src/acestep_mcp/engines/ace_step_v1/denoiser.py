@@ -53,14 +53,14 @@ class Denoiser(nn.Module):
         """Tags and lyrics."""
         return self.condition_encoder((given.text, given.text_mask), (given.lyric_ids, given.lyric_mask), given.speaker)
 
-    def unconditional(self, given: Conditioning, erg: EntropyRectification) -> EncodedCondition:
+    def unconditional(self, given: Conditioning, rectification: EntropyRectification) -> EncodedCondition:
         """The condition that guidance steers away from."""
-        text = given.weakened_text if erg.tags else torch.zeros_like(given.text)
-        return self._with_weakened_lyrics((text, given.text_mask), given, erg)
+        text = given.weakened_text if rectification.tags else torch.zeros_like(given.text)
+        return self._with_weakened_lyrics((text, given.text_mask), given, rectification)
 
-    def text_only(self, given: Conditioning, erg: EntropyRectification) -> EncodedCondition:
+    def text_only(self, given: Conditioning, rectification: EntropyRectification) -> EncodedCondition:
         """The tags, with weakened lyrics or none."""
-        return self._with_weakened_lyrics((given.text, given.text_mask), given, erg)
+        return self._with_weakened_lyrics((given.text, given.text_mask), given, rectification)
 
     def empty(self, given: Conditioning) -> EncodedCondition:
         """Neither tags nor lyrics, with as many tokens as `given`."""
@@ -68,10 +68,10 @@ class Denoiser(nn.Module):
         return self.condition_encoder((torch.zeros_like(given.text), given.text_mask), lyric)
 
     def _with_weakened_lyrics(
-        self, text: EncodedCondition, given: Conditioning, erg: EntropyRectification
+        self, text: EncodedCondition, given: Conditioning, rectification: EntropyRectification
     ) -> EncodedCondition:
-        ids = given.lyric_ids if erg.lyrics else torch.zeros_like(given.lyric_ids)
-        return self.condition_encoder(text, (ids, given.lyric_mask), weakened=erg.lyrics)
+        ids = given.lyric_ids if rectification.lyrics else torch.zeros_like(given.lyric_ids)
+        return self.condition_encoder(text, (ids, given.lyric_mask), weakened=rectification.lyrics)
 
     def prepare(self, conditions: list[EncodedCondition], frames: int, weakened: Tensor | None = None) -> Prediction:
         """The predictions of a run: one per condition, in one batch. `weakened` [B] marks those with weakened queries."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser
-from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, apg
+from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, projected_guidance
 from acestep_mcp.engines.ace_step_v1.sampling import (
     NoiseSource,
     SamplingPlan,
@@ -87,10 +87,14 @@ class EditVelocity:
         x = torch.cat(songs)
         if not self._guidance.enabled:
             return self._predict(x, sigma)
-        cond, uncond = self._predict(torch.cat((x, x)), sigma).chunk(2)
-        parts = zip(self._projected, cond.split(1), uncond.split(1), strict=True)
+        conditional, unconditional = self._predict(torch.cat((x, x)), sigma).chunk(2)
+        parts = zip(self._projected, conditional.split(1), unconditional.split(1), strict=True)
         return torch.cat([self._guide(*part) for part in parts])
 
-    def _guide(self, momentum: ProjectedGuidance | None, cond: Tensor, uncond: Tensor) -> Tensor:
+    def _guide(self, momentum: ProjectedGuidance | None, conditional: Tensor, unconditional: Tensor) -> Tensor:
         scale = self._guidance.scale
-        return momentum(cond, uncond, scale) if momentum else apg(cond, cond - uncond, scale)
+        return (
+            momentum(conditional, unconditional, scale)
+            if momentum
+            else projected_guidance(conditional, conditional - unconditional, scale)
+        )

@@ -49,23 +49,24 @@ class Guidance:
         return self.scale - (self.scale - self.minimum) * progress * self.decay
 
 
-def double_condition(cond: Tensor, uncond: Tensor, text_only: Tensor, *, tag: float, lyric: float) -> Tensor:
-    return (1 - tag) * uncond + (tag - lyric) * text_only + lyric * cond
+def double_condition(
+    conditional: Tensor, unconditional: Tensor, text_only: Tensor, *, tag: float, lyric: float
+) -> Tensor:
+    return (1 - tag) * unconditional + (tag - lyric) * text_only + lyric * conditional
 
 
-def cfg(cond: Tensor, uncond: Tensor, scale: float) -> Tensor:
-    """Classifier-free guidance."""
-    return uncond + scale * (cond - uncond)
+def classifier_free_guidance(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
+    return unconditional + scale * (conditional - unconditional)
 
 
-def cfg_star(cond: Tensor, uncond: Tensor, scale: float, number: int) -> Tensor:
+def cfg_star(conditional: Tensor, unconditional: Tensor, scale: float, number: int) -> Tensor:
     """CFG* (Fan et al. 2025): the unconditional prediction is scaled to fit; the first two velocities are zero."""
     if number <= 1:
-        return torch.zeros_like(cond)
-    flat_cond, flat_uncond = cond.flatten(1), uncond.flatten(1)
-    factor = (flat_cond * flat_uncond).sum(1) / (flat_uncond.square().sum(1) + 1e-8)
-    fitted = factor.view(-1, *[1] * (cond.dim() - 1)) * uncond
-    return fitted + scale * (cond - fitted)
+        return torch.zeros_like(conditional)
+    flat_conditional, flat_unconditional = conditional.flatten(1), unconditional.flatten(1)
+    factor = (flat_conditional * flat_unconditional).sum(1) / (flat_unconditional.square().sum(1) + 1e-8)
+    fitted = factor.view(-1, *[1] * (conditional.dim() - 1)) * unconditional
+    return fitted + scale * (conditional - fitted)
 
 
 class ProjectedGuidance:
@@ -74,18 +75,19 @@ class ProjectedGuidance:
     def __init__(self) -> None:
         self._momentum: Tensor | float = 0.0
 
-    def __call__(self, cond: Tensor, uncond: Tensor, scale: float) -> Tensor:
-        self._momentum = cond - uncond + _MOMENTUM * self._momentum
-        return apg(cond, self._momentum, scale)
+    def __call__(self, conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
+        self._momentum = conditional - unconditional + _MOMENTUM * self._momentum
+        return projected_guidance(conditional, self._momentum, scale)
 
 
-def apg(cond: Tensor, difference: Tensor, scale: float) -> Tensor:
-    """Add the part of `difference` that is orthogonal to `cond`, per item and channel, with its norm limited to 2.5."""
+def projected_guidance(conditional: Tensor, difference: Tensor, scale: float) -> Tensor:
+    """Add the part of `difference` that is orthogonal to `conditional`, per item and channel, with its norm limited to 2.5."""
     norm = torch.linalg.vector_norm(difference, dim=_PLANE, keepdim=True)
     difference = difference * (_MAX_NORM / norm).clamp(max=1)
     # The vectors are nearly parallel: single precision loses the orthogonal part. MPS has no float64.
-    double = torch.float32 if cond.device.type == "mps" else torch.float64
-    unit = cond.to(double) / torch.linalg.vector_norm(cond.to(double), dim=_PLANE, keepdim=True).clamp(min=1e-12)
+    double = torch.float32 if conditional.device.type == "mps" else torch.float64
+    direction = conditional.to(double)
+    unit = direction / torch.linalg.vector_norm(direction, dim=_PLANE, keepdim=True).clamp(min=1e-12)
     difference = difference.to(double)
     orthogonal = difference - (difference * unit).sum(_PLANE, keepdim=True) * unit
-    return cond + (scale - 1) * orthogonal.to(cond.dtype)
+    return conditional + (scale - 1) * orthogonal.to(conditional.dtype)

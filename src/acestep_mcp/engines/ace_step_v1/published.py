@@ -38,7 +38,7 @@ VOCABULARY_SHA256 = "c2a66ea48c478c0bb9acb5497144b926acdeaa37128faa799508d40f2b9
 
 DOWNLOAD = "`acestep-mcp engine --download` fetches it"
 _PACKAGES = (
-    "torch", "safetensors", "huggingface_hub", "transformers", "diffusers",
+    "torch", "safetensors", "huggingface_hub", "transformers",
     "tokenizers", "num2words", "pypinyin", "cutlet", "unidic_lite", "hangul_romanize", "py3langid",
 )  # fmt: skip
 _PUBLIC_CODE_CACHE = Path("~/.cache/ace-step/checkpoints")

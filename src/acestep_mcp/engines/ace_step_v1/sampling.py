@@ -14,7 +14,13 @@ import torch
 from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
-from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, cfg, cfg_star, double_condition
+from acestep_mcp.engines.ace_step_v1.guidance import (
+    Guidance,
+    ProjectedGuidance,
+    cfg_star,
+    classifier_free_guidance,
+    double_condition,
+)
 from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, make_sigmas, make_stepper, shift_sigma
 
 SAMPLES_PER_FRAME = 4096
@@ -32,7 +38,7 @@ class SamplingPlan:
     scheduler: Scheduler = "euler"
     granularity: float = 10.0
     guidance: Guidance = field(default_factory=Guidance)
-    erg: EntropyRectification = field(default_factory=EntropyRectification)
+    rectification: EntropyRectification = field(default_factory=EntropyRectification)
 
 
 def latent_frames(seconds: float) -> int:
@@ -61,11 +67,11 @@ class GuidedVelocity:
         self._projected = ProjectedGuidance()
         conditions = [model.full(conditioning)]
         if self._guided_steps:
-            conditions.append(model.unconditional(conditioning, plan.erg))
+            conditions.append(model.unconditional(conditioning, plan.rectification))
         if self._guided_steps and guidance.double:
-            conditions.append(model.text_only(conditioning, plan.erg))
+            conditions.append(model.text_only(conditioning, plan.rectification))
         weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=conditioning.text.device)
-        self._predict = model.prepare(conditions, length, weakened if plan.erg.transformer else None)
+        self._predict = model.prepare(conditions, length, weakened if plan.rectification.transformer else None)
 
     def __call__(self, number: int, x: Tensor, sigma: float) -> Tensor:
         if number not in self._guided_steps:
@@ -74,16 +80,18 @@ class GuidedVelocity:
 
     def _combine(self, number: int, predictions: Tensor) -> Tensor:
         guidance = self._guidance
-        cond, uncond, *text_only = predictions.split(1)
+        conditional, unconditional, *text_only = predictions.split(1)
         if text_only:
-            return double_condition(cond, uncond, text_only[0], tag=guidance.tag_scale, lyric=guidance.lyric_scale)
+            return double_condition(
+                conditional, unconditional, text_only[0], tag=guidance.tag_scale, lyric=guidance.lyric_scale
+            )
         scale = guidance.scale_at(number, self._guided_steps)
         match guidance.kind:
             case "cfg":
-                return cfg(cond, uncond, scale)
+                return classifier_free_guidance(conditional, unconditional, scale)
             case "cfg_star":
-                return cfg_star(cond, uncond, scale, number)
-        return self._projected(cond, uncond, scale)
+                return cfg_star(conditional, unconditional, scale, number)
+        return self._projected(conditional, unconditional, scale)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v1 import lora, published
+from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
 from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
@@ -78,11 +79,9 @@ class _Checkpoint:
         return self._load(published.TRANSFORMER, lambda: Denoiser(config))
 
     def codec(self) -> Codec:
-        from diffusers import AutoencoderDC
-
         entries = self._config(published.AUTOENCODER)
-        config = {name: value for name, value in entries.items() if not name.startswith("_")}
-        autoencoder: Any = self._load(published.AUTOENCODER, lambda: AutoencoderDC(**config))
+        given = {name: value for name, value in entries.items() if not name.startswith("_")}
+        autoencoder = self._load(published.AUTOENCODER, lambda: Autoencoder(AutoencoderConfig(**given)))
         vocoder_config = VocoderConfig.from_dict(self._config(published.VOCODER))
         # A waveform in bfloat16 has rounding noise 45 dB below the music.
         dtype = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
