@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
@@ -281,14 +280,16 @@ class QueueClients:
         from acestep_mcp.engines.draft import DraftEngine
 
         self._draft_engine = engine = DraftEngine(keep_worker=True)
-        return await self._embedded(engine, "draft", stack)
+        return await self._embedded(engine, "draft", writer_of(self._settings), stack)
 
     async def _upstream(self, kind: str, url: str, stack: AsyncExitStack) -> QueueClient:
         """A server that other people wrote."""
-        engine = (await self.upstreams()).engine(kind, url)
-        return await self._embedded(engine, f"queue-{hashlib.sha256(url.encode()).hexdigest()[:12]}", stack)
+        upstreams, writer = await self.upstreams(), writer_of(self._settings)
+        if self._settings.llm_url is None:
+            writer = upstreams.writer(kind, url, otherwise=writer)
+        return await self._embedded(upstreams.engine(kind, url), upstreams.folder(url), writer, stack)
 
-    async def _embedded(self, engine: Engine, folder: str, stack: AsyncExitStack) -> QueueClient:
+    async def _embedded(self, engine: Engine, folder: str, writer: Writer, stack: AsyncExitStack) -> QueueClient:
         """An engine with its own in-process queue, without a socket."""
         stack.callback(engine.close)
         for module in ("acestep_mcp.engine_server.app", "acestep_mcp.audio.read"):
@@ -301,7 +302,7 @@ class QueueClients:
         leases, folders = self._jobs.leases, self._settings.data_dir / folder
         own, release = await anyio.to_thread.run_sync(lambda: claim(folders, leases.process, leases.alive()))
         stack.callback(release)
-        options = QueueOptions(fetch=download, writer=writer_of(self._settings))
+        options = QueueOptions(fetch=download, writer=writer)
         app = await stack.enter_async_context(serving(engine, folder=own, options=options))
         # Polled ever more slowly: sixty-four waiting jobs must not keep a core busy.
         host = replace(Host.draft(), poll=(0.05, 0.25))

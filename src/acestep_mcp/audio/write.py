@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast, get_args
 
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.audio import Sound
@@ -14,7 +14,7 @@ from acestep_mcp.audio.tags import riff
 from acestep_mcp.audio.tags.file_tags import FileTags, Format, retag
 from acestep_mcp.files import atomic, publish, reading, storage_errors, temporary
 
-__all__ = ["Format", "convert_and_remove", "convert_file", "write"]
+__all__ = ["Format", "convert_and_remove", "convert_file", "copy_with_tags", "write"]
 
 
 def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None:  # noqa: A002
@@ -27,6 +27,19 @@ def write(path: Path, sound: Sound, *, format: Format, tags: FileTags) -> None: 
         with bare.open("w+b") as file:
             encode(file, [sound.pcm], Shape(sound.sample_rate, sound.channels, sound.bits), format)
         _finish(bare, path, format, tags)
+
+
+def copy_with_tags(source: Path, stem: Path, tags: FileTags) -> Path | None:
+    """A copy with other tags, named by its format, whose sample data is that of the source; None for a format that is not ours.
+
+    Raises InvalidRequest when it is not a complete audio file, StorageError.
+    """
+    form = probe(source).format
+    if form not in get_args(Format):
+        return None
+    target = stem.with_suffix(f".{form}")
+    convert_file(source, target, format=cast("Format", form), tags=tags)
+    return target
 
 
 def convert_and_remove(source: Path, target: Path, *, format: Format, tags: FileTags) -> float:  # noqa: A002

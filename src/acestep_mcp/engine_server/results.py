@@ -6,14 +6,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 import acestep_mcp
 from acestep_mcp.api.requests import INSTRUMENTAL
 from acestep_mcp.audio.hearing import Hearing, hear
-from acestep_mcp.audio.read import probe
 from acestep_mcp.audio.tags.file_tags import FileTags
-from acestep_mcp.audio.write import Format, convert_file, write
+from acestep_mcp.audio.write import copy_with_tags, write
 from acestep_mcp.engine_server.file_store import FileStore, content_type_of, storage_errors
 from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
 from acestep_mcp.engines import Audio, Engine
@@ -59,13 +58,10 @@ def _stored(folder: Path, song: GeneratedSong, engine: Engine, file_store: FileS
 
 def _written(folder: Path, audio: Audio, tags: FileTags) -> Path:
     """The song's file: the engine's own in its format, with our tags, or else a WAV file of the samples."""
-    form = probe(audio.file).format if audio.file else "wav"
-    if audio.file and form in get_args(Format):
-        path = folder / f"result.{form}"
-        convert_file(audio.file, path, format=cast("Format", form), tags=tags)
-    else:
-        path = folder / "result.wav"
-        write(path, audio.sound, format="wav", tags=tags)
+    if audio.file and (copied := copy_with_tags(audio.file, folder / "result", tags)):
+        return copied
+    path = folder / "result.wav"
+    write(path, audio.sound, format="wav", tags=tags)
     return path
 
 

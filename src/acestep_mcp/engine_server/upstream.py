@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
 from acestep_mcp.api.errors import AceStepError, NoResponse
+from acestep_mcp.engine_server.options import Writer
 from acestep_mcp.engines.remote import Form
 from acestep_mcp.engines.remote.ledger import Ledger
 from acestep_mcp.engines.remote.recognition import WIRES, recognised
 from acestep_mcp.net.chosen_server import ChosenServer
+from acestep_mcp.songwriter.song_text import SongText
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.remote.engine import RemoteEngine
@@ -60,11 +65,33 @@ class Upstreams:
             self._engines[kind, url] = found
         return found
 
-    async def state(self, kind: str, url: str) -> tuple[str | None, dict[str, str | None]]:
-        """Why no song can be made there now, and the server's name, model and version."""
-        engine, trouble = self.engine(kind, url), None
+    @staticmethod
+    def folder(url: str) -> str:
+        """The name of the folder for the queues in front of it."""
+        return f"queue-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+
+    def writer(self, kind: str, url: str, otherwise: Writer) -> Writer:
+        """The server's language model; `otherwise` writes where it has none, and when it fails, which a note says."""
+        engine = self.engine(kind, url)
+
+        async def write(prompt: str, instrumental: bool, duration: float, seed: int) -> SongText:
+            asked = partial(engine.write, prompt, instrumental=instrumental, seed=seed)
+            try:
+                found, notes = await anyio.to_thread.run_sync(asked), tuple[str, ...]()
+            except AceStepError as exc:
+                found, notes = None, (f"The server's language model wrote nothing: {exc.message}",)
+            if found is not None:
+                return SongText(*found, writer=f"the language model of {engine.name}")
+            words = await otherwise(prompt, instrumental, duration, seed)
+            return replace(words, notes=(*notes, *words.notes))
+
+        return write
+
+    async def state(self, kind: str, url: str) -> tuple[str | None, dict[str, Any]]:
+        """Why no song can be made there now, and the server's name, model, version and adapters."""
+        engine, trouble, loras = self.engine(kind, url), None, None
         try:
-            await anyio.to_thread.run_sync(engine.look)
+            loras = list((await anyio.to_thread.run_sync(engine.look)).loras) or None
         except AceStepError as exc:
             trouble = exc.message
-        return trouble, {"name": engine.name, "model": engine.model, "version": engine.version}
+        return trouble, {"name": engine.name, "model": engine.model, "version": engine.version, "loras": loras}

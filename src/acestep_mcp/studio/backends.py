@@ -92,7 +92,7 @@ class UpstreamServers(Protocol):
         """
         ...
 
-    async def state(self, kind: str, url: str) -> tuple[str | None, dict[str, str | None]]:
+    async def state(self, kind: str, url: str) -> tuple[str | None, dict[str, Any]]:
         """Why it can make no song now, and its name, model and version."""
         ...
 

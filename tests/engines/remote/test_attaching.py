@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import anyio
 import anyio.to_thread
@@ -234,3 +235,25 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_twice_more(make):
     async with listening(api) as server:
         await make(server.url, "text_to_audio", SONG)
     assert len(api.jobs) == 1
+
+
+@pytest.mark.slow
+async def test_a_job_that_is_stopped_at_any_moment_ends_at_once(tmp_path):
+    api = AceStepApi()
+    api.steps = 10**9
+    song = named("text_to_audio").request.parse(SONG | {"seed": 7})
+    async with listening(api) as server:
+        upstreams = Upstreams(lambda at: ChosenServer("ACESTEP_ENGINE", at), tmp_path / "upstream", "wav")
+        playing = upstreams.engine(await upstreams.kind_at(server.url), server.url)
+
+        def play(number):
+            with closing(playing.resume(JobRun(f"job-number-{number}", lambda: True), song, None)) as parts:
+                for _ in parts:
+                    anyio.from_thread.check_cancelled()
+
+        for number in range(25):
+            with anyio.fail_after(10):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(anyio.to_thread.run_sync, play, number)
+                    await anyio.sleep(number / 400)
+                    tasks.cancel_scope.cancel()

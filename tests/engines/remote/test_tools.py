@@ -11,13 +11,14 @@ import soundfile
 
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.library.models import Status
+from tests.support.ace_server import AceServer
 from tests.support.ace_step_api import AceStepApi
 from tests.support.loopback import Reply, listening
 from tests.support.requests import request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.usefixtures("tmp_path")]
 KEY = "a-key-of-some-length"
-STANDINS = {"ace-step-api": AceStepApi}
+STANDINS = {standin.name: standin for standin in (AceStepApi, AceServer)}
 
 
 @pytest.fixture(params=STANDINS)

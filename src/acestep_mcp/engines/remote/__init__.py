@@ -62,7 +62,7 @@ class Task:
     """One song that the server makes.
 
     An edit has its `source` as a WAV file; a repaint renews `start` to `end` seconds of it, which may lie outside: then
-    the song becomes longer. `form` is the wanted format, "exact" the best that changes no sample.
+    the song becomes longer. `lora` is an adapter's name there and its weight. `form` is the wanted format, "exact" the best that changes no sample.
     """
 
     kind: Kind
@@ -72,13 +72,15 @@ class Task:
     source: bytes = b""
     start: float = 0.0
     end: float = 0.0
+    lora: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a server says of itself. `version` is its own or that of its interface, `model` the one it would use.
 
-    `is_turbo` None is unknown. `writes`: a language model can write songs. `features` are names of the wire's own.
+    `is_turbo` None is unknown. `writes`: a language model can write songs. `features` are names of the wire's own,
+    `loras` those of adapters that a request may name.
     """
 
     model: str
@@ -86,6 +88,7 @@ class Facts:
     is_turbo: bool | None = None
     writes: bool = False
     features: frozenset[str] = frozenset()
+    loras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +136,7 @@ class Wire(Protocol):
     def fetch(self, call: Call, state: JobState, task: Task) -> MadeSong: ...
 
     def cancel(self, call: Call, job: str) -> None: ...
+
+    def write(self, call: Call, prompt: str, *, instrumental: bool, seed: int) -> tuple[str, str]:
+        """Tags and lyrics for a description, by the server's language model."""
+        ...

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from acestep_mcp.api.errors import (
     AceStepError,
+    FieldError,
     GenerationFailed,
     InvalidRequest,
     NoResponse,
@@ -28,6 +29,7 @@ from acestep_mcp.engines.remote.ledger import Ledger
 from acestep_mcp.engines.remote.loop import call_of, wait
 from acestep_mcp.engines.remote.patience import PATIENCE, Outage
 from acestep_mcp.engines.remote.plan import plan_of
+from acestep_mcp.readers.lora_tags import without_loras
 
 T = TypeVar("T")
 _CANCEL_SECONDS = 10.0
@@ -44,6 +46,18 @@ class _Made:
     sound: Sound
     model: str | None
     notes: tuple[str, ...]
+
+
+def with_lora(request: EngineRequest, offered: tuple[str, ...]) -> tuple[EngineRequest, tuple[str, float] | None]:
+    """The request without the tag that names an adapter, and that adapter's name at the server and its weight.
+
+    A file's name may be given without its ending. Raises InvalidRequest for another name, and for two adapters.
+    """
+    names = {name.rpartition(".")[0] or name: name for name in offered} | {name: name for name in offered}
+    request, named = without_loras(request, names)
+    if len({names[lora.name] for lora in named}) > 1:
+        raise InvalidRequest.of(FieldError("tags", "name two LoRA adapters, and this server takes one for a song"))
+    return request, (names[named[0].name], named[0].weight) if named else None
 
 
 class RemoteEngine:
@@ -81,8 +95,10 @@ class RemoteEngine:
 
     def _song(self, run: JobRun, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         self._ledger.sweep()
-        plan = plan_of(request, source.sound if source else None, self._form)
         facts = yield from self._patiently(self.look, is_first=True)
+        tags = request.tags
+        request, lora = with_lora(request, facts.loras)
+        plan = plan_of(request, source.sound if source else None, self._form).with_lora(lora)
         made: list[_Made] = []
         for part, task in enumerate(plan.tasks):
             made.append((yield from self._made(run, part, task, facts, len(plan.tasks))))
@@ -91,15 +107,21 @@ class RemoteEngine:
             (*plan.notes, *self._wire.notes(plan.tasks[0], facts), *(n for m in made for n in m.notes))
         )
         if plan.joined:
-            yield Audio(plan.joined([song.sound for song in made]), request.tags, request.lyrics, tuple(notes))
+            yield Audio(plan.joined([song.sound for song in made]), tags, request.lyrics, tuple(notes))
         else:
-            yield Audio(made[0].sound, request.tags, request.lyrics, tuple(notes), file=made[0].file)
+            yield Audio(made[0].sound, tags, request.lyrics, tuple(notes), file=made[0].file)
 
     def look(self) -> Facts:
         """What the server says of itself, in a worker thread of anyio. Raises NoResponse, QueueError."""
         facts = self._wire.facts(self._call)
         self.model, self.version = facts.model, facts.version
         return facts
+
+    def write(self, prompt: str, *, instrumental: bool, seed: int) -> tuple[str, str] | None:
+        """Tags and lyrics by the server's language model, in a worker thread of anyio; None if it runs none."""
+        if not self.look().writes:
+            return None
+        return self._wire.write(self._call, prompt, instrumental=instrumental, seed=seed)
 
     def unload(self) -> None:
         """The server decides that."""
@@ -168,7 +190,8 @@ class RemoteEngine:
                     )
                 case "gone":
                     raise GenerationFailed(
-                        "The server no longer knows this job: it was restarted, or has forgotten it. Make the song again."
+                        "The server no longer knows this job: it was restarted, or has forgotten it. A lack of memory ends some "
+                        "servers. Make the song again."
                     )
             if time.monotonic() > deadline:
                 raise QueueError(f"The server has not finished the job {job} within {self._patience.job / 3600:g} h.")

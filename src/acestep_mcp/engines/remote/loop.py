@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -30,14 +31,17 @@ def call_of(ask: Ask) -> Call:
 
 def wait(seconds: float) -> None:
     """Sleep until the job is stopped or the time has passed."""
-    on_the_loop(partial(anyio.sleep, seconds))
+    on_the_loop(partial(_asked, partial(anyio.sleep, seconds)))
 
 
-async def _asked(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
+    # A task that enters a scope after that was cancelled is not cancelled by anyio, and spins at its next checkpoint.
+    if anyio.current_effective_deadline() == -math.inf:
+        raise concurrent.futures.CancelledError
     return await ask()
 
 
-async def _shielded(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _shielded(ask: Callable[[], Awaitable[T]]) -> T:
     """To the end, also when the job is stopped meanwhile."""
     with anyio.CancelScope(shield=True):
         answer = await ask()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from acestep_mcp.api.edits import inpaint_window, outpaint_lengths
@@ -23,6 +23,9 @@ class Plan:
     tasks: tuple[Task, ...]
     joined: Callable[[list[Sound]], Sound] | None = None
     notes: tuple[str, ...] = ()
+
+    def with_lora(self, lora: tuple[str, float] | None) -> Plan:
+        return replace(self, tasks=tuple(replace(task, lora=lora) for task in self.tasks))
 
 
 def plan_of(request: EngineRequest, source: Sound | None, form: Form) -> Plan:

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from acestep_mcp.api.errors import GenerationFailed, SubmissionUnknown
-from acestep_mcp.api.text import one_line
 from acestep_mcp.engines.remote import JSON, MAX_SONG, Call, Facts, JobState, MadeSong, Task, fields
 from acestep_mcp.engines.remote.multipart import form
 from acestep_mcp.engines.remote.rest_answers import check, envelope, list_of, mapping, odd, refused, text_of, unclear
-from acestep_mcp.engines.remote.song_language import UNKNOWN, song_language
 
 NAME = "ace-step-api"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -59,7 +57,12 @@ class RestWire:
 
     def notes(self, task: Task, facts: Facts) -> tuple[str, ...]:
         unused = set() if "v0.1.5" in facts.features else {"variance"}
-        found = fields.notes(task.request, unused, is_turbo=facts.is_turbo)
+        found = fields.notes(
+            task.request,
+            unused,
+            is_turbo=facts.is_turbo,
+            sent_steps=fields.steps(task.request, is_turbo=facts.is_turbo),
+        )
         if task.kind == "lyrics":
             found += ("ACE-Step's API cannot change words alone: the song was made again close to the old one.",)
         return found
@@ -139,6 +142,15 @@ class RestWire:
     def cancel(self, call: Call, job: str) -> None:
         """The server has nothing for it."""
 
+    def write(self, call: Call, prompt: str, *, instrumental: bool, seed: int) -> tuple[str, str]:  # noqa: ARG002 - takes none
+        wish = json.dumps({"query": prompt, "instrumental": instrumental}).encode()
+        text = fields.song_text(
+            mapping(call("POST", "/v1/create_sample", (wish, JSON), total=600, seconds=300), "a song's text")
+        )
+        if text is None:
+            raise odd("a song's text")
+        return text
+
 
 def _values(task: Task, facts: Facts) -> dict[str, Any]:
     """The fields of `/release_task`; what nobody set is left to the server."""
@@ -155,7 +167,7 @@ def _values(task: Task, facts: Facts) -> dict[str, Any]:
         "thinking": False,
         "use_cot_caption": False,
         "use_cot_language": False,
-        "vocal_language": UNKNOWN if lyrics == fields.INSTRUMENTAL else song_language(lyrics),
+        "vocal_language": fields.language(lyrics),
         "inference_steps": fields.steps(request, is_turbo=turbo),
         "bpm": bpm,
         "key_scale": key or None,
@@ -214,4 +226,4 @@ def _seed_notes(entry: Mapping[str, Any], sent: int) -> tuple[str, ...]:
 
 
 def _model_notes(model: str | None) -> tuple[str, ...]:
-    return (_NOISE.format(model=one_line(model, 60)),) if model and "turbo" not in model.lower() else ()
+    return (_NOISE.format(model=model[:60]),) if model and "turbo" not in model.lower() else ()
