@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,26 @@ def test_an_empty_or_unfilled_value_means_unset(monkeypatch, unset):
     assert settings.problems == ()
     assert (settings.key, settings.engine_url, settings.wait_seconds) == (None, None, 25)
     assert settings.allowed_dirs == ()
+
+
+def test_an_unfilled_value_means_unset_in_the_file_within_a_list_and_on_the_command_line(
+    monkeypatch, config_file, tmp_path
+):
+    config_file.write_text('engine_url = "${user_config.engine_url}"\nformat = "flac"\n', encoding="utf-8")
+    folders = [str(tmp_path / "one"), "${user_config.folder}", " ", str(tmp_path / "two")]
+    monkeypatch.setenv("ACESTEP_ALLOWED_DIRS", os.pathsep.join(folders))
+    monkeypatch.setenv("ACESTEP_FORMAT", "${user_config.format}")
+    monkeypatch.setenv("ACESTEP_TOKEN", "from the environment")
+    settings = load(token="${user_config.token}", key_file=Path("${user_config.key_file}"))
+    assert settings.problems == ()
+    assert (settings.engine_url, settings.format, settings.key_file) == (None, "flac", None)
+    assert settings.bearer == "from the environment"
+    assert settings.allowed_dirs == (tmp_path / "one", tmp_path / "two")
+
+
+def test_a_value_that_only_contains_such_a_name_is_not_dropped_in_silence(monkeypatch):
+    monkeypatch.setenv("ACESTEP_MUSIC_DIR", "${HOME}/Music")
+    assert "must be an absolute path" in load().problems[0]
 
 
 def test_an_invalid_value_is_a_problem_and_the_default_is_used(monkeypatch):

@@ -44,6 +44,11 @@ def test_every_module_and_the_type_mark_are_in_the_wheel(names: set[str]) -> Non
     assert files | {"acestep_mcp/py.typed"} <= names
 
 
+def test_the_icon_that_the_server_shows_is_in_the_wheel(names: set[str]) -> None:
+    assert (REPOSITORY / "src/acestep_mcp/server/icon.png").is_file()
+    assert "acestep_mcp/server/icon.png" in names
+
+
 def test_nothing_but_the_package_is_in_the_wheel(names: set[str]) -> None:
     """Neither the tests nor the developers' tools."""
     assert {name.split("/")[0].split("-")[0] for name in names} == {"acestep_mcp"}

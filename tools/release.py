@@ -1,8 +1,10 @@
-"""What a release is made with: `python -m tools.release lock | audit | build | sbom`.
+"""What a release is made with: `python -m tools.release lock | audit | build | sbom | mcpb | server-json`.
 
 `lock` writes requirements-dev.txt again: the newest versions that pyproject.toml allows, for all platforms, with their
 hashes. `audit` asks a database of known vulnerabilities about them. `build` makes the wheel and the source archive in
 dist/, twice, and compares. `sbom` lists in dist/ what a user installs (CycloneDX). They need `pip install --group release`.
+`mcpb` makes dist/acestep-mcp.mcpb for Claude Desktop, and `server-json` writes server.json for the MCP registry; they need
+the package itself.
 """
 
 from __future__ import annotations
@@ -88,7 +90,20 @@ def sbom() -> None:
         print(out)
 
 
-COMMANDS = {"lock": lock, "audit": audit, "build": build, "sbom": sbom}
+def mcpb() -> None:
+    from tools import bundle
+
+    path = bundle.pack(DIST)
+    print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}")
+
+
+def server_json() -> None:
+    from tools import bundle
+
+    print(bundle.write_registry_entry())
+
+
+COMMANDS = {"lock": lock, "audit": audit, "build": build, "sbom": sbom, "mcpb": mcpb, "server-json": server_json}
 
 
 def main() -> None:

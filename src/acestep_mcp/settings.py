@@ -22,7 +22,8 @@ from acestep_mcp.api.model_options import AbsolutePath, ModelOptions
 from acestep_mcp.api.text import decode_text, shown
 
 _FILE = "config.toml"
-_UNSET = re.compile(r"^\s*(\$\{[^}]*\})?\s*$")
+_UNFILLED = re.compile(r"\s*\$\{[^}]*\}\s*")
+"""What a host passes on when its user left an optional value out, such as `${user_config.fal_key}`."""
 
 
 def _config_file() -> Path:
@@ -162,7 +163,8 @@ class Settings(ModelOptions, BaseSettings):
     @field_validator("allowed_dirs", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(part for part in value.split(os.pathsep) if part.strip()) if isinstance(value, str) else value
+        parts = value.split(os.pathsep) if isinstance(value, str) else value
+        return tuple(p for p in parts if not _is_unset(p)) if isinstance(parts, list | tuple) else parts
 
     @classmethod
     def settings_customise_sources(
@@ -203,7 +205,15 @@ class _Filtered(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         given = {key.lower(): value for key, value in self._source().items() if key.lower() not in self._rejected}
-        return {k: v for k, v in given.items() if not (isinstance(v, str) and _UNSET.match(v))}
+        return {k: v for k, v in given.items() if not _is_unset(v)}
+
+
+def _is_unfilled(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike) and _UNFILLED.fullmatch(str(value)) is not None
+
+
+def _is_unset(value: Any) -> bool:
+    return _is_unfilled(value) or (isinstance(value, str) and not value.strip())
 
 
 def _problem(error: Any, given: Mapping[str, Any]) -> str:
@@ -227,11 +237,12 @@ def load(**given: Any) -> Settings:
 
     `given` (from the command line) overrides the environment and the file.
     """
+    given = {k: v for k, v in given.items() if v is not None and not _is_unfilled(v)}
     problems: list[str] = []
     rejected: frozenset[str] = frozenset()
     while True:
         try:
-            settings = _without(rejected)(**{k: v for k, v in given.items() if v is not None and k not in rejected})
+            settings = _without(rejected)(**{k: v for k, v in given.items() if k not in rejected})
         except ValidationError as exc:
             names = {str(error["loc"][0]).lower() for error in exc.errors()}
             if names <= rejected:  # one of the defaults is invalid: reading again would not help

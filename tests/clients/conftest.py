@@ -137,7 +137,10 @@ def node() -> str:
     version = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     if int(version.strip().lstrip("v").split(".")[0]) < 22:
         _missing(f"Node {version.strip()} is older than 22")
-    if not all((HERE / "node_modules" / name).is_dir() for name in ("@modelcontextprotocol", "@fal-ai", "mcpgrade")):
+    if not all(
+        (HERE / "node_modules" / name).is_dir()
+        for name in ("@anthropic-ai", "@modelcontextprotocol", "@fal-ai", "mcpgrade")
+    ):
         _missing("the clients are not installed: npm ci --prefix tests/clients")
     return found
 

@@ -35,11 +35,12 @@ from mcp.types import (
 from mcp.types import Prompt as PromptEntry
 from mcp.types import Tool as ToolEntry
 
-from acestep_mcp import __version__
+from acestep_mcp import __version__, __website__
 from acestep_mcp.api import logs
 from acestep_mcp.api.errors import AceStepError, InvalidRequest
 from acestep_mcp.server import player_app, resources, sdk, skills
 from acestep_mcp.server.delivery import Calls, Deliveries
+from acestep_mcp.server.icon import icons
 from acestep_mcp.server.lazy_studio import LazyStudio, OpenStudio, lazy_studio
 from acestep_mcp.server.notifications import ChangeNotifier
 from acestep_mcp.server.tools.context import ToolContext
@@ -93,6 +94,8 @@ class AceStepServer(MCPServer[ServerState]):
             title="ACE-Step",
             instructions=INSTRUCTIONS,
             version=__version__,
+            website_url=__website__,
+            icons=icons(),
             log_level=settings.log_level,
             lifespan=_lifespan,
             subscriptions=bus,
