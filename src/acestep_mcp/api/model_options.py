@@ -69,10 +69,10 @@ class ModelOptions(BaseModel):
     """None is the device's usual one."""
     offload: bool = Field(False, description="Keep on the GPU only the part that computes.")
     quantize: Literal["int8", "fp8"] | None = Field(
-        None, description="Large matrices in half the memory (fp8: faster, on new GPUs); v1, needs torchao."
+        None, description="Large matrices in half the memory (fp8, for v1: faster, on new GPUs); needs torchao."
     )
     compile: Annotated[bool | None, Flag(negated=True)] = Field(
-        None, description="Compile the model: a slow first song, faster ones after. v1 [default: on CUDA]"
+        None, description="Compile the model: a slow first song, faster ones after. [default: v1 on CUDA]"
     )
     lora: Annotated[tuple[tuple[Path, float], ...], Flag(metavar="FILE[:WEIGHT]")] = Field(
         (), description="A LoRA adapter for every song. May be repeated."
@@ -82,6 +82,9 @@ class ModelOptions(BaseModel):
         None, description="A folder of LoRA adapters for 1.5 that tags may name: lora:NAME."
     )
 
+    attention: Literal["native", "flash", "xformers"] | None = Field(
+        None, description="What computes the attention of 1.5, if its package is installed. [default: torch's own]"
+    )
     checkpoint: Checkpoint | None = Field(None, description="The published model of 1.5. [default: xl-turbo]")
     shift: float | None = Field(
         None, ge=1, le=5, description="Timestep shift of 1.5, from 1 (detail) to 5 (form). [default: turbo 3, else 1]"

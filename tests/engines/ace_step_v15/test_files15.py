@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,8 @@ def test_an_invalid_entry_of_the_index_is_ignored(folder):
 def test_an_unsupported_option_makes_the_engine_unavailable(folder, tmp_path):
     pytest.importorskip("torch", reason="the engine's packages are not installed")
     assert published.unavailable_reason(EngineOptions(data_dir=tmp_path, weights=folder)) is None
-    assert "has no --quantize" in published.unavailable_reason(
-        EngineOptions(data_dir=tmp_path, weights=folder, quantize="int8")
-    )
+    wrong = EngineOptions(data_dir=tmp_path, weights=folder, compile=True, lora_dir=tmp_path)
+    assert "--compile cannot be used with --lora-dir" in published.unavailable_reason(wrong)
 
 
 def test_an_adapter_that_is_not_there_makes_the_engine_unavailable(folder, tmp_path):
@@ -115,12 +115,23 @@ def test_parts_that_the_model_s_index_names_are_required(folder):
 
 
 @pytest.mark.parametrize(
-    ("option", "name"),
+    ("options", "named"),
     [
-        ({"quantize": "int8"}, "--quantize"),
-        ({"compile": True}, "--compile"),
+        ({"quantize": "int8"}, "--quantize cannot"),
+        ({"compile": True, "quantize": "int8"}, "--quantize and --compile cannot"),
     ],
 )
-def test_an_option_of_the_other_engine_is_rejected_by_name(tmp_path, option, name):
-    with pytest.raises(ConfigurationError, match=f"has no {name}"):
-        published.reject_unsupported(EngineOptions(data_dir=tmp_path, **option))
+def test_what_fixes_the_weights_is_refused_beside_adapters_that_change_them(tmp_path, options, named):
+    with pytest.raises(ConfigurationError, match=f"{named} be used with --lora-dir.*leave one out"):
+        published.reject_unsupported(EngineOptions(data_dir=tmp_path, lora_dir=tmp_path, **options))
+
+
+@pytest.mark.skipif(find_spec("torchao") is not None, reason="torchao is installed")
+def test_int8_without_its_package_is_refused_by_its_name(tmp_path):
+    with pytest.raises(ConfigurationError, match="--quantize int8 needs the package torchao: pip install torchao"):
+        published.reject_unsupported(EngineOptions(data_dir=tmp_path, quantize="int8"))
+
+
+def test_fp8_is_refused_by_its_name(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"has no --quantize fp8 .*: take int8"):
+        published.reject_unsupported(EngineOptions(data_dir=tmp_path, quantize="fp8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -98,13 +99,18 @@ def lacks_packages() -> str | None:
 
 
 def reject_unsupported(options: EngineOptions) -> None:
-    """Raises ConfigurationError for options that only the engine for v1 supports, and for adapters that cannot be used."""
-    given = {"--quantize": options.quantize, "--compile": options.compile}
-    unsupported = [name for name, value in given.items() if value]
-    if unsupported:
+    """Raises ConfigurationError for options that cannot be used with this engine or with each other."""
+    if options.quantize not in (None, "int8"):
         raise ConfigurationError(
-            f"the engine {NAME} has no {', '.join(unsupported)} (or the setting of that name): leave it out, or take ace-step-v1."
+            f"the engine {NAME} has no --quantize {options.quantize} (or the setting of that name): take int8."
         )
+    fixed = [name for name, value in {"--quantize": options.quantize, "--compile": options.compile}.items() if value]
+    if fixed and options.lora_dir:
+        raise ConfigurationError(
+            f"{' and '.join(fixed)} cannot be used with --lora-dir, which changes the model between songs: leave one out."
+        )
+    if options.quantize and find_spec("torchao") is None:
+        raise ConfigurationError("--quantize int8 needs the package torchao: pip install torchao, or leave it out.")
     if (options.lora or options.lora_dir) and (missing := missing_packages(("peft",))):
         raise ConfigurationError(f"for LoRA adapters {missing}.")
     for path, _ in options.lora:

@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engines.ace_step_v15 import published
+from acestep_mcp.engines.ace_step_v15 import acceleration, published
 from acestep_mcp.engines.ace_step_v15.adapters import Adapters, merge
 from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.model.device import torch_device, torch_dtype
@@ -34,13 +34,24 @@ def load(options: EngineOptions) -> LoadedV15:
     pipe = _pipeline(folder, torch_dtype(options.dtype, device))
     pipe.set_progress_bar_config(disable=True)
     pipe.vae.enable_tiling()
-    merge(pipe, options.lora)
+    _prepare(pipe, options, device)
     if options.offload and device.type != "cpu":
         pipe.enable_model_cpu_offload(device=device)
     else:
         pipe.to(device)
     usual = published.TURBO_SHIFT if pipe.is_turbo else published.GUIDED_SHIFT
     return LoadedV15(pipe, device, _model_name(pipe), usual if options.shift is None else options.shift, Adapters(pipe))
+
+
+def _prepare(pipe: Any, options: EngineOptions, device: torch.device) -> None:
+    """Adapters before int8, which cannot be changed, and compiling last."""
+    merge(pipe, options.lora)
+    if options.quantize:
+        acceleration.quantize(pipe)
+    if options.attention:
+        acceleration.set_attention(pipe, options.attention, device)
+    if options.compile:
+        acceleration.compile_blocks(pipe, device)
 
 
 def _pipeline(folder: Path, dtype: torch.dtype) -> Any:
