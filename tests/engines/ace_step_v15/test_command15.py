@@ -61,7 +61,7 @@ def test_all_five_endpoints_make_songs_whose_sidecars_name_the_model(engine, own
     song = made(there, "text-to-audio", **words, duration=6)["track"]["file_path"]
     others = [
         made(there, "prompt-to-audio", prompt="a sad piano waltz", duration=5),
-        made(there, "audio-to-audio", **words, **{"audio-url": song, "original-tags": "lofi", "edit-mode": "lyrics"}),
+        made(there, "audio-to-audio", **words, **{"audio-url": song, "original-tags": "lofi", "edit-mode": "remix"}),
         made(there, "audio-inpaint", **words, **{"audio-url": song, "start-time": 2, "end-time": 4}),
         made(there, "audio-outpaint", **words, **{"audio-url": song, "extend-after-duration": 5}),
     ]
