@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from acestep_mcp.engine_server import upstream
+
+upstream.USUAL = ()  # no test finds the servers that this person runs
 OURS = ("ACESTEP_", "FAL_KEY")
 PLACES = ("ACESTEP_MUSIC_DIR", "ACESTEP_DATA_DIR", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")
 WRITES = frozenset({"process", "torch", "slow"})

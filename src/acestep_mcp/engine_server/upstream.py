@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import anyio.to_thread
 
-from acestep_mcp.api.errors import AceStepError, NoResponse
+from acestep_mcp.api.errors import AceStepError, ConfigurationError, NoResponse
 from acestep_mcp.engine_server.options import Writer
 from acestep_mcp.engines.remote import Form
 from acestep_mcp.engines.remote.ledger import Ledger
@@ -21,6 +22,10 @@ from acestep_mcp.songwriter.song_text import SongText
 
 if TYPE_CHECKING:
     from acestep_mcp.engines.remote.engine import RemoteEngine
+
+USUAL = ("http://127.0.0.1:8001", "http://127.0.0.1:8080", "http://127.0.0.1:8085")
+"""Where acestep-api and ace-server listen unless they are told otherwise, and where ace-server's own script has it listen."""
+_LOOK_SECONDS = 0.5
 
 
 class Upstreams:
@@ -52,6 +57,26 @@ class Upstreams:
             return None
         self._kinds[url] = wire.name
         return wire.name
+
+    async def running(self) -> tuple[str, str] | None:
+        """The first of USUAL at which a server answers that can make a song now, and its kind."""
+        found: dict[str, str] = {}
+        async with anyio.create_task_group() as tasks:
+            for url in USUAL:
+                tasks.start_soon(self._look_at, url, found)
+        for url in USUAL:
+            if url in found and (await self.state(found[url], url))[0] is None:
+                return found[url], url
+        return None
+
+    async def _look_at(self, url: str, found: dict[str, str]) -> None:
+        with anyio.move_on_after(_LOOK_SECONDS):
+            try:
+                kind = await self.kind_at(url)
+            except ConfigurationError:
+                return
+            if kind is not None:
+                found[url] = kind
 
     def engine(self, kind: str, url: str) -> RemoteEngine:
         """Raises ConfigurationError for an address that cannot be used."""

@@ -20,6 +20,7 @@ LOCAL = "local:"
 """Prefix of an engine's name: the queue of this machine's own engine server, at whatever address it listens."""
 
 _UPSTREAM = re.compile(r"(ace-step-api|acestep\.cpp):(https?://.+)", re.DOTALL)
+_UNSET = "neither an engine's address nor a fal key is set"
 SERVERS = {"ace-step-api": "ACE-Step's own API (acestep-api)", "acestep.cpp": "acestep.cpp (ace-server)"}
 
 
@@ -92,6 +93,10 @@ class UpstreamServers(Protocol):
         """
         ...
 
+    async def running(self) -> tuple[str, str] | None:
+        """The kind and address of one on this machine, at its usual address, that can make a song now."""
+        ...
+
     async def state(self, kind: str, url: str) -> tuple[str | None, dict[str, Any]]:
         """Why it can make no song now, and its name, model and version."""
         ...
@@ -129,7 +134,14 @@ class Backends(Protocol):
 
 async def choose_backend(settings: Settings, backends: Backends) -> Choice:
     """The backend that the settings select. Raises ConfigurationError when it cannot be used."""
-    choice = choose(settings, await backends.local_engine() if may_use_local_engine(settings) else None)
+    local = await backends.local_engine() if may_use_local_engine(settings) else None
+    choice = choose(settings, local)
+    if settings.backend == "auto" and local is not None and local.address is None:
+        # What runs already is preferred to what would have to be started, and to drafts.
+        found = await (await backends.upstreams()).running()
+        if found:
+            kind, url = found
+            return Choice("engine", f"{_UNSET}, and {SERVERS[kind]} runs at {url}", f"{kind}:{url}")
     if choice.name == "engine" and choice.queue_url == settings.engine_url:
         return with_kind(choice, (await backends.upstreams()).known(choice.queue_url))
     return choice
@@ -187,10 +199,9 @@ def _auto(settings: Settings, local: LocalEngine | None) -> Choice:
         return Choice("engine", "ACESTEP_ENGINE_URL is set", settings.engine_url)
     if settings.key is not None:
         return Choice("fal", "a fal key is set", FAL_QUEUE)
-    unset = "neither an engine's address nor a fal key is set"
     if local and local.is_available:
-        return local.choice(f"{unset}, and ")
-    return Choice("draft", f"{unset}{f', and {local.unavailable_message}' if local else ''}", IN_PROCESS)
+        return local.choice(f"{_UNSET}, and ")
+    return Choice("draft", f"{_UNSET}{f', and {local.unavailable_message}' if local else ''}", IN_PROCESS)
 
 
 def _engine(settings: Settings, local: LocalEngine | None) -> Choice:

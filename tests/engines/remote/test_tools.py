@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from acestep_mcp.assembly import open_studio
+from acestep_mcp.assembly import open_studio, status_only
+from acestep_mcp.engine_server import upstream
 from acestep_mcp.library.models import Status
+from acestep_mcp.settings import Settings
 from tests.support.ace_server import AceServer
 from tests.support.ace_step_api import AceStepApi
-from tests.support.loopback import Reply, listening
+from tests.support.loopback import Reply, free_port, listening
 from tests.support.requests import request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.usefixtures("tmp_path")]
@@ -115,3 +117,29 @@ async def test_a_cancelled_job_is_stopped_there_if_the_server_can(settings, stan
         assert outcome.job.status is Status.CANCELLED
         assert standin.only.cancelled is standin.cancels
         assert ("cannot cancel" in outcome.job.error.message) is not standin.cancels
+
+
+async def test_a_server_that_runs_at_its_usual_address_is_preferred_to_drafts(tmp_path, monkeypatch):
+    async with (
+        listening(AceServer()) as unfit,
+        listening(AceStepApi(key="not-ours-at-all")) as closed,
+        listening(AceServer()) as fit,
+    ):
+        unfit.script.models["vae"] = []
+        monkeypatch.setattr(upstream, "USUAL", (f"http://127.0.0.1:{free_port()}", unfit.url, closed.url, fit.url))
+        folders = {"music_dir": tmp_path / "music", "data_dir": tmp_path / "data"}
+        async with open_studio(Settings(**folders)) as studio:
+            status = await studio.status()
+        async with open_studio(Settings(**folders, backend="draft")) as studio:
+            told = await studio.status()
+    assert (status.backend, status.queue_url, status.reachable) == ("engine", f"acestep.cpp:{fit.url}", True)
+    assert f"acestep.cpp (ace-server) runs at {fit.url}" in status.why
+    assert told.backend == "draft"
+
+
+async def test_doctor_names_the_server_and_writes_nothing(settings, standin, tmp_path):
+    async with listening(standin) as server:
+        report = await status_only(settings(server.url))
+    assert (report.reachable, report.queue_url) == (True, f"{standin.name}:{server.url}")
+    assert report.engine.model == standin.model
+    assert not (tmp_path / "data").exists()

@@ -6,15 +6,15 @@ import unicodedata
 from collections import Counter
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engines.ace_step_v15.vocal_language import UNKNOWN, vocal_language
 
-__all__ = ["UNKNOWN", "song_language"]
-
+UNKNOWN = "unknown"
 _LANGUAGES = {"HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh", "DEVANAGARI": "hi", "GREEK": "el"}
 
 
 def song_language(lyrics: str) -> str:
     """The code of the language that is sung; "unknown" where it cannot be told."""
+    from acestep_mcp.engines.ace_step_v15.vocal_language import vocal_language  # only a song needs it
+
     try:
         return vocal_language(lyrics)
     except ConfigurationError:  # the packages that tell languages apart are not installed: letters tell some
