@@ -24,6 +24,7 @@ VALUES = {
     "offload": ("1", True),
     "quantize": ("int8", "int8"),
     "compile": ("true", True),
+    "attention": ("flash", "flash"),
     "checkpoint": ("ACE-Step/acestep-v15-xl-sft-diffusers", "ACE-Step/acestep-v15-xl-sft-diffusers"),
     "shift": ("2.5", 2.5),
     "lora_dir": (str(ROOT / "loras"), ROOT / "loras"),
@@ -34,7 +35,7 @@ FLAGS = {
     "weights": "--weights", "lyric_vocab": "--vocab", "device": "--device", "dtype": "--dtype", "offload": "--offload",
     "quantize": "--quantize", "compile": "--compile", "lora": "--lora",
     "lora_dir": "--lora-dir",
-    "checkpoint": "--checkpoint", "shift": "--shift",
+    "attention": "--attention", "checkpoint": "--checkpoint", "shift": "--shift",
 }  # fmt: skip
 
 
