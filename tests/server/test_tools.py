@@ -99,6 +99,16 @@ async def test_the_tool_list_is_under_32_kilobytes_and_opens_no_studio(client, s
 
 
 @pytest.mark.anyio
+async def test_the_icon_is_sent_once_and_not_with_every_answer(client):
+    async with client("auto") as connected:
+        answers = [on_the_wire(await connected.list_tools()), on_the_wire(await connected.call_tool("list_tracks", {}))]
+        assert connected.server_info.icons[0].mime_type == "image/png"
+    for answer in answers:
+        stamp = answer["_meta"]["io.modelcontextprotocol/serverInfo"]
+        assert set(stamp) == {"name", "title", "version"}
+
+
+@pytest.mark.anyio
 @eras
 async def test_text_and_structured_content_describe_a_song_alike(client, studio_factory, era):
     async with client(era) as connected:

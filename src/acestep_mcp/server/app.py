@@ -21,6 +21,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.types import (
+    SERVER_INFO_META_KEY,
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
@@ -248,8 +249,10 @@ async def _middleware(ctx: RequestContext, call_next: CallNext) -> HandlerResult
     """Follow calls to their end, and register legacy clients for change notifications."""
     logs.concern(call_id=ctx.request_id)
     if ctx.request_id is not None and ctx.method == "tools/call":
-        return await _follow_call(ctx, call_next)
+        return _briefly_stamped(await _follow_call(ctx, call_next))
     result = await call_next(ctx)
+    if ctx.method != "server/discover":
+        result = _briefly_stamped(result)
     if ctx.method == "initialize" and isinstance(result, dict):
         # Legacy servers advertise listChanged only through an option that no transport of MCPServer passes on.
         result["capabilities"]["resources"]["listChanged"] = True
@@ -257,6 +260,14 @@ async def _middleware(ctx: RequestContext, call_next: CallNext) -> HandlerResult
         ctx.lifespan_context.notifier.join(ctx)
     elif ctx.method == "notifications/cancelled":
         ctx.lifespan_context.calls.cancel(ctx)
+    return result
+
+
+def _briefly_stamped(result: HandlerResult) -> HandlerResult:
+    """Without the icon, a kilobyte, in the server's info that the SDK puts into every answer: `server/discover` has it."""
+    if isinstance(result, dict) and isinstance(stamp := (result.get("_meta") or {}).get(SERVER_INFO_META_KEY), dict):
+        for name in ("icons", "websiteUrl"):
+            stamp.pop(name, None)
     return result
 
 
