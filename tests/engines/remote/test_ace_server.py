@@ -49,7 +49,8 @@ async def test_what_has_no_effect_there_is_named(made):
     assert "guidance_scale" not in standin.only.fields
 
 
-@pytest.mark.parametrize("form", [pytest.param("wav", marks=pytest.mark.slow), "mp3"])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["wav", "mp3"])
 async def test_a_song_is_taken_out_of_an_answer_of_several_parts(made, form):
     standin = AceServer()
     song = await made(standin, "text_to_audio", SONG, form=form)
@@ -91,6 +92,7 @@ async def test_a_song_is_made_again_from_the_song_itself(made, source, mode, tas
     assert ("cannot change words alone" in song.notes) is (mode == "lyrics")
 
 
+@pytest.mark.slow
 async def test_outside_an_edited_window_every_sample_is_our_own(made, source):
     standin = AceServer()
     song = await made(
