@@ -31,7 +31,7 @@ from acestep_mcp.assembly import open_studio
 from acestep_mcp.engine_server import worker
 from acestep_mcp.engines import draft
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio import run, studio
+from acestep_mcp.studio import run, studio, submitter
 from tests.engine_server.sine import Sine
 from tests.support.requests import request
 
@@ -177,7 +177,7 @@ def _left_behind(folder: Path) -> list[str]:
 def run_points(points: list[int], errors: tuple[str, ...], times: tuple[int, ...]) -> tuple[int, list[Trial]]:
     """The number of points of an undisturbed song, and a trial for each of `points`, with an error and a length in turn."""
     draft.DraftEngine = lambda **_: Sine()  # type: ignore[misc,assignment] - a fast one
-    run.FIRST_PAUSE = 0.05
+    run.FIRST_PAUSE = submitter.RECORD_PAUSE = 0.05
     worker.RETRY_SECONDS = 0.1
     studio._HEARTBEAT_SECONDS = 0.2
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:

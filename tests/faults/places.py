@@ -29,7 +29,7 @@ from acestep_mcp.library import database
 from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.settings import Settings
-from acestep_mcp.studio import run, studio
+from acestep_mcp.studio import run, studio, submitter
 from tests.engine_server.sine import Sine
 from tests.faults.checks import problems
 from tests.support.requests import request
@@ -149,7 +149,7 @@ FAULTS: dict[str, type[Fault]] = {
 def prepare(lock_seconds: float = 0.3) -> None:
     """A fast engine, and short pauses."""
     draft.DraftEngine = lambda **_: Sine()  # type: ignore[misc,assignment]
-    run.FIRST_PAUSE = 0.05
+    run.FIRST_PAUSE = submitter.RECORD_PAUSE = 0.05
     worker.RETRY_SECONDS = 0.1
     database._LOCK_SECONDS = lock_seconds
 

@@ -8,7 +8,7 @@ import anyio
 
 from acestep_mcp.assembly import open_studio
 from acestep_mcp.settings import load
-from acestep_mcp.studio import run
+from acestep_mcp.studio import run, submitter
 from tests.support.requests import request
 
 
@@ -17,7 +17,7 @@ def report(**facts):
 
 
 async def main() -> None:
-    run.FIRST_PAUSE = 0.2
+    run.FIRST_PAUSE = submitter.RECORD_PAUSE = 0.2
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with open_studio(load()) as studio:
         job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 60}))

@@ -102,6 +102,10 @@ class StorageError(AceStepError):
     code = "storage"
 
 
+class StorageLocked(StorageError):
+    """Another program holds the lock of a database, for now."""
+
+
 class SpendLimitReached(AceStepError):
     """The job would exceed the daily spending limit; nothing was submitted."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from acestep_mcp.api.errors import StorageError
+from acestep_mcp.api.errors import StorageError, StorageLocked
 from acestep_mcp.sqlite.locks import refusal_of_locks
 
 _REASONS = {
@@ -95,4 +95,4 @@ def unusable(path: Path | None, error: Exception, advice: str, *, after: str = "
     reason, remedy = _REASONS.get(code_of(error), ("", "Check the folder's free space and permissions"))
     detail = f"{reason} ({error})" if reason else str(error)
     text = f"The job database {path or 'in memory'} cannot be used: {detail}. {remedy}, or {advice}. {after}"
-    return StorageError(text.rstrip())
+    return (StorageLocked if is_locked(error) else StorageError)(text.rstrip())

@@ -24,6 +24,7 @@ from acestep_mcp.api.errors import (
     QueueError,
     RequestUnknown,
     StorageError,
+    StorageLocked,
     SubmissionUnknown,
     isolated,
 )
@@ -86,8 +87,7 @@ class Run:
         self._backends = backends
         self._submitter = submitter
         self._finishing = finishing
-        self._has_counted = False
-        """This run has counted an attempt of a draft: its engine has begun."""
+        self._has_counted = False  # an attempt of a draft, whose engine has begun
         self._pending: dict[str, Any] = {}
         """Written with the next change, to save a transaction: the last update is followed by the result at once."""
         self.rates: Rates | None = None  # of earlier jobs, read once for this job's estimates
@@ -103,9 +103,8 @@ class Run:
         except StorageError as exc:
             # Not even the failure could be written. An open studio starts the job again.
             logger.error("job %s (request %s): %s", self.job.id, self.job.request_id, exc.message)  # noqa: TRY400
-            self._submitter.waits[self.job.id] = exc.message
             self._notify()
-            await anyio.sleep(FIRST_PAUSE)
+            await self._submitter.pause(self.job.id, exc)
         except anyio.get_cancelled_exc_class():
             if self._has_counted:
                 with anyio.CancelScope(shield=True):
@@ -151,7 +150,10 @@ class Run:
         return may_be_accepted and is_recent and not self.cancel.is_set()
 
     async def _still_refused(self, error: AceStepError) -> AceStepError | None:
-        """None when the address that knows no queue is that of a server of other people: the job is its from now on."""
+        """None when the job may go on: the database was locked, or the address is that of a server of other people."""
+        if isinstance(error, StorageLocked):
+            self._notify()
+            return await self._submitter.pause(self.job.id, error)
         try:
             url = None if self.job.request_id else await address_after(error, self.job, self._backends)
         except ConfigurationError as exc:

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 Change = Callable[..., Awaitable[None]]
 """Changes fields of the job on disk. Raises LeaseLost when another process owns it."""
 MAX_ATTEMPTS = 3
-_RECORD_PAUSE = 5.0
+RECORD_PAUSE = 5.0
 
 
 class LeaseLost(AceStepError):
@@ -109,6 +109,11 @@ class Submitter:
                 f"{exc.message} This request may have arrived there; the engine is asked again, and makes it once."
             ) from exc
 
+    async def pause(self, job_id: str, error: StorageError) -> None:
+        """Wait a little for a disk or database that nothing can be written to, and let those who watch the job see why."""
+        self.waits[job_id] = error.message
+        await anyio.sleep(RECORD_PAUSE)
+
     async def _recorded(
         self, job_id: str, handle: RequestHandle, record: Callable[[], Awaitable[None]]
     ) -> RequestHandle:
@@ -118,8 +123,7 @@ class Submitter:
                 await record()
             except StorageError as exc:
                 logger.error("request %s cannot be recorded: %s", handle.request_id, exc.message)  # noqa: TRY400
-                self.waits[job_id] = exc.message
-                await anyio.sleep(_RECORD_PAUSE)
+                await self.pause(job_id, exc)
             else:
                 self.waits.pop(job_id, None)
                 return handle
