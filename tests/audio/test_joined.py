@@ -78,7 +78,7 @@ def test_parts_of_other_rates_and_channels_take_the_highest_rate_and_most_channe
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), few([(one, two) for one in SHORT_LIST for two in SHORT_LIST if one != two], 12)
+    ("first", "second"), few([(one, two) for one in SHORT_LIST for two in SHORT_LIST if one != two], 4)
 )
 @pytest.mark.parametrize("between", [b"", id3(1000), bytes(3000)], ids=["nothing", "a tag", "zeros"])
 def test_files_of_different_formats_are_read_one_after_the_other(tmp_path, first, second, between):

@@ -18,6 +18,7 @@ from acestep_mcp.audio.containers.layout import after_tags
 from acestep_mcp.audio.containers.parts import Unreadable
 from acestep_mcp.audio.read import probe_source, read
 from acestep_mcp.audio.tags import id3
+from tests.support.parameters import few
 
 
 def encoded(path: Path, mode: str, rate: int, channels: int, seconds: float = 3.0) -> Path:
@@ -52,7 +53,7 @@ def without_info(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT", "AVERAGE"])
-@pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 1), (22_050, 2), (8000, 1)])
+@pytest.mark.parametrize(("rate", "channels"), few([(48_000, 2), (44_100, 1), (22_050, 2), (8000, 1)], 2))
 def test_every_frame_is_counted(tmp_path, mode, rate, channels):
     path = encoded(tmp_path / "a.mp3", mode, rate, channels)
     [stream] = streams(path)

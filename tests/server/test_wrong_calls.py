@@ -98,13 +98,16 @@ def repaired(arguments: dict[str, Any], message: str) -> dict[str, Any]:
     return result
 
 
-async def test_a_wrong_call_is_put_right_from_its_error_alone(client, studio_factory):
+@pytest.mark.parametrize(
+    "mistakes", [MISTAKES[::5], pytest.param(MISTAKES, marks=pytest.mark.slow)], ids=["some", "all"]
+)
+async def test_a_wrong_call_is_put_right_from_its_error_alone(client, studio_factory, mistakes):
     for name in ("kept", "other", "unwanted"):
         studio_factory.add_track(name, seconds=2)
     still_wrong = []
     async with client("auto") as connected:
         await connected.call_tool("text_to_audio", {"tags": "lofi"})  # a job
-        for tool, arguments in MISTAKES:
+        for tool, arguments in mistakes:
             refused = (await connected.call_tool(tool, arguments)).content[0].text
             answer = await connected.call_tool(tool, repaired(arguments, refused))
             if answer.is_error or not re.match(r"(invalid_request|not_found): ", refused):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acestep_mcp.engine_server.upstream import Upstreams
+from acestep_mcp.engines.remote import ace_server
 from acestep_mcp.net.chosen_server import ChosenServer
 from acestep_mcp.songwriter.song_text import SongText
 from tests.support.ace_server import AceServer
@@ -16,9 +17,11 @@ PATHS = {"ace-step-api": "/v1/create_sample", "acestep.cpp": "/lm"}
 
 
 @pytest.fixture
-def write(tmp_path):
+def write(tmp_path, monkeypatch):
     async def by_rules(prompt, instrumental, duration, seed):
         return SongText("by rules", "", "rules")
+
+    monkeypatch.setattr(ace_server, "_WRITING_PAUSE", 0.02)
 
     async def write(standin, *, instrumental=False):
         async with listening(standin) as server:
