@@ -364,6 +364,8 @@ class OddHost:
             return "submit", seen.json()["seed"]
         if "file" in parts:
             return "file", int(last)
+        if "requests" not in parts:  # a look for a server of another kind, after a submit that was answered 404
+            return "received", 0
         name = parts[parts.index("requests") + 1]
         if not name.startswith("case-"):
             return "received", 0

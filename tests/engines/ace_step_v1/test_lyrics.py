@@ -21,6 +21,7 @@ PACKAGES = ("tokenizers", "num2words", "pypinyin", "cutlet", "unidic_lite", "han
 MISSING = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"acestep-mcp[engine] is not installed: no {', '.join(MISSING)}")
 
+VOCABULARY = os.environ.get("ACESTEP_LYRIC_VOCAB")  # gone while a test runs
 RECORDED = json.loads((Path(__file__).parent / "numbers" / "lyrics.json").read_text(encoding="utf-8"))
 LINES = [case for case in RECORDED["lines"] if case["lang"]]
 IN_SONG = [case for case in RECORDED["lines"] if not case.get("language_forced")]
@@ -28,9 +29,9 @@ IN_SONG = [case for case in RECORDED["lines"] if not case.get("language_forced")
 
 @pytest.fixture(scope="module")
 def lyrics() -> LyricTokenizer:
-    if "ACESTEP_LYRIC_VOCAB" not in os.environ:
+    if VOCABULARY is None:
         pytest.skip("ACESTEP_LYRIC_VOCAB does not name the model's vocab.json, which may not be distributed here")
-    return LyricTokenizer(Path(os.environ["ACESTEP_LYRIC_VOCAB"]))
+    return LyricTokenizer(Path(VOCABULARY))
 
 
 def named(case: dict) -> str:
