@@ -28,7 +28,7 @@ from acestep_mcp.library.database import Database
 from acestep_mcp.library.jobs import Jobs
 from acestep_mcp.library.models import Job, Status
 from acestep_mcp.library.process_folders import claim
-from acestep_mcp.sqlite import salvage
+from acestep_mcp.sqlite import salvage, use_write_ahead_log
 from tests.support.refused_locks import can_refuse, in_thread
 from tests.support.requests import request
 
@@ -106,6 +106,23 @@ def locked(tmp_path) -> Iterator[sqlite3.Connection]:
     Database(tmp_path / "acestep.sqlite3").close()
     with closing(sqlite3.connect(tmp_path / "acestep.sqlite3", isolation_level=None, check_same_thread=False)) as other:
         yield other
+
+
+def test_a_new_database_is_switched_to_its_log_while_another_is_about_to_write(tmp_path):
+    path = tmp_path / "new.sqlite3"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as mine,
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+    ):
+        other.execute("CREATE TABLE jobs (id)")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            use_write_ahead_log(mine, 0)
+        freed = threading.Timer(0.1, other.execute, ["COMMIT"])
+        freed.start()
+        use_write_ahead_log(mine, 20)
+        freed.join()
+        assert mine.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_process_that_waited_for_a_locked_database_takes_no_neighbour_for_dead(tmp_path, locked, monkeypatch):

@@ -29,6 +29,7 @@ from acestep_mcp.sqlite import (
     locked,
     repair,
     unusable,
+    use_write_ahead_log,
     version_of,
 )
 
@@ -115,7 +116,7 @@ class Database:
             if version <= SCHEMA.version:
                 create(connection, SCHEMA)
         # After the first transaction: switching the journal needs exclusive access, and is stored in the file.
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(connection, _LOCK_SECONDS)
         connection.execute("PRAGMA synchronous = FULL")
 
     def _check_version(self, connection: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ from acestep_mcp.sqlite.failures import (
     unusable,
 )
 from acestep_mcp.sqlite.salvage import Row, damage_in_copy, damage_of, repair
-from acestep_mcp.sqlite.update import Schema, back_up, connect, create, create_private, version_of
+from acestep_mcp.sqlite.update import Schema, back_up, connect, create, create_private, use_write_ahead_log, version_of
 
 __all__ = [
     "FAILURES",
@@ -33,5 +33,6 @@ __all__ = [
     "locked",
     "repair",
     "unusable",
+    "use_write_ahead_log",
     "version_of",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from acestep_mcp.files import publish, temporary
-from acestep_mcp.sqlite.failures import DamagedSchema
+from acestep_mcp.sqlite.failures import DamagedSchema, is_locked
+
+_PAUSE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,23 @@ def connect(path: Path | str, *, timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
     connection.text_factory = _text
     return connection
+
+
+def use_write_ahead_log(connection: sqlite3.Connection, seconds: float) -> None:
+    """Switch the journal to WAL, outside a transaction; the file remembers it. Another's lock is waited for.
+
+    SQLite itself refuses at once while another connection is about to write. Raises sqlite3.OperationalError.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if not is_locked(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _text(data: bytes) -> str:
