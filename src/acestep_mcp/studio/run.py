@@ -153,15 +153,15 @@ class Run:
         """None when the job may go on: the database was locked, or the address is that of a server of other people."""
         if isinstance(error, StorageLocked):
             self._notify()
-            return await self._submitter.pause(self.job.id, error)
+            await self._submitter.pause(self.job.id, error)
+            return None
         try:
             url = None if self.job.request_id else await address_after(error, self.job, self._backends)
         except ConfigurationError as exc:
             return exc
-        if url is None:
-            return error
-        await self._change(queue_url=url)
-        return None
+        if url is not None:
+            await self._change(queue_url=url)
+        return error if url is None else None
 
     async def _advance(self) -> None:
         """Continue the job from its current state to the end."""
