@@ -16,6 +16,10 @@ from acestep_mcp.engines.remote import Answer, Ask, Call
 T = TypeVar("T")
 
 
+class _Stopped(Exception):
+    """The job was stopped before the question was asked. (asyncio would make a nameless cancellation of CancelledError.)"""
+
+
 def call_of(ask: Ask) -> Call:
     """`ask` as a plain function for a worker thread of anyio.
 
@@ -37,7 +41,7 @@ def wait(seconds: float) -> None:
 async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
     # A task that enters a scope after that was cancelled is not cancelled by anyio, and spins at its next checkpoint.
     if anyio.current_effective_deadline() == -math.inf:
-        raise concurrent.futures.CancelledError
+        raise _Stopped
     return await ask()
 
 
@@ -52,6 +56,6 @@ def on_the_loop(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine on the event loop; when this thread's job was stopped, raise what anyio raises for that."""
     try:
         return anyio.from_thread.run(ask)
-    except concurrent.futures.CancelledError:
-        anyio.from_thread.check_cancelled()
+    except (_Stopped, concurrent.futures.CancelledError):
+        anyio.from_thread.check_cancelled()  # raises a cancellation that names its scope; any other ends the whole queue
         raise
