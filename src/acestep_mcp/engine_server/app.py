@@ -56,8 +56,8 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
     """Run the engine's worker while the block lasts; the app answers only inside it.
 
     The app has no lifespan: run uvicorn with `lifespan="off"`. Files are kept in `folder`; without a database they
-    and all jobs are removed at exit. A job that runs at exit is stopped, and with a database restarted next time.
-    `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running job back. Raises Occupied when another server uses the
+    and all jobs are removed at exit. Jobs that run at exit are stopped, and with a database restarted next time.
+    `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running jobs back. Raises Occupied when another server uses the
     database, StorageError.
     """
     file_store = FileStore(folder, options.max_stored)

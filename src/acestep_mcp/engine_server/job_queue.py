@@ -48,7 +48,7 @@ class JobQueue:
         self._sequence = 0
         self._arrived = anyio.Event()
         self._moved = anyio.Event()
-        self.running: QueueJob | None = None
+        self._running: list[QueueJob] = []
 
     def __len__(self) -> int:
         """The number of waiting jobs."""
@@ -60,6 +60,10 @@ class JobQueue:
     @property
     def jobs(self) -> Collection[QueueJob]:
         return self._jobs.values()
+
+    @property
+    def running(self) -> Collection[QueueJob]:
+        return tuple(self._running)
 
     @property
     def ids(self) -> set[str]:
@@ -104,7 +108,7 @@ class JobQueue:
             self._aside.add(job.id)
         job.state = State.RUNNING
         job.attempts += 1
-        self.running = job
+        self._running.append(job)
         self._save(job)
         job.notify()
         return job
@@ -134,8 +138,8 @@ class JobQueue:
             return
         if job.state is State.QUEUED:
             self._dequeue(job)
-        if self.running is job:
-            self.running = None
+        if job in self._running:
+            self._running.remove(job)
         job.state, job.answer, job.ended_at = State.ENDED, answer, time.time()
         if answer.error:
             self.log(job, answer.error[:500], "ERROR")
@@ -175,11 +179,12 @@ class JobQueue:
                 self._restore_job(job)
 
     def release(self) -> None:
-        """At an orderly stop: put the running job back into the queue; this run does not count."""
-        job, self.running = self.running, None
-        if job and not job.ended and not job.cancelled:
-            job.state, job.attempts = State.QUEUED, job.attempts - 1
-            self._save(job)
+        """At an orderly stop: put the running jobs back into the queue; this run does not count."""
+        running, self._running = self._running, []
+        for job in running:
+            if not job.cancelled:
+                job.state, job.attempts = State.QUEUED, job.attempts - 1
+                self._save(job)
 
     def expired_files(self, before: float) -> list[str]:
         """The names of the files of jobs that ended before this time."""
@@ -287,8 +292,8 @@ class JobQueue:
 
     @property
     def is_busy(self) -> bool:
-        return len(self) > 0 or self.running is not None
+        return len(self) > 0 or bool(self._running)
 
     def counts(self) -> dict[str, Any]:
         """The numbers of waiting and running jobs."""
-        return {"queued": len(self), "running": int(self.running is not None)}
+        return {"queued": len(self), "running": len(self._running)}

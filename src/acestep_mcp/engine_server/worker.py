@@ -1,4 +1,4 @@
-"""One engine, one job at a time."""
+"""One engine, and the jobs that it runs: one at a time, or as many at once as it takes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import CANCELLED, QueueJob, StoredResponse
 from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.slots import Slots
 from acestep_mcp.engine_server.source_loader import STORED_SOURCE, SourceLoader
 from acestep_mcp.engine_server.wire import response_to
-from acestep_mcp.engines import Audio, Engine, JobRun, ResumableEngine, Source, Step, loras_of
+from acestep_mcp.engines import Audio, Engine, JobRun, ResumableEngine, Source, Step, concurrency_of, loras_of
 from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.songwriter.song_text import SongText
@@ -60,7 +61,10 @@ class Worker:
         self._source_loader = source_loader
         self._writer = options.writer
         self._idle_unload = options.idle_unload
+        self._idle_since = 0.0
         self._loaded = False
+        self._running: list[QueueJob] = []
+        self._slots = Slots(concurrency_of(engine))
         self._cancelled = CANCELLED
         if isinstance(engine, ResumableEngine) and engine.cancel_note:
             said = f"{CANCELLED.error} {engine.cancel_note}"
@@ -68,16 +72,21 @@ class Worker:
         self._downloads = anyio.CapacityLimiter(_DOWNLOADS)
 
     async def run(self) -> None:
-        """Work without end. Called again after an error of the queue itself, it first ends the job that ran then."""
-        if self._queue.running:
-            self._queue.finish(self._queue.running, _INTERNAL)
+        """Work without end. Called again after an error of the queue itself, it first ends the jobs that ran then."""
+        for job in self._running:
+            self._queue.finish(job, _INTERNAL)
+        self._running, self._slots = [], Slots(concurrency_of(self._engine))
         self._queue.put_all_back()  # an earlier run may have ended while it downloaded
-        async with anyio.create_task_group() as downloads:
-            is_ready = partial(self._is_ready, downloads)
+        async with anyio.create_task_group() as tasks:
+            is_ready = partial(self._is_ready, tasks)
             while True:
+                await self._slots.take()
                 job = await self._next(is_ready)
-                with logs.concerning(request_id=job.id):
+                self._running.append(job)
+                if _runs_alone(job):
                     await self._work_on(job)
+                else:
+                    tasks.start_soon(self._work_on, job)
 
     def _is_ready(self, downloads: TaskGroup, job: QueueJob) -> bool:
         """Whether the job's source is here; else it is downloaded while other jobs run."""
@@ -110,18 +119,26 @@ class Worker:
 
     async def _work_on(self, job: QueueJob) -> None:
         answer = self._cancelled
-        with job.scope:
-            answer = await self._answer(job)
-        self._queue.finish(job, answer)
-        if answer.file is None:  # else storing the result has cleared the job's folder
-            await anyio.to_thread.run_sync(self._clear, job)
+        with logs.concerning(request_id=job.id):
+            with job.scope:
+                if _runs_alone(job):
+                    await self._slots.take_others()
+                answer = await self._answer(job)
+            self._queue.finish(job, answer)
+            if answer.file is None:  # else storing the result has cleared the job's folder
+                await anyio.to_thread.run_sync(self._clear, job)
+        self._running.remove(job)
+        self._idle_since = anyio.current_time()
+        self._slots.leave(job.id, alone=_runs_alone(job))
 
     async def _next(self, is_ready: Callable[[QueueJob], bool]) -> QueueJob:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""
-        if self._loaded and self._idle_unload is not None:
-            with anyio.move_on_after(self._idle_unload):
+        while self._loaded and self._idle_unload is not None:
+            idle = 0 if self._running else anyio.current_time() - self._idle_since
+            with anyio.move_on_after(self._idle_unload - idle):
                 return await self._queue.next_job(is_ready)
-            await anyio.to_thread.run_sync(self._unload)
+            if not self._running and anyio.current_time() - self._idle_since >= self._idle_unload:
+                await anyio.to_thread.run_sync(self._unload)
         return await self._queue.next_job(is_ready)
 
     def _unload(self) -> None:
@@ -207,6 +224,8 @@ class Worker:
                 if isinstance(part, Audio):
                     return replace(part, notes=(*notes, *part.notes))
                 if part != last:
+                    if part.overlaps and not (last and last.overlaps):
+                        anyio.from_thread.run_sync(self._slots.overlap, job.id)
                     last = part
                     anyio.from_thread.run_sync(self._queue.log, job, f"{part.stage} {part.number}/{part.total}")
         raise GenerationFailed("The engine stopped before the song was finished. Submit the request again.")
@@ -215,6 +234,11 @@ class Worker:
         if isinstance(self._engine, ResumableEngine):
             return self._engine.resume(JobRun(job.id, lambda: job.cancelled), request, source)
         return self._engine.generate(request, source)
+
+
+def _runs_alone(job: QueueJob) -> bool:
+    """Whether an earlier server did not survive the job: if it is the cause, no other job must be lost with it."""
+    return job.attempts > 1
 
 
 async def _cancel_at_end(job: QueueJob, scope: anyio.CancelScope) -> None:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 class Step:
     """`number` of `total` units of work are done in `stage` ("composing", "rendering", "denoising", ...).
 
-    An engine can be stopped between two steps; the draft engine yields one at least every 0.25 s.
+    An engine can be stopped between two steps; the draft engine yields one at least every 0.25 s. `overlaps` says that
+    the next job may begin while this one goes on.
     """
 
     stage: str
     number: int
     total: int
+    overlaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,15 @@ class Audio:
 def loras_of(engine: Engine) -> tuple[str, ...] | None:
     """The names of the LoRA adapters that tags may name, from the engine's `loras`; None if it has no such attribute."""
     return getattr(engine, "loras", None)
+
+
+def concurrency_of(engine: Engine) -> int:
+    """How many jobs the engine takes at once, from its `concurrency`; 1 if it has no such attribute.
+
+    `generate` is then called from as many threads, and may be called from one more for each job that has come to a step
+    that overlaps.
+    """
+    return getattr(engine, "concurrency", 1)
 
 
 class Engine(Protocol):
