@@ -24,6 +24,7 @@ VALUES = {
     "offload": ("1", True),
     "quantize": ("int8", "int8"),
     "compile": ("true", True),
+    "batch": ("4", 4),
     "attention": ("flash", "flash"),
     "checkpoint": ("ACE-Step/acestep-v15-xl-sft-diffusers", "ACE-Step/acestep-v15-xl-sft-diffusers"),
     "shift": ("2.5", 2.5),
@@ -34,6 +35,7 @@ VALUES = {
 FLAGS = {
     "weights": "--weights", "lyric_vocab": "--vocab", "device": "--device", "dtype": "--dtype", "offload": "--offload",
     "quantize": "--quantize", "compile": "--compile", "lora": "--lora",
+    "batch": "--batch",
     "lora_dir": "--lora-dir",
     "attention": "--attention", "checkpoint": "--checkpoint", "shift": "--shift",
 }  # fmt: skip

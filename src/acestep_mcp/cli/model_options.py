@@ -51,9 +51,9 @@ def _kind(field: FieldInfo, flag: Flag) -> dict[str, Any]:
         return {"type": path}
     if get_origin(kind) is Literal:
         return {"type": click.Choice(get_args(kind))}
-    if kind is float:
+    if kind in (int, float):
         low, high = (next(getattr(mark, end) for mark in field.metadata if hasattr(mark, end)) for end in ("ge", "le"))
-        return {"type": click.FloatRange(low, high)}
+        return {"type": click.IntRange(low, high) if kind is int else click.FloatRange(low, high)}
     if get_origin(kind) is tuple:
         return {"multiple": True, "callback": _absolute_files}
     return {"callback": _check_pattern} if field.examples else {}

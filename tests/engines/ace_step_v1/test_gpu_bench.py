@@ -13,10 +13,15 @@ pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.slow]
 
 def test_the_bench_runs_dry_and_writes_a_table_and_json(tmp_path, capsys):
     torch.set_num_threads(1)
-    assert gpu.main(["--dry", "--only", "bfloat16,fp8", "--out", str(tmp_path)]) == 0
+    assert gpu.main(["--dry", "--only", "parity,bfloat16,batch,fp8", "--out", str(tmp_path)]) == 0
     told = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
     assert told["bfloat16"]["real-time factor, warm"] > 0
-    assert set(told["bfloat16"]["steps"]) == {"1 songs", "2 songs"}
+    assert set(told["bfloat16"]["steps"]) == {"1 songs", "4 songs"}
+    assert told["bfloat16"]["decoding"]["compiled against plain"] < 1e-5
+    assert {"1 songs at once", "4 songs at once"} < set(told["batch"])
+    assert told["batch"]["3 songs, each begun at the last one's decode"]["real-time factor"] > 0
+    assert told["parity"]["ok"]
+    assert told["parity"]["cases"]["transformer, bfloat16"]["error"] > 1e-3
     assert 0 < len(told["bfloat16"]["kernels"]) <= gpu.TOP
     assert told["bfloat16"]["compiled against plain"] < 1e-5
     assert "compute capability" in told["fp8"]["failed"]

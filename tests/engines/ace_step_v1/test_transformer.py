@@ -17,9 +17,9 @@ from acestep_mcp.engines.ace_step_v1.prediction import (  # noqa: E402
     PlainPredictions,
     StaticPredictions,
     again,
-    compiled,
 )
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig  # noqa: E402
+from acestep_mcp.engines.model.compilation import compiled  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -77,6 +77,15 @@ def drawn(conditions, frames, tokens, seed=1):
     mask[-1, tokens // 2 :] = 0
     condition = torch.randn(conditions, tokens, 64, generator=draw)
     return torch.randn(1, 8, 16, frames, generator=draw), (condition, mask, frames, WEAKENED[:conditions])
+
+
+def answers(*asks):
+    """What a model answers to asks of one batch."""
+    return asks[0].model.answer([ask.given for ask in asks])
+
+
+def answer(ask):
+    return answers(ask)[0]
 
 
 def test_a_batch_equals_its_items_one_by_one(model, given):
@@ -173,44 +182,85 @@ def assert_equal(ours, theirs, latents, given):
     """A whole run of each: two steps with all conditions, and one with the first alone."""
     ours, theirs = ours.prepare(*given), theirs.prepare(*given)
     for step in ((0.9,), (0.4,), (0.2, 1)):
-        assert relative(ours(latents, *step), theirs(latents, *step)) < 1e-5
+        assert relative(answer(ours(latents, *step)), answer(theirs(latents, *step))) < 1e-5
 
 
 def test_velocities_of_earlier_steps_stay_as_they_were(small):
     latents, given = drawn(2, 70, 20)
     predict = StaticPredictions(small, small.forward, FakeGraphs()).prepare(*given)
-    first = predict(latents, 0.9)
+    first = answer(predict(latents, 0.9))
     kept = first.clone()
-    predict(latents, 0.1)
+    answer(predict(latents, 0.1))
     assert torch.equal(first, kept)
 
 
-def test_two_runs_at_once_do_not_share_buffers_and_a_later_one_takes_over_those_of_a_finished_one(small):
+def captures(graphs):
+    return sum(event[0] == "captured" for event in graphs.events)
+
+
+def test_two_runs_take_turns_on_the_same_buffers(small):
     graphs = FakeGraphs()
-    captured = StaticPredictions(small, small.forward, graphs)
-    latents, given = drawn(2, 70, 20, seed=1)
-    others, other = drawn(2, 70, 20, seed=2)
-    alone = PlainPredictions(small).prepare(*given)(latents, 0.5)
-    first, second = captured.prepare(*given), captured.prepare(*other)
-    second(others, 0.5)
-    assert relative(first(latents, 0.5), alone) < 1e-5
-    captures = [event for event in graphs.events if event[0] == "captured"]
-    assert len(captures) == 2
-    del first, second
-    third = captured.prepare(*given)
-    assert relative(third(latents, 0.5), alone) < 1e-5
-    assert [event for event in graphs.events if event[0] == "captured"] == captures
+    captured, plain = StaticPredictions(small, small.forward, graphs), PlainPredictions(small)
+    runs = [drawn(2, 70, 20, seed=1), drawn(2, 90, 37, seed=2)]
+    ours, theirs = ([model.prepare(*given) for _, given in runs] for model in (captured, plain))
+    for step in ((0.9,), (0.4,), (0.2, 1), (0.1, 1)):
+        for (latents, _), our, their in zip(runs, ours, theirs, strict=True):
+            assert relative(answer(our(latents, *step)), answer(their(latents, *step))) < 1e-5
+    assert captures(graphs) == 2
 
 
-def test_only_a_few_shapes_are_kept_and_those_in_use_always_are(small):
+def test_runs_of_other_lengths_conditions_and_steps_are_one_batch_and_each_gets_its_own_velocities(small):
+    graphs = FakeGraphs()
+    captured, plain = StaticPredictions(small, small.forward, graphs, batch=3), PlainPredictions(small)
+    runs = [drawn(3, 70, 20, seed=1), drawn(2, 128, 70, seed=2), drawn(1, 100, 37, seed=3)]
+    ours, theirs = ([model.prepare(*given) for _, given in runs] for model in (captured, plain))
+    assert len({ask(latents, 0.5).key for (latents, _), ask in zip(runs, ours, strict=True)}) == 1
+    # All guided; the second no more; the first has left; the third alone with the second again; and all once more.
+    for together, conditions in (((0, 1, 2), (3, 2, 1)), ((0, 1, 2), (3, 1, 1)), ((1, 2), (2, 1)), ((2, 1), (1, 1)), ((0, 1, 2), (3, 2, 1))):  # fmt: skip
+        steps = [(runs[run][0], 0.9 - 0.2 * run, count) for run, count in zip(together, conditions, strict=True)]
+        velocities = answers(*(ours[run](*step) for run, step in zip(together, steps, strict=True)))
+        for run, step, velocity in zip(together, steps, velocities, strict=True):
+            assert relative(velocity, answer(theirs[run](*step))) < 1e-5
+    # 6, 5, 3 and 2 rows of 70 tokens, and none again.
+    assert captures(graphs) == 4
+
+
+def test_latents_of_their_own_for_each_condition_stay_in_order_in_a_batch(small):
+    captured, plain = StaticPredictions(small, small.forward, again, batch=2), PlainPredictions(small)
+    runs = [drawn(2, 70, 20, seed=1), drawn(2, 70, 20, seed=2)]
+    ours, theirs = ([model.prepare(*given) for _, given in runs] for model in (captured, plain))
+    x = [torch.cat((latents, -latents)) for latents, _ in runs]
+    for velocity, their, each in zip(answers(*(ask(one, 0.5) for ask, one in zip(ours, x, strict=True))), theirs, x, strict=True):  # fmt: skip
+        assert relative(velocity, answer(their(each, 0.5))) < 1e-5
+
+
+def test_a_condition_is_copied_only_when_another_run_was_in_its_row(small):
+    captured = StaticPredictions(small, small.forward, again, batch=2)
+    first, second = (captured.prepare(*drawn(2, 70, 20, seed=seed)[1]) for seed in (1, 2))
+    latents = drawn(2, 70, 20)[0]
+
+    def copies(*asks):
+        with Recording() as recording:
+            answers(*asks)
+        return sum(
+            function.overloadpacket is torch.ops.aten.copy_ and args[0].shape[:2] == (1, 2)
+            for function, args, *_ in recording.operations
+        )
+
+    def both(*conditions):
+        return first(latents, 0.5, *conditions), second(latents, 0.4, *conditions)
+
+    answers(*both())
+    assert [copies(*both()), copies(*both(1)), copies(*both())] == [0, 0, 0]
+    assert copies(second(latents, 0.4)) > 0
+
+
+def test_only_a_few_shapes_are_kept(small):
     captured = StaticPredictions(small, small.forward, again, kept=2)
-    running = captured.prepare(*drawn(1, 70, 20)[1])
-    for frames in (150, 300, 450):
-        captured.prepare(*drawn(1, frames, 20)[1])
-    assert [shape.size[1] for shape in captured._shapes] == [128, 512]
-    del running
-    captured.prepare(*drawn(1, 600, 20)[1])
-    assert [shape.size[1] for shape in captured._shapes] == [512, 640]
+    for frames in (70, 150, 300, 100):
+        latents, given = drawn(1, frames, 20)
+        answer(captured.prepare(*given)(latents, 0.5))
+    assert [shape.size[1] for shape in captured._shapes] == [320, 128]
     captured.free()
     assert captured._shapes == []
 
@@ -234,7 +284,8 @@ def test_a_step_is_compiled_once_for_one_condition_and_once_for_several(small):
 def test_a_compiled_model_gives_the_same_velocity(small):
     static = StaticPredictions(small, compiled(small.forward), again)
     latents, given = drawn(3, 70, 70)
-    assert relative(static.prepare(*given)(latents, 0.5), PlainPredictions(small).prepare(*given)(latents, 0.5)) < 1e-5
+    plain = PlainPredictions(small).prepare(*given)
+    assert relative(answer(static.prepare(*given)(latents, 0.5)), answer(plain(latents, 0.5))) < 1e-5
 
 
 def test_a_step_that_cannot_be_compiled_runs_as_it_is_and_the_log_says_so(small, caplog):
@@ -245,5 +296,5 @@ def test_a_step_that_cannot_be_compiled_runs_as_it_is_and_the_log_says_so(small,
     latents, given = drawn(1, 70, 20)
     predict = static.prepare(*given)
     for _ in range(2):
-        assert torch.equal(predict(latents, 0.5), latents * 500)
+        assert torch.equal(answer(predict(latents, 0.5)), latents * 500)
     assert [record.levelname for record in caplog.records if "no compiler here" in record.message] == ["WARNING"]

@@ -15,6 +15,7 @@ from acestep_mcp.engines.ace_step_v1.guidance import Guidance  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.prediction import StaticPredictions, again  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.sampling import Sampler, SamplingPlan, noise_source  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig  # noqa: E402
+from acestep_mcp.engines.model.rounds import alone  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -65,9 +66,10 @@ PLANS = {
 
 
 def waits_after_the_first_step(run):
-    next(run)
+    steps = alone(run)
+    next(steps)
     with Waits() as waits:
-        for _ in run:
+        for _ in steps:
             pass
     return waits.seen
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from acestep_mcp.engines.ace_step_v1.autoencoder import CONTEXT, Autoencoder
 from acestep_mcp.engines.ace_step_v1.spectrum import HOP, RATE, log_mel, resample
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder
+from acestep_mcp.engines.model.compilation import compiled, mark_dynamic
 from acestep_mcp.engines.model.windows import Window, windows
 
 OUTPUT_RATE = 48_000
@@ -34,6 +36,13 @@ class Codec:
     def __init__(self, autoencoder: Autoencoder, vocoder: Vocoder) -> None:
         self.autoencoder = autoencoder
         self.vocoder = vocoder
+        self._fine: Callable[[Tensor], Tensor] = autoencoder.decoder.fine
+        self._waveform: Callable[[Tensor], Tensor] = vocoder.forward
+
+    def compile(self, **options: Any) -> None:
+        """Compile what takes most of the time of decoding, once for all lengths; `options` go to `torch.compile`."""
+        self._fine = compiled(self._fine, **options)
+        self._waveform = compiled(self._waveform, **options)
 
     def channels_last(self) -> None:
         """Store the autoencoder's filters with their channels last, as a GPU's convolutions take them."""
@@ -60,7 +69,7 @@ class Codec:
         return (latents.float() - _LATENT_SHIFT) * _LATENT_SCALE
 
     def decode(self, latents: Tensor, *, window: int | None = None) -> Iterator[Tensor]:
-        """Latents [1, 8, 16, T] as the consecutive parts [2, samples] of the waveform at 48 kHz, on the CPU.
+        """Latents [1, 8, 16, T] as the consecutive parts [2, samples] of the waveform at 48 kHz.
 
         `window` is in latent frames, a multiple of 147. The parts have together ceil(4096 T * 160 / 147) samples.
         """
@@ -69,13 +78,16 @@ class Codec:
         z = (latents / _LATENT_SCALE + _LATENT_SHIFT).to(next(self.autoencoder.parameters()).dtype)
         coarse = self.autoencoder.decoder.coarse(z, window)
         for part in windows(length, window, CONTEXT):
-            mel = self.autoencoder.decoder.fine(part.with_context(coarse))
-            yield _resample_window(self._vocode(mel), part).cpu()
+            features = part.with_context(coarse)
+            mark_dynamic(features, 3)
+            yield _resample_window(self._vocode(self._fine(features)), part)
 
     def _vocode(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [1, 2, 128, T] as a waveform [2, 512 T] at 44.1 kHz."""
         mel = mel[0].to(self.vocoder.head.conv_post.weight.dtype)
-        return self.vocoder((mel * 0.5 + 0.5) * 14 - 11)[:, 0].float()
+        log_mel = (mel * 0.5 + 0.5) * 14 - 11
+        mark_dynamic(log_mel, 2)
+        return self._waveform(log_mel)[:, 0].float()
 
 
 def _resample_window(samples: Tensor, window: Window) -> Tensor:

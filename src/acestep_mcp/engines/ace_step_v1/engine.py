@@ -24,6 +24,10 @@ class AceStepV1(ModelEngine["LoadedV1"]):
     version = VERSION
     memory_options = "--offload or --quantize int8"
 
+    @property
+    def concurrency(self) -> int:
+        return self.options.batch
+
     def load(self) -> LoadedV1:
         from acestep_mcp.engines.ace_step_v1.weights import load
 

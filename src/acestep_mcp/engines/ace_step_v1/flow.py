@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,13 +10,9 @@ from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, projected_guidance
-from acestep_mcp.engines.ace_step_v1.sampling import (
-    NoiseSource,
-    SamplingPlan,
-    SamplingRun,
-    add_noise,
-)
+from acestep_mcp.engines.ace_step_v1.sampling import NoiseSource, SamplingPlan, SamplingRun, add_noise
 from acestep_mcp.engines.ace_step_v1.schedule import make_sigmas
+from acestep_mcp.engines.model.rounds import ModelCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class FlowEdit:
         x = source
         for number in range(first, last):
             sigma, following = sigmas[number], sigmas[number + 1]
-            x = x + (following - sigma) * self._difference(both, x, source, sigma, drawn)
+            x = x + (following - sigma) * (yield from self._difference(both, x, source, sigma, drawn))
             yield number + 1 - first, total - first
         if last == total:
             return x
@@ -52,17 +48,17 @@ class FlowEdit:
         x = x + add_noise(source, next(drawn), sigmas[last]) - source
         for number in range(last, total):
             sigma, following = sigmas[number], sigmas[number + 1]
-            x = x + (following - sigma) * new_only(sigma, x)
+            x = x + (following - sigma) * (yield from new_only(sigma, x))
             yield number + 1 - first, total - first
         return x
 
     def _difference(
         self, both: EditVelocity, x: Tensor, source: Tensor, sigma: float, drawn: Iterator[Tensor]
-    ) -> Tensor:
+    ) -> Generator[ModelCall, Tensor, Tensor]:
         total = torch.zeros_like(x)
         for _ in range(self.average):
             noised = add_noise(source, next(drawn), sigma)
-            old, new = both(sigma, noised, x + noised - source).split(1)
+            old, new = (yield from both(sigma, noised, x + noised - source)).split(1)
             total = total + new - old
         return total / self.average
 
@@ -83,11 +79,11 @@ class EditVelocity:
             conditions += [model.empty(each) for each, _ in conditionings]
         self._predict = model.prepare(conditions, length)
 
-    def __call__(self, sigma: float, *songs: Tensor) -> Tensor:
+    def __call__(self, sigma: float, *songs: Tensor) -> Generator[ModelCall, Tensor, Tensor]:
         x = torch.cat(songs)
         if not self._guidance.enabled:
-            return self._predict(x, sigma)
-        conditional, unconditional = self._predict(torch.cat((x, x)), sigma).chunk(2)
+            return (yield self._predict(x, sigma))
+        conditional, unconditional = (yield self._predict(torch.cat((x, x)), sigma)).chunk(2)
         parts = zip(self._projected, conditional.split(1), unconditional.split(1), strict=True)
         return torch.cat([self._guide(*part) for part in parts])
 

@@ -10,6 +10,7 @@ import torch
 from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
+from acestep_mcp.engines.ace_step_v1.streams import Aside
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.model.placement import ModelParts, Part
 
@@ -25,6 +26,7 @@ class LoadedV1:
     device: torch.device
     dtype: torch.dtype
     parts: ModelParts
+    aside: Aside
     bytes_read: int
 
     def using(self, part: Part) -> AbstractContextManager[None]:

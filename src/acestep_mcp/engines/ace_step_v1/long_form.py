@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 
 import torch
 from torch import Tensor
 
 from acestep_mcp.api import requests
 from acestep_mcp.engines.ace_step_v1.sampling import NoiseSource, Sampler, SamplingRun, latent_frames
+from acestep_mcp.engines.model.rounds import mapped
 
 LONGEST = latent_frames(requests.LONGEST)
 """Latent frames per run."""
@@ -62,11 +62,11 @@ def _pieces(length: int, frames: int) -> list[int]:
     return [min(largest, frames - first) for first in range(0, frames, largest)]
 
 
-def _part(run: SamplingRun, number: int, parts: int) -> Generator[tuple[int, int], None, Tensor]:
+def _part(run: SamplingRun, number: int, parts: int) -> SamplingRun:
     """A run that reports the progress of all runs together."""
-    while True:
-        try:
-            step, steps = next(run)
-        except StopIteration as end:
-            return end.value
-        yield number * steps + step, parts * steps
+
+    def of_all(progress: tuple[int, int]) -> tuple[int, int]:
+        step, steps = progress
+        return number * steps + step, parts * steps
+
+    return mapped(run, of_all)

@@ -2,25 +2,25 @@
 
 The step function takes weakening, lengths and the number of conditions as data, so that it is compiled once for one
 condition and once for several. For each shape it has buffers that stay at their addresses, on which a CUDA graph of it
-is captured: a step then copies latents and timestep into the buffers, replays the graph and copies the velocity out.
-Nothing waits for the GPU.
+is captured: a step then copies latents and timesteps into the buffers, replays the graph and copies the velocities out.
+The items of a batch have timesteps and conditions of their own, so it may hold several runs, each at another step. Nothing
+waits for the GPU.
 """
 
 from __future__ import annotations
 
-import logging
 import weakref
-from collections.abc import Callable
-from importlib.util import find_spec
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from acestep_mcp.engines.ace_step_v1.transformer import Context, Transformer
-
-logger = logging.getLogger(__name__)
+from acestep_mcp.engines.model.compilation import can_compile, compiled, mark_dynamic
+from acestep_mcp.engines.model.rounds import BatchModel, ModelCall
 
 BUCKET = 64
 """Frames and condition tokens are padded to a multiple of this."""
@@ -34,80 +34,111 @@ Capture = Callable[[Callable[[], None]], Callable[[], None]]
 """Turns a function that works on tensors at fixed addresses into one that does the same again."""
 
 
-class Prediction(Protocol):
-    """What a run predicts with."""
+class Wanted(NamedTuple):
+    """Velocities of the first `conditions` of a run; `x` has one item, or one for each."""
 
-    def __call__(self, x: Tensor, sigma: float, conditions: int | None = None) -> Tensor:
+    prediction: Prediction
+    x: Tensor
+    sigma: float
+    conditions: int
+
+    def latents(self, condition: int) -> Tensor:
+        return self.x[condition if len(self.x) > 1 else 0]
+
+
+@dataclass(eq=False)
+class Prediction:
+    """What a run predicts with: calling it gives what the run asks of the model. `key` is equal for equal shapes."""
+
+    model: BatchModel
+    context: Context
+    frames: int
+    key: Hashable
+
+    def __call__(self, x: Tensor, sigma: float, conditions: int | None = None) -> ModelCall:
         """Velocities, one for each of the first `conditions` (all, if None); x has one item, or one for each."""
+        if x.shape[-1] != self.frames:
+            raise ValueError(f"prepared for {self.frames} frames, not {x.shape[-1]}")
+        return ModelCall(self.model, self.key, Wanted(self, x, sigma, conditions or len(self.context.mask)))
 
 
-class Predictions(Protocol):
-    """Prepares the predictions of each run."""
+class Predictions(BatchModel, Protocol):
+    """Prepares the predictions of each run, and computes them."""
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
         """Arguments as for `Transformer.context`."""
 
-    def free(self) -> None:
-        """Free what is kept for later runs."""
-
 
 class PlainPredictions:
-    """Runs the transformer as it is."""
+    """Runs the transformer as it is, for each run by itself."""
 
     def __init__(self, transformer: Transformer) -> None:
         self._transformer = transformer
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
         context = self._transformer.context(condition, mask, frames, weakened)
+        return Prediction(self, context, frames, key=object())
 
-        def predict(x: Tensor, sigma: float, conditions: int | None = None) -> Tensor:
-            timestep = torch.full((len(x),), sigma * 1000, device=x.device)
-            return self._transformer(x, timestep, context.first(conditions or len(context.mask)))
+    def answer(self, given: Sequence[Wanted]) -> list[Tensor]:
+        return [self._velocity(*each) for each in given]
 
-        return predict
+    def _velocity(self, prediction: Prediction, x: Tensor, sigma: float, conditions: int) -> Tensor:
+        timestep = torch.full((len(x),), sigma * 1000, device=x.device)
+        return self._transformer(x, timestep, prediction.context.first(conditions))
 
     def free(self) -> None:
         """Nothing is kept."""
 
 
 class StaticPredictions:
-    """Runs one step function on static buffers."""
+    """Runs one step function on static buffers, for at most `batch` runs at once.
 
-    def __init__(self, transformer: Transformer, step: Step, capture: Capture, *, kept: int = _KEPT) -> None:
+    Runs with as many padded frames share the buffers: the conditions of each are copied into rows of its own, and stay
+    there as long as the same runs ask.
+    """
+
+    def __init__(
+        self, transformer: Transformer, step: Step, capture: Capture, *, batch: int = 1, kept: int = _KEPT
+    ) -> None:
         self._transformer = transformer
         self._step = step
         self._capture = capture
+        self._batch = batch
         self._kept = kept
         self._shapes: list[StaticShape] = []
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
-        batch, tokens, _ = condition.shape
-        size = (batch, _bucketed(frames), _bucketed(tokens))
-        shape = self._unused_shape(size) or self._new_shape(size)
-        self._transformer.fill(shape.context, condition, mask, weakened)
-        shape.set_frames(frames)
-        run = _Run(shape, frames)
-        shape.user = weakref.ref(run)
-        return run
+        context = self._transformer.context(condition, mask, frames, weakened)._replace(buffer=None)
+        return Prediction(self, context, frames, key=_bucketed(frames))
 
-    def _unused_shape(self, size: tuple[int, int, int]) -> StaticShape | None:
-        """A kept shape of this size that no run uses any more; the most recently used one is last in the list."""
-        shape = next((shape for shape in self._shapes if shape.size == size and not shape.in_use), None)
+    def answer(self, given: Sequence[Wanted]) -> list[Tensor]:
+        # First conditions first: in steps without guidance, the rows that are computed stay the first ones.
+        most = max(each.conditions for each in given)
+        rows = [(each, number) for number in range(most) for each in given if number < each.conditions]
+        contexts = [each.prediction.context for each in given]
+        tokens = max(context.mask.shape[-1] for context in contexts)
+        capacity = max(self._batch, len(given)) * max(len(context.mask) for context in contexts)
+        velocity = self._shape((capacity, _bucketed(given[0].prediction.frames), _bucketed(tokens))).predict(rows)
+        return [
+            torch.stack(
+                [velocity[row, ..., : each.prediction.frames] for row, (of, _) in enumerate(rows) if of is each]
+            )
+            for each in given
+        ]
+
+    def _shape(self, size: tuple[int, int, int]) -> StaticShape:
+        """The shape of this size, which then is the last of those that are kept."""
+        shape = next((shape for shape in self._shapes if shape.size == size), None)
         if shape:
             self._shapes.remove(shape)
-            self._shapes.append(shape)
-        return shape
-
-    def _new_shape(self, size: tuple[int, int, int]) -> StaticShape:
-        unused = [shape for shape in self._shapes if not shape.in_use]
-        for shape in unused[: max(0, len(self._shapes) + 1 - self._kept)]:
-            self._shapes.remove(shape)
-        shape = StaticShape(self._transformer, self._step, self._capture, size)
+        else:
+            del self._shapes[: max(0, len(self._shapes) + 1 - self._kept)]
+            shape = StaticShape(self._transformer, self._step, self._capture, size)
         self._shapes.append(shape)
         return shape
 
     def free(self) -> None:
-        """Free all buffers and graphs. Runs that have begun cannot go on."""
+        """Free all buffers and graphs."""
         self._shapes.clear()
 
 
@@ -116,35 +147,42 @@ class StaticShape:
 
     def __init__(self, transformer: Transformer, step: Step, capture: Capture, size: tuple[int, int, int]) -> None:
         self.size = size
-        self.user: Callable[[], object] | None = None
         self._step = step
         self._capture = capture
-        batch, frames, _ = size
+        rows, frames, _ = size
         config, weight = transformer.config, transformer.final.weight
-        self.context = transformer.empty_context(*size)._replace(frame_mask=weight.new_empty(batch, frames, 1))
-        self._latents = weight.new_zeros(batch, config.in_channels, config.max_height, frames, dtype=torch.float32)
-        self._timestep = weight.new_empty(batch, dtype=torch.float32)
+        self._frame_mask = weight.new_empty(rows, frames, 1)
+        self.context = transformer.empty_context(*size)._replace(frame_mask=self._frame_mask)
+        self._latents = weight.new_zeros(rows, config.in_channels, config.max_height, frames, dtype=torch.float32)
+        self._timestep = weight.new_empty(rows, dtype=torch.float32)
         self._velocity = torch.empty_like(self._latents)
         self._captured: dict[int, Callable[[], None]] = {}
+        self._filled: dict[int, tuple[Callable[[], object], int]] = {}
 
-    @property
-    def in_use(self) -> bool:
-        """Whether the run that these buffers were filled for still exists."""
-        return self.user is not None and self.user() is not None
+    def predict(self, rows: Sequence[tuple[Wanted, int]]) -> Tensor:
+        """Velocities for conditions of runs, in the buffer, which the next call overwrites."""
+        for row, (wanted, condition) in enumerate(rows):
+            x = wanted.latents(condition)
+            self._latents[row] = F.pad(x, (0, self._latents.shape[-1] - x.shape[-1]))
+            self._timestep[row] = wanted.sigma * 1000
+            self._fill(row, wanted.prediction, condition)
+        if len(rows) not in self._captured:
+            self._captured[len(rows)] = self._capture(self._bound_step(len(rows)))
+        self._captured[len(rows)]()
+        return self._velocity
 
-    def set_frames(self, frames: int) -> None:
-        """The frames after the first `frames` are padding from now on."""
-        mask = self.context.frame_mask
-        if mask is not None:
-            mask[:, :frames], mask[:, frames:] = 1, 0
-
-    def predict(self, x: Tensor, sigma: float, conditions: int) -> Tensor:
-        self._latents[:conditions] = F.pad(x, (0, self._latents.shape[-1] - x.shape[-1]))
-        self._timestep.fill_(sigma * 1000)
-        if conditions not in self._captured:
-            self._captured[conditions] = self._capture(self._bound_step(conditions))
-        self._captured[conditions]()
-        return self._velocity[:conditions, ..., : x.shape[-1]].clone()
+    def _fill(self, row: int, prediction: Prediction, condition: int) -> None:
+        """Copy a condition into a row, unless it is there."""
+        held, number = self._filled.get(row, (lambda: None, 0))
+        if held() is prediction and number == condition:
+            return
+        self._filled[row] = (weakref.ref(prediction), condition)
+        ours, theirs, frames = self.context.item(row), prediction.context.item(condition), prediction.frames
+        tokens = theirs.mask.shape[-1]
+        ours.keys_values[..., :tokens, :], ours.keys_values[..., tokens:, :] = theirs.keys_values, 0
+        ours.mask[..., :tokens], ours.mask[..., tokens:] = theirs.mask, -torch.inf
+        ours.query_scale[:] = theirs.query_scale
+        self._frame_mask[row, :frames], self._frame_mask[row, frames:] = 1, 0
 
     def _bound_step(self, conditions: int) -> Callable[[], None]:
         """The step from these buffers to these buffers."""
@@ -158,67 +196,33 @@ class StaticShape:
         return run
 
 
-class _Run:
-    """The predictions of one run on a shape's buffers, which are its own while it exists."""
-
-    def __init__(self, shape: StaticShape, frames: int) -> None:
-        self._shape = shape
-        self._frames = frames
-
-    def __call__(self, x: Tensor, sigma: float, conditions: int | None = None) -> Tensor:
-        if x.shape[-1] != self._frames:
-            raise ValueError(f"prepared for {self._frames} frames, not {x.shape[-1]}")
-        return self._shape.predict(x, sigma, conditions or self._shape.size[0])
-
-
 def _mark_dynamic(latents: Tensor, timestep: Tensor, context: Context) -> None:
-    """Tell the compiler which sizes differ between calls: the batch (1 is always a case of its own), frames and tokens."""
-    frames, tokens = (latents, 3), (context.keys_values, 4)
-    varying: list[tuple[Any, int]] = [frames, tokens, (context.mask, 3), (context.frame_mask, 1), (context.rotary, 1)]
+    """What differs between calls: the batch (1 is always a case of its own), frames and tokens."""
+    varying: list[tuple[Tensor | None, int]] = [
+        (latents, 3), (context.keys_values, 4), (context.mask, 3), (context.frame_mask, 1), (context.rotary, 1),
+    ]  # fmt: skip
     if len(latents) > 1:
         varying += [(each, 0) for each in (latents, timestep, *context[1:5])]
     for tensor, dimension in varying:
-        torch._dynamo.maybe_mark_dynamic(tensor, dimension)  # noqa: SLF001 - documented, and has no other name
+        mark_dynamic(tensor, dimension)
 
 
 def _bucketed(length: int) -> int:
     return length + -length % BUCKET
 
 
-def compiled(step: Step, **options: Any) -> Step:
-    """The step, compiled at the first use; `options` go to `torch.compile`. Compiled code is cached on disk.
-
-    Where the machine cannot compile, the log says so and the step runs as it is.
-    """
-    run: Step = torch.compile(step, fullgraph=True, **options)
-
-    def try_compiled(latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
-        nonlocal run
-        try:
-            return run(latents, timestep, context)
-        except torch._dynamo.exc.TorchDynamoException as error:  # noqa: SLF001 - the only name of the compiler's errors
-            if run is step:
-                raise
-            why = " ".join(str(error).split())[:300]
-            logger.warning("the model cannot be compiled here and runs as it is: %s", why)
-            run = step
-        return step(latents, timestep, context)
-
-    return try_compiled
-
-
-def fast_predictions(transformer: Transformer, device: torch.device, *, offload: bool) -> StaticPredictions:
-    """One step function, compiled where the device's compiler is installed, and captured as CUDA graphs on CUDA.
+def fast_predictions(
+    transformer: Transformer, device: torch.device, *, compiling: bool, offload: bool, batch: int
+) -> StaticPredictions:
+    """One step function, compiled if `compiling` and if the device's compiler is there, and captured as graphs on CUDA.
 
     Graphs need parameters that stay at their addresses: with `offload` there are none.
     """
     step: Step = transformer.forward
-    if device.type != "cuda" or find_spec("triton"):
+    if compiling and can_compile(device):
         step = compiled(step)
-    else:
-        logger.warning("the model runs without being compiled: the package triton is not installed")
-    capture = CudaGraphs(device) if device.type == "cuda" and not offload else again
-    return StaticPredictions(transformer, step, capture, kept=1 if offload else _KEPT)
+    capture = CudaGraphs(device) if compiling and device.type == "cuda" and not offload else again
+    return StaticPredictions(transformer, step, capture, batch=batch, kept=1 if offload else _KEPT)
 
 
 def again(run: Callable[[], None]) -> Callable[[], None]:

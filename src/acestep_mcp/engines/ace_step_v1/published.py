@@ -52,6 +52,10 @@ def unavailable_reason(options: EngineOptions) -> str | None:
         find_vocabulary(options, find_weights(options.weights))
     except ConfigurationError as exc:
         return exc.message.rstrip(".")
+    if options.batch > 1 and options.offload:
+        return (
+            "--batch needs the whole model on the device, and --offload keeps parts of it away: leave one of them out"
+        )
     absent = [str(file) for file, _ in options.lora if not file.is_file()]
     return f"the LoRA adapter {absent[0]} is not there: correct --lora or ACESTEP_LORA" if absent else None
 

@@ -1,7 +1,7 @@
 """Sampling runs: from noise, or from a song's latents, to new latents [1, channels, height, T].
 
-Each run is a generator. After every step it yields the steps done and their total; it returns the latents. A run stops
-when it is not advanced any further.
+Each run is a generator. For every prediction it yields what it asks of the model, and after every step the steps done and
+their total; it returns the latents. A run stops when it is not advanced any further.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,10 +23,11 @@ from acestep_mcp.engines.ace_step_v1.guidance import (
     double_condition,
 )
 from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, make_sigmas, make_stepper, shift_sigma
+from acestep_mcp.engines.model.rounds import ModelCall
 
 SAMPLES_PER_FRAME = 4096
 LATENT_RATE = 44_100
-SamplingRun = Generator[tuple[int, int], None, Tensor]
+SamplingRun = Generator[tuple[int, int] | ModelCall, Any, Tensor]
 NoiseSource = Callable[[int], Tensor]
 """Draws the next noise [1, channels, height, frames] from its generator, float32."""
 
@@ -73,10 +75,10 @@ class GuidedVelocity:
         weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=conditioning.text.device)
         self._predict = model.prepare(conditions, length, weakened if plan.rectification.transformer else None)
 
-    def __call__(self, number: int, x: Tensor, sigma: float) -> Tensor:
+    def __call__(self, number: int, x: Tensor, sigma: float) -> Generator[ModelCall, Tensor, Tensor]:
         if number not in self._guided_steps:
-            return self._predict(x, sigma, 1)
-        return self._combine(number, self._predict(x, sigma))
+            return (yield self._predict(x, sigma, 1))
+        return self._combine(number, (yield self._predict(x, sigma)))
 
     def _combine(self, number: int, predictions: Tensor) -> Tensor:
         guidance = self._guidance
@@ -109,7 +111,7 @@ class Sampler:
         velocity = GuidedVelocity(self.model, self.conditioning, plan, x.shape[-1])
         stepper = make_stepper(sigmas, plan.scheduler, plan.granularity)
         for number, sigma in enumerate(sigmas[:-1]):
-            x = stepper.step(number, x, velocity(number, x, sigma))
+            x = stepper.step(number, x, (yield from velocity(number, x, sigma)))
             yield number + 1, len(sigmas) - 1
         return x
 
@@ -155,7 +157,7 @@ class Sampler:
         x = target.at(sigmas[begin])
         for number in range(begin, len(sigmas) - 1):
             sigma, following = sigmas[number], sigmas[number + 1]
-            x = x + (following - sigma) * velocity(number, x, sigma)
+            x = x + (following - sigma) * (yield from velocity(number, x, sigma))
             x = torch.where(target.mask, x, target.at(following))
             yield number + 1 - begin, len(sigmas) - 1 - begin
         return x

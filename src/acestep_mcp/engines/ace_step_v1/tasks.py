@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,9 +43,11 @@ from acestep_mcp.engines.ace_step_v1.sampling import (
     noise_source,
 )
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE
+from acestep_mcp.engines.ace_step_v1.streams import PacedSteps
 from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
 from acestep_mcp.engines.model.engine import SongRun
-from acestep_mcp.engines.model.song_tasks import SongTasks, cut, paced, require_finite
+from acestep_mcp.engines.model.rounds import ModelCall, Pending, mapped
+from acestep_mcp.engines.model.song_tasks import SongTasks, cut, require_finite
 from acestep_mcp.readers.no_vocals import is_instrumental
 
 _EDIT_RANGES = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
@@ -198,14 +202,14 @@ def _encode_conditioning(loaded: LoadedV1, tags: str, lyrics: str) -> Generator[
     return Conditioning(text, weakened_text, mask, lyric_ids, torch.ones_like(lyric_ids))
 
 
-def _sample(loaded: LoadedV1, run: SamplingRun) -> Generator[Step, None, Tensor]:
-    run = paced(run, loaded.device)
-    while True:
-        try:
-            number, total = next(run)
-        except StopIteration as end:
-            return require_finite(end.value, "Try a lower guidance_scale, or another seed.")
-        yield Step("denoising", number, total)
+def _sample(loaded: LoadedV1, run: SamplingRun) -> Generator[Step | ModelCall, Any, Tensor]:
+    pace = PacedSteps(loaded.device)
+
+    def step(progress: tuple[int, int]) -> Step:
+        pace.keep()
+        return Step("denoising", *progress)
+
+    return mapped(run, step)
 
 
 def _encode_source(loaded: LoadedV1, source: Sound) -> Generator[Step, None, Tensor]:
@@ -217,15 +221,20 @@ def _encode_source(loaded: LoadedV1, source: Sound) -> Generator[Step, None, Ten
         return loaded.codec.encode(torch.from_numpy(samples.T.copy())[None], rate)
 
 
-def _decode(loaded: LoadedV1, latents: Tensor) -> Generator[Step, None, np.ndarray]:
-    """The waveform [samples, 2] at 48 kHz."""
+def _decode(loaded: LoadedV1, latents: Tensor) -> Generator[Step | Pending, None, np.ndarray]:
+    """The waveform [samples, 2] at 48 kHz. Raises GenerationFailed if latents are not finite."""
     with loaded.using("codec"):
-        parts: list[Tensor] = []
-        window = loaded.codec.window(latents.shape[-1])
+        window, aside = loaded.codec.window(latents.shape[-1]), loaded.aside
         total = -(-latents.shape[-1] // window)
-        for part in loaded.codec.decode(latents, window=window):
-            parts.append(part)
-            yield Step("decoding", len(parts), total)
+        if aside.overlaps:
+            yield Step("decoding", 0, total, overlaps=True)
+        # A sum is finite only if all latents are.
+        require_finite((yield from aside.run(latents.sum)), "Try a lower guidance_scale, or another seed.")
+        decoded = loaded.codec.decode(latents, window=window)
+        parts: list[Tensor] = []
+        for number in range(total):
+            parts.append((yield from aside.run(partial(next, decoded))))
+            yield Step("decoding", number + 1, total, aside.overlaps)
     return torch.cat(parts, dim=-1).T.numpy()
 
 

@@ -125,9 +125,16 @@ class Context(NamedTuple):
 
     def first(self, items: int) -> Context:
         """The context of the first items."""
-        frame_mask = None if self.frame_mask is None else self.frame_mask[:items]
+        return self._of(slice(items))
+
+    def item(self, number: int) -> Context:
+        """The context of one item."""
+        return self._of(slice(number, number + 1))
+
+    def _of(self, items: slice) -> Context:
+        frame_mask = None if self.frame_mask is None else self.frame_mask[items]
         return Context(
-            self.rotary, self.keys_values[:items], self.mask[:items], self.query_scale[:items], frame_mask, self.buffer
+            self.rotary, self.keys_values[items], self.mask[items], self.query_scale[items], frame_mask, self.buffer
         )
 
 
@@ -214,9 +221,17 @@ class Transformer(nn.Module):
 
         `weakened` [B] is true for the items whose queries are weakened.
         """
-        context = self.empty_context(len(condition), frames, condition.shape[1])
-        self.fill(context, condition, mask, weakened)
-        return context._replace(buffer=self._buffer(len(condition), frames))
+        batch, tokens, _ = condition.shape
+        context = self.empty_context(batch, frames, tokens)
+        rotary = context.rotary[:, :tokens]
+        for number, block in enumerate(self.blocks):
+            cross_attention = cast("TransformerBlock", block).cross_attn
+            cross_attention.write_keys_values(condition, rotary, context.keys_values[:, number])
+        context.mask.fill_(-torch.inf).masked_fill_(mask[:, None, None].bool(), 0)
+        context.query_scale.fill_(1)
+        if weakened is not None:
+            context.query_scale.masked_fill_(weakened[:, None, None, None], WEAKENED)
+        return context._replace(buffer=self._buffer(batch, frames))
 
     def empty_context(self, batch: int, frames: int, tokens: int) -> Context:
         """A context of these sizes to be filled, without a frame mask."""
@@ -229,20 +244,6 @@ class Transformer(nn.Module):
             weight.new_empty(batch, 1, 1, tokens),
             weight.new_empty(batch, 1, 1, 1),
         )
-
-    def fill(self, context: Context, condition: Tensor, mask: Tensor, weakened: Tensor | None) -> None:
-        """Write keys, values, mask and query scale into a context for at least as many tokens; the others are masked."""
-        tokens = condition.shape[1]
-        rotary = context.rotary[:, :tokens]
-        context.keys_values[..., tokens:, :] = 0
-        for number, block in enumerate(self.blocks):
-            cross_attention = cast("TransformerBlock", block).cross_attn
-            cross_attention.write_keys_values(condition, rotary, context.keys_values[:, number, ..., :tokens, :])
-        context.mask.fill_(-torch.inf)
-        context.mask[..., :tokens].masked_fill_(mask[:, None, None].bool(), 0)
-        context.query_scale.fill_(1)
-        if weakened is not None:
-            context.query_scale.masked_fill_(weakened[:, None, None, None], WEAKENED)
 
     def _buffer(self, batch: int, length: int) -> Tensor | None:
         """On a CPU, memory that is reused: fresh memory is slow, since its pages are mapped one by one."""

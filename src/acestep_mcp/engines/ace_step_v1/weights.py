@@ -22,10 +22,12 @@ from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
 from acestep_mcp.engines.ace_step_v1.prediction import fast_predictions
 from acestep_mcp.engines.ace_step_v1.quantization import check_quantization, quantize
+from acestep_mcp.engines.ace_step_v1.streams import Aside
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 from acestep_mcp.engines.model.checkpoint import read_config
+from acestep_mcp.engines.model.compilation import can_compile
 from acestep_mcp.engines.model.device import torch_device, torch_dtype
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.placement import ModelParts
@@ -59,10 +61,17 @@ def load(options: EngineOptions) -> LoadedV1:
         "denoiser": (denoiser,),
         "codec": (codec.autoencoder, codec.vocoder),
     }
-    if options.compile if options.compile is not None else device.type == "cuda":
-        denoiser.predictions = fast_predictions(denoiser.transformer, device, offload=options.offload)
+    compiling = options.compile if options.compile is not None else device.type == "cuda"
+    if compiling or options.batch > 1:
+        denoiser.predictions = fast_predictions(
+            denoiser.transformer, device, compiling=compiling, offload=options.offload, batch=options.batch
+        )
+    if compiling and can_compile(device):
+        codec.compile()
+    # With offload the codec is on the device only while no denoiser is.
+    aside = Aside(torch.cuda.Stream(device) if device.type == "cuda" and not options.offload else None)
     parts = ModelParts(modules, device, offload=options.offload)
-    return LoadedV1(denoiser, codec, text, lyrics, device, dtype, parts, checkpoint.bytes_read)
+    return LoadedV1(denoiser, codec, text, lyrics, device, dtype, parts, aside, checkpoint.bytes_read)
 
 
 class _Checkpoint:

@@ -104,6 +104,8 @@ def reject_unsupported(options: EngineOptions) -> None:
         raise ConfigurationError(
             f"the engine {NAME} has no --quantize {options.quantize} (or the setting of that name): take int8."
         )
+    if options.batch > 1:
+        raise ConfigurationError(f"the engine {NAME} makes one song at a time: leave --batch (ACESTEP_BATCH) out.")
     fixed = [name for name, value in {"--quantize": options.quantize, "--compile": options.compile}.items() if value]
     if fixed and options.lora_dir:
         raise ConfigurationError(

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from acestep_mcp.api.errors import AceStepError, GenerationFailed
 from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.model.device import device_name
 from acestep_mcp.engines.model.options import EngineOptions
+from acestep_mcp.engines.model.rounds import Part, Rounds
 
 logger = logging.getLogger(__name__)
 
-SongRun = Generator[Step, None, Audio]
-"""Yields steps and returns the finished song. Closing it stops the run."""
+SongRun = Generator[Part, Any, Audio]
+"""Yields steps, and what it needs to go on; returns the finished song. Closing it stops the run."""
 
 
 class LoadedModel(Protocol):
@@ -39,8 +39,7 @@ class ModelEngine(ABC, Generic[Loaded]):
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
         self._loaded: Loaded | None = None
-        # Inference mode and CUDA graphs belong to a thread, and each job may come in a different one.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
+        self._rounds = Rounds(self.name, self.concurrency)
 
     @abstractmethod
     def load(self) -> Loaded:
@@ -54,6 +53,11 @@ class ModelEngine(ABC, Generic[Loaded]):
     def loras(self) -> tuple[str, ...]:
         """The adapters that tags may name."""
         return ()
+
+    @property
+    def concurrency(self) -> int:
+        """The songs that are made at once, as one batch where their shapes are equal."""
+        return 1
 
     @property
     def device(self) -> str | None:
@@ -79,43 +83,33 @@ class ModelEngine(ABC, Generic[Loaded]):
         # Outside the handler: the exception's frames reference the memory to be freed.
         self.unload()
         raise GenerationFailed(
-            f"The model ran out of memory ({problem[:200]}). Its memory was freed. Ask for a shorter song, or start "
+            f"The model ran out of memory ({problem[:200]}). Its memory was freed. ModelCall for a shorter song, or start "
             f"the engine with {self.memory_options}."
         )
 
     def unload(self) -> None:
-        """Free what was loaded."""
-        loaded, self._loaded = self._loaded, None
-        if loaded is not None:
-            self._thread.submit(loaded.free).result()
+        """Free what was loaded, unless a song still runs."""
+        self._rounds.when_idle(self._free)
 
     def close(self) -> None:
         self.unload()
-        self._thread.shutdown()
+        self._rounds.close()
+
+    def _free(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            loaded.free()
 
     def _generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         if self._loaded is None:
             yield Step("loading the model", 0, 1)
-            self._loaded = self._thread.submit(self.load).result()
-        run = self.run(self._loaded, request, source)
-        try:
-            while not isinstance(part := self._thread.submit(_advance, run).result(), Audio):
-                yield part
-        finally:
-            self._thread.submit(run.close).result()
-        yield part
+        yield from self._rounds.play(lambda: self._started(request, source))
 
-
-def _advance(run: SongRun) -> Step | Audio:
-    """The next step or the finished song, in inference mode."""
-    import torch
-
-    with torch.inference_mode():
-        try:
-            return next(run)
-        except StopIteration as end:
-            audio: Audio = end.value
-            return audio
+    def _started(self, request: EngineRequest, source: Source | None) -> SongRun:
+        """In the thread of all runs."""
+        if self._loaded is None:
+            self._loaded = self.load()
+        return self.run(self._loaded, request, source)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -60,7 +60,7 @@ def download(files: HubFiles, report: Report) -> Path:
 
 
 def _plan(files: HubFiles) -> DownloadPlan:
-    """Ask the Hub for the file sizes of this revision, and compare them with the cache."""
+    """ModelCall the Hub for the file sizes of this revision, and compare them with the cache."""
     from huggingface_hub import HfApi
 
     with _hub_errors():

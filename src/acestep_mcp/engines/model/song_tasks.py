@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, assert_never
 
@@ -19,8 +18,6 @@ from acestep_mcp.engines import Source
 from acestep_mcp.engines.model.engine import SongRun
 
 Model = TypeVar("Model")
-Progress = TypeVar("Progress")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +43,6 @@ class SongTasks(Generic[Model]):
             case AudioOutpaint():
                 return self.audio_outpaint(loaded, request, source.sound)
         assert_never(request)
-
-
-_QUEUED = 2
-"""Steps that are queued on a GPU at most. It never waits for the next one, and progress and cancelling follow it."""
-
-
-def paced(run: Generator[Progress, None, Result], device: torch.device) -> Generator[Progress, None, Result]:
-    """The run, whose steps on a GPU are queued without waiting for them, held back to where the GPU is."""
-    queued: deque[torch.cuda.Event] = deque()
-    while True:
-        try:
-            progress = next(run)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        if device.type == "cuda":
-            event = torch.cuda.Event()
-            event.record(torch.cuda.current_stream(device))
-            queued.append(event)
-            if len(queued) > _QUEUED:
-                queued.popleft().synchronize()
-        yield progress
 
 
 def require_finite(values: Tensor, advice: str) -> Tensor:

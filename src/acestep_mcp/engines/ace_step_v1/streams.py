@@ -1,0 +1,54 @@
+"""How far the host runs ahead of a GPU, and work in a second stream of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+
+import torch
+from torch import Tensor
+
+from acestep_mcp.engines.model.rounds import Pending
+
+_QUEUED = 2
+"""Steps that are queued on a GPU at most. It never waits for the next one, and progress and cancelling follow it."""
+
+
+class PacedSteps:
+    """Holds a run, whose steps are queued on a GPU without waiting for them, back to where the GPU is."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._queued: deque[torch.cuda.Event] = deque()
+
+    def keep(self) -> None:
+        """To be called after each step."""
+        if self._device.type == "cuda":
+            self._queued.append(torch.cuda.current_stream(self._device).record_event())
+            if len(self._queued) > _QUEUED:
+                self._queued.popleft().synchronize()
+
+
+class Aside:
+    """Work that the runs of other songs do not wait for, if there is a stream for it; else it is done at once."""
+
+    def __init__(self, stream: torch.cuda.Stream | None) -> None:
+        self._stream = stream
+
+    @property
+    def overlaps(self) -> bool:
+        return self._stream is not None
+
+    def run(self, work: Callable[[], Tensor]) -> Generator[Pending, None, Tensor]:
+        """The result of `work`, in main memory. It may use what was queued in the current stream before."""
+        stream = self._stream
+        if stream is None:
+            return work().cpu()
+        stream.wait_stream(torch.cuda.current_stream(stream.device))
+        with torch.cuda.stream(stream):
+            result = work()
+            host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
+            host.copy_(result, non_blocking=True)
+            event = stream.record_event()
+        yield Pending(event)
+        return host
