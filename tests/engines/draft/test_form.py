@@ -1,6 +1,7 @@
 import pytest
 
-from acestep_mcp.engines.draft.form import form_from_plan, form_to_plan, make_form, sung_lines, window_form, with_lyrics
+from acestep_mcp.engines.draft.form import make_form, sung_lines, window_form, with_lyrics
+from acestep_mcp.engines.draft.form_section import form_from_plan, form_to_plan
 
 LYRICS = """[intro]
 [Verse 1]
@@ -33,7 +34,8 @@ def test_a_form_fills_its_bars_and_loses_no_line(bars: int, lyrics: str):
     sections = make_form(lyrics, bars, 2.0)
     assert sum(section.bars for section in sections) == bars
     assert all(section.bars >= 1 for section in sections)
-    assert [line for section in sections for line in section.lines] == sung_lines(lyrics)
+    assert [line for section in sections for line in section.own_lines] == sung_lines(lyrics)
+    assert {line for section in sections for line in section.lines} == set(sung_lines(lyrics))
 
 
 def test_stanzas_without_marks_are_verses_and_a_repeated_one_is_the_chorus():
@@ -104,3 +106,33 @@ def test_a_form_survives_its_plan():
 )
 def test_an_invalid_plan_gives_no_form(plan: object):
     assert form_from_plan(plan, 30) is None
+
+
+_WORDS = "[verse]\n" + "a line\n" * 4 + "[chorus]\n" + "a bell\n" * 4
+_FEW, _MANY = _WORDS * 2, _WORDS * 3
+
+
+@pytest.mark.parametrize(("lyrics", "seconds"), [(_FEW, 120), (_FEW, 240), (_MANY, 120), (_MANY, 200), (_WORDS, 180)])
+@pytest.mark.parametrize("bar", [1.4, 2.0, 2.6, 3.4])
+def test_most_of_a_song_with_words_is_sung_without_long_holes(lyrics: str, seconds: float, bar: float):
+    bars = round(seconds / bar)
+    sections = make_form(lyrics, bars, bar)
+    assert 0.6 * bars <= sum(section.bars for section in sections if section.lines) <= 0.85 * bars
+    assert all(section.bars <= (8 if section.kind in {"intro", "outro"} else 16) for section in sections)
+    assert max(section.bars for section in sections if not section.lines) * bar <= 28
+
+
+@pytest.mark.parametrize("lyrics", ["", _WORDS, _FEW, "[intro]\n" + _WORDS + "[outro]"])
+@pytest.mark.parametrize("bar", [1.4, 2.0, 2.9])
+def test_a_short_song_spends_little_time_on_intro_and_outro(lyrics: str, bar: float):
+    bars = round(30 / bar)
+    edges = [section.bars for section in make_form(lyrics, bars, bar) if section.kind in {"intro", "outro"}]
+    assert sum(edges) <= 0.2 * bars
+
+
+def test_choruses_are_sung_again_where_the_words_are_few():
+    sections = make_form(_WORDS, 90, 2.0)
+    assert sum(section.repeated for section in sections if section.kind == "chorus") >= 4
+    new = with_lyrics(sections, _WORDS.replace("a bell", "another bell"))
+    assert [len(section.lines) for section in new] == [len(section.lines) for section in sections]
+    assert {line for section in new for line in section.lines} == {"a line", "another bell"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from acestep_mcp.engines.draft.comp_register import below_tune
 from acestep_mcp.engines.draft.drums import SIX_EIGHT
 from acestep_mcp.engines.draft.harmony import chord, nearest, voicing
 from acestep_mcp.engines.draft.instruments import DRUM_KITS, MALLETS, PADS, PITCHED_DRUMS, PROGRAMS, SOLOISTS
-from acestep_mcp.engines.draft.lead import lead
+from acestep_mcp.engines.draft.lead import Lead, lead
 from acestep_mcp.engines.draft.lineup import Lineup
 from acestep_mcp.engines.draft.melody import MelodyNote
 from acestep_mcp.engines.draft.patterns import PATTERNS, Pattern
@@ -81,22 +82,25 @@ def _without_refused(player: Player, lineup: Lineup) -> Player | None:
 def _players(song: Song) -> Iterator[Player]:
     yield from _rhythm_section(song)
     reverb = song.style.reverb
+    tune = lead(song)
+    sounding = sorted((*tune.sung, *tune.played))
     layers = arrangement(song)
     for number, layer in enumerate(layers):
         pattern = PATTERNS[layer.pattern]
         name = f"{layer.pattern} {layer.instrument}"
-        notes = [
+        played = (
             note
             for span in song.spans
             if _plays_in(song, span, number, len(layers))
             for note in comp(song, span, name, pattern)
-        ]
+        )
+        notes = below_tune(played, sounding, song.grid.beats_per_bar, may_rest=pattern.playing == "bells")
         last = _final_chord(song, pattern) if number < 3 and pattern.playing != "bells" else ()
         weight = pattern.weight * (1.0 if _has_beat(song) else 1.2)
         yield Player(
             name, PROGRAMS[layer.instrument], tuple(notes), last, weight=weight, pan=pattern.pan, reverb=reverb
         )
-    yield from _melody_players(song)
+    yield from _melody_players(song, tune)
 
 
 def arrangement(song: Song) -> list[Layer]:
@@ -218,9 +222,8 @@ def _final_chord(song: Song, pattern: Pattern) -> tuple[BeatNote, ...]:
     return tuple(BeatNote(0, 1, pitch, 72) for pitch in pitches)
 
 
-def _melody_players(song: Song) -> Iterator[Player]:
+def _melody_players(song: Song, tune: Lead) -> Iterator[Player]:
     """The voice, an instrument that doubles it softly, and the lead instrument for passages without lyrics."""
-    tune = lead(song)
     share = 1.0 if _has_beat(song) else 0.85
     reverb = min(127, song.style.reverb + 20)
     double = tune.instrument

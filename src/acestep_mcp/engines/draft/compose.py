@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from acestep_mcp.engines.draft.band import Player, band
-from acestep_mcp.engines.draft.form import FormSection, form_to_plan, make_form
+from acestep_mcp.engines.draft.form import make_form
+from acestep_mcp.engines.draft.form_section import FormSection, form_to_plan
 from acestep_mcp.engines.draft.grid import Grid, new_grid
 from acestep_mcp.engines.draft.lineup import lyric_notes
 from acestep_mcp.engines.draft.metres import BarLayout

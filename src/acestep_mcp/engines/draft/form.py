@@ -3,47 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
+from acestep_mcp.engines.draft.form_length import (
+    SongLength,
+    fit_lines,
+    fit_window,
+    instrumental,
+    share_bars,
+    share_unsung,
+)
+from acestep_mcp.engines.draft.form_section import INTENSITY, FormSection
 from acestep_mcp.readers.lyric_sheet import LyricSheet, read_lyrics
 
-_INTENSITY = {
-    "intro": 0.32, "verse": 0.55, "pre": 0.68, "chorus": 0.9, "bridge": 0.48, "solo": 0.75, "build": 0.6, "drop": 1.0,
-    "break": 0.3, "outro": 0.38,
-}  # fmt: skip
 _SUNG_LINE = 5.0  # seconds per line in the ACE-Step authors' examples
 _RAPPED_LINE = 3.0
 _SONG_FORM = ("intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro")
 _DANCE_FORM = ("intro", "build", "drop", "break", "build", "drop", "outro")
 
 
-@dataclass(frozen=True, slots=True)
-class FormSection:
-    """A section of `bars` bars with its sung `lines`; `intensity` goes from 0 (very quiet) to 1 (everything plays).
-
-    When a section is cut, `offset_bars` is how many of its bars come before this piece.
-    """
-
-    name: str
-    kind: str
-    bars: int
-    lines: tuple[str, ...] = ()
-    intensity: float = 0.5
-    offset_bars: int = 0
-
-
 def make_form(
     lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False
 ) -> tuple[FormSection, ...]:
-    """Lay out sections that fill exactly `bars` bars of `bar_seconds` seconds."""
+    """Lay out sections that fill exactly `bars` bars of `bar_seconds` seconds.
+
+    Lyrics that are short for the length are sung again, the choruses first.
+    """
     marked = _parse_sections(read_lyrics(lyrics))
+    length = SongLength(bars, bar_seconds, _RAPPED_LINE if rap else _SUNG_LINE)
     if not marked:
-        sections = _instrumental(bars, _DANCE_FORM if dance else _SONG_FORM)
+        sections = instrumental(length, _DANCE_FORM if dance else _SONG_FORM)
     elif not any(section.lines for section in marked):
-        sections = _share_bars(marked, bars)
+        sections = share_unsung(marked, length)
     else:
-        sections = _fit_lines(marked, bars, bar_seconds, _RAPPED_LINE if rap else _SUNG_LINE)
+        sections = fit_lines(marked, length) or share_bars(marked, bars)
     return _with_numbered_names(_with_intensities(sections))
 
 
@@ -62,13 +55,32 @@ def sung_lines(lyrics: str) -> list[str]:
 
 
 def with_lyrics(sections: Sequence[FormSection], lyrics: str) -> tuple[FormSection, ...]:
-    """The same sections with other lyrics: section by section if the kinds agree, else line by line in order."""
+    """The same sections with other lyrics: section by section if the kinds agree, else line by line in order.
+
+    What was sung again is sung again with the new words, if the kinds agree.
+    """
     new = [section for section in _parse_sections(read_lyrics(lyrics)) if section.lines]
-    old = [number for number, section in enumerate(sections) if section.lines] or _singable(sections)
-    if [section.kind for section in new] != [sections[number].kind for number in old]:
-        new = _distribute([line for section in new for line in section.lines], [sections[number] for number in old])
-    new_lines = dict(zip(old, (section.lines for section in new), strict=False))
-    return tuple(replace(section, lines=new_lines.get(number, ())) for number, section in enumerate(sections))
+    own = [number for number, section in enumerate(sections) if section.own_lines]
+    if own and [section.kind for section in new] == [sections[number].kind for number in own]:
+        return _section_by_section(sections, [section.lines for section in new])
+    sung = [number for number, section in enumerate(sections) if section.lines] or _singable(sections)
+    spread = _distribute([line for section in new for line in section.lines], [sections[number] for number in sung])
+    new_lines = dict(zip(sung, (section.lines for section in spread), strict=True))
+    return tuple(replace(one, lines=new_lines.get(number, ()), repeated=0) for number, one in enumerate(sections))
+
+
+def _section_by_section(sections: Sequence[FormSection], new: Sequence[tuple[str, ...]]) -> tuple[FormSection, ...]:
+    """The sections with the new lines, each as often as the old ones were sung there."""
+    coming, found = iter(new), []
+    latest: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for one in sections:
+        if one.own_lines:
+            latest[one.kind] = len(one.own_lines), next(coming)
+        old, lines = latest.get(one.kind, (1, ()))
+        times = max(1, round(len(one.lines) / old)) if one.lines else 0
+        repeated = len(lines) * (times - bool(one.own_lines))
+        found.append(replace(one, lines=lines * times, repeated=max(0, repeated)))
+    return tuple(found)
 
 
 def window_form(
@@ -82,11 +94,13 @@ def window_form(
     first, last = window
     sheet = read_lyrics(lyrics)
     lines = list(sheet.lines)
-    if lines and len(lines) == sum(len(section.lines) for section in sections):
+    if lines and len(lines) == sum(len(section.own_lines) for section in sections):
         return with_lyrics(sections, lyrics)
     inside = _between(sections, first, last)
     if lines and sheet.sections:
-        inside = list(make_form(lyrics, last - first, bar_seconds))
+        marked = _parse_sections(sheet)
+        fitted = fit_window(marked, SongLength(last - first, bar_seconds)) or share_bars(marked, last - first)
+        inside = list(_with_numbered_names(_with_intensities(fitted)))
     else:
         inside = _distribute(lines, inside)
     total = sum(section.bars for section in sections)
@@ -99,41 +113,10 @@ def _between(sections: Sequence[FormSection], first: int, last: int) -> list[For
     for section in sections:
         begin, end = max(first, bar), min(last, bar + section.bars)
         if begin < end:
-            found.append(replace(section, bars=end - begin, lines=(), offset_bars=section.offset_bars + begin - bar))
+            offset = section.offset_bars + begin - bar
+            found.append(replace(section, bars=end - begin, lines=(), offset_bars=offset, repeated=0))
         bar += section.bars
     return found
-
-
-def form_to_plan(sections: Sequence[FormSection]) -> list[list[Any]]:
-    """The sections as JSON values."""
-    return [
-        [
-            section.name,
-            section.kind,
-            section.bars,
-            round(section.intensity, 3),
-            list(section.lines),
-            section.offset_bars,
-        ]
-        for section in sections
-    ]
-
-
-def form_from_plan(plan: Any, bars: int) -> tuple[FormSection, ...] | None:
-    """The sections stored in a plan, or None if they are invalid or do not fill `bars` bars."""
-    if not isinstance(plan, list):
-        return None
-    sections = []
-    for row in plan:
-        match row:
-            case [str(name), str(kind), int(size), int() | float() as intensity, list(lines), int(offset_bars)]:
-                known = kind in _INTENSITY and size > 0 and 0 <= intensity <= 1 and offset_bars >= 0
-                if not known or not all(isinstance(line, str) for line in lines):
-                    return None
-                sections.append(FormSection(name, kind, size, tuple(lines), float(intensity), offset_bars))
-            case _:
-                return None
-    return tuple(sections) if sections and sum(section.bars for section in sections) == bars else None
 
 
 def _singable(sections: Sequence[FormSection]) -> list[int]:
@@ -151,7 +134,7 @@ def _distribute(lines: list[str], sections: Sequence[FormSection]) -> list[FormS
     for section in sections:
         bars += section.bars
         end = round(len(lines) * bars / total)
-        distributed.append(replace(section, lines=tuple(lines[done:end])))
+        distributed.append(replace(section, lines=tuple(lines[done:end]), repeated=0))
         done = end
     return distributed
 
@@ -168,103 +151,6 @@ def _parse_sections(sheet: LyricSheet) -> list[FormSection]:
     return sections
 
 
-def _fit_lines(marked: Sequence[FormSection], bars: int, bar_seconds: float, line_seconds: float) -> list[FormSection]:
-    """Give each line the number of bars (a power of two) nearest to its usual length with which all lines fit."""
-    for per_line in sorted((4.0, 2.0, 1.0, 0.5), key=lambda share: _ratio(share * bar_seconds, line_seconds)):
-        sized = [replace(section, bars=_section_bars(section, per_line)) for section in marked]
-        if sum(section.bars for section in sized) <= bars:
-            return _fill_bars(sized, bars)
-    return _share_bars(marked, bars)
-
-
-def _ratio(seconds: float, wanted: float) -> float:
-    return max(seconds / wanted, wanted / seconds)
-
-
-def _section_bars(section: FormSection, per_line: float) -> int:
-    wanted = len(section.lines) * per_line if section.lines else 4
-    return max(1, round(wanted))
-
-
-def _share_bars(marked: Sequence[FormSection], bars: int) -> list[FormSection]:
-    """Share the bars out by number of lines. Without enough bars, the last sections are merged into one."""
-    limit = max(1, bars)
-    sung = [section for section in marked if section.lines] or list(marked)
-    chosen = list(marked) if len(marked) <= limit else sung[:limit]
-    if len(sung) > limit:
-        rest = tuple(line for section in sung[limit:] for line in section.lines)
-        chosen[-1] = replace(chosen[-1], lines=chosen[-1].lines + rest)
-    weights = [len(section.lines) or 2 for section in chosen]
-    ends = [round(bars * sum(weights[: number + 1]) / sum(weights)) for number in range(len(chosen))]
-    sizes = [max(1, end - start) for start, end in zip([0, *ends], ends, strict=False)]
-    while sum(sizes) > bars:
-        sizes[sizes.index(max(sizes))] -= 1
-    return [replace(section, bars=size) for section, size in zip(chosen, sizes, strict=True)]
-
-
-def _fill_bars(sections: list[FormSection], bars: int) -> list[FormSection]:
-    """Fill the bars left over: with an intro, an outro, then solos between the sections, then a longer intro."""
-    left = bars - sum(section.bars for section in sections)
-    unit = 4 if bars >= 12 else 2
-    edges = (sections[0].kind != "intro") + (sections[-1].kind != "outro")
-    size = min(unit, -(-left // max(1, edges)))
-    if left >= 1 and sections[0].kind != "intro":
-        sections = [FormSection("intro", "intro", size), *sections]
-        left -= size
-    if left >= 1 and sections[-1].kind != "outro":
-        size = min(left, unit)
-        sections = [*sections, FormSection("outro", "outro", size)]
-        left -= size
-    return _add_solos(sections, left, 8 if bars >= 40 else unit)
-
-
-def _add_solos(sections: list[FormSection], left: int, unit: int) -> list[FormSection]:
-    """Add solos where a singer would rest: after the choruses if there are any, starting with the last."""
-    gaps = [n for n in range(1, len(sections)) if sections[n - 1].lines and sections[n].kind not in {"pre", "solo"}]
-    gaps = [n for n in gaps if sections[n - 1].kind == "chorus" and sections[n].lines] or gaps[-2:] or [len(sections)]
-    shares = [0] * len(gaps)
-    for number in range(left // unit):
-        shares[-1 - number % len(gaps)] += unit
-    filled = list(sections)
-    for gap, share in zip(reversed(gaps), reversed(shares), strict=True):
-        if share:
-            filled.insert(gap, FormSection("solo", "solo", share))
-    rest = next((n for n, section in enumerate(filled) if not section.lines), len(filled) - 1)
-    filled[rest] = replace(filled[rest], bars=filled[rest].bars + left % unit)
-    return _merge_solos(filled)
-
-
-def _merge_solos(sections: list[FormSection]) -> list[FormSection]:
-    """Merge consecutive solos."""
-    joined: list[FormSection] = []
-    for section in sections:
-        if joined and section.kind == joined[-1].kind == "solo":
-            joined[-1] = replace(joined[-1], bars=joined[-1].bars + section.bars)
-        else:
-            joined.append(section)
-    return joined
-
-
-def _instrumental(bars: int, shape: Sequence[str]) -> list[FormSection]:
-    unit = next(size for size, least in ((16, 112), (8, 36), (4, 12), (2, 5), (1, 0)) if bars >= least)
-    count = max(1, bars // unit)
-    kinds = list(shape[1:3])[:count] if count < 3 else _kinds(shape, count)
-    sizes = [unit] * len(kinds)
-    sizes[-2 if len(kinds) > 2 else -1] += bars - unit * len(kinds)
-    return [FormSection(kind, kind, size) for kind, size in zip(kinds, sizes, strict=True)]
-
-
-def _kinds(shape: Sequence[str], count: int) -> list[str]:
-    """The form with `count` sections: first and last stay, the middle is shortened or repeated."""
-    middle = list(shape[1:-1])
-    while len(middle) < count - 2:
-        middle += shape[1:-1]
-    middle = middle[: count - 2]
-    if count > 3:
-        middle[-1] = shape[-2]  # the section before the last is the peak
-    return [shape[0], *middle, shape[-1]]
-
-
 def _with_intensities(sections: Sequence[FormSection]) -> list[FormSection]:
     """Set intensities: later verses are fuller than the first, the last chorus is the fullest."""
     seen: dict[str, int] = {}
@@ -274,7 +160,7 @@ def _with_intensities(sections: Sequence[FormSection]) -> list[FormSection]:
         again = seen.get(section.kind, 0)
         seen[section.kind] = again + 1
         top = 0.1 if section.kind == "chorus" and lasts["chorus"] == number and again else 0.0
-        intensity = min(1.0, _INTENSITY[section.kind] + 0.06 * min(again, 2) + top)
+        intensity = min(1.0, INTENSITY[section.kind] + 0.06 * min(again, 2) + top)
         changed.append(replace(section, intensity=round(intensity, 3)))
     return changed
 

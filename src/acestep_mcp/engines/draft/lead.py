@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from acestep_mcp.engines.draft.instruments import PROGRAMS, RANGES, VOICE_RANGE
-from acestep_mcp.engines.draft.melody import MelodyContext, MelodyNote, Phrase, improvised_syllables, melody
+from acestep_mcp.engines.draft.melody import MelodyContext, MelodyNote, Phrase, improvised_syllables, melody, rhythm
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.style import soloist
 from acestep_mcp.engines.draft.syllables import syllables
+from acestep_mcp.engines.draft.text_setting import BREATH, LinePlace, feel_of, line_places, set_text
+from acestep_mcp.engines.draft.word_stress import language_of
 
 _FORMS = ("ABAB", "AABA", "ABAC", "AAAB")
 _DENSITY = {
@@ -40,15 +43,16 @@ class Lead:
 def lead(song: Song) -> Lead:
     """Compose the melody of the whole song."""
     instrument, voice = _instrument(song), _voice(song)
-    has_lyrics = any(span.section.lines for span in song.spans)
+    lines = [line for span in song.spans for line in span.section.lines]
+    has_lyrics, language = bool(lines), language_of(lines)
     sung: list[MelodyNote] = []
     played: list[MelodyNote] = []
     for span in song.spans:
         if span.section.lines:
-            sung.extend(_sung_notes(song, span))
+            sung.extend(_sung_notes(song, span, language))
         elif instrument is not None and _plays(song, span, has_lyrics):
             played.extend(_instrumental_notes(song, span, instrument))
-    return Lead(tuple(sung), tuple(played), voice, instrument)
+    return Lead(tuple(_one_at_a_time(sung)), tuple(played), voice, instrument)
 
 
 def _instrument(song: Song) -> int | None:
@@ -83,24 +87,33 @@ def _plays(song: Song, span: Span, has_lyrics: bool) -> bool:
     return span.section.kind not in {"break", "intro"} or span.section.bars <= 2
 
 
-def _sung_notes(song: Song, span: Span) -> Iterator[MelodyNote]:
+def _sung_notes(song: Song, span: Span, language: str) -> Iterator[MelodyNote]:
+    feel, layout = feel_of(song.style.genre.name, rap=song.style.rap), song.grid.layout
     low, high = (edge + song.style.register for edge in VOICE_RANGE)
-    context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.layout)
+    context = MelodyContext(song.grid.key, song.chords, low, high, layout)
     count = len(span.section.lines)
     letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
-    for number, line in enumerate(span.section.lines):
-        shortest = 0.25 if 1.0 in song.grid.layout.note_lengths else 0.5
-        start = _quantize(span.length * number / count, shortest)
-        end = _quantize(span.length * (number + 1) / count, shortest)
+    places = line_places(span.length, count, layout)
+    for number, (line, (start, length)) in enumerate(zip(span.section.lines, places, strict=True)):
         cadence = number == count - 1 or number % 2 == 1
-        phrase = Phrase(span.beat + start, max(0.5, end - start), span.section.kind, cadence)
-        name = f"tune/{span.section.kind}/{letters[number % 4]}"
-        rng = song.seeds.edit_stream(name) if line in song.new_lines else song.seeds.stream(name, 3.0)
-        yield from melody(syllables(line), phrase, context, rng, 0.3 if song.style.rap else 1.0)
+        phrase = Phrase(span.beat + start, length, span.section.kind, cadence)
+        name = f"{span.section.kind}/{letters[number % 4]}"
+        stream = song.seeds.edit_stream if line in song.new_lines else song.seeds.stream
+        sung = syllables(line, language)
+        if not sung:
+            continue
+        free = min(1.0, phrase.beat) if number == 0 else max(0.0, BREATH * length - 0.25)
+        place = LinePlace(phrase.beat, length, free)
+        timed = set_text(sung, place, layout, feel, stream(f"rhythm/{song.style.genre.name}/{name}"))
+        yield from melody(timed, phrase, context, stream(f"tune/{name}"), 0.12 if feel.spoken else 1.0)
 
 
-def _quantize(beat: float, step: float) -> float:
-    return round(beat / step) * step
+def _one_at_a_time(notes: list[MelodyNote]) -> Iterator[MelodyNote]:
+    """The notes, each of which ends where the next one begins."""
+    ordered = sorted(notes)
+    for note, following in pairwise([*ordered, None]):
+        if note is not None:
+            yield note if following is None else note._replace(length=min(note.length, following.beat - note.beat))
 
 
 def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[MelodyNote]:
@@ -120,7 +133,8 @@ def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[Melody
             continue
         phrase = Phrase(span.beat + beat, length, span.section.kind, number % 2 == 1)
         rng = song.seeds.stream(f"tune/{span.section.kind}/{letters[number % 4]}", 3.0)
-        yield from melody(improvised_syllables(phrase, density, rng), phrase, context, rng)
+        timed = rhythm(improvised_syllables(phrase, density, rng), length, rng, song.grid.layout.note_lengths)
+        yield from melody(timed, phrase, context, rng)
 
 
 def _rests(song: Song, span: Span, number: int) -> bool:

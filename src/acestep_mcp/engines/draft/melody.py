@@ -19,6 +19,9 @@ _CONTOURS = {
     "wave": (0.2, 0.9, 0.4, 0.8, 0.1),
     "bowl": (0.8, 0.3, 0.0, 0.4, 0.9),
 }
+_LONG = 0.9
+"""Beats from which a note is long, and its dissonance heard."""
+_HEARD, _GRINDING = 0.3, 50.0
 _LIFT = {"chorus": 3.5, "drop": 4.0, "pre": 1.5, "bridge": 2.0, "solo": 2.0, "outro": -1.0}
 
 
@@ -57,28 +60,49 @@ class MelodyContext:
     def chord(self, beat: float) -> Chord:
         return self.chords[min(len(self.chords) - 1, max(0, int((beat + 0.01) / self.bar.quarters)))]
 
+    def chords_during(self, beat: float, length: float) -> tuple[Chord, ...]:
+        """The chord of a note, for a long one with that of the next bar if it is still heard there."""
+        first, last = self.chord(beat), self.chord(beat + length - _HEARD)
+        return (first, last) if length >= _LONG and last != first else (first,) * (2 if length >= _LONG else 1)
+
 
 def melody(
-    line: Sequence[Syllable], phrase: Phrase, context: MelodyContext, rng: random.Random, spread: float = 1.0
+    rhythm: Sequence[tuple[float, float]],
+    phrase: Phrase,
+    context: MelodyContext,
+    rng: random.Random,
+    spread: float = 1.0,
 ) -> list[MelodyNote]:
-    """One note per syllable. `rng` decides rhythm and contour, so the same stream gives the same motif."""
-    if not line:
-        return []
-    onsets = rhythm(line, phrase.length, rng, context.bar.note_lengths)
+    """A pitch for each (onset, length) of the phrase. `rng` decides the contour: the same stream gives the same motif.
+
+    No long note lies a semitone from a note of a chord that sounds with it; where the next chord allows none, the note
+    ends with its chord.
+    """
     contour = _CONTOURS[rng.choice(sorted(_CONTOURS))]
     pitch_rng = random.Random(rng.random())
     notes: list[MelodyNote] = []
-    middle = (context.low + context.high) / 2 + _LIFT.get(phrase.kind, 0.0)
-    previous = middle + pitch_rng.uniform(-2, 2)
-    for number, (onset, length) in enumerate(onsets):
-        last = number == len(onsets) - 1
-        wanted = middle - 3 + 7 * spread * _interpolate(contour, number / max(1, len(onsets) - 1))
+    middle = (context.low + context.high) / 2 + _LIFT.get(phrase.kind, 0.0) * min(1.0, spread)
+    previous = middle + pitch_rng.uniform(-2, 2) * spread
+    for number, (onset, length) in enumerate(rhythm):
+        last = number == len(rhythm) - 1
+        wanted = middle - 3 * min(1.0, spread) + 7 * spread * _interpolate(contour, number / max(1, len(rhythm) - 1))
         beat = phrase.beat + onset
         weight = 3.0 if last else context.bar.weight(beat) + (1.0 if length >= 1 else 0.0)
-        pitch = _pitch(context, beat, (previous, wanted, weight), pitch_rng, rest=last and phrase.cadence)
-        notes.append(MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)))
+        chords = context.chords_during(beat, length)
+        pitch = _pitch(context, chords, (previous, wanted, weight), pitch_rng, rest=last and phrase.cadence)
+        held = _until_it_grinds(context, MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)), chords)
+        notes.append(held)
         previous = pitch
     return notes
+
+
+def _until_it_grinds(context: MelodyContext, note: MelodyNote, chords: Sequence[Chord]) -> MelodyNote:
+    """The note, up to the next chord if it lies a semitone from that."""
+    if len(chords) < 2 or not _grinds(chords[1], note.pitch % 12):
+        return note
+    bar = context.bar.quarters
+    change = (int((note.beat + 0.01) / bar) + 1) * bar
+    return note._replace(length=max(0.2, min(note.length, change - note.beat)))
 
 
 def rhythm(
@@ -132,11 +156,14 @@ def _interpolate(contour: Sequence[float], share: float) -> float:
 
 
 def _pitch(
-    context: MelodyContext, beat: float, line: tuple[float, float, float], rng: random.Random, *, rest: bool
+    context: MelodyContext, chords: Sequence[Chord], line: tuple[float, float, float], rng: random.Random, *, rest: bool
 ) -> int:
-    """The pitch that best fits chord, scale, contour and previous note; `line` is (previous, wanted, weight)."""
+    """The pitch that best fits chord, scale, contour and previous note; `line` is (previous, wanted, weight).
+
+    `chords` has one chord for a short note, and the first and the last for a long one.
+    """
     previous, wanted, weight = line
-    dissonances = _dissonances(context.chord(beat), context.key)
+    dissonances = _dissonances(chords[0], context.key)
     best = (float("inf"), round(previous))
     for pitch in range(context.low, context.high + 1):
         dissonance = dissonances[pitch % 12]
@@ -144,11 +171,19 @@ def _pitch(
             continue
         cost = 0.35 * abs(pitch - wanted) + _leap_cost(abs(pitch - previous)) + rng.uniform(0, 1.6)
         cost += weight * dissonance
+        if len(chords) > 1:
+            cost += _GRINDING * _grinds(chords[0], pitch % 12) + 4.0 * _grinds(chords[1], pitch % 12)
         if rest:
             cost += {0: 0.0, 4: 0.6, 3: 0.6}.get((pitch - context.key.tonic) % 12, 2.5)
         if cost < best[0]:
             best = (cost, pitch)
     return best[1]
+
+
+@lru_cache(maxsize=2048)
+def _grinds(chord: Chord, pitch_class: int) -> bool:
+    """Whether a note lies a semitone from a note of the chord."""
+    return any((pitch_class - tone) % 12 in {1, 11} for tone in chord.tones)
 
 
 def _leap_cost(distance: float) -> float:

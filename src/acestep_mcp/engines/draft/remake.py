@@ -14,12 +14,15 @@ from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import follow_curve, level, loudness, loudness_curve
-from acestep_mcp.audio.splice import conform, from_float, inpaint, outpaint, to_float
+from acestep_mcp.audio.splice import conform, inpaint, outpaint, to_float
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
-from acestep_mcp.engines.draft.form import FormSection, intro_form, make_form, sung_lines, window_form, with_lyrics
+from acestep_mcp.engines.draft.edit_level import match_level, match_source, target_lufs
+from acestep_mcp.engines.draft.edit_window import window_bars, with_outer_lines
+from acestep_mcp.engines.draft.form import intro_form, make_form, sung_lines, window_form, with_lyrics
+from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid, continue_grid
-from acestep_mcp.engines.draft.mix import CEILING_DBFS, TARGET_LUFS, fade_out, silence
+from acestep_mcp.engines.draft.mix import CEILING_DBFS, fade_out, silence
 from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import RATE, VERSION, Score
 from acestep_mcp.engines.draft.seeds import Seeds
@@ -28,13 +31,9 @@ from acestep_mcp.engines.draft.style import parse_style
 from acestep_mcp.readers.no_vocals import is_instrumental
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from acestep_mcp.api.edits import EditWindow
+    pass
 
 _PRE_ROLL = 4.0  # seconds rendered before a window, so that earlier notes ring into it
-_CONTEXT = 8.0  # seconds on each side that decide how loud a window should be
-_MAX_DIFFERENCE = 6.0  # LU a window may differ from its surroundings before its own loudness counts as a flaw
 _RECORDING_GAIN = 0.4
 _EXTENSION_VARIANCE = 0.5  # variance of the material of an added part
 
@@ -44,7 +43,7 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
     window = inpaint_window(request, source.sound.seconds)
-    bars = _window_bars(old.grid, window)
+    bars = window_bars(old.grid, window)
     sections = window_form(old.form, bars, request.lyrics, old.grid.bar_seconds)
     score = compose(
         ComposeRequest(
@@ -58,9 +57,9 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
     music = music[round((window.start - begin) * RATE) :]
     if window.end >= source.sound.seconds:
         fade_out(music, score.ending)
-    new = _match_level(music, _target_lufs(source.sound, window), source.sound)
+    new = match_level(music, target_lufs(source.sound, window), source.sound)
     sound = inpaint(source.sound, new, window.start, window.end)
-    plan = plan_json(replace(old, form=_with_outer_lines(sections, old.form, bars)), made_by=None)
+    plan = plan_json(replace(old, form=with_outer_lines(sections, old.form, bars, old.grid.layout)), made_by=None)
     yield Audio(
         sound,
         request.tags,
@@ -91,7 +90,7 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
         yield Step("levelling", side, 2)
         if side == 1:
             fade_out(music, score.ending)
-        added[side] = _match_level(music, lufs, source.sound)
+        added[side] = match_level(music, lufs, source.sound)
     sound = outpaint(source.sound, added[0], added[1], (lengths.before, lengths.after))
     whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
     sections = _all_sections(scores[0], old, scores[1], lengths.before)
@@ -112,7 +111,7 @@ def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Ite
     yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
     curve = loudness_curve(to_float(source.sound), source.sound.sample_rate)
-    sound = _match_source(follow_curve(music, RATE, curve), source.sound)
+    sound = match_source(follow_curve(music, RATE, curve), source.sound)
     plan = plan_json(SourcePlan(old.grid, sections, request.tags, seeds.seed), made_by=None)
     yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), (*old.notes, *score.notes), _sections(score), plan)
 
@@ -142,7 +141,7 @@ def _over_same_backing(
     plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, renderer))
     notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the same song was rendered again.",)
     yield Audio(
-        _match_source(music, source.sound), request.tags, _answer_lyrics(request.lyrics), notes, _sections(score), plan
+        match_source(music, source.sound), request.tags, _answer_lyrics(request.lyrics), notes, _sections(score), plan
     )
 
 
@@ -170,7 +169,7 @@ def _over_recording(
     voice[:count] += _RECORDING_GAIN * backing[:count]
     note = "The source has no composition plan: the recording itself plays quietly under the new voice."
     plan = plan_json(replace(old, form=sections), made_by=None)
-    sound = _match_source(voice, source.sound)
+    sound = match_source(voice, source.sound)
     yield Audio(
         sound, request.tags, _answer_lyrics(request.lyrics), (note, *old.notes, *score.notes), _sections(score), plan
     )
@@ -179,37 +178,6 @@ def _over_recording(
 def _seeds(old: SourcePlan, seed: int, variance: float) -> Seeds:
     """The old song's seeds, with `variance` of the decisions redrawn; new seeds if the old ones are unknown."""
     return Seeds(seed) if old.seed is None else Seeds(old.seed, seed, variance)
-
-
-def _window_bars(grid: Grid, window: EditWindow) -> tuple[int, int]:
-    """First and last + 1 of the whole bars inside the window; at least the bar in its middle."""
-    first = math.ceil((window.start - grid.phase) / grid.bar_seconds - 0.1)
-    last = math.floor((window.end - grid.phase) / grid.bar_seconds + 0.1)
-    first, last = (min(max(bar, 0), grid.bars) for bar in (first, last))
-    if first >= last:
-        middle = int(((window.start + window.end) / 2 - grid.phase) / grid.bar_seconds)
-        first = min(max(middle, 0), grid.bars - 1)
-        last = first + 1
-    return first, last
-
-
-def _with_outer_lines(
-    new: tuple[FormSection, ...], old: tuple[FormSection, ...], window: tuple[int, int]
-) -> tuple[FormSection, ...]:
-    """The new sections, those outside the window with the lines that are still sung there."""
-    sung: list[tuple[float, str]] = []
-    bar = 0
-    for section in old:
-        sung += [(bar + (n + 0.5) * section.bars / len(section.lines), line) for n, line in enumerate(section.lines)]
-        bar += section.bars
-    found, bar = [], 0
-    for section in new:
-        end = bar + section.bars
-        if end <= window[0] or bar >= window[1]:
-            section = replace(section, lines=tuple(line for at, line in sung if bar <= at < end))  # noqa: PLW2901
-        found.append(section)
-        bar = end
-    return tuple(found)
 
 
 def _new_form(request: AudioToAudio, grid: Grid) -> tuple[FormSection, ...]:
@@ -278,35 +246,6 @@ def _sections(score: Score) -> tuple[Section, ...]:
         else:
             found.append(Section(section.name, section.start, section.end))
     return tuple(found)
-
-
-def _target_lufs(sound: Sound, window: EditWindow) -> float:
-    """The LUFS a window should have: its old loudness, unless that is far from the music beside it."""
-    rate = sound.sample_rate
-    first, last = round(window.start * rate), round(window.end * rate)
-    reach = round(_CONTEXT * rate)
-    nearby = np.concatenate([sound.pcm[max(0, first - reach) : first], sound.pcm[last : last + reach]])
-    around = loudness(to_float(replace(sound, pcm=nearby)), rate)
-    inside = loudness(to_float(replace(sound, pcm=sound.pcm[first:last])), rate)
-    if around == -math.inf:
-        return inside if inside > -math.inf else TARGET_LUFS
-    return inside if abs(inside - around) <= _MAX_DIFFERENCE else around
-
-
-def _match_level(music: NDArray[np.float32], lufs: float, like: Sound) -> Sound:
-    """The music at `lufs`, in the rate, channels and bit depth of `like`."""
-    wanted = TARGET_LUFS if lufs == -math.inf else lufs
-    return conform(from_float(level(music, RATE, wanted, CEILING_DBFS), RATE, 24), like)
-
-
-def _match_source(music: NDArray[np.float32], source: Sound) -> Sound:
-    """The music with the source's loudness, exact length, rate, channels and bit depth."""
-    lufs = loudness(to_float(source), source.sample_rate)
-    sound = _match_level(music, lufs, source)
-    pcm = np.zeros((len(source.pcm), source.channels), np.int32)
-    count = min(len(pcm), len(sound.pcm))
-    pcm[:count] = sound.pcm[:count]
-    return replace(sound, pcm=pcm)
 
 
 def _answer_lyrics(lyrics: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from acestep_mcp.engines.draft.form import FormSection
+from acestep_mcp.engines.draft.form_section import FormSection
 
 RATE = 48_000
 """Sample rate of everything the draft engine renders, in Hz."""
 
 # Increase when the same request and seed give different notes than before.
-VERSION = "2"
+VERSION = "3"
 
 
 class Note(NamedTuple):

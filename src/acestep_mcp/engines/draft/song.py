@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from acestep_mcp.engines.draft.form import FormSection
+from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.harmony import Chord, chord
 from acestep_mcp.engines.draft.seeds import Seeds

@@ -9,7 +9,7 @@ from typing import Any
 
 from acestep_mcp.audio import Sound
 from acestep_mcp.engines import Source
-from acestep_mcp.engines.draft.form import FormSection, form_from_plan, form_to_plan
+from acestep_mcp.engines.draft.form_section import FormSection, form_from_plan, form_to_plan
 from acestep_mcp.engines.draft.grid import METRES, Grid
 from acestep_mcp.engines.draft.harmony import Key
 

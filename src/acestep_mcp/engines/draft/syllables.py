@@ -1,4 +1,4 @@
-"""Counts the syllables of a sung line and finds which of them start a word."""
+"""The syllables of a sung line: how many, which of them start a word, and which are stressed."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are intended
 from __future__ import annotations
@@ -7,6 +7,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from acestep_mcp.engines.draft.word_stress import EVEN, language_of, sentence_stresses
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _GROUPS = re.compile(r"[aeiouy]+")
 _SILENT_E = re.compile(r"[^aeiouy]e$")
@@ -14,6 +16,14 @@ _SPOKEN_LE = re.compile(r"[^aeiouyl]le$")
 _SILENT_ED = re.compile(r"[^aeioutdy]+ed$")
 _SILENT_ES = re.compile(r"(?:[^aeiouycghsxz]|[^sc]h)es$")
 _HIATUS = re.compile(r"ia(?!n\b|l\b|ge)|io(?!n|u)|eo(?!us|p)|iu|ua(?!r)|[^q]uie|ying|[aeo]ing|ism$")
+_PAUSES = frozenset(",;:.!?…、。，！？")
+_DIPHTHONGS = {
+    "fi": "aa|ee|ii|oo|uu|yy|ai|ei|oi|ui|yi|au|eu|ou|iu|ie|uo|yo|ay|oy",
+    "nl": "aa|ee|oo|uu|oe|ui|ij|ei|eu|ou|ie|au",
+    "fr": "eau|oui|oeu|aie|oie|uie|ai|ei|oi|ui|au|eu|ou|oe|ie|ia|io|ue",
+    "de": "ie|ei|ai|au|eu|aa|ee|oo",
+}
+_OTHER_DIPHTHONGS = "au|ai|ei|eu|ou|oi|ie|ue|io|ia|uy|oy|ay|ey"
 # These do not form a syllable of their own.
 _SMALL_KANA = frozenset("ぁぃぅぇぉゃゅょゎァィゥェォャュョヮー")
 _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
@@ -28,30 +38,39 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """`starts_word` is true for a word's first syllable, `pause` if punctuation follows."""
+    """`starts_word` is true for a word's first syllable, `pause` if punctuation follows; `stress` is 0 to 1."""
 
     starts_word: bool
     pause: bool = False
+    stress: float = EVEN
 
 
-def syllables(line: str) -> list[Syllable]:
-    """The line's syllables in order, text in brackets included. Only letters and digits count."""
+def syllables(line: str, language: str | None = None) -> list[Syllable]:
+    """The line's syllables in order, text in brackets included. Only letters and digits count.
+
+    `language` is as in `word_stress.language_of`, and is found in the line itself if it is None.
+    """
+    language = language or language_of([line])
     found: list[Syllable] = []
-    for match in _WORD.finditer(line):
-        count = _count(match[0])
+    matches = list(_WORD.finditer(line))
+    words = [(match[0], _count(match[0], language)) for match in matches]
+    for match, stresses in zip(matches, sentence_stresses(words, language), strict=True):
         rest = line[match.end() : match.end() + 1]
-        pause = rest in {",", ";", ":", ".", "!", "?", "…", "、", "。", "，", "！", "？"} and bool(rest)
-        found.extend(Syllable(number == 0, pause and number == count - 1) for number in range(count))
+        pause = rest in _PAUSES and bool(rest)
+        last = len(stresses) - 1
+        found.extend(Syllable(number == 0, pause and number == last, one) for number, one in enumerate(stresses))
     return found
 
 
-def _count(word: str) -> int:
+def _count(word: str, language: str) -> int:
     if any(_script(character).startswith(_EAST_ASIAN) for character in word):
         return max(1, sum(_counts(character) for character in word))
-    if word.isascii():
+    if word.isdigit():
+        return len(word)
+    if word.isascii() and language in {"en", "other", "even"}:
         return _english(word.lower().replace("’", "'"))
     if _script(word[0]).startswith(("LATIN", "CYRILLIC", "GREEK")):
-        return max(1, _vowel_groups(word))
+        return max(1, _vowel_groups(word, language))
     if any(unicodedata.category(character) == "Mc" for character in word) or _script(word[0]).startswith("DEVANAGARI"):
         return max(1, sum(unicodedata.category(character) == "Lo" for character in word) * 3 // 4)
     # Arabic, Hebrew and others write few vowels: about one syllable per two letters.
@@ -81,7 +100,7 @@ def _english(word: str) -> int:
     return max(1, count)
 
 
-def _vowel_groups(word: str) -> int:
+def _vowel_groups(word: str, language: str) -> int:
     """Vowels in Latin, Cyrillic and Greek words; a diphthong counts once."""
     stripped = unicodedata.normalize("NFD", word.lower())
     base = "".join(character for character in stripped if not unicodedata.combining(character) or character == "̆")
@@ -89,4 +108,12 @@ def _vowel_groups(word: str) -> int:
         return len(re.findall(r"[аеёиоуыэюяіїє](?!̆)", base))
     if _script(base[0]).startswith("GREEK"):
         return len(re.findall(r"(?:ου|αι|ει|οι|αυ|ευ|υι|[αεηιουω])", base))
-    return len(re.findall(r"(?:au|ai|ei|eu|ou|oi|ie|ue|io|ia|[aeiouyœæøı])", base))
+    if language in {"es", "pt", "fr", "it"}:
+        base = re.sub(r"qu(?=[aeio])|gu(?=[ei])" if language != "it" else r"(?<=q)u", "q", base)
+    if language == "fr":
+        base = (
+            re.sub(r"(?<=[^aeiouy])(?:e|es|ent)$", "", base)
+            if re.search(r"[aeiouy].*[^aeiouy](?:e|es|ent)$", base)
+            else base
+        )
+    return len(re.findall(f"(?:{_DIPHTHONGS.get(language, _OTHER_DIPHTHONGS)}|[aeiouyœæøı])", base))
