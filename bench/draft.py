@@ -94,7 +94,7 @@ def phases(tags: str) -> list[tuple[str, Callable[[], object]]]:
     return [
         ("composing", lambda: compose(request)),
         ("rendering", lambda: list(render(score.parts, "soundfont", silence(SECONDS)))),
-        ("levelling", lambda: master(music.copy(), score.ending)),
+        ("levelling", lambda: master(music.copy(), score.ending, score.plan["genre"])),
         ("floor: midirenderer alone", lambda: midirenderer.render_wave_from(font, midi)),
     ]
 

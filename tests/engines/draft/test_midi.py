@@ -30,6 +30,20 @@ def test_the_file_lasts_as_long_as_asked():
     assert max(change.time for change in read.instruments[0].control_changes) == pytest.approx(7.5, abs=0.001)
 
 
+def test_a_bass_drum_turns_down_only_the_parts_that_it_pumps():
+    drums = Part("drums", 0, (Note(0.5, 0.6, 36, 90), Note(0.75, 0.8, 38, 90), Note(1, 1.1, 35, 90)), drums=True)
+    chords = (Note(0, 2, 60, 90),)
+    parts = (drums, Part("pad", 89, chords, pump=100), Part("piano", 0, chords))
+    read = pretty_midi.PrettyMIDI(io.BytesIO(file_bytes(parts, 2)))
+    turned = [
+        [(round(change.time, 2), change.value) for change in one.control_changes if change.number == 11]
+        for one in read.instruments
+    ]
+    assert turned[0] == turned[2] == []
+    assert [time for time, value in turned[1] if value == 27] == [0.5, 1.0]
+    assert turned[1][-1][1] == 127
+
+
 def test_all_instruments_at_once_still_fit_a_midi_file():
     parts = compose(ComposeRequest(", ".join(PROGRAMS), "[verse]\nHello there", 30, Seeds(5))).parts
     assert len(pretty_midi.PrettyMIDI(io.BytesIO(file_bytes(parts, 32))).instruments) == len(parts)

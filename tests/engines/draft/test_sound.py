@@ -41,6 +41,19 @@ def test_a_song_is_at_16_lufs_without_a_clipped_sample(tags: str):
     assert found.peak_dbfs <= -0.9
 
 
+def test_metal_is_brighter_and_denser_than_a_bossa_nova():
+    metal, bossa = (to_float(made(tags, 8).sound).mean(axis=1) for tags in ("metal", "bossa nova"))
+
+    def centroid(mono: np.ndarray) -> float:
+        spectrum = np.abs(np.fft.rfft(mono[: len(mono) // 4096 * 4096].reshape(-1, 4096) * np.hanning(4096))).mean(
+            axis=0
+        )
+        return float((spectrum * np.fft.rfftfreq(4096, 1 / RATE)).sum() / spectrum.sum())
+
+    assert centroid(metal) > 1.1 * centroid(bossa)
+    assert np.abs(metal).max() < 0.8 * np.abs(bossa).max()
+
+
 @pytest.mark.parametrize("seconds", [5, 5.00001, 6.54321, 13.37])
 def test_a_song_has_exactly_the_samples_asked_for(seconds: float):
     assert len(made("folk", seconds).sound.pcm) == round(seconds * RATE)

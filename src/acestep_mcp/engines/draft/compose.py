@@ -14,6 +14,7 @@ from acestep_mcp.engines.draft.grid import Grid, new_grid
 from acestep_mcp.engines.draft.lineup import lyric_notes
 from acestep_mcp.engines.draft.metres import BarLayout
 from acestep_mcp.engines.draft.mix import volume_controller
+from acestep_mcp.engines.draft.production import production
 from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.song import Song, outline
@@ -81,10 +82,16 @@ def _part(song: Song, player: Player) -> Part:
         notes=tuple(sorted(notes, key=attrgetter("start", "pitch"))),
         drums=player.drums,
         volume=volume_controller(player.program, player.weight, drums=player.drums),
-        pan=player.pan,
+        pan=player.pan if player.lead else _apart(player.pan),
         reverb=player.reverb,
         lead=player.lead,
+        pump=0 if player.drums or player.lead else production(song.style.genre.name).pump,
     )
+
+
+def _apart(pan: int) -> int:
+    """A place further from the middle: patterns are written for a narrow stage."""
+    return max(4, min(123, round(64 + 1.8 * (pan - 64))))
 
 
 def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Note]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.measure import level, loudness
+from acestep_mcp.audio.measure import loudness
 from acestep_mcp.audio.splice import conform, from_float, to_float
-from acestep_mcp.engines.draft.mix import CEILING_DBFS, TARGET_LUFS
+from acestep_mcp.engines.draft.mix import TARGET_LUFS, levelled
 from acestep_mcp.engines.draft.score import RATE
 
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ def target_lufs(sound: Sound, window: EditWindow) -> float:
     return inside if abs(inside - around) <= _MAX_DIFFERENCE else around
 
 
-def match_level(music: NDArray[np.float32], lufs: float, like: Sound) -> Sound:
+def match_level(music: NDArray[np.float32], lufs: float, like: Sound, genre: str | None = None) -> Sound:
     """The music at `lufs`, in the rate, channels and bit depth of `like`."""
     wanted = TARGET_LUFS if lufs == -math.inf else lufs
-    return conform(from_float(level(music, RATE, wanted, CEILING_DBFS), RATE, 24), like)
+    return conform(from_float(levelled(music, wanted, genre), RATE, 24), like)
 
 
-def match_source(music: NDArray[np.float32], source: Sound) -> Sound:
+def match_source(music: NDArray[np.float32], source: Sound, genre: str | None = None) -> Sound:
     """The music with the source's loudness, exact length, rate, channels and bit depth."""
     lufs = loudness(to_float(source), source.sample_rate)
-    sound = match_level(music, lufs, source)
+    sound = match_level(music, lufs, source, genre)
     pcm = np.zeros((len(source.pcm), source.channels), np.int32)
     count = min(len(pcm), len(sound.pcm))
     pcm[:count] = sound.pcm[:count]

@@ -78,7 +78,7 @@ def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio
     music = silence(score.seconds)
     yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
-    sound = master(music, score.ending)
+    sound = master(music, score.ending, score.plan["genre"])
     sections = tuple(Section(section.name, section.start, section.end) for section in score.sections)
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
     plan = {**score.plan, "made_by": [VERSION, renderer]}

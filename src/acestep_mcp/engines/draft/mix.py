@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.measure import level
 from acestep_mcp.audio.splice import from_float
+from acestep_mcp.engines.draft.mastering import mastered
+from acestep_mcp.engines.draft.production import production
 from acestep_mcp.engines.draft.score import RATE
 
-TARGET_LUFS, CEILING_DBFS = -16.0, -1.0
+TARGET_LUFS = -16.0
 _FADE_SHARE, _LONGEST_FADE = 0.15, 8.0
 _LAST_MOMENT = 0.5
 
@@ -37,10 +38,15 @@ def silence(seconds: float) -> NDArray[np.float32]:
     return np.zeros((round(seconds * RATE), 2), np.float32)
 
 
-def master(music: NDArray[np.float32], ending: str) -> Sound:
-    """The song at -16 LUFS and at most -1 dBFS, faded out according to `ending`. Modifies `music`."""
+def master(music: NDArray[np.float32], ending: str, genre: str | None = None) -> Sound:
+    """The song at -16 LUFS and at most -1 dBTP, produced as its genre is, faded out as `ending` says. Modifies `music`."""
     fade_out(music, ending)
-    return from_float(level(music, RATE, TARGET_LUFS, CEILING_DBFS), RATE, 16)
+    return from_float(levelled(music, TARGET_LUFS, genre), RATE, 16)
+
+
+def levelled(music: NDArray[np.float32], lufs: float, genre: str | None = None) -> NDArray[np.float32]:
+    """The music at `lufs` and at most -1 dBTP, produced as its genre is."""
+    return mastered(music, lufs, production(genre))
 
 
 def fade_out(music: NDArray[np.float32], ending: str) -> None:

@@ -13,7 +13,7 @@ from acestep_mcp.api.edits import inpaint_window, outpaint_lengths
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.measure import follow_curve, level, loudness, loudness_curve
+from acestep_mcp.audio.measure import follow_curve, loudness, loudness_curve
 from acestep_mcp.audio.splice import conform, inpaint, outpaint, to_float
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
@@ -22,7 +22,7 @@ from acestep_mcp.engines.draft.edit_window import window_bars, with_outer_lines
 from acestep_mcp.engines.draft.form import intro_form, make_form, sung_lines, window_form, with_lyrics
 from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid, continue_grid
-from acestep_mcp.engines.draft.mix import CEILING_DBFS, fade_out, silence
+from acestep_mcp.engines.draft.mix import fade_out, levelled, silence
 from acestep_mcp.engines.draft.render import Renderer, render
 from acestep_mcp.engines.draft.score import RATE, VERSION, Score
 from acestep_mcp.engines.draft.seeds import Seeds
@@ -57,7 +57,7 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
     music = music[round((window.start - begin) * RATE) :]
     if window.end >= source.sound.seconds:
         fade_out(music, score.ending)
-    new = match_level(music, target_lufs(source.sound, window), source.sound)
+    new = match_level(music, target_lufs(source.sound, window), source.sound, score.plan["genre"])
     sound = inpaint(source.sound, new, window.start, window.end)
     plan = plan_json(replace(old, form=with_outer_lines(sections, old.form, bars, old.grid.layout)), made_by=None)
     yield Audio(
@@ -90,7 +90,7 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
         yield Step("levelling", side, 2)
         if side == 1:
             fade_out(music, score.ending)
-        added[side] = match_level(music, lufs, source.sound)
+        added[side] = match_level(music, lufs, source.sound, score.plan["genre"])
     sound = outpaint(source.sound, added[0], added[1], (lengths.before, lengths.after))
     whole = _extended_plan(old, scores[0], scores[1], sound.seconds)
     sections = _all_sections(scores[0], old, scores[1], lengths.before)
@@ -111,7 +111,7 @@ def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Ite
     yield from render(score.parts, renderer, music)
     yield Step("levelling", 0, 1)
     curve = loudness_curve(to_float(source.sound), source.sound.sample_rate)
-    sound = match_source(follow_curve(music, RATE, curve), source.sound)
+    sound = match_source(follow_curve(music, RATE, curve), source.sound, score.plan["genre"])
     plan = plan_json(SourcePlan(old.grid, sections, request.tags, seeds.seed), made_by=None)
     yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), (*old.notes, *score.notes), _sections(score), plan)
 
@@ -140,9 +140,8 @@ def _over_same_backing(
     fade_out(music, score.ending)
     plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, renderer))
     notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the same song was rendered again.",)
-    yield Audio(
-        match_source(music, source.sound), request.tags, _answer_lyrics(request.lyrics), notes, _sections(score), plan
-    )
+    sound = match_source(music, source.sound, score.plan["genre"])
+    yield Audio(sound, request.tags, _answer_lyrics(request.lyrics), notes, _sections(score), plan)
 
 
 def _over_recording(
@@ -164,7 +163,7 @@ def _over_recording(
     yield Step("levelling", 0, 1)
     backing = to_float(conform(source.sound, Sound(np.zeros((0, 2), np.int32), RATE, 24)))
     lufs = loudness(backing, RATE)
-    voice = level(music, RATE, max(-30.0, lufs - 2.0), CEILING_DBFS)
+    voice = levelled(music, max(-30.0, lufs - 2.0), score.plan["genre"])
     count = min(len(backing), len(voice))
     voice[:count] += _RECORDING_GAIN * backing[:count]
     note = "The source has no composition plan: the recording itself plays quietly under the new voice."

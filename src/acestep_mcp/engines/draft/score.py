@@ -27,7 +27,7 @@ class Note(NamedTuple):
 class Part:
     """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb` are controllers (0-127).
 
-    `lead` marks the parts that carry the melody.
+    `lead` marks the parts that carry the melody; `pump`, 0 to 127, is how far each bass drum turns the part down.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Part:
     pan: int = 64
     reverb: int = 30
     lead: bool = False
+    pump: int = 0
 
 
 @dataclass(frozen=True, slots=True)
