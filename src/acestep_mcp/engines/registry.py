@@ -77,7 +77,7 @@ def _v1_lacks_packages() -> str | None:
 
 
 def _v1_download(options: EngineOptions, fetch: Fetch, report: Report) -> None:
-    from acestep_mcp.engines.ace_step_v1.model_download import download
+    from acestep_mcp.engines.ace_step_v1.published import download
 
     download(options, fetch, report)
 

@@ -17,7 +17,7 @@ pytest.importorskip("huggingface_hub", reason="the engine's packages are not ins
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
-from acestep_mcp.engines.ace_step_v1 import model_download, published
+from acestep_mcp.engines.ace_step_v1 import published
 from acestep_mcp.engines.ace_step_v15 import published as published15
 from acestep_mcp.engines.model.hub import DownloadPlan, check_free_space
 
@@ -222,7 +222,7 @@ def test_a_vocabulary_with_another_checksum_is_not_kept(tmp_path: Path) -> None:
         path.write_text("{}", encoding="utf-8")
 
     with pytest.raises(ConfigurationError, match="is not the file it was"):
-        model_download.download_vocabulary(tmp_path, fetch, requested.append)
+        published.download_vocabulary(tmp_path, fetch, requested.append)
     assert requested[-1].startswith(
         "https://raw.githubusercontent.com/ace-step/ACE-Step/d612523f50e252c0e138e68ae75b06223f96e934/"
     )
@@ -234,6 +234,6 @@ def test_the_right_vocabulary_is_kept_and_fetched_once(tmp_path: Path) -> None:
     right = Path(VOCABULARY).read_bytes()
     lines = []
     for _ in range(2):
-        model_download.download_vocabulary(tmp_path, lambda _, path: path.write_bytes(right), lines.append)
+        published.download_vocabulary(tmp_path, lambda _, path: path.write_bytes(right), lines.append)
     assert published.downloaded_vocabulary(tmp_path).read_bytes() == right
     assert len(lines) == 1

@@ -15,7 +15,7 @@ from acestep_mcp.engines.ace_step_v1.guidance import Guidance  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.prediction import StaticPredictions, again  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.sampling import Sampler, SamplingPlan, noise_source  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig  # noqa: E402
-from acestep_mcp.engines.model.rounds import alone  # noqa: E402
+from acestep_mcp.engines.model.rounds import ModelCall, alone  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -93,6 +93,37 @@ def test_no_step_of_an_edit_waits_for_the_device(on_device):
         FlowEdit(old, new, 0.2, 0.6).run(model, SamplingPlan(6, guidance=Guidance(scale=1)), source, noise),
     ):
         assert waits_after_the_first_step(run) == []
+
+
+def test_no_step_of_a_batch_waits_for_the_device_also_when_songs_join_and_leave(on_device):
+    model, conditionings = on_device
+    runs = [
+        Sampler(model, conditioning, plan).from_noise(noise_source(1, model)(FRAMES))
+        for conditioning in conditionings
+        for plan in (SamplingPlan(6), SamplingPlan(9, "heun"))
+    ]
+
+    def asked(run, answer=None):
+        """The next call of the model; None at the run's end."""
+        try:
+            while not isinstance(part := run.send(answer), ModelCall):
+                answer = None
+        except StopIteration:
+            return None
+        return part
+
+    *calls, late = ((run, asked(run)) for run in runs)
+    with Waits() as waits:
+        for number in range(30):
+            if number == 3:
+                calls = [*calls[1:], late]
+            answers = model.predictions.answer([call.given for _, call in calls])
+            calls = [(run, asked(run, answer)) for (run, _), answer in zip(calls, answers, strict=True)]
+            calls = [(run, call) for run, call in calls if call]
+            if not calls:
+                break
+    assert waits.seen == []
+    assert number > 10
 
 
 def test_a_step_that_waited_would_be_noticed(on_device):

@@ -124,6 +124,21 @@ def test_filters_with_their_channels_last_give_the_same_song(codec):
     assert decibels(ours, plain) < -80
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # raised inside torch's compiler
+def test_a_compiled_decoder_gives_the_same_samples_and_is_compiled_once_for_all_lengths(codec):
+    ours = Codec(codec.autoencoder, codec.vocoder)
+    ours.compile(backend="eager")
+    counters = torch._dynamo.utils.counters["stats"]
+    before = counters["unique_graphs"]
+    for frames in (20, 31):
+        latents = torch.randn(1, 8, 16, frames, generator=torch.Generator().manual_seed(frames))
+        with torch.inference_mode():
+            (plain,), (compiled,) = codec.decode(latents), ours.decode(latents)
+        assert (compiled - plain).abs().max() < 1e-5
+    assert counters["unique_graphs"] - before == 2
+
+
 def test_encoding_in_windows_equals_encoding_at_once(codec):
     noise = torch.randn(1, 2, 44_100 * 9, generator=torch.Generator().manual_seed(3)) * 0.1
     with torch.inference_mode():

@@ -8,31 +8,22 @@ from torch.nn import functional as F
 
 
 def rotary_table(length: int, width: int, theta: float, device: torch.device | None = None) -> Tensor:
-    """Cosines and sines, [2, length, 1, width], float32, for heads whose even channels come first.
+    """Cosines and sines, [2, length, 1, width], float32.
 
     The published table repeats its angles in two halves but rotates neighbouring channels, so the channels of a pair have
     different angles. The weights were trained that way.
     """
     frequencies = 1.0 / theta ** (torch.arange(0, width, 2, device=device, dtype=torch.float32) / width)
     angles = torch.outer(torch.arange(length, device=device, dtype=torch.float32), frequencies).repeat(1, 2)
-    angles = torch.cat((angles[:, 0::2], angles[:, 1::2]), dim=1)
     return torch.stack((angles.cos(), angles.sin()))[:, :, None]
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Rotate x [B, T, heads, width] by position: [B, heads, T, width], float32.
-
-    Query and key projections are stored with a head's even channels before the odd ones (see `parameter_targets`).
-    Rotating halves takes a quarter of the time, and dot products do not depend on the order.
-    """
-    (cos_even, cos_odd), (sin_even, sin_odd) = (part.chunk(2, dim=-1) for part in table)
-    even, odd = x.chunk(2, dim=-1)
-    batch, length, heads, width = x.shape
-    rotated = torch.empty(batch, heads, length, width, dtype=torch.float32, device=x.device)
-    target = rotated.transpose(1, 2)
-    target[..., : width // 2] = (even * cos_even).addcmul_(odd, sin_even, value=-1)
-    target[..., width // 2 :] = (odd * cos_odd).addcmul_(even, sin_odd)
-    return rotated
+    """Rotate x [B, T, heads, width] by position: [B, heads, T, width], float32."""
+    x = x.float()
+    cos, sin = table
+    turned = torch.stack((-x[..., 1::2], x[..., 0::2]), dim=-1).flatten(-2)
+    return torch.addcmul(x * cos, turned, sin).transpose(1, 2)
 
 
 class LinearAttention(nn.Module):

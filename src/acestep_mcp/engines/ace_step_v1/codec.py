@@ -27,9 +27,6 @@ _MARGIN = 147
 """Samples of context for resampling on each side of a window."""
 
 
-_FILTER_DIMENSIONS = 4
-
-
 class Codec:
     """The mel autoencoder and the vocoder, on one device and each in its own dtype."""
 
@@ -46,9 +43,7 @@ class Codec:
 
     def channels_last(self) -> None:
         """Store the autoencoder's filters with their channels last, as a GPU's convolutions take them."""
-        for parameter in self.autoencoder.parameters():
-            if parameter.dim() == _FILTER_DIMENSIONS:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self.autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stubs lack it
 
     def window(self, frames: int) -> int:
         """Latent frames per window: on a GPU all of a song, if half of the free memory is enough for it."""

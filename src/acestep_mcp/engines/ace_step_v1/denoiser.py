@@ -25,7 +25,6 @@ class Conditioning:
     text_mask: Tensor
     lyric_ids: Tensor
     lyric_mask: Tensor
-    speaker: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Denoiser(nn.Module):
 
     def full(self, given: Conditioning) -> EncodedCondition:
         """Tags and lyrics."""
-        return self.condition_encoder((given.text, given.text_mask), (given.lyric_ids, given.lyric_mask), given.speaker)
+        return self.condition_encoder((given.text, given.text_mask), (given.lyric_ids, given.lyric_mask))
 
     def unconditional(self, given: Conditioning, rectification: EntropyRectification) -> EncodedCondition:
         """The condition that guidance steers away from."""

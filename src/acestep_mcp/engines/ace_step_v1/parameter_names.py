@@ -39,7 +39,7 @@ _RENAMED = (
     (r"^condition_encoder\.", ""),
     (r"\.(w_[12])\.", r".feed_forward.\1."),
 )
-_FUSED = re.compile(r"\.to_(qkv|kv|q)\.")
+_FUSED = re.compile(r"\.to_(qkv|kv)\.")
 
 
 class ParameterTarget(NamedTuple):
@@ -65,12 +65,12 @@ def parameter_targets(module: nn.Module) -> Iterator[ParameterTarget]:
     """A target for each published parameter that inference uses."""
     for name, parameter in module.named_parameters():
         if isinstance(module, Denoiser):
-            yield from _denoiser_targets(name, parameter.data, module.config.attention_head_dim)
+            yield from _denoiser_targets(name, parameter.data)
         else:
             yield ParameterTarget(name, parameter.shape, parameter.data)
 
 
-def _denoiser_targets(name: str, tensor: Tensor, head_dim: int) -> Iterator[ParameterTarget]:
+def _denoiser_targets(name: str, tensor: Tensor) -> Iterator[ParameterTarget]:
     for pattern, replacement in _RENAMED:
         name = re.sub(pattern, replacement, name)
     fused = _FUSED.search(name)
@@ -80,13 +80,7 @@ def _denoiser_targets(name: str, tensor: Tensor, head_dim: int) -> Iterator[Para
         yield ParameterTarget(name, tensor.shape, tensor)
     else:
         for letter, part in zip(fused[1], tensor.chunk(len(fused[1])), strict=True):
-            target = part if letter == "v" else _even_first(part, head_dim)
-            yield ParameterTarget(_FUSED.sub(f".to_{letter}.", name), part.shape, target)
-
-
-def _even_first(part: Tensor, head_dim: int) -> Tensor:
-    """A view in the published order of rows stored with each head's even channels before its odd ones (see `rotate`)."""
-    return part.unflatten(0, (-1, 2, head_dim // 2)).transpose(1, 2)
+            yield ParameterTarget(_FUSED.sub(f".to_{letter}.", name), part.shape, part)
 
 
 def _fold_weight_norm(name: str, shape: torch.Size, read: ReadParameter) -> Tensor:

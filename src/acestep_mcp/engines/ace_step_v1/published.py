@@ -1,14 +1,20 @@
-"""The published files of v1: their names, where they are looked for, and what is missing. Does not import torch."""
+"""The published files of v1: names, places, what is missing, and the download. Does not import torch.
+
+Weights come from the Hub, the lyric vocabulary from the model's repository.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.engines.model import hub
 from acestep_mcp.engines.model.checkpoint import HubFiles, file_problem
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.packages import missing_packages
+from acestep_mcp.files import DATA_ADVICE, atomic, make_folder
 
 REPOSITORY = "ACE-Step/ACE-Step-v1-3.5B"
 REVISION = "82cd0d7b6322bd28cd4e830fe675ddb6180ce36c"
@@ -111,3 +117,30 @@ def find_vocabulary(options: EngineOptions, weights: Path) -> Path:
 def downloaded_vocabulary(data_dir: Path) -> Path:
     """Where a downloaded vocabulary is stored."""
     return data_dir / "ace-step-v1" / VOCABULARY
+
+
+def download(options: EngineOptions, fetch: hub.Fetch, report: hub.Report) -> None:
+    """Fetch weights into the Hugging Face cache and the vocabulary into the data folder, unless the options name them.
+
+    Raises ConfigurationError if a host cannot be reached or sends another file, StorageError if the disk is full.
+    """
+    if options.weights is None:
+        find_weights(hub.download(PUBLISHED, report))
+    if options.lyric_vocab is None:
+        download_vocabulary(options.data_dir, fetch, report)
+
+
+def download_vocabulary(data_dir: Path, fetch: hub.Fetch, report: hub.Report) -> None:
+    """Fetch the lyric vocabulary and check its SHA-256."""
+    file = downloaded_vocabulary(data_dir)
+    if file.is_file():
+        return
+    report(f"Fetching the lyric vocabulary (0.4 MB) into {file}")
+    make_folder(file.parent, DATA_ADVICE)
+    with atomic(file, DATA_ADVICE) as unchecked:
+        fetch(VOCABULARY_URL, unchecked)
+        if hashlib.sha256(unchecked.read_bytes()).hexdigest() != VOCABULARY_SHA256:
+            raise ConfigurationError(
+                f"{VOCABULARY_URL} is not the file it was, and was not kept: "
+                "get the model's vocab.json from a source you trust and name it with --vocab."
+            )

@@ -22,7 +22,7 @@ from acestep_mcp.engines.ace_step_v1.guidance import (
     classifier_free_guidance,
     double_condition,
 )
-from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, make_sigmas, make_stepper, shift_sigma
+from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, Stepper, make_sigmas, shift_sigma
 from acestep_mcp.engines.model.rounds import ModelCall
 
 SAMPLES_PER_FRAME = 4096
@@ -109,7 +109,7 @@ class Sampler:
         plan = self.plan
         sigmas = make_sigmas(plan.steps, plan.scheduler, sigma_max=sigma_max)
         velocity = GuidedVelocity(self.model, self.conditioning, plan, x.shape[-1])
-        stepper = make_stepper(sigmas, plan.scheduler, plan.granularity)
+        stepper = Stepper(sigmas, plan.scheduler, plan.granularity)
         for number, sigma in enumerate(sigmas[:-1]):
             x = stepper.step(number, x, (yield from velocity(number, x, sigma)))
             yield number + 1, len(sigmas) - 1

@@ -40,37 +40,26 @@ def scale_deviation(change: Tensor, granularity: float) -> Tensor:
     return (change - mean) * weight + mean
 
 
-class Euler:
-    """x moves along the velocity by the difference of two sigmas."""
+class Stepper:
+    """Moves x along the velocity by the difference of two sigmas.
 
-    def __init__(self, sigmas: Sequence[float], granularity: float) -> None:
+    For heun odd calls do so as predictor steps; even calls redo that step with the mean of both velocities.
+    """
+
+    def __init__(self, sigmas: Sequence[float], scheduler: Scheduler, granularity: float) -> None:
         self._sigmas = sigmas
-        self._granularity = granularity
-
-    def step(self, number: int, x: Tensor, velocity: Tensor) -> Tensor:
-        change = (self._sigmas[number + 1] - self._sigmas[number]) * velocity
-        return x + scale_deviation(change, self._granularity)
-
-
-class Heun:
-    """Odd calls are Euler predictor steps; even calls redo that step with the mean of both velocities."""
-
-    def __init__(self, sigmas: Sequence[float], granularity: float) -> None:
-        self._sigmas = sigmas
+        self._last = len(sigmas) - 2
+        self._corrects = scheduler == "heun"
         self._granularity = granularity
         self._predictor_start: tuple[Tensor, Tensor] | None = None
 
     def step(self, number: int, x: Tensor, velocity: Tensor) -> Tensor:
         sigmas = self._sigmas
         if self._predictor_start is None:
-            if number < len(sigmas) - 2:
+            if self._corrects and number < self._last:
                 self._predictor_start = (x, velocity)
             change = (sigmas[number + 1] - sigmas[number]) * velocity
         else:
             (x, before), self._predictor_start = self._predictor_start, None
             change = (sigmas[number] - sigmas[number - 1]) * (before + velocity) / 2
         return x + scale_deviation(change, self._granularity)
-
-
-def make_stepper(sigmas: Sequence[float], scheduler: Scheduler, granularity: float) -> Euler | Heun:
-    return (Heun if scheduler == "heun" else Euler)(sigmas, granularity)
