@@ -1,12 +1,15 @@
 """The studio with its client, queue and the real draft engine in one process."""
 
+import hashlib
 import json
 import shutil
 from contextlib import aclosing
 from itertools import pairwise
 
 import anyio
+import numpy as np
 import pytest
+import soundfile
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, NotFound, SpendLimitReached
 from acestep_mcp.api.requests import TextToAudio
@@ -380,6 +383,47 @@ async def test_a_song_that_was_kept_before_its_process_ended_completes_its_job_a
     again = later.get(job.id)
     assert (again.track_id, again.cost) == (track.id, 0)
     assert track.path.stat().st_mtime_ns == written
+
+
+async def test_a_song_whose_process_ended_before_its_sidecar_was_written_gets_one_and_is_not_made_again(studio):
+    outcome = await finished(studio, await studio.start(request("text_to_audio", SONG)))
+    job, track = outcome.job, outcome.track
+    with soundfile.SoundFile(track.path) as made:
+        samples = made.read()
+    left_without_a_sidecar(studio, track)
+    again = await finished(studio, job)
+    assert (again.job.status, again.job.attempts) == (Status.COMPLETED, 3)
+    assert sorted(song.name for song in track.path.parent.glob("*.*")) == [
+        track.path.with_suffix(".json").name,
+        track.path.name,
+    ]
+    assert (again.track.path, again.track.sidecar["seed"]) == (track.path, track.sidecar["seed"])
+    assert again.track.sidecar["checks"] == track.sidecar["checks"]
+    assert again.track.sidecar["audio"]["sha256"] == hashlib.sha256(track.path.read_bytes()).hexdigest()
+    with soundfile.SoundFile(track.path) as kept:
+        assert (kept.read() == samples).all()
+
+
+async def test_a_file_of_somebody_else_under_the_name_of_a_song_does_not_become_that_song(studio):
+    outcome = await finished(studio, await studio.start(request("text_to_audio", SONG)))
+    job, track = outcome.job, outcome.track
+    left_without_a_sidecar(studio, track)
+    soundfile.write(track.path, np.zeros((48_000, 2)), 48_000)
+    again = await finished(studio, job)
+    assert again.job.status is Status.FAILED
+    assert "3 times" in again.job.error.message
+    with soundfile.SoundFile(track.path) as file:
+        assert not file.read().any()
+
+
+def left_without_a_sidecar(studio, track):
+    """As a process leaves a song that is killed in its third attempt, after the audio has its name."""
+    track.path.with_suffix(".json").unlink()
+    with studio._jobs._database.writing() as db:
+        db.execute("DELETE FROM tracks")
+        db.execute(
+            "UPDATE jobs SET status = 'IN_PROGRESS', track_id = NULL, ended_at = NULL, attempts = 3, owner = 'x'"
+        )
 
 
 async def test_a_job_that_only_waited_when_its_process_ended_has_used_up_no_attempt(studio):

@@ -217,7 +217,7 @@ class Jobs:
         )
 
     def reserve_name(self, job_id: str, names: Iterable[str]) -> str:
-        """The first of the names whose stem no other job has; a job that already has a name keeps it.
+        """The first of the names whose stem no other job has, or ""; a job that already has a name keeps it.
 
         Stems are compared without case: a sidecar shares its song's stem, and some file systems ignore case.
         """
@@ -230,7 +230,7 @@ class Jobs:
                 if db.execute("SELECT 1 FROM jobs WHERE file_stem = ?", (stem,)).fetchone() is None:
                     db.execute("UPDATE jobs SET file_name = ?, file_stem = ? WHERE id = ?", (name, stem, job_id))
                     return name
-        raise AssertionError("names is endless")
+        return ""
 
     def sources(self) -> set[str]:
         """Source files that open jobs may still have to read."""

@@ -7,10 +7,12 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import anyio
 
 from acestep_mcp import __version__
 from acestep_mcp.api.errors import InvalidRequest, NotFound, QueueError
@@ -29,6 +31,15 @@ if TYPE_CHECKING:
     from acestep_mcp.audio.tags.file_tags import FileTags
     from acestep_mcp.audio.write import Format
     from acestep_mcp.library.jobs import Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """What all runs share: how many songs are saved at once, and what adds the words that are heard in a saved one."""
+
+    slots: anyio.CapacityLimiter
+    with_words: Callable[[Track], Awaitable[Track]]
+
 
 _LOSSY = ("mp3", "ogg")
 _LONGEST = 240.0

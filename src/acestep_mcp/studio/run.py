@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,10 @@ from acestep_mcp.library.jobs import LOG_LINES, Jobs, Rates
 from acestep_mcp.library.models import Job, JobError, Progress, Status, Track
 from acestep_mcp.library.tracks import Tracks
 from acestep_mcp.studio.backends import LOCAL, Backends, address_after, is_embedded
-from acestep_mcp.studio.finish import clear_leftovers, download_path, most_bytes, store_track
+from acestep_mcp.studio.finish import Finishing, clear_leftovers, download_path, most_bytes, store_track
 from acestep_mcp.studio.following import FollowedRequest, follow
 from acestep_mcp.studio.progress import SAVING, progress_after
+from acestep_mcp.studio.published import copy_published
 from acestep_mcp.studio.submitter import FateUnknown, LeaseLost, Submitter
 
 logger = logging.getLogger(__name__)
@@ -59,29 +59,15 @@ _FETCH_AGAIN = (
 _BUG = "This job failed because of a bug in acestep-mcp; the log has the details. Please report it."
 
 
-@dataclass(frozen=True, slots=True)
-class Finishing:
-    """What all runs share: how many songs are saved at once, and what adds the words that are heard in a saved one."""
-
-    slots: anyio.CapacityLimiter
-    with_words: Callable[[Track], Awaitable[Track]]
-
-
 class Run:
     """Runs one job. Setting `cancel` cancels it; `changed` is set and replaced at every change of `job`."""
 
     def __init__(
-        self,
-        job: Job,
-        jobs: Jobs,
-        tracks: Tracks,
-        backends: Backends,
-        submitter: Submitter,
-        finishing: Finishing,
+        self, job: Job, jobs: Jobs, tracks: Tracks, backends: Backends, submitter: Submitter, finishing: Finishing
     ) -> None:
         self.job = job
-        self._was_sent = job.handle is not None or job.attempts > 0
-        """By an earlier run, which may have left files of its own."""
+        self._was_sent = job.handle is not None or job.attempts > 0  # by an earlier run, which may have left files
+        self._is_published = False
         self._jobs = jobs
         self._tracks = tracks
         self._backends = backends
@@ -145,9 +131,8 @@ class Run:
         """True for an accepted request whose outcome is still unknown."""
         if not isinstance(error, QueueError) or isinstance(error, _FINAL) or error.is_permanent:
             return False
-        is_recent = time.time() - self.job.created_at < GIVE_UP_AFTER
         may_be_accepted = self.job.request_id is not None or isinstance(error, FateUnknown)
-        return may_be_accepted and is_recent and not self.cancel.is_set()
+        return may_be_accepted and time.time() - self.job.created_at < GIVE_UP_AFTER and not self.cancel.is_set()
 
     async def _still_refused(self, error: AceStepError) -> AceStepError | None:
         """None when the job may go on: the database was locked, or the address is that of a server of other people."""
@@ -170,6 +155,7 @@ class Run:
             elapsed = track.sidecar.get("elapsed")
             return await self._complete(track, self.job.created_at + elapsed if elapsed else time.time())
         client = await self._backends.client(self.job.backend, self.job.queue_url)
+        self._is_published = self._was_sent and await self._sync(self._copy_published)
         while True:
             result = self._result(client) or await self._generate(client)
             try:
@@ -182,9 +168,14 @@ class Run:
                 await self._change(result=None, handle=None, request_id=None, request=request)
 
     def _result(self, client: QueueClient) -> Response | None:
-        """The stored result, unless its file is at an old address of the local engine."""
+        """The stored result, unless its file has to be fetched from an old address of the local engine."""
         result = self.job.result
-        if result and self.job.queue_url.startswith(LOCAL) and not client.host.is_queue_url(result.audio.url):
+        if (
+            result
+            and not self._is_published
+            and self.job.queue_url.startswith(LOCAL)
+            and not client.host.is_queue_url(result.audio.url)
+        ):
             return None
         return result
 
@@ -260,7 +251,8 @@ class Run:
         part = await self._sync(download_path, self._tracks, self.job.id, self._jobs.leases.process)
         async with self._finishing.slots:
             most = most_bytes(self.job.options.seconds)
-            await client.download(response.audio.url, part, size=response.audio.file_size, max_bytes=most)
+            if not self._is_published:
+                await client.download(response.audio.url, part, size=response.audio.file_size, max_bytes=most)
             job = self.job.changed(ended_at=time.time())
             track = await self._sync(self._store_track, job, response, part)
         track = await self._finishing.with_words(track)
@@ -275,6 +267,14 @@ class Run:
             cost=track.sidecar.get("cost"),
             progress=Progress(1.0, "done"),
         )
+
+    def _copy_published(self) -> bool:
+        """Whether this job's audio was published without a sidecar, which is then written without fetching it again."""
+        result = self.job.result
+        if result is None or not (name := self._jobs.reserve_name(self.job.id, ())):
+            return False
+        part = download_path(self._tracks, self.job.id, self._jobs.leases.process)
+        return copy_published(self._tracks.folder / name, result.seed, part)
 
     def _store_track(self, job: Job, response: Response, part: Path) -> Track:
         if not self._jobs.is_owned(job.id):

@@ -24,9 +24,9 @@ from acestep_mcp.settings import Settings
 from acestep_mcp.studio.backends import Backends, Choice, choose_backend
 from acestep_mcp.studio.catalogue import Catalogue
 from acestep_mcp.studio.estimate import with_estimate
-from acestep_mcp.studio.finish import ensure_writable
+from acestep_mcp.studio.finish import Finishing, ensure_writable
 from acestep_mcp.studio.new_job import new_job
-from acestep_mcp.studio.run import Finishing, Run
+from acestep_mcp.studio.run import Run
 from acestep_mcp.studio.sections import section_request
 from acestep_mcp.studio.status import status_of
 from acestep_mcp.studio.submitter import Submitter
