@@ -13,6 +13,8 @@
             RequestUnknown      the host does not know this request id
             SubmissionUnknown   the submit may have been accepted; it is never repeated automatically
             GenerationFailed    the model ran and failed
+                OutOfMemory     ask for a shorter song, or use less memory
+                RunInterrupted  the process on a device ended first; the same request may work on another
         JobCancelled            cancelled on request
 
 Every message says what happened and what to do next; a language model reads it.
@@ -158,6 +160,14 @@ class GenerationFailed(QueueError):
     """The model ran and failed; other arguments may work."""
 
     code = "generation_failed"
+
+
+class OutOfMemory(GenerationFailed):
+    """The memory of the device was not enough."""
+
+
+class RunInterrupted(GenerationFailed):
+    """The device gave up in the middle of a song; the same request may work at another attempt."""
 
 
 class JobCancelled(AceStepError):

@@ -48,6 +48,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 )
 @click.option("--allow-webhooks", is_flag=True, help="Post results to public addresses that callers name.")
 @click.option("--allowed-host", multiple=True, help="Another name callers use. May be repeated.")
+@click.option("--devices", metavar="LIST", help="A process on each: all, cuda:0,cuda:1 or cpu:2. [default: one engine]")
 @click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Unload the model after this time without a job.")
 @click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="Exit after this time without jobs and requests.")
 @takes_log_format
@@ -83,10 +84,11 @@ def engine(**given: Any) -> int:
 
 
 def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:
-    from contextlib import closing
+    from contextlib import ExitStack, closing
 
     from acestep_mcp.assembly import engine_options
     from acestep_mcp.engine_server.serve import ServerAddress, serve
+    from acestep_mcp.engines.processes.devices import engines_for
 
     logs.configure(settings.log_level, settings.log_format, (*settings.secrets, *filter(None, [options.key])))
     for problem in settings.problems:
@@ -94,8 +96,10 @@ def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], setti
     address = ServerAddress(given["host"], given["port"], folder, given["tls_dir"])
     options, state = _findable(spec.name, options, given, folder)
     on_started = partial(_announce, spec=spec, has_key=options.key is not None, state=state, detached=given["detached"])
-    with closing(spec.create(engine_options(settings))) as playing:
-        return serve(playing, address, options, on_started, idle_exit=given["idle_exit"])
+    with ExitStack() as stack:
+        engines = engines_for(spec, engine_options(settings), given["devices"])
+        first, *others = [stack.enter_context(closing(each)) for each in engines]
+        return serve(first, address, options, on_started, others=others, idle_exit=given["idle_exit"])
 
 
 def _findable(

@@ -23,6 +23,7 @@ from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.api.responses import Response
 from acestep_mcp.api.updates import Completed, Update
 from acestep_mcp.client import replies
+from acestep_mcp.client.engine_lists import engine_lists
 from acestep_mcp.client.handle import RequestHandle, SubmitOptions
 from acestep_mcp.client.host import Host
 from acestep_mcp.client.retry import QueueCall, submit_once, until_answered, until_understood
@@ -288,12 +289,9 @@ class QueueClient:
             return exc.message
         return None if replies.is_not_found(answer) else replies.error_of(answer, call.action, self.host).message
 
-    async def loras(self) -> tuple[str, ...]:
-        """The LoRA adapters that tags may name there; none at a server that is not ours."""
-        call = QueueCall("Asking for adapters", "GET", f"{self.host.queue_url}/loras", seconds=PROBE_SECONDS)
-        with suppress(QueueError):
-            return replies.loras_in(await self._exchange(call))
-        return ()
+    async def engine_lists(self) -> dict[str, tuple[Any, ...]]:
+        """The `loras` that tags may name there and what its `devices` do; empty at a server that is not ours."""
+        return await engine_lists(self._exchange, self.host.queue_url, PROBE_SECONDS)
 
     async def _ask(self, call: QueueCall, outage: float) -> HttpResponse:
         timeouts = replace(self.host.timeouts, outage=min(outage, self.host.timeouts.outage))

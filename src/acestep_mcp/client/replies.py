@@ -28,7 +28,6 @@ MAX_TEXT = 300
 MAX_LINE = 2000
 MAX_LOGS = 10_000
 MAX_FIELDS = 20
-MAX_LORAS = 200
 MAX_POSITION = 10**6
 MAX_SECONDS = 10**7
 
@@ -220,13 +219,6 @@ def handle_of(answer: HttpResponse, host: Host) -> RequestHandle:
     given = {n: v for n in names if isinstance(v := body.get(n), str) and len(v) <= MAX_URL}
     gateway = body.get("gateway_request_id")
     return RequestHandle(body["request_id"], gateway_request_id=gateway if is_request_id(gateway) else None, **given)
-
-
-def loras_in(answer: HttpResponse) -> tuple[str, ...]:
-    """The names in a reply that lists LoRA adapters; none in any other."""
-    body = answer.json()
-    names = body.get("loras") if isinstance(body, Mapping) and answer.status == 200 else None
-    return tuple(plain(name, 100) for name in names[:MAX_LORAS] if plain(name)) if isinstance(names, list) else ()
 
 
 def received(answer: HttpResponse, action: str, host: Host) -> RequestHandle | None:

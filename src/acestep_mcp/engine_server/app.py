@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -30,12 +31,14 @@ from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.job_routes import JobRoutes
 from acestep_mcp.engine_server.job_store import JobStore
-from acestep_mcp.engine_server.options import Prove, QueueOptions
+from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.proxy import ProxyMiddleware
 from acestep_mcp.engine_server.signing import Signer
+from acestep_mcp.engine_server.source_downloads import SourceDownloads
 from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks, restored
 from acestep_mcp.engine_server.worker import Worker
+from acestep_mcp.engine_server.workers import Workers
 from acestep_mcp.engines import Engine, loras_of
 
 __all__ = ["QueueOptions", "serving"]
@@ -52,12 +55,15 @@ Reply = Callable[[HttpRequest], Awaitable[Response]]
 
 
 @asynccontextmanager
-async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFAULTS) -> AsyncIterator[Starlette]:
-    """Run the engine's worker while the block lasts; the app answers only inside it.
+async def serving(*engines: Engine, folder: Path, options: QueueOptions = _DEFAULTS) -> AsyncIterator[Starlette]:
+    """Run a worker for each engine while the block lasts; the app answers only inside it.
+
+    Several engines are the same one on several devices.
 
     The app has no lifespan: run uvicorn with `lifespan="off"`. Files are kept in `folder`; without a database they
     and all jobs are removed at exit. Jobs that run at exit are stopped, and with a database restarted next time.
-    `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running jobs back. Raises Occupied when another server uses the
+    `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running jobs back.
+    Raises Occupied when another server uses the
     database, StorageError.
     """
     file_store = FileStore(folder, options.max_stored)
@@ -66,7 +72,7 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
         queue = JobQueue(job_store, limit=options.max_queue, most_bytes=options.max_remembered)
         queue.restore()
         webhooks = _webhooks(queue, folder, options)
-        async with _running(engine, queue, file_store, webhooks, options) as app:
+        async with _running(engines, queue, file_store, webhooks, options) as app:
             yield app
     finally:
         job_store.close()
@@ -76,14 +82,19 @@ async def serving(engine: Engine, *, folder: Path, options: QueueOptions = _DEFA
 
 @asynccontextmanager
 async def _running(
-    engine: Engine, queue: JobQueue, file_store: FileStore, webhooks: Webhooks | None, options: QueueOptions
+    engines: Sequence[Engine],
+    queue: JobQueue,
+    file_store: FileStore,
+    webhooks: Webhooks | None,
+    options: QueueOptions,
 ) -> AsyncIterator[Starlette]:
     source_loader = SourceLoader(file_store, options.fetch)
     file_routes = FileRoutes(file_store, options)
-    worker = Worker(engine, queue, file_store, source_loader, options)
+    each = [Worker(engine, queue, file_store, source_loader, options) for engine in engines]
+    workers = Workers(each, SourceDownloads(queue, source_loader))
     try:
         async with _task_group() as group:
-            group.start_soon(repeat, worker.run, "the worker", RETRY_SECONDS)
+            group.start_soon(workers.run, RETRY_SECONDS)
             group.start_soon(repeat, queue.expire_late, "ending jobs that start too late", RETRY_SECONDS)
             group.start_soon(repeat, queue.announce_positions, "announcing positions", RETRY_SECONDS)
             clean = partial(_clean, queue, file_store, file_routes, options.retention)
@@ -91,9 +102,8 @@ async def _running(
             if webhooks:
                 group.start_soon(webhooks.run)
             job_routes = JobRoutes(queue, source_loader, file_store, webhooks, options)
-            app = _app(
-                job_routes, [*_info_routes(engine, queue, webhooks, options), *_file_routes(file_routes)], options
-            )
+            info_routes = _info_routes(engines[0], queue, workers, webhooks, options)
+            app = _app(job_routes, [*info_routes, *_file_routes(file_routes)], options)
             app.state.is_busy = lambda: queue.is_busy
             app.state.release = queue.release
             yield app
@@ -154,12 +164,15 @@ def _job_routes(job_routes: JobRoutes) -> list[Route]:
     ]
 
 
-def _info_routes(engine: Engine, queue: JobQueue, webhooks: Webhooks | None, options: QueueOptions) -> list[Route]:
+def _info_routes(
+    engine: Engine, queue: JobQueue, workers: Workers, webhooks: Webhooks | None, options: QueueOptions
+) -> list[Route]:
     routes = [
         Route("/", engine_page),
-        Route("/health", _health(engine, queue, options.prove)),
+        Route("/health", _health(engine, queue, workers, options)),
         Route("/openapi.json", _openapi(options)),
         Route("/loras", _loras(engine)),
+        Route("/devices", _devices(workers)),
     ]
     return [*routes, Route(KEYS_PATH, _keys(webhooks.signer))] if webhooks else routes
 
@@ -171,12 +184,15 @@ def _keys(signer: Signer) -> Reply:
     return keys
 
 
-def _health(engine: Engine, queue: JobQueue, prove: Prove | None) -> Reply:
+def _health(engine: Engine, queue: JobQueue, workers: Workers, options: QueueOptions) -> Reply:
     async def health(http: HttpRequest) -> Response:
-        info = {"engine": engine.name, "model": engine.model, "version": engine.version}
+        info: dict[str, Any] = {"engine": engine.name, "model": engine.model, "version": engine.version}
         challenge = http.query_params.get("challenge", "")
-        if prove and 0 < len(challenge) <= LONGEST_CHALLENGE:
-            info["proof"] = prove(challenge, http.scope["server"][1])
+        if options.prove and 0 < len(challenge) <= LONGEST_CHALLENGE:
+            info["proof"] = options.prove(challenge, http.scope["server"][1])
+        if devices := workers.devices():
+            # Anyone may ask here; which job runs is nobody's business where there is a key.
+            info["devices"] = [each | {"job": each["job"] if options.key is None else None} for each in devices]
         return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **info, **queue.counts()})
 
     return health
@@ -187,6 +203,13 @@ def _loras(engine: Engine) -> Reply:
         return wire.Json({"loras": await anyio.to_thread.run_sync(loras_of, engine) or ()})
 
     return loras
+
+
+def _devices(workers: Workers) -> Reply:
+    async def devices(_: HttpRequest) -> Response:
+        return wire.Json({"devices": workers.devices()})
+
+    return devices
 
 
 async def _clean(queue: JobQueue, file_store: FileStore, file_routes: FileRoutes, retention: float) -> None:

@@ -48,7 +48,8 @@ class JobQueue:
         self._sequence = 0
         self._arrived = anyio.Event()
         self._moved = anyio.Event()
-        self._running: list[QueueJob] = []
+        self.running: dict[QueueJob, object] = {}
+        """The jobs that are worked on, by who does it."""
 
     def __len__(self) -> int:
         """The number of waiting jobs."""
@@ -60,10 +61,6 @@ class JobQueue:
     @property
     def jobs(self) -> Collection[QueueJob]:
         return self._jobs.values()
-
-    @property
-    def running(self) -> Collection[QueueJob]:
-        return tuple(self._running)
 
     @property
     def ids(self) -> set[str]:
@@ -96,8 +93,13 @@ class JobQueue:
         self._weigh(job)
         self._enqueue(job)
 
-    async def next_job(self, is_ready: Callable[[QueueJob], bool] = lambda _: True) -> QueueJob:
-        """Wait for the first waiting job that is ready and mark it as running. The others wait for their `put_back`."""
+    async def next_job(
+        self, is_ready: Callable[[QueueJob], bool] = lambda _: True, *, worker: object = None
+    ) -> QueueJob:
+        """Wait for the first waiting job that is ready and mark it as running, by `worker`.
+
+        The others wait for their `put_back`.
+        """
         while True:
             while not self._waiting:
                 await self._arrived.wait()
@@ -108,10 +110,21 @@ class JobQueue:
             self._aside.add(job.id)
         job.state = State.RUNNING
         job.attempts += 1
-        self._running.append(job)
+        self.running[job] = worker
         self._save(job)
         job.notify()
         return job
+
+    def run_again(self, job: QueueJob) -> bool:
+        """Queue a running job again, at its old place, after its device failed. False where this was the last attempt."""
+        if job.ended or job.cancelled or not job.options.retry or job.attempts >= MAX_ATTEMPTS:
+            return False
+        self.running.pop(job, None)
+        job.state, job.scope = State.QUEUED, anyio.CancelScope()
+        self._save(job)
+        self._enqueue(job)
+        job.notify()
+        return True
 
     def put_back(self, job: QueueJob) -> None:
         """Queue a job again that was not ready."""
@@ -119,10 +132,6 @@ class JobQueue:
             self._aside.discard(job.id)
             self._save(job)
             self._enqueue(job)
-
-    def put_all_back(self) -> None:
-        for job_id in sorted(self._aside):
-            self.put_back(self._jobs[job_id])
 
     def log(self, job: QueueJob, message: str, level: str = "INFO") -> None:
         """Add a line to the job's log."""
@@ -138,8 +147,7 @@ class JobQueue:
             return
         if job.state is State.QUEUED:
             self._dequeue(job)
-        if job in self._running:
-            self._running.remove(job)
+        self.running.pop(job, None)
         job.state, job.answer, job.ended_at = State.ENDED, answer, time.time()
         if answer.error:
             self.log(job, answer.error[:500], "ERROR")
@@ -180,9 +188,9 @@ class JobQueue:
 
     def release(self) -> None:
         """At an orderly stop: put the running jobs back into the queue; this run does not count."""
-        running, self._running = self._running, []
-        for job in running:
-            if not job.cancelled:
+        jobs, self.running = self.running, {}
+        for job in jobs:
+            if not job.ended and not job.cancelled:
                 job.state, job.attempts = State.QUEUED, job.attempts - 1
                 self._save(job)
 
@@ -292,8 +300,8 @@ class JobQueue:
 
     @property
     def is_busy(self) -> bool:
-        return len(self) > 0 or bool(self._running)
+        return len(self) > 0 or bool(self.running)
 
     def counts(self) -> dict[str, Any]:
         """The numbers of waiting and running jobs."""
-        return {"queued": len(self), "running": len(self._running)}
+        return {"queued": len(self), "running": len(self.running)}

@@ -59,6 +59,9 @@ CANCELLED = StoredResponse.refused(499, "Request cancelled by the client.", "cli
 LOST = StoredResponse.refused(
     503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected"
 )
+INTERNAL = StoredResponse.refused(
+    500, "Internal error of the engine; the engine server's log has the details.", "internal_error"
+)
 TOO_LATE = StoredResponse.refused(
     504,
     "The request did not start within the time that X-Fal-Request-Timeout allows. Submit it again with a longer one.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -61,12 +61,13 @@ def serve(
     options: QueueOptions,
     on_started: OnStarted,
     *,
+    others: Sequence[Engine] = (),
     idle_exit: float | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT and return 128 + its number; return 0 after `idle_exit` seconds without requests.
 
-    The context `on_started` is entered when the server answers and left when it stops answering. The engine's device
-    is locked meanwhile. Off loopback this machine's names are allowed hosts too. Unfinished jobs stay in
+    The context `on_started` is entered when the server answers and left when it stops answering. `others` are the
+    same engine on further devices; each engine's device is locked meanwhile. Off loopback this machine's names are allowed hosts too. Unfinished jobs stay in
     `options.database` for the next start. Raises ConfigurationError when other machines could reach it and there is no
     key, or when the address cannot be had; Occupied when another server uses the database or the device; StorageError.
     """
@@ -78,18 +79,20 @@ def serve(
     own = () if is_loopback(address.host) else own_names(address.host)
     options = replace(options, allowed_hosts=(*options.allowed_hosts, *own))
     tls = tls_files(address.tls_folder, _certified(options)) if address.tls_folder else None
-    with device_lock(engine.device, folder=address.lock_folder) as set_address, ExitStack() as sockets:
+    with ExitStack() as held:
+        locks = [held.enter_context(device_lock(each.device, folder=address.lock_folder)) for each in (engine, *others)]
         listeners = listen(address.host, address.port, server="The engine")
         for listener in listeners:
-            sockets.enter_context(closing(listener))
+            held.enter_context(closing(listener))
         with storage_errors(address.folder):
             # File names are the only protection of the files inside it.
             address.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         port = listeners[0].getsockname()[1]
         running = RunningServer(_url(address, options, port), port, tls.authority if tls else None)
-        set_address(running.address)
+        for set_address in locks:
+            set_address(running.address)
         certificate = tls.server if tls else None
-        opened = partial(serving, engine, folder=address.folder, options=options)
+        opened = partial(serving, engine, *others, folder=address.folder, options=options)
         with Deadline() as deadline:
             return anyio.run(_serve, opened, listeners, certificate, lambda: on_started(running), idle_exit, deadline)
 

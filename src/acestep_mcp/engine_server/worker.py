@@ -1,32 +1,32 @@
-"""One engine, and the jobs that it runs: one at a time, or as many at once as it takes."""
+"""One engine on one device, and the jobs that it runs: one at a time, or as many at once as it takes."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
-from anyio.abc import TaskGroup
 
 from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID
-from acestep_mcp.api.errors import AceStepError, GenerationFailed, StorageError, isolated
+from acestep_mcp.api.errors import AceStepError, GenerationFailed, RunInterrupted, StorageError, isolated
 from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
 from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
-from acestep_mcp.engine_server.jobs import CANCELLED, QueueJob, StoredResponse
+from acestep_mcp.engine_server.jobs import CANCELLED, INTERNAL, QueueJob, StoredResponse
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.slots import Slots
-from acestep_mcp.engine_server.source_loader import STORED_SOURCE, SourceLoader
+from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.wire import response_to
 from acestep_mcp.engines import Audio, Engine, JobRun, ResumableEngine, Source, Step, concurrency_of, loras_of
+from acestep_mcp.engines.processes.device_engine import DeviceEngine
 from acestep_mcp.readers.length import in_named_length
 from acestep_mcp.readers.request_texts import read_texts
 from acestep_mcp.songwriter.song_text import SongText
@@ -38,12 +38,12 @@ RETRY_SECONDS = 2.0
 """Before the second attempt to store a song on a disk that is full or away; then twice as long each time."""
 _LONGEST_PAUSE = 30.0
 
-_INTERNAL = StoredResponse.refused(
-    500, "Internal error of the engine; the engine server's log has the details.", "internal_error"
-)
+_CHECK_SECONDS = 1.0
+"""Between two looks whether the process of an idle device is alive."""
+_START_SECONDS = 0.1
 
 
-_DOWNLOADS = 4  # at once; further ones wait
+IsReady = Callable[[QueueJob], bool]
 
 
 class Worker:
@@ -55,7 +55,8 @@ class Worker:
     def __init__(
         self, engine: Engine, queue: JobQueue, file_store: FileStore, source_loader: SourceLoader, options: QueueOptions
     ) -> None:
-        self._engine = engine
+        self.engine = engine
+        self.songs = 0
         self._queue = queue
         self._file_store = file_store
         self._source_loader = source_loader
@@ -63,96 +64,95 @@ class Worker:
         self._idle_unload = options.idle_unload
         self._idle_since = 0.0
         self._loaded = False
-        self._running: list[QueueJob] = []
         self._slots = Slots(concurrency_of(engine))
         self._cancelled = CANCELLED
         if isinstance(engine, ResumableEngine) and engine.cancel_note:
             said = f"{CANCELLED.error} {engine.cancel_note}"
             self._cancelled = StoredResponse.refused(CANCELLED.status, said, "client_cancelled")
-        self._downloads = anyio.CapacityLimiter(_DOWNLOADS)
 
-    async def run(self) -> None:
-        """Work without end. Called again after an error of the queue itself, it first ends the jobs that ran then."""
-        for job in self._running:
-            self._queue.finish(job, _INTERNAL)
-        self._running, self._slots = [], Slots(concurrency_of(self._engine))
-        self._queue.put_all_back()  # an earlier run may have ended while it downloaded
+    @property
+    def jobs(self) -> list[QueueJob]:
+        """The jobs that are worked on."""
+        return [job for job, worker in self._queue.running.items() if worker is self]
+
+    async def run(self, is_ready: IsReady, has_failed: Callable[[], bool] = lambda: False) -> None:
+        """Work without end. Called again after an error of the queue itself, it first ends the jobs that ran then.
+
+        A job is taken when `is_ready` says so. While the device is not ready none is, unless every device `has_failed`:
+        the job then says why.
+        """
+        for job in self.jobs:
+            self._queue.finish(job, INTERNAL)
+        self._slots = Slots(concurrency_of(self.engine))
         async with anyio.create_task_group() as tasks:
-            is_ready = partial(self._is_ready, tasks)
             while True:
                 await self._slots.take()
-                job = await self._next(is_ready)
-                self._running.append(job)
+                job = await self._next(is_ready, has_failed)
                 if _runs_alone(job):
                     await self._work_on(job)
                 else:
                     tasks.start_soon(self._work_on, job)
 
-    def _is_ready(self, downloads: TaskGroup, job: QueueJob) -> bool:
-        """Whether the job's source is here; else it is downloaded while other jobs run."""
-        url = getattr(job.request, "audio_url", STORED_SOURCE)
-        if not self._source_loader.must_download(url):
-            return True
-        downloads.start_soon(self._download, job, url)
-        return False
-
-    async def _download(self, job: QueueJob, url: str) -> None:
-        """Download a source until it is here or the job has ended; then its job waits for the engine, or has failed."""
-        answer: StoredResponse | None = _INTERNAL
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_at_end, job, tasks.cancel_scope)
-            try:
-                with logs.concerning(request_id=job.id), isolated(logger, "job %s failed because of a bug", job.id):
-                    async with self._downloads:
-                        self._queue.log(job, "downloading the source")
-                        await self._source_loader.download(url, job.id)
-                    answer = None
-            except AceStepError as error:
-                answer = response_to(error)
-            tasks.cancel_scope.cancel()
-        if job.ended or answer is not None:
-            self._queue.finish(job, answer or CANCELLED)
-            await anyio.to_thread.run_sync(self._clear, job)
-        else:
-            job.request = job.request.model_copy(update={"audio_url": STORED_SOURCE})
-            self._queue.put_back(job)
-
     async def _work_on(self, job: QueueJob) -> None:
-        answer = self._cancelled
+        alone = _runs_alone(job)
+        answer: StoredResponse | None = self._cancelled
         with logs.concerning(request_id=job.id):
             with job.scope:
-                if _runs_alone(job):
+                if alone:
                     await self._slots.take_others()
                 answer = await self._answer(job)
-            self._queue.finish(job, answer)
-            if answer.file is None:  # else storing the result has cleared the job's folder
-                await anyio.to_thread.run_sync(self._clear, job)
-        self._running.remove(job)
+            if answer is not None:
+                await self._end(job, answer)
         self._idle_since = anyio.current_time()
-        self._slots.leave(job.id, alone=_runs_alone(job))
+        self._slots.leave(job.id, alone=alone)
 
-    async def _next(self, is_ready: Callable[[QueueJob], bool]) -> QueueJob:
+    async def _end(self, job: QueueJob, answer: StoredResponse) -> None:
+        self._queue.finish(job, answer)
+        self.songs += answer.file is not None
+        if answer.file is None:  # else storing the result has cleared the job's folder
+            await anyio.to_thread.run_sync(self.clear, job)
+
+    async def _next(self, is_ready: IsReady, has_failed: Callable[[], bool]) -> QueueJob:
         """The next job. The engine unloads when none comes for `idle_unload` seconds; a job that comes then waits."""
-        while self._loaded and self._idle_unload is not None:
-            idle = 0 if self._running else anyio.current_time() - self._idle_since
-            with anyio.move_on_after(self._idle_unload - idle):
-                return await self._queue.next_job(is_ready)
-            if not self._running and anyio.current_time() - self._idle_since >= self._idle_unload:
+        while True:
+            await self._until_usable(has_failed)
+            seconds = _CHECK_SECONDS if isinstance(self.engine, DeviceEngine) else math.inf
+            with anyio.move_on_after(min(seconds, self._until_unload())):
+                return await self._queue.next_job(is_ready, worker=self)
+            if not self.jobs and self._until_unload() <= 0:
                 await anyio.to_thread.run_sync(self._unload)
-        return await self._queue.next_job(is_ready)
+
+    def _until_unload(self) -> float:
+        """Seconds until the engine unloads if no job comes."""
+        if not self._loaded or self._idle_unload is None:
+            return math.inf
+        return self._idle_unload - (0 if self.jobs else anyio.current_time() - self._idle_since)
+
+    async def _until_usable(self, has_failed: Callable[[], bool]) -> None:
+        """Wait for the process of a device, and start it where there is none."""
+        if isinstance(self.engine, DeviceEngine):
+            while not (await anyio.to_thread.run_sync(self.engine.is_ready) or has_failed()):  # noqa: ASYNC110 - a process
+                await anyio.sleep(_CHECK_SECONDS if self.engine.failure else _START_SECONDS)
 
     def _unload(self) -> None:
         self._loaded = False
         with isolated(logger, "the engine could not unload"):
-            self._engine.unload()
+            self.engine.unload()
 
-    async def _answer(self, job: QueueJob) -> StoredResponse:
+    async def _answer(self, job: QueueJob) -> StoredResponse | None:
+        """The end of the job; None where it waits for another attempt."""
         try:
             with isolated(logger, "job %s failed because of a bug", job.id):
                 return await self._run_job(job)
+        except RunInterrupted as error:
+            self._queue.log(job, error.message, "WARNING")
+            if self._queue.run_again(job):
+                return None
+            again = f"{error.message} It was attempted {job.attempts} times."
+            return response_to(GenerationFailed(again))
         except AceStepError as error:
             return response_to(error)
-        return _INTERNAL
+        return INTERNAL
 
     async def _run_job(self, job: QueueJob) -> StoredResponse:
         began = time.monotonic()
@@ -180,11 +180,12 @@ class Worker:
 
     def _store(self, job: QueueJob, song: results.GeneratedSong) -> StoredResponse:
         """In the thread: store the song, then clear the job's folder."""
-        response = results.store_result(job, song, self._engine, self._file_store)
-        self._clear(job)
+        response = results.store_result(job, song, self.engine, self._file_store)
+        self.clear(job)
         return response
 
-    def _clear(self, job: QueueJob) -> None:
+    def clear(self, job: QueueJob) -> None:
+        """Remove the folder of a job that has ended."""
         try:
             with isolated(logger, "the folder of job %s is not cleared", job.id):
                 self._file_store.clear_job(job.id)
@@ -215,7 +216,7 @@ class Worker:
         """In the thread: run the engine until it yields the song, logging each new step."""
         last: Step | None = None
         self._loaded = True
-        request, notes = read_texts(request, loras_of(self._engine))  # raises InvalidRequest before a model is loaded
+        request, notes = read_texts(request, loras_of(self.engine))  # raises InvalidRequest before a model is loaded
         # What the songwriter wrote has the songwriter's own notes.
         notes = () if isinstance(job.request, PromptToAudio) else notes
         with _closed_after(self._parts(job, request, source)) as parts:
@@ -231,19 +232,14 @@ class Worker:
         raise GenerationFailed("The engine stopped before the song was finished. Submit the request again.")
 
     def _parts(self, job: QueueJob, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
-        if isinstance(self._engine, ResumableEngine):
-            return self._engine.resume(JobRun(job.id, lambda: job.cancelled), request, source)
-        return self._engine.generate(request, source)
+        if isinstance(self.engine, ResumableEngine):
+            return self.engine.resume(JobRun(job.id, lambda: job.cancelled), request, source)
+        return self.engine.generate(request, source)
 
 
 def _runs_alone(job: QueueJob) -> bool:
-    """Whether an earlier server did not survive the job: if it is the cause, no other job must be lost with it."""
+    """Whether an earlier attempt ended a server or a process: if the job is the cause, no other must be lost with it."""
     return job.attempts > 1
-
-
-async def _cancel_at_end(job: QueueJob, scope: anyio.CancelScope) -> None:
-    await job.end()
-    scope.cancel()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acestep_mcp.api.errors import ConfigurationError
 
@@ -108,6 +108,17 @@ def _v15_download(options: EngineOptions, _: Fetch, report: Report) -> None:
     if options.weights is None:
         download(checkpoint(options), report)
         find_weights(None, checkpoint(options))
+
+
+def in_own_process(given: dict[str, Any]) -> Any:
+    """The engine of a process that runs nothing else: its `engine` by name, built from its `options` as JSON."""
+    from acestep_mcp.engines.model.options import EngineOptions
+
+    if given["engine"] == "draft":
+        from acestep_mcp.engines.draft.job import DraftHere
+
+        return DraftHere()
+    return ENGINES[given["engine"]].create(EngineOptions.model_validate(given["options"]))
 
 
 V1 = ModelFiles(_v1_lacks_packages, _v1_download)

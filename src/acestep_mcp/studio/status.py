@@ -73,7 +73,7 @@ async def _probe(choice: Choice, backends: Backends) -> dict[str, Any]:
         client = await backends.client(choice.name, choice.queue_url)
         trouble, engine = await client.reachable(), dict(backends.describe(choice.name))
         if trouble is None and choice.name == "engine":
-            engine["loras"] = list(await client.loras()) or None
+            engine |= {name: list(found) or None for name, found in (await client.engine_lists()).items()}
         elif choice.name == "engine" and not choice.queue_url.startswith(LOCAL):
             choice = with_kind(choice, await (await backends.upstreams()).kind_at(choice.queue_url))
             upstream = upstream_in(choice.queue_url)

@@ -245,6 +245,7 @@ class EngineView(View):
     model: str | None = None
     version: str | None = None
     loras: list[str] | None = Field(default=None, description="Tags: lora:NAME.")
+    devices: list[dict[str, Any]] | None = None
 
 
 class StatusView(View):

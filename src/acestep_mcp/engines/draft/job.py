@@ -22,7 +22,7 @@ from acestep_mcp.engines.draft import remake
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.form import sung_lines
 from acestep_mcp.engines.draft.mix import master, silence
-from acestep_mcp.engines.draft.render import Renderer, render
+from acestep_mcp.engines.draft.render import Renderer, available, render
 from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.readers.lyric_sheet import read_lyrics
@@ -53,6 +53,13 @@ def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     )
     for event in _events(request, job.source, job.renderer):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
+
+
+class DraftHere:
+    """Composes in this process, which is one that was started for it: `DraftEngine` starts its own."""
+
+    def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
+        return run_job(DraftJob(type(request).__name__, request.wire(), available(), source))
 
 
 def _events(request: EngineRequest, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:

@@ -29,10 +29,20 @@ def device_name(device: str) -> str | None:
     return "mps" if is_apple else None
 
 
+def gpu_count() -> int | None:
+    """The number of NVIDIA GPUs that this process may use; None without their driver."""
+    count = ctypes.c_int()
+    try:
+        driver = _driver()
+        return None if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) else count.value
+    except (OSError, AttributeError):
+        return None
+
+
 def _gpu_uuid(ordinal: int) -> str | None:
     """`GPU-...` of a CUDA device. Asks the driver, which creates no context and takes no memory."""
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        driver = _driver()
         device, uuid = ctypes.c_int(), (ctypes.c_ubyte * 16)()
         calls = (
             lambda: driver.cuInit(0),
@@ -44,6 +54,10 @@ def _gpu_uuid(ordinal: int) -> str | None:
     except (OSError, AttributeError):
         return None
     return "GPU-" + re.sub(r"^(.{8})(.{4})(.{4})(.{4})", r"\1-\2-\3-\4-", bytes(uuid).hex())
+
+
+def _driver() -> ctypes.CDLL:
+    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
 
 
 def torch_device(name: str) -> torch.device:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from acestep_mcp.api.errors import AceStepError, GenerationFailed
+from acestep_mcp.api.errors import AceStepError, OutOfMemory
 from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.model.device import device_name
@@ -67,7 +67,7 @@ class ModelEngine(ABC, Generic[Loaded]):
         """A Step after each call of the model and, last, one Audio. Between two Steps it can be stopped.
 
         Raises InvalidRequest for values that do not fit the source, ConfigurationError if the weights cannot be
-        loaded, GenerationFailed if memory runs out or the model produces non-finite values.
+        loaded, OutOfMemory, GenerationFailed if the model produces non-finite values.
         """
         try:
             yield from self._generate(request, source)
@@ -82,10 +82,14 @@ class ModelEngine(ABC, Generic[Loaded]):
             return
         # Outside the handler: the exception's frames reference the memory to be freed.
         self.unload()
-        raise GenerationFailed(
-            f"The model ran out of memory ({problem[:200]}). Its memory was freed. ModelCall for a shorter song, or start "
+        raise OutOfMemory(
+            f"The model ran out of memory ({problem[:200]}). Its memory was freed. Ask for a shorter song, or start "
             f"the engine with {self.memory_options}."
         )
+
+    def preload(self) -> None:
+        """Load the weights now instead of at the first song. Raises ConfigurationError if they cannot be used."""
+        self._rounds.when_idle(self._load_now)
 
     def unload(self) -> None:
         """Free what was loaded, unless a song still runs."""
@@ -107,9 +111,15 @@ class ModelEngine(ABC, Generic[Loaded]):
 
     def _started(self, request: EngineRequest, source: Source | None) -> SongRun:
         """In the thread of all runs."""
+        return self.run(self._load_once(), request, source)
+
+    def _load_now(self) -> None:
+        self._load_once()
+
+    def _load_once(self) -> Loaded:
         if self._loaded is None:
             self._loaded = self.load()
-        return self.run(self._loaded, request, source)
+        return self._loaded
 
 
 def is_out_of_memory(error: BaseException) -> bool:

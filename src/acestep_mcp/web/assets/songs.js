@@ -190,6 +190,14 @@ function tick() {
   }
 }
 
+function device({ device: name, state, job, songs, restarts, memory = {}, failure }) {
+  const row = document.createElement("li"), used = memory.device ?? memory.resident;
+  const facts = [state, job, `${songs} made`, used && `${(used / 2 ** 30).toFixed(1)} GB`, restarts && `started again ${restarts} times`];
+  row.textContent = `${name}: ${facts.filter(Boolean).join(", ")}`;
+  row.title = failure ?? "";
+  return row;
+}
+
 // The engine's state, which needs no key.
 async function lookAround() {
   try {
@@ -200,6 +208,7 @@ async function lookAround() {
     at("queue").textContent = (busy ? "Busy" : "Idle") + (about.queued ? `, ${about.queued} waiting` : "");
     at("engine").textContent = `${about.engine} · ${about.model}`;
     at("version").textContent = `acestep-mcp ${about.server}. `;
+    at("devices").replaceChildren(...(about.devices ?? []).map(device));
     show(at("sketch"), about.engine === "draft");
     show(at("away"), false);
     if (!opened && at("key-form").hidden) await enter();
