@@ -6,11 +6,12 @@ from collections import Counter
 import pytest
 
 from acestep_mcp.engines.draft import instruments
+from acestep_mcp.engines.draft.bass_patterns import BASSES
 from acestep_mcp.engines.draft.drums import PIECES, groove
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.harmony import SCALES
 from acestep_mcp.engines.draft.moods import MOODS, TEMPO_WORDS
-from acestep_mcp.engines.draft.patterns import BASSES, PATTERNS
+from acestep_mcp.engines.draft.patterns import PATTERNS
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.style import parse_style
 from acestep_mcp.engines.draft.tag_terms import _BY_ENDING, _BY_INSTRUMENT, _BY_MOOD

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.splice import to_float
 from acestep_mcp.engines import Audio
+from acestep_mcp.engines.draft.bass_patterns import BASSES
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.grid import METRES
 from acestep_mcp.engines.draft.job import DraftJob, run_job
 from acestep_mcp.engines.draft.metres import LAYOUTS, bar_rows
-from acestep_mcp.engines.draft.patterns import BASSES, PATTERNS
+from acestep_mcp.engines.draft.patterns import PATTERNS
 from acestep_mcp.engines.draft.render import available
 from acestep_mcp.engines.draft.score import Part
 from acestep_mcp.engines.draft.seeds import Seeds

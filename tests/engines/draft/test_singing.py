@@ -6,11 +6,13 @@ from itertools import pairwise
 import pytest
 
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose, sketch
+from acestep_mcp.engines.draft.english_stress import english_stress
 from acestep_mcp.engines.draft.grid import Grid
+from acestep_mcp.engines.draft.line_language import language_of
 from acestep_mcp.engines.draft.score import Score
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.syllables import syllables
-from acestep_mcp.engines.draft.word_stress import english_stress, language_of, stresses
+from acestep_mcp.engines.draft.word_stress import stresses
 
 # A syllable in capitals is stressed.
 _LINES = (

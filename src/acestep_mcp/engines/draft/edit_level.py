@@ -17,16 +17,14 @@ from acestep_mcp.engines.draft.score import RATE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from acestep_mcp.api.edits import EditWindow
-
 _CONTEXT = 8.0  # seconds on each side that decide how loud a window should be
 _MAX_DIFFERENCE = 6.0  # LU a window may differ from its surroundings before its own loudness counts as a flaw
 
 
-def target_lufs(sound: Sound, window: EditWindow) -> float:
+def target_lufs(sound: Sound, start: float, end: float) -> float:
     """The LUFS a window should have: its old loudness, unless that is far from the music beside it."""
     rate = sound.sample_rate
-    first, last = round(window.start * rate), round(window.end * rate)
+    first, last = round(start * rate), round(end * rate)
     reach = round(_CONTEXT * rate)
     nearby = np.concatenate([sound.pcm[max(0, first - reach) : first], sound.pcm[last : last + reach]])
     around = loudness(to_float(replace(sound, pcm=nearby)), rate)

@@ -9,28 +9,27 @@ from typing import TYPE_CHECKING
 from acestep_mcp.engines.draft.text_setting import line_places
 
 if TYPE_CHECKING:
-    from acestep_mcp.api.edits import EditWindow
     from acestep_mcp.engines.draft.form_section import FormSection
     from acestep_mcp.engines.draft.grid import Grid
-    from acestep_mcp.engines.draft.metres import BarLayout
 
 
-def window_bars(grid: Grid, window: EditWindow) -> tuple[int, int]:
+def window_bars(grid: Grid, start: float, end: float) -> tuple[int, int]:
     """First and last + 1 of the whole bars inside the window; at least the bar in its middle."""
-    first = math.ceil((window.start - grid.phase) / grid.bar_seconds - 0.1)
-    last = math.floor((window.end - grid.phase) / grid.bar_seconds + 0.1)
+    first = math.ceil((start - grid.phase) / grid.bar_seconds - 0.1)
+    last = math.floor((end - grid.phase) / grid.bar_seconds + 0.1)
     first, last = (min(max(bar, 0), grid.bars) for bar in (first, last))
     if first >= last:
-        middle = int(((window.start + window.end) / 2 - grid.phase) / grid.bar_seconds)
+        middle = int(((start + end) / 2 - grid.phase) / grid.bar_seconds)
         first = min(max(middle, 0), grid.bars - 1)
         last = first + 1
     return first, last
 
 
 def with_outer_lines(
-    new: tuple[FormSection, ...], old: tuple[FormSection, ...], window: tuple[int, int], layout: BarLayout
+    new: tuple[FormSection, ...], old: tuple[FormSection, ...], window: tuple[int, int], grid: Grid
 ) -> tuple[FormSection, ...]:
     """The new sections, those outside the window with the lines that are still sung there."""
+    layout = grid.layout
     sung: list[tuple[float, str, bool]] = []
     bar = 0
     for section in old:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from acestep_mcp.engines.draft.form_length import (
-    SongLength,
     fit_lines,
     fit_window,
     instrumental,
@@ -14,8 +13,10 @@ from acestep_mcp.engines.draft.form_length import (
     share_unsung,
 )
 from acestep_mcp.engines.draft.form_section import INTENSITY, FormSection
+from acestep_mcp.engines.draft.song_length import SongLength
 from acestep_mcp.readers.lyric_sheet import LyricSheet, read_lyrics
 
+Form = tuple[FormSection, ...]
 _SUNG_LINE = 5.0  # seconds per line in the ACE-Step authors' examples
 _RAPPED_LINE = 3.0
 _SONG_FORM = ("intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro")
@@ -47,6 +48,22 @@ def intro_form(bars: int) -> tuple[FormSection, ...]:
     if bars > first:
         sections.append(FormSection("lead-up", "verse", bars - first, (), 0.6))
     return tuple(sections)
+
+
+def continued_form(lyrics: str, bars: int, bar_seconds: float, *, rap: bool) -> Form:
+    """What follows a song that goes on: the bar in progress, then new sections."""
+    link = FormSection("link", "intro", 1, (), 0.6)
+    rest = make_form(lyrics, bars - 1, bar_seconds, rap=rap) if bars > 1 else ()
+    if rest and rest[0].kind == "intro" and not rest[0].lines:
+        # The song is under way: an intro would sound as if it stopped.
+        rest = (replace(rest[0], name="interlude", kind="verse", intensity=0.6), *rest[1:])
+    return link, *rest
+
+
+def without_last_bar(sections: Form) -> Form:
+    """The sections but their last bar."""
+    last = sections[-1]
+    return sections[:-1] if last.bars == 1 else (*sections[:-1], replace(last, bars=last.bars - 1))
 
 
 def sung_lines(lyrics: str) -> list[str]:

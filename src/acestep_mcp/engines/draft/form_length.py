@@ -4,60 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from acestep_mcp.engines.draft.form_section import FormSection
+from acestep_mcp.engines.draft.song_length import EDGE_SECONDS, LONGEST_EDGE, LONGEST_SOLO, SHORT_SONG, SongLength
 
 LEAST_SUNG, MOST_SUNG = 0.65, 0.84
 """The share of a song with words that is sung, where its lyrics and its length allow it."""
-_LONGEST_EDGE, _LONGEST_SOLO, _LONGEST_CHORUS = 8, 16, 16
-_EDGE_SECONDS, _SOLO_SECONDS = 17.0, 24.0
-_SHORT_SONG, _SHORT_EDGE, _SHORT_OPENING = 45.0, 0.1, 0.2
-"""A song of so many seconds has no outro of its own, and an intro of at most this share; the first if it has both."""
+_LONGEST_CHORUS = 16
 _RUSHED, _DRAWN_OUT = 0.4, 1.3
-_ROUNDING = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class SongLength:
-    """`bars` bars of `bar_seconds` seconds, in which a line takes about `line_seconds`."""
-
-    bars: int
-    bar_seconds: float
-    line_seconds: float = 5.0
-
-    @property
-    def seconds(self) -> float:
-        return self.bars * self.bar_seconds
-
-    @property
-    def unit(self) -> int:
-        """The bars of which longer passages are multiples."""
-        return 4 if self.bars >= 20 else 2
-
-    @property
-    def edge(self) -> int:
-        """The bars of an intro or outro; 0 if even one bar would take too much of a short song."""
-        is_short = self.seconds <= _SHORT_SONG
-        return self._edge(_SHORT_EDGE * self.seconds if is_short else min(_EDGE_SECONDS, 0.12 * self.seconds))
-
-    @property
-    def opening(self) -> int:
-        """The bars of an intro where there is no outro."""
-        if self.seconds > _SHORT_SONG:
-            return self.edge
-        return self._edge(0.9 * _SHORT_OPENING * self.seconds) or int(
-            self.bar_seconds <= _SHORT_OPENING * self.seconds + _ROUNDING
-        )
-
-    def _edge(self, most: float) -> int:
-        return next((size for size in (_LONGEST_EDGE, 4, 2, 1) if size * self.bar_seconds <= most + _ROUNDING), 0)
-
-    @property
-    def solo(self) -> int:
-        """The most bars of a solo that does not become long: a multiple of the unit."""
-        fitting = int(_SOLO_SECONDS / self.bar_seconds) // self.unit * self.unit
-        return max(self.unit, min(_LONGEST_SOLO, fitting))
 
 
 def fit_lines(marked: Sequence[FormSection], length: SongLength) -> list[FormSection] | None:
@@ -112,7 +67,7 @@ def _cost(sized: Sequence[FormSection], length: SongLength) -> float:
             )
     sung = _sung(sized)
     repeats = max(0.0, math.log2(LEAST_SUNG * length.bars / sung))
-    dense = max(0.0, sung / length.bars - MOST_SUNG) if length.seconds > _SHORT_SONG else 0.0
+    dense = max(0.0, sung / length.bars - MOST_SUNG) if length.seconds > SHORT_SONG else 0.0
     return unusual + 0.35 * repeats + 6 * dense
 
 
@@ -172,7 +127,7 @@ def _filled(sections: list[FormSection], length: SongLength) -> list[FormSection
     if left and sections[0].kind != "intro" and opening:
         size = next(size for size in (8, 4, 2, 1) if size <= min(left, opening))
         sections, left = [FormSection("intro", "intro", size), *sections], left - size
-    if left and sections[-1].kind != "outro" and length.seconds > _SHORT_SONG:
+    if left and sections[-1].kind != "outro" and length.seconds > SHORT_SONG:
         size = min(max(1, length.edge), left)
         sections, left = [*sections, FormSection("outro", "outro", size)], left - size
     sections, left = _with_solos(sections, left, length)
@@ -188,7 +143,7 @@ def _with_solos(sections: list[FormSection], left: int, length: SongLength) -> t
     ]  # fmt: skip
     gaps.sort(key=lambda n: (sections[n - 1].kind != "chorus", -n))
     shares = dict.fromkeys(gaps, 0)
-    for most in (length.unit, length.solo, _LONGEST_SOLO if len(gaps) < 2 else length.solo):
+    for most in (length.unit, length.solo, LONGEST_SOLO if len(gaps) < 2 else length.solo):
         for gap in gaps:
             size = min(most - shares[gap], left // length.unit * length.unit)
             if size > 0:
@@ -203,10 +158,10 @@ def _with_solos(sections: list[FormSection], left: int, length: SongLength) -> t
 
 def _with_longer(sections: list[FormSection], left: int, length: SongLength) -> tuple[list[FormSection], int]:
     """A longer outro, longer solos, and then a longer intro, each no longer than they may be."""
-    limits = {"outro": _LONGEST_EDGE, "solo": length.solo, "intro": _LONGEST_EDGE}
-    if length.seconds <= _SHORT_SONG:
+    limits = {"outro": LONGEST_EDGE, "solo": length.solo, "intro": LONGEST_EDGE}
+    if length.seconds <= SHORT_SONG:
         limits = {"solo": length.solo}
-    elif length.bar_seconds * _LONGEST_EDGE > 2 * _EDGE_SECONDS:
+    elif length.bar_seconds * LONGEST_EDGE > 2 * EDGE_SECONDS:
         limits |= {"outro": max(1, length.edge) + 2, "intro": max(1, length.edge)}
     longer = list(sections)
     for kind, most in limits.items():
@@ -234,7 +189,7 @@ def _merged_solos(sections: Sequence[FormSection]) -> list[FormSection]:
     for section in sections:
         before = joined[-1] if joined else section
         both = before.bars + section.bars
-        if joined and section.kind == before.kind == "solo" and both <= _LONGEST_SOLO:
+        if joined and section.kind == before.kind == "solo" and both <= LONGEST_SOLO:
             joined[-1] = replace(before, bars=both)
         else:
             joined.append(section)
@@ -270,7 +225,7 @@ def share_unsung(marked: Sequence[FormSection], length: SongLength) -> list[Form
 
 def instrumental(length: SongLength, shape: Sequence[str]) -> list[FormSection]:
     """The standard form `shape` in exactly so many bars: its first and last kind are short, the middle has equal sections."""
-    edges = length.opening, length.edge if length.seconds > _SHORT_SONG else 0
+    edges = length.opening, length.edge if length.seconds > SHORT_SONG else 0
     inner = length.bars - sum(edges)
     unit = next(size for size, least in ((16, 112), (8, 32), (4, 8), (2, 3), (1, 0)) if inner >= least)
     count = max(1, inner // unit)

@@ -129,7 +129,7 @@ def _fitted(tempo: float, beats: float, seconds: float, *, free: bool) -> tuple[
 
 def continue_grid(old: Grid, seconds: float, ending: str) -> Grid:
     """The same grid from the end of `old` on, for `seconds` more. Bar 0 is the bar in progress there."""
-    phase = -((old.seconds - old.phase) % old.bar_seconds)
+    phase = -((old.seconds - old.phase - old.slowing) % old.bar_seconds)
     if old.bar_seconds + phase < 0.01:
         phase = 0.0
     ending = "ring" if ending == "fade" and seconds < 12 else ending

@@ -20,6 +20,7 @@ from acestep_mcp.api.requests import (
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft import remake
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.extend import outpaint_song
 from acestep_mcp.engines.draft.form import sung_lines
 from acestep_mcp.engines.draft.mix import master, silence
 from acestep_mcp.engines.draft.render import Renderer, available, render
@@ -71,7 +72,7 @@ def _events(request: EngineRequest, source: Source | None, renderer: Renderer) -
         case AudioInpaint():
             return remake.inpaint_song(request, source, renderer)
         case AudioOutpaint():
-            return remake.outpaint_song(request, source, renderer)
+            return outpaint_song(request, source, renderer)
         case AudioToAudio(edit_mode="lyrics"):
             return remake.replace_lyrics(request, source, renderer)
         case AudioToAudio():

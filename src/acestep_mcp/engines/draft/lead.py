@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from acestep_mcp.engines.draft.feels import feel_of
 from acestep_mcp.engines.draft.instruments import PROGRAMS, RANGES, VOICE_RANGE
+from acestep_mcp.engines.draft.line_language import language_of
 from acestep_mcp.engines.draft.melody import MelodyContext, MelodyNote, Phrase, improvised_syllables, melody, rhythm
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.style import soloist
 from acestep_mcp.engines.draft.syllables import syllables
-from acestep_mcp.engines.draft.text_setting import BREATH, LinePlace, feel_of, line_places, set_text
-from acestep_mcp.engines.draft.word_stress import language_of
+from acestep_mcp.engines.draft.text_setting import BREATH, LinePlace, line_places, set_text
 
 _FORMS = ("ABAB", "AABA", "ABAC", "AAAB")
 _DENSITY = {

@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from acestep_mcp.engines.draft import drums
+from acestep_mcp.engines.draft.bass_patterns import BASSES
 from acestep_mcp.engines.draft.harmony import Chord, nearest, voicing
 from acestep_mcp.engines.draft.harmony import chord as chord_named
 from acestep_mcp.engines.draft.instruments import PERCUSSION_ROWS
 from acestep_mcp.engines.draft.metres import BarLayout, bar_rows
-from acestep_mcp.engines.draft.patterns import BASSES, Pattern
+from acestep_mcp.engines.draft.patterns import Pattern
 from acestep_mcp.engines.draft.song import Song, Span
 
 _ACCENTS = {"X": 1.0, "x": 0.84, "o": 0.64}

@@ -12,6 +12,7 @@ from acestep_mcp.engines import Source
 from acestep_mcp.engines.draft.form_section import FormSection, form_from_plan, form_to_plan
 from acestep_mcp.engines.draft.grid import METRES, Grid
 from acestep_mcp.engines.draft.harmony import Key
+from acestep_mcp.engines.draft.seeds import Seeds
 
 _SAME_LENGTH = 0.05
 _PULSE = 0.1
@@ -33,6 +34,10 @@ class SourcePlan:
     seed: int | None = None
     made_by: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
+
+    def seeds(self, edit_seed: int, variance: float) -> Seeds:
+        """The song's own seeds, with `variance` of the decisions from `edit_seed`; that alone if its own are unknown."""
+        return Seeds(edit_seed) if self.seed is None else Seeds(self.seed, edit_seed, variance)
 
 
 def read_source_plan(source: Source) -> SourcePlan:

@@ -1,0 +1,118 @@
+"""Makes a song longer: music before and after it, on its beat and at its level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from acestep_mcp.api.edits import outpaint_lengths
+from acestep_mcp.api.requests import AudioOutpaint
+from acestep_mcp.audio import Sound
+from acestep_mcp.audio.splice import outpaint
+from acestep_mcp.engines import Audio, Section, Source, Step
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose
+from acestep_mcp.engines.draft.edit_join import joined_sound, song_to_extend
+from acestep_mcp.engines.draft.edit_result import answer_lyrics, sections_of
+from acestep_mcp.engines.draft.form import Form, continued_form, intro_form, make_form, sung_lines, without_last_bar
+from acestep_mcp.engines.draft.grid import Grid, continue_grid
+from acestep_mcp.engines.draft.mix import silence
+from acestep_mcp.engines.draft.render import Renderer, render
+from acestep_mcp.engines.draft.score import Score
+from acestep_mcp.engines.draft.source_plan import SourcePlan, plan_json, read_source_plan
+from acestep_mcp.engines.draft.style import parse_style
+
+_EXTENSION_VARIANCE = 0.5  # variance of the material of an added part
+_ROUNDING = 0.001
+
+
+def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+    """Add music before and after the song in its tempo and key.
+
+    The song's own samples do not change, but for a final fade-out: music that goes on after it is not faded, and joins at
+    one of its last downbeats.
+    """
+    yield Step("composing", 0, 1)
+    lengths = outpaint_lengths(request, source.sound.seconds)
+    kept = song_to_extend(source.sound, read_source_plan(source), ends=lengths.after > 0)
+    old, song = kept.plan, kept.sound
+    missing = (len(source.sound.pcm) - len(song.pcm)) / song.sample_rate
+    sizes = lengths.before, lengths.after + missing
+    seeds = old.seeds(request.seed or 0, _EXTENSION_VARIANCE)
+    added: list[Sound | None] = [None, None]
+    scores: list[Score | None] = [None, None]
+    for side, seconds in enumerate(sizes):
+        if seconds <= 0 or (side == 1 and lengths.after <= 0):
+            continue
+        sung = request.lyrics if side == 1 or lengths.after <= 0 else ""
+        to_compose = _before if side == 0 else _after
+        grid, sections = to_compose(request.tags, sung, old, seconds)
+        score = scores[side] = compose(ComposeRequest(request.tags, "", seconds, seeds, grid, sections))
+        music = silence(seconds)
+        yield from render(score.parts, renderer, music)
+        yield Step("levelling", side, 2)
+        added[side] = joined_sound(music, song, score.plan["genre"], ending="" if side == 0 else score.ending)
+    sound = outpaint(song, added[0], added[1], sizes)
+    plan = plan_json(_extended_plan(old, scores[0], scores[1], sound.seconds), made_by=None)
+    times = _all_sections(scores[0], old, scores[1], lengths.before)
+    notes = dict.fromkeys((*old.notes, *kept.notes, *(note for score in scores if score for note in score.notes)))
+    yield Audio(sound, request.tags, answer_lyrics(request.lyrics), tuple(notes), times, plan)
+
+
+def _before(_tags: str, lyrics: str, old: SourcePlan, seconds: float) -> tuple[Grid, Form]:
+    """Music that leads into the song: its bars are counted back from the song's first downbeat.
+
+    The last bar is the one in progress where the song begins, if that is not a downbeat.
+    """
+    bar = old.grid.bar_seconds
+    whole = max(0, math.ceil((seconds + old.grid.phase) / bar - _ROUNDING))
+    bars = max(1, whole + (old.grid.phase < -_ROUNDING))
+    phase = seconds + old.grid.phase - whole * bar
+    grid = replace(old.grid, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending="none")
+    sections = make_form(lyrics, bars, grid.bar_seconds) if sung_lines(lyrics) else intro_form(bars)
+    return grid, sections
+
+
+def _after(tags: str, lyrics: str, old: SourcePlan, seconds: float) -> tuple[Grid, Form]:
+    """Music that starts where the song ends: the bar in progress there, then new sections and an ending."""
+    wanted = parse_style(tags)
+    grid = continue_grid(old.grid, seconds, wanted.genre.ending)
+    return grid, continued_form(lyrics, grid.bars, grid.bar_seconds, rap=wanted.rap)
+
+
+def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, seconds: float) -> SourcePlan:
+    """The plan of the longer song, its sections end to end in whole bars."""
+    early = before.form if before else ()
+    if before and old.grid.phase < -_ROUNDING:
+        # The bar in progress where the song begins is the song's own first.
+        early = without_last_bar(early)
+    bars_before = sum(section.bars for section in early)
+    bars_after = sum(section.bars for section in after.form) if after else 0
+    grid = replace(
+        old.grid,
+        seconds=seconds,
+        phase=old.grid.phase + (before.seconds if before else 0.0) - bars_before * old.grid.bar_seconds,
+        slowing=0.0,
+        ending=after.ending if after else old.grid.ending,
+    )
+    total = max(1, math.floor((seconds - grid.phase) / grid.bar_seconds + 0.01))
+    sections = (*early, *old.form, *(after.form if after else ()))
+    spare = total - bars_before - old.grid.bars - bars_after
+    last = sections[-1]
+    sections = (*sections[:-1], replace(last, bars=max(1, last.bars + spare)))
+    return replace(old, grid=replace(grid, bars=sum(section.bars for section in sections)), form=sections)
+
+
+def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, shift: float) -> tuple[Section, ...]:
+    """All sections, in seconds of the longer song."""
+    found = list(sections_of(before)) if before else []
+    beat = 0.0
+    for number, section in enumerate(old.form):
+        start = max(0.0, old.grid.time_at(beat)) if number else 0.0
+        beat += section.bars * old.grid.beats_per_bar
+        end = old.grid.time_at(beat) if number < len(old.form) - 1 else old.grid.seconds
+        found.append(Section(section.name, round(start + shift, 3), round(end + shift, 3)))
+    if after:
+        later = shift + old.grid.seconds
+        found.extend(Section(s.name, round(s.start + later, 3), round(s.end + later, 3)) for s in after.sections)
+    return tuple(found)
