@@ -12,6 +12,7 @@ import pytest
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose, sketch
 from acestep_mcp.engines.draft.genres import GENRES
 from acestep_mcp.engines.draft.midi import file_bytes
+from acestep_mcp.engines.draft.players import drum_track
 from acestep_mcp.engines.draft.score import Part, Score
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.syllables import syllables
@@ -197,3 +198,16 @@ def test_the_plan_is_json():
     plan = song("pop", LYRICS).plan
     assert json.loads(json.dumps(plan)) == plan
     assert {"tempo", "key", "scale", "genre", "meter", "progressions", "sections", "seed"} <= plan.keys()
+
+
+@pytest.mark.parametrize("genre", ["pop", "techno", "metal", "reggae", "bossa nova", "bhangra"])
+def test_the_drums_of_a_song_have_four_bars_and_fills_that_differ(genre):
+    song = sketch(ComposeRequest(genre, "", 90, Seeds(1)))
+    beats, bars = song.grid.beats_per_bar, {}
+    for note in drum_track(song, song.style.genre.grooves.split("|")[0]):
+        if note.velocity >= 60:
+            bars.setdefault(int(note.beat // beats), set()).add((round(note.beat % beats * 4), note.pitch))
+    last = {round(span.end / beats) - 1 for span in song.spans}
+    assert len({frozenset(hits) for bar, hits in bars.items() if bar not in last}) >= 4
+    fills = [frozenset(hits) for bar, hits in bars.items() if bar in last]
+    assert len(set(fills)) >= 0.7 * len(fills)

@@ -18,6 +18,7 @@ PIECES = {
 }  # fmt: skip
 _LEVELS = {"X": 104, "x": 84, "o": 50}
 _LIGHT = frozenset("HVTDtRbglcdPB")  # the drums that play in quiet sections
+_LOW, _HIGH = "KF2dbL", "HVDTRtWcgC"  # the drums that vary, the first one that plays
 _GHOSTS = 0.45  # no ghost notes below this intensity
 
 # In these an open hi-hat at the end of the bar leads to the next one.
@@ -121,6 +122,38 @@ def groove(name: str, metre: str, rng: random.Random) -> dict[str, str]:
     return chosen
 
 
+def variants(rows: dict[str, str], metre: str, rng: random.Random) -> tuple[dict[str, str], ...]:
+    """Four bars that follow each other: the groove, its low and high drum varied, the groove, and both varied further.
+
+    The first beat stays as it is, and so does the kick that marks the beats of five or seven.
+    """
+    low = next((piece for piece in _LOW if piece in rows), None)
+    others = [piece for piece in rows if piece != low]
+    if low == "K" and metre in _KICKS:
+        low = None
+    high = next((piece for piece in _HIGH if piece in others), others[0] if others else None)
+    second = {**rows, low: _varied(rows[low], rng)} if low else rows
+    fourth = {**rows, low: _varied(second[low], rng)} if low else rows
+    if high:
+        # Quiet sections have no low drum.
+        second = {**second, high: _varied(rows[high], rng, late=True)}
+        fourth = {**fourth, high: _varied(second[high], rng)}
+    return rows, second, rows, fourth
+
+
+def _varied(row: str, rng: random.Random, *, late: bool = False) -> str:
+    """The row with one more plain hit between the beats, or, where it is full, with one hit less."""
+    steps = range(len(row) // 2 if late else 1, len(row))
+    between = [step for step in steps if step % 4]
+    free = [step for step in between if row[step] in ".o"]
+    eighths = [step for step in free if step % 2 == 0]
+    taken = [step for step in between if row[step] == "x"]
+    if not (free or taken):
+        return row
+    step = rng.choice(eighths or free or taken)
+    return row[:step] + ("x" if free else ".") + row[step + 1 :]
+
+
 def fit(piece: str, pattern: str, metre: str) -> str:
     """The row as one bar of the metre. A kick on every beat would hide which is the first of five or seven."""
     four = pattern if len(pattern) == 16 else pattern + pattern[-4:]
@@ -144,10 +177,14 @@ def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[
             yield DrumHit(step / 4, PIECES[piece], round(level))
 
 
-def fill(beats: float, length: float, rng: random.Random) -> Iterator[DrumHit]:
-    """A crescendo over snare and toms in the last `length` beats of a bar of `beats`."""
-    runs = ("SSYYMMFF", "SSSSMMFF", "S.SSM.FF", "YYMMLLFF", "S.S.SSSS", "K.SSK.SF")
-    pieces = rng.choice(runs)
+FILLS = (
+    "SSYYMMFF", "SSSSMMFF", "S.SSM.FF", "YYMMLLFF", "S.S.SSSS", "K.SSK.SF", "SYSMSLSF", "S.Y.M.F.", "SSSYYYMF", "F.FMM.YS",
+    "K.K.SSSS", "YSMSLSFS",
+)  # fmt: skip
+
+
+def fill(beats: float, length: float, pieces: str) -> Iterator[DrumHit]:
+    """A crescendo over `pieces`, one of FILLS, in the last `length` beats of a bar of `beats`."""
     count = round(length * 4)
     for number in range(count):
         piece = pieces[number * len(pieces) // count]

@@ -176,11 +176,16 @@ def _bass_pitch(song: Song, beat: float, mark: str, low: int, rng: random.Random
 
 def drum_track(song: Song, groove: str) -> Iterator[BeatNote]:
     """The drums of the whole song: groove by section, fills before the next one, builds before a drop."""
-    for span in song.spans:
+    fills = sorted(drums.FILLS)
+    song.seeds.stream("fills").shuffle(fills)
+    for number, span in enumerate(song.spans):
         rng = song.seeds.stream(f"drums/{span.section.kind}")
-        rows = _with_percussion(song, drums.groove(groove, song.grid.metre, rng))
+        plain = _with_percussion(song, drums.groove(groove, song.grid.metre, rng))
+        variants = drums.variants(plain, song.grid.metre, rng)
+        fill = fills[number % len(fills)]
         for bar in range(span.section.bars):
-            for hit in _drum_bar(song, span, bar, rows, rng):
+            rows = variants[(bar + span.section.offset_bars) % 4]
+            for hit in _drum_bar(song, span, bar, rows, fill, rng):
                 loud = hit.velocity * song.grid.layout.accent(hit.beat)
                 yield BeatNote(span.beat + bar * song.grid.beats_per_bar + hit.beat, 0.2, hit.pitch, loud)
 
@@ -191,7 +196,9 @@ def _with_percussion(song: Song, rows: dict[str, str]) -> dict[str, str]:
     return {**{piece: drums.fit(piece, steps, song.grid.metre) for piece, steps in added}, **rows}
 
 
-def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: random.Random) -> Iterator[drums.DrumHit]:
+def _drum_bar(
+    song: Song, span: Span, bar: int, rows: dict[str, str], fill: str, rng: random.Random
+) -> Iterator[drums.DrumHit]:
     full, beats = song.fullness(span.section), song.grid.beats_per_bar
     left = span.section.bars - bar
     following = song.fullness(span.following) if span.following else 0.0
@@ -206,7 +213,7 @@ def _drum_bar(song: Song, span: Span, bar: int, rows: dict[str, str], rng: rando
     cut = beats - (rng.choice(song.grid.layout.fills) if filling else 0)
     yield from (hit for hit in drums.bar(rows, full, rng) if hit.beat < cut)
     if filling:
-        yield from drums.fill(beats, beats - cut, rng)
+        yield from drums.fill(beats, beats - cut, fill)
     if bar == 0 and not span.section.offset_bars and full >= 0.6 and rows and span.beat > 0:
         yield drums.DrumHit(0, drums.PIECES["Z"], round(70 + 25 * full))
 
