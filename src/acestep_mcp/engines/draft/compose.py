@@ -13,8 +13,7 @@ from acestep_mcp.engines.draft.form_section import FormSection, form_to_plan
 from acestep_mcp.engines.draft.grid import Grid, new_grid
 from acestep_mcp.engines.draft.lineup import lyric_notes
 from acestep_mcp.engines.draft.metres import BarLayout
-from acestep_mcp.engines.draft.mix import volume_controller
-from acestep_mcp.engines.draft.production import production
+from acestep_mcp.engines.draft.mix import pump_depth, volume_controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.song import Song, outline
@@ -85,7 +84,7 @@ def _part(song: Song, player: Player) -> Part:
         pan=player.pan if player.lead else _apart(player.pan),
         reverb=player.reverb,
         lead=player.lead,
-        pump=0 if player.drums or player.lead else production(song.style.genre.name).pump,
+        pump=0 if player.drums or player.lead else pump_depth(song.style.genre.name),
     )
 
 

@@ -67,3 +67,8 @@ def volume_controller(program: int, weight: float, *, drums: bool = False) -> in
     """The MIDI volume (1-127) for a part of `weight`; 80 is a chord instrument, doubling it is +12 dB."""
     wanted = _USUAL + 40 * math.log10(weight / 80) - program_loudness(program, drums=drums)
     return max(1, min(127, round(100 * 10 ** (wanted / 40))))
+
+
+def pump_depth(genre: str) -> int:
+    """How far each bass drum turns the chords and the bass of a genre down, 0 to 127."""
+    return production(genre).pump
