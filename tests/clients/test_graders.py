@@ -39,8 +39,7 @@ def test_mcpgrade_gives_at_least_90_points_and_finds_no_error(node: str, listed:
     assert [found for part in graded["categories"] for found in part["findings"] if found["severity"] == "error"] == []
 
 
-def test_tdqs_finds_nothing_but_that_sections_are_more_work_to_name_than_seconds(listed: Path) -> None:
+def test_tdqs_finds_nothing_but_answers_without_a_schema(listed: Path) -> None:
+    """Schemas of answers are left out where they would take more room in the list than they are worth."""
     lint = report(sys.executable, "-m", "tdqs", "lint", "--file", listed, "--format", "json")
-    serious = [(found["rule"], found["tool"]) for found in lint["findings"] if found["severity"] != "info"]
-    # Any list of objects is "dearer" than any tool without arguments; nothing else stores the sections of a song.
-    assert serious == [("shadow-candidate", "mark_sections")]
+    assert {found["rule"] for found in lint["findings"]} <= {"no-output-schema"}, lint["findings"]

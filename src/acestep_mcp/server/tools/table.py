@@ -87,7 +87,7 @@ _MOVES = _hints(read_only=False, destructive=True, idempotent=True, open_world=F
 
 _SLOW = " Returns the song, or a job_id. fal bills each second."
 _ADVICE = {
-    "text_to_audio": " Write both yourself: they decide the song.",
+    "text_to_audio": " Write both yourself: they decide the song; prompt_to_audio is quicker, and plainer.",
     "audio_inpaint": " By a section's name: remake_section.",
     "audio_to_audio": " Own engines use no guidance field but guidance_scale.",
 }
@@ -132,7 +132,7 @@ TOOLS = (
     Tool(
         "get_track",
         "Look up a song",
-        "What lyrics, tempo, key and file a song has, and the settings used to make it. Returns all that an edit needs.",
+        "What lyrics, tempo, key and file a track (song) has, and the settings used to make it. Returns all that an edit needs.",
         TrackName,
         TrackView,
         _READS,
@@ -141,8 +141,8 @@ TOOLS = (
     Tool(
         "remake_track",
         "Make a song again",
-        "Try again: more takes or another version of a track, with other seeds or changed fields. Returns a table; each take "
-        "is paid for.",
+        "Try again, remake: more takes or another version of a track, with other seeds or changed fields. Returns a table; each "
+        "take is paid for.",
         RemakeQuery,
         None,
         _MAKES,
@@ -151,7 +151,7 @@ TOOLS = (
     Tool(
         "remake_section",
         "Make a section again",
-        "Redo a chorus, verse, bridge or other section by its name. Returns and costs what audio_inpaint does.",
+        "Redo (remake) a chorus, verse, bridge or other section by its name. Returns and costs what audio_inpaint does.",
         SectionQuery,
         None,
         _MAKES,
@@ -160,7 +160,7 @@ TOOLS = (
     Tool(
         "mark_sections",
         "Name a song's sections",
-        "Tell where the sections of a track (verse, chorus) begin and end, for remake_section and edits. Returns the track.",
+        "Mark (tell) where the sections of a track (verse, chorus) begin and end, for remake_section and edits. Returns the track.",
         MarksQuery,
         None,
         _KEEPS,
@@ -178,7 +178,7 @@ TOOLS = (
     Tool(
         "export_track",
         "Export a song",
-        "Save, convert or download a track as mp3, wav, flac, ogg or MIDI. Returns the new file's path; overwrites nothing.",
+        "Export, save, convert or download a track as mp3, wav, flac, ogg or MIDI. Returns the new file's path; overwrites nothing.",
         ExportQuery,
         None,
         _WRITES,
@@ -197,7 +197,7 @@ TOOLS = (
     Tool(
         "player_audio",
         "Player sound",
-        "Sound for the page of play_track, which alone calls this.",
+        "Audio for the page of play_track, which alone calls this.",
         PlayerTrackName,
         PlayerView,
         _READS,
@@ -216,7 +216,7 @@ TOOLS = (
     Tool(
         "status",
         "Show the setup",
-        "Check the setup: which engine makes the music and why (draft is a sketch, not ACE-Step), what works or is broken, "
+        "Check the status and setup: which engine makes the music and why (draft is a sketch, not ACE-Step), what works or is broken, "
         "folders, money spent. Returns problems with their fix.",
         NoArguments,
         StatusView,

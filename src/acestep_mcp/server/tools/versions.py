@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import anyio
 from mcp.types import CallToolResult
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from acestep_mcp.server import answers
 from acestep_mcp.server.tools.context import ToolContext, TrackId, reporting
@@ -59,10 +59,23 @@ class SectionMark(_Arguments):
     end: float | None = None
 
 
+def _mark(given: Any) -> Any:
+    """A text such as `verse=0-20` as the object that it stands for; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    name, equals, span = given.rpartition("=")
+    start, _, end = span.partition("-")
+    if not (equals and start.strip()):
+        raise ValueError("must be NAME=START-END in seconds, such as 'verse=0-20'; END may be absent")
+    return {"name": name, "start": start, "end": end if end.strip() else None}
+
+
 class MarksQuery(_Arguments):
+    """Sections as on the command line. Objects with `name`, `start` and `end` are read as well, and are not published."""
+
     track_id: TrackId
-    sections: list[SectionMark] = Field(
-        description="In seconds, e.g. [{'name': 'verse', 'start': 0, 'end': 20}]. [] removes them."
+    sections: list[Annotated[SectionMark, BeforeValidator(_mark, json_schema_input_type=str)]] = Field(
+        description="NAME=START-END in seconds, e.g. ['verse=0-20', 'chorus=20-41.5']. [] removes them."
     )
 
 
