@@ -121,6 +121,8 @@ async def test_a_song_that_ends_every_process_fails_after_three_attempts_and_the
 @pytest.mark.process
 async def test_a_cancelled_song_stops_and_its_process_plays_the_next_with_its_source(tmp_path, wav):
     async with fleet(tmp_path, 1) as desk:
+        await desk.until("ready")
+        assert (await desk.http.get("/ready")).json() == {"ready": True}
         held = await desk.submit(body={"tags": "hold", "seed": 1})
         await desk.began(1)
         await desk.cancel(held)
@@ -140,6 +142,7 @@ async def test_a_cancelled_song_stops_and_its_process_plays_the_next_with_its_so
 async def test_a_device_that_cannot_start_says_why_at_health_and_in_each_job(tmp_path):
     async with fleet(tmp_path, 1, refuses="The weights are not here. Fetch them.", options={"key": "k"}) as desk:
         [device] = await desk.until("failed")
+        assert (await desk.http.get("/ready")).status_code == 503
         assert (await desk.http.get("/devices")).status_code == 401
         desk.http.headers["authorization"] = "Key k"
         assert (await desk.http.get("/devices")).json()["devices"][0]["device"] == "test:0"
@@ -181,6 +184,13 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def test_an_engine_in_the_servers_own_process_is_ready_at_once_and_any_caller_may_ask(embedded):
+    async with embedded(key="k") as desk:
+        reply = await desk.http.get("/ready")
+        assert "devices" not in (await desk.http.get("/health")).json()
+    assert (reply.status_code, reply.json()) == (200, {"ready": True})
 
 
 @pytest.mark.parametrize(

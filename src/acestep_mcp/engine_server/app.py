@@ -23,7 +23,7 @@ from starlette.routing import Route
 import acestep_mcp
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.engine_server import wire
-from acestep_mcp.engine_server.auth import KEYS_PATH, AuthMiddleware
+from acestep_mcp.engine_server.auth import KEYS_PATH, READY_PATH, AuthMiddleware
 from acestep_mcp.engine_server.background import repeat
 from acestep_mcp.engine_server.engine_page import engine_page
 from acestep_mcp.engine_server.file_routes import FileRoutes
@@ -170,6 +170,7 @@ def _info_routes(
     routes = [
         Route("/", engine_page),
         Route("/health", _health(engine, queue, workers, options)),
+        Route(READY_PATH, _ready(workers)),
         Route("/openapi.json", _openapi(options)),
         Route("/loras", _loras(engine)),
         Route("/devices", _devices(workers)),
@@ -196,6 +197,13 @@ def _health(engine: Engine, queue: JobQueue, workers: Workers, options: QueueOpt
         return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **info, **queue.counts()})
 
     return health
+
+
+def _ready(workers: Workers) -> Reply:
+    async def ready(_: HttpRequest) -> Response:
+        return wire.Json({"ready": workers.are_ready}, 200 if workers.are_ready else 503)
+
+    return ready
 
 
 def _loras(engine: Engine) -> Reply:

@@ -18,7 +18,8 @@ from acestep_mcp.net.response_headers import protected
 TOKEN_LIFE = 3600
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 KEYS_PATH = "/.well-known/jwks.json"
-_PUBLIC_PATHS = frozenset({"/", "/health", "/openapi.json", KEYS_PATH})
+READY_PATH = "/ready"
+_PUBLIC_PATHS = frozenset({"/", "/health", READY_PATH, "/openapi.json", KEYS_PATH})
 
 
 class AuthMiddleware:

@@ -1,0 +1,172 @@
+"""Several devices behind one queue, with an engine that sleeps: how much faster, and what kills leave.
+
+    python bench/fleet.py speed [--jobs N] [--seconds S] [--devices 1,2,8]
+    python bench/fleet.py kills [--jobs 200] [--seconds 0.5] [--every 5]
+
+`speed` gives the songs of each number of devices in the time of one. `kills` kills a random process of four every few
+seconds, and the server twice, until all jobs have ended; every job must end once with a song, those of normal priority
+before those of low.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import anyio
+import httpx
+import uvicorn
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.engine_server.own_process import engines  # noqa: E402
+
+from acestep_mcp.engine_server.app import QueueOptions, serving  # noqa: E402
+
+APP = "/fal-ai/ace-step"
+
+
+async def serve(folder: Path, count: int) -> None:
+    options = QueueOptions(database=folder / "jobs.sqlite3")
+    with ExitStack() as stack:
+        each = [stack.enter_context(closing(engine)) for engine in engines(folder, count)]
+        async with serving(*each, folder=folder / "files", options=options) as app:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+                config = uvicorn.Config(app, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
+                await uvicorn.Server(config).serve([listener])
+
+
+class Server:
+    """A server of its own process."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "serve", str(folder), str(count)], stdout=subprocess.PIPE, text=True
+        )
+        self.http = httpx.Client(base_url=self.process.stdout.readline().strip(), timeout=60)
+        while any(each["state"] == "starting" for each in self.health()["devices"]):
+            time.sleep(0.1)
+
+    def health(self) -> dict:
+        return self.http.get("/health").json()
+
+    def submit(self, seed: int, priority: str = "normal") -> str:
+        body = {"tags": "sleep", "duration": 5, "seed": seed}
+        reply = self.http.post(APP, json=body, headers={"X-Fal-Queue-Priority": priority})
+        return reply.raise_for_status().json()["request_id"]
+
+    def end(self, number: int) -> None:
+        self.process.send_signal(number)
+        self.process.wait(30)
+        self.http.close()
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in found for child in path.read_text(encoding="ascii").split()]
+
+
+def folder_for(seconds: float) -> Path:
+    folder = Path(tempfile.mkdtemp())
+    (folder / "seconds").write_text(str(seconds), encoding="ascii")
+    return folder
+
+
+def measure(count: int, jobs: int, seconds: float) -> float:
+    """Songs an hour."""
+    server = Server(folder_for(seconds), count)
+    try:
+        began = time.monotonic()
+        for seed in range(jobs):
+            server.submit(seed)
+        while (state := server.health())["queued"] or state["running"]:
+            time.sleep(0.02)
+        took = time.monotonic() - began
+        assert sum(each["songs"] for each in state["devices"]) == jobs
+        return jobs / took * 3600
+    finally:
+        server.end(signal.SIGTERM)
+
+
+def speed(given: argparse.Namespace) -> None:
+    first = None
+    for count in map(int, given.devices.split(",")):
+        songs = measure(count, given.jobs, given.seconds)
+        first = first or songs
+        row = {"devices": count, "songs an hour": round(songs), "times": round(songs / first, 2)}
+        print(json.dumps({**row, "load": round(os.getloadavg()[0], 1)}), flush=True)
+
+
+def kills(given: argparse.Namespace) -> int:
+    folder, chance = folder_for(given.seconds), random.Random(given.seed)
+    server = Server(folder, 4)
+    half = given.jobs // 2
+    ids = {server.submit(seed, "low" if seed < half else "normal"): seed for seed in range(given.jobs)}
+    submitted = time.time_ns()
+    began, killed, fronts, next_kill = time.monotonic(), 0, 0, time.monotonic() + given.every
+    while (state := server.health())["queued"] or state["running"]:
+        time.sleep(0.1)
+        if time.monotonic() < next_kill:
+            continue
+        next_kill += given.every
+        if fronts < 2 and killed >= 2 * (fronts + 1):
+            server.end(signal.SIGKILL)
+            fronts += 1
+            server = Server(folder, 4)
+        elif found := children(server.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(found), signal.SIGKILL)
+                killed += 1
+    answers = {job: server.http.get(f"{APP}/requests/{job}") for job in ids}
+    ends = Counter(answer.status_code for answer in answers.values())
+    files = len(list((folder / "files" / "files").iterdir()))
+    wrong = [job for job, answer in answers.items() if answer.status_code == 200 and answer.json()["seed"] != ids[job]]
+    server.end(signal.SIGTERM)
+    runs = len((folder / "runs").read_text(encoding="utf-8").splitlines())
+    late = _out_of_order(folder, half, submitted)
+    row = {"jobs": len(ids), "ends": dict(ends), "songs stored": files, "mixed up": len(wrong), "out of order": late}
+    row |= {"processes killed": killed, "servers killed": fronts, "runs": runs}
+    print(json.dumps({**row, "seconds": round(time.monotonic() - began), "load": round(os.getloadavg()[0], 1)}))
+    return int(ends != {200: len(ids)} or files != len(ids) or bool(wrong) or late > 0)
+
+
+def _out_of_order(folder: Path, half: int, submitted: int) -> int:
+    """Jobs of low priority that began after all had been submitted, and before the last of normal priority did."""
+    first = sorted((path.stat().st_mtime_ns, int(path.name.split()[1])) for path in folder.glob("seen *"))
+    last_normal = max(moment for moment, seed in first if seed >= half)
+    return sum(submitted < moment < last_normal for moment, seed in first if seed < half)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "kills", "serve"))
+    parser.add_argument("serves", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--devices", default="1,2,8")
+    parser.add_argument("--every", type=float, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if given.what == "serve":
+        anyio.run(serve, Path(given.serves[0]), int(given.serves[1]))
+        return 0
+    given.jobs = given.jobs or (16 if given.what == "speed" else 200)
+    given.seconds = given.seconds or (2 if given.what == "speed" else 0.5)
+    return kills(given) if given.what == "kills" else speed(given) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
