@@ -130,6 +130,17 @@ def test_low_variance_stays_closer_to_the_song_than_high_variance():
     assert kept(0.1) > kept(0.5) > kept(1.0)
 
 
+def test_variance_is_the_share_of_the_notes_that_change():
+    old = compose(ComposeRequest(TAGS, LYRICS, 20, Seeds(3)))
+    notes = {(part.name, note) for part in old.parts for note in part.notes}
+    changed = []
+    for variance in (0, 0.2, 0.5, 1):
+        new = compose(ComposeRequest(TAGS, LYRICS, 20, Seeds(3, 7, variance)))
+        changed.append(1 - len(notes & {(part.name, note) for part in new.parts for note in part.notes}) / len(notes))
+    assert changed == sorted(changed)
+    assert changed == pytest.approx([0, 0.2, 0.5, 1], abs=0.15)
+
+
 def test_the_seed_determines_the_window():
     src = source()
     first, again, other = (inpaint(src, seed=seed).sound.pcm for seed in (5, 5, 6))

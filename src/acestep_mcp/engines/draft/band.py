@@ -153,12 +153,12 @@ def _layer(song: Song, row: str) -> Layer | None:
         options = sorted(allowed, key=lambda name: PROGRAMS[name] // 8 != family)[:2]
     if not options:
         return None
-    return Layer(pattern, song.seeds.stream(f"instrument/{row}", 0.4).choice(options))
+    return Layer(pattern, song.seeds.stream(f"instrument/{row}").choice(options))
 
 
 def _plays_in(song: Song, span: Span, number: int, count: int) -> bool:
     """The first layers play nearly always, the last ones only in full sections; each kind of section varies a little."""
-    full = song.fullness(span.section) + song.seeds.stream(f"layers/{span.section.kind}", 0.8).uniform(-0.08, 0.08)
+    full = song.fullness(span.section) + song.seeds.stream(f"layers/{span.section.kind}").uniform(-0.08, 0.08)
     return number < max(1, round(0.5 + count * full))
 
 
@@ -206,7 +206,7 @@ def _bass(song: Song, instruments: str) -> str | None:
         return named
     options = [name for name in instruments.split("/") if lineup.plays(PROGRAMS[name])]
     options = options or [name for name in _BASS_SUBSTITUTES if lineup.plays(PROGRAMS[name])][:1]
-    return song.seeds.stream("bass instrument", 0.4).choice(options) if options else None
+    return song.seeds.stream("bass instrument").choice(options) if options else None
 
 
 def _has_beat(song: Song) -> bool:

@@ -72,8 +72,7 @@ def _lyric_notes(song: Song) -> tuple[str, ...]:
 
 def _part(song: Song, player: Player) -> Part:
     """A player's notes in seconds, with swing and humanised timing, and its final notes."""
-    timing = song.seeds.stream(f"touch/{player.name}", 10.0)
-    notes = list(_humanise(song, player, timing))
+    notes = list(_humanise(song, player))
     notes.extend(_last_chord(song, player))
     return Part(
         name=player.name,
@@ -93,11 +92,17 @@ def _apart(pan: int) -> int:
     return max(4, min(123, round(64 + 1.8 * (pan - 64))))
 
 
-def _humanise(song: Song, player: Player, timing: random.Random) -> Iterator[Note]:
+def _humanise(song: Song, player: Player) -> Iterator[Note]:
     style, layout, time_at = song.style, song.grid.layout, song.grid.time_at
     first, seconds = song.grid.phase, song.grid.seconds
     loose = style.genre.loose * player.looseness
+    beats = song.grid.beats_per_bar
+    touches: dict[int, random.Random] = {}
     for beat, length, pitch, velocity in player.notes:
+        bar = int(beat // beats)
+        if (timing := touches.get(bar)) is None:
+            timing = song.seeds.of_passage(player.name, bar).stream(f"touch/{player.name}/{bar}")
+            touches[bar] = timing
         late = max(-2 * loose, min(2 * loose, timing.gauss(0, loose)))
         start = max(first, time_at(swing(beat, style, layout)) + late)
         loud = round(velocity + timing.gauss(0, 3))

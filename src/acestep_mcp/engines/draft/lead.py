@@ -68,7 +68,7 @@ def _instrument(song: Song) -> int | None:
     options = (
         options or [name for name in (*style.instruments, *_SUBSTITUTES) if style.lineup.plays(PROGRAMS[name])][:1]
     )
-    return PROGRAMS[song.seeds.stream("lead", 0.4).choice(options)] if options else None
+    return PROGRAMS[song.seeds.stream("lead").choice(options)] if options else None
 
 
 def _voice(song: Song) -> int:
@@ -93,13 +93,14 @@ def _sung_notes(song: Song, span: Span, language: str) -> Iterator[MelodyNote]:
     low, high = (edge + song.style.register for edge in VOICE_RANGE)
     context = MelodyContext(song.grid.key, song.chords, low, high, layout)
     count = len(span.section.lines)
-    letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
     places = line_places(span.length, count, layout)
     for number, (line, (start, length)) in enumerate(zip(span.section.lines, places, strict=True)):
         cadence = number == count - 1 or number % 2 == 1
         phrase = Phrase(span.beat + start, length, span.section.kind, cadence)
+        seeds = song.seeds.of_passage("voice", int(phrase.beat))
+        letters = seeds.stream(f"form/{span.section.kind}").choice(_FORMS)
         name = f"{span.section.kind}/{letters[number % 4]}"
-        stream = song.seeds.edit_stream if line in song.new_lines else song.seeds.stream
+        stream = song.seeds.edit_stream if line in song.new_lines else seeds.stream
         sung = syllables(line, language)
         if not sung:
             continue
@@ -121,7 +122,6 @@ def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[Melody
     low, high = RANGES.get(program, (VOICE_RANGE[0] + 2, VOICE_RANGE[1] + 4))
     context = MelodyContext(song.grid.key, song.chords, low, high, song.grid.layout)
     bars = 2 if song.grid.bar_seconds > 1.6 else 4
-    letters = song.seeds.stream(f"form/{span.section.kind}", 3.0).choice(_FORMS)
     density = (
         _DENSITY.get(span.section.kind, 0.8)
         * min(1.3, max(0.5, song.grid.beat_seconds / 0.5))
@@ -133,7 +133,9 @@ def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[Melody
         if _rests(song, span, number):
             continue
         phrase = Phrase(span.beat + beat, length, span.section.kind, number % 2 == 1)
-        rng = song.seeds.stream(f"tune/{span.section.kind}/{letters[number % 4]}", 3.0)
+        seeds = song.seeds.of_passage("lead", int(phrase.beat))
+        letters = seeds.stream(f"form/{span.section.kind}").choice(_FORMS)
+        rng = seeds.stream(f"tune/{span.section.kind}/{letters[number % 4]}")
         timed = rhythm(improvised_syllables(phrase, density, rng), length, rng, song.grid.layout.note_lengths)
         yield from melody(timed, phrase, context, rng)
 
@@ -142,4 +144,4 @@ def _rests(song: Song, span: Span, number: int) -> bool:
     """Whether a phrase is left out: long intros start without the lead, quiet music has more rests."""
     if span.section.kind in {"intro", "outro"}:
         return number == 0 and span.section.bars > 2
-    return song.seeds.stream(f"rest/{span.section.kind}/{number}", 3.0).random() < 0.3 - 0.3 * song.style.drive
+    return song.seeds.stream(f"rest/{span.section.kind}/{number}").random() < 0.3 - 0.3 * song.style.drive

@@ -60,25 +60,36 @@ def tonic_voicing(song: Song, pattern: Pattern) -> tuple[int, ...]:
 
 def comp(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[BeatNote]:
     """The notes of a chord instrument in one section."""
-    beats = song.grid.beats_per_bar
-    rng = song.seeds.stream(f"pattern/{name}/{span.section.kind}")
-    steps = _chord_steps(rng.choice(bar_rows(pattern.steps, pattern.three, song.grid.metre)), song.grid.layout)
-    level = _level(song, span)
     if pattern.playing == "pad":
-        yield from _pad_notes(song, span, pattern, level)
+        yield from _pad_notes(song, span, pattern, _level(song, span))
         return
+    beats, level = song.grid.beats_per_bar, _level(song, span)
     previous = tonic_voicing(song, pattern)
-    onsets = [
-        bar * beats + step / 4 for bar in range(span.section.bars) for step, mark in enumerate(steps) if mark != "."
-    ]
-    marks = [mark for _ in range(span.section.bars) for mark in steps if mark != "."]
-    for number, (onset, following) in enumerate(pairwise([*onsets, span.length])):
+    onsets = list(_onsets(song, span, name, pattern))
+    first = round(span.beat / beats)
+    for (onset, mark, number), following in pairwise([*onsets, (span.length, "", 0)]):
+        bar = first + int(onset // beats)
+        rng = song.seeds.of_passage(name, bar).stream(f"pattern/{name}/{bar}/{number}")
         chord = song.chord_at(span.beat + onset)
         previous = cached_voicing(upper_tones(chord), previous, pattern.low, pattern.high)
-        length = max(0.1, (following - onset) * pattern.gate)
-        loud = level * _ACCENTS[marks[number]] * song.grid.layout.accent(onset)
-        base = BeatNote(span.beat + onset, length, 0, loud)
+        length = max(0.1, (following[0] - onset) * pattern.gate)
+        base = BeatNote(span.beat + onset, length, 0, level * _ACCENTS[mark] * song.grid.layout.accent(onset))
         yield from _chord_notes(pattern, base, chord, previous, (number, onset % beats == 0, rng))
+
+
+def _onsets(song: Song, span: Span, name: str, pattern: Pattern) -> Iterator[tuple[float, str, int]]:
+    """Where the instrument plays: the beat in the section, the mark, and which of the notes of two bars it is."""
+    beats, number = song.grid.beats_per_bar, 0
+    rows = bar_rows(pattern.steps, pattern.three, song.grid.metre)
+    first = round(span.beat / beats)
+    for bar in range(span.section.bars):
+        seeds = song.seeds.of_passage(name, first + bar)
+        row = seeds.stream(f"pattern/{name}/{span.section.kind}").choice(rows)
+        number = number if bar % 2 else 0
+        for step, mark in enumerate(_chord_steps(row, song.grid.layout)):
+            if mark != ".":
+                yield bar * beats + step / 4, mark, number
+                number += 1
 
 
 def _chord_steps(row: str, layout: BarLayout) -> str:
@@ -143,12 +154,14 @@ def _pad_notes(song: Song, span: Span, pattern: Pattern, level: float) -> Iterat
 def bass_line(song: Song, span: Span, name: str, low: int) -> Iterator[BeatNote]:
     """The bass line of one section, near `low`; quiet sections hold the roots."""
     beats = song.grid.beats_per_bar
-    rng = song.seeds.stream(f"bass/{span.section.kind}")
     full = song.fullness(span.section)
     style = name if full > 0.3 else "pedal"
     alternatives, strong = bar_rows(*BASSES[style], song.grid.metre), song.grid.layout.strong_steps
-    usual, other = rng.choice(alternatives), rng.choice(alternatives)
+    first = round(span.beat / beats)
     for bar in range(span.section.bars):
+        rng = song.seeds.of_passage("bass", first + bar).stream(f"bass/{span.section.kind}")
+        usual, other = rng.choice(alternatives), rng.choice(alternatives)
+        rng = random.Random(f"{rng.random()}/{bar}")
         steps = other if bar % 4 == 3 else usual
         for step, mark in enumerate(steps):
             if mark not in "-.":
@@ -179,15 +192,22 @@ def drum_track(song: Song, groove: str) -> Iterator[BeatNote]:
     fills = sorted(drums.FILLS)
     song.seeds.stream("fills").shuffle(fills)
     for number, span in enumerate(song.spans):
-        rng = song.seeds.stream(f"drums/{span.section.kind}")
-        plain = _with_percussion(song, drums.groove(groove, song.grid.metre, rng))
-        variants = drums.variants(plain, song.grid.metre, rng)
-        fill = fills[number % len(fills)]
+        first = round(span.beat / song.grid.beats_per_bar)
+        drawn: dict[int, list[dict[str, str]]] = {}
         for bar in range(span.section.bars):
-            rows = variants[(bar + span.section.offset_bars) % 4]
-            for hit in _drum_bar(song, span, bar, rows, fill, rng):
+            seeds = song.seeds.of_passage("drums", first + bar)
+            if seeds.seed not in drawn:
+                drawn[seeds.seed] = _drum_variants(song, groove, seeds.stream(f"drums/{span.section.kind}"))
+            rows = drawn[seeds.seed][(bar + span.section.offset_bars) % 4]
+            rng = seeds.stream(f"drums/{first + bar}")
+            for hit in _drum_bar(song, span, bar, rows, fills[number % len(fills)], rng):
                 loud = hit.velocity * song.grid.layout.accent(hit.beat)
                 yield BeatNote(span.beat + bar * song.grid.beats_per_bar + hit.beat, 0.2, hit.pitch, loud)
+
+
+def _drum_variants(song: Song, groove: str, rng: random.Random) -> list[dict[str, str]]:
+    plain = _with_percussion(song, drums.groove(groove, song.grid.metre, rng))
+    return list(drums.variants(plain, song.grid.metre, rng))
 
 
 def _with_percussion(song: Song, rows: dict[str, str]) -> dict[str, str]:

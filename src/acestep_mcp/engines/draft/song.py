@@ -93,10 +93,10 @@ def _progression(style: Style, grid: Grid, kind: str, seeds: Seeds) -> str:
     """The numerals for a kind of section. Verse and chorus differ if the genre has several; intros and solos share."""
     choices = (style.genre.minor if grid.key.minor else style.genre.major).split("|")
     order = sorted(choices)
-    seeds.stream("harmony", 0.5).shuffle(order)
+    seeds.stream("harmony").shuffle(order)
     home = _SHARES_HARMONY.get(kind, kind)
     index = {"verse": 0, "chorus": 1, "pre": 2, "bridge": 3}.get(home, 0)
-    if seeds.stream(f"harmony/{home}", 0.7).random() < 0.2:
+    if seeds.stream(f"harmony/{home}").random() < 0.2:
         index += 1
     return order[index % len(order)]
 
