@@ -94,7 +94,9 @@ def _players(song: Song) -> Iterator[Player]:
             if _plays_in(song, span, number, len(layers))
             for note in comp(song, span, name, pattern)
         )
-        notes = below_tune(played, sounding, song.grid.beats_per_bar, may_rest=pattern.playing == "bells")
+        # A named instrument is heard, even where it plays bells in a song that is sung throughout.
+        rests = pattern.playing == "bells" and layer.instrument not in song.style.instruments
+        notes = below_tune(played, sounding, song.grid.beats_per_bar, may_rest=rests)
         last = _final_chord(song, pattern) if number < 3 and pattern.playing != "bells" else ()
         weight = pattern.weight * (1.0 if _has_beat(song) else 1.2)
         yield Player(
