@@ -80,6 +80,7 @@ class Settings(ModelOptions, BaseSettings):
     fal_key_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_SECRET", "fal_key_secret"))
     engine_url: str | None = None
     engine_key: SecretStr | None = None
+    engine_jobs: SecretStr | None = None
     key_file: AbsolutePath | None = None
     """File with the key of the host in use, which overrides the keys above: see `_with_key_file`."""
     local_engine: Literal["ace-step-v1", "ace-step-v1.5", "draft"] = "ace-step-v1"

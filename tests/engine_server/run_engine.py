@@ -1,4 +1,4 @@
-"""An engine server of its own process, for tests that kill it: FOLDER; prints its address."""
+"""An engine server of its own process, for tests that kill it: FOLDER [JOBS FILES]; prints its address."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class Counted(Sine):
             yield part
 
 
-async def main(folder: Path) -> None:
-    options = QueueOptions(database=folder / "jobs.sqlite3")
+async def main(folder: Path, jobs: str | None = None, files: str | None = None) -> None:
+    folder.mkdir(exist_ok=True)
+    options = QueueOptions(database=folder / "jobs.sqlite3", jobs=jobs, files=files, lease=1)
     async with serving(Counted(folder), folder=folder / "files", options=options) as app:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
@@ -39,4 +40,4 @@ async def main(folder: Path) -> None:
             await uvicorn.Server(config).serve([listener])
 
 
-anyio.run(main, Path(sys.argv[1]))
+anyio.run(main, Path(sys.argv[1]), *sys.argv[2:])

@@ -10,6 +10,7 @@
         SpendLimitReached       raise ACESTEP_MAX_SPEND_USD, or wait until tomorrow
         QueueError              try again later, or report it to the host
             NoResponse          nothing came back, or not all of it
+            QueueUnavailable    the engine server's database is away for now
             RequestUnknown      the host does not know this request id
             SubmissionUnknown   the submit may have been accepted; it is never repeated automatically
             GenerationFailed    the model ran and failed
@@ -142,6 +143,13 @@ class NoResponse(QueueError):
         super().__init__(f"{what} {then}", is_permanent=is_permanent)
         self.what = what
         self.sent = sent
+
+
+class QueueUnavailable(QueueError):
+    """The database of an engine server does not answer for now; its callers ask again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=503, error_type="queue_unavailable")
 
 
 class RequestUnknown(QueueError):

@@ -18,6 +18,7 @@ from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
 from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
 from acestep_mcp.cli.output import echo
 from acestep_mcp.cli.request_options import takes_log_format
+from acestep_mcp.cli.shared_jobs import shared_jobs, takes_shared_jobs
 from acestep_mcp.engines.registry import ENGINES, V1, EngineSpec
 from acestep_mcp.net import keys
 from acestep_mcp.settings import Settings, load
@@ -46,6 +47,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--data-dir", type=_FOLDER, help="Where jobs and files are kept. [default: engine/NAME in ACESTEP_DATA_DIR]"
 )
+@takes_shared_jobs
 @click.option("--allow-webhooks", is_flag=True, help="Post results to public addresses that callers name.")
 @click.option("--allowed-host", multiple=True, help="Another name callers use. May be repeated.")
 @click.option("--devices", metavar="LIST", help="A process on each: all, cuda:0,cuda:1 or cpu:2. [default: one engine]")
@@ -90,7 +92,9 @@ def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], setti
     from acestep_mcp.engine_server.serve import ServerAddress, serve
     from acestep_mcp.engines.processes.devices import engines_for
 
-    logs.configure(settings.log_level, settings.log_format, (*settings.secrets, *filter(None, [options.key])))
+    logs.configure(
+        settings.log_level, settings.log_format, (*settings.secrets, *filter(None, [options.key, options.jobs]))
+    )
     for problem in settings.problems:
         _tell([f"Note: {problem}"])
     address = ServerAddress(given["host"], given["port"], folder, given["tls_dir"])
@@ -135,6 +139,7 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
     fetch, post = outbound_http(webhooks=given["allow_webhooks"])
     return QueueOptions(
         database=folder / "engine.sqlite3",
+        **shared_jobs(given, settings),
         key=_key(given["key"], given["key_file"], settings),
         public_url=_public(given["public_url"]),
         allowed_hosts=given["allowed_host"],

@@ -24,27 +24,24 @@ import acestep_mcp
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.engine_server import wire
 from acestep_mcp.engine_server.auth import KEYS_PATH, READY_PATH, AuthMiddleware
+from acestep_mcp.engine_server.backend import KEY_NAME, Backend, opened
 from acestep_mcp.engine_server.background import repeat
 from acestep_mcp.engine_server.engine_page import engine_page
 from acestep_mcp.engine_server.file_routes import FileRoutes
-from acestep_mcp.engine_server.file_store import FileStore
-from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.job_routes import JobRoutes
-from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.proxy import ProxyMiddleware
 from acestep_mcp.engine_server.signing import Signer
 from acestep_mcp.engine_server.source_downloads import SourceDownloads
 from acestep_mcp.engine_server.source_loader import SourceLoader
-from acestep_mcp.engine_server.webhooks import Webhooks, restored
+from acestep_mcp.engine_server.webhooks import Webhooks
 from acestep_mcp.engine_server.worker import Worker
 from acestep_mcp.engine_server.workers import Workers
 from acestep_mcp.engines import Engine, loras_of
 
-__all__ = ["QueueOptions", "serving"]
+__all__ = ["KEY_NAME", "QueueOptions", "serving"]
 
 _DEFAULTS = QueueOptions()
-KEY_NAME = "webhook-key"
 LONGEST_CHALLENGE = 128
 LEFTOVERS_KEPT = 3600
 """Seconds before a file that no job refers to counts as left over, however short the retention is."""
@@ -66,60 +63,40 @@ async def serving(*engines: Engine, folder: Path, options: QueueOptions = _DEFAU
     Raises Occupied when another server uses the
     database, StorageError.
     """
-    file_store = FileStore(folder, options.max_stored)
-    job_store = JobStore(options.database)
-    try:
-        queue = JobQueue(job_store, limit=options.max_queue, most_bytes=options.max_remembered)
-        queue.restore()
-        webhooks = _webhooks(queue, folder, options)
-        async with _running(engines, queue, file_store, webhooks, options) as app:
-            yield app
-    finally:
-        job_store.close()
-        if options.database is None:
-            file_store.remove(KEY_NAME)
+    async with opened(folder, options) as backend, _running(engines, backend, options) as app:
+        yield app
 
 
 @asynccontextmanager
-async def _running(
-    engines: Sequence[Engine],
-    queue: JobQueue,
-    file_store: FileStore,
-    webhooks: Webhooks | None,
-    options: QueueOptions,
-) -> AsyncIterator[Starlette]:
+async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOptions) -> AsyncIterator[Starlette]:
+    file_store = backend.files
     source_loader = SourceLoader(file_store, options.fetch)
-    file_routes = FileRoutes(file_store, options)
-    each = [Worker(engine, queue, file_store, source_loader, options) for engine in engines]
-    workers = Workers(each, SourceDownloads(queue, source_loader))
-    try:
-        async with _task_group() as group:
-            group.start_soon(workers.run, RETRY_SECONDS)
-            group.start_soon(repeat, queue.expire_late, "ending jobs that start too late", RETRY_SECONDS)
-            group.start_soon(repeat, queue.announce_positions, "announcing positions", RETRY_SECONDS)
-            clean = partial(_clean, queue, file_store, file_routes, options.retention)
-            group.start_soon(repeat, clean, "cleaning up", min(60, max(options.retention / 2, 0.05)))
-            if webhooks:
-                group.start_soon(webhooks.run)
-            job_routes = JobRoutes(queue, source_loader, file_store, webhooks, options)
-            info_routes = _info_routes(engines[0], queue, workers, webhooks, options)
-            app = _app(job_routes, [*info_routes, *_file_routes(file_routes)], options)
-            app.state.is_busy = lambda: queue.is_busy
-            app.state.release = queue.release
-            yield app
-            group.cancel_scope.cancel()
-    finally:
-        queue.release()
+    webhooks = Webhooks(backend.work, options.post, Signer(backend.key_file)) if options.post else None
+    each = [Worker(engine, backend.work, file_store, source_loader, options) for engine in engines]
+    workers = Workers(each, SourceDownloads(backend.work, source_loader))
+    async with _task_group() as group:
+        for name, task in backend.tasks.items():
+            group.start_soon(repeat, task, name, RETRY_SECONDS)
+        group.start_soon(workers.run, RETRY_SECONDS)
+        clean = partial(_clean, backend, options.retention)
+        group.start_soon(repeat, clean, "cleaning up", min(60, max(options.retention / 2, 0.05)))
+        if webhooks:
+            group.start_soon(webhooks.run)
+            adopt = partial(_adopt, backend, webhooks)
+            group.start_soon(repeat, adopt, "taking over webhooks", options.lease)
+        job_routes = JobRoutes(backend.requests, source_loader, file_store, webhooks, options)
+        file_routes = FileRoutes(file_store, backend.uploads, options)
+        info_routes = _info_routes(engines[0], backend, workers, webhooks, options)
+        app = _app(job_routes, [*info_routes, *_file_routes(file_routes)], options)
+        app.state.is_busy = backend.is_busy
+        app.state.release = backend.release
+        yield app
+        group.cancel_scope.cancel()
 
 
-def _webhooks(queue: JobQueue, folder: Path, options: QueueOptions) -> Webhooks | None:
-    if options.post is None:
-        return None
-    keys = options.database.parent if options.database else folder
-    webhooks = Webhooks(queue, options.post, Signer(keys / KEY_NAME))
-    for job in restored(queue.jobs):
+async def _adopt(backend: Backend, webhooks: Webhooks) -> None:
+    for job in await backend.undelivered():
         webhooks.watch(job)
-    return webhooks
 
 
 def _app(job_routes: JobRoutes, others: list[Route], options: QueueOptions) -> Starlette:
@@ -165,11 +142,11 @@ def _job_routes(job_routes: JobRoutes) -> list[Route]:
 
 
 def _info_routes(
-    engine: Engine, queue: JobQueue, workers: Workers, webhooks: Webhooks | None, options: QueueOptions
+    engine: Engine, backend: Backend, workers: Workers, webhooks: Webhooks | None, options: QueueOptions
 ) -> list[Route]:
     routes = [
         Route("/", engine_page),
-        Route("/health", _health(engine, queue, workers, options)),
+        Route("/health", _health(engine, backend, workers, options)),
         Route(READY_PATH, _ready(workers)),
         Route("/openapi.json", _openapi(options)),
         Route("/loras", _loras(engine)),
@@ -185,7 +162,7 @@ def _keys(signer: Signer) -> Reply:
     return keys
 
 
-def _health(engine: Engine, queue: JobQueue, workers: Workers, options: QueueOptions) -> Reply:
+def _health(engine: Engine, backend: Backend, workers: Workers, options: QueueOptions) -> Reply:
     async def health(http: HttpRequest) -> Response:
         info: dict[str, Any] = {"engine": engine.name, "model": engine.model, "version": engine.version}
         challenge = http.query_params.get("challenge", "")
@@ -194,7 +171,7 @@ def _health(engine: Engine, queue: JobQueue, workers: Workers, options: QueueOpt
         if devices := workers.devices():
             # Anyone may ask here; which job runs is nobody's business where there is a key.
             info["devices"] = [each | {"job": each["job"] if options.key is None else None} for each in devices]
-        return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **info, **queue.counts()})
+        return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **info, **await backend.requests.counts()})
 
     return health
 
@@ -220,15 +197,10 @@ def _devices(workers: Workers) -> Reply:
     return devices
 
 
-async def _clean(queue: JobQueue, file_store: FileStore, file_routes: FileRoutes, retention: float) -> None:
+async def _clean(backend: Backend, retention: float) -> None:
     """Remove responses and files whose retention has passed."""
     before = time.time() - retention
-    # Files first: on a full disk the database cannot be changed until they are gone.
-    await anyio.to_thread.run_sync(file_store.forget, queue.expired_files(before))
-    queue.forget(before)
-    file_routes.forget(before)
-    oldest = min(before, time.time() - LEFTOVERS_KEPT)
-    await anyio.to_thread.run_sync(partial(file_store.sweep, oldest, files=queue.files, jobs=queue.ids))
+    await backend.clean(before, min(before, time.time() - LEFTOVERS_KEPT))
 
 
 def _openapi(options: QueueOptions) -> Reply:

@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,16 @@ from typing import Any
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from acestep_mcp.engine_server.auth import TOKEN_LIFE, new_token
 from acestep_mcp.engine_server.bodies import Bodies, save, too_large
-from acestep_mcp.engine_server.file_store import FileStore, content_type_of, join, suffix_of
+from acestep_mcp.engine_server.file_store import FileStore, content_type_of, suffix_of
 from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.uploads import MAX_OPEN, Upload, UploadRegister
 from acestep_mcp.engine_server.wire import Json, base_of
 
 MAX_PARTS = 10_000
-MAX_OPEN = 10_000
-
 
 SMALL = 1 << 20
 
@@ -39,29 +37,14 @@ class _File(FileResponse):
         self.chunk_size = SMALL if size < SMALL else SMALL // 4
 
 
-@dataclass(slots=True)
-class Upload:
-    """An unfinished upload of the file `name`. `secret` is part of its address; `parts` are (etag, size) by number."""
-
-    name: str
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    parts: dict[int, tuple[str, int]] = field(default_factory=dict)
-    touched: float = field(default_factory=time.time)
-
-    def size_without(self, number: int) -> int:
-        """Bytes of all parts received so far except this one."""
-        return sum(size for part, (_, size) in self.parts.items() if part != number)
-
-
 class FileRoutes:
-    """One handler method for each route. Unfinished uploads are lost when the process ends."""
+    """One handler method for each route."""
 
-    def __init__(self, file_store: FileStore, options: QueueOptions) -> None:
+    def __init__(self, file_store: FileStore, uploads: UploadRegister, options: QueueOptions) -> None:
         self._file_store = file_store
+        self._uploads = uploads
         self._bodies = Bodies(options.max_body)
         self._options = options
-        self._open: dict[bytes, Upload] = {}
-        """By the digest of the secret: how long a wrong one is looked for tells nothing about the right ones."""
 
     async def token(self, http: HttpRequest) -> Response:
         """The token that the Python client asks for first. It fails on an `expires_at` without a UTC offset."""
@@ -77,30 +60,30 @@ class FileRoutes:
 
     async def whole(self, http: HttpRequest) -> Response:
         """Python client: the bytes in one POST."""
-        upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
+        upload = await self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         await self._receive_whole(http, upload)
         return Json({"access_url": self._file_url(http, upload)})
 
     async def begin_multipart(self, http: HttpRequest) -> Response:
         """Python client, large files: parts go to addresses below the file's own."""
-        upload = self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
+        upload = await self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         return Json({"access_url": self._file_url(http, upload), "uploadId": upload.secret})
 
     async def initiate(self, http: HttpRequest) -> Response:
         """JavaScript client, all sizes. The upload sends no key, so its address is the secret."""
         async with self._bodies.read(http) as request:
-            upload = self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
+            upload = await self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
         address = f"{self._base(http)}/put/{upload.secret}"
         return Json({"upload_url": address, "file_url": self._file_url(http, upload)})
 
     async def put(self, http: HttpRequest) -> Response:
-        upload = self._find(http)
+        upload = await self._find(http)
         await self._receive_whole(http, upload)
         return Json({"file_url": self._file_url(http, upload)})
 
     async def put_part(self, http: HttpRequest) -> Response:
         """One part. One client reads the etag from a header, the other from the body."""
-        upload = self._find(http)
+        upload = await self._find(http)
         given = http.path_params["number"]
         number = int(given) if re.fullmatch("[0-9]{1,9}", given) else 0
         if not 1 <= number <= MAX_PARTS:
@@ -112,26 +95,28 @@ class FileRoutes:
             etag = f'"{await anyio.to_thread.run_sync(_digest, arriving)}"'
             if size + upload.size_without(number) > self._options.max_upload:  # other parts arrived meanwhile
                 too_large(self._options.max_upload)
-            arriving.replace(arriving.with_name(str(number)))
-        upload.parts[number] = (etag, size)
+            await anyio.to_thread.run_sync(self._file_store.keep_part, upload.secret, number, arriving)
+        await self._uploads.add_part(upload, number, etag, size)
         return Json({"partNumber": number, "etag": etag}, headers={"etag": etag})
 
     async def complete(self, http: HttpRequest) -> Response:
         """Check each etag and join the parts in the order of their numbers."""
-        upload = self._find(http)
+        upload = await self._find(http)
         async with self._bodies.read(http) as body:
             numbers = sorted(_checked(part, upload) for part in _listed(body))
-        folder = self._file_store.parts(upload.secret)
-        await anyio.to_thread.run_sync(self._assemble, [folder / str(number) for number in numbers], upload)
-        self._open.pop(_hidden(upload.secret), None)
+        await anyio.to_thread.run_sync(self._file_store.assemble, upload.secret, numbers, upload.name)
+        await self._uploads.end(upload)
         return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})
 
     async def download(self, http: HttpRequest) -> Response:
         """A stored file, whole or in ranges; knowing its name is enough."""
         name = http.path_params["name"]
-        path = self._file_store.find(name)
+        path = await self._located(name)
         if path is None:
             raise HTTPException(404, "This file does not exist or has expired.")
+        if isinstance(path, str):
+            # Not kept for longer than the address is good for.
+            return RedirectResponse(path, 307, {"cache-control": "private, max-age=60"})
         headers = {
             "x-content-type-options": "nosniff",
             "content-security-policy": "sandbox; default-src 'none'",
@@ -140,37 +125,31 @@ class FileRoutes:
         found = path.stat()
         return _File(path, found.st_size, headers=headers, media_type=content_type_of(name), stat_result=found)
 
-    def forget(self, before: float) -> None:
-        """Drop uploads that have received nothing since this time."""
-        for upload in [upload for upload in self._open.values() if upload.touched < before]:
-            del self._open[_hidden(upload.secret)]
+    async def _located(self, name: str) -> Path | str | None:
+        """The file here, or the address to which callers are sent."""
+        if self._file_store.is_local:
+            return self._file_store.find(name)
+        address = await anyio.to_thread.run_sync(self._file_store.address, name)
+        return address or await anyio.to_thread.run_sync(self._file_store.find, name)
 
-    def _new(self, file_name: str, content_type: str) -> Upload:
-        if len(self._open) >= MAX_OPEN:
-            raise HTTPException(429, f"{MAX_OPEN} uploads have begun and not ended. Start this one again later.")
+    async def _new(self, file_name: str, content_type: str) -> Upload:
         upload = Upload(self._file_store.new_name(suffix_of(file_name, content_type)))
-        self._open[_hidden(upload.secret)] = upload
+        if not await self._uploads.begin(upload):
+            raise HTTPException(429, f"{MAX_OPEN} uploads have begun and not ended. Start this one again later.")
         return upload
 
-    def _find(self, http: HttpRequest) -> Upload:
-        upload = self._open.get(_hidden(http.path_params["upload"]))
+    async def _find(self, http: HttpRequest) -> Upload:
+        upload = await self._uploads.find(http.path_params["upload"])
         if upload is None or http.path_params.get("name", upload.name) != upload.name:
             raise HTTPException(404, "This upload does not exist or has expired. Start it again.")
-        upload.touched = time.time()
         return upload
 
     async def _receive_whole(self, http: HttpRequest, upload: Upload) -> None:
         path = self._file_store.parts(upload.secret) / f"whole-{secrets.token_hex(4)}"
         with self._file_store.receiving() as take, _removed_on_error(path):
             await save(http, path, self._options.max_upload, take)
-            self._file_store.publish(path, upload.name)
-        self._file_store.clear_parts(upload.secret)
-
-    def _assemble(self, parts: list[Path], upload: Upload) -> None:
-        target = self._file_store.parts(upload.secret) / "joined"
-        join(parts, target)
-        self._file_store.publish(target, upload.name)
-        self._file_store.clear_parts(upload.secret)
+            await anyio.to_thread.run_sync(self._file_store.publish, path, upload.name)
+        await anyio.to_thread.run_sync(self._file_store.clear_parts, upload.secret)
 
     def _base(self, http: HttpRequest) -> str:
         return base_of(http, self._options.public_url)
@@ -202,10 +181,6 @@ def _checked(part: Mapping[str, Any], upload: Upload) -> int:
     if etag != upload.parts[number][0]:
         raise HTTPException(400, f"Part {number} has another etag. Send it again, then complete.")
     return number
-
-
-def _hidden(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def _digest(path: Path) -> str:

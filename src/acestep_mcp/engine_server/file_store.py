@@ -34,8 +34,11 @@ class FileStore:
     (unfinished uploads). A file in `files` is complete.
     """
 
+    is_local = True
+    """Whether finding a file takes no time worth mentioning."""
+
     def __init__(self, folder: Path, most: int = 8 << 30) -> None:
-        """Uploads and sources of jobs may take `most` bytes together; results do not count."""
+        """UploadRegister and sources of jobs may take `most` bytes together; results do not count."""
         self._folder = folder
         self._most = most
         self._counting = threading.Lock()
@@ -80,7 +83,7 @@ class FileStore:
 
     def find(self, name: str) -> Path | None:
         """The stored file of this name, None when there is none. Any string is safe."""
-        path = self._files / name if _NAME.fullmatch(name) else None
+        path = self._files / name if is_name(name) else None
         return path if path and path.is_file() and not path.is_symlink() else None
 
     def new_name(self, suffix: str) -> str:
@@ -112,9 +115,35 @@ class FileStore:
         """The folder of an upload, created when missing."""
         return _folder(self._parts / upload)
 
+    def source(self, job_id: str) -> Path:
+        """Where the source of a job is read from."""
+        return self.job(job_id) / "source"
+
+    def keep_source(self, job_id: str) -> None:
+        """The file at `source` is complete."""
+
+    def keep_part(self, upload: str, number: int, arrived: Path) -> None:
+        """Take over a complete part of an upload; an earlier one of this number is replaced."""
+        arrived.replace(self.parts(upload) / str(number))
+
+    def assemble(self, upload: str, numbers: list[int], name: str) -> None:
+        """Publish an upload, joined from its parts in this order."""
+        folder = self.parts(upload)
+        join([folder / str(number) for number in numbers], folder / "joined")
+        self.publish(folder / "joined", name)
+        self.clear_parts(upload)
+
+    def address(self, name: str) -> str | None:  # noqa: ARG002 - for stores that can
+        """An address at which anyone can read the stored file for a while; None when there is none, or no such file."""
+        return None
+
     def clear_job(self, job_id: str) -> None:
         """Remove a job's folder; its result is in `files`."""
         shutil.rmtree(self._jobs / job_id, ignore_errors=True)
+
+    def discard_job(self, job_id: str) -> None:
+        """Remove what is stored for a job that was not accepted."""
+        self.clear_job(job_id)
 
     def clear_parts(self, upload: str) -> None:
         shutil.rmtree(self._parts / upload, ignore_errors=True)
@@ -122,7 +151,7 @@ class FileStore:
     def forget(self, names: list[str]) -> None:
         """Remove stored files; missing ones are skipped."""
         for name in names:
-            if _NAME.fullmatch(name):
+            if is_name(name):
                 with suppress(OSError):  # it is still being read: a later sweep removes it
                     (self._files / name).unlink(missing_ok=True)
 
@@ -155,6 +184,11 @@ class FileStore:
                 (self._folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # it is not empty
             self._folder.rmdir()
+
+
+def is_name(name: str) -> bool:
+    """Whether `new_name` may have given this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def join(parts: list[Path], target: Path) -> None:

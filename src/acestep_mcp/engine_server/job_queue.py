@@ -8,7 +8,6 @@ import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -16,11 +15,21 @@ import anyio
 
 from acestep_mcp.api.errors import AceStepError, QueueError, isolated
 from acestep_mcp.engine_server.job_store import JobStore
-from acestep_mcp.engine_server.jobs import CANCELLED, LOST, MAX_LOGS, TOO_LATE, QueueJob, State, StoredResponse
+from acestep_mcp.engine_server.jobs import (
+    CANCELLED,
+    LOST,
+    MAX_ATTEMPTS,
+    MAX_LOGS,
+    TOO_LATE,
+    QueueJob,
+    State,
+    StoredResponse,
+    log_line,
+)
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
+
 UNPACKED_SECONDS = 60
 """Seconds after a job's end during which its log is likely to be read."""
 _ROOM = 0.9
@@ -136,9 +145,7 @@ class JobQueue:
     def log(self, job: QueueJob, message: str, level: str = "INFO") -> None:
         """Add a line to the job's log."""
         if len(job.logs) < MAX_LOGS:
-            # As fal writes times: UTC without an offset.
-            now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-            job.logs.append({"timestamp": now, "message": message, "labels": {}, "level": level, "source": "USER"})
+            job.logs.append(log_line(message, level))
             job.notify()
 
     def finish(self, job: QueueJob, answer: StoredResponse) -> None:

@@ -18,14 +18,14 @@ from starlette.responses import Response, StreamingResponse
 
 from acestep_mcp.api import logs
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
-from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest
+from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest, QueueUnavailable
 from acestep_mcp.api.requests import EditRequest
 from acestep_mcp.engine_server import wire
 from acestep_mcp.engine_server.bodies import Bodies
 from acestep_mcp.engine_server.file_store import FileStore
-from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import APPS, QueueJob, RunOptions, abridged, id_of_key, new_id
 from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.queues import RequestQueue
 from acestep_mcp.engine_server.source_loader import MAX_ADDRESS, SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks
 from acestep_mcp.net.addresses import parse_url
@@ -40,7 +40,7 @@ class JobRoutes:
 
     def __init__(
         self,
-        queue: JobQueue,
+        queue: RequestQueue,
         source_loader: SourceLoader,
         file_store: FileStore,
         webhooks: Webhooks | None,
@@ -60,43 +60,42 @@ class JobRoutes:
         return wire.job_reply(job, {**state, "logs": None, "metrics": {}})
 
     async def status(self, http: HttpRequest) -> Response:
-        job = self._find(http)
+        job = await self._find(http, log=wire.wants_logs(http))
         if job is None:
             return wire.not_found()
         body = self._state(http, job, logs=wire.wants_logs(http))
         return wire.job_reply(job, body, wire.state_code(job))
 
     async def stream(self, http: HttpRequest) -> Response:
-        job = self._find(http)
+        job = await self._find(http)
         if job is None:
             return wire.not_found()
         return _events(job, self._states(http, job))
 
     async def result(self, http: HttpRequest) -> Response:
-        job = self._find(http)
+        job = await self._find(http)
         if job is None:
             return wire.not_found()
         return self._result(http, job)
 
     async def cancel(self, http: HttpRequest) -> Response:
-        job = self._find(http)
+        job = await self._find(http)
         if job is None:
             return wire.not_found()
-        if self._queue.cancel(job):
+        if await self._queue.cancel(job):
             return wire.job_reply(job, {"status": "CANCELLATION_REQUESTED"}, 202)
         return wire.job_reply(job, {"status": "ALREADY_COMPLETED"}, 400)
 
     async def remove(self, http: HttpRequest) -> Response:
         """Forget an ended request and its file before their time is over."""
-        job = self._find(http)
+        job = await self._find(http)
         if job is None:
             return wire.not_found()
         if not job.ended:
             return wire.job_reply(job, {"detail": "Request is still in progress"}, 400)
         names = [job.answer.file] if job.answer and job.answer.file else []
         await anyio.to_thread.run_sync(self._file_store.forget, names)
-        if self._queue.find(job.id):
-            self._queue.remove(job)
+        await self._queue.remove(job)
         return wire.job_reply(job, {"status": "REMOVED"})
 
     async def run(self, http: HttpRequest) -> Response:
@@ -120,31 +119,32 @@ class JobRoutes:
             request = endpoint.request.parse_wire(fields)
             key = None if synchronous else http.headers.get("idempotency-key")
             job = QueueJob(endpoint.id, request, options, id_of_key(key) if key else new_id())
-            if earlier := self._earlier(job):
+            if earlier := await self._earlier(job):
                 return earlier
             if request.seed is None:
                 # Drawn now and stored, so that a repeated run makes the same song.
                 job.request = request.model_copy(update={"seed": secrets.randbelow(2**32)})
             logs.concern(request_id=job.id)
             await self._store_source(http, job)
-        return self._add(job, longest)
+        return await self._add(job, longest)
 
-    def _add(self, job: QueueJob, longest: int | None) -> QueueJob:
+    async def _add(self, job: QueueJob, longest: int | None) -> QueueJob:
         try:
-            if earlier := self._queue.find(job.id):  # it came meanwhile, over another connection
-                return earlier
-            self._queue.add(job, longest=longest)
-            if self._webhooks and job.options.webhook:
-                self._webhooks.watch(job)
+            accepted = await self._queue.add(job, longest=longest)
+        except QueueUnavailable:
+            raise  # it may have been accepted all the same
         except AceStepError:
-            if self._queue.find(job.id) is None:
-                self._file_store.clear_job(job.id)
+            if await self._queue.find(job.id, logs=False) is None:
+                await anyio.to_thread.run_sync(self._file_store.discard_job, job.id)
             raise
-        return job
+        # Another one came meanwhile, over another connection.
+        if accepted is job and self._webhooks and job.options.webhook:
+            self._webhooks.watch(job)
+        return accepted
 
-    def _earlier(self, job: QueueJob) -> QueueJob | None:
+    async def _earlier(self, job: QueueJob) -> QueueJob | None:
         """The job of an earlier submit with the same key. Raises InvalidRequest if that had other arguments."""
-        found = self._queue.find(job.id)
+        found = await self._queue.find(job.id, logs=False)
         if found is None:
             return None
         # The server fills in a seed, and its own address of the source.
@@ -175,7 +175,7 @@ class JobRoutes:
         try:
             accepted = await self._source_loader.accept(request.audio_url, job.id, base)
         except AceStepError:
-            self._file_store.clear_job(job.id)
+            await anyio.to_thread.run_sync(self._file_store.discard_job, job.id)
             raise
         job.request = request.model_copy(update={"audio_url": accepted})
 
@@ -206,9 +206,9 @@ class JobRoutes:
             raise HTTPException(400, f"fal_webhook cannot be used: {exc.message}") from exc
         return url
 
-    def _find(self, http: HttpRequest) -> QueueJob | None:
+    async def _find(self, http: HttpRequest, *, log: bool = True) -> QueueJob | None:
         """The job of this id; the long form of the address, with the submit's sub-path, works too."""
-        job = self._queue.find(http.path_params["request_id"])
+        job = await self._queue.find(http.path_params["request_id"], logs=log)
         logs.concern(request_id=job and job.id)
         known = job is not None and http.path_params["app"] in {job.app, job.endpoint}
         return job if known else None
@@ -245,12 +245,12 @@ class JobRoutes:
                     yield event
             yield f"data: {bytes(self._result(http, job).body).decode()}\n\n"
         finally:
-            self._queue.cancel(job)
+            self._queue.abandon(job)
 
     async def _cancel_when_gone(self, http: HttpRequest, job: QueueJob) -> None:
         while (await http.receive())["type"] != "http.disconnect":
             pass
-        self._queue.cancel(job)
+        self._queue.abandon(job)
 
 
 def _events(job: QueueJob, events: AsyncIterator[str]) -> Response:

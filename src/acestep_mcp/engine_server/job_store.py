@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-
-from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
-from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse, request_of
+from acestep_mcp.api.errors import ConfigurationError, Occupied
+from acestep_mcp.engine_server.job_rows import COLUMNS, job_of, row_of
+from acestep_mcp.engine_server.jobs import QueueJob
 from acestep_mcp.sqlite import (
     FAILURES,
     DamagedSchema,
@@ -41,14 +38,8 @@ _PAGES_PER_ROUND = 2000
 _WAL_BYTES = 4 << 20
 _INCREMENTAL = 2
 _ADVICE = "give the engine server another data folder"
-_COLUMNS = (
-    "id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told",
-    "ended_at", "answer", "logs",
-)  # fmt: skip
-# `terms` are the RunOptions, and `told` whether its webhook is done: the columns keep their first names, since
-# an older server may open the file.
 SCHEMA = Schema(
-    1, f"CREATE TABLE IF NOT EXISTS job ({', '.join(_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID", kept={"job": "id"}
+    1, f"CREATE TABLE IF NOT EXISTS job ({', '.join(COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID", kept={"job": "id"}
 )
 
 
@@ -78,9 +69,9 @@ class JobStore:
 
     def save(self, job: QueueJob) -> None:
         """Write the whole job."""
-        marks = ", ".join("?" * len(_COLUMNS))
+        marks = ", ".join("?" * len(COLUMNS))
         with self._errors():
-            self._run(f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))
+            self._run(f"INSERT OR REPLACE INTO job ({', '.join(COLUMNS)}) VALUES ({marks})", row_of(job))
 
     def forget(self, job_id: str) -> None:
         with self._errors():
@@ -95,8 +86,8 @@ class JobStore:
     def all(self) -> list[QueueJob]:
         """Every job in order of submission; one that this version cannot read is skipped and stays on disk."""
         with self._errors():
-            rows = self._run(f"SELECT {', '.join(_COLUMNS)} FROM job ORDER BY sequence").fetchall()
-        return [job for row in rows if (job := _job(dict(zip(_COLUMNS, row, strict=True))))]
+            rows = self._run(f"SELECT {', '.join(COLUMNS)} FROM job ORDER BY sequence").fetchall()
+        return [job for row in rows if (job := job_of(dict(zip(COLUMNS, row, strict=True))))]
 
     def close(self) -> None:
         self._db.close()
@@ -169,89 +160,4 @@ class JobStore:
 
 
 def _is_sound(_: str, row: Row) -> bool:
-    return _job(row) is not None
-
-
-def _row(job: QueueJob) -> tuple[Any, ...]:
-    return (
-        job.id,
-        job.endpoint,
-        json.dumps(job.request.wire()),
-        _options_json(job.options),
-        job.created_at,
-        job.sequence,
-        job.state.value,
-        job.attempts,
-        int(job.cancelled),
-        int(job.webhook_done),
-        job.ended_at,
-        json.dumps(asdict(job.answer)) if job.answer else None,
-        json.dumps(job.lines) if job.ended else "[]",
-    )
-
-
-_Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
-_Time = Annotated[float, Field(ge=0, le=1e11)]
-
-
-_ANSWER, _OPTIONS = TypeAdapter(StoredResponse), TypeAdapter(RunOptions)
-
-
-class _StoredJob(BaseModel):
-    """What a row must hold. Only another program writes anything else."""
-
-    model_config = ConfigDict(strict=True)
-
-    id: _Id
-    created_at: _Time
-    sequence: Annotated[int, Field(ge=0, lt=2**62)]
-    attempts: Annotated[int, Field(ge=0, le=10**6)]
-    ended_at: _Time | None
-    options: RunOptions
-    answer: StoredResponse | None
-    logs: list[dict[str, Any]]
-
-
-def _job(row: Row) -> QueueJob | None:
-    try:
-        state = State(row["state"])
-        stored = _StoredJob(
-            answer=_ANSWER.validate_python(json.loads(row["answer"])) if row["answer"] else None,
-            options=_options(row["terms"]),
-            logs=json.loads(row["logs"]),
-            **{name: row[name] for name in ("id", "created_at", "sequence", "attempts", "ended_at")},
-        )
-        if state is State.ENDED or stored.answer:
-            _check_end(stored)
-        return QueueJob(
-            endpoint=row["endpoint"],
-            request=request_of(row["endpoint"], json.loads(row["request"])),
-            state=state,
-            cancelled=bool(row["cancelled"]),
-            webhook_done=bool(row["told"]),
-            **dict(stored),
-        )
-    except (InvalidRequest, KeyError, ValueError, TypeError, AttributeError, RecursionError) as exc:
-        logger.warning("job %s cannot be read and is skipped: %s", row["id"], exc, extra={"request_id": row["id"]})
-        return None
-
-
-def _check_end(job: _StoredJob) -> None:
-    """Raises ValueError for an ended job without an end, or without the address of its song."""
-    if job.ended_at is None or job.answer is None or not 200 <= job.answer.status < 600:
-        raise ValueError("it has ended and has no answer")
-    if "audio" in job.answer.body and not isinstance(job.answer.body["audio"]["url"], str):
-        raise ValueError("its answer has no address of a song")
-
-
-def _options_json(options: RunOptions) -> str:
-    """As earlier versions wrote them: `synchronous` is `direct` in the database."""
-    stored = asdict(options)
-    stored["direct"] = stored.pop("synchronous")
-    return json.dumps(stored)
-
-
-def _options(text: str) -> RunOptions:
-    stored = json.loads(text)
-    found: RunOptions = _OPTIONS.validate_python({"synchronous": stored.pop("direct", False), **stored})
-    return found
+    return job_of(row) is not None

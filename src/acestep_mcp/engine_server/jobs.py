@@ -8,6 +8,7 @@ import re
 import time
 import zlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ import anyio
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.requests import ApiRequest
 
+MAX_ATTEMPTS = 3
 MAX_LOGS = 2000
 _ID = re.compile(r"[0-9a-z-]{16,64}")
 _JOB_BYTES = 2000
@@ -87,16 +89,23 @@ class RunOptions:
     base: str = ""
 
 
+def log_line(message: str, level: str = "INFO") -> dict[str, Any]:
+    """A line of a job's log. Times are as fal writes them: UTC without an offset."""
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return {"timestamp": now, "message": message, "labels": {}, "level": level, "source": "USER"}
+
+
 def new_id() -> str:
     return str(uuid4())
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class QueueJob:
     """Changed only on the event loop's thread, and only by its JobQueue.
 
     `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` is
-    empty once it is compressed into `packed`; `lines` reads either.
+    empty once it is compressed into `packed`; `lines` reads either. `revision` counts the changes of a job that several
+    servers share.
     """
 
     endpoint: str
@@ -113,6 +122,7 @@ class QueueJob:
     answer: StoredResponse | None = None
     logs: list[dict[str, Any]] = field(default_factory=list)
     packed: bytes | None = None
+    revision: int = 0
     changed: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 

@@ -42,11 +42,17 @@ class QueueOptions:
 
     `database` None keeps jobs in memory and removes every file at exit; a path makes them durable. `allowed_hosts`
     adds names to those the Host header may always hold: loopback names, IP addresses and `public_url`'s own host
-    ("*" allows all). `fetch` None refuses http(s) sources, `post` None refuses webhooks. After `idle_unload` without a
+    ("*" allows all). `jobs`, the address of a PostgreSQL database, takes the place of `database`: all servers with the same
+    one share their jobs, and their files at `files`, which fsspec opens; with `sends_files` callers get files from here
+    and never an address of the bucket. A server that has not been heard for `lease` loses its jobs to the others. `fetch` None refuses http(s) sources, `post` None refuses webhooks. After `idle_unload` without a
     job the engine unloads; None keeps it loaded. `prove` answers a challenge at /health.
     """
 
     database: Path | None = None
+    jobs: str | None = field(default=None, repr=False)
+    files: str | None = None
+    sends_files: bool = False
+    lease: float = 15
     key: str | None = field(default=None, repr=False)
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ import anyio.to_thread
 
 from acestep_mcp.api import logs
 from acestep_mcp.api.errors import AceStepError, isolated
-from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import CANCELLED, INTERNAL, QueueJob, StoredResponse
+from acestep_mcp.engine_server.queues import WorkQueue
 from acestep_mcp.engine_server.source_loader import STORED_SOURCE, SourceLoader
 from acestep_mcp.engine_server.wire import response_to
 
@@ -23,7 +23,7 @@ _AT_ONCE = 4  # further ones wait
 class SourceDownloads:
     """What is to be downloaded, for all workers. `run` downloads; a job whose source has come waits for a device again."""
 
-    def __init__(self, queue: JobQueue, source_loader: SourceLoader) -> None:
+    def __init__(self, queue: WorkQueue, source_loader: SourceLoader) -> None:
         self._queue = queue
         self._source_loader = source_loader
         self._asked: dict[QueueJob, str] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -63,6 +62,7 @@ class SourceLoader:
         try:
             with anyio.fail_after(FETCH_SECONDS):
                 await self._fetch(url, self._file_store.job(job_id) / "source")
+                await anyio.to_thread.run_sync(self._file_store.keep_source, job_id)
         except TimeoutError as exc:
             raise _refused(url, f"could not be downloaded within {FETCH_SECONDS} s") from exc
         except AceStepError as exc:
@@ -70,9 +70,9 @@ class SourceLoader:
 
     async def load(self, job_id: str, *, longest: float) -> Source:
         """The decoded audio that is stored for the job, at most `longest` seconds. Raises InvalidRequest."""
-        path = self._file_store.job(job_id) / "source"
+        path = self._file_store.source
         # Reading changes nothing, so a cancelled job need not wait for it.
-        return await anyio.to_thread.run_sync(partial(_decoded, path, longest), abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(lambda: _decoded(path(job_id), longest), abandon_on_cancel=True)
 
     def _store_data(self, url: str, job_id: str) -> None:
         try:
@@ -83,11 +83,13 @@ class SourceLoader:
         with self._file_store.receiving() as take, storage_errors(path.parent):
             take(len(content))
             path.write_bytes(content)
+        self._file_store.keep_source(job_id)
 
     def _link_own(self, url: str, job_id: str, base: str) -> str:
         name = url.removeprefix(f"{base}/files/").partition("?")[0].rstrip("/")
         if not self._file_store.link(name, self._file_store.job(job_id) / "source"):
             raise _refused(url, "this server does not have this file; upload it again")
+        self._file_store.keep_source(job_id)
         return STORED_SOURCE
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 import anyio
 
 from acestep_mcp.api.errors import AceStepError, InvalidRequest, QueueError, isolated
-from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import QueueJob
 from acestep_mcp.engine_server.options import Post
+from acestep_mcp.engine_server.queues import WorkQueue
 from acestep_mcp.engine_server.signing import Signer
 from acestep_mcp.engine_server.wire import dumps, replay
 
@@ -25,15 +24,18 @@ _GONE = 410
 class Webhooks:
     """Delivers each result once; deliveries that are pending at a stop are made by the next server."""
 
-    def __init__(self, queue: JobQueue, post: Post, signer: Signer) -> None:
+    def __init__(self, queue: WorkQueue, post: Post, signer: Signer) -> None:
         self._queue = queue
         self._post = post
         self.signer = signer
+        self._watched: set[str] = set()
         self._send, self._receive = anyio.create_memory_object_stream[QueueJob](float("inf"))
 
     def watch(self, job: QueueJob) -> None:
-        """Deliver the job's result when it ends."""
-        self._send.send_nowait(job)
+        """Deliver the job's result when it ends, once, however often this is called."""
+        if job.id not in self._watched:
+            self._watched.add(job.id)
+            self._send.send_nowait(job)
 
     async def run(self) -> None:
         """Run forever."""
@@ -50,6 +52,7 @@ class Webhooks:
         else:
             _log(job).warning("the webhook of job %s was given up after %d attempts", job.id, len(DELAYS) + 1)
         self._queue.mark_webhook_done(job)
+        self._watched.discard(job.id)
 
     async def _attempt(self, job: QueueJob) -> bool:
         """One delivery; False when it should be retried. What another attempt would only repeat is final."""
@@ -71,11 +74,6 @@ class Webhooks:
 def _log(job: QueueJob) -> logging.LoggerAdapter[logging.Logger]:
     """The log with the id of the request in every line."""
     return logging.LoggerAdapter(logger, {"request_id": job.id})
-
-
-def restored(jobs: Iterable[QueueJob]) -> list[QueueJob]:
-    """Jobs whose delivery an earlier server did not complete."""
-    return [job for job in jobs if job.options.webhook and not job.webhook_done]
 
 
 def _body(job: QueueJob) -> bytes:

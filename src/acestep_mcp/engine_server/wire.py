@@ -17,12 +17,15 @@ from acestep_mcp.api.errors import (
     GenerationFailed,
     InvalidRequest,
     QueueError,
+    QueueUnavailable,
     SubmissionUnknown,
 )
 from acestep_mcp.engine_server.jobs import QueueJob, State, StoredResponse
 
 MAX_SHOWN = 1000
 """Characters of a rejected value that are sent back."""
+RETRY_AFTER = "2"
+"""Seconds that a caller is asked to wait while the queue's database is away."""
 
 
 class Json(JSONResponse):
@@ -127,6 +130,8 @@ async def error_reply(_: HttpRequest, exc: Exception) -> Response:
     match exc:
         case HTTPException():
             return Json({"detail": exc.detail}, exc.status_code, exc.headers)
+        case QueueUnavailable():
+            return request_error(503, exc.message, exc.error_type, **{"Retry-After": RETRY_AFTER})
         case QueueError(status=int(status)) if not isinstance(exc, GenerationFailed):
             return request_error(status, exc.message, exc.error_type)
         case ClientDisconnect():

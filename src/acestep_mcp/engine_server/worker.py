@@ -19,9 +19,9 @@ from acestep_mcp.api.errors import AceStepError, GenerationFailed, RunInterrupte
 from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
 from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import FileStore
-from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.jobs import CANCELLED, INTERNAL, QueueJob, StoredResponse
 from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.queues import WorkQueue
 from acestep_mcp.engine_server.slots import Slots
 from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.wire import response_to
@@ -53,7 +53,12 @@ class Worker:
     """
 
     def __init__(
-        self, engine: Engine, queue: JobQueue, file_store: FileStore, source_loader: SourceLoader, options: QueueOptions
+        self,
+        engine: Engine,
+        queue: WorkQueue,
+        file_store: FileStore,
+        source_loader: SourceLoader,
+        options: QueueOptions,
     ) -> None:
         self.engine = engine
         self.songs = 0

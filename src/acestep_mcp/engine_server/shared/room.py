@@ -1,0 +1,45 @@
+"""How much all jobs in the database may take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acestep_mcp.api.errors import QueueError
+from acestep_mcp.engine_server.shared import job_table
+
+if TYPE_CHECKING:
+    from acestep_mcp.engine_server.shared.database import Postgres
+
+_ROOM = 0.9
+"""The share of the limit that is freed down to, so that the next jobs need not free more."""
+
+
+class Room:
+    """`taken` is what was counted last, and what this front has added since: other fronts add to it too."""
+
+    def __init__(self, database: Postgres, most: int) -> None:
+        """All jobs together, ended ones too, take about `most` bytes."""
+        self.taken = 0
+        self._database = database
+        self._most = most
+
+    async def weigh(self) -> None:
+        """Count what all jobs take."""
+        async with self._database.reading() as cursor:
+            self.taken = await job_table.total_size(cursor)
+
+    async def make(self, size: int) -> None:
+        """Forget the oldest jobs that ended without a song, if that is needed. Raises QueueError (429)."""
+        if self.taken + size <= self._most:
+            return
+        async with self._database.changing() as cursor:
+            excess = await job_table.total_size(cursor) + size - self._most
+            if excess > 0:
+                await job_table.forget_songless(cursor, excess + int((1 - _ROOM) * self._most))
+            self.taken = await job_table.total_size(cursor)
+        if self.taken + size > self._most:
+            raise QueueError(
+                f"The queue is full: its requests and songs take {self.taken >> 20} MiB, and "
+                f"{self._most >> 20} MiB is the most. Submit again later.",
+                status=429,
+            )

@@ -1,0 +1,133 @@
+"""Two fronts in one process, each with its own engine, on one database and one folder of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.engine_server.conftest import _embedded
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+
+
+@pytest.fixture
+def front(tmp_path: Path, jobs: str):
+    """Open a front: `async with front("a") as desk`."""
+
+    def opened(name: str, **options: Any):
+        files = (tmp_path / "shared").as_uri()
+        return _embedded(tmp_path / name, jobs=jobs, files=files, **{"lease": 1.0, **options})
+
+    return opened
+
+
+async def test_a_song_is_submitted_at_one_front_played_and_heard_at_another(front, wav) -> None:
+    async with front("a") as a, front("b") as b:
+        await a.submit(body={"tags": "hold"})
+        await a.submit(body={"tags": "hold"})
+        await a.running()
+        await b.running()
+        ticket = await a.submit(body={"tags": "third"})
+        assert (await b.get(ticket, "/status")).json()["queue_position"] == 0
+        b.engine.release.set()
+        result = await b.end(ticket)
+        assert result.json()["seed"] == 42
+        for desk in (a, b):
+            audio = await desk.http.get(result.json()["audio"]["url"])
+            assert len(audio.content) == result.json()["audio"]["file_size"]
+        assert [event["status"] for event in await a.events(ticket)][-1] == "COMPLETED"
+        a.engine.release.set()
+
+
+async def test_one_queue_has_one_order_and_every_job_is_played_once(front) -> None:
+    async with front("a") as a, front("b") as b:
+        for _ in range(2):
+            await a.submit(body={"tags": "hold"})
+        await a.running()
+        await b.running()
+        low = {"X-Fal-Queue-Priority": "low"}
+        tickets = [
+            await desk.submit(body={"tags": f"{number}"}, headers=low if number < 2 else {})
+            for number, desk in enumerate((a, b, a, b))
+        ]
+        places = [(await a.get(ticket, "/status")).json()["queue_position"] for ticket in tickets]
+        b.engine.release.set()
+        for ticket in tickets:
+            await a.end(ticket)
+        a.engine.release.set()
+        assert places == [2, 3, 0, 1]
+        assert [request.tags for request in b.engine.requests[1:]] == ["2", "3", "0", "1"]
+        assert len(a.engine.requests) == 1
+
+
+async def test_a_job_is_cancelled_through_a_front_that_does_not_run_it(front) -> None:
+    async with front("a") as a:
+        held = await a.submit(body={"tags": "hold"})
+        await a.running()
+        async with front("b") as b:
+            assert (await b.cancel(held)).status_code == 202
+            await a.stopped()
+            assert (await b.end(held)).status_code == 499
+            assert (await b.cancel(held)).status_code == 400
+
+
+async def test_the_key_of_a_submit_counts_at_every_front(front) -> None:
+    async with front("a") as a, front("b") as b:
+        key = {"Idempotency-Key": "0123456789abcdef"}
+        first = await a.submit(headers=key)
+        second = await b.submit(headers=key)
+        await b.end(second)
+        assert first["request_id"] == second["request_id"]
+        assert len(a.engine.requests) + len(b.engine.requests) == 1
+
+
+async def test_the_parts_of_an_upload_may_come_to_different_fronts(front, wav) -> None:
+    async with front("a") as a, front("b") as b:
+        begun = (await a.http.post("/storage/upload/initiate-multipart", json={"file_name": "x.wav"})).json()
+        put = begun["upload_url"].removeprefix("http://localhost")
+        half = len(wav) // 2
+        etags = [
+            (await desk.http.put(f"{put}/{number}", content=piece)).json()["etag"]
+            for number, (desk, piece) in enumerate(((b, wav[:half]), (a, wav[half:])), 1)
+        ]
+        parts = [{"partNumber": number, "etag": etag} for number, etag in enumerate(etags, 1)]
+        done = await b.http.post(f"{put}/complete", json={"parts": parts})
+        assert done.status_code == 200, done.text
+        assert (await a.http.get(done.json()["file_url"])).content == wav
+        ticket = await a.submit("/audio-to-audio", {"audio_url": done.json()["file_url"], "original_tags": "x"})
+        assert (await b.end(ticket)).status_code == 200
+
+
+async def test_while_the_database_is_away_requests_are_told_to_come_again_and_nothing_is_lost(front, postgres) -> None:
+    async with front("a", lease=5) as a:
+        held, waiting = await a.submit(body={"tags": "hold"}), await a.submit()
+        await a.running()
+        postgres.stop()
+        try:
+            away = await a.get(held, "/status")
+            a.engine.release.set()
+        finally:
+            postgres.start()
+        assert (away.status_code, away.headers["retry-after"]) == (503, "2")
+        with anyio.fail_after(20):
+            while (await a.get(waiting, "/status")).json().get("status") != "COMPLETED":
+                await anyio.sleep(0.1)
+        assert [(await a.get(ticket)).status_code for ticket in (held, waiting)] == [200, 200]
+        assert len(a.engine.requests) == 2
+
+
+async def test_tables_of_a_newer_version_are_refused(front, jobs) -> None:
+    import psycopg
+
+    from acestep_mcp.api.errors import ConfigurationError
+
+    async with front("a"):
+        pass
+    with psycopg.connect(jobs, autocommit=True) as connection:
+        connection.execute("INSERT INTO acestep_schema VALUES (99)")
+    with pytest.raises(ConfigurationError, match="version 99"):
+        async with front("b"):
+            pass
