@@ -65,14 +65,11 @@ class _Run:
         waits_for = self.waits_for
         return waits_for is None or (isinstance(waits_for, Pending) and waits_for.event.query())
 
-    def advance(self) -> bool:
-        """Go on by a step and what follows it, so that runs whose steps are answered together ask together again.
-
-        Returns whether the song is finished.
-        """
+    def advance(self, parts: int) -> bool:
+        """Go on by so many parts, or until it asks for something. Returns whether the song is finished."""
         answer, self.answer, self.waits_for = self.answer, None, None
         try:
-            for _ in range(2):
+            for _ in range(parts):
                 part = self.song.send(answer)
                 if not isinstance(part, Step):
                     self.waits_for = part
@@ -142,9 +139,12 @@ class Rounds:
             self._batch = self._most
 
     def _round(self) -> None:
+        # A step and what follows it, so that runs whose steps are answered together ask together again. A song that is
+        # alone stops between two steps.
+        parts = 2 if self._most > 1 else 1
         for run in self._runs:
             if run.is_ready:
-                self._schedule(run.advance, partial(list, [run]), partial(self._advanced, run))
+                self._schedule(partial(run.advance, parts), partial(list, [run]), partial(self._advanced, run))
         self._schedule(self._answer, self._all)
 
     def _advanced(self, run: _Run, finished: bool) -> None:
