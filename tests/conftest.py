@@ -30,7 +30,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ
 
 
 TORCH = ROOT / "tests" / "engines"
-MARKED = re.compile(r"^pytestmark = .*\bpytest\.mark\.(process|slow)\b", re.MULTILINE)
+MARKED = re.compile(r"^pytestmark = .*\bpytest\.mark\.(process|slow|torch)\b", re.MULTILINE)
 _numbers = itertools.count()
 _running: dict[str, str] = {}
 

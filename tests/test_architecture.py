@@ -394,3 +394,13 @@ def test_a_start_writes_nothing_to_the_working_folder(environment: dict[str, str
         capture_output=True, timeout=50, check=True,
     )  # fmt: skip
     assert os.listdir(folder) == []
+
+
+def test_a_test_file_that_is_skipped_without_torch_is_marked_so_that_it_runs_with_torch():
+    """The plain run has no torch, and the run that has it chooses by marks."""
+    tests = Path(__file__).parent
+    for path in tests.rglob("test_*.py"):
+        text = path.read_text(encoding="utf-8")
+        is_skipped = re.search(r'^(\w+ = )?pytest\.importorskip\("torch', text, re.MULTILINE)
+        if is_skipped and not path.parent.name.startswith("ace_step_"):
+            assert re.search(r"^pytestmark = .*pytest\.mark\.torch\b", text, re.MULTILINE), path

@@ -118,6 +118,16 @@ async def test_an_upload_larger_than_allowed_leaves_nothing(embedded, tmp_path):
     assert [path.name for path in files] == ["1"]
 
 
+async def test_parts_are_not_joined_to_a_file_larger_than_allowed(embedded, tmp_path):
+    async with embedded(max_upload=1500) as desk:
+        begun = (await desk.http.post("/storage/upload/initiate-multipart", json={})).json()
+        part = (await desk.http.put(f"{begun['upload_url']}/1", content=b"x" * 1000)).json()
+        twice = await desk.http.post(f"{begun['upload_url']}/complete", json={"parts": [part, part]})
+        absent = await desk.http.get(begun["file_url"])
+        once = await desk.http.post(f"{begun['upload_url']}/complete", json={"parts": [part]})
+    assert (twice.status_code, absent.status_code, once.status_code) == (413, 404, 200)
+
+
 @pytest.mark.parametrize("path", ["/put/nobody", "/put/nobody/1", "/files/x/multipart/y/1"])
 async def test_an_unknown_upload_is_a_404(embedded, path):
     async with embedded() as desk:

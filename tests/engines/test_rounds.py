@@ -16,7 +16,7 @@ from acestep_mcp.engines import Audio, Step  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.streams import Aside  # noqa: E402
 from acestep_mcp.engines.model.rounds import ModelCall, Pending, Rounds  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("torch")
+pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("torch")]
 
 SONG = Audio(Sound(np.zeros((1, 1), np.int32), 8000), "", "")
 

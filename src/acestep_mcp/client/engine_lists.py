@@ -1,4 +1,4 @@
-"""What an engine server of ours lists about itself; it may be another server that answers."""
+"""What our engine server lists about itself. Another kind of server may answer instead."""
 
 from __future__ import annotations
 

@@ -104,6 +104,8 @@ class FileRoutes:
         upload = await self._find(http)
         async with self._bodies.read(http) as body:
             numbers = sorted(_checked(part, upload) for part in _listed(body))
+        if sum(upload.parts[number][1] for number in numbers) > self._options.max_upload:
+            too_large(self._options.max_upload)  # a part listed twice, or parts received by several servers at once
         await anyio.to_thread.run_sync(self._file_store.assemble, upload.secret, numbers, upload.name)
         await self._uploads.end(upload)
         return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})

@@ -61,7 +61,7 @@ class Postgres:
         self.password = str(parts.get("password") or "")
         self.shown = f"PostgreSQL at {parts.get('host') or 'the local socket'}, database {parts.get('dbname') or '?'}"
         self._conninfo = make_conninfo("", **parts)
-        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # its connections are told of here
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # this module logs lost connections itself
         self._pool = AsyncConnectionPool(
             self._conninfo,
             min_size=1,

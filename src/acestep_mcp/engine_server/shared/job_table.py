@@ -114,7 +114,7 @@ async def lines(cursor: Cursor, job_id: str, since: int) -> list[tuple[int, dict
 
 
 async def end(cursor: Cursor, shared: SharedJob, answer: StoredResponse, changed_by: str) -> list[dict[str, Any]]:
-    """End a locked job, whoever runs it; gives what is added to its log."""
+    """End a locked job, at whichever front it runs. Returns the lines added to its log."""
     job = shared.job
     job.state, job.answer, job.ended_at = State.ENDED, answer, time.time()
     shared.runner = None
