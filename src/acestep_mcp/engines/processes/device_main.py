@@ -34,7 +34,7 @@ _BUG: dict[str, Any] = {"failed": "Internal error of the engine; the engine serv
 
 
 class _Inbox:
-    """Jobs as they arrive, and which of them is wanted no more."""
+    """Jobs as they arrive, and which of them are no longer wanted."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self.jobs: queue.SimpleQueue[NumberedJob] = queue.SimpleQueue()

@@ -132,7 +132,7 @@ TOOLS = (
     Tool(
         "get_track",
         "Look up a song",
-        "What lyrics, tempo, key and file a track (song) has, and the settings used to make it. Returns all that an edit needs.",
+        "What lyrics, tempo, key and file a track (a song) has, and the settings used to make it. Returns all that an edit needs.",
         TrackName,
         TrackView,
         _READS,
@@ -141,7 +141,7 @@ TOOLS = (
     Tool(
         "remake_track",
         "Make a song again",
-        "Try again, remake: more takes or another version of a track, with other seeds or changed fields. Returns a table; each "
+        "Try again: remake a track as more takes or another version, with other seeds or changed fields. Returns a table; each "
         "take is paid for.",
         RemakeQuery,
         None,
@@ -151,7 +151,7 @@ TOOLS = (
     Tool(
         "remake_section",
         "Make a section again",
-        "Redo (remake) a chorus, verse, bridge or other section by its name. Returns and costs what audio_inpaint does.",
+        "Redo or remake a chorus, verse, bridge or other section by its name. Returns and costs what audio_inpaint does.",
         SectionQuery,
         None,
         _MAKES,
@@ -160,7 +160,7 @@ TOOLS = (
     Tool(
         "mark_sections",
         "Name a song's sections",
-        "Mark (tell) where the sections of a track (verse, chorus) begin and end, for remake_section and edits. Returns the track.",
+        "Mark sections: tell where the verse, chorus etc. of a track begin and end, for remake_section and edits. Returns it.",
         MarksQuery,
         None,
         _KEEPS,
