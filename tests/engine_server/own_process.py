@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 class Told(Tone):
     """Notes each run, as tags and process, in the file `runs`.
 
-    Tags: "hold" waits for the file `release`; "die" ends the process and "memory" has none, "once" at the first attempt
+    Tags: "hold" waits for the file `release`; "die" ends the process, "lost" loses its device and "memory" has none, "once" at the first attempt
     only; "sleep" takes as many seconds as the file `seconds` says.
     """
 
@@ -38,6 +38,8 @@ class Told(Tone):
         if self._is_the_first(request) or "once" not in request.tags:
             if "die" in request.tags:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if "lost" in request.tags:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
             if "memory" in request.tags:
                 raise OutOfMemory("The memory of the device is full.")
         while "hold" in request.tags and not (self._folder / "release").exists():

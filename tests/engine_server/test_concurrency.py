@@ -113,6 +113,26 @@ async def test_jobs_that_an_earlier_server_did_not_survive_run_alone(embedded, t
         assert desk.engine.most == 1
 
 
+async def test_a_job_that_runs_alone_waits_for_those_that_run(embedded, tmp_path):
+    database = tmp_path / "jobs.sqlite3"
+    low = {"X-Fal-Queue-Priority": "low"}
+    async with embedded(engine=Choir(), database=database) as desk:
+        held = await desk.submit(body={"tags": "hold"})
+        alone = await desk.submit(body={"tags": "alone"}, headers=low)
+        await until_running(desk, 2)
+    records = JobStore(database)
+    job = next(job for job in records.all() if job.id == alone["request_id"])
+    job.state, job.attempts = State.QUEUED, 1  # an earlier server ended while it ran
+    records.save(job)
+    records.close()
+    async with embedded(engine=Choir(), database=database) as desk:
+        await until_running(desk, 2)  # it is taken, and waits
+        assert desk.engine.most == 1
+        desk.engine.release.set()
+        assert [(await desk.end(ticket)).status_code for ticket in (held, alone)] == [200, 200]
+        assert desk.engine.most == 1
+
+
 async def test_a_job_that_is_stopped_while_it_waits_to_run_alone_frees_what_it_took():
     slots = Slots(3)
     for _ in range(2):

@@ -103,19 +103,18 @@ async def test_each_device_plays_a_job_and_that_of_a_killed_process_is_played_ag
 async def test_a_song_that_ends_every_process_fails_after_three_attempts_and_the_server_goes_on(tmp_path):
     async with fleet(tmp_path, 2) as desk:
         await desk.until("ready", "ready")
-        bad, once = [
-            await desk.submit(body={"tags": tags, "seed": seed}) for seed, tags in enumerate(["die", "once memory"])
-        ]
-        failed, passed = await desk.end(bad), await desk.end(once)
+        songs = ["die", "once memory", "once lost"]
+        tickets = [await desk.submit(body={"tags": tags, "seed": seed}) for seed, tags in enumerate(songs)]
+        failed, *passed = [await desk.end(ticket) for ticket in tickets]
         last = await desk.submit(body={"tags": "die", "seed": 9}, headers={"X-Fal-No-Retry": "1"})
         refused, good = await desk.end(last), await desk.end(await desk.submit())
     assert failed.status_code == 500
     assert "ended in the middle of the song" in failed.json()["detail"]
     assert "3 times" in failed.json()["detail"]
-    assert (passed.status_code, good.status_code) == (200, 200)
+    assert [ended.status_code for ended in (*passed, good)] == [200, 200, 200]
     assert "1 times" in refused.json()["detail"]
     tags = [tags for _, tags in desk.runs()]
-    assert (tags.count("die"), tags.count("once memory")) == (4, 2)
+    assert (tags.count("die"), tags.count("once memory"), tags.count("once lost")) == (4, 2, 2)
 
 
 @pytest.mark.process

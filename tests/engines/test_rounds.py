@@ -127,6 +127,40 @@ def test_a_batch_that_fails_is_played_one_by_one_and_only_the_run_at_fault_fails
     assert model.freed == 1
 
 
+def test_a_song_that_is_alone_is_stopped_at_the_end_of_its_step(rounds, monkeypatch):
+    alone = rounds(1)
+    in_step, may_go_on, is_stopping = threading.Event(), threading.Event(), threading.Event()
+    computed = []
+
+    def song():
+        for number in range(9):
+            computed.append(number)
+            if number == 2:
+                in_step.set()
+                may_go_on.wait(5)
+            yield Step("denoising", number, 9)
+        return SONG
+
+    submit = alone._thread.submit
+
+    def noted(work, *given):
+        future = submit(work, *given)
+        if work == alone._end:
+            is_stopping.set()
+        return future
+
+    monkeypatch.setattr(alone._thread, "submit", noted)
+    running = alone.play(song)
+    next(running)
+    in_step.wait(5)
+    stopping = threading.Thread(target=running.close)
+    stopping.start()
+    is_stopping.wait(5)
+    may_go_on.set()
+    stopping.join(5)
+    assert computed == [0, 1, 2]
+
+
 def test_an_error_in_one_run_or_of_one_kind_of_batch_ends_no_other_run(rounds):
     def broken():
         yield Step("asked", 7, 0)

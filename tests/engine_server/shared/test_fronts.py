@@ -119,6 +119,33 @@ async def test_while_the_database_is_away_requests_are_told_to_come_again_and_no
         assert len(a.engine.requests) == 2
 
 
+async def test_a_queue_that_is_full_is_full_at_every_front(front) -> None:
+    async with front("a", max_queue=1) as a, front("b", max_queue=1) as b:
+        for desk in (a, b):
+            await desk.submit(body={"tags": "hold"})
+            while (await desk.http.get("/health")).json()["queued"]:
+                await anyio.sleep(0.01)
+        await b.submit()
+        assert (await a.http.post("/fal-ai/ace-step", json={"tags": "x"})).status_code == 429
+        for desk in (a, b):
+            desk.engine.release.set()
+
+
+async def test_a_run_that_its_front_has_lost_meanwhile_does_not_end_the_job(front, jobs, caplog) -> None:
+    import psycopg
+
+    async with front("a", lease=30) as a:
+        held = await a.submit(body={"tags": "hold"})
+        await a.running()
+        with psycopg.connect(jobs, autocommit=True) as connection:  # as if it had been taken again
+            connection.execute("UPDATE acestep_job SET attempts = attempts + 1")
+        a.engine.release.set()
+        with anyio.fail_after(20):
+            while "is not ended here" not in caplog.text:
+                await anyio.sleep(0.01)
+        assert (await a.get(held, "/status")).json()["status"] == "IN_PROGRESS"
+
+
 async def test_tables_of_a_newer_version_are_refused(front, jobs) -> None:
     import psycopg
 

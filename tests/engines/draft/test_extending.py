@@ -59,7 +59,7 @@ def test_a_song_that_goes_on_loses_its_fade_out_and_says_so(knows_plan: bool):
     comment = json.dumps({"acestep": {"plan": faded.plan}}) if knows_plan else ""
     audio = longer(Source(faded.sound, comment), after=8)
     assert len(audio.sound.pcm) == len(faded.sound.pcm) + 8 * faded.sound.sample_rate
-    assert any("fade-out is gone" in note for note in audio.notes)
+    assert any("fade-out is gone" in note and "joins at 42.0 s" in note for note in audio.notes)
     assert decibels(audio.sound, 34, 50).min() > decibels(faded.sound, 20, 34).mean() - 12
 
 
