@@ -137,8 +137,10 @@ async def test_a_run_that_its_front_has_lost_meanwhile_does_not_end_the_job(fron
     async with front("a", lease=30) as a:
         held = await a.submit(body={"tags": "hold"})
         await a.running()
-        with psycopg.connect(jobs, autocommit=True) as connection:  # as if it had been taken again
-            connection.execute("UPDATE acestep_job SET attempts = attempts + 1")
+        # As if it had been taken again. Asynchronously: the front may hold the row, and goes on in this loop.
+        connection = await psycopg.AsyncConnection.connect(jobs, autocommit=True)
+        async with connection:
+            await connection.execute("UPDATE acestep_job SET attempts = attempts + 1")
         a.engine.release.set()
         with anyio.fail_after(20):
             while "is not ended here" not in caplog.text:
