@@ -82,7 +82,7 @@ def phases(tags: str) -> list[tuple[str, Callable[[], object]]]:
     from acestep_mcp.engines.draft.compose import ComposeRequest, compose
     from acestep_mcp.engines.draft.midi import file_bytes
     from acestep_mcp.engines.draft.mix import master, silence
-    from acestep_mcp.engines.draft.render import _soundfont_bytes, render
+    from acestep_mcp.engines.draft.render import Playback, _soundfont_bytes, render
     from acestep_mcp.engines.draft.seeds import Seeds
 
     request = ComposeRequest(tags, LYRICS, SECONDS, Seeds(1))
@@ -90,10 +90,10 @@ def phases(tags: str) -> list[tuple[str, Callable[[], object]]]:
     midi = file_bytes(score.parts, SECONDS)
     font = _soundfont_bytes()
     music = silence(SECONDS)
-    list(render(score.parts, "soundfont", music))
+    list(render(score.parts, Playback("soundfont"), music))
     return [
         ("composing", lambda: compose(request)),
-        ("rendering", lambda: list(render(score.parts, "soundfont", silence(SECONDS)))),
+        ("rendering", lambda: list(render(score.parts, Playback("soundfont"), silence(SECONDS)))),
         ("levelling", lambda: master(music.copy(), score.ending, score.plan["genre"])),
         ("floor: midirenderer alone", lambda: midirenderer.render_wave_from(font, midi)),
     ]

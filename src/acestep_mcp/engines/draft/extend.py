@@ -17,7 +17,7 @@ from acestep_mcp.engines.draft.edit_result import answer_lyrics, sections_of
 from acestep_mcp.engines.draft.form import Form, continued_form, intro_form, make_form, sung_lines, without_last_bar
 from acestep_mcp.engines.draft.grid import Grid, continue_grid
 from acestep_mcp.engines.draft.mix import silence
-from acestep_mcp.engines.draft.render import Renderer, render
+from acestep_mcp.engines.draft.render import Playback, render
 from acestep_mcp.engines.draft.score import Score
 from acestep_mcp.engines.draft.source_plan import SourcePlan, plan_json, read_source_plan
 from acestep_mcp.engines.draft.style import parse_style
@@ -26,7 +26,7 @@ _EXTENSION_VARIANCE = 0.5  # variance of the material of an added part
 _ROUNDING = 0.001
 
 
-def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+def outpaint_song(request: AudioOutpaint, source: Source, playback: Playback) -> Iterator[Step | Audio]:
     """Add music before and after the song in its tempo and key.
 
     The song's own samples do not change, but for a final fade-out: music that goes on after it is not faded, and joins at
@@ -49,7 +49,7 @@ def outpaint_song(request: AudioOutpaint, source: Source, renderer: Renderer) ->
         grid, sections = to_compose(request.tags, sung, old, seconds)
         score = scores[side] = compose(ComposeRequest(request.tags, "", seconds, seeds, grid, sections))
         music = silence(seconds)
-        yield from render(score.parts, renderer, music)
+        yield from render(score.parts, playback, music)
         yield Step("levelling", side, 2)
         added[side] = joined_sound(music, song, score.plan["genre"], ending="" if side == 0 else score.ending)
     sound = outpaint(song, added[0], added[1], sizes)

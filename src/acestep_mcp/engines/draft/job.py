@@ -23,7 +23,7 @@ from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.extend import outpaint_song
 from acestep_mcp.engines.draft.form import sung_lines
 from acestep_mcp.engines.draft.mix import master, silence
-from acestep_mcp.engines.draft.render import Renderer, available, render
+from acestep_mcp.engines.draft.render import Playback, Renderer, available, render
 from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.readers.lyric_sheet import read_lyrics
@@ -52,7 +52,7 @@ def run_job(job: DraftJob) -> Iterator[Step | Audio]:
         *_ignored_fields_note(request),
         *_directions_note(request),
     )
-    for event in _events(request, job.source, job.renderer):
+    for event in _events(request, job.source, Playback(job.renderer)):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
 
@@ -63,33 +63,33 @@ class DraftHere:
         return run_job(DraftJob(type(request).__name__, request.wire(), available(), source))
 
 
-def _events(request: EngineRequest, source: Source | None, renderer: Renderer) -> Iterator[Step | Audio]:
+def _events(request: EngineRequest, source: Source | None, playback: Playback) -> Iterator[Step | Audio]:
     if isinstance(request, TextToAudio):
-        return _new_song(request, renderer)
+        return _new_song(request, playback)
     if source is None:
         raise GenerationFailed(f"{type(request).__name__} came without the song to edit; report this.")
     match request:
         case AudioInpaint():
-            return remake.inpaint_song(request, source, renderer)
+            return remake.inpaint_song(request, source, playback)
         case AudioOutpaint():
-            return outpaint_song(request, source, renderer)
+            return outpaint_song(request, source, playback)
         case AudioToAudio(edit_mode="lyrics"):
-            return remake.replace_lyrics(request, source, renderer)
+            return remake.replace_lyrics(request, source, playback)
         case AudioToAudio():
-            return remake.remix_song(request, source, renderer)
+            return remake.remix_song(request, source, playback)
     assert_never(request)
 
 
-def _new_song(request: TextToAudio, renderer: Renderer) -> Iterator[Step | Audio]:
+def _new_song(request: TextToAudio, playback: Playback) -> Iterator[Step | Audio]:
     yield Step("composing", 0, 1)
     score = compose(ComposeRequest(request.tags, request.lyrics, request.duration, Seeds(request.seed or 0)))
     music = silence(score.seconds)
-    yield from render(score.parts, renderer, music)
+    yield from render(score.parts, playback, music)
     yield Step("levelling", 0, 1)
     sound = master(music, score.ending, score.plan["genre"])
     sections = tuple(Section(section.name, section.start, section.end) for section in score.sections)
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
-    plan = {**score.plan, "made_by": [VERSION, renderer]}
+    plan = {**score.plan, "made_by": [VERSION, playback.renderer]}
     yield Audio(sound, request.tags, lyrics, score.notes, sections, plan)
 
 

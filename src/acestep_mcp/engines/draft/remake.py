@@ -23,7 +23,7 @@ from acestep_mcp.engines.draft.form import make_form, window_form, with_lyrics
 from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.mix import fade_out, levelled, silence
-from acestep_mcp.engines.draft.render import Renderer, render
+from acestep_mcp.engines.draft.render import Playback, render
 from acestep_mcp.engines.draft.score import RATE, VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.source_plan import SourcePlan, plan_json, read_source_plan
@@ -37,7 +37,7 @@ _PRE_ROLL = 4.0  # seconds rendered before a window, so that earlier notes ring 
 _RECORDING_GAIN = 0.4
 
 
-def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+def inpaint_song(request: AudioInpaint, source: Source, playback: Playback) -> Iterator[Step | Audio]:
     """Compose the window again on the source's grid. Samples outside it do not change."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
@@ -51,7 +51,7 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
     )
     begin = max(0.0, window.start - _PRE_ROLL)
     music = silence(min(window.end + 0.1, old.grid.seconds) - begin)
-    yield from render(score.parts, renderer, music, begin)
+    yield from render(score.parts, playback, music, begin)
     yield Step("levelling", 0, 1)
     music = music[round((window.start - begin) * RATE) :]
     if window.end >= source.sound.seconds:
@@ -69,7 +69,7 @@ def inpaint_song(request: AudioInpaint, source: Source, renderer: Renderer) -> I
     )
 
 
-def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+def remix_song(request: AudioToAudio, source: Source, playback: Playback) -> Iterator[Step | Audio]:
     """A new arrangement by the new tags, with the source's length, tempo, key and loudness curve."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
@@ -78,7 +78,7 @@ def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Ite
     seeds = Seeds(request.seed or 0)
     score = compose(ComposeRequest(request.tags, "", old.grid.seconds, seeds, old.grid, sections))
     music = silence(source.sound.seconds)
-    yield from render(score.parts, renderer, music)
+    yield from render(score.parts, playback, music)
     yield Step("levelling", 0, 1)
     curve = loudness_curve(to_float(source.sound), source.sound.sample_rate)
     sound = match_source(follow_curve(music, RATE, curve), source.sound, score.plan["genre"])
@@ -88,18 +88,18 @@ def remix_song(request: AudioToAudio, source: Source, renderer: Renderer) -> Ite
     )
 
 
-def replace_lyrics(request: AudioToAudio, source: Source, renderer: Renderer) -> Iterator[Step | Audio]:
+def replace_lyrics(request: AudioToAudio, source: Source, playback: Playback) -> Iterator[Step | Audio]:
     """New lyrics over the same music: composed again from its plan, else sung over the recording."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
-    if old.made_by == (VERSION, renderer) and old.seed is not None:
-        yield from _over_same_backing(request, source, old, renderer)
+    if old.made_by == (VERSION, playback.renderer) and old.seed is not None:
+        yield from _over_same_backing(request, source, old, playback)
     else:
-        yield from _over_recording(request, source, old, renderer)
+        yield from _over_recording(request, source, old, playback)
 
 
 def _over_same_backing(
-    request: AudioToAudio, source: Source, old: SourcePlan, renderer: Renderer
+    request: AudioToAudio, source: Source, old: SourcePlan, playback: Playback
 ) -> Iterator[Step | Audio]:
     sections = with_lyrics(old.form, request.lyrics)
     old_lines = {line for section in old.form for line in section.lines}
@@ -107,10 +107,10 @@ def _over_same_backing(
     seed = old.seed or 0
     score = compose(ComposeRequest(old.tags, "", old.grid.seconds, Seeds(seed, request.seed), old.grid, sections, new))
     music = silence(source.sound.seconds)
-    yield from render(score.parts, renderer, music)
+    yield from render(score.parts, playback, music)
     yield Step("levelling", 0, 1)
     fade_out(music, score.ending)
-    plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, renderer))
+    plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, playback.renderer))
     notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the same song was rendered again.",)
     yield Audio(
         match_source(music, source.sound, score.plan["genre"]),
@@ -123,7 +123,7 @@ def _over_same_backing(
 
 
 def _over_recording(
-    request: AudioToAudio, source: Source, old: SourcePlan, renderer: Renderer
+    request: AudioToAudio, source: Source, old: SourcePlan, playback: Playback
 ) -> Iterator[Step | Audio]:
     if is_instrumental(request.lyrics):
         message = (
@@ -137,7 +137,7 @@ def _over_recording(
     )
     score = compose(ComposeRequest(request.tags, "", old.grid.seconds, Seeds(request.seed or 0), old.grid, sections))
     music = silence(source.sound.seconds)
-    yield from render([part for part in score.parts if part.name.startswith("voice")], renderer, music)
+    yield from render([part for part in score.parts if part.name.startswith("voice")], playback, music)
     yield Step("levelling", 0, 1)
     backing = to_float(conform(source.sound, Sound(np.zeros((0, 2), np.int32), RATE, 24)))
     lufs = loudness(backing, RATE)

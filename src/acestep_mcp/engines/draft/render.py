@@ -29,6 +29,13 @@ _SOUNDFONT = "TimGM6mb.sf2"
 
 
 @dataclass(frozen=True, slots=True)
+class Playback:
+    """How a score becomes sound: `renderer` plays the instruments."""
+
+    renderer: Renderer
+
+
+@dataclass(frozen=True, slots=True)
 class AudioChunk:
     """The notes that start in one interval of time, shifted to start at 0; `start` is the interval's, in seconds."""
 
@@ -65,7 +72,7 @@ def render_parts(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float3
     return _soundfont(parts, seconds)
 
 
-def render(parts: Sequence[Part], renderer: Renderer, out: NDArray[np.float32], start: float = 0.0) -> Iterator[Step]:
+def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], start: float = 0.0) -> Iterator[Step]:
     """Add the notes that start within `out` ([frames, 2] at 48 kHz, starting at `start` seconds) to it.
 
     Yields a step before each call of the renderer and one at the end.
@@ -73,7 +80,7 @@ def render(parts: Sequence[Part], renderer: Renderer, out: NDArray[np.float32], 
     chunks = split(parts, start, start + len(out) / RATE)
     for number, chunk in enumerate(chunks):
         yield Step("rendering", number, len(chunks))
-        sound = render_parts(chunk.parts, renderer)
+        sound = render_parts(chunk.parts, playback.renderer)
         first = round((chunk.start - start) * RATE)
         skipped = max(0, -first)
         target = out[max(0, first) : max(0, first + len(sound))]
