@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Protocol
 
 from acestep_mcp.engines import Source
 from acestep_mcp.engines.processes.messages import write_job
@@ -23,6 +23,18 @@ _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _LINES_KEPT = 20
 _LOG_SECONDS = 1.0
 """How long the end of a log is waited for: a process that the child started may hold it open."""
+
+
+class SongProcess(Protocol):
+    """The parent's side of a process that makes songs, on this machine or another."""
+
+    @property
+    def pid(self) -> int: ...
+    def send(self, job: dict[str, Any], source: Source | None) -> None: ...
+    def tell(self, message: dict[str, Any]) -> None: ...
+    def receive(self, seconds: float) -> dict[str, Any] | None: ...
+    def how_it_ended(self) -> str: ...
+    def end(self) -> None: ...
 
 
 class WorkerProcess:
@@ -99,6 +111,10 @@ class WorkerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(5)
         return None
+
+    def how_it_ended(self) -> str:
+        """For a process that has exited: its exit code, and the last that it said."""
+        return f"exit code {self.exit_code()}: {self.last_log_line()}"
 
     def last_log_line(self) -> str:
         self._log_reader.join(_LOG_SECONDS)

@@ -11,7 +11,7 @@ from acestep_mcp.api.environment import MODEL_KEYS, MODELS, inherited
 from acestep_mcp.api.errors import AceStepError, GenerationFailed, RunInterrupted
 from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Audio, Engine, Source, Step, loras_of
-from acestep_mcp.engines.processes.child import WorkerProcess
+from acestep_mcp.engines.processes.child import SongProcess, WorkerProcess
 from acestep_mcp.engines.processes.device_spec import DeviceSpec
 from acestep_mcp.engines.processes.messages import event_in, job_of
 
@@ -41,7 +41,7 @@ class DeviceEngine:
         self.restarts = 0
         self.memory: dict[str, int] = {}
         self._described, self._spec = described, spec
-        self._child: WorkerProcess | None = None
+        self._child: SongProcess | None = None
         self._has_loaded = self._is_resting = self._is_closed = False
         self._jobs = self._crashes = self._failed_starts = 0
         self._not_before = 0.0
@@ -106,7 +106,7 @@ class DeviceEngine:
         self._is_closed = True
         self._end()
 
-    def _alive(self) -> WorkerProcess:
+    def _alive(self) -> SongProcess:
         """The process, perhaps a new one. Raises GenerationFailed while it cannot be started."""
         self._is_resting = False
         self.is_ready()
@@ -121,12 +121,14 @@ class DeviceEngine:
     def _start(self) -> None:
         if self._is_closed:
             return
-        environment = {**inherited(MODELS, keys=MODEL_KEYS), "PYTHONUTF8": "1", **self._spec.environment}
-        first = {"factory": self._spec.factory, "given": self._spec.given}
         try:
-            self._child = WorkerProcess(_MODULE, environment, first=first, on_log_line=self._log)
+            self._child = self._launch(self._spec)
         except OSError as exc:
             self._failed_start(f"no process can be started ({exc.strerror})")
+
+    def _launch(self, spec: DeviceSpec) -> SongProcess:
+        environment = {**inherited(MODELS, keys=MODEL_KEYS), "PYTHONUTF8": "1", **spec.environment}
+        return WorkerProcess(_MODULE, environment, first=spec.build, on_log_line=self._log)
 
     def _heed(self, message: dict[str, Any]) -> Step | Audio | AceStepError | None:
         """Take in what the process says; what it says about the current song is returned."""
@@ -148,21 +150,21 @@ class DeviceEngine:
     def _died(self) -> AceStepError:
         """The process has exited: say why, and decide when it is started again."""
         assert self._child is not None
-        code, last = self._child.exit_code(), self._child.last_log_line()
+        how = self._child.how_it_ended()
         was_ready = self._has_loaded
         self._end()
         self.restarts += 1
-        logger.warning("the process on %s ended with exit code %s and is started again: %s", self.label, code, last)
+        logger.warning("the process on %s ended and is started again: %s", self.label, how)
         if not was_ready:
             was_told = self.failure
-            self._failed_start(f"its process ended (exit code {code}): {last}")
+            self._failed_start(f"its process ended, {how}")
             if was_told:
                 return GenerationFailed(was_told)
         else:
             self._crashes += 1
             self._not_before = time.monotonic() + min(2.0**self._crashes - 2, _LONGEST_PAUSE)
         return RunInterrupted(
-            f"The engine's process on {self.label} ended in the middle of the song (exit code {code}): {last}. "
+            f"The engine's process on {self.label} ended in the middle of the song, {how}. "
             "Ask for a shorter song, or see the engine server's log."
         )
 
@@ -172,7 +174,7 @@ class DeviceEngine:
         if self._failed_starts >= _MOST_FAILED_STARTS and not self.failure:
             self.failure = f"The engine on {self.label} could not be started: {why}"
 
-    def _stop(self, child: WorkerProcess) -> None:
+    def _stop(self, child: SongProcess) -> None:
         """Have the current song stopped at its next step; kill the process where that takes too long."""
         if child is not self._child:
             return  # it has died

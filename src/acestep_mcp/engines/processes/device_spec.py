@@ -18,3 +18,8 @@ class DeviceSpec:
     factory: str
     given: dict[str, Any]
     environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def build(self) -> dict[str, Any]:
+        """What the process gets first: how to make the engine."""
+        return {"factory": self.factory, "given": self.given}

@@ -18,6 +18,7 @@ from acestep_mcp.engines.processes.samples import read_samples, samples_of, shap
 
 if TYPE_CHECKING:
     from acestep_mcp.api.requests import EngineRequest, Request
+    from acestep_mcp.engines.processes.samples import Buffer
 
 _BLOCK = 1 << 20
 
@@ -64,34 +65,40 @@ class NumberedJob:
     source: Source | None
 
 
-def numbered_job(pipe: IO[bytes], line: dict[str, Any]) -> NumberedJob:
-    """The job of a line, and the source that follows it. Raises EOFError when the pipe ends first."""
+def numbered_job(line: dict[str, Any], source: Source | None) -> NumberedJob:
+    """The job of a line."""
     from acestep_mcp.api import requests
 
-    request = getattr(requests, line["endpoint"]).parse(line["request"])
-    return NumberedJob(line["number"], request, read_source(pipe, line["source"]))
+    return NumberedJob(line["number"], getattr(requests, line["endpoint"]).parse(line["request"]), source)
 
 
 def read_source(pipe: IO[bytes], shape: dict[str, Any] | None) -> Source | None:
     """The source that follows a job's line. Raises EOFError when the pipe ends first."""
-    if shape is None:
-        return None
-    return Source(sound_of(shape, read_samples(pipe, shape)), shape["comment"])
+    return source_of(shape, read_samples(pipe, shape)) if shape else None
+
+
+def source_of(shape: dict[str, Any], samples: Buffer) -> Source:
+    return Source(sound_of(shape, samples), shape["comment"])
 
 
 def send_event(out: IO[bytes], event: Step | Audio, **more: Any) -> bool:
     """A step, or the song and its samples; whether it was the song."""
+    message, samples = message_of(event)
+    send(out, {**message, **more}, samples)
+    return samples is not None
+
+
+def message_of(event: Step | Audio) -> tuple[dict[str, Any], memoryview | None]:
+    """What is said about a step; or about the song, and its samples."""
     if isinstance(event, Step):
-        send(out, {"step": [event.stage, event.number, event.total], **more})
-        return False
-    out.write(_line({"song": _description(event), **more}))
-    out.write(samples_of(event.sound))
-    out.flush()
-    return True
+        return {"step": [event.stage, event.number, event.total]}, None
+    return {"song": _description(event)}, samples_of(event.sound)
 
 
-def send(out: IO[bytes], message: dict[str, Any]) -> None:
+def send(out: IO[bytes], message: dict[str, Any], samples: memoryview | None = None) -> None:
     out.write(_line(message))
+    if samples is not None:
+        out.write(samples)
     out.flush()
 
 
@@ -130,7 +137,7 @@ def _description(audio: Audio) -> dict[str, Any]:
     }
 
 
-def _audio(song: dict[str, Any], samples: bytes) -> Audio:
+def _audio(song: dict[str, Any], samples: Buffer) -> Audio:
     return Audio(
         sound=sound_of(song, samples),
         tags=song["tags"],

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from acestep_mcp.audio import Sound
+
+    Buffer = bytes | NDArray[Any]
 
 
 def read_samples(pipe: IO[bytes], shape: dict[str, Any]) -> bytes:
@@ -28,7 +32,7 @@ def samples_of(sound: Sound) -> memoryview:
     return np.ascontiguousarray(sound.pcm, dtype="<i4").data.cast("B")
 
 
-def sound_of(shape: dict[str, Any], samples: bytes) -> Sound:
+def sound_of(shape: dict[str, Any], samples: Buffer) -> Sound:
     import numpy as np
 
     from acestep_mcp.audio import Sound
