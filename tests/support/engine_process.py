@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -46,6 +51,27 @@ def running(environment: dict[str, str], *arguments: str) -> Iterator[Running]:
             yield Running(process, found[1], told)
         finally:
             process.kill()
+
+
+@contextmanager
+def started_for(environment: Mapping[str, str]) -> Iterator[None]:
+    """Engines that are started automatically for programs with this environment end with the block."""
+    try:
+        yield
+    finally:
+        for engine in engines_below(environment):
+            os.kill(engine["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def engines_below(environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the engines that were started automatically say of themselves."""
+    return [json.loads(file.read_text("utf-8")) for file in Path(environment["ACESTEP_DATA_DIR"]).rglob("engine.json")]
+
+
+def log_below(environment: Mapping[str, str]) -> str:
+    """The log of the only engine that was started automatically."""
+    [file] = Path(environment["ACESTEP_DATA_DIR"]).rglob("engine.log")
+    return file.read_text("utf-8")
 
 
 def until(http: httpx.Client, path: str, job: str, wanted: str) -> None:

@@ -1,10 +1,7 @@
 """The ACE-Step engine end to end: an engine process, the command line, and files in a folder."""
 
 import json
-import os
-import signal
 import subprocess
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
@@ -14,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.engine_process import OURS, running, until
+from tests.support.engine_process import OURS, engines_below, log_below, started_for, until
 
 pytest.importorskip("torch", reason="the engine's packages are not installed")
 
@@ -32,13 +29,6 @@ IDLE = 5
 WORDS = {"tags": "lofi, piano", "lyrics": "[verse]\nhello rain", "number-of-steps": 4}
 LONG = {"tags": "drone", "lyrics": "[inst]", "duration": 240, "number_of_steps": 60, "seed": 1}
 SHORT = {"tags": "drone", "lyrics": "[inst]", "duration": 5, "number_of_steps": 3, "seed": 1}
-
-
-@contextmanager
-def serving(environment, *options):
-    """The address of an engine in a new process, on the CPU."""
-    with running(environment, "--engine", "ace-step-v1", "--device", "cpu", *options) as engine:
-        yield engine.address
 
 
 def making(environment, endpoint, **values):
@@ -82,30 +72,43 @@ def loud(samples):
 
 @pytest.fixture(scope="module")
 def own(environment_in, tmp_path_factory, checkpoint):
-    """The environment of a machine that has the model's files."""
-    environment = environment_in(tmp_path_factory.mktemp("end-to-end"))
-    return environment | {"ACESTEP_WEIGHTS": str(checkpoint), "OMP_NUM_THREADS": "1"}
+    """The environment of a machine that has the model's files. All tests share its folders."""
+    weights = {"ACESTEP_WEIGHTS": str(checkpoint), "ACESTEP_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    limits = {"ACESTEP_LOCAL_IDLE_UNLOAD": str(IDLE), "ACESTEP_WAIT_SECONDS": "200", "ACESTEP_BACKEND": "engine"}
+    return environment_in(tmp_path_factory.mktemp("end-to-end")) | weights | limits
 
 
 @pytest.fixture(scope="module")
-def address(own):
-    """One engine for the file: each would import the models' packages, which takes longer than its songs."""
-    with serving(own, "--idle-unload", str(IDLE)) as address:
-        yield address
+def first_two(own):
+    """Six seconds by each of two processes at once, which find no engine. Theirs serves the file, then ends.
+
+    Each engine would import the models' packages, which takes longer than its songs.
+    """
+    with started_for(own):
+        both = [making(own, "text-to-audio", **WORDS, duration=6, seed=seed) for seed in (3, 4)]
+        yield [result_of(process) for process in both]
 
 
 @pytest.fixture(scope="module")
-def to_engine(own, address):
-    return own | {"ACESTEP_ENGINE_URL": address}
+def to_engine(own, first_two):
+    return own
+
+
+@pytest.fixture
+def http(own, first_two):
+    """A client of the engine that was started."""
+    [engine] = engines_below(own)
+    headers = {"Authorization": f"Key {engine['key']}"} if engine["key"] else {}
+    with httpx.Client(base_url=engine["address"], timeout=200, headers=headers) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
-def song(to_engine):
-    """Six seconds, made by the first `make`."""
-    return made(to_engine, "text-to-audio", **WORDS, duration=6, seed=3)[0]
+def song(first_two):
+    return Path(first_two[0]["track"]["file_path"])
 
 
-def test_one_seed_gives_the_same_file_to_the_byte_and_another_seed_another(to_engine, song):
+def test_one_seed_gives_the_same_file_to_the_byte_and_another_seed_another(to_engine, song, first_two):
     samples = samples_of(song)
     assert samples.shape[1] == 2
     assert 6 - FRAME < len(samples) / RATE <= 6
@@ -113,8 +116,7 @@ def test_one_seed_gives_the_same_file_to_the_byte_and_another_seed_another(to_en
     again, _ = made(to_engine, "text-to-audio", **WORDS, duration=6, seed=3)
     assert again != song
     assert again.read_bytes() == song.read_bytes()
-    other, _ = made(to_engine, "text-to-audio", **WORDS, duration=6, seed=4)
-    assert not np.array_equal(samples_of(other), samples)
+    assert not np.array_equal(samples_of(Path(first_two[1]["track"]["file_path"])), samples)
 
 
 def test_a_sentence_becomes_tags_lyrics_and_a_song(to_engine):
@@ -161,64 +163,47 @@ def lines(http, job):
     return http.get(f"{APP}/requests/{job}/status", params={"logs": 1}).json()["logs"]
 
 
-def test_a_cancelled_song_ends_within_one_step_and_the_next_one_is_made(address):
-    with httpx.Client(base_url=address, timeout=200) as http:
-        long = http.post(APP, json=LONG).json()["request_id"]
-        until(http, APP, long, '"denoising 1/60"')
-        assert http.put(f"{APP}/requests/{long}/cancel").status_code == 202
-        answered = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-        following = http.post(APP, json=SHORT).json()["request_id"]
-        until(http, APP, following, '"COMPLETED"')
-        assert http.get(f"{APP}/requests/{following}").json()["acestep"]["engine"] == "ace-step-v1"
-        steps = [line for line in lines(http, long) if line["message"].startswith("denoising")]
-        assert len([line for line in steps if line["timestamp"] > answered]) <= 1
-        assert steps[-1]["message"] != "denoising 60/60"
-        assert http.get(f"{APP}/requests/{long}").status_code >= 400
-        assert "loading the model 0/1" not in [line["message"] for line in lines(http, following)]
+def test_a_cancelled_song_ends_within_one_step_and_the_next_one_is_made(http):
+    long = http.post(APP, json=LONG).json()["request_id"]
+    until(http, APP, long, '"denoising 1/60"')
+    assert http.put(f"{APP}/requests/{long}/cancel").status_code == 202
+    answered = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    following = http.post(APP, json=SHORT).json()["request_id"]
+    until(http, APP, following, '"COMPLETED"')
+    assert http.get(f"{APP}/requests/{following}").json()["acestep"]["engine"] == "ace-step-v1"
+    steps = [line for line in lines(http, long) if line["message"].startswith("denoising")]
+    assert len([line for line in steps if line["timestamp"] > answered]) <= 1
+    assert steps[-1]["message"] != "denoising 60/60"
+    assert http.get(f"{APP}/requests/{long}").status_code >= 400
+    assert "loading the model 0/1" not in [line["message"] for line in lines(http, following)]
 
 
-def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(address):
-    with httpx.Client(base_url=address, timeout=200) as http:
-        for song in range(5):
-            job = http.post(APP, json=SHORT).json()["request_id"]
-            until(http, APP, job, '"COMPLETED"')
-            assert http.get(f"{APP}/requests/{job}").json()["acestep"]["engine"] == "ace-step-v1"
-            loads = "loading the model 0/1" in [line["message"] for line in lines(http, job)]
-            if song and loads:
-                return
-            sleep(IDLE + 1)
+def test_a_model_that_was_idle_is_freed_and_loaded_again_by_the_next_song(http):
+    for song in range(5):
+        job = http.post(APP, json=SHORT).json()["request_id"]
+        until(http, APP, job, '"COMPLETED"')
+        assert http.get(f"{APP}/requests/{job}").json()["acestep"]["engine"] == "ace-step-v1"
+        loads = "loading the model 0/1" in [line["message"] for line in lines(http, job)]
+        if song and loads:
+            return
+        sleep(IDLE + 1)
     pytest.fail("the model was never freed")
 
 
-@contextmanager
-def ended_after(folder):
-    """Engines that were started automatically below a folder end with the test."""
-    try:
-        yield
-    finally:
-        for file in folder.rglob("engine.json"):
-            os.kill(json.loads(file.read_text(encoding="utf-8"))["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
 @pytest.mark.anyio
-async def test_one_engine_starts_automatically_and_serves_every_program(environment, checkpoint, tmp_path):
+async def test_one_engine_starts_automatically_and_serves_every_program(own, first_two):
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
-    weights = {"ACESTEP_WEIGHTS": str(checkpoint), "ACESTEP_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    environment |= weights | {"ACESTEP_WAIT_SECONDS": "200"}
-    with ended_after(tmp_path):
-        with_engine = environment | {"ACESTEP_BACKEND": "engine"}
-        both = [making(with_engine, "text-to-audio", **WORDS, duration=5, seed=seed) for seed in (1, 2)]
-        assert {result_of(process)["backend"] for process in both} == {"engine"}
-        server = StdioServerParameters(command=OURS[0], args=list(OURS[1:]), env=environment)
-        async with Client(stdio_client(server)) as client:
-            status = (await client.call_tool("status", {})).structured_content
-            answer = await client.call_tool("text_to_audio", {"tags": "lofi", "duration": 5, "number_of_steps": 3})
-        assert status["backend"] == "engine"
-        assert "neither an engine's address nor a fal key is set, and the local engine ace-step-v1" in status["why"]
-        made = answer.structured_content
-        assert (made["status"], made["engine"]) == ("COMPLETED", "ace-step-v1"), answer.content[0].text
-        assert len(list(tmp_path.rglob("engine.json"))) == 1
-        log = next(tmp_path.rglob("engine.log")).read_text(encoding="utf-8")
-    assert log.count("is served at") == 1
+    assert {result["backend"] for result in first_two} == {"engine"}
+    nothing_chosen = {name: value for name, value in own.items() if name != "ACESTEP_BACKEND"}
+    server = StdioServerParameters(command=OURS[0], args=list(OURS[1:]), env=nothing_chosen)
+    async with Client(stdio_client(server)) as client:
+        status = (await client.call_tool("status", {})).structured_content
+        answer = await client.call_tool("text_to_audio", {"tags": "lofi", "duration": 5, "number_of_steps": 3})
+    assert status["backend"] == "engine"
+    assert "neither an engine's address nor a fal key is set, and the local engine ace-step-v1" in status["why"]
+    made = answer.structured_content
+    assert (made["status"], made["engine"]) == ("COMPLETED", "ace-step-v1"), answer.content[0].text
+    assert len(engines_below(own)) == 1
+    assert log_below(own).count("is served at") == 1

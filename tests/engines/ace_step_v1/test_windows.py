@@ -15,7 +15,8 @@ from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters  # n
 from acestep_mcp.engines.ace_step_v1.spectrum import resample  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("torch")
+# In the group of the tests of 1.5: both import diffusers, which takes seconds.
+pytestmark = pytest.mark.xdist_group("torch-v1.5")
 
 NUMBERS = Path(__file__).parent / "numbers"
 
@@ -43,13 +44,13 @@ def decibels(ours, theirs):
 
 
 @pytest.mark.slow  # the fast suite tests windows with the encoder, and decoding with a single window
-@pytest.mark.parametrize("seams", [1, 2])
-def test_decoding_in_windows_equals_decoding_at_once(codec, seams):
-    latents = torch.randn(1, 8, 16, seams * WINDOW + 30, generator=torch.Generator().manual_seed(1))
+def test_decoding_in_windows_equals_decoding_at_once(codec):
+    """The first window, one between two others, and a last one that is short."""
+    latents = torch.randn(1, 8, 16, 2 * WINDOW + 30, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         whole = torch.cat(list(codec.decode(latents, window=10 * WINDOW)), dim=-1)
         parts = list(codec.decode(latents))
-    assert len(parts) == seams + 1
+    assert len(parts) == 3
     joined = torch.cat(parts, dim=-1)
     assert joined.shape == whole.shape
     assert decibels(joined, whole) < -80
