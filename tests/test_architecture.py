@@ -67,13 +67,14 @@ ONLY_IN = {
     "psycopg": ("engine_server.shared.database",),
     "psycopg_pool": ("engine_server.shared.database",),
     "fsspec": ("engine_server.shared.bucket_store",),
+    "prometheus_client": ("engine_server.metrics",),
 }
 
 HEAVY = {
     "acestep_mcp.assembly", "acestep_mcp.client", "acestep_mcp.net.ssrf", "acestep_mcp.net.http_responses", "acestep_mcp.net.listen",
     "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.songwriter", "acestep_mcp.audio", "acestep_mcp.sqlite",
     "acestep_mcp.cli.app", "filelock", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
-    "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch", "av", "psycopg", "psycopg_pool", "fsspec",
+    "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch", "av", "psycopg", "psycopg_pool", "fsspec", "prometheus_client",
 }  # fmt: skip
 
 

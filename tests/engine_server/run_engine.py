@@ -40,4 +40,5 @@ async def main(folder: Path, jobs: str | None = None, files: str | None = None) 
             await uvicorn.Server(config).serve([listener])
 
 
-anyio.run(main, Path(sys.argv[1]), *sys.argv[2:])
+if __name__ == "__main__":
+    anyio.run(main, Path(sys.argv[1]), *sys.argv[2:])

@@ -19,6 +19,7 @@ from acestep_mcp.engine_server.app import QueueOptions, serving
 from acestep_mcp.engines.processes.device_names import device_names
 from tests.engine_server import own_process
 from tests.engine_server.conftest import EngineClient
+from tests.engine_server.test_metrics import Metrics, scraped
 from tests.support.engine_process import running, until
 
 pytestmark = pytest.mark.anyio
@@ -74,11 +75,14 @@ async def fleet(folder: Path, count: int, **given):
 @pytest.mark.process
 async def test_each_device_plays_a_job_and_that_of_a_killed_process_is_played_again_first(tmp_path):
     files = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else None
-    async with fleet(tmp_path, 2) as desk:
+    async with fleet(tmp_path, 2, options={"metrics": Metrics()}) as desk:
         await desk.until("ready", "ready")
         tickets = [await desk.submit(body={"tags": f"hold {name}"}) for name in "abc"]
         first, second = await desk.began(2)
         state = await desk.until("playing", "playing")
+        measured = await scraped(desk.http)
+        assert [measured["acestep_device_jobs", f"test:{number}"] for number in (0, 1)] == [1, 1]
+        assert measured["acestep_device_memory_bytes", "test:0", "resident"] > 1e6
         assert {each["job"] for each in state} == {ticket["request_id"] for ticket in tickets[:2]}
         assert (await desk.get(tickets[2], "/status")).json()["queue_position"] == 0
         assert {first[1], second[1]} == {"hold a", "hold b"}
@@ -91,6 +95,10 @@ async def test_each_device_plays_a_job_and_that_of_a_killed_process_is_played_ag
         assert [(await desk.end(ticket)).status_code for ticket in tickets] == [200, 200, 200]
         devices = await desk.until("ready", "ready")
         said = (await desk.get(tickets[0], "/status?logs=1")).json()["logs"]
+        measured = await scraped(desk.http)
+    assert sum(measured["acestep_device_restarts_total", f"test:{number}"] for number in (0, 1)) == 1
+    assert measured["acestep_attempts_total", "interrupted"] == 1
+    assert measured["acestep_job_wait_seconds_count",] == 3
     assert sum(each["songs"] for each in devices) == 3
     assert sum(each["restarts"] for each in devices) == 1
     assert sorted(tags for _, tags in desk.runs()) == sorted(["hold a", "hold b", "hold c", first[1]])
@@ -157,7 +165,7 @@ async def test_a_device_that_cannot_start_says_why_at_health_and_in_each_job(tmp
 def test_no_process_outlives_its_server_and_the_next_one_has_the_job(environment, tmp_path, number, state):
     folder = tmp_path / "engine"
     with running(environment, "--devices", "cpu:2", "--data-dir", str(folder)) as server:
-        with httpx.Client(base_url=server.address) as http:
+        with httpx.Client(base_url=server.address, timeout=30) as http:
             reply = http.post("/fal-ai/ace-step", json={"tags": "lofi", "duration": 240, "seed": 1}).json()
             until(http, "/fal-ai/ace-step", reply["request_id"], "composing")
         children = children_of(server.process.pid)

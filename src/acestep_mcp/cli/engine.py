@@ -24,6 +24,7 @@ from acestep_mcp.net import keys
 from acestep_mcp.settings import Settings, load
 
 if TYPE_CHECKING:
+    from acestep_mcp.engine_server.metrics import Metrics
     from acestep_mcp.engine_server.options import QueueOptions
     from acestep_mcp.engine_server.serve import RunningServer
 
@@ -51,6 +52,14 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option("--allow-webhooks", is_flag=True, help="Post results to public addresses that callers name.")
 @click.option("--allowed-host", multiple=True, help="Another name callers use. May be repeated.")
 @click.option("--devices", metavar="LIST", help="A process on each: all, cuda:0,cuda:1 or cpu:2. [default: one engine]")
+@click.option(
+    "--drain",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="After SIGTERM songs that are being made have this time to end.",
+)
 @click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Unload the model after this time without a job.")
 @click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="Exit after this time without jobs and requests.")
 @takes_log_format
@@ -146,8 +155,21 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
         fetch=fetch,
         post=post,
         writer=writer_of(settings),
+        drain=given["drain"],
         idle_unload=given["idle_unload"],
+        metrics=_metrics(),
     )
+
+
+def _metrics() -> Metrics | None:
+    """Nothing is measured where the extra `metrics` is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("prometheus_client") is None:
+        return None
+    from acestep_mcp.engine_server.metrics import Metrics
+
+    return Metrics()
 
 
 def _key(given_key: str | None, file: Path | None, settings: Settings) -> str | None:

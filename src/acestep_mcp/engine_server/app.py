@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import acestep_mcp
-from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.api.errors import AceStepError, QueueUnavailable
 from acestep_mcp.engine_server import wire
-from acestep_mcp.engine_server.auth import KEYS_PATH, READY_PATH, AuthMiddleware
+from acestep_mcp.engine_server.auth import KEYS_PATH, METRICS_PATH, READY_PATH, AuthMiddleware
 from acestep_mcp.engine_server.backend import KEY_NAME, Backend, opened
 from acestep_mcp.engine_server.background import repeat
 from acestep_mcp.engine_server.engine_page import engine_page
@@ -59,8 +59,8 @@ async def serving(*engines: Engine, folder: Path, options: QueueOptions = _DEFAU
 
     The app has no lifespan: run uvicorn with `lifespan="off"`. Files are kept in `folder`; without a database they
     and all jobs are removed at exit. Jobs that run at exit are stopped, and with a database restarted next time.
-    `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running jobs back.
-    Raises Occupied when another server uses the
+    `app.state.is_busy` is a function: whether a job waits or runs; `app.state.release` puts the running jobs back, and
+    `app.state.drain` does so after it has let them end for some seconds. Raises Occupied when another server uses the
     database, StorageError.
     """
     async with opened(folder, options) as backend, _running(engines, backend, options) as app:
@@ -90,8 +90,18 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
         app = _app(job_routes, [*info_routes, *_file_routes(file_routes)], options)
         app.state.is_busy = backend.is_busy
         app.state.release = backend.release
+        app.state.drain, app.state.drain_seconds = partial(_drain, backend, workers, job_routes), options.drain
         yield app
         group.cancel_scope.cancel()
+
+
+async def _drain(backend: Backend, workers: Workers, job_routes: JobRoutes, seconds: float) -> None:
+    """Take no job from now on, let those that run end within so many seconds, and put the others back into the queue."""
+    job_routes.is_closing = True
+    workers.stop_taking()
+    await backend.give_back(running=False)
+    if await workers.stop(seconds):
+        await backend.give_back(running=True)
 
 
 async def _adopt(backend: Backend, webhooks: Webhooks) -> None:
@@ -151,6 +161,7 @@ def _info_routes(
         Route("/openapi.json", _openapi(options)),
         Route("/loras", _loras(engine)),
         Route("/devices", _devices(workers)),
+        Route(METRICS_PATH, _metrics(backend, workers, options)),
     ]
     return [*routes, Route(KEYS_PATH, _keys(webhooks.signer))] if webhooks else routes
 
@@ -195,6 +206,21 @@ def _devices(workers: Workers) -> Reply:
         return wire.Json({"devices": workers.devices()})
 
     return devices
+
+
+def _metrics(backend: Backend, workers: Workers, options: QueueOptions) -> Reply:
+    async def metrics(http: HttpRequest) -> Response:
+        if options.metrics is None:
+            raise HTTPException(
+                404, "Nothing is measured here. Install acestep-mcp[metrics] and start the engine again."
+            )
+        counts: dict[str, Any] | None = None
+        with suppress(QueueUnavailable):
+            counts = await backend.requests.counts()
+        text, kind = options.metrics.text(http.headers.get("accept", ""), counts, workers.measured())
+        return Response(text, headers={"content-type": kind})
+
+    return metrics
 
 
 async def _clean(backend: Backend, retention: float) -> None:

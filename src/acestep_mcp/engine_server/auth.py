@@ -19,6 +19,7 @@ TOKEN_LIFE = 3600
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 KEYS_PATH = "/.well-known/jwks.json"
 READY_PATH = "/ready"
+METRICS_PATH = "/metrics"
 _PUBLIC_PATHS = frozenset({"/", "/health", READY_PATH, "/openapi.json", KEYS_PATH})
 
 

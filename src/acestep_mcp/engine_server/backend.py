@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import anyio.to_thread
 
@@ -21,12 +22,17 @@ from acestep_mcp.engine_server.uploads import OpenUploads, UploadRegister
 KEY_NAME = "webhook-key"
 
 
+class GiveBack(Protocol):
+    async def __call__(self, *, running: bool) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """`tasks` run, each by its name, for as long as the server does. `undelivered` are jobs whose webhook nobody delivers.
 
     `clean` removes what ended before its first time, and files that belong to nothing from before its second.
-    `release` puts running jobs back into the queue before the process is ended.
+    `give_back` puts jobs that this server has taken back into the queue: those that do not run, or with `running` all.
+    `release` does so for running jobs, at once, before the process is ended.
     """
 
     work: WorkQueue
@@ -39,6 +45,7 @@ class Backend:
     undelivered: Callable[[], Awaitable[list[QueueJob]]]
     is_busy: Callable[[], bool]
     release: Callable[[], None]
+    give_back: GiveBack
 
 
 @asynccontextmanager
@@ -77,6 +84,7 @@ async def _local(folder: Path, options: QueueOptions) -> AsyncIterator[Backend]:
                 undelivered=partial(_undelivered, queue),
                 is_busy=lambda: queue.is_busy,
                 release=queue.release,
+                give_back=partial(_give_back, queue),
             )
         finally:
             queue.release()
@@ -92,6 +100,11 @@ async def _clean(queue: JobQueue, file_store: FileStore, uploads: UploadRegister
     queue.forget(before)
     await uploads.forget(before)
     await anyio.to_thread.run_sync(partial(file_store.sweep, oldest, files=queue.files, jobs=queue.ids))
+
+
+async def _give_back(queue: JobQueue, *, running: bool) -> None:
+    if running:  # nobody else waits for the others
+        queue.release()
 
 
 async def _undelivered(queue: JobQueue) -> list[QueueJob]:

@@ -7,14 +7,17 @@ from collections.abc import Callable
 import anyio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from acestep_mcp.engine_server.auth import METRICS_PATH, READY_PATH
 from acestep_mcp.engine_server.wire import request_error
+
+_MONITORED = frozenset({"/health", READY_PATH, METRICS_PATH})
 
 
 class IdleMonitor:
     """ASGI middleware that notes the time of the last request.
 
-    A plain /health does not count, so that monitoring does not keep an engine running. One with a query does: it comes
-    from a client that is about to submit.
+    Requests of monitoring do not count: they would keep an engine running. A /health with a query does: it comes from a
+    client that is about to submit.
     """
 
     def __init__(self, app: ASGIApp, busy: Callable[[], bool]) -> None:
@@ -28,7 +31,7 @@ class IdleMonitor:
         if self._over:
             await request_error(503, "This server is shutting down.")(scope, receive, send)
             return
-        if scope["type"] == "http" and scope["path"] == "/health" and not scope["query_string"]:
+        if scope["type"] == "http" and scope["path"].rstrip("/") in _MONITORED and not scope["query_string"]:
             await self._app(scope, receive, send)
             return
         self._open += 1

@@ -194,12 +194,14 @@ class JobQueue:
                 self._restore_job(job)
 
     def release(self) -> None:
-        """At an orderly stop: put the running jobs back into the queue; this run does not count."""
+        """At an orderly stop, when no worker takes jobs any more: put the running jobs back; this run does not count."""
         jobs, self.running = self.running, {}
         for job in jobs:
             if not job.ended and not job.cancelled:
                 job.state, job.attempts = State.QUEUED, job.attempts - 1
                 self._save(job)
+                self._enqueue(job)
+                job.notify()
 
     def expired_files(self, before: float) -> list[str]:
         """The names of the files of jobs that ended before this time."""

@@ -52,6 +52,8 @@ class JobRoutes:
         self._file_store = file_store
         self._bodies = Bodies(options.max_body)
         self._options = options
+        self.is_closing = False
+        """Whether the server ends soon and takes no new requests."""
 
     async def submit(self, http: HttpRequest) -> Response:
         """Accept a request, or refuse it with 422 now; fal answers that with the result."""
@@ -121,6 +123,8 @@ class JobRoutes:
             job = QueueJob(endpoint.id, request, options, id_of_key(key) if key else new_id())
             if earlier := await self._earlier(job):
                 return earlier
+            if self.is_closing:
+                raise QueueUnavailable("This engine server ends and takes no new requests. Submit again in a moment.")
             if request.seed is None:
                 # Drawn now and stored, so that a repeated run makes the same song.
                 job.request = request.model_copy(update={"seed": secrets.randbelow(2**32)})

@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from acestep_mcp.songwriter.song_text import SongText
+
+if TYPE_CHECKING:
+    from acestep_mcp.engine_server.metrics import Metrics
 
 Writer = Callable[[str, bool, float, int], Awaitable[SongText]]
 """Called with prompt, instrumental, duration in seconds, seed."""
@@ -44,8 +48,8 @@ class QueueOptions:
     adds names to those the Host header may always hold: loopback names, IP addresses and `public_url`'s own host
     ("*" allows all). `jobs`, the address of a PostgreSQL database, takes the place of `database`: all servers with the same
     one share their jobs, and their files at `files`, which fsspec opens; with `sends_files` callers get files from here
-    and never an address of the bucket. A server that has not been heard for `lease` loses its jobs to the others. `fetch` None refuses http(s) sources, `post` None refuses webhooks. After `idle_unload` without a
-    job the engine unloads; None keeps it loaded. `prove` answers a challenge at /health.
+    and never an address of the bucket. A server that has not been heard for `lease` loses its jobs to the others. `fetch` None refuses http(s) sources, `post` None refuses webhooks. After SIGTERM the jobs
+    that run have `drain` to end. After `idle_unload` without a job the engine unloads; None keeps it loaded. `prove` answers a challenge at /health. `metrics` is what /metrics shows.
     """
 
     database: Path | None = None
@@ -66,5 +70,7 @@ class QueueOptions:
     writer: Writer = write_song_text
     fetch: Fetch | None = None
     post: Post | None = None
+    drain: float = 0
     idle_unload: float | None = None
     prove: Prove | None = None
+    metrics: Metrics | None = None

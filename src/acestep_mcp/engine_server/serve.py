@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, closing
@@ -107,10 +108,14 @@ async def _serve(
 ) -> int:
     async with opened() as app:
         deadline.last_act = app.state.release
+
+        async def drain() -> None:
+            await app.state.drain(server.drain if server.ended_by == signal.SIGTERM else 0)
+
         idle = IdleMonitor(app, app.state.is_busy)
         with ExitStack() as answering:
             server = HttpServer(idle, grace=_GRACE_SECONDS, certificate=certificate)
-            server.deadline = deadline
+            server.deadline, server.drain, server.before_exit = deadline, app.state.drain_seconds, drain
             server.on_started = lambda: answering.enter_context(on_started())
             server.is_over = lambda: idle_exit is not None and idle.is_over(idle_exit)
             await server.serve(listeners)

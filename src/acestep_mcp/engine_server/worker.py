@@ -66,14 +66,21 @@ class Worker:
         self._file_store = file_store
         self._source_loader = source_loader
         self._writer = options.writer
+        self._metrics = options.metrics
         self._idle_unload = options.idle_unload
         self._idle_since = 0.0
         self._loaded = False
+        self._is_stopping, self._waiting = False, anyio.CancelScope()
         self._slots = Slots(concurrency_of(engine))
         self._cancelled = CANCELLED
         if isinstance(engine, ResumableEngine) and engine.cancel_note:
             said = f"{CANCELLED.error} {engine.cancel_note}"
             self._cancelled = StoredResponse.refused(CANCELLED.status, said, "client_cancelled")
+
+    @property
+    def label(self) -> str:
+        """The device's name; `own` for an engine in the server's own process."""
+        return self.engine.label if isinstance(self.engine, DeviceEngine) else "own"
 
     @property
     def jobs(self) -> list[QueueJob]:
@@ -86,30 +93,53 @@ class Worker:
         A job is taken when `is_ready` says so. While the device is not ready none is, unless every device `has_failed`:
         the job then says why.
         """
-        for job in self.jobs:
-            self._queue.finish(job, INTERNAL)
+        for lost in self.jobs:
+            self._queue.finish(lost, INTERNAL)
         self._slots = Slots(concurrency_of(self.engine))
         async with anyio.create_task_group() as tasks:
-            while True:
-                await self._slots.take()
-                job = await self._next(is_ready, has_failed)
+            while job := await self._taken(is_ready, has_failed):
                 if _runs_alone(job):
                     await self._work_on(job)
                 else:
                     tasks.start_soon(self._work_on, job)
 
+    async def _taken(self, is_ready: IsReady, has_failed: Callable[[], bool]) -> QueueJob | None:
+        """The next job; None after `stop_taking`."""
+        if not self._is_stopping:
+            with anyio.CancelScope() as self._waiting:
+                await self._slots.take()
+                return await self._next(is_ready, has_failed)
+        return None
+
+    def stop_taking(self) -> None:
+        """From now on no job begins."""
+        self._is_stopping = True
+        self._waiting.cancel()
+
     async def _work_on(self, job: QueueJob) -> None:
         alone = _runs_alone(job)
+        began = self._began(job)
         answer: StoredResponse | None = self._cancelled
         with logs.concerning(request_id=job.id):
             with job.scope:
                 if alone:
                     await self._slots.take_others()
                 answer = await self._answer(job)
+            self._ended(job, answer, time.monotonic() - began)
             if answer is not None:
                 await self._end(job, answer)
         self._idle_since = anyio.current_time()
         self._slots.leave(job.id, alone=alone)
+
+    def _began(self, job: QueueJob) -> float:
+        if self._metrics and job.attempts == 1:
+            self._metrics.began(time.time() - job.created_at)
+        return time.monotonic()
+
+    def _ended(self, job: QueueJob, answer: StoredResponse | None, seconds: float) -> None:
+        if self._metrics:
+            result = "interrupted" if answer is None else "song" if answer.file else "failed"
+            self._metrics.ended(job.endpoint, "cancelled" if answer is self._cancelled else result, seconds)
 
     async def _end(self, job: QueueJob, answer: StoredResponse) -> None:
         self._queue.finish(job, answer)
@@ -230,6 +260,8 @@ class Worker:
                 if isinstance(part, Audio):
                     return replace(part, notes=(*notes, *part.notes))
                 if part != last:
+                    if self._metrics:
+                        self._metrics.stepped(self.label)
                     if part.overlaps and not (last and last.overlaps):
                         anyio.from_thread.run_sync(self._slots.overlap, job.id)
                     last = part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -11,7 +12,13 @@ import anyio
 from acestep_mcp.engine_server.background import repeat
 from acestep_mcp.engine_server.source_downloads import SourceDownloads
 from acestep_mcp.engine_server.worker import Worker
+from acestep_mcp.engines import Engine
 from acestep_mcp.engines.processes.device_engine import DeviceEngine
+
+logger = logging.getLogger(__name__)
+
+_CHECK_SECONDS = 0.05
+_STOP_SECONDS = 2.0
 
 
 class Workers:
@@ -20,9 +27,34 @@ class Workers:
     def __init__(self, workers: Sequence[Worker], downloads: SourceDownloads) -> None:
         self._workers = workers
         self._downloads = downloads
+        self._scope, self._ended = anyio.CancelScope(), anyio.Event()
+        self._is_stopping = False
 
     async def run(self, pause: float) -> None:
         """Run forever. After an error each part goes on `pause` seconds later."""
+        with self._scope:
+            await self._work(pause)
+        self._ended.set()
+
+    def stop_taking(self) -> None:
+        """No job begins any more."""
+        self._is_stopping = True
+        for worker in self._workers:
+            worker.stop_taking()
+
+    async def stop(self, seconds: float) -> bool:
+        """Let the running jobs end for so many seconds, then stop them. False where one does not come to its next step soon."""
+        if count := sum(len(worker.jobs) for worker in self._workers):
+            logger.info("%d jobs run, and have %g s to end", count, seconds)
+        with anyio.move_on_after(seconds):
+            while any(worker.jobs for worker in self._workers):  # noqa: ASYNC110 - ended by several workers and queues
+                await anyio.sleep(_CHECK_SECONDS)
+        self._scope.cancel()
+        with anyio.move_on_after(_STOP_SECONDS):
+            await self._ended.wait()
+        return self._ended.is_set()
+
+    async def _work(self, pause: float) -> None:
         async with anyio.create_task_group() as group:
             downloading = partial(self._downloads.run, self._workers[0].clear)
             group.start_soon(repeat, downloading, "downloading sources", pause)
@@ -33,7 +65,7 @@ class Workers:
     @property
     def are_ready(self) -> bool:
         """Whether a job that comes now is played without first waiting for a process or a model."""
-        return any(
+        return not self._is_stopping and any(
             not isinstance(worker.engine, DeviceEngine) or worker.engine.state == "ready" for worker in self._workers
         )
 
@@ -41,8 +73,20 @@ class Workers:
         """What each device does, where each has a process of its own. Memory is in bytes."""
         return [_state(worker, worker.engine) for worker in self._workers if isinstance(worker.engine, DeviceEngine)]
 
+    def measured(self) -> list[dict[str, Any]]:
+        """What of each device is measured, also of an engine in the server's own process. Memory is in bytes."""
+        return [_measured(worker, worker.engine) for worker in self._workers]
+
     def _have_failed(self) -> bool:
         return all(isinstance(each.engine, DeviceEngine) and each.engine.failure for each in self._workers)
+
+
+def _measured(worker: Worker, engine: Engine) -> dict[str, Any]:
+    own = {"up": True, "restarts": 0, "memory": {}}
+    if isinstance(engine, DeviceEngine):
+        can_play = engine.state in {"ready", "unloaded"}
+        own = {"up": can_play, "restarts": engine.restarts, "memory": engine.memory}
+    return {"device": worker.label, "jobs": len(worker.jobs), **own}
 
 
 def _state(worker: Worker, engine: DeviceEngine) -> dict[str, Any]:

@@ -109,15 +109,15 @@ class Deadline:
     def __exit__(self, *_: object) -> None:
         self._over.set()
 
-    def begin(self, sig: int) -> None:
-        """Called in the event loop's thread."""
-        arguments = (asyncio.get_running_loop(), 128 + sig)
+    def begin(self, sig: int, more: float = 0) -> None:
+        """Called in the event loop's thread, at each signal. `more` seconds are granted; the earliest end counts."""
+        arguments = (asyncio.get_running_loop(), 128 + sig, self._seconds + more)
         threading.Thread(target=self._end, args=arguments, daemon=True).start()
 
-    def _end(self, loop: asyncio.AbstractEventLoop, code: int) -> None:
-        if self._over.wait(self._seconds):
+    def _end(self, loop: asyncio.AbstractEventLoop, code: int, seconds: float) -> None:
+        if self._over.wait(seconds):
             return
-        logger.warning("not everything ended within %g s of the signal; the process ends now", self._seconds)
+        logger.warning("not everything ended within %g s of the signal; the process ends now", seconds)
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(self.last_act)
         self._over.wait(_LAST_ACT_SECONDS)
@@ -132,7 +132,8 @@ class HttpServer(uvicorn.Server):
     its own resources. `on_started` runs when connections are answered; `before_exit` runs at the first signal, before
     connections are closed.
 
-    With a `deadline` the process ends in time after the signal. At the limit of connections the one that has waited longest without a request is closed for each new one.
+    With a `deadline` the process ends in time after the signal; after SIGTERM `before_exit` may take `drain` seconds besides,
+    which a second signal ends. At the limit of connections the one that has waited longest without a request is closed for each new one.
     """
 
     def __init__(
@@ -166,6 +167,7 @@ class HttpServer(uvicorn.Server):
         self.deadline: Deadline | None = None
         self.on_started: Callable[[], None] = lambda: None
         self.before_exit: Callable[[], Awaitable[None]] | None = None
+        self.drain = 0.0
         self.is_over: Callable[[], bool] = lambda: False
         self._connections = Connections(self, limits)
         self._log_filter = OncePerMinute()
@@ -201,8 +203,8 @@ class HttpServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         first = not self.ended_by
         self.ended_by = self.ended_by or sig
-        if first and self.deadline:
-            self.deadline.begin(sig)
+        if self.deadline:
+            self.deadline.begin(sig, self.drain if first and sig == signal.SIGTERM else 0)
         # Callers that still follow a job are cut off after the grace period, which is not an error.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         if first and self.before_exit:

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from tests.engine_server.conftest import _embedded
+from tests.engine_server.test_metrics import Metrics, scraped
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -25,12 +26,16 @@ def front(tmp_path: Path, jobs: str):
 
 
 async def test_a_song_is_submitted_at_one_front_played_and_heard_at_another(front, wav) -> None:
-    async with front("a") as a, front("b") as b:
+    async with front("a", metrics=Metrics()) as a, front("b", metrics=Metrics()) as b:
         await a.submit(body={"tags": "hold"})
         await a.submit(body={"tags": "hold"})
         await a.running()
         await b.running()
         ticket = await a.submit(body={"tags": "third"})
+        for desk in (a, b):
+            found = await scraped(desk.http)
+            assert (found["acestep_jobs", "queued"], found["acestep_jobs", "running"]) == (1, 2)
+            assert found["acestep_device_jobs", "own"] == 1
         assert (await b.get(ticket, "/status")).json()["queue_position"] == 0
         b.engine.release.set()
         result = await b.end(ticket)
@@ -39,6 +44,8 @@ async def test_a_song_is_submitted_at_one_front_played_and_heard_at_another(fron
             audio = await desk.http.get(result.json()["audio"]["url"])
             assert len(audio.content) == result.json()["audio"]["file_size"]
         assert [event["status"] for event in await a.events(ticket)][-1] == "COMPLETED"
+        assert ("acestep_attempts_total", "song") not in await scraped(a.http)
+        assert (await scraped(b.http))["acestep_attempts_total", "song"] == 2
         a.engine.release.set()
 
 
@@ -101,17 +108,36 @@ async def test_the_parts_of_an_upload_may_come_to_different_fronts(front, wav) -
         assert (await b.end(ticket)).status_code == 200
 
 
+async def test_a_front_that_ends_gives_its_jobs_back_at_once_and_its_callers_see_them_go_on(front, tmp_path) -> None:
+    async with front("a", lease=600) as a:
+        held = await a.submit(body={"tags": "hold"})
+        await a.running()
+        async with front("b", lease=600, metrics=Metrics()) as b:
+            with anyio.fail_after(10):
+                await a.app.state.drain(0)
+                b.engine.release.set()
+                assert (await a.end(held)).status_code == 200
+            assert (await a.http.get("/ready")).status_code == 503
+            assert (await a.http.post("/fal-ai/ace-step", json={"tags": "new"})).status_code == 503
+            assert (await scraped(b.http))["acestep_job_wait_seconds_count",] == 1  # the first run does not count
+            assert (await b.end(await b.submit())).status_code == 200
+    assert len(a.engine.requests) == 1
+
+
 async def test_while_the_database_is_away_requests_are_told_to_come_again_and_nothing_is_lost(front, postgres) -> None:
-    async with front("a", lease=5) as a:
+    async with front("a", lease=5, metrics=Metrics()) as a:
         held, waiting = await a.submit(body={"tags": "hold"}), await a.submit()
         await a.running()
         postgres.stop()
         try:
             away = await a.get(held, "/status")
+            found = await scraped(a.http)
             a.engine.release.set()
         finally:
             postgres.start()
         assert (away.status_code, away.headers["retry-after"]) == (503, "2")
+        assert (found["acestep_queue_up",], found["acestep_device_jobs", "own"]) == (0, 1)
+        assert ("acestep_jobs", "queued") not in found
         with anyio.fail_after(20):
             while (await a.get(waiting, "/status")).json().get("status") != "COMPLETED":
                 await anyio.sleep(0.1)

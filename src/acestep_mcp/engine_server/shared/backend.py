@@ -75,6 +75,7 @@ def _parts(
         "undelivered": upkeep.adopted,
         "is_busy": lambda: queue.is_busy,
         "release": lambda: None,  # the lease ends by itself
+        "give_back": queue.give_back,
     }
 
 

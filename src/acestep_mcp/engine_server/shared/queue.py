@@ -12,15 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from acestep_mcp.api.errors import QueueError, QueueUnavailable, isolated
-from acestep_mcp.engine_server.jobs import (
-    CANCELLED,
-    MAX_ATTEMPTS,
-    MAX_LOGS,
-    QueueJob,
-    State,
-    StoredResponse,
-    log_line,
-)
+from acestep_mcp.engine_server.jobs import CANCELLED, MAX_ATTEMPTS, MAX_LOGS, QueueJob, State, StoredResponse, log_line
 from acestep_mcp.engine_server.shared import job_table
 from acestep_mcp.engine_server.shared.known_jobs import KnownJobs, copy
 from acestep_mcp.engine_server.shared.room import Room
@@ -210,22 +202,36 @@ class SharedQueue:
     async def close(self) -> None:
         """At an orderly stop: write what was ordered, and give this front's jobs back; their runs do not count."""
         try:
+            self._order(partial(self._give_back, anyio.Event(), running=True))
             await self._write_orders()
-            await self._give_back()
+            async with self._database.reading() as cursor:
+                await cursor.execute("DELETE FROM acestep_front WHERE id = %s", [self.front])
         except QueueUnavailable as exc:
             logger.warning("jobs are not given back; they are when the lease is over: %s", exc.message)
 
-    async def _give_back(self) -> None:
-        async with self._database.changing() as cursor:
-            for shared in await job_table.lock_those(cursor, "runner = %s", [self.front]):
-                if shared.job.cancelled:
-                    await job_table.end(cursor, shared, CANCELLED, self.front)
-                    continue
-                if shared.job.state is State.RUNNING:
-                    shared.job.state, shared.job.attempts = State.QUEUED, shared.job.attempts - 1
-                shared.runner = None
+    async def give_back(self, *, running: bool) -> None:
+        """Let others have the jobs that this front has taken: those that do not run, or with `running` all."""
+        given = anyio.Event()
+        self._order(partial(self._give_back, given, running=running))
+        await given.wait()
+
+    async def _give_back(self, given: anyio.Event, cursor: Cursor, *, running: bool) -> Callable[[], object]:
+        of_these = "runner = %s AND (%s OR state = 'IN_QUEUE')"
+        found = await job_table.lock_those(cursor, of_these, [self.front, running])
+        for shared in found:
+            job, shared.runner = shared.job, None
+            if job.cancelled:
+                await job_table.end(cursor, shared, CANCELLED, self.front)
+            else:
+                job.state, job.attempts = State.QUEUED, job.attempts - (job.state is State.RUNNING)
                 await job_table.update(cursor, shared, self.front)
-            await cursor.execute("DELETE FROM acestep_front WHERE id = %s", [self.front])
+
+        def done() -> None:
+            for shared in found:
+                self.running.pop(self.known.meet(shared), None)
+            given.set()
+
+        return done
 
     def _order(self, change: Callable[[Cursor], Awaitable[Callable[[], object]]]) -> None:
         self._orders.append(change)
