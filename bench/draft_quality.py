@@ -158,7 +158,7 @@ def different_rhythms(seed: int) -> int:
 
 
 def _tune_and_band(genre: str, request: ComposeRequest, score: Score, kind: str) -> Iterator[tuple[str, float]]:
-    tune = sorted(note for part in score.parts if part.lead and part.name != "voice double" for note in part.notes)
+    tune = sorted(note for part in score.parts if part.name in {"voice", "lead"} for note in part.notes)
     starts = [note.start for note in tune]
     comp = [part for part in score.parts if not (part.lead or part.drums or part.name == "bass")]
     together = above = 0

@@ -279,7 +279,7 @@ class QueueClients:
         await anyio.to_thread.run_sync(import_module, "acestep_mcp.engines.draft")
         from acestep_mcp.engines.draft import DraftEngine
 
-        self._draft_engine = engine = DraftEngine(keep_worker=True)
+        self._draft_engine = engine = DraftEngine(voice=self._settings.voice, keep_worker=True)
         return await self._embedded(engine, "draft", writer_of(self._settings), stack)
 
     async def _upstream(self, kind: str, url: str, stack: AsyncExitStack) -> QueueClient:

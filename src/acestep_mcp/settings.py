@@ -89,6 +89,8 @@ class Settings(ModelOptions, BaseSettings):
     """Seconds without a song after which that engine frees its model's memory."""
     local_idle_exit: float = Field(1800, ge=1, allow_inf_nan=False)
     """Seconds without a request after which that engine exits."""
+    voice: Literal["auto", "synth", "font"] = "auto"
+    """What sings in drafts: a synthesised voice or the SoundFont's; "auto" is the first, unless the genre has an instrument sing."""
     insecure: bool = False
     """Allow a key to be sent over plain http to another machine."""
 

@@ -48,10 +48,10 @@ class EngineSpec:
         return self.build(options)
 
 
-def _draft(_: EngineOptions) -> Engine:
+def _draft(options: EngineOptions) -> Engine:
     from acestep_mcp.engines.draft import DraftEngine
 
-    return DraftEngine(keep_worker=True)
+    return DraftEngine(voice=options.voice, keep_worker=True)
 
 
 def _always_available(_: EngineOptions) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from acestep_mcp.engines.draft.render import Renderer, available
+from acestep_mcp.engines.draft.render import Playback, Renderer, Voice, available
 from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.worker_process import WorkerPool, generate_in_worker
 
@@ -23,7 +23,8 @@ class DraftEngine:
     """Composes from tags, lyrics and seed in a worker process, which ends with the generator or with this process.
 
     With `keep_worker` the worker waits half a minute for the next job; `close` ends it.
-    `renderer` "numpy" uses the NumPy synthesiser even where the SoundFont renderer is installed.
+    `renderer` "numpy" uses the NumPy synthesiser even where the SoundFont renderer is installed. `voice` is as in
+    `Playback`.
     """
 
     name = "draft"
@@ -31,20 +32,20 @@ class DraftEngine:
     device = None
     loras: tuple[str, ...] = ()
 
-    def __init__(self, renderer: Renderer | None = None, *, keep_worker: bool = False) -> None:
-        self._renderer: Renderer = renderer or available()
+    def __init__(self, renderer: Renderer | None = None, *, voice: Voice = "auto", keep_worker: bool = False) -> None:
+        self._playback = Playback(renderer or available(), voice)
         self._pool = WorkerPool(keep=keep_worker)
 
     @property
     def model(self) -> str:
-        return _MODELS[self._renderer]
+        return _MODELS[self._playback.renderer]
 
     def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         """Yields a Step at least every 0.2 s, then one Audio. Closing the iterator kills the worker.
 
         Raises InvalidRequest for values that do not fit the source, GenerationFailed when the worker dies.
         """
-        return generate_in_worker(self._pool, request, source, self._renderer)
+        return generate_in_worker(self._pool, request, source, self._playback)
 
     def unload(self) -> None:
         """End the idle worker; the next song starts a new one."""

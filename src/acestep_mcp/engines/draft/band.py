@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from acestep_mcp.engines.draft.backing import BACKING, thirds
 from acestep_mcp.engines.draft.comp_register import below_tune
 from acestep_mcp.engines.draft.drums import SIX_EIGHT
 from acestep_mcp.engines.draft.harmony import chord, nearest, voicing
@@ -14,6 +15,7 @@ from acestep_mcp.engines.draft.lineup import Lineup
 from acestep_mcp.engines.draft.melody import MelodyNote
 from acestep_mcp.engines.draft.patterns import PATTERNS, Pattern
 from acestep_mcp.engines.draft.players import BeatNote, bass_line, comp, drum_track
+from acestep_mcp.engines.draft.score import Singer
 from acestep_mcp.engines.draft.song import Song, Span
 from acestep_mcp.engines.draft.style import accompanists, bass_instrument
 
@@ -48,6 +50,7 @@ class Player:
     reverb: int = 40
     looseness: float = 1.0
     lead: bool = False
+    singer: Singer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def _without_refused(player: Player, lineup: Lineup) -> Player | None:
             for part in (player.notes, player.final_notes)
         )
         return replace(player, notes=notes, final_notes=last)
-    heard = lineup.plays(player.program) or (player.name == "voice" and lineup.voice)
+    heard = lineup.plays(player.program) or (player.singer is not None and lineup.voice)
     return player if heard else None
 
 
@@ -233,7 +236,7 @@ def _melody_players(song: Song, tune: Lead) -> Iterator[Player]:
         sung = _beat_notes(song, tune.sung)
         sings = song.style.lineup.voice
         if sings:
-            yield Player("voice", tune.voice, sung, weight=104 * share, reverb=reverb, lead=True, looseness=0.8)
+            yield from _singers(song, tune, 104 * share, reverb)
         if double is not None and double not in _VOICES:
             weight = (58 if sings else 104) * share
             yield Player("voice double", double, sung, weight=weight, pan=70, reverb=reverb, lead=True, looseness=1.2)
@@ -243,6 +246,25 @@ def _melody_players(song: Song, tune: Lead) -> Iterator[Player]:
         yield Player("lead", double, played, last, weight=100 * share, reverb=reverb, lead=True, looseness=0.9)
 
 
+def _singers(song: Song, tune: Lead, weight: float, reverb: int) -> Iterator[Player]:
+    """The voice, and in choruses one to the left and one to the right of it. A rap has no backing voices."""
+    singer: Singer = "man" if song.style.register < -6 else "woman"
+    voice = Player(
+        "voice",
+        tune.voice,
+        _beat_notes(song, tune.sung),
+        weight=weight,
+        reverb=reverb,
+        lead=True,
+        looseness=0.8,
+        singer=singer,
+    )
+    yield voice
+    for name, side, pan in () if song.style.rap else BACKING:
+        notes = _beat_notes(song, tuple(thirds(song, tune.sung, side)))
+        yield replace(voice, name=name, notes=notes, weight=0.6 * weight, pan=pan)
+
+
 def _beat_notes(song: Song, melody: tuple[MelodyNote, ...]) -> tuple[BeatNote, ...]:
     spans = song.spans
     notes, index = [], 0
@@ -250,5 +272,5 @@ def _beat_notes(song: Song, melody: tuple[MelodyNote, ...]) -> tuple[BeatNote, .
         while index + 1 < len(spans) and note.beat >= spans[index].end:
             index += 1
         loud = 66 + 30 * song.fullness(spans[index].section)
-        notes.append(BeatNote(note.beat, note.length, note.pitch, loud + 12 * (note.accent - 0.5)))
+        notes.append(BeatNote(note.beat, note.length, note.pitch, loud + 12 * (note.accent - 0.5), note.sung))
     return tuple(notes)

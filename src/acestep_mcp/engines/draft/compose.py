@@ -83,6 +83,7 @@ def _part(song: Song, player: Player) -> Part:
         pan=player.pan if player.lead else _apart(player.pan),
         reverb=player.reverb,
         lead=player.lead,
+        singer=player.singer,
         pump=0 if player.drums or player.lead else pump_depth(song.style.genre.name),
     )
 
@@ -98,7 +99,7 @@ def _humanise(song: Song, player: Player) -> Iterator[Note]:
     loose = style.genre.loose * player.looseness
     beats = song.grid.beats_per_bar
     touches: dict[int, random.Random] = {}
-    for beat, length, pitch, velocity in player.notes:
+    for beat, length, pitch, velocity, sung in player.notes:
         bar = int(beat // beats)
         if (timing := touches.get(bar)) is None:
             timing = song.seeds.of_passage(player.name, bar).stream(f"touch/{player.name}/{bar}")
@@ -108,7 +109,7 @@ def _humanise(song: Song, player: Player) -> Iterator[Note]:
         loud = round(velocity + timing.gauss(0, 3))
         if start < seconds - 0.05:
             end = min(max(time_at(swing(beat + length, style, layout)), start + 0.05), seconds)
-            yield Note(round(start, 5), round(end, 5), pitch, max(1, min(127, loud)))
+            yield Note(round(start, 5), round(end, 5), pitch, max(1, min(127, loud)), sung)
 
 
 def swing(beat: float, style: Style, layout: BarLayout) -> float:

@@ -23,9 +23,10 @@ from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.extend import outpaint_song
 from acestep_mcp.engines.draft.form import sung_lines
 from acestep_mcp.engines.draft.mix import master, silence
-from acestep_mcp.engines.draft.render import Playback, Renderer, available, render
+from acestep_mcp.engines.draft.render import Playback, Renderer, Voice, available, render
 from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
+from acestep_mcp.engines.draft.style import parse_style
 from acestep_mcp.readers.lyric_sheet import read_lyrics
 from acestep_mcp.readers.no_vocals import is_instrumental
 
@@ -40,19 +41,20 @@ class DraftJob:
     request: dict[str, Any]
     renderer: Renderer
     source: Source | None = None
+    voice: Voice = "auto"
 
 
 def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     """Compose, render and level. Raises InvalidRequest for values that do not fit the source."""
     request: EngineRequest = getattr(requests, job.endpoint).parse(job.request)
     notes = (
-        *_voice_note(request),
+        *_voice_note(request, job.voice),
         *_renderer_notes(job.renderer),
         *minimum_guidance(request)[1],
         *_ignored_fields_note(request),
         *_directions_note(request),
     )
-    for event in _events(request, job.source, Playback(job.renderer)):
+    for event in _events(request, job.source, Playback(job.renderer, job.voice)):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
 
@@ -101,8 +103,12 @@ def _directions_note(request: EngineRequest) -> tuple[str, ...]:
     return (f"The draft engine does not follow stage directions: {shown} had no effect.",)
 
 
-def _voice_note(request: EngineRequest) -> tuple[str, ...]:
-    return ("Nobody sings in a draft: an instrument plays the words' melody.",) if sung_lines(request.lyrics) else ()
+def _voice_note(request: EngineRequest, voice: Voice) -> tuple[str, ...]:
+    if not sung_lines(request.lyrics):
+        return ()
+    if voice == "font" or not parse_style(request.tags).lineup.voice:
+        return ("Nobody sings in a draft: an instrument plays the words' melody.",)
+    return ("Nobody sings the words in a draft: its voice sings their vowels.",)
 
 
 def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:

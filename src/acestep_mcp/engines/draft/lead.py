@@ -107,7 +107,8 @@ def _sung_notes(song: Song, span: Span, language: str) -> Iterator[MelodyNote]:
         free = min(1.0, phrase.beat) if number == 0 else max(0.0, BREATH * length - 0.25)
         place = LinePlace(phrase.beat, length, free)
         timed = set_text(sung, place, layout, feel, stream(f"rhythm/{song.style.genre.name}/{name}"))
-        yield from melody(timed, phrase, context, stream(f"tune/{name}"), 0.12 if feel.spoken else 1.0)
+        tune = melody(timed, phrase, context, stream(f"tune/{name}"), 0.12 if feel.spoken else 1.0)
+        yield from (note._replace(sung=one.sung) for note, one in zip(tune, sung, strict=True))
 
 
 def _one_at_a_time(notes: list[MelodyNote]) -> Iterator[MelodyNote]:

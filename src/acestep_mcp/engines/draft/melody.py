@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from acestep_mcp.engines.draft.harmony import Chord, Key
 from acestep_mcp.engines.draft.metres import BarLayout
+from acestep_mcp.engines.draft.sung_syllables import UNSUNG, SungSyllable
 from acestep_mcp.engines.draft.syllables import Syllable
 
 _CONTOURS = {
@@ -26,12 +27,13 @@ _LIFT = {"chorus": 3.5, "drop": 4.0, "pre": 1.5, "bridge": 2.0, "solo": 2.0, "ou
 
 
 class MelodyNote(NamedTuple):
-    """A melody note in beats from the start of the song; `accent` is 0 to 1."""
+    """A melody note in beats from the start of the song; `accent` is 0 to 1, `sung` the syllable that is sung on it."""
 
     beat: float
     length: float
     pitch: int
     accent: float
+    sung: SungSyllable = UNSUNG
 
 
 @dataclass(frozen=True, slots=True)

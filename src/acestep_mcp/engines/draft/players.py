@@ -16,6 +16,7 @@ from acestep_mcp.engines.draft.instruments import PERCUSSION_ROWS
 from acestep_mcp.engines.draft.metres import BarLayout, bar_rows
 from acestep_mcp.engines.draft.patterns import Pattern
 from acestep_mcp.engines.draft.song import Song, Span
+from acestep_mcp.engines.draft.sung_syllables import UNSUNG, SungSyllable
 
 _ACCENTS = {"X": 1.0, "x": 0.84, "o": 0.64}
 _BUILDERS = frozenset(
@@ -42,6 +43,7 @@ class BeatNote(NamedTuple):
     length: float
     pitch: int
     velocity: float
+    sung: SungSyllable = UNSUNG
 
 
 cached_voicing = lru_cache(maxsize=4096)(voicing)

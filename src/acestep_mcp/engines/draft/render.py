@@ -13,26 +13,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from acestep_mcp.engines import Step
-from acestep_mcp.engines.draft.score import RATE, Note, Part
+from acestep_mcp.engines.draft.score import RATE, Part
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 Renderer = Literal["soundfont", "numpy"]
+Voice = Literal["auto", "synth", "font"]
 
 # A call cannot be interrupted and holds the interpreter lock: so many seconds of music take 0.2 to 0.8 s.
 _MIN_CHUNK, _MAX_CHUNK = 8.0, 20.0
 # Releases and reverb after the last note.
 _TAIL = 1.6
+_VOICES = frozenset({52, 53, 54, 85})
+"""General MIDI's choir aahs, voice oohs, synth voice and voice lead."""
 _SOUNDFONT = "TimGM6mb.sf2"
 
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """How a score becomes sound: `renderer` plays the instruments."""
+    """How a score becomes sound: `renderer` plays the instruments, and `voice` says what the words' melody is sung by.
+
+    "synth" is the synthesised voice, "font" the renderer's own, "auto" the synthesised one unless the genre has an
+    instrument sing.
+    """
 
     renderer: Renderer
+    voice: Voice = "auto"
+
+    def sings(self, part: Part) -> bool:
+        """Whether the synthesised voice sings the part."""
+        chosen = self.voice == "synth" or (self.voice == "auto" and part.program in _VOICES)
+        return part.singer is not None and chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,10 @@ def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], 
 
     Yields a step before each call of the renderer and one at the end.
     """
-    chunks = split(parts, start, start + len(out) / RATE)
+    sung = [part for part in parts if playback.sings(part)]
+    # The renderer's own voice has no backing voices.
+    played = [part for part in parts if part not in sung and (part.singer is None or part.name == "voice")]
+    chunks = split(played, start, start + len(out) / RATE)
     for number, chunk in enumerate(chunks):
         yield Step("rendering", number, len(chunks))
         sound = render_parts(chunk.parts, playback.renderer)
@@ -85,12 +101,17 @@ def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], 
         skipped = max(0, -first)
         target = out[max(0, first) : max(0, first + len(sound))]
         target += sound[skipped : skipped + len(target)]
+    if sung:
+        from acestep_mcp.engines.draft.singing import add_voices
+
+        yield Step("rendering", len(chunks), len(chunks) + 1)
+        add_voices(sung, out, start)
     yield Step("rendering", len(chunks), max(1, len(chunks)))
 
 
 def _within(part: Part, start: float, end: float) -> Part:
     notes = tuple(
-        Note(note.start - start, note.end - start, note.pitch, note.velocity)
+        note._replace(start=note.start - start, end=note.end - start)
         for note in part.notes
         if start <= note.start < end
     )

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from acestep_mcp.engines.draft.form_section import FormSection
+from acestep_mcp.engines.draft.sung_syllables import UNSUNG, SungSyllable
 
 RATE = 48_000
 """Sample rate of everything the draft engine renders, in Hz."""
 
+SUNG_RATE = RATE // 2
+"""Sample rate in Hz of a voice alone: nothing of it lies above 12 kHz."""
+
 # Increase when the same request and seed give different notes than before.
-VERSION = "4"
+VERSION = "5"
+
+Singer = Literal["woman", "man"]
 
 
 class Note(NamedTuple):
-    """`start` and `end` are seconds from the start of the song; `pitch` and `velocity` are MIDI's (0-127)."""
+    """`start` and `end` are seconds from the start of the song; `pitch` and `velocity` are MIDI's (0-127).
+
+    `sung` is the syllable that is sung on it.
+    """
 
     start: float
     end: float
     pitch: int
     velocity: int
+    sung: SungSyllable = UNSUNG
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One instrument. `program` is General MIDI's (0-127); `volume`, `pan`, `reverb` are controllers (0-127).
 
-    `lead` marks the parts that carry the melody; `pump`, 0 to 127, is how far each bass drum turns the part down.
+    `lead` marks the parts that carry the melody, `singer` those that are sung; `pump`, 0 to 127, is how far each bass drum
+    turns the part down.
     """
 
     name: str
@@ -38,6 +49,7 @@ class Part:
     pan: int = 64
     reverb: int = 30
     lead: bool = False
+    singer: Singer | None = None
     pump: int = 0
 
 

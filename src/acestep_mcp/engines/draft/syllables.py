@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from acestep_mcp.engines.draft.line_language import language_of
+from acestep_mcp.engines.draft.sung_syllables import UNSUNG, SungSyllable, sung_syllables
 from acestep_mcp.engines.draft.syllable_count import count_syllables
 from acestep_mcp.engines.draft.word_stress import EVEN, sentence_stresses
 
@@ -16,11 +17,12 @@ _PAUSES = frozenset(",;:.!?…、。，！？")
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """`starts_word` is true for a word's first syllable, `pause` if punctuation follows; `stress` is 0 to 1."""
+    """`starts_word` is true for a word's first syllable, `pause` if punctuation follows; `stress` is 0 to 1, `sung` how it sounds."""
 
     starts_word: bool
     pause: bool = False
     stress: float = EVEN
+    sung: SungSyllable = UNSUNG
 
 
 def syllables(line: str, language: str | None = None) -> list[Syllable]:
@@ -36,5 +38,8 @@ def syllables(line: str, language: str | None = None) -> list[Syllable]:
         rest = line[match.end() : match.end() + 1]
         pause = rest in _PAUSES and bool(rest)
         last = len(stresses) - 1
-        found.extend(Syllable(number == 0, pause and number == last, one) for number, one in enumerate(stresses))
+        sung = sung_syllables(match[0], len(stresses), language)
+        found.extend(
+            Syllable(number == 0, pause and number == last, one, sung[number]) for number, one in enumerate(stresses)
+        )
     return found

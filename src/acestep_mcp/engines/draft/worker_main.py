@@ -61,7 +61,7 @@ def read_job(pipe: IO[bytes]) -> DraftJob:
     from acestep_mcp.engines.draft.job import DraftJob
 
     job = read_line(pipe)
-    return DraftJob(job["endpoint"], job["request"], job["renderer"], read_source(pipe, job["source"]))
+    return DraftJob(job["endpoint"], job["request"], job["renderer"], read_source(pipe, job["source"]), job["voice"])
 
 
 def _events(job: DraftJob) -> Iterator[Step | Audio]:

@@ -15,7 +15,7 @@ from acestep_mcp.engines.processes.messages import event_in, job_of
 
 if TYPE_CHECKING:
     from acestep_mcp.api.requests import Request
-    from acestep_mcp.engines.draft.render import Renderer
+    from acestep_mcp.engines.draft.render import Playback
 
 _MODULE = "acestep_mcp.engines.draft.worker_main"
 _HEARTBEAT = 0.2
@@ -65,7 +65,7 @@ class WorkerPool:
 
 
 def generate_in_worker(
-    pool: WorkerPool, request: Request, source: Source | None, renderer: Renderer
+    pool: WorkerPool, request: Request, source: Source | None, playback: Playback
 ) -> Iterator[Step | Audio]:
     """Run a request in a worker and yield its events. The last step is repeated every 0.2 s without news.
 
@@ -74,7 +74,7 @@ def generate_in_worker(
     when the worker dies otherwise.
     """
     event: Step | Audio | AceStepError = Step("starting", 0, 1)
-    job = job_of(request, source, renderer=renderer)
+    job = job_of(request, source, renderer=playback.renderer, voice=playback.voice)
     worker = pool.acquire()
     replaced = 0
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from acestep_mcp.api.model_options import ModelOptions
 
 
 class EngineOptions(ModelOptions):
-    """The model options and the folder for downloaded data."""
+    """The model options, the folder for downloaded data, and what sings in drafts."""
 
     data_dir: Path
+    voice: Literal["auto", "synth", "font"] = "auto"
