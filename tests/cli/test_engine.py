@@ -79,7 +79,7 @@ def test_jobs_survive_every_end_of_the_engine_and_are_finished_by_the_next(engin
     first = engine()
     with httpx.Client(base_url=first.address, timeout=20) as http:
         # Long enough to be seen in progress on a busy machine: the stream tells the present state, not each that was.
-        jobs = [http.post(APP, json=BODY | {"duration": 240, "seed": seed}).json()["request_id"] for seed in (1, 2)]
+        jobs = [http.post(APP, json=BODY | {"duration": 100, "seed": seed}).json()["request_id"] for seed in (1, 2)]
         with http.stream("GET", f"{APP}/requests/{jobs[1]}/status/stream"):  # a caller that is still connected
             until(http, APP, jobs[0], '"IN_PROGRESS"')
             assert first.stop(signal.SIGTERM) == 143

@@ -22,19 +22,19 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 HANDLES = pytest.mark.parametrize(
-    ("transport", "era"), [pytest.param("stdio", "auto", marks=pytest.mark.slow), ("http", "legacy")]
+    ("transport", "era"), [pytest.param("stdio", "auto", marks=pytest.mark.long), ("http", "legacy")]
 )
 EVERY = pytest.mark.parametrize(
     ("transport", "era"),
     [
         ("stdio", "auto"),
         ("http", "legacy"),
-        pytest.param("stdio", "legacy", marks=pytest.mark.slow),
-        pytest.param("http", "auto", marks=pytest.mark.slow),
+        pytest.param("stdio", "legacy", marks=pytest.mark.long),
+        pytest.param("http", "auto", marks=pytest.mark.long),
     ],
 )
 ONE = pytest.mark.parametrize(
-    ("transport", "era"), [("stdio", "auto"), pytest.param("http", "legacy", marks=pytest.mark.slow)]
+    ("transport", "era"), [("stdio", "auto"), pytest.param("http", "legacy", marks=pytest.mark.long)]
 )
 
 

@@ -23,8 +23,8 @@ CROSSED = [
     pytest.param("http", ("v2", "auto"), id="http-v2", marks=pytest.mark.slow),
 ]
 STRAIGHT = [
-    pytest.param("stdio", ("v2", "auto"), id="stdio-v2", marks=pytest.mark.slow),
-    pytest.param("http", ("v1", "legacy"), id="http-v1", marks=pytest.mark.slow),
+    pytest.param("stdio", ("v2", "auto"), id="stdio-v2", marks=pytest.mark.long),
+    pytest.param("http", ("v1", "legacy"), id="http-v1", marks=pytest.mark.long),
 ]
 EVERY = pytest.mark.parametrize(("transport", "client"), CROSSED + STRAIGHT)
 

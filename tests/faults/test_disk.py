@@ -42,7 +42,7 @@ def test_two_servers_and_the_command_line_lose_nothing_make_nothing_twice_and_an
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_on_disks_that_fail_and_databases_that_are_damaged():
-    for report in reports("bench/disk_faults.py", "--parts", "2,3", "--trials", "2", "--damages", "10"):
+    for report in reports("bench/disk_faults.py", "--parts", "2,3", "--trials", "1", "--damages", "6"):
         if report["tried"] == 0:
             pytest.skip(report["why"])
         assert report["broken"] == [], report

@@ -20,10 +20,9 @@ SECONDS = 10
     ("server", "group"),
     [
         ("stdio", False),
-        *(
-            pytest.param(server, group, marks=pytest.mark.slow)
-            for server, group in (("stdio", True), ("http", False), ("http", True), ("engine", False), ("engine", True))
-        ),
+        pytest.param("http", True, marks=pytest.mark.slow),
+        pytest.param("engine", False, marks=pytest.mark.slow),
+        *(pytest.param(*both, marks=pytest.mark.long) for both in (("stdio", True), ("http", False), ("engine", True))),
     ],
 )
 def test_sigterm_ends_a_busy_server_in_time_leaves_no_child_and_costs_no_song(environment, server, group):

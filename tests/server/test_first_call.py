@@ -1,5 +1,6 @@
 """The first call opens the studio. It may be cancelled or disconnect at any moment; the next call must still answer."""
 
+import itertools
 import json
 import os
 import shutil
@@ -21,9 +22,23 @@ HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"na
 BOTH = {"Accept": "application/json, text/event-stream"}
 SECONDS = 20
 
-DELAYS = [pytest.param(ms, id=f"{ms}ms", marks=[] if ms == 20 else pytest.mark.slow) for ms in (0, 20, 50, 100, 300)]
 ERAS = [pytest.param("legacy", marks=pytest.mark.slow), "modern"]
 CODE = ["warm", pytest.param("cold", marks=pytest.mark.slow)]
+QUICK = {(20, "modern", "warm")}
+# Each delay, and each pair of era and code.
+SLOW = {(0, "legacy", "cold"), (50, "modern", "cold"), (100, "legacy", "warm"), (300, "modern", "warm")}
+MOMENTS = pytest.mark.parametrize(
+    ("delay", "era", "code"),
+    [
+        pytest.param(
+            *moment,
+            id=f"{moment[0]}ms-{moment[1]}-{moment[2]}",
+            marks=[] if moment in QUICK else pytest.mark.slow if moment in SLOW else pytest.mark.long,
+        )
+        for moment in itertools.product((0, 20, 50, 100, 300), ("legacy", "modern"), ("warm", "cold"))
+    ],
+    indirect=["code"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +101,7 @@ class Pipe:
         pytest.fail(f"the server ended without an answer to {request_id}")
 
 
-@pytest.mark.parametrize("code", CODE, indirect=True)
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("delay", DELAYS)
+@MOMENTS
 def test_on_a_pipe_the_server_answers_and_ends_after_its_first_call_was_cancelled(start, code, era, delay):
     server = Pipe(start, code)
     if era == "legacy":
@@ -137,9 +150,7 @@ def call_and_leave(port, body, headers, seconds):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a server can answer")
-@pytest.mark.parametrize("code", CODE, indirect=True)
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("delay", DELAYS)
+@MOMENTS
 def test_over_http_the_server_answers_and_ends_after_its_first_caller_disconnects(start, code, era, delay):
     port = free_port()
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
