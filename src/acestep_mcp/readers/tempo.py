@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from acestep_mcp.readers.phrasing import around, folded, is_refused, is_tag_list
 
@@ -61,23 +62,18 @@ _LINK = rf"(?:[:=(\u2013\u2014-]|(?:of|is|was|at|to|be|set|from|the|von|auf|bei|
 _START = r"(?<![a-z\u00c0-\u024f\d])(?<!\d[.,])"
 _TERM_NAMES = "|".join(sorted(_TERMS, key=len, reverse=True))
 _NOTE = "|".join(re.escape(name) for name in sorted(_NOTE_LENGTHS, key=len, reverse=True))
-_FORMS = tuple(
-    re.compile(form, re.IGNORECASE)
-    for form in (
-        rf"{_START}{_VALUE}\s*(?:-?ish|\+(?!/)|or so|s|(?:±|\+/-)\s*\d{{1,2}})?[\s_]*[-(]?\s*{_UNIT}",
-        rf"{_START}{_VALUE}[ -]tempo(?![a-z])",
-        rf"{_LABEL}(?:\s*{_LINK}){{0,4}}\s*{_VALUE}(?:-?ish)?(?![a-z]|\s*(?:/\s*\d|bars|sec|s\b|hz))",
-        (
-            rf"(?:(?P<dotted>dotted)[ -])?(?<![a-z\d])(?P<note>{_NOTE})[\ufe0e\ufe0f]?(?P<dot>\.)?(?:[ -]?notes?)?"
-            rf"\s*(?P<equals>=|:|\b(?:at|equals|is)\b)?\s*{_ABOUT}?\s*{_VALUE}(?![/\w])"
-        ),
-        rf"(?<![a-z])(?P<term>{_TERM_NAMES})(?![a-z])\s*[,(:=]?\s*{_ABOUT}?\s*{_VALUE}(?!\w|\s*(?:/|bars|sec|hz))",
-    )
+_FORMS = (
+    rf"{_START}{_VALUE}\s*(?:-?ish|\+(?!/)|or so|s|(?:±|\+/-)\s*\d{{1,2}})?[\s_]*[-(]?\s*{_UNIT}",
+    rf"{_START}{_VALUE}[ -]tempo(?![a-z])",
+    rf"{_LABEL}(?:\s*{_LINK}){{0,4}}\s*{_VALUE}(?:-?ish)?(?![a-z]|\s*(?:/\s*\d|bars|sec|s\b|hz))",
+    (
+        rf"(?:(?P<dotted>dotted)[ -])?(?<![a-z\d])(?P<note>{_NOTE})[\ufe0e\ufe0f]?(?P<dot>\.)?(?:[ -]?notes?)?"
+        rf"\s*(?P<equals>=|:|\b(?:at|equals|is)\b)?\s*{_ABOUT}?\s*{_VALUE}(?![/\w])"
+    ),
+    rf"(?<![a-z])(?P<term>{_TERM_NAMES})(?![a-z])\s*[,(:=]?\s*{_ABOUT}?\s*{_VALUE}(?!\w|\s*(?:/|bars|sec|hz))",
 )
-_AT = re.compile(
-    rf"(?:(?<![a-z])at|@)\s*{_ABOUT}?\s*{_VALUE}(?=\s*(?:$|[,;.!?)\n|])|\s+(?:and|with|in|about|half|double)\b)",
-    re.IGNORECASE,
-)
+_AT = rf"(?:(?<![a-z])at|@)\s*{_ABOUT}?\s*{_VALUE}(?=\s*(?:$|[,;.!?)\n|])|\s+(?:and|with|in|about|half|double)\b)"
+_HAS_NUMBER = re.compile(rf"(?i)\d\d|hundred|one[ -]|{_TENS}")
 _NO_MUSIC = re.compile(
     r"(?i)\b(?:about|life|begins?|starts? over|married|still|driving|turn\w*|my|her|his|our|their|looking|aged?|dancing|living|"
     r"young|old|die[ds]?|grand\w+|mother|father|mom|mum|dad|birthday|who|he|she|they|i|we|you|is|was|record)\b"
@@ -144,13 +140,21 @@ def read_tempo(text: str) -> Tempo | None:
 
 def _stated(text: str) -> Iterator[Tempo]:
     """Numbers with a unit, a label, a note value or an Italian term; of overlapping ones the longest."""
-    matches = [match for form in _FORMS for match in form.finditer(text) if _is_mark(match)]
+    if not _HAS_NUMBER.search(text):
+        return
+    matches = [match for form in _FORMS for match in _compiled(form).finditer(text) if _is_mark(match)]
     taken: list[tuple[int, int]] = []
     for match in sorted(matches, key=lambda one: (-len(one[0]), one.start())):
         start, end = match.span()
         if all(end <= first or start >= last for first, last in taken):
             taken.append((start, end))
             yield _tempo(match)
+
+
+@cache
+def _compiled(form: str) -> re.Pattern[str]:
+    """A form that is searched for: compiling all takes longer than composing a song, and most texts hold no number."""
+    return re.compile(form, re.IGNORECASE)
 
 
 def _is_mark(match: re.Match[str]) -> bool:
@@ -190,7 +194,7 @@ def _number(written: str) -> float:
 
 def _plain_numbers(text: str) -> Iterator[Tempo]:
     """A number after "at", and in a list of tags a number alone."""
-    for match in _AT.finditer(text):
+    for match in _compiled(_AT).finditer(text) if _HAS_NUMBER.search(text) else ():
         before, _ = around(text, *match.span())
         if len(before.split()) <= 8 and not _NO_MUSIC.search(before):
             yield replace(_tempo(match), stated=False)

@@ -8,11 +8,11 @@ import math
 import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from acestep_mcp.engines import Step
+from acestep_mcp.engines.draft.cymbals import TAIL as CYMBAL_TAIL
+from acestep_mcp.engines.draft.cymbals import add_strokes, one_stroke, without_cymbals
 from acestep_mcp.engines.draft.score import RATE, Part
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _MIN_CHUNK, _MAX_CHUNK = 8.0, 20.0
 _TAIL = 1.6
 _VOICES = frozenset({52, 53, 54, 85})
 """General MIDI's choir aahs, voice oohs, synth voice and voice lead."""
-_SOUNDFONT = "TimGM6mb.sf2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,9 @@ def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
     return found
 
 
-def render_parts(parts: Sequence[Part], renderer: Renderer) -> NDArray[np.float32]:
-    """The parts as float32 [frames, 2] at 48 kHz, with the tail of the last note. Not clipped."""
-    seconds = max(note.end for part in parts for note in part.notes) + _TAIL
+def render_parts(parts: Sequence[Part], renderer: Renderer, tail: float = _TAIL) -> NDArray[np.float32]:
+    """The parts as float32 [frames, 2] at 48 kHz, with `tail` seconds after the end of the last note. Not clipped."""
+    seconds = max(note.end for part in parts for note in part.notes) + tail
     if renderer == "numpy":
         from acestep_mcp.engines.draft.synth import synthesise
 
@@ -93,7 +92,8 @@ def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], 
     sung = [part for part in parts if playback.sings(part)]
     # The renderer's own voice has no backing voices.
     played = [part for part in parts if part not in sung and (part.singer is None or part.name == "voice")]
-    chunks = split(played, start, start + len(out) / RATE)
+    rest, cymbals = without_cymbals(played)
+    chunks = split(rest, start, start + len(out) / RATE)
     for number, chunk in enumerate(chunks):
         yield Step("rendering", number, len(chunks))
         sound = render_parts(chunk.parts, playback.renderer)
@@ -101,6 +101,9 @@ def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], 
         skipped = max(0, -first)
         target = out[max(0, first) : max(0, first + len(sound))]
         target += sound[skipped : skipped + len(target)]
+    for cymbal in cymbals:
+        yield Step("rendering", len(chunks), len(chunks) + 1)
+        add_strokes(cymbal, render_parts((one_stroke(cymbal),), playback.renderer, CYMBAL_TAIL), out, start)
     if sung:
         from acestep_mcp.engines.draft.singing import add_voices
 
@@ -123,17 +126,9 @@ def _soundfont(parts: Sequence[Part], seconds: float) -> NDArray[np.float32]:
     import numpy as np
 
     from acestep_mcp.engines.draft.midi import file_bytes
+    from acestep_mcp.engines.draft.soundfont import font_bytes
 
-    rendered = midirenderer.render_wave_from(_soundfont_bytes(), file_bytes(parts, seconds))
+    rendered = midirenderer.render_wave_from(font_bytes(), file_bytes(parts, seconds))
     with wave.open(io.BytesIO(rendered)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
     return samples.reshape(-1, 2).astype(np.float32) / np.float32(32768)
-
-
-@cache
-def _soundfont_bytes() -> bytes:
-    spec = importlib.util.find_spec("pretty_midi")
-    if spec is None or not spec.submodule_search_locations:
-        message = "pretty_midi is not installed as a package"
-        raise ModuleNotFoundError(message)
-    return (Path(next(iter(spec.submodule_search_locations))) / _SOUNDFONT).read_bytes()

@@ -1,0 +1,45 @@
+"""Cymbals that are struck often are rendered once and added at each stroke."""
+
+import numpy as np
+import pytest
+
+from acestep_mcp.engines.draft.cymbals import without_cymbals
+from acestep_mcp.engines.draft.render import Playback, available, render
+from acestep_mcp.engines.draft.score import RATE, Note, Part
+
+RIDE, CLOSED, OPEN = 51, 42, 46
+
+
+def kit(*notes: Note) -> Part:
+    return Part("drums", 0, notes, drums=True, volume=100, reverb=0)
+
+
+def rendered(part: Part, seconds: float) -> np.ndarray:
+    out = np.zeros((round(seconds * RATE), 2), np.float32)
+    list(render((part,), Playback(available()), out))
+    return out
+
+
+def test_a_ride_that_is_struck_often_sounds_as_one_that_is_rendered_stroke_by_stroke():
+    strokes = [Note(0.25 * number, 0.25 * number + 0.12, RIDE, 60 + 10 * (number % 5)) for number in range(16)]
+    often = rendered(kit(*strokes), 5)
+    singly = sum(rendered(kit(stroke), 5) for stroke in strokes)
+    for number in range(16):
+        beat = slice(round(0.25 * number * RATE), round(0.25 * (number + 1) * RATE))
+        energy, wanted = (float(np.square(sound[beat]).sum()) for sound in (often, singly))
+        assert energy == pytest.approx(wanted, rel=0.35)
+
+
+def test_hi_hats_silence_each_other_and_are_not_taken_apart():
+    part = kit(
+        *(Note(0.1 * number, 0.1 * number + 0.05, pitch, 90) for number in range(30) for pitch in (CLOSED, OPEN))
+    )
+    assert without_cymbals((part,)) == ((part,), ())
+
+
+def test_a_stroke_at_the_end_is_cut_with_the_song_and_one_before_the_window_is_not_played():
+    strokes = [Note(0.1 * number, 0.1 * number + 0.05, RIDE, 100) for number in range(20)]
+    out = np.zeros((RATE // 2, 2), np.float32)
+    list(render((kit(*strokes),), Playback(available()), out, 1.75))
+    assert np.abs(out[: round(0.04 * RATE)]).max() == 0
+    assert np.abs(out[round(0.05 * RATE) :]).max() > 0.01
