@@ -134,6 +134,8 @@ def stresses(score: Score) -> Iterator[tuple[str, float]]:
     last = (grid.bars - 1) * grid.beats_per_bar
     for line, beats, length in sung_lines(score):
         group = "8 beats or more a line" if length >= 6 else "4 beats a line" if length >= 3 else "fewer beats a line"
+        places = len(grid.layout.strong_steps) * length / grid.beats_per_bar
+        possible = 100 * min(1.0, places / sum(STRESS[line]))
         for beat, stressed in zip(beats, STRESS[line], strict=False):
             if beat > last and grid.slowing:
                 continue
@@ -143,6 +145,8 @@ def stresses(score: Score) -> Iterator[tuple[str, float]]:
                 abs((beat - step / 4 + 1) % grid.beats_per_bar - 1) < NEAR for step in grid.layout.strong_steps
             )
             kind = "stressed" if stressed else "unstressed"
+            if stressed:
+                yield f"{group}: the most that strong beats have room for, %", possible
             yield f"{group}: {kind} on a beat, %", 100.0 * on_beat
             yield f"{group}: {kind} on a strong beat, %", 100.0 * strong
 

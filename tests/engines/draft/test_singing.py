@@ -67,6 +67,16 @@ def test_a_rap_stays_near_one_pitch():
     assert max(note.pitch for note in voice.notes) - min(note.pitch for note in voice.notes) <= 5
 
 
+def test_a_rap_runs_in_sixteenths_and_repeats_its_pitch():
+    score = song("hip hop, rap, 90 bpm")
+    voice = next(part for part in score.parts if part.name == "voice")
+    steps = [later - earlier for earlier, later in pairwise(sung_beats(score))]
+    within = [step for step in steps if step < 1]
+    assert sum(abs(step - 0.25) < 0.1 for step in within) >= 0.8 * len(within)
+    moves = [abs(later.pitch - earlier.pitch) for earlier, later in pairwise(voice.notes)]
+    assert sum(move <= 1 for move in moves) >= 0.8 * len(moves)
+
+
 @pytest.mark.parametrize("tags", ["pop", "synthwave", "ballad", "bossa nova"])
 def test_chords_stay_below_the_tune_while_it_sounds(tags: str):
     score = song(tags)

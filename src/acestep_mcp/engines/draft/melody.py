@@ -36,6 +36,15 @@ class MelodyNote(NamedTuple):
     sung: SungSyllable = UNSUNG
 
 
+class PitchWish(NamedTuple):
+    """The pitch before a note, the one that the contour asks for, the strength of its place, and how far the tune moves."""
+
+    previous: float
+    wanted: float
+    weight: float
+    spread: float
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """Where a line is sung: `beat` and `length` in quarter notes, and the `kind` of its section.
@@ -91,7 +100,8 @@ def melody(
         beat = phrase.beat + onset
         weight = 3.0 if last else context.bar.weight(beat) + (1.0 if length >= 1 else 0.0)
         chords = context.chords_during(beat, length)
-        pitch = _pitch(context, chords, (previous, wanted, weight), pitch_rng, rest=last and phrase.cadence)
+        wish = PitchWish(previous, wanted, weight, spread)
+        pitch = _pitch(context, chords, wish, pitch_rng, rest=last and phrase.cadence)
         held = _until_it_grinds(context, MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)), chords)
         notes.append(held)
         previous = pitch
@@ -157,21 +167,20 @@ def _interpolate(contour: Sequence[float], share: float) -> float:
     return contour[left] + (contour[left + 1] - contour[left]) * (position - left)
 
 
-def _pitch(
-    context: MelodyContext, chords: Sequence[Chord], line: tuple[float, float, float], rng: random.Random, *, rest: bool
-) -> int:
-    """The pitch that best fits chord, scale, contour and previous note; `line` is (previous, wanted, weight).
+def _pitch(context: MelodyContext, chords: Sequence[Chord], wish: PitchWish, rng: random.Random, *, rest: bool) -> int:
+    """The pitch that best fits chord, scale, contour and previous note.
 
     `chords` has one chord for a short note, and the first and the last for a long one.
     """
-    previous, wanted, weight = line
+    previous, wanted, weight, spread = wish
+    still = 4.0 * max(0.0, 1 - spread)
     dissonances = _dissonances(chords[0], context.key)
     best = (float("inf"), round(previous))
     for pitch in range(context.low, context.high + 1):
         dissonance = dissonances[pitch % 12]
         if dissonance is None:
             continue
-        cost = 0.35 * abs(pitch - wanted) + _leap_cost(abs(pitch - previous)) + rng.uniform(0, 1.6)
+        cost = (0.35 + still) * abs(pitch - wanted) + _leap_cost(abs(pitch - previous)) + rng.uniform(0, 1.6)
         cost += weight * dissonance
         if len(chords) > 1:
             cost += _GRINDING * _grinds(chords[0], pitch % 12) + 4.0 * _grinds(chords[1], pitch % 12)

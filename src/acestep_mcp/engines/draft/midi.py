@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from acestep_mcp.engines.draft.score import Part
 
 # 960 ticks per quarter note at 120 bpm: half a millisecond each, finer than the humanised timing.
-_TICKS_PER_QUARTER, _TICKS_PER_SECOND = 960, 1920
-_TEMPO = b"\x00\xff\x51\x03" + (500_000).to_bytes(3, "big")
+TICKS_PER_QUARTER, _TICKS_PER_SECOND = 960, 1920
+_TRACK_NAME, _SET_TEMPO = 0x03, 0x51
 _END_OF_TRACK = b"\x00\xff\x2f\x00"
 _NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
 _DRUM_CHANNEL = 9
@@ -32,47 +33,84 @@ _RECOVERY = (
 _RESET_CONTROLLERS = 121  # inaudible, but the renderer plays until the last event
 
 
+class TimedMessage(NamedTuple):
+    """A message and its tick. `order` sorts those of one tick: settings come first, and notes end before others start."""
+
+    tick: int
+    order: int
+    message: bytes
+
+
 def file_bytes(parts: Sequence[Part], seconds: float) -> bytes:
-    """The parts as a MIDI file of `seconds` seconds, so that the renderer plays the tail of the last notes."""
+    """The parts as a MIDI file of `seconds` seconds for the renderer, which plays the tail of the last notes in it."""
+    return file_of([tempo_change(0, 0.5)], parts, seconds, lambda time: round(time * _TICKS_PER_SECOND))
+
+
+def file_of(
+    conductor: Iterable[TimedMessage],
+    parts: Sequence[Part],
+    seconds: float,
+    tick_at: Callable[[float], int],
+    more: Mapping[int, Sequence[TimedMessage]] | None = None,
+) -> bytes:
+    """A MIDI file with a track for what concerns all parts, and one for each part, to which `more` adds by its number.
+
+    `tick_at` gives the tick of a time in seconds.
+    """
     channels = iter(_MELODIC_CHANNELS)
-    tracks = [_TEMPO + _END_OF_TRACK]
+    tracks = [_track(conductor)]
     kicks = sorted({note.start for part in parts if part.drums for note in part.notes if note.pitch in _BASS_DRUMS})
-    for part in parts:
+    for number, part in enumerate(parts):
         channel = _DRUM_CHANNEL if part.drums else next(channels)
-        tracks.append(_track(part, channel, round(seconds * _TICKS_PER_SECOND), kicks if part.pump else ()))
-    header = struct.pack(">4sIHHH", b"MThd", 6, 1, len(tracks), _TICKS_PER_QUARTER)
+        messages = (
+            *_messages(part, channel, seconds, tick_at),
+            *_pumping(part, channel, kicks if part.pump else (), tick_at),
+            *(more or {}).get(number, ()),
+        )
+        tracks.append(_track(messages, part.name))
+    header = struct.pack(">4sIHHH", b"MThd", 6, 1, len(tracks), TICKS_PER_QUARTER)
     return header + b"".join(struct.pack(">4sI", b"MTrk", len(track)) + track for track in tracks)
 
 
-def _track(part: Part, channel: int, end: int, kicks: Sequence[float]) -> bytes:
-    name = part.name.encode("ascii", "replace")
-    track = bytearray(b"\x00\xff\x03" + _length(len(name)) + name)
+def meta(kind: int, data: bytes) -> bytes:
+    """A meta event."""
+    return bytes((0xFF, kind)) + _length(len(data)) + data
+
+
+def tempo_change(tick: int, seconds: float) -> TimedMessage:
+    """The tempo from a tick on, as the seconds of a quarter note."""
+    return TimedMessage(tick, 0, meta(_SET_TEMPO, round(1e6 * seconds).to_bytes(3, "big")))
+
+
+def _track(messages: Iterable[TimedMessage], name: str = "") -> bytes:
+    track = bytearray(b"\x00" + meta(_TRACK_NAME, name.encode("ascii", "replace")) if name else b"")
     now = 0
-    for tick, _, message in sorted((*_messages(part, channel, end), *_pumping(part, channel, kicks))):
+    for tick, _, message in sorted(messages):
         track += _length(tick - now) + message
         now = tick
     return bytes(track + _END_OF_TRACK)
 
 
-def _messages(part: Part, channel: int, end: int) -> Iterator[tuple[int, int, bytes]]:
-    """(tick, order, message): at the same tick, settings come first and notes end before others start."""
-    yield 0, 0, bytes((_PROGRAM | channel, part.program))
+def _messages(part: Part, channel: int, seconds: float, tick_at: Callable[[float], int]) -> Iterator[TimedMessage]:
+    yield TimedMessage(0, 0, bytes((_PROGRAM | channel, part.program)))
     for number, value in ((_VOLUME, part.volume), (_PAN, part.pan), (_REVERB, part.reverb), (_CHORUS, 0)):
-        yield 0, 0, bytes((_CONTROLLER | channel, number, value))
+        yield TimedMessage(0, 0, bytes((_CONTROLLER | channel, number, value)))
     for note in part.notes:
-        start = round(note.start * _TICKS_PER_SECOND)
-        yield start, 2, bytes((_NOTE_ON | channel, note.pitch, note.velocity))
-        yield max(start + 1, round(note.end * _TICKS_PER_SECOND)), 1, bytes((_NOTE_OFF | channel, note.pitch, 0))
-    yield end, 3, bytes((_CONTROLLER | channel, _RESET_CONTROLLERS, 0))
+        start = tick_at(note.start)
+        yield TimedMessage(start, 2, bytes((_NOTE_ON | channel, note.pitch, note.velocity)))
+        yield TimedMessage(max(start + 1, tick_at(note.end)), 1, bytes((_NOTE_OFF | channel, note.pitch, 0)))
+    yield TimedMessage(tick_at(seconds), 3, bytes((_CONTROLLER | channel, _RESET_CONTROLLERS, 0)))
 
 
-def _pumping(part: Part, channel: int, kicks: Sequence[float]) -> Iterator[tuple[int, int, bytes]]:
+def _pumping(
+    part: Part, channel: int, kicks: Sequence[float], tick_at: Callable[[float], int]
+) -> Iterator[TimedMessage]:
     """The part turned down at each bass drum (a side-chain), and up again until the next one."""
     for kick, following in pairwise((*kicks, math.inf)):
         for later, share in _RECOVERY:
             if kick + later < following:
                 value = 127 - round(part.pump * share)
-                yield round((kick + later) * _TICKS_PER_SECOND), 0, bytes((_CONTROLLER | channel, _EXPRESSION, value))
+                yield TimedMessage(tick_at(kick + later), 0, bytes((_CONTROLLER | channel, _EXPRESSION, value)))
 
 
 def _length(value: int) -> bytes:

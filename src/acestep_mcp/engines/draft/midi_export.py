@@ -5,7 +5,9 @@ from __future__ import annotations
 from acestep_mcp.api.errors import InvalidRequest
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.grid import Grid
-from acestep_mcp.engines.draft.midi import file_bytes
+from acestep_mcp.engines.draft.hyphenation import syllable_texts
+from acestep_mcp.engines.draft.line_language import language_of
+from acestep_mcp.engines.draft.midi_song import song_bytes
 from acestep_mcp.engines.draft.score import VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.source_plan import plan_in_comment
@@ -32,4 +34,6 @@ def midi_of(comment: str, lyrics: str) -> bytes:
             "This draft was composed by another version of the draft engine, or its lyrics were changed: the same notes "
             "cannot be composed again. Choose wav, flac, mp3 or ogg."
         )
-    return file_bytes(score.parts, score.seconds)
+    lines = [line for section in score.form for line in section.lines]
+    language = language_of(lines)
+    return song_bytes(score, grid, [text for line in lines for text in syllable_texts(line, language)])

@@ -16,6 +16,7 @@ from acestep_mcp.engines.draft.metres import BarLayout
 from acestep_mcp.engines.draft.syllables import Syllable
 
 _LATE = {2.0: 0.0, 1.5: 0.15, 1.0: 1.1}
+_SPOKEN_LATE = {2.0: 0.0, 1.5: 0.1, 1.0: 0.3}
 _WEAK_EIGHTH, _WEAK_SIXTEENTH = 5.0, 6.5
 _TAKEN = {2.0: 2.4, 1.5: 2.2, 1.0: 1.0}
 _LONGEST_GAP = 3.0
@@ -103,10 +104,12 @@ def _onsets(
     came_from: list[list[int]] = []
     for number in range(1, len(pattern)):
         gaps = _gap_costs(pattern[number - 1], pattern[number], pace, feel, step)
-        places = [_place_cost(pattern[number][0], weight) + like for weight, like in zip(weights, liked, strict=True)]
+        places = [
+            _place_cost(pattern[number][0], weight, feel) + like for weight, like in zip(weights, liked, strict=True)
+        ]
         costs, back = _advance(costs, gaps, places)
         came_from.append(back)
-    return _trace(costs, came_from, first, step)
+    return _trace(costs, came_from, first, step, 0.3 if feel.spoken else 0.04)
 
 
 def _advance(costs: list[float], gaps: list[float], places: list[float]) -> tuple[list[float], list[int]]:
@@ -123,9 +126,11 @@ def _advance(costs: list[float], gaps: list[float], places: list[float]) -> tupl
     return found, back
 
 
-def _trace(costs: list[float], came_from: list[list[int]], first: int, step: float) -> tuple[float, ...]:
+def _trace(
+    costs: list[float], came_from: list[list[int]], first: int, step: float, filling: float
+) -> tuple[float, ...]:
     # The later a line ends, the better it fills its time.
-    ends = [cost - 0.04 * at for at, cost in enumerate(costs)]
+    ends = [cost - filling * at for at, cost in enumerate(costs)]
     at = min(range(len(ends)), key=ends.__getitem__)
     if ends[at] == _ENDLESS:
         return ()
@@ -149,7 +154,9 @@ def _liked(feel: Feel, bar: BarLayout, beat: float) -> float:
     return -1.1 if feel.liked[at] == "x" else 0.0
 
 
-def _place_cost(stress: float, weight: float) -> float:
+def _place_cost(stress: float, weight: float, feel: Feel) -> float:
+    if feel.spoken:
+        return stress * (_SPOKEN_LATE.get(weight, 0.8 if weight > 0.2 else 2.5))
     late = _LATE.get(weight, _WEAK_EIGHTH if weight > 0.2 else _WEAK_SIXTEENTH)
     return stress * late + (1 - stress) * _TAKEN.get(weight, 0.0 if weight > 0.2 else 0.25)
 
@@ -162,13 +169,15 @@ def _first_cost(
     if onset < 0 and syllable[0] > 0.5:
         return _ENDLESS
     away = abs(onset - feel.lead_in) if syllable[0] > 0.5 else max(0.0, onset - feel.lead_in)
-    return _place_cost(syllable[0], weight) + liked + 0.6 * away
+    return _place_cost(syllable[0], weight, feel) + liked + 0.6 * away
 
 
 def _gap_costs(
     before: tuple[float, bool, bool], after: tuple[float, bool, bool], pace: float, feel: Feel, step: float
 ) -> list[float]:
     """The cost of one step, two, and so on between two syllables: those of a word stay together, a comma is a breath."""
+    if feel.spoken:
+        return [_spoken_gap(before, after, steps * step) for steps in range(1, round(_LONGEST_GAP / step) + 1)]
     stretch = feel.lengthened ** (before[0] - 0.5)
     ideal = max(step, pace * stretch * (1.8 if before[2] else 1.0))
     found = []
@@ -179,6 +188,17 @@ def _gap_costs(
         inside = 0.0 if after[1] else 0.7 * max(0.0, gap - max(0.5, pace))
         found.append(cost + inside)
     return found
+
+
+def _spoken_gap(before: tuple[float, bool, bool], after: tuple[float, bool, bool], gap: float) -> float:
+    """Rap runs in sixteenths, an eighth here and there, and stops between words or at a comma."""
+    if gap <= 0.3:
+        return 0.6 if before[2] else 0.0
+    if gap <= 0.55:
+        return 0.9
+    if not after[1]:
+        return 4.0
+    return (0.3 if before[2] else 1.2) + 0.5 * abs(gap - 1)
 
 
 def _lengths(
