@@ -1,6 +1,6 @@
 """SIGKILL at random moments, and before and after every disk call. What must hold then is in tests/faults/checks.py.
 
-    python bench/kills.py 1000 [SEED]     servers, engine servers and workers, while songs are made on all five endpoints
+    python bench/kills.py 1000 [SEED]     servers, engine servers, workers and device processes, while songs are made on all five endpoints
     python bench/kills.py points          one process: making, deleting and restoring a song
 
 Prints a line of JSON for each problem, and the totals at last. Linux only.

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: servers, engine servers and workers, while songs are made on all five endpoints.
+"""SIGKILL at random moments: servers, engine servers, workers and device processes, while songs are made on all five endpoints.
 
     python -m tests.faults.kills FOLDER COUNT [SEED]
 
@@ -30,10 +30,10 @@ import numpy as np
 import soundfile
 
 from tests.faults.checks import AUDIO, NO_SONG, OPEN, TRASH, make_old, problems, temporary
-from tests.faults.talk import GoneError, StdioServer, WebServer
+from tests.faults.talk import SECONDS, GoneError, StdioServer, WebServer
 
 ROOT = Path(__file__).parents[2]
-VICTIMS = ("stdio", "http", "worker", "engine", "both")
+VICTIMS = ("stdio", "http", "worker", "engine", "both", "device")
 SETTLED_EVERY = 20
 LONGEST_WAIT = 3.0
 SETTLE_SECONDS = 240.0
@@ -70,6 +70,7 @@ class World:
         self.kills: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.hung = 0
+        self.devices: subprocess.Popen[bytes] | None = None
 
     def environment(self, backend: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACESTEP_", "FAL_"))}
@@ -99,10 +100,12 @@ class World:
 
     def strike(self, number: int) -> None:
         victim = self.random.choice(VICTIMS)
-        backend = "engine" if victim in ("engine", "both") else "draft"
+        backend = "engine" if victim in ("engine", "both", "device") else "draft"
         kind = WebServer if victim == "http" or (victim != "stdio" and self.random.random() < 0.3) else StdioServer
         moment = f"kill {number}, {victim}"
         try:
+            if victim == "device":
+                self._start_devices()
             server = kind(self.environment(backend), self.log)
         except (GoneError, TimeoutError) as exc:
             return self.note([f"a server did not start: {exc!r}"], moment)
@@ -146,14 +149,55 @@ class World:
                 if "worker_main" in command_of(child):
                     end(child)
             time.sleep(self.random.random())
+        if victim == "device" and self.devices:
+            processes = [pid for pid in children(self.devices.pid) if "device_main" in command_of(pid)]
+            if processes:
+                end(self.random.choice(processes))
+            time.sleep(self.random.random())
         server.kill()
         self.kills[victim] += 1
 
+    def _start_devices(self) -> None:
+        """An engine server with two processes, which the servers find and use until it is killed."""
+        if self.devices and self.devices.poll() is None:
+            return
+        self._end_engine()
+        command = [
+            sys.executable,
+            "-m",
+            "acestep_mcp",
+            "engine",
+            "--engine",
+            "draft",
+            "--devices",
+            "cpu:2",
+            "--port",
+            "0",
+        ]
+        with self.log.open("ab") as log:
+            self.devices = subprocess.Popen(
+                command, env=self.environment("engine"), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + SECONDS
+        while self._engine() != self.devices.pid:
+            if self.devices.poll() is not None or time.monotonic() > deadline:
+                raise GoneError("the engine server with two devices")
+            time.sleep(0.1)
+
+    def _engine(self) -> int | None:
+        """The process of the engine server that the servers would find."""
+        try:
+            return json.loads((self.data / "engine" / "draft" / "engine.json").read_text(encoding="utf-8"))["pid"]
+        except (OSError, ValueError):
+            return None
+
     def _end_engine(self) -> None:
-        with suppress(OSError, ValueError):
-            pid = json.loads((self.data / "engine" / "draft" / "engine.json").read_text(encoding="utf-8"))["pid"]
-            if "tests.faults" in command_of(pid) or "acestep_mcp" in command_of(pid):
-                end(pid)
+        pid = self._engine()
+        if pid and ("tests.faults" in command_of(pid) or "acestep_mcp" in command_of(pid)):
+            end(pid)
+        if self.devices and pid == self.devices.pid:
+            self.devices.wait()
+            self.devices = None
 
     def _light(self) -> list[str]:
         known = {row["id"] for row in self.rows()}
