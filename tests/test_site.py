@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tools import tool_pages
 
+from tests.support.needed import missing
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,7 +27,7 @@ def test_the_site_has_every_page_once():
 @pytest.mark.process
 def test_the_site_is_built_without_a_warning(tmp_path):
     if importlib.util.find_spec("mkdocs") is None:
-        pytest.skip("mkdocs-material is not installed")
+        missing("mkdocs-material is not installed: pip install --group docs")
     command = [
         sys.executable,
         "-m",

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.needed import missing
+
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HTTP = (sys.executable, "-m", "acestep_mcp", "serve", "--http", "--port", "0")
@@ -86,7 +88,7 @@ def secure(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def sdk() -> str:
     """A Python that has the `fal` package. It is large and wants other versions than ours, so it lives apart."""
     if _SDK is None:
-        _missing(
+        missing(
             "ACESTEP_TESTS_FAL_PYTHON is not set. Run: python3 -m venv fal && fal/bin/pip install fal==1.83.0, and set "
             "it to the full path of fal/bin/python. .ci/run does that itself"
         )
@@ -121,27 +123,20 @@ def _address(process: subprocess.Popen[bytes]) -> str:
     pytest.fail(f"the server ended without naming its address: {''.join(said)}")
 
 
-def _missing(what: str) -> None:
-    """Skip where a person runs the tests; CI has everything."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
 def node() -> str:
     """Node 22 or later, with the packages of package.json beside this file."""
     found = shutil.which("node")
     if found is None:
-        _missing("Node is not installed; .ci/run brings its own")
+        missing("Node is not installed; .ci/run brings its own")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     if int(version.strip().lstrip("v").split(".")[0]) < 22:
-        _missing(f"Node {version.strip()} is older than 22")
+        missing(f"Node {version.strip()} is older than 22")
     if not all(
         (HERE / "node_modules" / name).is_dir()
         for name in ("@anthropic-ai", "@modelcontextprotocol", "@fal-ai", "mcpgrade")
     ):
-        _missing("the clients are not installed: npm ci --prefix tests/clients")
+        missing("the clients are not installed: npm ci --prefix tests/clients")
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import scripted_model
+from tests.support.needed import missing
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = sorted(EXAMPLES.glob("*.py"))
@@ -65,7 +66,7 @@ def test_ten_cues_that_are_killed_and_started_again_are_ten_songs_of_ten_jobs_at
 @pytest.fixture
 def agents_python() -> str:
     if _AGENTS_PYTHON is None:
-        pytest.skip(
+        missing(
             "ACESTEP_TESTS_AGENTS_PYTHON is not set. Run: python3 -m venv agents && agents/bin/pip install langchain "
             "langchain-openai langchain-mcp-adapters openai-agents, and set it to the full path of agents/bin/python"
         )

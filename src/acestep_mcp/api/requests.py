@@ -38,7 +38,7 @@ Lyrics = Annotated[
 ]
 NewWords = Annotated[
     str,
-    Field(description="Words of the new part only; a line per 5-9 s. Empty or [inst]: nobody sings in it."),
+    Field(description="Words of the new part only; a line per 5-9 s. Empty or [inst]: no vocals."),
 ]
 Duration = Annotated[float, Field(ge=SHORTEST, le=LONGEST, description="Length in seconds.")]
 AudioUrl = Annotated[
@@ -57,15 +57,15 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    number_of_steps: int = Field(27, ge=3, le=60, description="Steps: 27 to try, 60 to keep. ACE-Step 1.5: omit.")
+    number_of_steps: int = Field(27, ge=3, le=60, description="27 to try, 60 to keep. ACE-Step 1.5: omit.")
     seed: int | None = Field(None, ge=0, le=2**32 - 1, description="Same seed, same song. Absent: random.")
     scheduler: Literal["euler", "heun"] = Field("euler", description="heun: slower, may be smoother.")
-    guidance_type: Literal["cfg", "apg", "cfg_star"] = Field("apg", description="Method for guidance_scale.")
+    guidance_type: Literal["cfg", "apg", "cfg_star"] = Field("apg", description="cfg is harsh when strong.")
     granularity_scale: int = Field(10, ge=-100, le=100, description="Higher may reduce artefacts.")  # 3P
     guidance_interval: float = Field(0.5, ge=0, le=1, description="Share of steps guided (0.5: middle half).")  # 3P
-    guidance_interval_decay: float = Field(0, ge=0, le=1, description="Decay in that interval.")  # 3P
-    guidance_scale: float = Field(15, ge=0, le=200, description="If tag or lyric guidance is 1 or less.")  # 3P
-    minimum_guidance_scale: float = Field(3, ge=0, le=200, description="Lowest scale under decay.")  # 3P
+    guidance_interval_decay: float = Field(0, ge=0, le=1, description="Fades guidance over those steps.")  # 3P
+    guidance_scale: float = Field(15, ge=0, le=200, description="Replaces tag and lyric guidance if one is <= 1.")  # 3P
+    minimum_guidance_scale: float = Field(3, ge=0, le=200, description="Where the fade ends.")  # 3P
     tag_guidance_scale: float = Field(5, ge=0, le=10, description="Closeness to tags; too high is harsh.")  # 3P
     lyric_guidance_scale: float = Field(1.5, ge=0, le=10, description="Higher: clearer words, less music.")  # 3P
 

@@ -36,7 +36,7 @@ def input_schema(model: type[BaseModel]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {name: _with_models(schema["properties"][name], models) for name in names},
-        "required": required,
+        **({"required": required} if required else {}),
         "additionalProperties": False,
     }
 

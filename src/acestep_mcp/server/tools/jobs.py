@@ -31,7 +31,7 @@ async def get_job(context: ToolContext, query: JobQuery) -> CallToolResult:
 class JobName(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    job_id: str = Field(description="Which job.")
+    job_id: str = Field(description="The job_id of an answer.")
 
 
 async def cancel_job(context: ToolContext, name: JobName) -> CallToolResult:
