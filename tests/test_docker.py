@@ -1,4 +1,7 @@
-"""The Dockerfiles. Docker is not needed here: what they copy and run is compared with what there is."""
+"""The Dockerfiles. Docker is not needed here: what they copy and run is compared with what there is.
+
+`python -m tools.dockerfile FOLDER` runs their steps.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tools import bundle
+from tools import bundle, dockerfile
+from tools.dockerfile import copied, of
 
 from acestep_mcp.cli.app import commands
 from acestep_mcp.settings import Settings
@@ -21,18 +25,7 @@ WORDS = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHE
 
 @pytest.fixture(params=FILES)
 def steps(request: pytest.FixtureRequest) -> list[tuple[str, str]]:
-    """Each instruction with its text, in order."""
-    text = (REPOSITORY / "deploy" / request.param).read_text(encoding="utf-8")
-    lines = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
-    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines)]
-
-
-def of(steps: list[tuple[str, str]], word: str) -> list[str]:
-    return [text for given, text in steps if given == word]
-
-
-def copied(steps: list[tuple[str, str]]) -> list[str]:
-    return [name for text in of(steps, "COPY") if not text.startswith("--from=") for name in shlex.split(text)[:-1]]
+    return dockerfile.steps(request.param)
 
 
 def test_every_instruction_is_one_that_docker_knows(steps: list[tuple[str, str]]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from acestep_mcp.api.endpoints import ENDPOINTS
 from acestep_mcp.api.model_options import ModelOptions
+from acestep_mcp.cli.install.hosts import HOSTS
 from acestep_mcp.cli.make import make
 from acestep_mcp.settings import Settings
 
@@ -74,6 +75,12 @@ def test_the_readmes_song_is_a_command_that_exists() -> None:
         assert command in make.commands
 
 
+def test_the_first_page_says_for_each_host_what_its_installation_says() -> None:
+    text = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (.*?) \| `.venv/bin/acestep-mcp install ([\w-]+)` \| (.*?) \|$", text, re.MULTILINE)
+    assert found == [(host.title, name, host.then) for name, host in HOSTS.items()]
+
+
 def test_files_that_a_page_names_exist() -> None:
     """Decisions are not rewritten: they may name what has moved."""
     for page in NOW:
@@ -93,7 +100,16 @@ def test_each_promise_has_tests_that_are_there() -> None:
             assert f"def {test}(" in (REPOSITORY / file).read_text(encoding="utf-8"), f"{file}::{test}"
 
 
+def anchors(page: Path) -> set[str]:
+    """Those of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_pages_have_a_target() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)", page.read_text(encoding="utf-8")):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
