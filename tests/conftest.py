@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from acestep_mcp.engine_server import upstream
+from tests.support.ray_cluster import HOW, PYTHON, Cluster, cluster
 
 upstream.USUAL = ()  # no test finds the servers that this person runs
 OURS = ("ACESTEP_", "FAL_KEY")
@@ -166,3 +167,12 @@ def isolated(request: pytest.FixtureRequest, unused_environment: dict[str, str])
         for name in written:
             shutil.rmtree(unused_environment[name])
         assert not written, "it writes files: give it the fixture `tmp_path`, and it gets folders of its own"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Cluster]:
+    """A Ray cluster of four processors for all tests."""
+    if PYTHON is None:
+        pytest.skip(HOW)
+    with cluster(PYTHON, cpus=4) as running:
+        yield running

@@ -68,6 +68,8 @@ ONLY_IN = {
     "psycopg_pool": ("engine_server.shared.database",),
     "fsspec": ("engine_server.shared.bucket_store",),
     "prometheus_client": ("engine_server.metrics",),
+    "ray": ("engines.fleet",),
+    "grpc": ("engines.fleet.connection",),
 }
 
 HEAVY = {
@@ -75,6 +77,7 @@ HEAVY = {
     "acestep_mcp.engine_server", "acestep_mcp.engines", "acestep_mcp.songwriter", "acestep_mcp.audio", "acestep_mcp.sqlite",
     "acestep_mcp.cli.app", "filelock", "httpx", "click", "rich", "sqlite3", "numpy", "scipy", "soundfile",
     "soxr", "pyloudnorm", "pretty_midi", "midirenderer", "torch", "av", "psycopg", "psycopg_pool", "fsspec", "prometheus_client",
+    "ray", "grpc",
 }  # fmt: skip
 
 

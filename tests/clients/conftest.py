@@ -52,9 +52,10 @@ def engine(environment_in: Callable[[Path], dict[str, str]], tmp_path_factory: p
     environment = environment_in(tmp_path_factory.mktemp("home"))
 
     @contextlib.contextmanager
-    def running(folder: Path, key: str, *tls_folder: str) -> Iterator[str]:
+    def running(folder: Path, key: str, *tls_folder: str, python: str = sys.executable, **more: str) -> Iterator[str]:
         folder.mkdir()
-        with _serving((sys.executable, str(HERE / "fal_engine.py"), str(folder), key, *tls_folder), environment) as url:
+        command = (python, str(HERE / "fal_engine.py"), str(folder), key, *tls_folder)
+        with _serving(command, environment | more) as url:
             yield url.removesuffix("/mcp")
 
     return running

@@ -1,16 +1,20 @@
 """An engine server of its own process for fal's clients: FOLDER KEY [TLS_FOLDER]. It names its address on stderr.
 
+With ACESTEP_TESTS_RAY_ADDRESS its engine is a replica on that cluster.
+
 Everything that any part of it logs, at every level, lies in `server.log` in the folder afterwards.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import uvicorn
@@ -32,10 +36,25 @@ class Paced(Tone):
             yield part
 
 
+def build(_: dict[str, Any]) -> Paced:
+    return Paced()
+
+
+def replicas(address: str) -> list[Any]:
+    from acestep_mcp.engines.fleet.connection import connect
+    from acestep_mcp.engines.fleet.fleet import Bounds, Fleet
+    from acestep_mcp.engines.processes.device_spec import DeviceSpec
+
+    spec = DeviceSpec("test", "tests.clients.fal_engine:build", {})
+    return Fleet(connect(address), Paced(), lambda _: spec, Bounds(), resources={"num_cpus": 1.0}).engines
+
+
 async def main(folder: Path, key: str, tls_folder: str | None = None) -> None:
     logging.basicConfig(filename=folder / "server.log", encoding="utf-8", level=logging.DEBUG)
     options = QueueOptions(database=folder / "jobs.sqlite3", key=key)
-    async with serving(Paced(), folder=folder / "files", options=options) as app:
+    address = os.environ.get("ACESTEP_TESTS_RAY_ADDRESS")
+    engines = replicas(address) if address else [Paced()]
+    async with serving(*engines, folder=folder / "files", options=options) as app:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             sys.stderr.write(f"{'https' if tls_folder else 'http'}://127.0.0.1:{listener.getsockname()[1]}\n")
             sys.stderr.flush()

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.support import ray_cluster
+
 pytestmark = pytest.mark.process
 
 HERE = Path(__file__).parent
@@ -35,11 +37,16 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def shared_engine(engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """One engine server that the clients come to, one after the other, and its folder."""
-    folder = tmp_path_factory.mktemp("fal") / "engine"
-    with engine(folder, KEY) as url:
+@pytest.fixture(scope="session", params=["here", pytest.param("on Ray", marks=pytest.mark.slow)])
+def shared_engine(
+    request: pytest.FixtureRequest, engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """One engine server that the clients come to, one after the other, and its folder; its engine may be on a cluster."""
+    folder, more = tmp_path_factory.mktemp("fal") / "engine", {}
+    if request.param == "on Ray":
+        cluster = request.getfixturevalue("ray_cluster")
+        more = {"python": ray_cluster.PYTHON, "ACESTEP_TESTS_RAY_ADDRESS": cluster.address, **cluster.environment}
+    with engine(folder, KEY, **more) as url:
         yield url, folder
 
 

@@ -27,13 +27,16 @@ class Told(Tone):
     only; "sleep" takes as many seconds as the file `seconds` says.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, weights: str | None = None) -> None:
         super().__init__()
         self._folder = folder
+        self._weights = f", by {Path(weights).name}" if weights else ""
 
     def generate(self, request: Request, source: Source | None) -> Iterator[Step | Audio]:
         with (self._folder / "runs").open("a", encoding="utf-8") as file:
-            file.write(f"{os.getpid()} {request.tags}{f', from {source.sound.seconds:g} s' if source else ''}\n")
+            file.write(
+                f"{os.getpid()} {request.tags}{f', from {source.sound.seconds:g} s' if source else ''}{self._weights}\n"
+            )
         yield Step("rendering", 1, 3)
         if self._is_the_first(request) or "once" not in request.tags:
             if "die" in request.tags:
@@ -66,7 +69,7 @@ class Told(Tone):
 def build(given: dict[str, Any]) -> Told:
     if "refuses" in given:
         raise ConfigurationError(given["refuses"])
-    return Told(Path(given["folder"]))
+    return Told(Path(given["folder"]), given.get("weights"))
 
 
 def engines(folder: Path, count: int, **given: Any) -> list[DeviceEngine]:

@@ -15,6 +15,7 @@ import click
 from acestep_mcp import __version__
 from acestep_mcp.api import logs
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest, Occupied
+from acestep_mcp.cli.fleet_options import fleet, takes_fleet
 from acestep_mcp.cli.model_options import download, model_settings, offer_download, takes_model_options
 from acestep_mcp.cli.output import echo
 from acestep_mcp.cli.request_options import takes_log_format
@@ -60,6 +61,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
     metavar="SECONDS",
     help="After SIGTERM songs that are being made have this time to end.",
 )
+@takes_fleet
 @click.option("--idle-unload", type=_SECONDS, metavar="SECONDS", help="Unload the model after this time without a job.")
 @click.option("--idle-exit", type=_SECONDS, metavar="SECONDS", help="Exit after this time without jobs and requests.")
 @takes_log_format
@@ -110,7 +112,9 @@ def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], setti
     options, state = _findable(spec.name, options, given, folder)
     on_started = partial(_announce, spec=spec, has_key=options.key is not None, state=state, detached=given["detached"])
     with ExitStack() as stack:
-        engines = engines_for(spec, engine_options(settings), given["devices"])
+        replicas = fleet(spec, engine_options(settings), given)
+        engines = replicas.engines if replicas else engines_for(spec, engine_options(settings), given["devices"])
+        options = replace(options, scale=replicas.scale if replicas else None)
         first, *others = [stack.enter_context(closing(each)) for each in engines]
         return serve(first, address, options, on_started, others=others, idle_exit=given["idle_exit"])
 

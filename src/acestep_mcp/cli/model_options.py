@@ -45,10 +45,8 @@ def _kind(field: FieldInfo, flag: Flag) -> dict[str, Any]:
     if kind is bool:
         return {"is_flag": True, "default": None}
     if kind is Path:
-        path = click.Path(
-            path_type=Path, file_okay=not flag.folder, dir_okay=flag.folder, exists=True, resolve_path=True
-        )
-        return {"type": path}
+        path = click.Path(path_type=Path, file_okay=not flag.folder, dir_okay=flag.folder, exists=True)
+        return {"type": path, "callback": _absolute}
     if get_origin(kind) is Literal:
         return {"type": click.Choice(get_args(kind))}
     if kind in (int, float):
@@ -65,6 +63,11 @@ def _check_pattern(_: click.Context, param: click.Parameter, given: str | None) 
     if given is not None and not re.fullmatch(pattern, given):
         raise click.BadParameter(f"{given!r} is none of {', '.join(field.examples or ())}.")
     return given
+
+
+def _absolute(_: click.Context, __: click.Parameter, given: Path | None) -> Path | None:
+    """A link stays one: where it leads may change while the server runs."""
+    return given.absolute() if given else None
 
 
 def _absolute_files(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...] | None:

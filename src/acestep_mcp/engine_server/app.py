@@ -29,7 +29,7 @@ from acestep_mcp.engine_server.background import repeat
 from acestep_mcp.engine_server.engine_page import engine_page
 from acestep_mcp.engine_server.file_routes import FileRoutes
 from acestep_mcp.engine_server.job_routes import JobRoutes
-from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.options import QueueOptions, Scale
 from acestep_mcp.engine_server.proxy import ProxyMiddleware
 from acestep_mcp.engine_server.signing import Signer
 from acestep_mcp.engine_server.source_downloads import SourceDownloads
@@ -47,6 +47,7 @@ LEFTOVERS_KEPT = 3600
 """Seconds before a file that no job refers to counts as left over, however short the retention is."""
 
 RETRY_SECONDS = 1.0
+SCALE_SECONDS = 1.0
 
 Reply = Callable[[HttpRequest], Awaitable[Response]]
 
@@ -80,6 +81,8 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
         group.start_soon(workers.run, RETRY_SECONDS)
         clean = partial(_clean, backend, options.retention)
         group.start_soon(repeat, clean, "cleaning up", min(60, max(options.retention / 2, 0.05)))
+        if options.scale:
+            group.start_soon(repeat, partial(_scale, backend, options.scale), "scaling", SCALE_SECONDS)
         if webhooks:
             group.start_soon(webhooks.run)
             adopt = partial(_adopt, backend, webhooks)
@@ -102,6 +105,11 @@ async def _drain(backend: Backend, workers: Workers, job_routes: JobRoutes, seco
     await backend.give_back(running=False)
     if await workers.stop(seconds):
         await backend.give_back(running=True)
+
+
+async def _scale(backend: Backend, scale: Scale) -> None:
+    counts = await backend.requests.counts()
+    await anyio.to_thread.run_sync(scale, counts["queued"], counts["running"])
 
 
 async def _adopt(backend: Backend, webhooks: Webhooks) -> None:

@@ -40,6 +40,10 @@ async def write_song_text(prompt: str, instrumental: bool, duration: float, seed
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
+Scale = Callable[[int, int], None]
+"""Called in a thread with the numbers of waiting and running jobs, about once a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueOptions:
     """Sizes are bytes, times seconds. `max_remembered` bounds the texts of all jobs, `max_stored` uploads and sources.
@@ -74,3 +78,4 @@ class QueueOptions:
     idle_unload: float | None = None
     prove: Prove | None = None
     metrics: Metrics | None = None
+    scale: Scale | None = None

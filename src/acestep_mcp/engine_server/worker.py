@@ -72,6 +72,8 @@ class Worker:
         self._loaded = False
         self._is_stopping, self._waiting = False, anyio.CancelScope()
         self._slots = Slots(concurrency_of(engine))
+        # Threads of its own: all else shares 40 in this process, which as many songs at once would occupy.
+        self._threads = anyio.CapacityLimiter(concurrency_of(engine) + 1)
         self._cancelled = CANCELLED
         if isinstance(engine, ResumableEngine) and engine.cancel_note:
             said = f"{CANCELLED.error} {engine.cancel_note}"
@@ -166,8 +168,11 @@ class Worker:
     async def _until_usable(self, has_failed: Callable[[], bool]) -> None:
         """Wait for the process of a device, and start it where there is none."""
         if isinstance(self.engine, DeviceEngine):
-            while not (await anyio.to_thread.run_sync(self.engine.is_ready) or has_failed()):  # noqa: ASYNC110 - a process
-                await anyio.sleep(_CHECK_SECONDS if self.engine.failure else _START_SECONDS)
+            while not await anyio.to_thread.run_sync(self.engine.is_ready):
+                if self.engine.failure and has_failed():
+                    return
+                is_starting = self.engine.is_wanted and not self.engine.failure
+                await anyio.sleep(_START_SECONDS if is_starting else _CHECK_SECONDS)
 
     def _unload(self) -> None:
         self._loaded = False
@@ -193,7 +198,7 @@ class Worker:
         began = time.monotonic()
         request, words = await self._with_lyrics(job)
         source = await self._source(job, request)
-        audio = await anyio.to_thread.run_sync(self._generate, job, request, source)
+        audio = await anyio.to_thread.run_sync(self._generate, job, request, source, limiter=self._threads)
         audio = replace(audio, notes=(*audio.notes, *(source.notes if source else ())))
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
         return await self._stored(job, song)

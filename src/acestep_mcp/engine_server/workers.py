@@ -71,14 +71,19 @@ class Workers:
 
     def devices(self) -> list[dict[str, Any]]:
         """What each device does, where each has a process of its own. Memory is in bytes."""
-        return [_state(worker, worker.engine) for worker in self._workers if isinstance(worker.engine, DeviceEngine)]
+        return [
+            _state(worker, worker.engine)
+            for worker in self._workers
+            if isinstance(worker.engine, DeviceEngine) and (worker.engine.is_wanted or worker.jobs)
+        ]
 
     def measured(self) -> list[dict[str, Any]]:
         """What of each device is measured, also of an engine in the server's own process. Memory is in bytes."""
         return [_measured(worker, worker.engine) for worker in self._workers]
 
     def _have_failed(self) -> bool:
-        return all(isinstance(each.engine, DeviceEngine) and each.engine.failure for each in self._workers)
+        engines = [each.engine for each in self._workers]
+        return all(isinstance(each, DeviceEngine) and (each.failure or not each.is_wanted) for each in engines)
 
 
 def _measured(worker: Worker, engine: Engine) -> dict[str, Any]:
@@ -93,6 +98,7 @@ def _state(worker: Worker, engine: DeviceEngine) -> dict[str, Any]:
     job = next(iter(worker.jobs), None)
     return {
         "device": engine.label,
+        **({"node": engine.node} if engine.node else {}),
         "model": engine.model,
         "state": "playing" if job and engine.state == "ready" else engine.state,
         "job": job.id if job else None,

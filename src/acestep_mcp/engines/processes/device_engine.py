@@ -38,6 +38,9 @@ class DeviceEngine:
         self.label = spec.name
         self.failure: str | None = None
         """Why the process could not be started the last time."""
+        self.node: str | None = None
+        """The machine of the process, where that is another one."""
+        self.is_wanted = True
         self.restarts = 0
         self.memory: dict[str, int] = {}
         self._described, self._spec = described, spec
@@ -143,7 +146,7 @@ class DeviceEngine:
             return None
         if message["number"] != self._jobs:
             return None
-        if "out_of_memory" in message:
+        if "interrupted" in message:
             return RunInterrupted(f"On {self.label}: {message['failed']}")
         return GenerationFailed("The song was stopped.") if "stopped" in message else event_in(message)
 

@@ -40,9 +40,16 @@ def _on(name: str, spec: EngineSpec, options: EngineOptions, names: tuple[str, .
     if kind == "cpu":
         threads = max(1, (os.cpu_count() or 1) // sum(other.startswith("cpu") for other in names))
         environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(threads)}
+    return DeviceEngine(described, own_process(spec, options, name, kind, environment))
+
+
+def own_process(
+    spec: EngineSpec, options: EngineOptions, name: str, kind: str, environment: dict[str, str]
+) -> DeviceSpec:
+    """For the process of a device: an engine on the first device of its kind that the process sees."""
     alone = options.model_copy(update={"device": kind})
     given = {"engine": spec.name, "options": alone.model_dump(mode="json")}
-    return DeviceEngine(described, DeviceSpec(name, "acestep_mcp.engines.registry:in_own_process", given, environment))
+    return DeviceSpec(name, "acestep_mcp.engines.registry:in_own_process", given, environment)
 
 
 def _visible(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from acestep_mcp.api.errors import AceStepError, OutOfMemory, isolated
@@ -35,7 +35,7 @@ def loaded(build: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def messages_about(
     engine: Any, job: NumberedJob, is_stopped: Callable[[NumberedJob], bool]
-) -> Iterator[tuple[dict[str, Any], memoryview | None]]:
+) -> Generator[tuple[dict[str, Any], memoryview | None]]:
     """Make a song. The last message about it is the song with its samples, an error, or that it was stopped.
 
     Closing the generator stops the song. A GPU that is lost ends the process.
@@ -51,7 +51,7 @@ def messages_about(
         if isolation.error and _is_lost(isolation.error):
             os._exit(1)  # the device is usable again in a new process only
     except OutOfMemory as exc:
-        ended = {**refusal(exc), "out_of_memory": True}
+        ended = {**refusal(exc), "interrupted": True}
     except AceStepError as exc:
         ended = refusal(exc)
     yield {**ended, "number": job.number, "memory": memory_in_use()}, None
