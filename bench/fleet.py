@@ -1,11 +1,15 @@
 """Several devices behind one queue, with an engine that sleeps: how much faster, and what kills leave.
 
-    python bench/fleet.py speed [--jobs N] [--seconds S] [--devices 1,2,8]
-    python bench/fleet.py kills [--jobs 200] [--seconds 0.5] [--every 5]
+    python bench/fleet.py speed [--jobs N] [--seconds S] [--devices 1,2,8] [--ray]
+    python bench/fleet.py kills [--jobs 200] [--seconds 0.5] [--every 5] [--ray]
+
+With `--ray` they are replicas on a Ray cluster of this machine's, which is started for it and ended. Its Python is that of
+ACESTEP_TESTS_RAY_PYTHON, else the one that runs this.
 
 `speed` gives the songs of each number of devices in the time of one. `kills` kills a random process of four every few
 seconds, and the server twice, until all jobs have ended; every job must end once with a song, those of normal priority
-before those of low.
+before those of low. It gives the seconds from a kill to the replacement that has loaded its engine, and the milliseconds
+between two songs on one replica.
 """
 
 from __future__ import annotations
@@ -32,9 +36,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.engine_server.own_process import engines  # noqa: E402
+from tests.support.ray_cluster import PYTHON, Cluster, cluster, processes_of  # noqa: E402
 
 from acestep_mcp.engine_server.app import QueueOptions, serving  # noqa: E402
 
+RAY_PYTHON = PYTHON or sys.executable
 APP = "/fal-ai/ace-step"
 
 
@@ -52,10 +58,13 @@ async def serve(folder: Path, count: int) -> None:
 class Server:
     """A server of its own process."""
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "serve", str(folder), str(count)], stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, folder: Path, count: int, on: Cluster | None) -> None:
+        command = [sys.executable, __file__, "serve", str(folder), str(count)]
+        if on:
+            served = ["-m", "tests.engine_server.fleet.served", on.address, str(folder), str(count), str(count)]
+            command = [RAY_PYTHON, *served]
+        environment = on.environment if on else None
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.http = httpx.Client(base_url=self.process.stdout.readline().strip(), timeout=60)
         while any(each["state"] == "starting" for each in self.health()["devices"]):
             time.sleep(0.1)
@@ -85,9 +94,23 @@ def folder_for(seconds: float) -> Path:
     return folder
 
 
-def measure(count: int, jobs: int, seconds: float) -> float:
-    """Songs an hour."""
-    server = Server(folder_for(seconds), count)
+def gaps(folder: Path) -> dict[str, float]:
+    """Milliseconds from the end of a song to the next on the same process."""
+    ended, found = {}, []
+    for line in (folder / "moments").read_text(encoding="utf-8").splitlines():
+        pid, what, moment = line.split()
+        if what == "end":
+            ended[pid] = int(moment)
+        elif pid in ended:
+            found.append((int(moment) - ended.pop(pid)) / 1e6)
+    found.sort()
+    return {"median": round(found[len(found) // 2]), "worst": round(found[-1])} if found else {}
+
+
+def measure(count: int, jobs: int, seconds: float, on: Cluster | None) -> tuple[float, dict[str, float]]:
+    """Songs an hour, and the milliseconds between two."""
+    folder = folder_for(seconds)
+    server = Server(folder, count, on)
     try:
         began = time.monotonic()
         for seed in range(jobs):
@@ -96,40 +119,64 @@ def measure(count: int, jobs: int, seconds: float) -> float:
             time.sleep(0.02)
         took = time.monotonic() - began
         assert sum(each["songs"] for each in state["devices"]) == jobs
-        return jobs / took * 3600
+        return jobs / took * 3600, gaps(folder)
     finally:
         server.end(signal.SIGTERM)
 
 
-def speed(given: argparse.Namespace) -> None:
+def speed(given: argparse.Namespace, on: Cluster | None) -> None:
     first = None
     for count in map(int, given.devices.split(",")):
-        songs = measure(count, given.jobs, given.seconds)
+        songs, between = measure(count, given.jobs, given.seconds, on)
         first = first or songs
         row = {"devices": count, "songs an hour": round(songs), "times": round(songs / first, 2)}
+        row |= {"ms between songs": between}
         print(json.dumps({**row, "load": round(os.getloadavg()[0], 1)}), flush=True)
 
 
-def kills(given: argparse.Namespace) -> int:
+class Replacements:
+    """How long each took, from the kill."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._killed: list[tuple[float, int]] = []
+
+    def expect(self, devices: list[dict]) -> None:
+        restarts = sum(each["restarts"] for each in devices)
+        self._killed.append((time.monotonic(), restarts + len(self._killed) + 1))
+
+    def look(self, devices: list[dict]) -> None:
+        restarts = sum(each["restarts"] for each in devices)
+        if self._killed and restarts >= self._killed[0][1] and all(each["state"] != "starting" for each in devices):
+            self.seconds.append(round(time.monotonic() - self._killed.pop(0)[0], 2))
+
+    def forget(self) -> None:
+        self._killed.clear()
+
+
+def kills(given: argparse.Namespace, on: Cluster | None) -> int:
     folder, chance = folder_for(given.seconds), random.Random(given.seed)
-    server = Server(folder, 4)
+    server, replaced = Server(folder, 4, on), Replacements()
     half = given.jobs // 2
     ids = {server.submit(seed, "low" if seed < half else "normal"): seed for seed in range(given.jobs)}
     submitted = time.time_ns()
     began, killed, fronts, next_kill = time.monotonic(), 0, 0, time.monotonic() + given.every
     while (state := server.health())["queued"] or state["running"]:
-        time.sleep(0.1)
+        replaced.look(state["devices"])
+        time.sleep(0.02)
         if time.monotonic() < next_kill:
             continue
-        next_kill += given.every
         if fronts < 2 and killed >= 2 * (fronts + 1):
             server.end(signal.SIGKILL)
             fronts += 1
-            server = Server(folder, 4)
-        elif found := children(server.process.pid):
+            replaced.forget()
+            server = Server(folder, 4, on)
+        elif found := (replicas(folder, on) if on else children(server.process.pid)):
+            replaced.expect(state["devices"])
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(found), signal.SIGKILL)
                 killed += 1
+        next_kill = time.monotonic() + given.every
     answers = {job: server.http.get(f"{APP}/requests/{job}") for job in ids}
     ends = Counter(answer.status_code for answer in answers.values())
     files = len(list((folder / "files" / "files").iterdir()))
@@ -138,9 +185,16 @@ def kills(given: argparse.Namespace) -> int:
     runs = len((folder / "runs").read_text(encoding="utf-8").splitlines())
     late = _out_of_order(folder, half, submitted)
     row = {"jobs": len(ids), "ends": dict(ends), "songs stored": files, "mixed up": len(wrong), "out of order": late}
-    row |= {"processes killed": killed, "servers killed": fronts, "runs": runs}
+    row |= {"processes killed": killed, "servers killed": fronts, "runs": runs, "ms between songs": gaps(folder)}
+    row |= {"seconds to a replacement": replaced.seconds}
     print(json.dumps({**row, "seconds": round(time.monotonic() - began), "load": round(os.getloadavg()[0], 1)}))
     return int(ends != {200: len(ids)} or files != len(ids) or bool(wrong) or late > 0)
+
+
+def replicas(folder: Path, on: Cluster) -> list[int]:
+    """The replicas that have made a song and live."""
+    seen = {int(line.split()[0]) for line in (folder / "runs").read_text(encoding="utf-8").splitlines()}
+    return sorted(seen & set(processes_of(on.process.pid)))
 
 
 def _out_of_order(folder: Path, half: int, submitted: int) -> int:
@@ -159,13 +213,18 @@ def main() -> int:
     parser.add_argument("--devices", default="1,2,8")
     parser.add_argument("--every", type=float, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ray", action="store_true")
     given = parser.parse_args()
     if given.what == "serve":
         anyio.run(serve, Path(given.serves[0]), int(given.serves[1]))
         return 0
     given.jobs = given.jobs or (16 if given.what == "speed" else 200)
     given.seconds = given.seconds or (2 if given.what == "speed" else 0.5)
-    return kills(given) if given.what == "kills" else speed(given) or 0
+    work = kills if given.what == "kills" else speed
+    if not given.ray:
+        return work(given, None) or 0
+    with cluster(RAY_PYTHON, cpus=max(map(int, given.devices.split(",")))) as on:
+        return work(given, on) or 0
 
 
 if __name__ == "__main__":

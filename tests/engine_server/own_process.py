@@ -54,9 +54,16 @@ class Told(Tone):
 
     def _sleep(self, seconds: float) -> Iterator[Step]:
         end = time.monotonic() + seconds
+        self._note("begin")
         while (left := end - time.monotonic()) > 0:
             yield Step("sleeping", 0, 1)
             time.sleep(min(left, 0.05))
+        self._note("end")
+
+    def _note(self, what: str) -> None:
+        """When a song begins and ends to sleep, in the file `moments`."""
+        with (self._folder / "moments").open("a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()} {what} {time.time_ns()}\n")
 
     def _is_the_first(self, request: Request) -> bool:
         try:

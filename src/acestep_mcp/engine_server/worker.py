@@ -199,6 +199,8 @@ class Worker:
         request, words = await self._with_lyrics(job)
         source = await self._source(job, request)
         audio = await anyio.to_thread.run_sync(self._generate, job, request, source, limiter=self._threads)
+        if isinstance(self.engine, DeviceEngine):
+            self._slots.overlap(job.id)  # its process makes the next song while this one is stored
         audio = replace(audio, notes=(*audio.notes, *(source.notes if source else ())))
         song = results.GeneratedSong(audio, request.seed or 0, words, time.monotonic() - began)
         return await self._stored(job, song)

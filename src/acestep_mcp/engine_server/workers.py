@@ -95,7 +95,7 @@ def _measured(worker: Worker, engine: Engine) -> dict[str, Any]:
 
 
 def _state(worker: Worker, engine: DeviceEngine) -> dict[str, Any]:
-    job = next(iter(worker.jobs), None)
+    job = next(reversed(worker.jobs), None)  # one before it may still be stored
     return {
         "device": engine.label,
         **({"node": engine.node} if engine.node else {}),
