@@ -71,15 +71,14 @@ class Workers:
 
     def devices(self) -> list[dict[str, Any]]:
         """What each device does, where each has a process of its own. Memory is in bytes."""
-        return [
-            _state(worker, worker.engine)
-            for worker in self._workers
-            if isinstance(worker.engine, DeviceEngine) and (worker.engine.is_wanted or worker.jobs)
-        ]
+        return [_state(worker, worker.engine) for worker in self._present() if isinstance(worker.engine, DeviceEngine)]
 
     def measured(self) -> list[dict[str, Any]]:
         """What of each device is measured, also of an engine in the server's own process. Memory is in bytes."""
-        return [_measured(worker, worker.engine) for worker in self._workers]
+        return [_measured(worker, worker.engine) for worker in self._present()]
+
+    def _present(self) -> list[Worker]:
+        return [each for each in self._workers if each.jobs or getattr(each.engine, "is_wanted", True)]
 
     def _have_failed(self) -> bool:
         engines = [each.engine for each in self._workers]
