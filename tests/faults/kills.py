@@ -161,7 +161,6 @@ class World:
         """An engine server with two processes, which the servers find and use until it is killed."""
         if self.devices and self.devices.poll() is None:
             return
-        self._end_engine()
         command = [
             sys.executable,
             "-m",
@@ -174,15 +173,19 @@ class World:
             "--port",
             "0",
         ]
-        with self.log.open("ab") as log:
-            self.devices = subprocess.Popen(
-                command, env=self.environment("engine"), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
         deadline = time.monotonic() + SECONDS
-        while self._engine() != self.devices.pid:
-            if self.devices.poll() is not None or time.monotonic() > deadline:
-                raise GoneError("the engine server with two devices")
-            time.sleep(0.1)
+        while time.monotonic() < deadline:
+            self._end_engine()
+            with self.log.open("ab") as log:
+                self.devices = subprocess.Popen(
+                    command, env=self.environment("engine"), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+            # One that a killed server had begun to start may have the database: it is known once it is ready.
+            while self.devices.poll() is None and time.monotonic() < deadline:
+                if self._engine() == self.devices.pid:
+                    return
+                time.sleep(0.1)
+        raise GoneError("the engine server with two devices")
 
     def _engine(self) -> int | None:
         """The process of the engine server that the servers would find."""
