@@ -142,8 +142,19 @@ def node() -> str:
 
 
 @pytest.fixture(scope="session")
-def browser(node: str) -> str:
-    """Chromium, and in node_modules what drives it."""
+def browser(node: str) -> Iterator[str]:
+    """The address at which the driver in node_modules connects to one Chromium. Each connection sees only its own pages."""
+    with subprocess.Popen(
+        [node, HERE / "browser_server.mjs", _chromium()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        address = server.stdout.readline().strip()
+        assert address, "Chromium did not start"
+        yield address
+        server.stdin.close()
+        server.wait(20)
+
+
+def _chromium() -> str:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = (HERE / "node_modules" / "playwright-core").is_dir()
     if found and driver:

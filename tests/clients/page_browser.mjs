@@ -5,10 +5,8 @@ import { chromium } from "playwright-core";
 
 import { audit, focused } from "./audit.mjs";
 
-const { scene, url, browser: executablePath, key, file, port } = JSON.parse(process.argv[2]);
-const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"];
-const browser = await chromium.launch({ executablePath, args });
+const { scene, url, browser: endpoint, key, file, port } = JSON.parse(process.argv[2]);
+const browser = await chromium.connect(endpoint);
 const saw = { elsewhere: [], broken: [], audits: [] };
 
 async function open(address = url, context) {

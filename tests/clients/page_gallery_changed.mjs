@@ -1,9 +1,8 @@
 // A gallery that stays open while songs and sessions go: node page_gallery_changed.mjs PLAN, answers with what was seen as JSON.
 import { chromium } from "playwright-core";
 
-const { url, browser: executablePath, token } = JSON.parse(process.argv[2]);
-const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-const browser = await chromium.launch({ executablePath, args });
+const { url, browser: endpoint, token } = JSON.parse(process.argv[2]);
+const browser = await chromium.connect(endpoint);
 const saw = { broken: [] };
 const ask = (method, path) => fetch(`${url}gallery/${path}`, { method, headers: { authorization: `Bearer ${token}` } });
 

@@ -3,9 +3,8 @@ import { createServer } from "node:http";
 
 import { chromium } from "playwright-core";
 
-const { url, browser: executablePath, token } = JSON.parse(process.argv[2]);
-const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-const browser = await chromium.launch({ executablePath, args });
+const { url, browser: endpoint, token } = JSON.parse(process.argv[2]);
+const browser = await chromium.connect(endpoint);
 const saw = { dialogs: [], elsewhere: [], broken: [], songs: 0, elements: 0, text: "", framed: [] };
 
 const stranger = createServer((_, answer) => {

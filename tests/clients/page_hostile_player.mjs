@@ -5,7 +5,7 @@ import { chromium } from "playwright-core";
 import { active, elements, poisoned, watch } from "./hostile.mjs";
 import { chat } from "./player_host.mjs";
 
-const { url, browser: executablePath, markup } = JSON.parse(process.argv[2]);
+const { url, browser: endpoint, markup } = JSON.parse(process.argv[2]);
 const KEPT = new Set(["id", "ids", "track_id", "uri", "url", "blob", "mimeType", "type", "content_type", "src", "audio", "jsonrpc"]);
 const APPS = { "io.modelcontextprotocol/ui": { mimeTypes: ["text/html;profile=mcp-app"] } };
 const client = new Client({ name: "acestep-tests", version: "0" }, { versionNegotiation: { mode: "auto" }, capabilities: { extensions: APPS } });
@@ -25,8 +25,7 @@ const server = async (method, params) => {
   if (failing) return refused;
   return hostile(method === "tools/call" ? await client.callTool(params) : await client.readResource(params));
 };
-const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-const browser = await chromium.launch({ executablePath, args });
+const browser = await chromium.connect(endpoint);
 const saw = {};
 
 try {

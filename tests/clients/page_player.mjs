@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 
 import { chat } from "./player_host.mjs";
 
-const { scene, url, browser: executablePath, folder } = JSON.parse(process.argv[2]);
+const { scene, url, browser: endpoint, folder } = JSON.parse(process.argv[2]);
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf-8");
 const HOSTILE = `${scene}, <img src=x onerror=alert(1)>, ` + "waltz, piano, ".repeat(12);
 const LYRICS = `[verse]
@@ -39,9 +39,7 @@ const result = await call("play_track", { track_id: ids[1] });
 const { contents: [{ text: html }] } = await client.readResource({ uri: "ui://acestep/player.html" });
 const server = (method, params) => (method === "tools/call" ? client.callTool(params) : client.readResource(params));
 
-const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"];
-const browser = await chromium.launch({ executablePath, args });
+const browser = await chromium.connect(endpoint);
 
 async function open({ width = 720, ...more } = {}) {
   const page = await (await browser.newContext({ viewport: { width, height: 700 } })).newPage();

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 HERE = Path(__file__).parent
 TOKEN = "sesame-7f3a9c"

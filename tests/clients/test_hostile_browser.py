@@ -12,7 +12,7 @@ import pytest
 
 from tests.clients.test_gallery_browser import add_song
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 HERE = Path(__file__).parent
 TOKEN = "sesame-5d21be"

@@ -15,7 +15,7 @@ import soundfile
 
 from acestep_mcp.api.endpoints import ENDPOINTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 HERE = Path(__file__).parent
 KEY = "sesame-7f3a9c"
