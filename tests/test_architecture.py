@@ -70,6 +70,7 @@ ONLY_IN = {
     "prometheus_client": ("engine_server.metrics",),
     "ray": ("engines.fleet",),
     "grpc": ("engines.fleet.connection",),
+    "opentelemetry": ("api.tracing",),
 }
 
 HEAVY = {

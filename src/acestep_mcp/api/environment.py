@@ -16,6 +16,8 @@ MODELS = (
     r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
 )
 """Names of what an engine with a model reads besides: its settings, devices, downloads and proxies."""
+TRACING = r"OTEL_\w+"
+"""Of what an OpenTelemetry SDK reads, in a process of our own that may have one."""
 MODEL_KEYS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "TOKENIZERS_PARALLELISM")
 """And of what it needs although it looks like a secret: downloads of models may need a token."""
 DESKTOP = r"DISPLAY|WAYLAND_\w+|XAUTHORITY|DBUS_\w+|PULSE_\w+|PIPEWIRE_\w+|ALSA_\w+|SDL_\w+|DESKTOP_\w+|KDE_\w+|GNOME_\w+|GTK_\w+|QT_\w+|BROWSER"

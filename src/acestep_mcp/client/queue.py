@@ -18,6 +18,7 @@ import anyio.to_thread
 import httpx
 
 from acestep_mcp import __version__
+from acestep_mcp.api import tracing
 from acestep_mcp.api.endpoints import ENDPOINTS
 from acestep_mcp.api.errors import InvalidRequest, QueueError
 from acestep_mcp.api.responses import Response
@@ -65,9 +66,8 @@ class QueueClient:
     async def __aenter__(self) -> Self:
         urls = (self.host.queue_url, self.host.rest_url)
         scheme = "https" if any(url.startswith("https:") for url in urls) else "http"
-        certificates = self._reach.certificates
-        if certificates is None:
-            certificates = await anyio.to_thread.run_sync(trust, scheme)
+        found = self._reach.certificates
+        certificates = found if found is not None else await anyio.to_thread.run_sync(trust, scheme)
         if scheme == "https":
             self._reach = replace(self._reach, certificates=certificates)
         self._pooled = await self._stack.enter_async_context(self._client(certificates, keep=20))
@@ -109,10 +109,12 @@ class QueueClient:
         ConfigurationError.
         """
         url = str(httpx.URL(self.host.submit_url(endpoint_id), params=options.query() or None))
-        headers = {"Content-Type": "application/json", **options.headers()}
         content, seconds = json.dumps(dict(body)).encode(), self.host.timeouts.submit
-        call = QueueCall(f"Submitting to {self.host.label}", "POST", url, headers, content, seconds)
-        answer = await submit_once(partial(self._exchange, call, fresh=True), self.host.timeouts, self.host.label)
+        with tracing.span(f"submit {endpoint_id}", kind="PRODUCER", host=self.host.name):
+            trace = {} if self.host.name == "fal" else tracing.handed_on({})  # fal has no use for it
+            headers = {"Content-Type": "application/json", **options.headers(), **trace}
+            call = QueueCall(f"Submitting to {self.host.label}", "POST", url, headers, content, seconds)
+            answer = await submit_once(partial(self._exchange, call, fresh=True), self.host.timeouts, self.host.label)
         if not 200 <= answer.status < 300:
             raise replies.error_of(answer, call.action, self.host)
         return replies.handle_of(answer, self.host)

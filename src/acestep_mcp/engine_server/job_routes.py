@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 
-from acestep_mcp.api import logs
+from acestep_mcp.api import logs, tracing
 from acestep_mcp.api.endpoints import BY_ID, Endpoint
 from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest, QueueUnavailable
 from acestep_mcp.api.requests import EditRequest
@@ -116,6 +116,10 @@ class JobRoutes:
 
     async def _accept(self, http: HttpRequest, *, synchronous: bool) -> QueueJob:
         endpoint = _endpoint(http.path_params["endpoint"])
+        with tracing.span(f"accept {endpoint.id}", tracing.given(http.headers), "SERVER"):
+            return await self._accepted(http, endpoint, synchronous=synchronous)
+
+    async def _accepted(self, http: HttpRequest, endpoint: Endpoint, *, synchronous: bool) -> QueueJob:
         options, longest = self._job_options(http, synchronous=synchronous), _longest(http)
         async with self._body(http) as fields:
             request = endpoint.request.parse_wire(fields)
@@ -194,6 +198,7 @@ class JobRoutes:
             synchronous=synchronous,
             webhook=self._webhook(http),
             base=wire.base_of(http, self._options.public_url),
+            trace=tracing.handed_on(http.headers),
         )
 
     def _webhook(self, http: HttpRequest) -> str | None:

@@ -78,7 +78,7 @@ class RunOptions:
 
     Lower `priority` runs first. A job does not start after `start_by` (seconds since the epoch). Without `retry` an
     interrupted run is not repeated. A `synchronous` job ends with the connection of its caller. The result is posted
-    to `webhook`, with addresses that begin with `base`.
+    to `webhook`, with addresses that begin with `base`. `trace` are the headers of the submit's span.
     """
 
     priority: int = 0
@@ -87,6 +87,7 @@ class RunOptions:
     synchronous: bool = False
     webhook: str | None = None
     base: str = ""
+    trace: dict[str, str] = field(default_factory=dict)
 
 
 def log_line(message: str, level: str = "INFO") -> dict[str, Any]:

@@ -6,14 +6,14 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from acestep_mcp.api import logs
+from acestep_mcp.api import logs, tracing
 from acestep_mcp.api.endpoints import BY_ID
 from acestep_mcp.api.errors import AceStepError, GenerationFailed, RunInterrupted, StorageError, isolated
 from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
@@ -123,25 +123,35 @@ class Worker:
         began = self._began(job)
         answer: StoredResponse | None = self._cancelled
         with logs.concerning(request_id=job.id):
-            with job.scope:
-                if alone:
-                    await self._slots.take_others()
-                answer = await self._answer(job)
-            self._ended(job, answer, time.monotonic() - began)
+            with self._span(job) as record:
+                with job.scope:
+                    if alone:
+                        await self._slots.take_others()
+                    answer = await self._answer(job)
+                record(self._ended(job, answer, time.monotonic() - began))
             if answer is not None:
                 await self._end(job, answer)
         self._idle_since = anyio.current_time()
         self._slots.leave(job.id, alone=alone)
 
     def _began(self, job: QueueJob) -> float:
-        if self._metrics and job.attempts == 1:
-            self._metrics.began(time.time() - job.created_at)
+        if job.attempts == 1:
+            tracing.past_span("wait", job.created_at, job.options.trace)
+            if self._metrics:
+                self._metrics.began(time.time() - job.created_at)
         return time.monotonic()
 
-    def _ended(self, job: QueueJob, answer: StoredResponse | None, seconds: float) -> None:
+    def _span(self, job: QueueJob) -> AbstractContextManager[Callable[[str], None]]:
+        ids = {"request_id": job.id, "device": self.label}
+        return tracing.span(f"run {job.endpoint}", job.options.trace, "CONSUMER", attempt=job.attempts, **ids)
+
+    def _ended(self, job: QueueJob, answer: StoredResponse | None, seconds: float) -> str:
+        """How an attempt ended, in one word."""
+        result = "interrupted" if answer is None else "song" if answer.file else "failed"
+        result = "cancelled" if answer is self._cancelled else result
         if self._metrics:
-            result = "interrupted" if answer is None else "song" if answer.file else "failed"
-            self._metrics.ended(job.endpoint, "cancelled" if answer is self._cancelled else result, seconds)
+            self._metrics.ended(job.endpoint, result, seconds)
+        return result
 
     async def _end(self, job: QueueJob, answer: StoredResponse) -> None:
         self._queue.finish(job, answer)

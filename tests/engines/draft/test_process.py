@@ -142,6 +142,8 @@ def test_a_worker_ends_when_its_stdin_ends_even_if_its_stdout_is_read():
         "endpoint": "TextToAudio",
         "request": {"tags": "metal", "duration": 240},
         "renderer": "numpy",
+        "voice": "auto",
+        "trace": {},
         "source": None,
     }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

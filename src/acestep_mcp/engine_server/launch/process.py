@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from acestep_mcp.api.environment import MODEL_KEYS, MODELS, inherited
+from acestep_mcp.api.environment import MODEL_KEYS, MODELS, TRACING, inherited
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.files import DATA_ADVICE, storage_errors
 
@@ -24,7 +24,9 @@ class EngineProcess:
     def __init__(self, arguments: list[str], folder: Path) -> None:
         """Raises StorageError when the log cannot be written."""
         self._log = folder / LOG
-        environment = inherited(MODELS, keys=("ACESTEP_LLM_KEY", *MODEL_KEYS))  # the songwriter runs in the engine
+        environment = inherited(
+            f"{MODELS}|{TRACING}", keys=("ACESTEP_LLM_KEY", *MODEL_KEYS)
+        )  # the songwriter runs in the engine
         # -P: a module in the working folder must not shadow one of this package.
         command = [sys.executable, "-P", "-m", "acestep_mcp", *arguments]
         with storage_errors("start the engine server in", folder, DATA_ADVICE):

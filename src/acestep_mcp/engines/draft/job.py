@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from acestep_mcp.api import requests
@@ -42,6 +42,7 @@ class DraftJob:
     renderer: Renderer
     source: Source | None = None
     voice: Voice = "auto"
+    trace: dict[str, str] = field(default_factory=dict)
 
 
 def run_job(job: DraftJob) -> Iterator[Step | Audio]:

@@ -13,9 +13,11 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
+from acestep_mcp.api import tracing
 from acestep_mcp.api.errors import AceStepError
 from acestep_mcp.engines import Audio, Step
 from acestep_mcp.engines.processes.messages import claim_stdout, read_line, read_source, refusal, send, send_event
@@ -49,11 +51,13 @@ def _read_jobs(pipe: IO[bytes], jobs: queue.SimpleQueue[DraftJob]) -> None:
 
 
 def _run(job: DraftJob, out: IO[bytes]) -> None:
+    began = time.time()
     try:
         for event in _events(job):
             send_event(out, event)
     except AceStepError as exc:
         send(out, refusal(exc))
+    tracing.past_span("generate", began, job.trace)
 
 
 def read_job(pipe: IO[bytes]) -> DraftJob:
@@ -61,7 +65,8 @@ def read_job(pipe: IO[bytes]) -> DraftJob:
     from acestep_mcp.engines.draft.job import DraftJob
 
     job = read_line(pipe)
-    return DraftJob(job["endpoint"], job["request"], job["renderer"], read_source(pipe, job["source"]), job["voice"])
+    source = read_source(pipe, job["source"])
+    return DraftJob(job["endpoint"], job["request"], job["renderer"], source, job["voice"], job["trace"])
 
 
 def _events(job: DraftJob) -> Iterator[Step | Audio]:

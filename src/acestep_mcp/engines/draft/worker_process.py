@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from acestep_mcp.api.environment import inherited
+from acestep_mcp.api.environment import TRACING, inherited
 from acestep_mcp.api.errors import AceStepError, GenerationFailed
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.processes.child import WorkerProcess
@@ -105,4 +105,4 @@ def generate_in_worker(
 
 def _started() -> WorkerProcess:
     # One thread for linear algebra: sums are taken in the same order, and the server keeps a core.
-    return WorkerProcess(_MODULE, {**inherited(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"})
+    return WorkerProcess(_MODULE, {**inherited(TRACING), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"})

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from acestep_mcp.api.environment import MODEL_KEYS, MODELS, inherited
+from acestep_mcp.api.environment import MODEL_KEYS, MODELS, TRACING, inherited
 from acestep_mcp.api.errors import AceStepError, GenerationFailed, RunInterrupted
 from acestep_mcp.api.requests import EngineRequest
 from acestep_mcp.engines import Audio, Engine, Source, Step, loras_of
@@ -130,7 +130,7 @@ class DeviceEngine:
             self._failed_start(f"no process can be started ({exc.strerror})")
 
     def _launch(self, spec: DeviceSpec) -> SongProcess:
-        environment = {**inherited(MODELS, keys=MODEL_KEYS), "PYTHONUTF8": "1", **spec.environment}
+        environment = {**inherited(f"{MODELS}|{TRACING}", keys=MODEL_KEYS), "PYTHONUTF8": "1", **spec.environment}
         return WorkerProcess(_MODULE, environment, first=spec.build, on_log_line=self._log)
 
     def _heed(self, message: dict[str, Any]) -> Step | Audio | AceStepError | None:

@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from acestep_mcp.api import tracing
 from acestep_mcp.api.errors import AceStepError, FieldError, GenerationFailed, InvalidRequest
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.processes.samples import read_samples, samples_of, shape_of, sound_of
@@ -33,7 +34,8 @@ def claim_stdout() -> IO[bytes]:
 def job_of(request: Request, source: Source | None, **more: Any) -> dict[str, Any]:
     """The line of a job. `write_job` writes it, and the source's samples."""
     shape = {**shape_of(source.sound), "comment": source.comment} if source else None
-    return {"endpoint": type(request).__name__, "request": request.wire(), **more, "source": shape}
+    trace = tracing.handed_on({})
+    return {"endpoint": type(request).__name__, "request": request.wire(), **more, "trace": trace, "source": shape}
 
 
 def write_job(pipe: IO[bytes], job: dict[str, Any], source: Source | None) -> None:
@@ -63,13 +65,15 @@ class NumberedJob:
     number: int
     request: EngineRequest
     source: Source | None
+    trace: dict[str, str]
 
 
 def numbered_job(line: dict[str, Any], source: Source | None) -> NumberedJob:
     """The job of a line."""
     from acestep_mcp.api import requests
 
-    return NumberedJob(line["number"], getattr(requests, line["endpoint"]).parse(line["request"]), source)
+    request = getattr(requests, line["endpoint"]).parse(line["request"])
+    return NumberedJob(line["number"], request, source, line["trace"])
 
 
 def read_source(pipe: IO[bytes], shape: dict[str, Any] | None) -> Source | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from acestep_mcp.api import tracing
 from acestep_mcp.api.errors import AceStepError, OutOfMemory, isolated
 from acestep_mcp.engines.model.memory import memory_in_use
 from acestep_mcp.engines.processes.messages import NumberedJob, message_of, refusal
@@ -40,7 +42,7 @@ def messages_about(
 
     Closing the generator stops the song. A GPU that is lost ends the process.
     """
-    ended = _BUG
+    began, ended = time.time(), _BUG
     try:
         with isolated(logger, "a song failed because of a bug") as isolation:
             for message, samples in _parts(engine.generate(job.request, job.source), job, is_stopped):
@@ -54,6 +56,8 @@ def messages_about(
         ended = {**refusal(exc), "interrupted": True}
     except AceStepError as exc:
         ended = refusal(exc)
+    finally:
+        tracing.past_span("generate", began, job.trace)
     yield {**ended, "number": job.number, "memory": memory_in_use()}, None
 
 
