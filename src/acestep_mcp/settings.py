@@ -80,6 +80,8 @@ class Settings(ModelOptions, BaseSettings):
     fal_key_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY_SECRET", "fal_key_secret"))
     engine_url: str | None = None
     engine_key: SecretStr | None = None
+    engine_keys: AbsolutePath | None = None
+    """TOML file of several keys that `acestep-mcp engine` takes from its callers, in place of `engine_key`."""
     engine_jobs: SecretStr | None = None
     key_file: AbsolutePath | None = None
     """File with the key of the host in use, which overrides the keys above: see `_with_key_file`."""

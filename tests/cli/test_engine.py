@@ -128,6 +128,9 @@ def test_tls_is_trusted_only_by_clients_that_trust_its_authority(engine, tmp_pat
         (("--key", " "), "key is empty"),
         (("--key", "one two"), "characters that a header cannot carry"),
         (("--key-file", "absent"), "cannot be read"),
+        (("--keys", "absent"), "The file of keys absent cannot be read"),
+        (("--keys", "absent", "--key", "one"), "--keys takes the place of --key and --key-file"),
+        (("--keys", "absent", "--key-file", "absent"), "--keys takes the place of --key and --key-file"),
         (("--public-url", "music.example.org"), "is not an http(s) address"),
         (("--public-url", "https://music.example.org:port"), "is not a valid address"),
         (("--tls-dir", "tls", "--allowed-host", "müsli.example"), "No certificate"),
@@ -165,6 +168,24 @@ def test_a_key_file_may_end_with_a_newline_or_begin_with_a_bom(engine, tmp_path,
     assert answers == [404, 401]
     if sys.platform != "win32":
         assert running.stop(signal.SIGINT) == 130
+
+
+def test_an_engine_with_a_file_of_keys_knows_those_and_no_other(engine, tmp_path) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_text(f'[keys.anna]\nkey = "{KEY}"\n', encoding="utf-8")
+    file.chmod(0o644)
+    running = engine("--host", "0.0.0.0", ACESTEP_ENGINE_KEYS=str(file), ACESTEP_ENGINE_KEY="another")
+    with httpx.Client(base_url=f"http://127.0.0.1:{running.address.rpartition(':')[2]}", timeout=20) as http:
+        answers = [
+            http.get(f"{APP}/requests/none/status", headers={"Authorization": f"Key {key}"}).status_code
+            for key in (KEY, "another", "anna")
+        ]
+        http.get("/health", params={"asked": KEY})
+    assert answers == [404, 401, 401]
+    assert "Callers need its key" in running.told
+    assert sys.platform == "win32" or "can read" in running.told
+    running.process.kill()
+    assert KEY not in running.told + running.process.stderr.read()
 
 
 def test_the_lines_for_fals_clients_fit_plain_http_and_tls(tmp_path) -> None:

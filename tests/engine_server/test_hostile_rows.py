@@ -17,7 +17,7 @@ from tests.library.test_hostile_rows import ODD
 
 pytestmark = pytest.mark.anyio
 
-COLUMNS = ["id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told", "ended_at", "answer", "logs"]  # fmt: skip
+COLUMNS = ["id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told", "ended_at", "answer", "logs", "owner"]  # fmt: skip
 MORE = {
     "terms": ['{"priority": "a"}', '{"webhook": 7}', '{"start_by": "x"}', '{"retry": 7}'],
     "answer": ['{"status": "200", "body": {}}', '{"status": 200, "body": {}}', '{"status": 200, "body": {"audio": {"url": 7}}}',

@@ -242,13 +242,14 @@ async def test_a_database_of_an_older_version_is_updated_after_a_backup(tmp_path
     database = tmp_path / "jobs.sqlite3"
     with closing(JobStore(database)) as store:
         store.save(QueueJob("fal-ai/ace-step", TextToAudio(tags="old")))
-    newer = replace(job_store.SCHEMA, version=2, steps={1: "ALTER TABLE job ADD COLUMN more"})
+    now = job_store.SCHEMA
+    newer = replace(now, version=now.version + 1, steps={**now.steps, now.version: "ALTER TABLE job ADD COLUMN more"})
     monkeypatch.setattr(job_store, "SCHEMA", newer)
     for _ in range(2):
         with closing(JobStore(database)) as store:
             assert [job.request.tags for job in store.all()] == ["old"]
-    with closing(sqlite3.connect(tmp_path / "jobs.sqlite3.v1.backup")) as backup:
-        assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+    with closing(sqlite3.connect(tmp_path / f"jobs.sqlite3.v{now.version}.backup")) as backup:
+        assert backup.execute("PRAGMA user_version").fetchone() == (now.version,)
         assert len(backup.execute("SELECT * FROM job").fetchall()) == 1
     monkeypatch.undo()
     with pytest.raises(ConfigurationError, match="newer version"):

@@ -119,15 +119,23 @@ class QueueError(AceStepError):
     """The queue's host did not answer, or answered with an error.
 
     `status` is the HTTP status (None when there was no answer), `error_type` the host's name for the error.
-    `is_permanent`: asking again gives the same, so nothing asks again by itself.
+    `is_permanent`: asking again gives the same, so nothing asks again by itself. `retry_after`: seconds after which a caller
+    may ask again.
     """
 
     code = "queue"
 
     def __init__(
-        self, message: str, *, status: int | None = None, error_type: str | None = None, is_permanent: bool = False
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        error_type: str | None = None,
+        is_permanent: bool = False,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
+        self.retry_after = retry_after
         self.status = status
         self.error_type = error_type
         self.is_permanent = is_permanent

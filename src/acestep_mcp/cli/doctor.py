@@ -45,7 +45,7 @@ def doctor(verbose: bool, fix: bool, as_json: bool, **host: Any) -> int:
     Changes nothing on the disk without --fix. Exits with 1 if there is, or remains, a problem.
     """
     settings = load_settings(**host)
-    places = settings.music_dir, settings.data_dir, settings.database
+    places = settings.music_dir, settings.data_dir, settings.database, settings.engine_keys
     fixed, unfixed = _fix(settings, *fix_all(findings(*places))) if fix else ([], [])
     backend, failed = _backend(settings)
     folders = [_folder("music_dir", settings.music_dir), _folder("data_dir", settings.data_dir)]

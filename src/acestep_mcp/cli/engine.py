@@ -44,6 +44,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--key-file", type=_FILE, help="File with the key that callers must send.")
 @click.option("--key", help="The key itself, visible in the process list. Prefer ACESTEP_ENGINE_KEY.")
+@click.option("--keys", type=_FILE, help="TOML file of several keys, each with a name and limits, in place of one key.")
 @click.option("--tls-dir", type=_FOLDER, help="Use TLS; a certificate and its authority are made in this folder once.")
 @click.option("--public-url", help="The address that callers use, such as a proxy's.")
 @click.option(
@@ -103,14 +104,13 @@ def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], setti
     from acestep_mcp.engine_server.serve import ServerAddress, serve
     from acestep_mcp.engines.processes.devices import engines_for
 
-    logs.configure(
-        settings.log_level, settings.log_format, (*settings.secrets, *filter(None, [options.key, options.jobs]))
-    )
-    for problem in settings.problems:
+    secrets = (*filter(None, [options.key, options.jobs]), *(options.keys.secrets if options.keys else ()))
+    logs.configure(settings.log_level, settings.log_format, (*settings.secrets, *secrets))
+    for problem in (*settings.problems, *filter(None, [options.keys and options.keys.exposure])):
         _tell([f"Note: {problem}"])
     address = ServerAddress(given["host"], given["port"], folder, given["tls_dir"])
     options, state = _findable(spec.name, options, given, folder)
-    on_started = partial(_announce, spec=spec, has_key=options.key is not None, state=state, detached=given["detached"])
+    on_started = partial(_announce, spec=spec, has_key=options.needs_key, state=state, detached=given["detached"])
     with ExitStack() as stack:
         replicas = fleet(spec, engine_options(settings), given)
         engines = replicas.engines if replicas else engines_for(spec, engine_options(settings), given["devices"])
@@ -153,7 +153,7 @@ def _options(given: dict[str, Any], settings: Settings, folder: Path) -> QueueOp
     return QueueOptions(
         database=folder / "engine.sqlite3",
         **shared_jobs(given, settings),
-        key=_key(given["key"], given["key_file"], settings),
+        **_keys(given, settings),
         public_url=_public(given["public_url"]),
         allowed_hosts=given["allowed_host"],
         fetch=fetch,
@@ -174,6 +174,21 @@ def _metrics() -> Metrics | None:
     from acestep_mcp.engine_server.metrics import Metrics
 
     return Metrics()
+
+
+def _keys(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The fields of QueueOptions: several keys from a file, or else one."""
+    file = given["keys"] or settings.engine_keys
+    if given["detached"] or file is None:  # one that is started automatically has a key of its own
+        return {"key": _key(given["key"], given["key_file"], settings)}
+    if given["key"] is not None or given["key_file"] is not None:
+        source = "--keys" if given["keys"] else "ACESTEP_ENGINE_KEYS"
+        raise ConfigurationError(
+            f"{source} takes the place of --key and --key-file. Give one of them, or add that key to {file} as an entry."
+        )
+    from acestep_mcp.engine_server import api_keys
+
+    return {"keys": api_keys.read(file)}
 
 
 def _key(given_key: str | None, file: Path | None, settings: Settings) -> str | None:

@@ -22,11 +22,11 @@ class Finding:
     fix: Callable[[], str]
 
 
-def file_findings(music: Path, data: Path) -> list[Finding]:
-    """What is wrong below the two folders. Changes nothing."""
+def file_findings(music: Path, data: Path, keys: Path | None = None) -> list[Finding]:
+    """What is wrong below the two folders, and with the mode of a file of keys. Changes nothing."""
     folders = (music, music / ".trash", data, *data.glob("engine/*"))
     found = [*_closed_folders((music, data)), *_leftovers(folders)]
-    return [*found, *_owners(data), *_permissions(data)] if os.name == "posix" else found
+    return [*found, *_owners(data), *_permissions(data, keys)] if os.name == "posix" else found
 
 
 def _closed_folders(folders: Iterable[Path]) -> Iterator[Finding]:
@@ -72,8 +72,9 @@ def _private(data: Path) -> Iterator[tuple[Path, int]]:
                 yield path, 0o600
 
 
-def _permissions(data: Path) -> Iterator[Finding]:
-    for path, mode in _private(data):
+def _permissions(data: Path, keys: Path | None) -> Iterator[Finding]:
+    own = [(keys, 0o600)] if keys and keys.is_file() else []
+    for path, mode in (*_private(data), *own):
         found = stat.S_IMODE(path.stat().st_mode)
         if found & ~mode:
             yield Finding(

@@ -11,9 +11,9 @@ from acestep_mcp.cli.file_findings import Finding, file_findings
 from acestep_mcp.sqlite import Schema, damage_in_copy
 
 
-def findings(music: Path, data: Path, database: Path) -> list[Finding]:
-    """What is wrong with the databases and below the two folders. Changes nothing."""
-    return [*_damaged_databases(data, database), *file_findings(music, data)]
+def findings(music: Path, data: Path, database: Path, keys: Path | None = None) -> list[Finding]:
+    """What is wrong with the databases, below the two folders, and with the file of keys. Changes nothing."""
+    return [*_damaged_databases(data, database), *file_findings(music, data, keys)]
 
 
 def fix_all(found: list[Finding]) -> tuple[list[str], list[str]]:

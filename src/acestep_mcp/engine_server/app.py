@@ -23,7 +23,7 @@ from starlette.routing import Route
 import acestep_mcp
 from acestep_mcp.api.errors import AceStepError, QueueUnavailable
 from acestep_mcp.engine_server import wire
-from acestep_mcp.engine_server.auth import KEYS_PATH, METRICS_PATH, READY_PATH, AuthMiddleware
+from acestep_mcp.engine_server.auth import KEYS_PATH, METRICS_PATH, READY_PATH, Access, AuthMiddleware
 from acestep_mcp.engine_server.backend import KEY_NAME, Backend, opened
 from acestep_mcp.engine_server.background import repeat
 from acestep_mcp.engine_server.engine_page import engine_page
@@ -88,9 +88,10 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
             adopt = partial(_adopt, backend, webhooks)
             group.start_soon(repeat, adopt, "taking over webhooks", options.lease)
         job_routes = JobRoutes(backend.requests, source_loader, file_store, webhooks, options)
-        file_routes = FileRoutes(file_store, backend.uploads, options)
+        access = Access(options, backend.upload_secret)
+        file_routes = FileRoutes(file_store, backend.uploads, access.new_token, options)
         info_routes = _info_routes(engines[0], backend, workers, webhooks, options)
-        app = _app(job_routes, [*info_routes, *_file_routes(file_routes)], options)
+        app = _app(job_routes, [*info_routes, *_file_routes(file_routes)], access, options)
         app.state.is_busy = backend.is_busy
         app.state.release = backend.release
         app.state.drain, app.state.drain_seconds = partial(_drain, backend, workers, job_routes), options.drain
@@ -117,12 +118,12 @@ async def _adopt(backend: Backend, webhooks: Webhooks) -> None:
         webhooks.watch(job)
 
 
-def _app(job_routes: JobRoutes, others: list[Route], options: QueueOptions) -> Starlette:
+def _app(job_routes: JobRoutes, others: list[Route], access: Access, options: QueueOptions) -> Starlette:
     return Starlette(
         routes=[*others, *_job_routes(job_routes)],
         middleware=[
             Middleware(ProxyMiddleware, public_url=options.public_url),
-            Middleware(AuthMiddleware, options=options),
+            Middleware(AuthMiddleware, options=options, access=access),
         ],
         exception_handlers=dict.fromkeys((HTTPException, AceStepError, ClientDisconnect, Exception), wire.error_reply),
     )
@@ -187,9 +188,9 @@ def _health(engine: Engine, backend: Backend, workers: Workers, options: QueueOp
         challenge = http.query_params.get("challenge", "")
         if options.prove and 0 < len(challenge) <= LONGEST_CHALLENGE:
             info["proof"] = options.prove(challenge, http.scope["server"][1])
-        if devices := workers.devices():
-            # Anyone may ask here; which job runs is nobody's business where there is a key.
-            info["devices"] = [each | {"job": each["job"] if options.key is None else None} for each in devices]
+        # Anyone may ask here; which job runs is nobody's business where there is a key.
+        if devices := workers.devices(lambda _: not options.needs_key):
+            info["devices"] = devices
         return wire.Json({"status": "ok", "server": acestep_mcp.__version__, **info, **await backend.requests.counts()})
 
     return health
@@ -210,8 +211,9 @@ def _loras(engine: Engine) -> Reply:
 
 
 def _devices(workers: Workers) -> Reply:
-    async def devices(_: HttpRequest) -> Response:
-        return wire.Json({"devices": workers.devices()})
+    async def devices(http: HttpRequest) -> Response:
+        owner = wire.owner_of(http)
+        return wire.Json({"devices": workers.devices(owner.__eq__)})
 
     return devices
 
@@ -241,7 +243,7 @@ def _openapi(options: QueueOptions) -> Reply:
     async def openapi(http: HttpRequest) -> Response:
         from acestep_mcp.engine_server.openapi import document  # rarely needed
 
-        return wire.Json(document(wire.base_of(http, options.public_url), needs_key=bool(options.key)))
+        return wire.Json(document(wire.base_of(http, options.public_url), needs_key=options.needs_key))
 
     return openapi
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Backend:
     `clean` removes what ended before its first time, and files that belong to nothing from before its second.
     `give_back` puts jobs that this server has taken back into the queue: those that do not run, or with `running` all.
     `release` does so for running jobs, at once, before the process is ended.
+    `upload_secret` signs tokens for uploads.
     """
 
     work: WorkQueue
@@ -46,6 +48,7 @@ class Backend:
     is_busy: Callable[[], bool]
     release: Callable[[], None]
     give_back: GiveBack
+    upload_secret: bytes
 
 
 @asynccontextmanager
@@ -66,7 +69,7 @@ async def _local(folder: Path, options: QueueOptions) -> AsyncIterator[Backend]:
     file_store = FileStore(folder, options.max_stored)
     job_store = JobStore(options.database)
     try:
-        queue = JobQueue(job_store, limit=options.max_queue, most_bytes=options.max_remembered)
+        queue = JobQueue(job_store, limit=options.max_queue, most_bytes=options.max_remembered, keys=options.keys)
         queue.restore()
         uploads = OpenUploads()
         try:
@@ -85,6 +88,7 @@ async def _local(folder: Path, options: QueueOptions) -> AsyncIterator[Backend]:
                 is_busy=lambda: queue.is_busy,
                 release=queue.release,
                 give_back=partial(_give_back, queue),
+                upload_secret=secrets.token_bytes(32),
             )
         finally:
             queue.release()

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from acestep_mcp.engine_server.auth import TOKEN_LIFE, new_token
+from acestep_mcp.engine_server.auth import TOKEN_LIFE
 from acestep_mcp.engine_server.bodies import Bodies, save, too_large
-from acestep_mcp.engine_server.file_store import FileStore, content_type_of, suffix_of
+from acestep_mcp.engine_server.file_store import FileStore, belongs, content_type_of, suffix_of
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.uploads import MAX_OPEN, Upload, UploadRegister
-from acestep_mcp.engine_server.wire import Json, base_of
+from acestep_mcp.engine_server.wire import Json, base_of, owner_of
 
 MAX_PARTS = 10_000
 
@@ -40,8 +40,16 @@ class _File(FileResponse):
 class FileRoutes:
     """One handler method for each route."""
 
-    def __init__(self, file_store: FileStore, uploads: UploadRegister, options: QueueOptions) -> None:
+    def __init__(
+        self,
+        file_store: FileStore,
+        uploads: UploadRegister,
+        new_token: Callable[[str, int], str],
+        options: QueueOptions,
+    ) -> None:
+        """`new_token` makes an upload token of an owner that expires at a time."""
         self._file_store = file_store
+        self._new_token = new_token
         self._uploads = uploads
         self._bodies = Bodies(options.max_body)
         self._options = options
@@ -51,7 +59,7 @@ class FileRoutes:
         expires = int(time.time()) + TOKEN_LIFE
         return Json(
             {
-                "token": new_token(self._options.key, expires),
+                "token": self._new_token(owner_of(http), expires),
                 "token_type": "Bearer",
                 "base_url": self._base(http),
                 "expires_at": datetime.fromtimestamp(expires, UTC).isoformat(),
@@ -60,19 +68,19 @@ class FileRoutes:
 
     async def whole(self, http: HttpRequest) -> Response:
         """Python client: the bytes in one POST."""
-        upload = await self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
+        upload = await self._new(http, http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         await self._receive_whole(http, upload)
         return Json({"access_url": self._file_url(http, upload)})
 
     async def begin_multipart(self, http: HttpRequest) -> Response:
         """Python client, large files: parts go to addresses below the file's own."""
-        upload = await self._new(http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
+        upload = await self._new(http, http.headers.get("x-fal-file-name", ""), http.headers.get("content-type", ""))
         return Json({"access_url": self._file_url(http, upload), "uploadId": upload.secret})
 
     async def initiate(self, http: HttpRequest) -> Response:
         """JavaScript client, all sizes. The upload sends no key, so its address is the secret."""
         async with self._bodies.read(http) as request:
-            upload = await self._new(str(request.get("file_name", "")), str(request.get("content_type", "")))
+            upload = await self._new(http, str(request.get("file_name", "")), str(request.get("content_type", "")))
         address = f"{self._base(http)}/put/{upload.secret}"
         return Json({"upload_url": address, "file_url": self._file_url(http, upload)})
 
@@ -111,9 +119,9 @@ class FileRoutes:
         return Json({"file_url": self._file_url(http, upload), "access_url": self._file_url(http, upload)})
 
     async def download(self, http: HttpRequest) -> Response:
-        """A stored file, whole or in ranges; knowing its name is enough."""
+        """A stored file, whole or in ranges; knowing its name is enough, but not for a caller with another's key."""
         name = http.path_params["name"]
-        path = await self._located(name)
+        path = await self._located(name) if belongs(name, owner_of(http)) else None
         if path is None:
             raise HTTPException(404, "This file does not exist or has expired.")
         if isinstance(path, str):
@@ -134,15 +142,19 @@ class FileRoutes:
         address = await anyio.to_thread.run_sync(self._file_store.address, name)
         return address or await anyio.to_thread.run_sync(self._file_store.find, name)
 
-    async def _new(self, file_name: str, content_type: str) -> Upload:
-        upload = Upload(self._file_store.new_name(suffix_of(file_name, content_type)))
+    async def _new(self, http: HttpRequest, file_name: str, content_type: str) -> Upload:
+        upload = Upload(self._file_store.new_name(suffix_of(file_name, content_type), owner_of(http)))
         if not await self._uploads.begin(upload):
             raise HTTPException(429, f"{MAX_OPEN} uploads have begun and not ended. Start this one again later.")
         return upload
 
     async def _find(self, http: HttpRequest) -> Upload:
         upload = await self._uploads.find(http.path_params["upload"])
-        if upload is None or http.path_params.get("name", upload.name) != upload.name:
+        if (
+            upload is None
+            or http.path_params.get("name", upload.name) != upload.name
+            or not belongs(upload.name, owner_of(http))
+        ):
             raise HTTPException(404, "This upload does not exist or has expired. Start it again.")
         return upload
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import re
 import secrets
@@ -17,6 +19,8 @@ from acestep_mcp.api.errors import QueueError
 
 _ADVICE = "give the engine server another data folder"
 _NAME = re.compile(r"[0-9A-Za-z_-]{32}\.[a-z0-9]{1,8}")
+_LETTERS, _RANDOM = 32, 24
+"""Of a name without its suffix, and before the mark of its owner."""
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _TYPES = {
     ".wav": "audio/wav",
@@ -86,9 +90,12 @@ class FileStore:
         path = self._files / name if is_name(name) else None
         return path if path and path.is_file() and not path.is_symlink() else None
 
-    def new_name(self, suffix: str) -> str:
-        """A name with 192 random bits; `suffix` is `.wav` and the like."""
-        return secrets.token_urlsafe(24) + (suffix if _SUFFIX.fullmatch(suffix) else ".bin")
+    def new_name(self, suffix: str, owner: str = "") -> str:
+        """A name with 192 random bits, or 144 and the mark of its owner; `suffix` is `.wav` and the like."""
+        name = secrets.token_urlsafe(24)
+        if owner:
+            name = name[:_RANDOM] + _mark(name[:_RANDOM], owner)
+        return name + (suffix if _SUFFIX.fullmatch(suffix) else ".bin")
 
     def publish(self, path: Path, name: str) -> None:
         """Move a finished file to `files` under a name from `new_name`, replacing an earlier one."""
@@ -189,6 +196,16 @@ class FileStore:
 def is_name(name: str) -> bool:
     """Whether `new_name` may have given this name."""
     return _NAME.fullmatch(name) is not None
+
+
+def belongs(name: str, owner: str) -> bool:
+    """Whether a file of this name may be given to a caller: to its owner only, and to one whose key has no name ("")."""
+    return not owner or (is_name(name) and name[_RANDOM:_LETTERS] == _mark(name[:_RANDOM], owner))
+
+
+def _mark(random: str, owner: str) -> str:
+    digest = hashlib.sha256(f"{random} {owner}".encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode()[: _LETTERS - _RANDOM]
 
 
 def join(parts: list[Path], target: Path) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import Any
 import anyio
 
 from acestep_mcp.api.errors import AceStepError, QueueError, isolated
+from acestep_mcp.engine_server.api_keys import ApiKeys
 from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.jobs import (
     CANCELLED,
@@ -26,6 +26,7 @@ from acestep_mcp.engine_server.jobs import (
     StoredResponse,
     log_line,
 )
+from acestep_mcp.engine_server.waiting import WaitingJobs
 
 logger = logging.getLogger(__name__)
 
@@ -40,20 +41,23 @@ POSITION_SECONDS = 0.5
 
 
 class JobQueue:
-    """Ordered by priority, then by time of submission. All methods run on the event loop's thread without awaiting, so
-    changes are atomic; a job's position is found in logarithmic time.
-    """
+    """Ordered as WaitingJobs says. All methods run on the event loop's thread without awaiting, so changes are atomic."""
 
-    def __init__(self, store: JobStore, *, limit: int, most_bytes: int = 128 << 20) -> None:
-        """At most `limit` jobs wait, and all jobs together, ended ones too, take about `most_bytes`."""
+    def __init__(
+        self, store: JobStore, *, limit: int, most_bytes: int = 128 << 20, keys: ApiKeys | None = None
+    ) -> None:
+        """At most `limit` jobs wait, and all jobs together, ended ones too, take about `most_bytes`.
+
+        `keys` limit the jobs of each owner further.
+        """
         self._store = store
         self._limit = limit
         self._most_bytes = most_bytes
+        self._keys = keys
         self._sizes: dict[str, int] = {}
         self._bytes = 0
         self._jobs: dict[str, QueueJob] = {}
-        self._waiting: list[tuple[int, int, str]] = []
-        self._aside: set[str] = set()
+        self._waiting = WaitingJobs()
         self._sequence = 0
         self._arrived = anyio.Event()
         self._moved = anyio.Event()
@@ -62,7 +66,7 @@ class JobQueue:
 
     def __len__(self) -> int:
         """The number of waiting jobs."""
-        return len(self._waiting) + len(self._aside)
+        return len(self._waiting)
 
     def find(self, job_id: str) -> QueueJob | None:
         return self._jobs.get(job_id)
@@ -82,14 +86,16 @@ class JobQueue:
 
     def position(self, job: QueueJob) -> int:
         """The number of waiting jobs ahead of this one."""
-        return bisect_left(self._waiting, (*job.sort_key, job.id))
+        return self._waiting.position(job)
 
     def add(self, job: QueueJob, *, longest: int | None = None) -> None:
         """Store a new job and queue it.
 
-        Raises QueueError (429) when more than `longest` jobs wait or the server's limit is reached, and StorageError;
-        the job is then not accepted.
+        Raises QueueError (429) when more than `longest` jobs wait or the limit of the server or of the owner is reached,
+        and StorageError; the job is then not accepted.
         """
+        if self._keys:
+            self._keys.check_waiting(job.owner, self._waiting.count(job.owner))
         if (longest is not None and len(self) > longest) or len(self) >= self._limit:
             raise QueueError(
                 f"The queue is too long: {len(self)} requests are waiting. Submit again later.", status=429
@@ -110,13 +116,13 @@ class JobQueue:
         The others wait for their `put_back`.
         """
         while True:
-            while not self._waiting:
+            while (job := self._waiting.first(self._full())) is None:
                 await self._arrived.wait()
-            job = self._jobs[self._waiting[0][2]]
-            self._dequeue(job)
+            self._moved.set()
             if is_ready(job):
                 break
-            self._aside.add(job.id)
+            self._waiting.set_aside(job)
+        self._waiting.begin(job)
         job.state = State.RUNNING
         job.attempts += 1
         self.running[job] = worker
@@ -137,10 +143,9 @@ class JobQueue:
 
     def put_back(self, job: QueueJob) -> None:
         """Queue a job again that was not ready."""
-        if job.id in self._aside:
-            self._aside.discard(job.id)
+        if self._waiting.put_back(job):
             self._save(job)
-            self._enqueue(job)
+            self._announce()
 
     def log(self, job: QueueJob, message: str, level: str = "INFO") -> None:
         """Add a line to the job's log."""
@@ -153,8 +158,11 @@ class JobQueue:
         if job.ended:
             return
         if job.state is State.QUEUED:
-            self._dequeue(job)
+            self._waiting.remove(job)
+            self._moved.set()
         self.running.pop(job, None)
+        if self._keys:
+            self._wake()  # another job of this owner may run now
         job.state, job.answer, job.ended_at = State.ENDED, answer, time.time()
         if answer.error:
             self.log(job, answer.error[:500], "ERROR")
@@ -230,9 +238,9 @@ class JobQueue:
     async def expire_late(self) -> None:
         """Run forever: end each waiting job whose start deadline has passed."""
         while True:
-            with anyio.move_on_after(self._until_late()):
+            with anyio.move_on_after(self._waiting.until_late()):
                 await self._arrived.wait()
-            for job in self._late():
+            for job in self._waiting.late():
                 self.finish(job, TOO_LATE)
 
     async def announce_positions(self) -> None:
@@ -240,8 +248,8 @@ class JobQueue:
         while True:
             await self._moved.wait()
             self._moved = anyio.Event()
-            for _, _, job_id in self._waiting:
-                self._jobs[job_id].notify()
+            for job in self._waiting:
+                job.notify()
             await anyio.sleep(POSITION_SECONDS)
 
     def _make_room(self, size: int) -> None:
@@ -275,28 +283,21 @@ class JobQueue:
             self.finish(job, LOST)
 
     def _enqueue(self, job: QueueJob) -> None:
-        insort(self._waiting, (*job.sort_key, job.id))
+        self._waiting.add(job)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say that the jobs that wait are others."""
+        self._wake()
+        self._moved.set()
+
+    def _wake(self) -> None:
         event, self._arrived = self._arrived, anyio.Event()
         event.set()
-        self._moved.set()
 
-    def _dequeue(self, job: QueueJob) -> None:
-        if job.id in self._aside:
-            self._aside.discard(job.id)
-        else:
-            del self._waiting[self.position(job)]
-        self._moved.set()
-
-    def _late(self) -> list[QueueJob]:
-        now = time.time()
-        return [job for job in self._timed() if (job.options.start_by or 0) <= now]
-
-    def _until_late(self) -> float:
-        return min(((job.options.start_by or 0) for job in self._timed()), default=math.inf) - time.time()
-
-    def _timed(self) -> list[QueueJob]:
-        jobs = (self._jobs[job_id] for _, _, job_id in self._waiting)
-        return [job for job in jobs if job.options.start_by is not None]
+    def _full(self) -> Collection[str]:
+        """The owners of whose jobs no more may run now."""
+        return self._keys.full(Counter(job.owner for job in self.running)) if self._keys else ()
 
     def _save(self, job: QueueJob) -> None:
         """Write a change of an accepted job; when that fails the job goes on in memory."""

@@ -124,7 +124,8 @@ class JobRoutes:
         async with self._body(http) as fields:
             request = endpoint.request.parse_wire(fields)
             key = None if synchronous else http.headers.get("idempotency-key")
-            job = QueueJob(endpoint.id, request, options, id_of_key(key) if key else new_id())
+            owner = wire.owner_of(http)
+            job = QueueJob(endpoint.id, request, options, id_of_key(key, owner) if key else new_id(), owner=owner)
             if earlier := await self._earlier(job):
                 return earlier
             if self.is_closing:
@@ -159,7 +160,7 @@ class JobRoutes:
         given = {name: value for name, value in job.request.wire().items() if name != "audio_url" and value is not None}
         stored = found.request.wire()
         same = all(stored.get(name) in (value, abridged(value)) for name, value in given.items())
-        if job.endpoint != found.endpoint or not same:
+        if (job.endpoint, job.owner) != (found.endpoint, found.owner) or not same:
             message = "was used for a request with other arguments; use a new one for a new song"
             raise InvalidRequest.of(FieldError("Idempotency-Key", message, "value_error", job.id))
         return found
@@ -181,7 +182,7 @@ class JobRoutes:
             return
         base = wire.base_of(http, self._options.public_url)
         try:
-            accepted = await self._source_loader.accept(request.audio_url, job.id, base)
+            accepted = await self._source_loader.accept(request.audio_url, job.id, base, job.owner)
         except AceStepError:
             await anyio.to_thread.run_sync(self._file_store.discard_job, job.id)
             raise
@@ -216,8 +217,15 @@ class JobRoutes:
         return url
 
     async def _find(self, http: HttpRequest, *, log: bool = True) -> QueueJob | None:
-        """The job of this id; the long form of the address, with the submit's sub-path, works too."""
-        job = await self._queue.find(http.path_params["request_id"], logs=log)
+        """The caller's job of this id; the long form of the address, with the submit's sub-path, works too.
+
+        Nothing tells the job of another key from one that does not exist.
+        """
+        given, owner = http.path_params["request_id"], wire.owner_of(http)
+        job = await self._queue.find(given, logs=log)
+        if owner and (job is None or job.owner != owner):
+            job = await self._queue.find(id_of_key(given, owner), logs=log)  # `given` may be the key of the submit
+        job = job if job and job.owner == owner else None
         logs.concern(request_id=job and job.id)
         known = job is not None and http.path_params["app"] in {job.app, job.endpoint}
         return job if known else None

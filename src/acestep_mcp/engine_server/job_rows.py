@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 COLUMNS = (
     "id", "endpoint", "request", "terms", "created_at", "sequence", "state", "attempts", "cancelled", "told",
-    "ended_at", "answer", "logs",
+    "ended_at", "answer", "logs", "owner",
 )  # fmt: skip
 # `terms` are the RunOptions, and `told` whether its webhook is done: the columns keep their first names, since
 # an older server may open the file.
@@ -38,6 +38,7 @@ def row_of(job: QueueJob) -> tuple[Any, ...]:
         job.ended_at,
         json.dumps(asdict(job.answer)) if job.answer else None,
         json.dumps(job.lines) if job.ended else "[]",
+        job.owner,
     )
 
 
@@ -61,6 +62,7 @@ class _StoredJob(BaseModel):
     options: RunOptions
     answer: StoredResponse | None
     logs: list[dict[str, Any]]
+    owner: Annotated[str, Field(max_length=64)]
 
 
 def job_of(row: Mapping[str, Any]) -> QueueJob | None:
@@ -70,6 +72,7 @@ def job_of(row: Mapping[str, Any]) -> QueueJob | None:
             answer=_ANSWER.validate_python(json.loads(row["answer"])) if row["answer"] else None,
             options=_options(row["terms"]),
             logs=json.loads(row["logs"]),
+            owner=row.get("owner") or "",
             **{name: row[name] for name in ("id", "created_at", "sequence", "attempts", "ended_at")},
         )
         if state is State.ENDED or stored.answer:

@@ -39,7 +39,10 @@ _WAL_BYTES = 4 << 20
 _INCREMENTAL = 2
 _ADVICE = "give the engine server another data folder"
 SCHEMA = Schema(
-    1, f"CREATE TABLE IF NOT EXISTS job ({', '.join(COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID", kept={"job": "id"}
+    2,
+    f"CREATE TABLE IF NOT EXISTS job ({', '.join(COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID",
+    {1: "ALTER TABLE job ADD COLUMN owner"},
+    kept={"job": "id"},
 )
 
 

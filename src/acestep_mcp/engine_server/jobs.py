@@ -106,7 +106,7 @@ class QueueJob:
 
     `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` is
     empty once it is compressed into `packed`; `lines` reads either. `revision` counts the changes of a job that several
-    servers share.
+    servers share. `owner` is the name of the key that it was submitted with; "" where keys have no names.
     """
 
     endpoint: str
@@ -124,6 +124,7 @@ class QueueJob:
     logs: list[dict[str, Any]] = field(default_factory=list)
     packed: bytes | None = None
     revision: int = 0
+    owner: str = ""
     changed: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -131,11 +132,6 @@ class QueueJob:
     def app(self) -> str:
         """The short id (owner and alias) in the job's addresses."""
         return app_of(self.endpoint)
-
-    @property
-    def sort_key(self) -> tuple[int, int]:
-        """Sort key of the queue."""
-        return (self.options.priority, self.sequence)
 
     @property
     def ended(self) -> bool:
@@ -177,8 +173,13 @@ class QueueJob:
         event.set()
 
 
-def id_of_key(key: str) -> str:
-    """The id of the job that is submitted with an idempotency key: the key itself, if it can be an id."""
+def id_of_key(key: str, owner: str = "") -> str:
+    """The id of the job that is submitted with an idempotency key: the key itself, if it can be an id.
+
+    Owners have ids of their own: what one of them chooses never meets the job of another.
+    """
+    if owner:
+        return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()[:32]
     return key if _ID.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()[:32]
 
 

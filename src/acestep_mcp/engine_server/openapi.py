@@ -68,7 +68,7 @@ def _call(endpoint: Endpoint, verb: str, answer: str) -> dict[str, Any]:
             "400": {"description": "A header or query parameter that cannot be used"},
             "413": {"description": "The body is too large"},
             "422": _reply("Fields that cannot be used", "ValidationError"),
-            "429": {"description": "The queue is too long"},
+            "429": {"description": "The queue is too long, or too many requests of the key wait"},
             **_REFUSED,
         },
     }

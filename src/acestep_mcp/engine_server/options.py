@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from acestep_mcp.engine_server.api_keys import ApiKeys
 from acestep_mcp.songwriter.song_text import SongText
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class QueueOptions:
     ("*" allows all). `jobs`, the address of a PostgreSQL database, takes the place of `database`: all servers with the same
     one share their jobs, and their files at `files`, which fsspec opens; with `sends_files` callers get files from here
     and never an address of the bucket. A server that has not been heard for `lease` loses its jobs to the others. `fetch` None refuses http(s) sources, `post` None refuses webhooks. After SIGTERM the jobs
-    that run have `drain` to end. After `idle_unload` without a job the engine unloads; None keeps it loaded. `prove` answers a challenge at /health. `metrics` is what /metrics shows.
+    that run have `drain` to end. After `idle_unload` without a job the engine unloads; None keeps it loaded. `prove` answers a challenge at /health. `metrics` is what /metrics shows. `key` opens everything;
+    `keys`, which take its place, open each what was made with it.
     """
 
     database: Path | None = None
@@ -62,6 +64,7 @@ class QueueOptions:
     sends_files: bool = False
     lease: float = 15
     key: str | None = field(default=None, repr=False)
+    keys: ApiKeys | None = None
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     retention: float = 24 * 3600
@@ -79,3 +82,7 @@ class QueueOptions:
     prove: Prove | None = None
     metrics: Metrics | None = None
     scale: Scale | None = None
+
+    @property
+    def needs_key(self) -> bool:
+        return bool(self.key or self.keys)

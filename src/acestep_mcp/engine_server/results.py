@@ -34,15 +34,15 @@ def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store:
     """Write the song to a file that is then served. Raises StorageError."""
     folder = file_store.job(job.id)
     with storage_errors(folder):  # it may disappear between any two steps
-        return _stored(folder, song, engine, file_store)
+        return _stored(folder, song, engine, file_store, job.owner)
 
 
-def _stored(folder: Path, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
+def _stored(folder: Path, song: GeneratedSong, engine: Engine, file_store: FileStore, owner: str) -> StoredResponse:
     # Heard here, where the samples are in memory, and while the file is written: no client needs to decode it.
     with ThreadPoolExecutor(1) as pool:
         hearing = pool.submit(hear, song.audio.sound)
         path = _written(folder, song.audio, _file_tags(song, engine))
-    name = file_store.new_name(path.suffix)
+    name = file_store.new_name(path.suffix, owner)
     size = path.stat().st_size
     file_store.publish(path, name)
     file = {

@@ -72,10 +72,10 @@ def serve(
     `options.database` for the next start. Raises ConfigurationError when other machines could reach it and there is no
     key, or when the address cannot be had; Occupied when another server uses the database or the device; StorageError.
     """
-    if not options.key and not is_loopback(address.host):
+    if not options.needs_key and not is_loopback(address.host):
         raise ConfigurationError(
             f"An engine on {address.host or 'all addresses'} without a key could be used by anyone on the network. "
-            "Set ACESTEP_ENGINE_KEY (or --key-file), or serve on 127.0.0.1."
+            "Set ACESTEP_ENGINE_KEY (or --key-file or --keys), or serve on 127.0.0.1."
         )
     own = () if is_loopback(address.host) else own_names(address.host)
     options = replace(options, allowed_hosts=(*options.allowed_hosts, *own))

@@ -11,7 +11,7 @@ import anyio.to_thread
 from acestep_mcp.api.errors import AceStepError, FieldError, InvalidRequest
 from acestep_mcp.audio.read import read, turned_down_note
 from acestep_mcp.audio.tags.file_tags import read_tags
-from acestep_mcp.engine_server.file_store import FileStore, storage_errors
+from acestep_mcp.engine_server.file_store import FileStore, belongs, storage_errors
 from acestep_mcp.engine_server.options import Fetch
 from acestep_mcp.engines import Source
 from acestep_mcp.net.addresses import parse_url
@@ -30,17 +30,17 @@ class SourceLoader:
         self._file_store = file_store
         self._fetch = fetch
 
-    async def accept(self, url: str, job_id: str, base: str) -> str:
+    async def accept(self, url: str, job_id: str, base: str, owner: str = "") -> str:
         """Check an address and store its bytes for the job if that needs no download; returns the address to load.
 
-        `base` is this server's own address. Raises InvalidRequest for an address that cannot be used, StorageError.
+        `base` is this server's own address, whose files only their owners can use. Raises InvalidRequest for an address that cannot be used, StorageError.
         """
         if is_data_uri(url):
             await anyio.to_thread.run_sync(self._store_data, url, job_id)
             return STORED_SOURCE
         scheme = url[:8].partition(":")[0].lower()
         if url.startswith(f"{base}/files/"):
-            return await anyio.to_thread.run_sync(self._link_own, url, job_id, base)
+            return await anyio.to_thread.run_sync(self._link_own, url, job_id, base, owner)
         if scheme not in {"http", "https"} or len(url) > MAX_ADDRESS:
             raise _refused(url, "must be an http(s) or data: address")
         if self._fetch is None:
@@ -85,9 +85,9 @@ class SourceLoader:
             path.write_bytes(content)
         self._file_store.keep_source(job_id)
 
-    def _link_own(self, url: str, job_id: str, base: str) -> str:
+    def _link_own(self, url: str, job_id: str, base: str, owner: str) -> str:
         name = url.removeprefix(f"{base}/files/").partition("?")[0].rstrip("/")
-        if not self._file_store.link(name, self._file_store.job(job_id) / "source"):
+        if not belongs(name, owner) or not self._file_store.link(name, self._file_store.job(job_id) / "source"):
             raise _refused(url, "this server does not have this file; upload it again")
         self._file_store.keep_source(job_id)
         return STORED_SOURCE

@@ -24,6 +24,8 @@ from acestep_mcp.engine_server.jobs import QueueJob, State, StoredResponse
 
 MAX_SHOWN = 1000
 """Characters of a rejected value that are sent back."""
+OWNER = "acestep.owner"
+"""Where a request's scope has the name of its key."""
 RETRY_AFTER = "2"
 """Seconds that a caller is asked to wait while the queue's database is away."""
 
@@ -120,6 +122,12 @@ def base_of(http: HttpRequest, public_url: str | None) -> str:
     return public_url.rstrip("/") if public_url else f"{http.url.scheme}://{http.headers['host']}"
 
 
+def owner_of(http: HttpRequest) -> str:
+    """The name of the caller's key; "" where keys have no names, and for a caller without a key, where none is needed."""
+    owner: str = http.scope.get(OWNER, "")
+    return owner
+
+
 def wants_logs(http: HttpRequest) -> bool:
     """Two clients send `logs=1`, one sends `logs=true`."""
     return http.query_params.get("logs", "").lower() in {"1", "true"}
@@ -133,7 +141,8 @@ async def error_reply(_: HttpRequest, exc: Exception) -> Response:
         case QueueUnavailable():
             return request_error(503, exc.message, exc.error_type, **{"Retry-After": RETRY_AFTER})
         case QueueError(status=int(status)) if not isinstance(exc, GenerationFailed):
-            return request_error(status, exc.message, exc.error_type)
+            pause = {"Retry-After": str(exc.retry_after)} if exc.retry_after else {}
+            return request_error(status, exc.message, exc.error_type, **pause)
         case ClientDisconnect():
             return request_error(499, "The caller disconnected before its request was complete.", "client_disconnected")
         case AceStepError():

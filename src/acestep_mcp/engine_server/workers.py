@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -69,9 +69,16 @@ class Workers:
             not isinstance(worker.engine, DeviceEngine) or worker.engine.state == "ready" for worker in self._workers
         )
 
-    def devices(self) -> list[dict[str, Any]]:
-        """What each device does, where each has a process of its own. Memory is in bytes."""
-        return [_state(worker, worker.engine) for worker in self._present() if isinstance(worker.engine, DeviceEngine)]
+    def devices(self, is_shown: Callable[[str], bool]) -> list[dict[str, Any]]:
+        """What each device does, where each has a process of its own. Memory is in bytes.
+
+        The id of a job is there if its owner `is_shown`.
+        """
+        return [
+            _state(worker, worker.engine, is_shown)
+            for worker in self._present()
+            if isinstance(worker.engine, DeviceEngine)
+        ]
 
     def measured(self) -> list[dict[str, Any]]:
         """What of each device is measured, also of an engine in the server's own process. Memory is in bytes."""
@@ -93,13 +100,13 @@ def _measured(worker: Worker, engine: Engine) -> dict[str, Any]:
     return {"device": worker.label, "jobs": len(worker.jobs), **own}
 
 
-def _state(worker: Worker, engine: DeviceEngine) -> dict[str, Any]:
-    job = next(reversed(worker.jobs), None)  # one before it may still be stored
+def _state(worker: Worker, engine: DeviceEngine, is_shown: Callable[[str], bool]) -> dict[str, Any]:
+    job = next((job for job in reversed(worker.jobs) if is_shown(job.owner)), None)  # one before it may still be stored
     return {
         "device": engine.label,
         **({"node": engine.node} if engine.node else {}),
         "model": engine.model,
-        "state": "playing" if job and engine.state == "ready" else engine.state,
+        "state": "playing" if worker.jobs and engine.state == "ready" else engine.state,
         "job": job.id if job else None,
         "songs": worker.songs,
         "restarts": engine.restarts,

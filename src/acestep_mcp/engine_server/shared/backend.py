@@ -19,11 +19,13 @@ from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.shared import job_table
 from acestep_mcp.engine_server.shared.bucket_store import BucketStore
 from acestep_mcp.engine_server.shared.database import Postgres
+from acestep_mcp.engine_server.shared.order import Order, TurnOrder
 from acestep_mcp.engine_server.shared.queue import SharedQueue
 from acestep_mcp.engine_server.shared.upkeep import Upkeep
 from acestep_mcp.engine_server.shared.uploads import SharedUploads
 
 _KEY = "webhook-key"
+_UPLOADS = "upload-token-key"
 _KEY_BYTES = 32
 
 
@@ -38,14 +40,19 @@ async def shared(folder: Path, options: QueueOptions) -> AsyncIterator[dict[str,
     files = BucketStore(options.files, folder, options.max_stored, sends_files=options.sends_files)
     database = Postgres(options.jobs)
     await database.open()
-    queue = SharedQueue(database, secrets.token_hex(8), limit=options.max_queue, most_bytes=options.max_remembered)
+    order = TurnOrder(options.keys) if options.keys else Order()
+    queue = SharedQueue(
+        database, secrets.token_hex(8), order, limit=options.max_queue, most_bytes=options.max_remembered
+    )
     upkeep = Upkeep(database, queue, options.lease)
     try:
         await upkeep.begin()
         key_file = folder / _KEY
         if options.post:
-            write_secret(key_file, await _key(database))
-        yield _parts(queue, upkeep, files, SharedUploads(database), key_file, database)
+            write_secret(key_file, await _secret(database, _KEY))
+        upload_secret = await _secret(database, _UPLOADS) if options.keys else b""
+        parts = _parts(queue, upkeep, files, SharedUploads(database), key_file, database)
+        yield parts | {"upload_secret": upload_secret}
     finally:
         with anyio.CancelScope(shield=True):
             await queue.close()
@@ -93,13 +100,13 @@ async def _clean(
     await anyio.to_thread.run_sync(partial(files.sweep, oldest, files=named, jobs=unfinished))
 
 
-async def _key(database: Postgres) -> bytes:
-    """The key that signs webhooks: the same at every front, drawn by the first."""
+async def _secret(database: Postgres, name: str) -> bytes:
+    """A secret that is the same at every front, drawn by the first."""
     async with database.reading() as cursor:
         await cursor.execute(
             "INSERT INTO acestep_secret (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-            [_KEY, os.urandom(_KEY_BYTES)],
+            [name, os.urandom(_KEY_BYTES)],
         )
-        await cursor.execute("SELECT value FROM acestep_secret WHERE name = %s", [_KEY])
+        await cursor.execute("SELECT value FROM acestep_secret WHERE name = %s", [name])
         row = await cursor.fetchone()
     return bytes(row["value"]) if row else b""

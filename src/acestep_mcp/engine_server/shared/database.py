@@ -116,7 +116,8 @@ class Postgres:
             async with await self._connection() as connection:
                 for channel in (CHANGED, WAITING):
                     await connection.execute(_LISTEN[channel])
-                await self._pool.check()  # after a restart of the server its connections are dead
+                with anyio.fail_after(_CALL_SECONDS, shield=True):  # it would lose those that it looks at
+                    await self._pool.check()  # after a restart of the server its connections are dead
                 await began()
                 async for notification in connection.notifies():
                     heard(notification.channel, notification.payload)

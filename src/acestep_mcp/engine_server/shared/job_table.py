@@ -15,12 +15,9 @@ from acestep_mcp.engine_server.shared.schema import CHANGED, WAITING
 if TYPE_CHECKING:
     from acestep_mcp.engine_server.shared.database import Cursor
 
-_READ: LiteralString = (
+READ: LiteralString = (
     "SELECT id, endpoint, request, terms, created_at, sequence, state, attempts, cancelled, told, ended_at, answer, "
-    "revision, runner, entry FROM acestep_job AS job "
-)
-_POSITION: LiteralString = (
-    "SELECT count(*) AS ahead FROM acestep_job WHERE state = 'IN_QUEUE' AND (priority, sequence) < (%s, %s)"
+    "revision, runner, entry, owner FROM acestep_job AS job "
 )
 
 
@@ -38,10 +35,10 @@ async def insert(cursor: Cursor, job: QueueJob, entry: str) -> bool:
     row = _values(job) | {"entry": entry}
     await cursor.execute(
         "INSERT INTO acestep_job (id, endpoint, request, terms, created_at, state, attempts, cancelled, told, ended_at, "
-        "answer, priority, start_by, synchronous, has_webhook, file, size, entry) "
+        "answer, priority, start_by, synchronous, has_webhook, file, size, entry, owner) "
         "VALUES (%(id)s, %(endpoint)s, %(request)s, %(terms)s, %(created_at)s, %(state)s, %(attempts)s, %(cancelled)s, "
         "%(told)s, %(ended_at)s, %(answer)s, %(priority)s, %(start_by)s, %(synchronous)s, %(has_webhook)s, %(file)s, "
-        "%(size)s, %(entry)s) ON CONFLICT (id) DO NOTHING RETURNING sequence",
+        "%(size)s, %(entry)s, %(owner)s) ON CONFLICT (id) DO NOTHING RETURNING sequence",
         row,
     )
     found = await cursor.fetchone()
@@ -53,30 +50,25 @@ async def insert(cursor: Cursor, job: QueueJob, entry: str) -> bool:
 
 
 async def read(cursor: Cursor, ids: Sequence[str]) -> list[SharedJob]:
-    await cursor.execute(_READ + "WHERE id = ANY(%s)", [list(ids)])
+    await cursor.execute(READ + "WHERE id = ANY(%s)", [list(ids)])
     return _jobs(await cursor.fetchall())
 
 
 async def lock(cursor: Cursor, job_id: str) -> SharedJob | None:
     """The job, which nobody else changes until the transaction ends."""
-    await cursor.execute(_READ + "WHERE id = %s FOR UPDATE", [job_id])
-    return next(iter(_jobs(await cursor.fetchall())), None)
+    return await one(cursor, READ + "WHERE id = %s FOR UPDATE", [job_id])
 
 
 async def lock_those(cursor: Cursor, condition: LiteralString, values: Sequence[Any] = ()) -> list[SharedJob]:
     """The first hundred jobs, in the order of the queue, that fulfil a condition and that nobody is changing."""
     order: LiteralString = " ORDER BY priority, sequence LIMIT 100 FOR UPDATE OF job SKIP LOCKED"
-    await cursor.execute(_READ + "WHERE " + condition + order, list(values))
+    await cursor.execute(READ + "WHERE " + condition + order, list(values))
     return _jobs(await cursor.fetchall())
 
 
-async def lock_next(cursor: Cursor) -> SharedJob | None:
-    """The first job that waits and that no front has taken or is taking."""
-    await cursor.execute(
-        _READ
-        + "WHERE state = 'IN_QUEUE' AND runner IS NULL AND (start_by IS NULL OR start_by > extract(epoch FROM now())) "
-        "ORDER BY priority, sequence LIMIT 1 FOR UPDATE SKIP LOCKED"
-    )
+async def one(cursor: Cursor, query: LiteralString, values: Sequence[Any] = ()) -> SharedJob | None:
+    """The first job that a query which begins with READ finds."""
+    await cursor.execute(query, list(values))
     return next(iter(_jobs(await cursor.fetchall())), None)
 
 
@@ -122,6 +114,8 @@ async def end(cursor: Cursor, shared: SharedJob, answer: StoredResponse, changed
     await append(cursor, job.id, MAX_LOGS, added)  # behind all others
     job.abridge()
     await update(cursor, shared, changed_by)
+    if job.owner:
+        await notify_waiting(cursor)  # another job of this owner may run now
     return added
 
 
@@ -148,14 +142,6 @@ async def counts(cursor: Cursor) -> dict[str, int]:
     await cursor.execute("SELECT state, count(*) FROM acestep_job WHERE state <> 'COMPLETED' GROUP BY state")
     found = {row["state"]: row["count"] for row in await cursor.fetchall()}
     return {"queued": found.get(State.QUEUED.value, 0), "running": found.get(State.RUNNING.value, 0)}
-
-
-async def places(cursor: Cursor) -> dict[str, int]:
-    """The position of every waiting job."""
-    await cursor.execute(
-        "SELECT id, row_number() OVER (ORDER BY priority, sequence) - 1 AS place FROM acestep_job WHERE state = 'IN_QUEUE'"
-    )
-    return {row["id"]: row["place"] for row in await cursor.fetchall()}
 
 
 async def total_size(cursor: Cursor) -> int:
@@ -192,13 +178,6 @@ async def kept(cursor: Cursor) -> tuple[set[str], set[str]]:
     await cursor.execute("SELECT id, file FROM acestep_job WHERE file IS NOT NULL OR state <> 'COMPLETED'")
     rows = await cursor.fetchall()
     return {row["file"] for row in rows if row["file"]}, {row["id"] for row in rows if not row["file"]}
-
-
-async def position(cursor: Cursor, job: QueueJob) -> int:
-    """The number of waiting jobs ahead of this one."""
-    await cursor.execute(_POSITION, [job.options.priority, job.sequence])
-    row = await cursor.fetchone()
-    return int(row["ahead"]) if row else 0
 
 
 async def notify_changed(cursor: Cursor, front: str, job_id: str) -> None:

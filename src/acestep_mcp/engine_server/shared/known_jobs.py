@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -16,10 +17,12 @@ from acestep_mcp.engine_server.shared.schema import WAITING
 if TYPE_CHECKING:
     from acestep_mcp.engine_server.shared.database import Cursor, Postgres
     from acestep_mcp.engine_server.shared.job_table import SharedJob
+    from acestep_mcp.engine_server.shared.order import Order
 
 POSITION_SECONDS = 0.5
 """Seconds between two rounds of announcing new positions."""
 _GATHER_SECONDS = 0.01
+_RELEASED = 256
 
 
 class KnownJobs:
@@ -29,7 +32,7 @@ class KnownJobs:
     ahead of its row: of that only a cancel and the loss of the job count.
     """
 
-    def __init__(self, database: Postgres, front: str) -> None:
+    def __init__(self, database: Postgres, front: str, order: Order) -> None:
         self.mine: dict[str, QueueJob] = {}
         """The jobs that this front has taken."""
         self.arrived = anyio.Event()
@@ -38,7 +41,9 @@ class KnownJobs:
         """The number of the first line of the log that is not known yet."""
         self._database = database
         self._front = front
+        self._order = order
         self._watched: WeakValueDictionary[str, QueueJob] = WeakValueDictionary()
+        self._released: deque[QueueJob] = deque(maxlen=_RELEASED)
         self._positions: WeakKeyDictionary[QueueJob, int] = WeakKeyDictionary()
         self._heard: set[str] = set()
         self._changed, self._moved = anyio.Event(), anyio.Event()
@@ -54,13 +59,28 @@ class KnownJobs:
         self._watched[job.id] = job
         self._positions[job] = position
 
+    def expect(self, job: QueueJob) -> None:
+        """A job is about to be stored: it may be taken here before the caller hears that it is."""
+        if self.get(job.id) is None:
+            self._watched[job.id] = job
+
+    def drop(self, job: QueueJob) -> None:
+        """It was not stored: there is another of its id."""
+        if self._watched.get(job.id) is job:
+            del self._watched[job.id]
+
+    def release(self, job: QueueJob) -> None:
+        """Give up a job of this front. It is still known for a while: a row that was read before may come now."""
+        self.mine.pop(job.id, None)
+        self._released.append(job)
+
     async def read(self, ids: Collection[str], *, logs: bool = True) -> dict[str, QueueJob]:
         """The jobs as they are in the database now; `logs` reads their logs too."""
         async with self._database.reading() as cursor:
             found = [self.meet(each) for each in await job_table.read(cursor, list(ids))]
             for job in found:
                 if job.state is State.QUEUED:
-                    self._positions[job] = await job_table.position(cursor, job)
+                    self._positions[job] = await self._order.position(cursor, job.id)
                 if logs and job.id not in self.mine:
                     await self._read_lines(cursor, job)
         return {job.id: job for job in found}
@@ -141,7 +161,7 @@ class KnownJobs:
 
     async def _read_positions(self, waiting: Sequence[QueueJob]) -> None:
         async with self._database.reading() as cursor:
-            places = await job_table.places(cursor)
+            places = await self._order.places(cursor)
         for job in waiting:
             place = places.get(job.id)
             if place is not None and place != self._positions.get(job):

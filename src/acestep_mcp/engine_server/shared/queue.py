@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from acestep_mcp.api.errors import QueueError, QueueUnavailable, isolated
+from acestep_mcp.api.errors import QueueUnavailable, isolated
 from acestep_mcp.engine_server.jobs import CANCELLED, MAX_ATTEMPTS, MAX_LOGS, QueueJob, State, StoredResponse, log_line
 from acestep_mcp.engine_server.shared import job_table
 from acestep_mcp.engine_server.shared.known_jobs import KnownJobs, copy
@@ -20,6 +20,7 @@ from acestep_mcp.engine_server.shared.room import Room
 if TYPE_CHECKING:
     from acestep_mcp.engine_server.shared.database import Cursor, Postgres
     from acestep_mcp.engine_server.shared.job_table import SharedJob
+    from acestep_mcp.engine_server.shared.order import Order
 
 logger = logging.getLogger(__name__)
 
@@ -37,15 +38,15 @@ class SharedQueue:
     that is in the database. Whatever else is asked waits for the database and may raise QueueUnavailable.
     """
 
-    def __init__(self, database: Postgres, front: str, *, limit: int, most_bytes: int) -> None:
+    def __init__(self, database: Postgres, front: str, order: Order, *, limit: int, most_bytes: int) -> None:
         """At most `limit` jobs wait, and all jobs together, ended ones too, take about `most_bytes`."""
         self.front = front
-        self.known = KnownJobs(database, front)
+        self.known = KnownJobs(database, front, order)
+        self._job_order = order
         self.taking = anyio.Lock()
         """Held while this front takes a job."""
         self._database = database
-        self._limit = limit
-        self.room = Room(database, most_bytes)
+        self.room = Room(database, most_bytes, limit)
         self.running: dict[QueueJob, object] = {}
         """The jobs that are worked on, by who does it."""
         self._orders: deque[Callable[[Cursor], Awaitable[Callable[[], object]]]] = deque()
@@ -66,18 +67,17 @@ class SharedQueue:
     async def add(self, job: QueueJob, *, longest: int | None = None) -> QueueJob:
         """Store a new job, or give the one that has its id. Raises QueueError (429) for a queue that is too long."""
         await self.room.make(job.size)
+        self.known.expect(job)
         async with self._database.changing() as cursor:
-            waiting = await job_table.waiting(cursor)
-            if (longest is not None and waiting > longest) or waiting >= self._limit:
-                raise QueueError(
-                    f"The queue is too long: {waiting} requests are waiting. Submit again later.", status=429
-                )
+            await self._job_order.admit(cursor, job.owner)
+            self.room.check_length(await job_table.waiting(cursor), longest)
             is_new = await job_table.insert(cursor, job, self.front)
-            position = await job_table.position(cursor, job)
+            position = await self._job_order.position(cursor, job.id)
         self.room.taken += job.size
         if is_new:
             self.known.keep(job, position)
             return job
+        self.known.drop(job)
         return await self.find(job.id) or job
 
     async def cancel(self, job: QueueJob) -> bool:
@@ -127,7 +127,7 @@ class SharedQueue:
         job: QueueJob | None = None
         try:
             async with self._database.changing() as cursor:
-                shared = await job_table.lock_next(cursor)
+                shared = await self._job_order.lock_next(cursor)
                 if shared is None:
                     return None
                 found, lines = shared.job, await job_table.lines(cursor, shared.job.id, 0)
@@ -141,6 +141,8 @@ class SharedQueue:
                 # Before the transaction ends, so that no row is read that is taken here and not known to be.
                 self.known.mine[job.id], job.revision = job, found.revision + 1
                 await job_table.update(cursor, shared, self.front)
+                if found.state is State.RUNNING:
+                    await self._job_order.begin(cursor, found.owner)
         except QueueUnavailable:
             if job is not None:  # if it was taken all the same, the upkeep gives it back
                 self.known.mine.pop(job.id, None)
@@ -258,7 +260,7 @@ class SharedQueue:
         line = await job_table.end(cursor, shared, answer, self.front)
 
         def done() -> None:
-            self.known.mine.pop(job.id, None)
+            self.known.release(job)
             copy(shared.job, job)
             job.logs.extend(line)
             self.known.lines_read[job] = MAX_LOGS + 1
@@ -275,7 +277,7 @@ class SharedQueue:
         await job_table.update(cursor, shared, self.front)
 
         def done() -> None:
-            self.known.mine.pop(job.id, None)
+            self.known.release(job)
             copy(shared.job, job)
             self.known.lines_read[job] = written
             job.notify()

@@ -1,4 +1,4 @@
-"""How much all jobs in the database may take."""
+"""How much all jobs in the database may take, and how many may wait."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ _ROOM = 0.9
 class Room:
     """`taken` is what was counted last, and what this front has added since: other fronts add to it too."""
 
-    def __init__(self, database: Postgres, most: int) -> None:
-        """All jobs together, ended ones too, take about `most` bytes."""
+    def __init__(self, database: Postgres, most: int, longest: int) -> None:
+        """All jobs together, ended ones too, take about `most` bytes; at most `longest` wait."""
         self.taken = 0
         self._database = database
         self._most = most
+        self._longest = longest
+
+    def check_length(self, waiting: int, longest: int | None) -> None:
+        """Raises QueueError (429) where so many wait that no other job is taken, or more than the caller's `longest`."""
+        if (longest is not None and waiting > longest) or waiting >= self._longest:
+            raise QueueError(f"The queue is too long: {waiting} requests are waiting. Submit again later.", status=429)
 
     async def weigh(self) -> None:
         """Count what all jobs take."""

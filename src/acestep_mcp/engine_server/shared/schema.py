@@ -10,7 +10,8 @@ WAITING = "acestep_waiting"
 VERSION_TABLE = "CREATE TABLE IF NOT EXISTS acestep_schema (version integer NOT NULL)"
 
 # `runner` is the front that has taken the job, `entry` the one that accepted it: its caller may wait there, and it
-# delivers the webhook.
+# delivers the webhook. `owner` is the name of the key that the job was submitted with, and `number` in acestep_turn counts
+# the beginnings of jobs: that of the last one of each owner.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE acestep_job (
@@ -58,5 +59,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (digest, number)
         )""",
         "CREATE TABLE acestep_secret (name text PRIMARY KEY, value bytea NOT NULL)",
+    ),
+    (
+        "ALTER TABLE acestep_job ADD COLUMN owner text NOT NULL DEFAULT ''",
+        "CREATE TABLE acestep_turn (name text PRIMARY KEY, number bigint NOT NULL)",
     ),
 )
