@@ -1,10 +1,12 @@
 """Jobs on replicas of Ray: how long a replica idles between two, as plain actors and as a Serve deployment.
 
-    RAY_AUTH_MODE=token python bench/ray_calls.py actors|serve [--replicas 4] [--jobs 40] [--seconds 1]
+    python bench/ray_calls.py actors|serve [--replicas 4] [--jobs 40] [--seconds 1]
+    python bench/ray_calls.py results [--megabytes 1,20,100,200]
 
 Starts a cluster of its own on this machine and ends it. Each puller sends its next job when the last has ended, one puller a
 replica. A job yields a step every 50 ms. `idle` is the time between the last step of a job and the first of the next on the
-same replica; `first` is the time from the call to its first step at the caller.
+same replica; `first` is the time from the call to its first step at the caller. `results` gives the milliseconds from the yield of so many megabytes of
+samples to the array at the caller.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 
 os.environ["RAY_AUTH_MODE"] = "token"
 
+import numpy as np
 import ray
 
 
@@ -69,6 +72,27 @@ def serve(count: int):
     return [handle.remote] * count
 
 
+def results(sizes: list[int]) -> dict[str, float]:
+    """The worse of two for each size, after one that is not counted."""
+
+    class Maker:
+        async def make(self, size: int):
+            samples = np.ones(size * 250_000, "<i4")
+            yield time.time()
+            yield samples
+
+    maker, found = ray.remote(num_cpus=1)(Maker).remote(), {}
+    for size in [sizes[0], *sizes]:
+        took = []
+        for _ in range(2):
+            moment, samples = map(ray.get, maker.make.options(num_returns="streaming").remote(size))
+            took.append(round(1000 * (time.time() - moment), 1))
+            assert samples[-1] == 1
+            del samples
+        found[f"{size} MB"] = max(took)
+    return found
+
+
 async def measure(calls, given: argparse.Namespace) -> dict:
     jobs, seen = list(range(given.jobs)), {"idle": [], "first": []}
     await asyncio.gather(*(pull(call, [0], 0.1, {"idle": [], "first": []}) for call in calls))
@@ -84,13 +108,17 @@ async def measure(calls, given: argparse.Namespace) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("actors", "serve"))
+    parser.add_argument("what", choices=("actors", "serve", "results"))
     parser.add_argument("--replicas", type=int, default=4)
     parser.add_argument("--jobs", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--megabytes", default="1,20,100,200")
     given = parser.parse_args()
-    ray.init(num_cpus=given.replicas + 2, object_store_memory=200_000_000, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=given.replicas + 2, object_store_memory=250_000_000, include_dashboard=False, log_to_driver=False)
     try:
+        if given.what == "results":
+            print(json.dumps({"ms": results(list(map(int, given.megabytes.split(",")))), "load": os.getloadavg()[0]}))
+            return
         calls = {"actors": actors, "serve": serve}[given.what](given.replicas)
         row = asyncio.run(measure(calls, given))
         print(json.dumps({"what": given.what, **row, "load": round(os.getloadavg()[0], 1)}))

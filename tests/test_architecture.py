@@ -68,7 +68,7 @@ ONLY_IN = {
     "psycopg_pool": ("engine_server.shared.database",),
     "fsspec": ("engine_server.shared.bucket_store",),
     "prometheus_client": ("engine_server.metrics",),
-    "ray": ("engines.fleet",),
+    "ray": ("engines.fleet", "cli.ray_serve"),
     "grpc": ("engines.fleet.connection",),
     "opentelemetry": ("api.tracing",),
 }

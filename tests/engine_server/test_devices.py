@@ -146,6 +146,21 @@ async def test_a_cancelled_song_stops_and_its_process_plays_the_next_with_its_so
 
 
 @pytest.mark.process
+async def test_a_process_makes_its_next_song_while_the_last_waits_for_the_disk(tmp_path):
+    async with fleet(tmp_path, 1) as desk:
+        await desk.until("ready")
+        songs = tmp_path / "files" / "files"
+        songs.rmdir()
+        songs.write_bytes(b"no folder can be here")
+        first, second = [await desk.submit(body={"tags": tags}) for tags in ("x", "hold")]
+        assert [tags for _, tags in await desk.began(2)] == ["x", "hold"]
+        assert (await desk.get(first, "/status")).json()["status"] == "IN_PROGRESS"
+        songs.unlink()
+        desk.release()
+        assert [(await desk.end(ticket)).status_code for ticket in (first, second)] == [200, 200]
+
+
+@pytest.mark.process
 async def test_a_device_that_cannot_start_says_why_at_health_and_in_each_job(tmp_path):
     async with fleet(tmp_path, 1, refuses="The weights are not here. Fetch them.", options={"key": "k"}) as desk:
         [device] = await desk.until("failed")

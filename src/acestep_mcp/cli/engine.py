@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from acestep_mcp.engine_server.metrics import Metrics
     from acestep_mcp.engine_server.options import QueueOptions
     from acestep_mcp.engine_server.serve import RunningServer
+    from acestep_mcp.engines.model.options import EngineOptions
 
     OnStarted = Callable[[RunningServer], AbstractContextManager[None]]
 
@@ -95,6 +96,26 @@ def engine(**given: Any) -> int:
         if other is None or other.address in exc.message:
             raise
         raise Occupied(f"{exc.message} It answers at {other.address}, process id {other.pid}.") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """What the options mean: the engine and what it is built from, its queue, and the folder of its jobs and files."""
+
+    spec: EngineSpec
+    model: EngineOptions
+    options: QueueOptions
+    folder: Path
+
+
+def planned(given: dict[str, Any]) -> ServerPlan:
+    """For a server that something else than this command runs. Raises ConfigurationError."""
+    from acestep_mcp.assembly import engine_options
+
+    settings = load(log_format=given["log_format"], **model_settings(given))
+    spec = ENGINES[given["name"]]
+    folder = given["data_dir"] or _own_folder(settings.data_dir, spec.name)
+    return ServerPlan(spec, engine_options(settings), _options(given, settings, folder), folder)
 
 
 def _serve(spec: EngineSpec, options: QueueOptions, given: dict[str, Any], settings: Settings, folder: Path) -> int:

@@ -36,7 +36,8 @@ def connect(address: str) -> Any:
     if address != "auto":
         _check_that_tokens_are_asked_for(address)
     try:
-        ray.init(address=address, namespace="acestep-mcp", log_to_driver=False, configure_logging=False)
+        if not ray.is_initialized():  # else this process is one of Ray's
+            ray.init(address=address, namespace="acestep-mcp", log_to_driver=False, configure_logging=False)
     except (OSError, RuntimeError, ValueError, RayError) as exc:
         raise ConfigurationError(
             f"--ray {address}: this process cannot join the Ray cluster ({' '.join(str(exc).split())[:300]}). The token must "

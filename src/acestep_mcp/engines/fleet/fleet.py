@@ -102,7 +102,8 @@ class Fleet:
         weights: str | None = None,
     ) -> None:
         """`weights` may be a link: when it leads elsewhere, each replica is replaced after its song, one at a time."""
-        self._ray, self._build, self._resources, self._weights = ray, build, resources, weights
+        self._ray, self._build, self._resources = ray, build, resources
+        self.weights = weights
         self._bounds = bounds
         self._found = weights
         self._found = self._find()
@@ -137,9 +138,9 @@ class Fleet:
 
     def _find(self) -> str | None:
         """The folder that the weights are in now; what is not there for a moment has not changed."""
-        if self._weights is None:
+        if self.weights is None:
             return None
-        real = Path(self._weights).resolve()
+        real = Path(self.weights).resolve()
         return str(real) if real.is_dir() else self._found
 
     def _renew_one(self) -> None:
