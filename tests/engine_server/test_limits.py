@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import base64
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
+from starlette.routing import Route
 
+from acestep_mcp.api.errors import QueueError
 from acestep_mcp.api.requests import AudioToAudio, PromptToAudio, TextToAudio
 from acestep_mcp.engine_server.bodies import Bodies
+from acestep_mcp.engine_server.file_routes import FileRoutes
+from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
+from acestep_mcp.engine_server.options import QueueOptions
+from acestep_mcp.engine_server.uploads import OpenUploads
 from tests.engine_server.conftest import APP, BODY
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +106,61 @@ async def test_a_full_queue_forgets_ended_jobs_without_a_song_first_and_then_ref
     assert set(codes[accepted:]) == {429}
     assert "The queue is full" in waiting[-1].json()["detail"]
     assert (first.status_code, kept.status_code, again.status_code) == (404, 200, 200)
+
+
+async def test_songs_that_were_fetched_make_room_first_fetched_first_gone_and_others_are_kept(tmp_path):
+    path, started = tmp_path / "jobs.sqlite3", time.time()
+    with closing(JobStore(path)) as store:
+        queue = JobQueue(store, limit=500, most_bytes=100_000)
+
+        def song(name: str) -> QueueJob:
+            job = QueueJob("fal-ai/ace-step", TextToAudio(tags="x"))
+            queue.add(job)
+            queue.finish(job, StoredResponse(200, {"audio": {"url": f"/files/{name}"}}, file=name))
+            return job
+
+        kept, second, first = song("kept.wav"), song("second.wav"), song("first.wav")
+        for name in ("first.wav", "second.wav", "of nobody.wav"):
+            queue.mark_fetched(name)
+        noted = {job.answer.file: job.answer.fetched for job in store.all()}
+        number = 0
+        while queue.find(first.id):
+            queue.mark_fetched(song(f"{number}.wav").answer.file)
+            number += 1
+        assert 20 < number < 60
+        for more in range(100):
+            queue.mark_fetched(song(f"more {more}.wav").answer.file)
+        assert (queue.find(second.id), queue.find(kept.id)) == (None, kept)
+        assert queue.files >= {"kept.wav", "more 99.wav"}
+        with pytest.raises(QueueError, match="songs that nobody has fetched"):
+            for unheard in range(100):
+                song(f"unheard {unheard}.wav")
+        assert queue.find(kept.id) is kept
+    assert noted["kept.wav"] is None
+    assert started <= noted["first.wav"] <= noted["second.wav"] <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "counts"),
+    [
+        ("GET", {}, True),
+        ("GET", {"Range": "bytes=100-"}, True),
+        ("GET", {"Range": "bytes=0-99"}, False),
+        ("GET", {"Range": "bytes=-99"}, False),
+        ("HEAD", {}, False),
+    ],
+)
+async def test_a_song_counts_as_fetched_when_it_is_asked_for_to_its_end(method, headers, counts, tmp_path):
+    names = []
+    store = FileStore(tmp_path)
+    (tmp_path / "files" / "0123456789abcdef01234567_-abcdef.wav").write_bytes(bytes(1000))
+    routes = FileRoutes(store, OpenUploads(), lambda *_: "", names.append, QueueOptions())
+    app = Starlette(routes=[Route("/files/{name}", routes.download, methods=["GET"])])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
+        reply = await http.request(method, "/files/0123456789abcdef01234567_-abcdef.wav", headers=headers)
+        assert (await http.get("/files/0123456789abcdef01234567_-abcde0.wav")).status_code == 404
+    assert reply.status_code in (200, 206)
+    assert len(names) == counts
 
 
 async def test_the_space_of_forgotten_jobs_goes_back_to_the_disk(tmp_path):

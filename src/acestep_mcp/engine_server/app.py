@@ -89,7 +89,7 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
             group.start_soon(repeat, adopt, "taking over webhooks", options.lease)
         job_routes = JobRoutes(backend.requests, source_loader, file_store, webhooks, options)
         access = Access(options, backend.upload_secret)
-        file_routes = FileRoutes(file_store, backend.uploads, access.new_token, options)
+        file_routes = FileRoutes(file_store, backend.uploads, access.new_token, backend.fetched, options)
         info_routes = _info_routes(engines[0], backend, workers, webhooks, options)
         app = _app(job_routes, [*info_routes, *_file_routes(file_routes)], access, options)
         app.state.is_busy = backend.is_busy

@@ -33,8 +33,8 @@ class Backend:
 
     `clean` removes what ended before its first time, and files that belong to nothing from before its second.
     `give_back` puts jobs that this server has taken back into the queue: those that do not run, or with `running` all.
-    `release` does so for running jobs, at once, before the process is ended.
-    `upload_secret` signs tokens for uploads.
+    `release` does so for running jobs, at once, before the process is ended. `upload_secret` signs tokens for uploads.
+    `fetched` notes that a file was fetched.
     """
 
     work: WorkQueue
@@ -49,6 +49,7 @@ class Backend:
     release: Callable[[], None]
     give_back: GiveBack
     upload_secret: bytes
+    fetched: Callable[[str], None]
 
 
 @asynccontextmanager
@@ -89,6 +90,7 @@ async def _local(folder: Path, options: QueueOptions) -> AsyncIterator[Backend]:
                 release=queue.release,
                 give_back=partial(_give_back, queue),
                 upload_secret=secrets.token_bytes(32),
+                fetched=queue.mark_fetched,
             )
         finally:
             queue.release()

@@ -45,12 +45,17 @@ class FileRoutes:
         file_store: FileStore,
         uploads: UploadRegister,
         new_token: Callable[[str, int], str],
+        note_fetched: Callable[[str], None],
         options: QueueOptions,
     ) -> None:
-        """`new_token` makes an upload token of an owner that expires at a time."""
+        """`new_token` makes an upload token of an owner that expires at a time.
+
+        `note_fetched` is called with the name of a file that somebody asks for, from anywhere to its end.
+        """
         self._file_store = file_store
         self._new_token = new_token
         self._uploads = uploads
+        self._note_fetched = note_fetched
         self._bodies = Bodies(options.max_body)
         self._options = options
 
@@ -124,6 +129,8 @@ class FileRoutes:
         path = await self._located(name) if belongs(name, owner_of(http)) else None
         if path is None:
             raise HTTPException(404, "This file does not exist or has expired.")
+        if http.method == "GET" and _to_its_end(http.headers.get("range", "")):
+            self._note_fetched(name)
         if isinstance(path, str):
             # Not kept for longer than the address is good for.
             return RedirectResponse(path, 307, {"cache-control": "private, max-age=60"})
@@ -170,6 +177,11 @@ class FileRoutes:
 
     def _file_url(self, http: HttpRequest, upload: Upload) -> str:
         return f"{self._base(http)}/files/{upload.name}"
+
+
+def _to_its_end(range_header: str) -> bool:
+    """Whether a request is for all the rest of a file, and not for a part in its middle."""
+    return not range_header or re.fullmatch(r"\s*bytes\s*=\s*\d+-\s*", range_header) is not None
 
 
 @contextmanager

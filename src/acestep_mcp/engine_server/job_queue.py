@@ -26,6 +26,7 @@ from acestep_mcp.engine_server.jobs import (
     StoredResponse,
     log_line,
 )
+from acestep_mcp.engine_server.remembered import RememberedJobs
 from acestep_mcp.engine_server.waiting import WaitingJobs
 
 logger = logging.getLogger(__name__)
@@ -33,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 UNPACKED_SECONDS = 60
 """Seconds after a job's end during which its log is likely to be read."""
-_ROOM = 0.9
-"""The share of the limit that is freed down to, so that the next jobs need not free more."""
 _PACKED_PER_ROUND = 100  # takes about 40 ms, during which no request is answered
 POSITION_SECONDS = 0.5
 """Seconds between two rounds of announcing new positions."""
@@ -52,10 +51,8 @@ class JobQueue:
         """
         self._store = store
         self._limit = limit
-        self._most_bytes = most_bytes
+        self._remembered = RememberedJobs(most_bytes)
         self._keys = keys
-        self._sizes: dict[str, int] = {}
-        self._bytes = 0
         self._jobs: dict[str, QueueJob] = {}
         self._waiting = WaitingJobs()
         self._sequence = 0
@@ -82,7 +79,7 @@ class JobQueue:
     @property
     def files(self) -> set[str]:
         """Names of the stored files that responses still refer to."""
-        return {job.answer.file for job in self._jobs.values() if job.answer and job.answer.file}
+        return self._remembered.files
 
     def position(self, job: QueueJob) -> int:
         """The number of waiting jobs ahead of this one."""
@@ -100,12 +97,13 @@ class JobQueue:
             raise QueueError(
                 f"The queue is too long: {len(self)} requests are waiting. Submit again later.", status=429
             )
-        self._make_room(job.size)
+        for old in self._remembered.too_many(job.size, self._jobs.values()):
+            self.remove(old)
         self._sequence += 1
         job.sequence = self._sequence
         self._store.save(job)
         self._jobs[job.id] = job
-        self._weigh(job)
+        self._remembered.weigh(job)
         self._enqueue(job)
 
     async def next_job(
@@ -167,7 +165,7 @@ class JobQueue:
         if answer.error:
             self.log(job, answer.error[:500], "ERROR")
         job.abridge()
-        self._weigh(job)
+        self._remembered.weigh(job)
         self._save(job)
         job.notify()
 
@@ -188,6 +186,13 @@ class JobQueue:
         job.webhook_done, job.options = True, replace(job.options, webhook=None)
         self._save(job)
 
+    def mark_fetched(self, file: str) -> None:
+        """Record that somebody has fetched a song: where there is no more room, it may go."""
+        job = self._remembered.of_file(file)
+        if job and job.answer:
+            job.answer = replace(job.answer, fetched=time.time())
+            self._save(job)
+
     def restore(self) -> None:
         """Load the jobs of an earlier server: waiting jobs wait again, interrupted ones restart.
 
@@ -196,7 +201,7 @@ class JobQueue:
         """
         for job in self._store.all():
             self._jobs[job.id] = job
-            self._weigh(job)
+            self._remembered.weigh(job)
             self._sequence = max(self._sequence, job.sequence)
             if not job.ended:
                 self._restore_job(job)
@@ -221,7 +226,7 @@ class JobQueue:
         large = (job for job in self._jobs.values() if job.logs and job.ended_at is not None and job.ended_at < quiet)
         for job in list(islice(large, _PACKED_PER_ROUND)):
             job.pack()
-            self._weigh(job)
+            self._remembered.weigh(job)
         for job in self._ended_before(before):
             self.remove(job)
         self._store.shrink()
@@ -230,7 +235,7 @@ class JobQueue:
         """Forget an ended job."""
         self._store.forget(job.id)
         del self._jobs[job.id]
-        self._bytes -= self._sizes.pop(job.id, 0)
+        self._remembered.drop(job)
 
     def _ended_before(self, before: float) -> list[QueueJob]:
         return [job for job in self._jobs.values() if job.ended_at is not None and job.ended_at < before]
@@ -251,27 +256,6 @@ class JobQueue:
             for job in self._waiting:
                 job.notify()
             await anyio.sleep(POSITION_SECONDS)
-
-    def _make_room(self, size: int) -> None:
-        """Forget the oldest jobs that ended without a song, if the new one needs their room. Raises QueueError (429)."""
-        if self._bytes + size <= self._most_bytes:
-            return
-        for job in [job for job in self._jobs.values() if job.ended and not (job.answer and job.answer.file)]:
-            if self._bytes + size <= self._most_bytes * _ROOM:
-                break
-            self.remove(job)
-        if self._bytes + size > self._most_bytes:
-            raise QueueError(
-                f"The queue is full: its {len(self._jobs)} requests and songs take {self._bytes >> 20} MiB, and "
-                f"{self._most_bytes >> 20} MiB is the most. Submit again later.",
-                status=429,
-            )
-
-    def _weigh(self, job: QueueJob) -> None:
-        """Count a job that is new or has changed."""
-        size = job.size
-        self._bytes += size - self._sizes.get(job.id, 0)
-        self._sizes[job.id] = size
 
     def _restore_job(self, job: QueueJob) -> None:
         interrupted = job.state is State.RUNNING

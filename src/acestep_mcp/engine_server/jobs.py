@@ -40,6 +40,7 @@ class StoredResponse:
 
     Addresses in `body` begin with `/` and get the reader's base; `file` is the stored file they name. `error` and
     `error_type` are the short form for the status; `seconds` is the time the engine took.
+    `fetched` is when the file was last asked for as a whole.
     """
 
     status: int
@@ -49,6 +50,7 @@ class StoredResponse:
     error: str | None = None
     error_type: str | None = None
     seconds: float | None = None
+    fetched: float | None = None
 
     @classmethod
     def refused(cls, status: int, detail: str, error_type: str, **headers: str) -> StoredResponse:

@@ -157,6 +157,22 @@ async def test_a_queue_that_is_full_is_full_at_every_front(front) -> None:
             desk.engine.release.set()
 
 
+async def test_songs_that_were_fetched_at_any_front_make_room_for_new_jobs_and_the_others_are_kept(front) -> None:
+    async with front("a", max_remembered=16_000) as a, front("b", max_remembered=16_000) as b:
+        kept, fetched = await a.submit(), []
+        assert (await a.end(kept)).status_code == 200
+        with anyio.fail_after(50):
+            while not fetched or (await a.get(fetched[0])).status_code == 200:
+                reply = await a.http.post("/fal-ai/ace-step", json={"tags": "x", "duration": 5, "seed": len(fetched)})
+                if reply.status_code == 429:  # the last fetch is not written yet
+                    await anyio.sleep(0.1)
+                    continue
+                fetched.append(reply.json())
+                await b.http.get((await b.end(fetched[-1])).json()["audio"]["url"])
+        assert (await b.get(kept)).status_code == 200
+        assert 3 <= len(fetched) <= 8
+
+
 async def test_a_run_that_its_front_has_lost_meanwhile_does_not_end_the_job(front, jobs, caplog) -> None:
     import psycopg
 

@@ -77,12 +77,14 @@ def _parts(
             "writing logs of jobs": queue.write_logs,
             "keeping the lease": upkeep.run,
             "ending jobs that start too late": upkeep.end_late,
+            "noting fetched songs": upkeep.write_fetched,
         },
         "clean": partial(_clean, queue, files, uploads, database),
         "undelivered": upkeep.adopted,
         "is_busy": lambda: queue.is_busy,
         "release": lambda: None,  # the lease ends by itself
         "give_back": queue.give_back,
+        "fetched": upkeep.note_fetched,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -151,12 +151,20 @@ async def total_size(cursor: Cursor) -> int:
     return int(row["total"]) if row else 0
 
 
-async def forget_songless(cursor: Cursor, size: int) -> None:
-    """Forget the oldest jobs that ended without a song, until about `size` bytes are free."""
+async def make_room(cursor: Cursor, size: int) -> None:
+    """Forget the oldest jobs that ended without a song, then those whose song was fetched first, until about `size` bytes are free."""
     await cursor.execute(
-        "DELETE FROM acestep_job WHERE id IN (SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY ended_at, id) - size AS freed "
-        "FROM acestep_job WHERE state = 'COMPLETED' AND file IS NULL) AS old WHERE freed < %s)",
+        "DELETE FROM acestep_job WHERE id IN (SELECT id FROM (SELECT id, sum(size) OVER "
+        "(ORDER BY file IS NOT NULL, coalesce(fetched, ended_at), id) - size AS freed "
+        "FROM acestep_job WHERE state = 'COMPLETED' AND (file IS NULL OR fetched IS NOT NULL)) AS old WHERE freed < %s)",
         [size],
+    )
+
+
+async def mark_fetched(cursor: Cursor, files: Collection[str]) -> None:
+    """Record that these files were fetched now."""
+    await cursor.execute(
+        "UPDATE acestep_job SET fetched = extract(epoch FROM now()) WHERE file = ANY(%s)", [sorted(files)]
     )
 
 

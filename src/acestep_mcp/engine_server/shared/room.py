@@ -35,17 +35,20 @@ class Room:
             self.taken = await job_table.total_size(cursor)
 
     async def make(self, size: int) -> None:
-        """Forget the oldest jobs that ended without a song, if that is needed. Raises QueueError (429)."""
+        """Forget jobs that ended without a song, and those whose song was fetched, if that is needed.
+
+        Raises QueueError (429): a song that nobody has fetched is kept.
+        """
         if self.taken + size <= self._most:
             return
         async with self._database.changing() as cursor:
             excess = await job_table.total_size(cursor) + size - self._most
             if excess > 0:
-                await job_table.forget_songless(cursor, excess + int((1 - _ROOM) * self._most))
+                await job_table.make_room(cursor, excess + int((1 - _ROOM) * self._most))
             self.taken = await job_table.total_size(cursor)
         if self.taken + size > self._most:
             raise QueueError(
-                f"The queue is full: its requests and songs take {self.taken >> 20} MiB, and "
-                f"{self._most >> 20} MiB is the most. Submit again later.",
+                f"The queue is full: its requests, and songs that nobody has fetched, take {self.taken >> 20} MiB, and "
+                f"{self._most >> 20} MiB is the most. Fetch songs, or submit again later.",
                 status=429,
             )

@@ -64,4 +64,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE acestep_job ADD COLUMN owner text NOT NULL DEFAULT ''",
         "CREATE TABLE acestep_turn (name text PRIMARY KEY, number bigint NOT NULL)",
     ),
+    (
+        "ALTER TABLE acestep_job ADD COLUMN fetched double precision",
+        "CREATE INDEX acestep_job_file ON acestep_job (file) WHERE file IS NOT NULL",
+    ),
 )

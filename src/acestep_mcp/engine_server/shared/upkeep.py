@@ -40,6 +40,7 @@ class Upkeep:
         self._queue = queue
         self._lease = lease
         self._heard_since: float | None = None
+        self._fetched: set[str] = set()
 
     @property
     def pause(self) -> float:
@@ -65,6 +66,21 @@ class Upkeep:
         async with self._database.changing() as cursor:
             for shared in await job_table.lock_those(cursor, _LATE):
                 await job_table.end(cursor, shared, TOO_LATE, "")
+
+    def note_fetched(self, file: str) -> None:
+        """Somebody has fetched a song: where there is no more room, it may go. Written a moment later."""
+        self._fetched.add(file)
+
+    async def write_fetched(self) -> None:
+        """Write which songs have been fetched."""
+        while self._fetched:
+            names, self._fetched = self._fetched, set()
+            try:
+                async with self._database.reading() as cursor:
+                    await job_table.mark_fetched(cursor, names)
+            except QueueUnavailable:
+                self._fetched |= names
+                raise
 
     async def adopted(self) -> list[QueueJob]:
         """The jobs whose webhook this front delivers from now on, because the front that was to do it is gone."""
