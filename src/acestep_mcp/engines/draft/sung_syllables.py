@@ -190,11 +190,11 @@ def _fitted(pieces: list[_Piece], count: int) -> list[_Piece]:
 def _drop(pieces: list[_Piece], nuclei: list[int]) -> None:
     """Silence the weakest vowel, or join it to the one right before it."""
     weak = [at for at in nuclei if pieces[at].vowels == "@" and pieces[at].letters.startswith("e")]
-    written_e = [at for at in nuclei[1:] if pieces[at].letters == "e"]
+    last_e = [at for at in nuclei[1:] if pieces[at].letters == "e" and at >= len(pieces) - 2]
     joined = [at for before, at in pairwise(nuclei) if at == before + 1 and pieces[at].sounds[0] in VOWELS]
-    at = (weak or joined or written_e or [at for at in nuclei if pieces[at].vowels == "@"] or nuclei)[-1]
+    at = (weak or last_e or joined or [at for at in nuclei if pieces[at].vowels == "@"] or nuclei)[-1]
     piece = pieces[at]
-    if at in joined and at not in weak:
+    if at in joined and at not in weak and at not in last_e:
         before = pieces[at - 1]
         pieces[at - 1] = _Piece(before.letters, before.sounds + piece.sounds)
         pieces[at] = _Piece(piece.letters, "")
@@ -207,7 +207,8 @@ def _add_vowel(pieces: list[_Piece], nuclei: list[int]) -> None:
     """One more vowel: a silent one that is written, a half of a diphthong, or one between consonants."""
     silent = [number for number, piece in enumerate(pieces) if not piece.sounds and piece.letters in set("aeiouy")]
     if silent:
-        pieces[silent[-1]] = _Piece(pieces[silent[-1]].letters, "@" if nuclei else "i")
+        sound = "@" if nuclei else "i" if silent[-1] == len(pieces) - 1 else "E"
+        pieces[silent[-1]] = _Piece(pieces[silent[-1]].letters, sound)
         return
     for at in nuclei:
         if halves := _halves(pieces[at]):

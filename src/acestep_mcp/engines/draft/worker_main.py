@@ -66,7 +66,7 @@ def read_job(pipe: IO[bytes]) -> DraftJob:
 
     job = read_line(pipe)
     source = read_source(pipe, job["source"])
-    return DraftJob(job["endpoint"], job["request"], job["renderer"], source, job["voice"], job["trace"])
+    return DraftJob(job["endpoint"], job["request"], job["renderer"], source, job.get("voice", "auto"), job["trace"])
 
 
 def _events(job: DraftJob) -> Iterator[Step | Audio]:
