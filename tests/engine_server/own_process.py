@@ -76,7 +76,10 @@ class Told(Tone):
 def build(given: dict[str, Any]) -> Told:
     if "refuses" in given:
         raise ConfigurationError(given["refuses"])
-    return Told(Path(given["folder"]), given.get("weights"))
+    weights = given.get("weights")
+    if weights and weights.endswith("broken"):
+        raise ConfigurationError("These weights are broken. Fetch them again.")
+    return Told(Path(given["folder"]), weights)
 
 
 def engines(folder: Path, count: int, **given: Any) -> list[DeviceEngine]:

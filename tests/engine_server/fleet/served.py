@@ -2,11 +2,12 @@
 
     python -m tests.engine_server.fleet.served CLUSTER FOLDER LEAST MOST [QUIET [WEIGHTS]]
 
-The engine is that of `own_process`, which notes its runs in the folder.
+The engine is that of `own_process`, which notes its runs in the folder; the log is `server.log` there.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from contextlib import ExitStack, closing
@@ -40,5 +41,6 @@ async def main(address: str, folder: Path, bounds: Bounds, weights: str | None) 
 
 if __name__ == "__main__":
     given = sys.argv[1:]
+    logging.basicConfig(filename=Path(given[1], "server.log"), level=logging.INFO)
     bounds = Bounds(int(given[2]), int(given[3]), *map(float, given[4:5]))
     anyio.run(main, given[0], Path(given[1]), bounds, given[5] if given[5:] else None)

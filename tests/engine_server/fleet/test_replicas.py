@@ -114,14 +114,17 @@ def test_the_job_of_a_killed_replica_is_played_again_first_and_no_replica_outliv
 def test_a_stopped_song_ends_within_a_step_and_its_replica_plays_the_next_with_its_source(ray_cluster, tmp_path, wav):
     with served(ray_cluster, tmp_path, 1, 1) as desk:
         desk.until("ready")
+        bug = desk.submit("sleep", 2)  # the file that says how long is not there
+        assert desk.ended(bug).status_code == 500
+        assert "ray:0: a song failed because of a bug" in (tmp_path / "server.log").read_text(encoding="utf-8")
         held = desk.submit("hold")
-        desk.began(1)
+        desk.began(2)
         began = time.monotonic()
         desk.http.put(f"{APP}/requests/{held}/cancel")
         assert desk.ended(held).status_code == 499
         uploaded = desk.http.post("/files/upload", content=wav, headers={"x-fal-file-name": "song.wav"}).json()
         job = desk.submit("folk", 7, audio_url=uploaded["access_url"], original_tags="x")
-        first, second = desk.began(2)
+        _, first, second = desk.began(3)
         assert time.monotonic() - began < 4  # a replica that does not stop is killed after 5 s
         assert desk.ended(job).json()["seed"] == 7
     assert (second[0], second[1]) == (first[0], "folk, from 5 s")
@@ -167,6 +170,33 @@ def test_replicas_are_replaced_one_by_one_when_the_weights_link_leads_elsewhere(
         assert sum(each["restarts"] for each in desk.devices()) == 0
     assert [tags for _, tags in before] == ["hold a, by old", "hold b, by old"]
     assert not {pid for pid, tags in desk.runs() if tags.endswith("by new")} & {pid for pid, _ in before}
+
+
+def test_weights_that_cannot_be_loaded_stop_one_replica_and_the_others_play_on_with_the_old(ray_cluster, tmp_path):
+    for name in ("old", "broken", "new"):
+        (tmp_path / name).mkdir()
+    link = tmp_path / "weights"
+    link.symlink_to("old")
+
+    def lead_to(name: str) -> None:
+        (tmp_path / "next").symlink_to(name)
+        (tmp_path / "next").replace(link)
+
+    with served(ray_cluster, tmp_path, 2, 2, 60, link) as desk:
+        desk.until("ready", "ready")
+        lead_to("broken")
+        found = desk.until("failed", "ready")
+        assert "These weights are broken. Fetch them again." in str(found)
+        time.sleep(3)  # the other is not tried
+        desk.until("failed", "ready")
+        assert desk.ended(desk.submit("x")).status_code == 200
+        lead_to("new")
+        give_up = time.monotonic() + 60
+        while len({pid for pid, tags in desk.runs() if tags == "x, by new"}) < 2:
+            assert time.monotonic() < give_up
+            jobs = [desk.submit("x", seed) for seed in (1, 2)]
+            assert [desk.ended(job).status_code for job in jobs] == [200, 200]
+    assert desk.runs()[0][1] == "x, by old"
 
 
 def test_a_process_joins_with_the_token_only_and_no_cluster_that_asks_for_none(ray_cluster):
