@@ -277,9 +277,9 @@ class QueueClients:
 
     async def _draft(self, stack: AsyncExitStack) -> QueueClient:
         await anyio.to_thread.run_sync(import_module, "acestep_mcp.engines.draft")
-        from acestep_mcp.engines.draft import DraftEngine
+        from acestep_mcp.engines.registry import ENGINES
 
-        self._draft_engine = engine = DraftEngine(voice=self._settings.voice, keep_worker=True)
+        self._draft_engine = engine = ENGINES["draft"].create(engine_options(self._settings))
         return await self._embedded(engine, "draft", writer_of(self._settings), stack)
 
     async def _upstream(self, kind: str, url: str, stack: AsyncExitStack) -> QueueClient:

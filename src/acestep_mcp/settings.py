@@ -93,6 +93,8 @@ class Settings(ModelOptions, BaseSettings):
     """Seconds without a request after which that engine exits."""
     voice: Literal["auto", "synth", "font"] = "auto"
     """What sings in drafts: a synthesised voice or the SoundFont's; "auto" is the first, unless the genre has an instrument sing."""
+    soundfont: AbsolutePath | None = None
+    """A SoundFont 2 file that plays drafts; None is the built-in one."""
     insecure: bool = False
     """Allow a key to be sent over plain http to another machine."""
 

@@ -375,6 +375,18 @@ def test_doctor_finds_no_problems(here) -> None:
         assert f"\n  {name} " in printed
 
 
+def test_doctor_names_the_font_that_plays_drafts_and_what_is_wrong_with_it(here, tmp_path: Path) -> None:
+    font = tmp_path / "broken.sf2"
+    font.write_bytes(b"RIFF")
+    done = here("doctor", "--json", ACESTEP_SOUNDFONT=str(font))
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert str(font) in report["sound"]
+    [problem] = report["problems"]
+    assert str(font) in problem
+    assert "is not a SoundFont 2" in problem
+
+
 def test_doctor_creates_nothing(here, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert here("doctor").returncode == 0

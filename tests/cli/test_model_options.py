@@ -59,7 +59,7 @@ def test_every_option_reaches_the_engine_from_the_environment(monkeypatch: pytes
     options = engine_options(settings)
     assert {name: getattr(options, name) for name in VALUES} == {name: value for name, (_, value) in VALUES.items()}
     assert options.data_dir == settings.data_dir
-    assert set(EngineOptions.model_fields) == {*ModelOptions.model_fields, "data_dir", "voice"}
+    assert set(EngineOptions.model_fields) == {*ModelOptions.model_fields, "data_dir", "voice", "soundfont"}
 
 
 def test_a_new_field_needs_no_other_declaration(monkeypatch: pytest.MonkeyPatch) -> None:

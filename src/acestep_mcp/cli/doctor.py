@@ -52,7 +52,8 @@ def doctor(verbose: bool, fix: bool, as_json: bool, **host: Any) -> int:
     found = [finding.problem for finding in findings(*places)]
     # A damaged database is found twice; the first finding names the others too.
     failed = [problem for problem in failed if not any(str(settings.database) in other for other in found)]
-    problems = [*settings.problems, *unfixed, *found, *failed]
+    sound, unplayable = _sound(settings)
+    problems = [*settings.problems, *unfixed, *found, *failed, *unplayable]
     problems += [problem for folder in folders for problem in folder["problems"] if folder["path"] not in str(problems)]
     report = {
         "version": __version__,
@@ -60,7 +61,7 @@ def doctor(verbose: bool, fix: bool, as_json: bool, **host: Any) -> int:
         "fixed": fixed,
         "backend": backend,
         "folders": folders,
-        "sound": _sound(),
+        "sound": sound,
         "settings": _settings(settings),
         "versions": _versions(),
     }
@@ -108,11 +109,20 @@ def _folder(name: str, path: Path) -> dict[str, Any]:
     return {"name": name, "path": str(path), "exists": path.is_dir(), "free_bytes": free, "problems": problems}
 
 
-def _sound() -> str:
-    """What plays the draft engine's music on this machine."""
-    if find_spec("midirenderer"):
-        return "midirenderer with a General MIDI SoundFont"
-    return "the built-in synthesiser (midirenderer has no package for this platform)"
+def _sound(settings: Settings) -> tuple[str, list[str]]:
+    """What plays the draft engine's music on this machine, and what is wrong with the font that is set."""
+    from acestep_mcp.engines.draft.soundfont import check, installed_fonts
+
+    if not find_spec("midirenderer"):
+        return "the built-in synthesiser (midirenderer has no package for this platform)", []
+    if settings.soundfont is None:
+        others = "".join(f"; ACESTEP_SOUNDFONT may name {font}" for font in installed_fonts()[:1])
+        return f"midirenderer with the built-in General MIDI SoundFont{others}", []
+    try:
+        check(settings.soundfont)
+    except AceStepError as exc:
+        return f"midirenderer with {settings.soundfont}, which cannot be played", [exc.message]
+    return f"midirenderer with {settings.soundfont}", []
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class EngineSpec:
 def _draft(options: EngineOptions) -> Engine:
     from acestep_mcp.engines.draft import DraftEngine
 
-    return DraftEngine(voice=options.voice, keep_worker=True)
+    return DraftEngine(voice=options.voice, soundfont=options.soundfont, keep_worker=True)
 
 
 def _always_available(_: EngineOptions) -> None:
@@ -114,11 +114,12 @@ def in_own_process(given: dict[str, Any]) -> Any:
     """The engine of a process that runs nothing else: its `engine` by name, built from its `options` as JSON."""
     from acestep_mcp.engines.model.options import EngineOptions
 
+    options = EngineOptions.model_validate(given["options"])
     if given["engine"] == "draft":
         from acestep_mcp.engines.draft.job import DraftHere
 
-        return DraftHere()
-    return ENGINES[given["engine"]].create(EngineOptions.model_validate(given["options"]))
+        return DraftHere(options.voice, options.soundfont)
+    return ENGINES[given["engine"]].create(options)
 
 
 V1 = ModelFiles(_v1_lacks_packages, _v1_download)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, assert_never
 
 from acestep_mcp.api import requests
@@ -42,6 +43,7 @@ class DraftJob:
     renderer: Renderer
     source: Source | None = None
     voice: Voice = "auto"
+    soundfont: Path | None = None
     trace: dict[str, str] = field(default_factory=dict)
 
 
@@ -50,20 +52,24 @@ def run_job(job: DraftJob) -> Iterator[Step | Audio]:
     request: EngineRequest = getattr(requests, job.endpoint).parse(job.request)
     notes = (
         *_voice_note(request, job.voice),
-        *_renderer_notes(job.renderer),
+        *_renderer_notes(job.renderer, job.soundfont),
         *minimum_guidance(request)[1],
         *_ignored_fields_note(request),
         *_directions_note(request),
     )
-    for event in _events(request, job.source, Playback(job.renderer, job.voice)):
+    for event in _events(request, job.source, Playback(job.renderer, job.voice, job.soundfont)):
         yield replace(event, notes=(*event.notes, *notes)) if isinstance(event, Audio) else event
 
 
 class DraftHere:
     """Composes in this process, which is one that was started for it: `DraftEngine` starts its own."""
 
+    def __init__(self, voice: Voice = "auto", soundfont: Path | None = None) -> None:
+        self._playback = Playback(available(), voice, soundfont)
+
     def generate(self, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
-        return run_job(DraftJob(type(request).__name__, request.wire(), available(), source))
+        endpoint, of = type(request).__name__, self._playback
+        return run_job(DraftJob(endpoint, request.wire(), of.renderer, source, of.voice, of.soundfont))
 
 
 def _events(request: EngineRequest, source: Source | None, playback: Playback) -> Iterator[Step | Audio]:
@@ -92,7 +98,7 @@ def _new_song(request: TextToAudio, playback: Playback) -> Iterator[Step | Audio
     sound = master(music, score.ending, score.plan["genre"])
     sections = tuple(Section(section.name, section.start, section.end) for section in score.sections)
     lyrics = "[inst]" if is_instrumental(request.lyrics) else request.lyrics
-    plan = {**score.plan, "made_by": [VERSION, playback.renderer]}
+    plan = {**score.plan, "made_by": [VERSION, playback.name]}
     yield Audio(sound, request.tags, lyrics, score.notes, sections, plan)
 
 
@@ -112,10 +118,11 @@ def _voice_note(request: EngineRequest, voice: Voice) -> tuple[str, ...]:
     return ("Nobody sings the words in a draft: its voice sings their vowels.",)
 
 
-def _renderer_notes(renderer: Renderer) -> tuple[str, ...]:
-    if renderer == "numpy":
-        return ("Rendered by a plain synthesiser: the SoundFont renderer is not available on this machine.",)
-    return ()
+def _renderer_notes(renderer: Renderer, soundfont: Path | None) -> tuple[str, ...]:
+    if renderer != "numpy":
+        return ()
+    unused = f", so {soundfont} was not used" if soundfont else ""
+    return (f"Rendered by a plain synthesiser: the SoundFont renderer is not available on this machine{unused}.",)
 
 
 def _ignored_fields_note(request: Request) -> tuple[str, ...]:

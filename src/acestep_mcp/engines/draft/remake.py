@@ -92,7 +92,7 @@ def replace_lyrics(request: AudioToAudio, source: Source, playback: Playback) ->
     """New lyrics over the same music: composed again from its plan, else sung over the recording."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
-    if old.made_by == (VERSION, playback.renderer) and old.seed is not None:
+    if old.made_by == (VERSION, playback.name) and old.seed is not None:
         yield from _over_same_backing(request, source, old, playback)
     else:
         yield from _over_recording(request, source, old, playback)
@@ -110,7 +110,7 @@ def _over_same_backing(
     yield from render(score.parts, playback, music)
     yield Step("levelling", 0, 1)
     fade_out(music, score.ending)
-    plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, playback.renderer))
+    plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, playback.name))
     notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the same song was rendered again.",)
     yield Audio(
         match_source(music, source.sound, score.plan["genre"]),

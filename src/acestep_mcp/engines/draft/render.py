@@ -8,6 +8,8 @@ import math
 import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from acestep_mcp.engines import Step
@@ -32,14 +34,21 @@ _VOICES = frozenset({52, 53, 54, 85})
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """How a score becomes sound: `renderer` plays the instruments, and `voice` says what the words' melody is sung by.
+    """How a score becomes sound: `renderer` plays the instruments, with the built-in font unless `soundfont` names one.
 
+    `voice` says what the words' melody is sung by:
     "synth" is the synthesised voice, "font" the renderer's own, "auto" the synthesised one unless the genre has an
     instrument sing.
     """
 
     renderer: Renderer
     voice: Voice = "auto"
+    soundfont: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What plays the instruments: the same name plays the same notes alike."""
+        return f"{self.renderer} {self.soundfont.stem}" if self.soundfont else self.renderer
 
     def sings(self, part: Part) -> bool:
         """Whether the synthesised voice sings the part."""
@@ -74,14 +83,16 @@ def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
     return found
 
 
-def render_parts(parts: Sequence[Part], renderer: Renderer, tail: float = _TAIL) -> NDArray[np.float32]:
+def render_parts(
+    parts: Sequence[Part], renderer: Renderer, tail: float = _TAIL, font: Path | None = None
+) -> NDArray[np.float32]:
     """The parts as float32 [frames, 2] at 48 kHz, with `tail` seconds after the end of the last note. Not clipped."""
     seconds = max(note.end for part in parts for note in part.notes) + tail
     if renderer == "numpy":
         from acestep_mcp.engines.draft.synth import synthesise
 
         return synthesise(parts, seconds, RATE)
-    return _soundfont(parts, seconds)
+    return _soundfont(parts, seconds, font)
 
 
 def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], start: float = 0.0) -> Iterator[Step]:
@@ -92,18 +103,19 @@ def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], 
     sung = [part for part in parts if playback.sings(part)]
     # The renderer's own voice has no backing voices.
     played = [part for part in parts if part not in sung and (part.singer is None or part.name == "voice")]
-    rest, cymbals = without_cymbals(played)
+    rest, cymbals = without_cymbals(_as_loud_as_the_built_in_font(played, playback))
     chunks = split(rest, start, start + len(out) / RATE)
     for number, chunk in enumerate(chunks):
         yield Step("rendering", number, len(chunks))
-        sound = render_parts(chunk.parts, playback.renderer)
+        sound = render_parts(chunk.parts, playback.renderer, font=playback.soundfont)
         first = round((chunk.start - start) * RATE)
         skipped = max(0, -first)
         target = out[max(0, first) : max(0, first + len(sound))]
         target += sound[skipped : skipped + len(target)]
     for cymbal in cymbals:
         yield Step("rendering", len(chunks), len(chunks) + 1)
-        add_strokes(cymbal, render_parts((one_stroke(cymbal),), playback.renderer, CYMBAL_TAIL), out, start)
+        stroke = render_parts((one_stroke(cymbal),), playback.renderer, CYMBAL_TAIL, playback.soundfont)
+        add_strokes(cymbal, stroke, out, start)
     if sung:
         from acestep_mcp.engines.draft.singing import add_voices
 
@@ -121,14 +133,31 @@ def _within(part: Part, start: float, end: float) -> Part:
     return replace(part, notes=notes)
 
 
-def _soundfont(parts: Sequence[Part], seconds: float) -> NDArray[np.float32]:
+def _as_loud_as_the_built_in_font(parts: Sequence[Part], playback: Playback) -> Sequence[Part]:
+    """The parts with volumes for the font that is used."""
+    font = playback.soundfont
+    if font is None or playback.renderer != "soundfont":
+        return parts
+    from acestep_mcp.engines.draft.soundfont import check
+    from acestep_mcp.engines.draft.soundfont_levels import balanced
+
+    return balanced(parts, (str(font), *check(font)), _soundfont, partial(_soundfont, font=font))
+
+
+def _soundfont(parts: Sequence[Part], seconds: float, font: Path | None = None) -> NDArray[np.float32]:
     import midirenderer
     import numpy as np
 
     from acestep_mcp.engines.draft.midi import file_bytes
-    from acestep_mcp.engines.draft.soundfont import font_bytes
+    from acestep_mcp.engines.draft.soundfont import font_bytes, refuse
 
-    rendered = midirenderer.render_wave_from(font_bytes(), file_bytes(parts, seconds))
+    played = font_bytes(font)
+    try:
+        rendered = midirenderer.render_wave_from(played, file_bytes(parts, seconds))
+    except (ValueError, RuntimeError) as exc:
+        if font is None:
+            raise
+        raise refuse(font, f"cannot be played: {exc}") from exc
     with wave.open(io.BytesIO(rendered)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
     return samples.reshape(-1, 2).astype(np.float32) / np.float32(32768)

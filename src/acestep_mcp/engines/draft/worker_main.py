@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from acestep_mcp.api import tracing
@@ -65,8 +66,9 @@ def read_job(pipe: IO[bytes]) -> DraftJob:
     from acestep_mcp.engines.draft.job import DraftJob
 
     job = read_line(pipe)
-    source = read_source(pipe, job["source"])
-    return DraftJob(job["endpoint"], job["request"], job["renderer"], source, job.get("voice", "auto"), job["trace"])
+    soundfont = Path(job["soundfont"]) if job.get("soundfont") else None
+    source, voice = read_source(pipe, job["source"]), job.get("voice", "auto")
+    return DraftJob(job["endpoint"], job["request"], job["renderer"], source, voice, soundfont, job["trace"])
 
 
 def _events(job: DraftJob) -> Iterator[Step | Audio]:

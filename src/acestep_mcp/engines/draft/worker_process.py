@@ -74,7 +74,9 @@ def generate_in_worker(
     when the worker dies otherwise.
     """
     event: Step | Audio | AceStepError = Step("starting", 0, 1)
-    job = job_of(request, source, renderer=playback.renderer, voice=playback.voice)
+    job = job_of(
+        request, source, renderer=playback.renderer, voice=playback.voice, soundfont=str(playback.soundfont or "")
+    )
     worker = pool.acquire()
     replaced = 0
     try:
@@ -90,8 +92,7 @@ def generate_in_worker(
                 worker.send(job, source)
                 continue
             if message is worker.EXITED:
-                reason = f"The draft engine's worker stopped before the song was done: {worker.last_log_line()}"
-                raise GenerationFailed(reason)
+                raise _stopped(worker, playback)
             event = event_in(message) if message else event
     finally:
         if isinstance(event, Step):  # the caller stopped, or the worker exited
@@ -101,6 +102,13 @@ def generate_in_worker(
     if isinstance(event, AceStepError):
         raise event
     yield event
+
+
+def _stopped(worker: WorkerProcess, playback: Playback) -> GenerationFailed:
+    font = f" while it played {playback.soundfont} (ACESTEP_SOUNDFONT)" if playback.soundfont else ""
+    return GenerationFailed(
+        f"The draft engine's worker stopped{font} before the song was done: {worker.last_log_line()}"
+    )
 
 
 def _started() -> WorkerProcess:
