@@ -34,6 +34,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ
 
 TORCH = ROOT / "tests" / "engines"
 MARKED = re.compile(r"^pytestmark = .*\bpytest\.mark\.(process|slow|torch)\b", re.MULTILINE)
+LONGEST_ID = 60
 _numbers = itertools.count()
 _running: dict[str, str] = {}
 
@@ -88,6 +89,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(TORCH) and item.path.parent.name.startswith("ace_step_"):
             item.add_marker("torch")
     items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("timeout")))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A short id where pytest's would be the whole of a long text: it is part of every report, and of the environment."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
+        return f"{val[:LONGEST_ID]!r} and {len(val) - LONGEST_ID} more".encode("ascii", "backslashreplace").decode()
+    return None
 
 
 @pytest.fixture
