@@ -1,4 +1,4 @@
-"""Replicas on a real Ray cluster, which a server in a process of its own has songs made by."""
+"""Replicas on a real Ray cluster (ACESTEP_TESTS_RAY_PYTHON), which a server in a process of its own has songs made by."""
 
 from __future__ import annotations
 
