@@ -111,6 +111,16 @@ def test_an_error_names_every_wrong_field_with_its_value():
     assert "(got -1)" in caught.value.message
 
 
+def test_many_wrong_items_of_a_list_hide_no_other_wrong_field():
+    from acestep_mcp.server.tools.table import TOOLS
+
+    [tool] = [tool for tool in TOOLS if tool.name == "mark_sections"]
+    with pytest.raises(InvalidRequest) as caught:
+        parse(tool.arguments, {"track_id": "a", "sections": ["kept"] * 10_000, "context": -1})
+    assert len(caught.value.fields) == 20
+    assert {"context", "sections.0"} <= {error.field for error in caught.value.fields}
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_duration_that_is_not_finite_is_an_error(value):
     with pytest.raises(InvalidRequest, match="duration"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
@@ -46,12 +48,23 @@ def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
     try:
         valid = model.model_validate({key: value for key, value in given.items() if key not in unusable})
     except ValidationError as exc:
-        found = exc.errors(include_url=False)
-        errors += [_field_error(model, error) for error in found if not unusable.keys() & set(error["loc"][:1])]
+        found = [error for error in exc.errors(include_url=False) if not unusable.keys() & set(error["loc"][:1])]
+        errors += [_field_error(model, error) for error in _one_of_each_field_first(found)[:MOST_ERRORS]]
     else:
         if not errors:
             return valid
     raise InvalidRequest.of(*errors[:MOST_ERRORS])
+
+
+def _one_of_each_field_first(errors: list[Any]) -> list[Any]:
+    """The first error of each field, then the second of each, ...: the items of a long list hide no other field."""
+    before: Counter[Any] = Counter()
+    places = []
+    for error in errors:
+        field = next(iter(error["loc"]), None)
+        places.append(before[field])
+        before[field] += 1
+    return [error for _, error in sorted(zip(places, errors, strict=True), key=itemgetter(0))]
 
 
 def _unusable(name: str, value: Any) -> FieldError | None:
