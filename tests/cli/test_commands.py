@@ -510,3 +510,10 @@ def test_the_version_is_that_of_the_package(here) -> None:
 def test_a_number_in_a_wrong_form_gets_an_error_with_the_right_form(capsys, option: str, form: str) -> None:
     assert main(["make", "text-to-audio", "--tags", "lofi", option]) == 2
     assert capsys.readouterr().err.strip().endswith(form)
+
+
+@pytest.mark.parametrize("group", [(), ("tracks",), ("jobs",), ("make",)])
+def test_no_command_is_described_by_half_a_sentence(here, group):
+    commands = here(*group, "--help").stdout.partition("Commands:")[2]
+    assert commands
+    assert "..." not in commands

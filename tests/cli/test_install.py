@@ -100,7 +100,8 @@ def test_an_entry_is_added_and_removed_and_nothing_else_changes(home, host):
         line in text.splitlines() for line in FILES[host].splitlines() if "//" in line or "/*" in line or "#" in line
     )
     assert ("\r\n" in FILES[host]) == ("\r\n" in text)
-    run(host, "--remove")
+    said = run(host, "--remove")
+    assert said.endswith(f"{HOSTS[host].title} stops using it at its next start.\n")
     assert "acestep" not in file.read_text("utf-8")
     assert len(list(file.parent.glob(f"{file.name}.*.bak"))) >= 1
 

@@ -70,7 +70,10 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option("--detached", is_flag=True, hidden=True)
 @takes_model_options
 def engine(**given: Any) -> int:
-    """Serve the five endpoints on fal's queue protocol, for acestep-mcp on other machines and for fal's own clients."""
+    """Make songs for other programs, over fal's queue protocol.
+
+    Callers are acestep-mcp, on this machine or others, and fal's own clients.
+    """
     from acestep_mcp.assembly import engine_options
 
     settings = load(log_format=given["log_format"], **model_settings(given))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Listing)
 def tracks() -> None:
-    """List, show, play, remake, compare, export, delete or restore songs."""
+    """List, play, remake, compare, export or delete songs."""
 
 
 @tracks.command("list")

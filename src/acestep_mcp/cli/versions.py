@@ -101,7 +101,7 @@ def _run(command: _TakesCommand, host: dict[str, Any]) -> int:
 @click.option("--takes", type=click.IntRange(1, 4), default=1, show_default=True, help="How many; each is paid for.")
 @as_json_option
 def remake(name: str, changes: tuple[str, ...], takes: int, as_json: bool, **host: Any) -> int:
-    """Make a song again: with other seeds, or with changed fields. Two takes are made at a time."""
+    """Make a song again, with other seeds or changed fields. Two takes are made at a time."""
     changed = dict(_change(text) for text in changes)
 
     async def start(studio: Studio) -> list[Job]:
@@ -133,7 +133,7 @@ def _change(text: str) -> tuple[str, Any]:
 @click.option("--seed", type=int, help="[default: a random one]")
 @as_json_option
 def remake_section(name: str, section: str, as_json: bool, **options: Any) -> int:
-    """Make one section of a song again, by its name ("chorus 2"); the rest stays as it is."""
+    """Make one section of a song again. It is given by its name ("chorus 2"); the rest stays as it is."""
     host = {key: options.pop(key) for key in HOST_SETTINGS}
 
     async def start(studio: Studio) -> list[Job]:
@@ -148,7 +148,7 @@ def remake_section(name: str, section: str, as_json: bool, **options: Any) -> in
 @click.option("--clear", is_flag=True, help="Remove the sections.")
 @as_json_option
 def mark(name: str, sections: tuple[str, ...], clear: bool, as_json: bool) -> None:
-    """Store where a song's sections are, in seconds: "verse=0-12.5" "chorus=12.5-20".
+    """Name the sections of a song. Each has its times in seconds: "verse=0-12.5" "chorus=12.5-20".
 
     Edits of the song inherit them. Without END a section lasts until the next one. Without any, the sections are shown.
     """
@@ -184,7 +184,7 @@ def _mark(text: str) -> dict[str, Any]:
 @click.option("--picture", type=click.File("xb", lazy=True), help="Draw all of them, in this order: a new PNG.")
 @as_json_option
 def compare(names: tuple[str, ...], picture: IO[bytes] | None, as_json: bool) -> None:
-    """Show 2 to 6 songs side by side: what was measured, and where their requests differ."""
+    """Compare 2 to 6 songs side by side. Shows what was measured, and where their requests differ."""
 
     async def compared(studio: Studio) -> Comparison:
         found = await studio.catalogue.compare(names)

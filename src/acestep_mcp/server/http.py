@@ -73,7 +73,9 @@ def run_server(
 def _log_addresses(listeners: Sequence[socket.socket]) -> None:
     for listener in listeners:
         host, port = listener.getsockname()[:2]
-        logger.info("MCP is served at http://%s:%d%s", f"[{host}]" if ":" in host else host, port, PATH)
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        logger.info("MCP is served at %s%s", address, PATH)
+        logger.info("the songs can be seen in a browser: %s", address)
 
 
 async def _last_answers(server: AceStepServer, deliveries: DeliveryMiddleware) -> None:

@@ -24,7 +24,7 @@ _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("host", type=click.Choice([*HOSTS]))
+@click.argument("host", type=click.Choice([*HOSTS]), metavar="HOST")
 @click.option("--fal-key-file", type=_existing, help="A text file with your fal key, so that fal makes the songs.")
 @click.option("--engine-url", help="Address of an engine server that makes the songs.")
 @click.option("--music-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder for the songs.")
@@ -41,8 +41,10 @@ def install(
 ) -> None:
     """Write this server into the configuration of HOST.
 
-    Other servers and settings, and comments, stay as they are. Of an earlier entry the settings (env) stay that are not
-    given now. The earlier file is kept beside it as a backup.
+    HOST is claude-desktop, claude-code, cursor, vscode, codex, windsurf or zed.
+
+    Other servers and settings, and comments, stay as they are. Settings (env) of an earlier entry stay, unless they are
+    given again. The earlier file is kept beside it as a backup.
     """
     given = {
         "ACESTEP_KEY_FILE": fal_key_file and str(fal_key_file.absolute()),
@@ -63,7 +65,7 @@ def install(
         echo(
             f"{'Removed from' if remove else 'Written to'} {file}.{f' The earlier file is {backup}.' if backup else ''}"
         )
-        echo(chosen.then)
+        echo(f"{chosen.title} stops using it at its next start." if remove else chosen.then)
 
 
 def _read(file: Path) -> str | None:
