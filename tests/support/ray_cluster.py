@@ -67,6 +67,24 @@ def cluster(python: str, *, cpus: int) -> Iterator[Cluster]:
             _end(process)
 
 
+@contextmanager
+def another_machine(python: str, head: Cluster, *, cpus: int) -> Iterator[subprocess.Popen[bytes]]:
+    """One more node of a cluster, as if it were another machine; its process leads a session of its own."""
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        log = Path(folder, "start.log")
+        command = [python, "-c", _RAY, "start", "--block", f"--address={head.address}", f"--num-cpus={cpus}"]
+        more = ["--object-store-memory=100000000", "--min-worker-port=11000", "--max-worker-port=11999"]
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [*command, *more], env=head.environment, stdout=out, stderr=out, start_new_session=True
+            )
+        try:
+            _wait_until_started(process, log)
+            yield process
+        finally:
+            _end(process)
+
+
 def _wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
     give_up = time.monotonic() + 120
     while "Ray runtime started" not in log.read_text(encoding="utf-8", errors="replace"):

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.ray_cluster import PORTS, PYTHON, Cluster, processes_of
+from tests.support.ray_cluster import PORTS, PYTHON, Cluster, another_machine, processes_of
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(240)]
 APP = "/fal-ai/ace-step"
@@ -170,6 +170,21 @@ def test_replicas_are_replaced_one_by_one_when_the_weights_link_leads_elsewhere(
         assert sum(each["restarts"] for each in desk.devices()) == 0
     assert [tags for _, tags in before] == ["hold a, by old", "hold b, by old"]
     assert not {pid for pid, tags in desk.runs() if tags.endswith("by new")} & {pid for pid, _ in before}
+
+
+def test_the_songs_of_a_machine_that_dies_are_made_on_the_others(ray_cluster, tmp_path):
+    with another_machine(PYTHON, ray_cluster, cpus=2) as machine, served(ray_cluster, tmp_path, 6, 6) as desk:
+        desk.until(*["ready"] * 6)
+        jobs = [desk.submit(f"hold {seed}", seed) for seed in range(6)]
+        there = set(processes_of(machine.pid))
+        lost = {tags for pid, tags in desk.began(6) if pid in there}
+        assert len(lost) == 2
+        for pid in there:
+            os.kill(pid, signal.SIGKILL)
+        desk.until("playing", "playing", "playing", "playing", "starting", "starting")
+        desk.release()
+        assert [desk.ended(job).status_code for job in jobs] == [200] * 6
+    assert sorted(tags for _, tags in desk.runs()) == sorted([*(f"hold {seed}" for seed in range(6)), *lost])
 
 
 def test_weights_that_cannot_be_loaded_stop_one_replica_and_the_others_play_on_with_the_old(ray_cluster, tmp_path):
