@@ -128,7 +128,7 @@ def test_tags_choose_a_man_or_a_woman():
     assert {part.singer for part in voices("pop, female vocals")} == {"woman"}
 
 
-@pytest.mark.parametrize("tags", ["pop", "country", "synthwave, male vocals"])
+@pytest.mark.parametrize("tags", ["pop", pytest.param("synthwave, male vocals", marks=pytest.mark.slow)])
 def test_backing_voices_sing_the_chorus_in_thirds(tags: str):
     lead, *backing = voices(tags)
     (chorus,) = [section for section in song(tags).sections if section.kind == "chorus"][:1]
@@ -166,6 +166,7 @@ def notes_of(voice: str, tags: str = "pop", lyrics: str = LYRICS) -> tuple[str, 
     return audio.notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("voice", "tags", "words"),
     [
