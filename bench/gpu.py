@@ -99,6 +99,7 @@ class Bench:
     def load(self, **given):
         """The model and the seconds it took; on the CPU with the same step on static buffers, not compiled."""
         from acestep_mcp.engines.ace_step_v1 import prediction, weights
+        from acestep_mcp.engines.model.graphs import again
 
         compiling = given.get("compile", True)
         began = time.perf_counter()
@@ -107,9 +108,7 @@ class Bench:
         took = time.perf_counter() - began
         if self.dry and compiling:
             transformer = loaded.denoiser.transformer
-            loaded.denoiser.predictions = prediction.StaticPredictions(
-                transformer, transformer.forward, prediction.again
-            )
+            loaded.denoiser.predictions = prediction.StaticPredictions(transformer, transformer.forward, again)
         return loaded, took
 
     def wait(self):

@@ -13,8 +13,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
 
 from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Step  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.streams import Aside  # noqa: E402
 from acestep_mcp.engines.model.rounds import ModelCall, Pending, Rounds  # noqa: E402
+from acestep_mcp.engines.model.streams import Aside  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("torch")]
 

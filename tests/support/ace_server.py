@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from tests.support.ace_step_api import read_form, song_of
+from tests.support.ace_step_api import FOREIGN_LINE, read_form, song_of
 from tests.support.loopback import Reply, Seen
 
 BOUNDARY = "ace-batch-boundary"
@@ -50,6 +50,7 @@ class AceServer:
         self.steps = 2
         self.is_plain = False
         self.songs: list[bytes] = []
+        self.log: list[str] = ["[Server] Listening on 127.0.0.1:8080"]
         self.overrides: dict[str, Callable[[Seen], Reply | None]] = {}
         self.models = {"embedding": ["Qwen3.gguf"], "dit": [self.model], "vae": ["vae.gguf"]}
         self.default = DEFAULT
@@ -69,6 +70,8 @@ class AceServer:
                 return Reply(200, told | {"default": self.default, "presets": {"turbo": {}, "sft": {}}})
             case _, "/job":
                 return self._job(seen)
+            case "GET", "/logs":
+                return self._logged()
             case "POST", "/synth" | "/lm":
                 return self._submit(seen, is_text=seen.path == "/lm")
         return Reply(404)
@@ -76,6 +79,7 @@ class AceServer:
     def restart(self) -> None:
         """Everything is lost."""
         self.jobs.clear()
+        self.log.clear()
 
     @property
     def only(self) -> ServerJob:
@@ -107,6 +111,8 @@ class AceServer:
             request["seed"] = 999  # a text is ignored: the seed is random
         job.ends = next((end for end in ("fail", "none", "three", "nasty") if end in request["caption"]), "done")
         self.jobs[job.id] = job
+        kind = "(LM, mode=1)" if is_text else "(1 requests)"
+        self.log.append(f"[Server] Job {job.id} created {kind}")
         finished = [other for other in self.jobs.values() if other.polls > self.steps]
         for other in finished[: max(0, len(self.jobs) - MOST_KEPT)]:
             del self.jobs[other.id]
@@ -127,7 +133,25 @@ class AceServer:
         if "result" in query:
             return self._result(job)
         job.polls += 1
+        self._work_on(job)
         return Reply(200, {"status": self._state(job)})
+
+    def _work_on(self, job: ServerJob) -> None:
+        """What the server logs of a song by then, and whose prompt somebody else gave."""
+        if job.is_text or job.polls > self.steps + 1:
+            return
+        if job.polls == 1:
+            self.log.append(f"[Server] Loading synth: DiT={self.model} VAE=vae.gguf")
+            self.log.append(f"[Prompt] {FOREIGN_LINE}")
+        if job.polls <= self.steps:
+            self.log.append(f"[DiT] Step {job.polls}/{self.steps} t=0.500")
+        elif job.ends != "fail" and not job.cancelled:
+            self.log += ["[VAE] Tiled decode: 4 tiles (chunk=256)", f"[Server] Job {job.id} done (1 tracks)"]
+
+    def _logged(self) -> Reply:
+        """A stream without end: the last 512 lines, and no more for now. What it is writing is cut."""
+        lines = "".join(f"data: {line}\n\n" for line in self.log[-512:]) + "data: [DiT] Step 9"
+        return Reply(200, headers={"content-type": "text/event-stream"}, stream=[lines.encode()], hang=True)
 
     def _state(self, job: ServerJob) -> str:
         if job.polls <= self.steps:

@@ -44,10 +44,14 @@ class AceStepApi:
 
     name, submit_path, cancels = "ace-step-api", "/release_task", False
 
-    def __init__(self, key: str | None = None, model: str = "acestep-v15-turbo", llm: bool = False) -> None:
+    def __init__(
+        self, key: str | None = None, model: str = "acestep-v15-turbo", llm: bool = False, *, has_sample: bool = True
+    ) -> None:
+        """Without `has_sample` it is one from before v0.1.6, which writes a song's text only with the song."""
         self.key = key
         self.model = model
         self.llm = llm
+        self.has_sample = has_sample
         self.jobs: dict[str, ApiJob] = {}
         self.files: dict[str, bytes] = {}
         self.total = 0
@@ -72,8 +76,9 @@ class AceStepApi:
         routes = {
             "/v1/model_inventory": self._inventory, "/release_task": self._submit, "/query_result": self._query,
             "/v1/audio": self._audio, "/v1/stats": lambda _: _wrapped({"jobs": {"total": self.total}}),
-            "/v1/create_sample": self._sample,
         }  # fmt: skip
+        if self.has_sample:
+            routes["/v1/create_sample"] = self._sample
         return routes[seen.path](seen) if seen.path in routes else Reply(404, {"detail": "Not Found"})
 
     def restart(self) -> None:
@@ -113,8 +118,12 @@ class AceStepApi:
         if float(values.get("repaint_strength", 0.5)) > 1:
             return Reply(500, b"Internal Server Error", {"content-type": "text/plain"})
         job = ApiJob(values, files)
+        if query := values.get("sample_query"):
+            self._write(values, str(query))
         tags = str(values.get("prompt", ""))
         job.ends = next((end for end in ("fail", "no file", "old", "hold") if end in tags), "done")
+        if query and not self.llm:
+            job.ends = "fail"
         self.jobs[job.id] = job
         self.total += 1
         return _wrapped({"task_id": job.id, "status": "queued", "queue_position": 1})
@@ -145,13 +154,13 @@ class AceStepApi:
         seed = "4711" if self.ignores_seed else str(job.fields["seed"])
         made = {
             "file": f"/v1/audio?path={quote(self._made(job), safe='')}", "prompt": job.fields["prompt"],
-            "lyrics": job.fields["lyrics"], "metas": {"bpm": "N/A", "duration": 5}, "seed_value": seed,
+            "lyrics": job.fields["lyrics"], "metas": job.fields.get("metas", {"bpm": "N/A", "duration": 5}), "seed_value": seed,
             "lm_model": None, "dit_model": self.model, "generation_info": "",
         }  # fmt: skip
         return 1, [made, made | {"file": made["file"] + "-second"}]
 
     def _made(self, job: ApiJob) -> str:
-        form = str(job.fields["audio_format"])
+        form = str(job.fields.get("audio_format", "mp3"))
         path = f"/tmp/acestep/{job.id}.{form}"
         source = job.files.get("src_audio")
         if self.makes_seconds:
@@ -169,6 +178,13 @@ class AceStepApi:
             if content is None
             else Reply(200, content, {"content-type": "audio/mpeg"})
         )
+
+    @staticmethod
+    def _write(values: dict[str, Any], query: str) -> None:
+        """The language model's text, length, tempo and key replace what was sent; that nobody sings it reads in the words."""
+        lyrics = "[Instrumental]" if "instrumental" in query else "[verse]\nA lamp in the window"
+        metas = {"bpm": 92, "keyscale": "D minor", "timesignature": "3", "duration": 5, "genres": "N/A"}
+        values |= {"prompt": "slow waltz, accordion", "lyrics": lyrics, "audio_duration": 5, "metas": metas}
 
     def _sample(self, seen: Seen) -> Reply:
         if not self.llm:

@@ -37,7 +37,7 @@ from acestep_mcp.engine_server.source_loader import SourceLoader
 from acestep_mcp.engine_server.webhooks import Webhooks
 from acestep_mcp.engine_server.worker import Worker
 from acestep_mcp.engine_server.workers import Workers
-from acestep_mcp.engines import Engine, loras_of
+from acestep_mcp.engines import Engine, ResumableEngine, loras_of
 
 __all__ = ["KEY_NAME", "QueueOptions", "serving"]
 
@@ -48,6 +48,7 @@ LEFTOVERS_KEPT = 3600
 
 RETRY_SECONDS = 1.0
 SCALE_SECONDS = 1.0
+STOP_SECONDS = 2.0
 
 Reply = Callable[[HttpRequest], Awaitable[Response]]
 
@@ -83,6 +84,10 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
         group.start_soon(repeat, clean, "cleaning up", min(60, max(options.retention / 2, 0.05)))
         if options.scale:
             group.start_soon(repeat, partial(_scale, backend, options.scale), "scaling", SCALE_SECONDS)
+        for engine in engines:
+            if isinstance(engine, ResumableEngine):
+                stop = partial(_stop_ended, engine, backend)
+                group.start_soon(repeat, stop, "stopping what nobody waits for", STOP_SECONDS)
         if webhooks:
             group.start_soon(webhooks.run)
             adopt = partial(_adopt, backend, webhooks)
@@ -97,6 +102,17 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
         app.state.drain, app.state.drain_seconds = partial(_drain, backend, workers, job_routes), options.drain
         yield app
         group.cancel_scope.cancel()
+
+
+async def _stop_ended(engine: ResumableEngine, backend: Backend) -> None:
+    """Stop elsewhere what was begun for jobs that have ended since.
+
+    They were cancelled before a restarted server took them again, or while nobody was reached there.
+    """
+    for job_id in await anyio.to_thread.run_sync(engine.begun):
+        job = await backend.requests.find(job_id, logs=False)
+        if job and job.ended:
+            await anyio.to_thread.run_sync(engine.stop, job_id)
 
 
 async def _drain(backend: Backend, workers: Workers, job_routes: JobRoutes, seconds: float) -> None:

@@ -131,3 +131,11 @@ class ResumableEngine(Protocol):
     def resume(self, run: JobRun, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         """`Engine.generate` for one job; the work of an earlier attempt is found again, and not repeated."""
         ...
+
+    def begun(self) -> set[str]:
+        """The ids of jobs that some process has begun and that are neither finished nor stopped."""
+        ...
+
+    def stop(self, job: str) -> None:
+        """Stop what was begun for a job that has ended. Where that cannot be done now, it stays in `begun`."""
+        ...

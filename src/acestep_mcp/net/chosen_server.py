@@ -8,12 +8,14 @@ import anyio
 
 from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
 from acestep_mcp.api.redaction import redaction
-from acestep_mcp.net.http_responses import HttpResponse, http_errors, read_response
+from acestep_mcp.net.http_responses import HttpResponse, http_errors, read_begin, read_response
 from acestep_mcp.net.loopback import in_clear
 from acestep_mcp.net.ssrf import Body, Reach, host_of, opened, origin
 from acestep_mcp.net.timeouts import Timeouts
 
 _SHORTEST_WORD = 20  # servers without keys get words such as "anything" as one
+SILENCE = 0.2
+"""Seconds without a further line after which a stream of events has sent what it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class ChosenServer:
     ) -> HttpResponse:
         """The answer to one request, whatever its status, of at most `most` bytes. Raises NoResponse when none came.
 
-        `path` begins with a slash and is sent as it is; `body` comes with its content type. Connecting and each read may take `seconds`, and all `total`.
+        `path` begins with a slash and is sent as it is; `body` comes with its content type. Connecting and each read may take
+        `seconds`, and all `total`. A stream of events has no end: it is read until it is silent, or for half of `total`.
         """
         content, content_type = body or (b"", "")
         headers = {"Accept": "*/*"} | ({"Content-Type": content_type} if body else {})
@@ -65,4 +68,7 @@ class ChosenServer:
         url, carried = self.url.strip().rstrip("/") + path, Body(content, len(content), headers)
         with http_errors(f"Asking {host_of(self.url)}"), anyio.fail_after(total):
             async with opened(method, url, body=carried, reach=reach, timeouts=timeouts, redirects=0) as response:
-                return await read_response(response, most, redaction(self.key, word=_SHORTEST_WORD))
+                clean = redaction(self.key, word=_SHORTEST_WORD)
+                if response.headers.get("content-type", "").startswith("text/event-stream"):
+                    return await read_begin(response, total / 2, SILENCE, most, clean)
+                return await read_response(response, most, clean)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import httpx
 
 from acestep_mcp.api.errors import NoResponse
@@ -115,3 +116,20 @@ async def read_response(
             raise NoResponse(message, sent=True, is_permanent=True)
     headers = {name.lower(): clean(value) for name, value in response.headers.items()}
     return HttpResponse(response.status_code, headers, bytes(body), clean)
+
+
+async def read_begin(
+    response: httpx.Response, seconds: float, silence: float, max_bytes: int, clean: Callable[[str], str]
+) -> HttpResponse:
+    """Read a response for so many seconds, or until it sends nothing for `silence` seconds or holds `max_bytes`."""
+    body, chunks = bytearray(), response.aiter_bytes()
+    with anyio.move_on_after(seconds):
+        while len(body) < max_bytes:
+            chunk = None
+            with anyio.move_on_after(silence):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                break
+            body += chunk
+    headers = {name.lower(): clean(value) for name, value in response.headers.items()}
+    return HttpResponse(response.status_code, headers, bytes(body[:max_bytes]), clean)

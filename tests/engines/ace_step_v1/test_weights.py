@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import parameter_names, published, quantization, weights  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import parameter_names, published, weights  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1  # noqa: E402
-from acestep_mcp.engines.model import placement  # noqa: E402
+from acestep_mcp.engines.model import placement, quantization  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")

@@ -12,6 +12,7 @@ from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
 from acestep_mcp.api.requests import TextToAudio  # noqa: E402
 from acestep_mcp.engines.ace_step_v15 import acceleration, tasks, weights  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
+from acestep_mcp.engines.model.quantization import quantize  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch-v1.5")
 
@@ -92,7 +93,7 @@ def test_a_chosen_backend_is_the_transformer_s_alone(loaded):
 def test_int8_stores_the_blocks_matrices_in_less_memory_and_makes_nearly_the_same(loaded, tmp_path):
     pytest.importorskip("torchao", reason="torchao is not installed")
     plain = latents(loaded, 5)
-    acceleration.quantize(loaded.pipe)
+    quantize(loaded.pipe.transformer, "int8", r"layers\.")
     weight = loaded.pipe.transformer.layers[0].mlp.gate_proj.weight
     assert type(weight).__name__ not in ("Parameter", "Tensor")
     changed = latents(loaded, 5)

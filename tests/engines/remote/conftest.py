@@ -17,6 +17,7 @@ from acestep_mcp.engine_server.upstream import Upstreams
 from acestep_mcp.engines import Audio, JobRun, Source
 from acestep_mcp.engines.remote import engine
 from acestep_mcp.engines.remote.patience import Patience
+from acestep_mcp.net import chosen_server
 from acestep_mcp.net.chosen_server import ChosenServer
 from acestep_mcp.server.app import create_server
 from acestep_mcp.settings import Settings
@@ -28,6 +29,7 @@ from tests.support.loopback import listening
 def brisk(monkeypatch):
     """Looks at a job often, and gives up soon."""
     monkeypatch.setattr(engine, "PATIENCE", Patience(first=0.005, longest=0.01, outage=0.3, busy=5.0))
+    monkeypatch.setattr(chosen_server, "SILENCE", 0.01)
 
 
 @pytest.fixture

@@ -8,8 +8,11 @@ import pytest
 import soundfile
 
 from acestep_mcp.api.errors import ConfigurationError, GenerationFailed, InvalidRequest, QueueError, SubmissionUnknown
+from acestep_mcp.engines.remote import ace_server
+from acestep_mcp.net import chosen_server
 from tests.engines.remote.test_attaching import left_at
 from tests.support.ace_server import AceServer
+from tests.support.ace_step_api import FOREIGN_LINE
 from tests.support.loopback import Reply, listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("tmp_path")]
@@ -157,6 +160,25 @@ async def test_a_cancelled_job_is_cancelled_there(tmp_path):
     async with listening(standin) as server:
         await left_at("generating", server.url, tmp_path / "upstream", "job-that-is-cancelled", cancelled=True)
     assert standin.only.cancelled
+
+
+async def test_the_log_tells_how_far_a_song_is(made, monkeypatch):
+    monkeypatch.setattr(chosen_server, "SILENCE", 0.1)
+    standin = AceServer()
+    song = await made(standin, "text_to_audio", SONG)
+    told = [(step.stage, step.number, step.total) for step in song.steps]
+    assert told[-2:] == [("denoising", 45, 100), ("denoising", 90, 100)]
+    assert FOREIGN_LINE not in str(song)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reply", [Reply(404), Reply(200, b"<html>"), Reply(reset=True), Reply(stall=True)])
+async def test_without_a_log_a_song_is_made_all_the_same(made, reply, monkeypatch):
+    monkeypatch.setattr(ace_server, "_LOG_SECONDS", 0.1)
+    standin = AceServer()
+    standin.overrides["/logs"] = lambda _: reply
+    song = await made(standin, "text_to_audio", SONG)
+    assert {step.stage for step in song.steps} == {"generating"}
 
 
 @pytest.mark.slow

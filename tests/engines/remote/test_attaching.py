@@ -22,7 +22,7 @@ SONG = {"tags": "lofi", "duration": 5}
 
 
 async def left_at(stage, url, folder, job, *, tags="lofi", cancelled=False):
-    """An engine that is stopped, as by the end of its process, at its first step of a stage."""
+    """An engine that is stopped, as by the end of its process, at its first step of a stage, or of denoising."""
     upstreams = Upstreams(lambda at: ChosenServer("ACESTEP_ENGINE", at), folder, "wav")
     playing = upstreams.engine(await upstreams.kind_at(url), url)
     song = named("text_to_audio").request.parse(SONG | {"seed": 7, "tags": tags})
@@ -30,7 +30,7 @@ async def left_at(stage, url, folder, job, *, tags="lofi", cancelled=False):
     def play():
         parts = playing.resume(JobRun(job, lambda: cancelled), song, None)
         for part in parts:
-            if isinstance(part, Step) and part.stage == stage:
+            if isinstance(part, Step) and part.stage in (stage, "denoising"):
                 break
         parts.close()
 
@@ -65,6 +65,22 @@ async def test_a_song_that_has_arrived_needs_no_server(make):
         again = await make(server.url, "text_to_audio", SONG)
     assert again.audio.file == first.audio.file
     assert api.jobs == {}
+
+
+async def test_what_was_said_of_a_song_that_has_arrived_is_said_again(make, tmp_path):
+    api = AceStepApi(model="acestep-v15-base")
+    api.ignores_seed = True
+    async with listening(api) as server:
+        first = await make(server.url, "text_to_audio", SONG)
+        again = await make(server.url, "text_to_audio", SONG)
+        [record] = (tmp_path / "upstream").glob("*.json")
+        record.write_bytes(b'{"notes": 3, "model": []}')
+        unreadable = await make(server.url, "text_to_audio", SONG)
+    assert "seed of this song is not known" in first.notes
+    assert "is no turbo model" in first.notes
+    assert again.notes == first.notes
+    assert "seed" not in unreadable.notes
+    assert len(api.jobs) == 1
 
 
 @pytest.mark.parametrize("lost", [Reply(reset=True), Reply(504, b"<html>gateway</html>"), Reply(200, {"data": {}})])

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from acestep_mcp.assembly import open_studio, status_only
-from acestep_mcp.engine_server import upstream
+from acestep_mcp.engine_server import app, upstream
 from acestep_mcp.library.models import Status
 from acestep_mcp.settings import Settings
 from tests.support.ace_server import AceServer
@@ -117,6 +117,83 @@ async def test_a_cancelled_job_is_stopped_there_if_the_server_can(settings, stan
         assert outcome.job.status is Status.CANCELLED
         assert standin.only.cancelled is standin.cancels
         assert ("cannot cancel" in outcome.job.error.message) is not standin.cancels
+
+
+async def test_a_song_for_a_sentence_has_the_wanted_length_where_the_server_writes_only_with_a_song(tools):
+    standin = AceStepApi(llm=True, has_sample=False)
+    async with tools(standin) as client:
+        song = await called(client, "prompt_to_audio", prompt="a slow waltz for a rainy night", duration=6)
+    assert (song["tags"], song["lyrics"]) == (
+        "slow waltz, accordion, 92 bpm, D minor",
+        "[verse]\nA lamp in the window",
+    )
+    assert len(pcm(song)) == 6 * 48_000
+    assert [job.fields["inference_steps"] for job in standin.jobs.values() if "inference_steps" in job.fields] == [1]
+    assert len(standin.jobs) == 2
+
+
+@pytest.fixture
+def brisk_queue(monkeypatch):
+    monkeypatch.setattr(app, "STOP_SECONDS", 0.05)
+
+
+async def left_running(settings, standin, url):
+    """The id of a job that was sent to the server, and that this program left when it ended."""
+    standin.steps = 10**6
+    async with open_studio(settings(url)) as studio:
+        job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 5, "seed": 7}))
+        await happened(lambda: standin.jobs and standin.only.polls >= 3)
+    assert not standin.only.cancelled
+    return job.id
+
+
+async def happened(condition):
+    with anyio.fail_after(20):
+        while not condition():
+            await anyio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("brisk_queue")
+async def test_a_job_that_was_cancelled_before_its_server_was_asked_again_is_stopped_there(settings):
+    standin = AceServer()
+    async with listening(standin) as server:
+        job = await left_running(settings, standin, server.url)
+        # Of a restarted server, the worker asks it first what it is, before it finds the job again.
+        standin.overrides["/props"] = lambda _: Reply(reset=True)
+        async with open_studio(settings(server.url)) as studio:
+            studio.adopt_jobs()
+            asked = len(server.seen)
+            await happened(lambda: any(seen.path == "/props" for seen in server.seen[asked:]))
+            outcome = await studio.cancel(job)
+            assert outcome.job.status is Status.CANCELLED
+            await happened(lambda: standin.only.cancelled)
+
+
+@pytest.mark.usefixtures("brisk_queue")
+async def test_a_job_that_was_cancelled_while_no_process_worked_on_it_is_stopped_by_the_next(settings):
+    standin = AceServer()
+    async with listening(standin) as server:
+        job = await left_running(settings, standin, server.url)
+        async with open_studio(settings(server.url)) as studio:
+            # Waiting for it makes it this process's own.
+            await studio.cancel(job)
+            await happened(lambda: standin.only.cancelled)
+
+
+@pytest.mark.usefixtures("brisk_queue")
+async def test_a_job_that_is_cancelled_while_its_server_is_away_is_stopped_when_it_answers_again(settings):
+    standin = AceServer()
+    async with listening(standin) as server:
+        standin.steps = 10**6
+        async with open_studio(settings(server.url)) as studio:
+            job = await studio.start(request("text_to_audio", {"tags": "lofi", "duration": 5}))
+            await happened(lambda: standin.jobs and standin.only.polls >= 3)
+            standin.overrides["/job"] = lambda _: Reply(reset=True)
+            outcome = await studio.cancel(job.id)
+            assert outcome.job.status is Status.CANCELLED
+            assert not standin.only.cancelled
+            standin.overrides.clear()
+            await happened(lambda: standin.only.cancelled)
 
 
 async def test_a_server_that_runs_at_its_usual_address_is_preferred_to_drafts(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acestep_mcp.engine_server.upstream import Upstreams
-from acestep_mcp.engines.remote import ace_server
+from acestep_mcp.engines.remote import ace_server, rest
 from acestep_mcp.net.chosen_server import ChosenServer
 from acestep_mcp.songwriter.song_text import SongText
 from tests.support.ace_server import AceServer
@@ -21,7 +21,8 @@ def write(tmp_path, monkeypatch):
     async def by_rules(prompt, instrumental, duration, seed):
         return SongText("by rules", "", "rules")
 
-    monkeypatch.setattr(ace_server, "_WRITING_PAUSE", 0.02)
+    for wire in (ace_server, rest):
+        monkeypatch.setattr(wire, "_WRITING_PAUSE", 0.02)
 
     async def write(standin, *, instrumental=False):
         async with listening(standin) as server:
@@ -38,6 +39,28 @@ async def test_the_servers_language_model_writes(write, standin):
     assert song.tags == "slow waltz, accordion, 92 bpm, D minor"
     assert song.lyrics == "[verse]\nA lamp in the window"
     assert (song.writer, song.notes) == (f"the language model of {standin.name}", ())
+
+
+@pytest.mark.parametrize("instrumental", [False, True])
+async def test_an_older_server_writes_with_a_song_of_one_step(write, instrumental):
+    standin = AceStepApi(llm=True, has_sample=False)
+    song = await write(standin, instrumental=instrumental)
+    assert song.tags == "slow waltz, accordion, 92 bpm, D minor"
+    assert song.lyrics == ("[Instrumental]" if instrumental else "[verse]\nA lamp in the window")
+    assert (song.writer, song.notes) == ("the language model of ace-step-api", ())
+    sent = standin.only.fields
+    assert (sent["inference_steps"], sent["batch_size"], sent["seed"]) == (1, 1, 7)
+    assert ("instrumental" in sent["sample_query"]) is instrumental
+
+
+async def test_an_older_server_whose_writing_fails_is_said_in_a_note(write):
+    standin = AceStepApi(llm=True, has_sample=False)
+    standin.overrides["/query_result"] = lambda seen: Reply(
+        200, {"data": [{"task_id": seen.json()["task_id_list"][0], "status": 2, "result": "[]"}], "code": 200}
+    )
+    song = await write(standin)
+    assert song.tags == "by rules"
+    assert "language model has not finished" in song.notes[0]
 
 
 @pytest.mark.parametrize("standin", [AceStepApi(llm=True), AceServer(lm=True)], ids=lambda standin: standin.name)

@@ -10,9 +10,9 @@ import torch
 from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
-from acestep_mcp.engines.ace_step_v1.streams import Aside
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.model.placement import ModelParts, Part
+from acestep_mcp.engines.model.streams import Aside
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _denoiser_targets(name: str, tensor: Tensor) -> Iterator[ParameterTarget]:
 
 def _fold_weight_norm(name: str, shape: torch.Size, read: ReadParameter) -> Tensor:
     """The weight of a weight-normalised layer: `weight_v`, normalised per output channel, times `weight_g`."""
-    direction = read(f"{name}_v", shape)
-    length = read(f"{name}_g", torch.Size((shape[0], *[1] * (len(shape) - 1))))
+    direction = read(f"{name}_v", shape).float()
+    length = read(f"{name}_g", torch.Size((shape[0], *[1] * (len(shape) - 1)))).float()
     norm = torch.linalg.vector_norm(direction.flatten(1), dim=1).view_as(length)
     return direction * (length / norm)

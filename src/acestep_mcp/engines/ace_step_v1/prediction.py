@@ -20,18 +20,16 @@ from torch.nn import functional as F
 
 from acestep_mcp.engines.ace_step_v1.transformer import Context, Transformer
 from acestep_mcp.engines.model.compilation import can_compile, compiled, mark_dynamic
+from acestep_mcp.engines.model.graphs import Capture, CudaGraphs, again
 from acestep_mcp.engines.model.rounds import BatchModel, ModelCall
 
 BUCKET = 64
 """Frames and condition tokens are padded to a multiple of this."""
 _KEPT = 3
 """Shapes whose buffers and graphs are kept for the next run."""
-_WARM_UP = 2
 
 Step = Callable[[Tensor, Tensor, Context], Tensor]
 """Velocity from latents, timestep and context, as `Transformer.forward`."""
-Capture = Callable[[Callable[[], None]], Callable[[], None]]
-"""Turns a function that works on tensors at fixed addresses into one that does the same again."""
 
 
 class Wanted(NamedTuple):
@@ -223,30 +221,3 @@ def fast_predictions(
         step = compiled(step)
     capture = CudaGraphs(device) if compiling and device.type == "cuda" and not offload else again
     return StaticPredictions(transformer, step, capture, batch=batch, kept=1 if offload else _KEPT)
-
-
-def again(run: Callable[[], None]) -> Callable[[], None]:
-    """The `Capture` for devices without graphs: the function itself."""
-    return run
-
-
-class CudaGraphs:
-    """The `Capture` for CUDA. Its graphs share one pool of memory, since only one of them runs at a time."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._pool = torch.cuda.graph_pool_handle()
-        self._stream = torch.cuda.Stream(device)
-
-    def __call__(self, run: Callable[[], None]) -> Callable[[], None]:
-        with torch.cuda.device(self._device):
-            self._stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(self._stream):
-                for _ in range(_WARM_UP):  # compiles, and lets libraries allocate their workspaces
-                    run()
-            torch.cuda.current_stream().wait_stream(self._stream)
-            graph = torch.cuda.CUDAGraph()
-            # Other threads may use the device meanwhile.
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
-                run()
-        return graph.replay

@@ -43,11 +43,11 @@ from acestep_mcp.engines.ace_step_v1.sampling import (
     noise_source,
 )
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE
-from acestep_mcp.engines.ace_step_v1.streams import PacedSteps
 from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
 from acestep_mcp.engines.model.engine import SongRun
 from acestep_mcp.engines.model.rounds import ModelCall, Pending, mapped
 from acestep_mcp.engines.model.song_tasks import SongTasks, cut, require_finite
+from acestep_mcp.engines.model.streams import PacedSteps
 from acestep_mcp.readers.no_vocals import is_instrumental
 
 _EDIT_RANGES = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import nn
 
-from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v1 import lora, published
 from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
 from acestep_mcp.engines.ace_step_v1.codec import Codec
@@ -21,8 +17,6 @@ from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
 from acestep_mcp.engines.ace_step_v1.prediction import fast_predictions
-from acestep_mcp.engines.ace_step_v1.quantization import check_quantization, quantize
-from acestep_mcp.engines.ace_step_v1.streams import Aside
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
@@ -31,10 +25,18 @@ from acestep_mcp.engines.model.compilation import can_compile
 from acestep_mcp.engines.model.device import torch_device, torch_dtype
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.placement import ModelParts
+from acestep_mcp.engines.model.quantization import check_quantization, quantize
+from acestep_mcp.engines.model.streams import Aside
+from acestep_mcp.engines.model.tensor_file import TensorReader, file_errors
 
 Module = TypeVar("Module", bound=nn.Module)
-_REMAP_AFTER = 256 << 20
-"""Bytes read before a file is mapped again: pages read from a mapped file count as this process's memory until then."""
+_ALIASES = {"shared.weight": "encoder.embed_tokens.weight"}
+"""UMT5's embedding has two names; a file may have either."""
+_QUANTIZED_LAYERS = {
+    "int8": r"transformer\.blocks\.",
+    "fp8": r"transformer\.blocks\.\d+\.(attn\.to_qkv|ff\.(widen|narrow))$",
+}
+"""For FP8 the projections of the self-attention and the feed-forward, which are most of the work."""
 
 
 def load(options: EngineOptions) -> LoadedV1:
@@ -52,7 +54,7 @@ def load(options: EngineOptions) -> LoadedV1:
         for adapter, weight in options.lora:
             lora.merge(denoiser, adapter, weight)
         if options.quantize:
-            quantize(denoiser, options.quantize)
+            quantize(denoiser, options.quantize, _QUANTIZED_LAYERS[options.quantize])
         codec, text = checkpoint.codec(), checkpoint.text()
     if device.type == "cuda":
         codec.channels_last()
@@ -103,65 +105,27 @@ class _Checkpoint:
         config = self._config(published.TEXT)
         encoder: Any = self._load(published.TEXT, lambda: UMT5EncoderModel(UMT5Config(**config)))
         file = self.folder / published.TOKENIZER
-        with _errors_of(file):
+        with file_errors(file):
             # Unlike from_file, from_buffer raises ValueError for an invalid file.
             return TextEncoder(encoder, Tokenizer.from_buffer(file.read_bytes()))
 
     def _config(self, weights: str) -> dict[str, Any]:
         file = (self.folder / weights).with_name("config.json")
-        with _errors_of(file):
+        with file_errors(file):
             return read_config(file)
 
     def _load(self, weights: str, build: Callable[[], Module], dtype: torch.dtype | None = None) -> Module:
         """A module in evaluation mode with the published parameters. It is never initialised with random ones."""
         file = self.folder / weights
-        with _errors_of(file.with_name("config.json")), torch.device("meta"):
+        with file_errors(file.with_name("config.json")), torch.device("meta"):
             module = nn.Module.to(build(), dtype or self.dtype)  # the libraries' own `to` warns about it
         module.to_empty(device=self.device)
         _tie_embeddings(module)
-        with _errors_of(file):
-            reader = TensorReader(file)
+        with file_errors(file):
+            reader = TensorReader(file, _ALIASES)
             load_parameters(module, reader)
         self.bytes_read += reader.bytes_read
         return module.requires_grad_(requires_grad=False).eval()
-
-
-class TensorReader:
-    """Reads tensors of one memory-mapped safetensors file by name; other tensors are not read."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.bytes_read = 0
-        self._remap()
-
-    def _remap(self) -> None:
-        self._since_remap = 0
-        self._opened: Any = safe_open(self.file, framework="pt")
-        self._names = frozenset(self._opened.keys())
-
-    def __call__(self, name: str, shape: torch.Size) -> Tensor:
-        """The tensor of this name. Raises ConfigurationError unless it has the rows and number of elements of `shape`."""
-        if self._since_remap > _REMAP_AFTER:
-            self._remap()
-        value: Tensor = self._opened.get_tensor(self._stored_name(name))
-        if value.shape[:1] != shape[:1] or value.numel() != shape.numel():
-            mismatch = f"the shape {tuple(value.shape)}, which does not fit {tuple(shape)}"
-            raise ConfigurationError(
-                f"{self.file}: {name} has {mismatch}. It belongs to another model, or config.json beside it does."
-            )
-        self._since_remap += value.nbytes
-        self.bytes_read += value.nbytes
-        return value.float() if name.endswith(("weight_g", "weight_v")) else value
-
-    def _stored_name(self, name: str) -> str:
-        for stored in (name, _ALIASES.get(name, name)):
-            if stored in self._names:
-                return stored
-        raise ConfigurationError(f"{self.file}: the tensor {name} is missing. It is a file of another model.")
-
-
-_ALIASES = {"shared.weight": "encoder.embed_tokens.weight"}
-"""UMT5's embedding has two names; a file may have either."""
 
 
 def _tie_embeddings(module: nn.Module) -> None:
@@ -169,15 +133,3 @@ def _tie_embeddings(module: nn.Module) -> None:
     model: Any = module
     if hasattr(module, "shared"):
         model.encoder.set_input_embeddings(model.shared)
-
-
-@contextmanager
-def _errors_of(file: Path) -> Iterator[None]:
-    """Turn a library's error about a file into a ConfigurationError that names it."""
-    try:
-        yield
-    except (SafetensorError, StrictDataclassError, OSError, ValueError, TypeError, LookupError) as exc:
-        raise ConfigurationError(
-            f"{file} cannot be used: {str(exc).splitlines()[0] if str(exc) else type(exc).__name__}. "
-            "Fetch the published file again."
-        ) from exc

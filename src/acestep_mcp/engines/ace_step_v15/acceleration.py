@@ -1,4 +1,4 @@
-"""The pipeline's own means for speed and memory: int8 weights, attention backends, and compiling."""
+"""The pipeline's own means for speed: attention backends, and compiling."""
 
 from __future__ import annotations
 
@@ -8,29 +8,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from torch import nn
 
 from acestep_mcp.api.errors import ConfigurationError
 
 _COMPILERS = ("g++", "clang++", "c++", "gcc", "cl")
-
-
-def quantize(pipe: Any) -> None:
-    """Store the large matrices of the transformer's blocks as int8 with one scale per row.
-
-    Raises ConfigurationError without torchao.
-    """
-    try:
-        from torchao.quantization import Int8WeightOnlyConfig, quantize_
-    except ImportError as exc:
-        raise ConfigurationError(
-            f"--quantize int8 needs the package torchao ({exc}): pip install torchao, or leave it out."
-        ) from exc
-    quantize_(
-        pipe.transformer,
-        Int8WeightOnlyConfig(),
-        filter_fn=lambda module, name: isinstance(module, nn.Linear) and name.startswith("layers."),
-    )
 
 
 def set_attention(pipe: Any, name: str, device: torch.device) -> None:

@@ -16,6 +16,7 @@ from acestep_mcp.engines.ace_step_v15.loaded import LoadedV15
 from acestep_mcp.engines.model.device import torch_device, torch_dtype
 from acestep_mcp.engines.model.engine import is_out_of_memory
 from acestep_mcp.engines.model.options import EngineOptions
+from acestep_mcp.engines.model.quantization import quantize
 
 _DIFFUSERS_MODULES = ("vae", "transformer", "condition_encoder", "audio_tokenizer", "audio_token_detokenizer")
 _REMEDY = (
@@ -47,7 +48,7 @@ def _prepare(pipe: Any, options: EngineOptions, device: torch.device) -> None:
     """Adapters before int8, which cannot be changed, and compiling last."""
     merge(pipe, options.lora)
     if options.quantize:
-        acceleration.quantize(pipe)
+        quantize(pipe.transformer, options.quantize, r"layers\.")
     if options.attention:
         acceleration.set_attention(pipe, options.attention, device)
     if options.compile:

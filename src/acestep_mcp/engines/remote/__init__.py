@@ -38,7 +38,8 @@ Body = tuple[bytes, str]
 class Ask(Protocol):
     """Sends one request to the server, follows no redirect, and reads an answer of at most `most` bytes.
 
-    `seconds` bounds connecting and each read, `total` all of it. Raises NoResponse when no whole answer came.
+    `seconds` bounds connecting and each read, `total` all of it. Raises NoResponse when no whole answer came. A
+    stream of events has no end: it is read until it is silent, or for half of `total`.
     """
 
     async def __call__(
@@ -135,7 +136,9 @@ class Wire(Protocol):
 
     def fetch(self, call: Call, state: JobState, task: Task) -> MadeSong: ...
 
-    def cancel(self, call: Call, job: str) -> None: ...
+    def cancel(self, call: Call, job: str) -> None:
+        """Stop a job, if it still runs. Raises QueueError where that is not known."""
+        ...
 
     def write(self, call: Call, prompt: str, *, instrumental: bool, seed: int) -> tuple[str, str]:
         """Tags and lyrics for a description, by the server's language model."""

@@ -12,6 +12,7 @@ from acestep_mcp.api.text import encodable, one_line
 from acestep_mcp.engines.remote import JSON, MAX_SONG, ODD, Answer, Call, Facts, JobState, MadeSong, Task, fields
 from acestep_mcp.engines.remote.loop import wait
 from acestep_mcp.engines.remote.multipart import form, parts
+from acestep_mcp.engines.remote.server_log import progress
 
 NAME = "acestep.cpp"
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
@@ -19,6 +20,8 @@ _MOST_NAMES = 500
 _FORMS = {"mp3": "mp3", "wav": "wav16", "flac": "wav16", "exact": "wav32"}
 _TASKS = {"text": "text2music", "remix": "cover", "lyrics": "cover-nofsq", "repaint": "repaint"}
 _WRITING_PAUSE = 0.5
+_MOST_LOG = 256 << 10
+_LOG_SECONDS = 2.0
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 422, 429, 501})
 
 
@@ -70,7 +73,8 @@ class AceServerWire:
             return JobState("gone")
         match _mapping(answer, "the state of a job").get("status"):
             case "running":
-                return JobState("running")
+                fraction, stage = self._progress(call, job) or (None, "generating")
+                return JobState("running", fraction, stage)
             case "done":
                 return JobState("done", result=job)
             case "failed":
@@ -78,6 +82,14 @@ class AceServerWire:
             case "cancelled":
                 return JobState("failed", reason="it was cancelled there")
         raise _odd("the state of a job")
+
+    def _progress(self, call: Call, job: str) -> tuple[float, str] | None:
+        """By the server's log, which is a stream without end, of whose lines it keeps the last 512."""
+        try:
+            answer = call("GET", "/logs", most=_MOST_LOG, seconds=_LOG_SECONDS, total=2 * _LOG_SECONDS)
+        except QueueError:
+            return None
+        return progress(answer.body, job) if answer.status == 200 else None
 
     def is_restarted(self, call: Call) -> bool:  # noqa: ARG002 - it forgets every job, and says so
         return False
@@ -104,7 +116,9 @@ class AceServerWire:
         return MadeSong(songs[0])
 
     def cancel(self, call: Call, job: str) -> None:
-        call("POST", f"/job?id={job}&cancel=1")
+        answer = call("POST", f"/job?id={job}&cancel=1")
+        if answer.status >= 500:
+            raise _refused(answer)
 
     def write(self, call: Call, prompt: str, *, instrumental: bool, seed: int) -> tuple[str, str]:
         wish = {"caption": prompt, "lm_mode": "inspire", "lm_seed": seed, "lm_batch_size": 1}

@@ -6,7 +6,6 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +24,7 @@ from acestep_mcp.audio import Sound
 from acestep_mcp.audio.read import read
 from acestep_mcp.engines import Audio, JobRun, Source, Step
 from acestep_mcp.engines.remote import ODD, Ask, Facts, Form, JobState, Task, Wire
-from acestep_mcp.engines.remote.ledger import Ledger
+from acestep_mcp.engines.remote.ledger import Kept, Ledger
 from acestep_mcp.engines.remote.loop import call_of, wait
 from acestep_mcp.engines.remote.patience import PATIENCE, Outage
 from acestep_mcp.engines.remote.plan import plan_of
@@ -36,16 +35,7 @@ _CANCEL_SECONDS = 10.0
 _CANNOT_CANCEL = "The server cannot cancel: what was sent there is made to the end, and nobody fetches it."
 _ODD_ANSWERS = 2
 _LATER = frozenset({429, 502, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A song that came back: its file, and its samples."""
-
-    file: Path
-    sound: Sound
-    model: str | None
-    notes: tuple[str, ...]
+_Made = tuple[Kept, Sound]
 
 
 def with_lora(request: EngineRequest, offered: tuple[str, ...]) -> tuple[EngineRequest, tuple[str, float] | None]:
@@ -92,6 +82,20 @@ class RemoteEngine:
         except QueueError as exc:
             # The status is that of the server's answer, not of ours.
             raise GenerationFailed(exc.message) from exc
+        finally:
+            if run.is_cancelled():
+                self.stop(run.id)
+
+    def begun(self) -> set[str]:
+        return self._ledger.begun()
+
+    def stop(self, job: str) -> None:
+        """In a worker thread of anyio. What the server does not answer is asked again by the next call."""
+        call = partial(self._call, is_shielded=True, seconds=_CANCEL_SECONDS, total=_CANCEL_SECONDS)
+        with contextlib.suppress(AceStepError):
+            for part, upstream in self._ledger.unfinished(job).items():
+                self._wire.cancel(call, upstream)
+                self._ledger.forget(job, part)
 
     def _song(self, run: JobRun, request: EngineRequest, source: Source | None) -> Iterator[Step | Audio]:
         self._ledger.sweep()
@@ -102,14 +106,14 @@ class RemoteEngine:
         made: list[_Made] = []
         for part, task in enumerate(plan.tasks):
             made.append((yield from self._made(run, part, task, facts, len(plan.tasks))))
-        self.model = made[-1].model or self.model
-        notes = dict.fromkeys(
-            (*plan.notes, *self._wire.notes(plan.tasks[0], facts), *(n for m in made for n in m.notes))
-        )
+        kept, sounds = zip(*made, strict=True)
+        self.model = kept[-1].model or self.model
+        said = (note for each in kept for note in each.notes)
+        notes = tuple(dict.fromkeys((*plan.notes, *self._wire.notes(plan.tasks[0], facts), *said)))
         if plan.joined:
-            yield Audio(plan.joined([song.sound for song in made]), tags, request.lyrics, tuple(notes))
+            yield Audio(plan.joined(list(sounds)), tags, request.lyrics, notes)
         else:
-            yield Audio(made[0].sound, tags, request.lyrics, tuple(notes), file=made[0].file)
+            yield Audio(sounds[0], tags, request.lyrics, notes, file=kept[0].file)
 
     def look(self) -> Facts:
         """What the server says of itself, in a worker thread of anyio. Raises NoResponse, QueueError."""
@@ -130,8 +134,9 @@ class RemoteEngine:
         """Nothing is held here."""
 
     def _made(self, run: JobRun, part: int, task: Task, facts: Facts, count: int) -> Generator[Step, None, _Made]:
-        if (file := self._ledger.kept(run.id, part)) is not None:
-            return _Made(file, _decoded(file), None, ())
+        """The song of one part, and its samples."""
+        if (kept := self._ledger.kept(run.id, part)) is not None:
+            return kept, _decoded(kept.file)
         found = self._ledger.find(run.id, part)
         job = self._sent(run, part, task, facts) if found is None else found.id
         if job is None:
@@ -139,15 +144,10 @@ class RemoteEngine:
                 "This program ended, or lost its connection, while it sent this request to the server, which may be making "
                 "the song. It is not sent again automatically. Look at the server, then make the song again."
             )
-        state: JobState | None = None
-        try:
-            state = yield from self._followed(job, part, count, is_known=found is None)
-        finally:
-            if state is None and run.is_cancelled():
-                self._cancel(job)
+        state = yield from self._followed(job, part, count, is_known=found is None)
         song = yield from self._patiently(lambda: self._wire.fetch(self._call, state, task))
-        file = self._ledger.keep(run.id, part, song.content)
-        return _Made(file, _decoded(file), song.model, song.notes)
+        kept = self._ledger.keep(run.id, part, song.content, song.model, song.notes)
+        return kept, _decoded(kept.file)
 
     def _sent(self, run: JobRun, part: int, task: Task, facts: Facts) -> str:
         """The server's id of a job that is sent now, once; it is on disk before anything else happens."""
@@ -162,10 +162,10 @@ class RemoteEngine:
                     f"{exc.what} The request was sent, so the server may be making the song. It is not sent again "
                     "automatically. Look at the server, then make the song again."
                 ) from exc
-            self._ledger.refused(run.id, part)
+            self._ledger.forget(run.id, part)
             raise
         except AceStepError:
-            self._ledger.refused(run.id, part)
+            self._ledger.forget(run.id, part)
             raise
         self._ledger.accepted(run.id, part, job)
         return job
@@ -221,12 +221,6 @@ class RemoteEngine:
                 outage.begin()
             yield Step("waiting for the server to answer", 0, 1)
             wait(self._patience.longest)
-
-    def _cancel(self, job: str) -> None:
-        """Best effort: our job has ended, whatever the server says."""
-        call = partial(self._call, is_shielded=True, seconds=_CANCEL_SECONDS, total=_CANCEL_SECONDS)
-        with contextlib.suppress(AceStepError):
-            self._wire.cancel(call, job)
 
 
 def _step(state: JobState, part: int, count: int) -> Step:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from acestep_mcp.api.errors import GenerationFailed, SubmissionUnknown
-from acestep_mcp.engines.remote import JSON, MAX_SONG, Call, Facts, JobState, MadeSong, Task, fields
+from acestep_mcp.engines.remote import JSON, MAX_SONG, Answer, Call, Facts, JobState, MadeSong, Task, fields
+from acestep_mcp.engines.remote.loop import wait
 from acestep_mcp.engines.remote.multipart import form
 from acestep_mcp.engines.remote.rest_answers import check, envelope, list_of, mapping, odd, refused, text_of, unclear
 
@@ -17,6 +18,7 @@ NAME = "ace-step-api"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _FILE = re.compile(r"/v1/audio\?path=[!-~]{1,4000}")
 _MOST_RESULT = 4 << 20
+_WRITING_PAUSE = 0.5
 _FORMS = {"exact": "flac"}
 _STAGES = (
     ("queued", "waiting in the server's queue"), ("phase 1", "planning the song"), ("phase 2", "preparing"),
@@ -74,21 +76,7 @@ class RestWire:
             body = form(written, {"src_audio": task.source})
         else:
             body = json.dumps(values).encode(), JSON
-        answer = call("POST", "/release_task", body, total=3600)
-        if answer.status in _UNCLEAR_STATUS:
-            raise SubmissionUnknown(unclear(f"something in between answered {answer.status}"), status=answer.status)
-        check(answer, "the request")
-        body_ = answer.json()
-        job = (
-            body_["data"].get("task_id")
-            if isinstance(body_, Mapping) and isinstance(body_.get("data"), Mapping)
-            else ""
-        )
-        if isinstance(job, str) and _ID.fullmatch(job):
-            return job
-        if isinstance(body_, Mapping) and body_.get("code") not in (None, 200):
-            raise refused("the request", answer.status, body_.get("error"))
-        raise SubmissionUnknown(unclear("its answer names no job"), status=answer.status)
+        return _accepted(call("POST", "/release_task", body, total=3600))
 
     def poll(self, call: Call, job: str) -> JobState:
         body = json.dumps({"task_id_list": [job]}).encode()
@@ -142,14 +130,51 @@ class RestWire:
     def cancel(self, call: Call, job: str) -> None:
         """The server has nothing for it."""
 
-    def write(self, call: Call, prompt: str, *, instrumental: bool, seed: int) -> tuple[str, str]:  # noqa: ARG002 - takes none
+    def write(self, call: Call, prompt: str, *, instrumental: bool, seed: int) -> tuple[str, str]:
         wish = json.dumps({"query": prompt, "instrumental": instrumental}).encode()
-        text = fields.song_text(
-            mapping(call("POST", "/v1/create_sample", (wish, JSON), total=600, seconds=300), "a song's text")
+        answer = call("POST", "/v1/create_sample", (wish, JSON), total=600, seconds=300)
+        found = (
+            self._sampled(call, prompt, instrumental=instrumental, seed=seed)
+            if answer.status in (404, 405)
+            else mapping(answer, "a song's text")
         )
+        text = fields.song_text(found)
         if text is None:
             raise odd("a song's text")
         return text
+
+    def _sampled(self, call: Call, prompt: str, *, instrumental: bool, seed: int) -> Mapping[str, Any]:
+        """What a server before v0.1.6 writes, which it does only for a song: for one of a single step that nobody hears.
+
+        That song could not be kept: it has the length that the language model has chosen.
+        """
+        # It reads from the description alone that nobody sings.
+        wish = f"{prompt}, instrumental" if instrumental else prompt
+        values = {"sample_query": wish, "inference_steps": 1, "seed": seed, "use_random_seed": False, "batch_size": 1}
+        job = _accepted(call("POST", "/release_task", (json.dumps(values).encode(), JSON)))
+        while (state := self.poll(call, job)).name in ("waiting", "running"):
+            wait(_WRITING_PAUSE)
+        if state.name != "done" or not state.result:
+            raise GenerationFailed("The server's language model has not finished: look at the server's log.")
+        entry = state.result[0]
+        metas = entry.get("metas")
+        lyrics = fields.INSTRUMENTAL if instrumental else entry.get("lyrics")
+        return {**(metas if isinstance(metas, Mapping) else {}), "caption": entry.get("prompt"), "lyrics": lyrics}
+
+
+def _accepted(answer: Answer) -> str:
+    """The id of the new job. Raises SubmissionUnknown, or QueueError for a refusal."""
+    if answer.status in _UNCLEAR_STATUS:
+        raise SubmissionUnknown(unclear(f"something in between answered {answer.status}"), status=answer.status)
+    check(answer, "the request")
+    body = answer.json()
+    data = body.get("data") if isinstance(body, Mapping) else None
+    job = data.get("task_id") if isinstance(data, Mapping) else ""
+    if isinstance(job, str) and _ID.fullmatch(job):
+        return job
+    if isinstance(body, Mapping) and body.get("code") not in (None, 200):
+        raise refused("the request", answer.status, body.get("error"))
+    raise SubmissionUnknown(unclear("its answer names no job"), status=answer.status)
 
 
 def _values(task: Task, facts: Facts) -> dict[str, Any]:

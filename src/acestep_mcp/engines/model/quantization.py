@@ -1,4 +1,4 @@
-"""Weight quantisation of the transformer, by torchao."""
+"""Weight quantisation of a transformer, by torchao."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ from acestep_mcp.api.errors import ConfigurationError
 
 _FP8_CAPABILITY = (8, 9)
 """The compute capability of the first GPUs that multiply FP8 matrices: Ada; Hopper has 9.0."""
-_LAYERS = {
-    "int8": re.compile(r"^transformer\.blocks\."),
-    "fp8": re.compile(r"^transformer\.blocks\.\d+\.(attn\.to_qkv|ff\.(widen|narrow))$"),
-}
-"""For FP8 the projections of the self-attention and the feed-forward, which are most of the work."""
+_KINDS = ("int8", "fp8")
 
 
 def check_quantization(kind: str, device: torch.device, dtype: torch.dtype) -> None:
     """Raises ConfigurationError if the device, the dtype or a missing package rules it out."""
-    if kind not in _LAYERS:
-        raise ConfigurationError(f"There is no quantisation {kind!r}: only {' and '.join(_LAYERS)}.")
+    if kind not in _KINDS:
+        raise ConfigurationError(f"There is no quantisation {kind!r}: only {' and '.join(_KINDS)}.")
     if kind == "fp8":
         check_fp8(torch.cuda.get_device_capability(device) if device.type == "cuda" else None, dtype)
     _config(kind)
@@ -40,19 +36,15 @@ def check_fp8(capability: tuple[int, int] | None, dtype: torch.dtype) -> None:
         raise ConfigurationError(f"--quantize fp8 needs the dtype bfloat16, not {dtype}: leave --dtype out.")
 
 
-def quantize(denoiser: nn.Module, kind: str) -> None:
-    """Store large matrices of the transformer as int8, or as FP8 with FP8 activations; one scale per row.
+def quantize(model: nn.Module, kind: str, layers: str) -> None:
+    """Store matrices as int8, or as FP8 with FP8 activations; one scale per row. They cannot be changed afterwards.
 
-    Weights cannot be changed afterwards.
+    `layers` is a pattern of the names of the linear layers. Raises ConfigurationError without torchao.
     """
+    config, pattern = _config(kind), re.compile(layers)
     from torchao.quantization import quantize_
 
-    layers = _LAYERS[kind]
-    quantize_(
-        denoiser,
-        _config(kind),
-        filter_fn=lambda module, name: isinstance(module, nn.Linear) and bool(layers.match(name)),
-    )
+    quantize_(model, config, filter_fn=lambda module, name: isinstance(module, nn.Linear) and bool(pattern.match(name)))
 
 
 def _config(kind: str) -> Any:
