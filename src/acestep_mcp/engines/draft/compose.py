@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from operator import attrgetter
 
 from acestep_mcp.engines.draft.band import Player, band
 from acestep_mcp.engines.draft.form import make_form
 from acestep_mcp.engines.draft.form_section import FormSection, form_to_plan
 from acestep_mcp.engines.draft.grid import Grid, new_grid
+from acestep_mcp.engines.draft.harmony import Chord
 from acestep_mcp.engines.draft.lineup import lyric_notes
+from acestep_mcp.engines.draft.melody import MelodyNote
 from acestep_mcp.engines.draft.metres import BarLayout
 from acestep_mcp.engines.draft.mix import pump_depth, volume_controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
@@ -28,7 +31,8 @@ _DANCE_GENRES = frozenset(
 class ComposeRequest:
     """What to compose. A given `grid` or `form` is used as is; `seeds` decide the rest.
 
-    `new_lines` are lyric lines that always get a new melody from the edit seed.
+    `new_lines` are lyric lines that always get a new melody from the edit seed. `chords`, one for each bar, and `tune` come
+    from another song: a bar without a chord gets its own.
     """
 
     tags: str
@@ -38,6 +42,8 @@ class ComposeRequest:
     grid: Grid | None = None
     form: tuple[FormSection, ...] = ()
     new_lines: frozenset[str] = frozenset()
+    chords: tuple[Chord | None, ...] = ()
+    tune: tuple[MelodyNote, ...] = ()
 
 
 def compose(request: ComposeRequest) -> Score:
@@ -62,7 +68,9 @@ def sketch(request: ComposeRequest) -> Song:
     grid = request.grid or new_grid(style, request.seconds, request.seeds)
     dance = style.genre.name in _DANCE_GENRES
     sections = request.form or make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance)
-    return replace(outline(style, grid, sections, request.seeds), new_lines=request.new_lines)
+    song = outline(style, grid, sections, request.seeds)
+    chords = tuple(kept or own for kept, own in zip_longest(request.chords[: len(song.chords)], song.chords))
+    return replace(song, new_lines=request.new_lines, chords=chords, tune=request.tune)
 
 
 def _lyric_notes(song: Song) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from acestep_mcp.engines.draft.feels import feel_of
 from acestep_mcp.engines.draft.instruments import PROGRAMS, RANGES, VOICE_RANGE
+from acestep_mcp.engines.draft.kept_tune import with_pitches_of
 from acestep_mcp.engines.draft.line_language import language_of
 from acestep_mcp.engines.draft.melody import MelodyContext, MelodyNote, Phrase, improvised_syllables, melody, rhythm
 from acestep_mcp.engines.draft.song import Song, Span
@@ -108,7 +109,8 @@ def _sung_notes(song: Song, span: Span, language: str) -> Iterator[MelodyNote]:
         place = LinePlace(phrase.beat, length, free)
         timed = set_text(sung, place, layout, feel, stream(f"rhythm/{song.style.genre.name}/{name}"))
         tune = melody(timed, phrase, context, stream(f"tune/{name}"), 0.12 if feel.spoken else 1.0)
-        yield from (note._replace(sung=one.sung) for note, one in zip(tune, sung, strict=True))
+        pitched = tune if feel.spoken else with_pitches_of(song.tune, tune, context)
+        yield from (note._replace(sung=one.sung) for note, one in zip(pitched, sung, strict=True))
 
 
 def _one_at_a_time(notes: list[MelodyNote]) -> Iterator[MelodyNote]:
@@ -138,7 +140,7 @@ def _instrumental_notes(song: Song, span: Span, program: int) -> Iterator[Melody
         letters = seeds.stream(f"form/{span.section.kind}").choice(_FORMS)
         rng = seeds.stream(f"tune/{span.section.kind}/{letters[number % 4]}")
         timed = rhythm(improvised_syllables(phrase, density, rng), length, rng, song.grid.layout.note_lengths)
-        yield from melody(timed, phrase, context, rng)
+        yield from with_pitches_of(song.tune, melody(timed, phrase, context, rng), context)
 
 
 def _rests(song: Song, span: Span, number: int) -> bool:

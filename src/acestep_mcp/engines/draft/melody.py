@@ -102,15 +102,15 @@ def melody(
         chords = context.chords_during(beat, length)
         wish = PitchWish(previous, wanted, weight, spread)
         pitch = _pitch(context, chords, wish, pitch_rng, rest=last and phrase.cadence)
-        held = _until_it_grinds(context, MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)), chords)
+        held = _until_itgrinds(context, MelodyNote(beat, length, pitch, min(1.0, 0.4 + 0.2 * weight)), chords)
         notes.append(held)
         previous = pitch
     return notes
 
 
-def _until_it_grinds(context: MelodyContext, note: MelodyNote, chords: Sequence[Chord]) -> MelodyNote:
+def _until_itgrinds(context: MelodyContext, note: MelodyNote, chords: Sequence[Chord]) -> MelodyNote:
     """The note, up to the next chord if it lies a semitone from that."""
-    if len(chords) < 2 or not _grinds(chords[1], note.pitch % 12):
+    if len(chords) < 2 or not grinds(chords[1], note.pitch % 12):
         return note
     bar = context.bar.quarters
     change = (int((note.beat + 0.01) / bar) + 1) * bar
@@ -183,7 +183,7 @@ def _pitch(context: MelodyContext, chords: Sequence[Chord], wish: PitchWish, rng
         cost = (0.35 + still) * abs(pitch - wanted) + _leap_cost(abs(pitch - previous)) + rng.uniform(0, 1.6)
         cost += weight * dissonance
         if len(chords) > 1:
-            cost += _GRINDING * _grinds(chords[0], pitch % 12) + 4.0 * _grinds(chords[1], pitch % 12)
+            cost += _GRINDING * grinds(chords[0], pitch % 12) + 4.0 * grinds(chords[1], pitch % 12)
         if rest:
             cost += {0: 0.0, 4: 0.6, 3: 0.6}.get((pitch - context.key.tonic) % 12, 2.5)
         if cost < best[0]:
@@ -192,7 +192,7 @@ def _pitch(context: MelodyContext, chords: Sequence[Chord], wish: PitchWish, rng
 
 
 @lru_cache(maxsize=2048)
-def _grinds(chord: Chord, pitch_class: int) -> bool:
+def grinds(chord: Chord, pitch_class: int) -> bool:
     """Whether a note lies a semitone from a note of the chord."""
     return any((pitch_class - tone) % 12 in {1, 11} for tone in chord.tones)
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.harmony import Chord, chord
+from acestep_mcp.engines.draft.melody import MelodyNote
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.style import Style
 
@@ -40,7 +41,7 @@ class Span:
 class Song:
     """What all players share. `chords` has one chord per bar, `progressions` the numerals by kind of section.
 
-    The melodies of `new_lines` come from the edit seed, whatever the variance.
+    The melodies of `new_lines` come from the edit seed, whatever the variance. `tune` is one that the melody follows.
     """
 
     style: Style
@@ -50,6 +51,7 @@ class Song:
     chords: tuple[Chord, ...]
     progressions: dict[str, str]
     new_lines: frozenset[str] = frozenset()
+    tune: tuple[MelodyNote, ...] = ()
 
     @property
     def beats(self) -> float:

@@ -1,0 +1,82 @@
+"""What a remix keeps: the chords and the tune of a draft, and the chords that are heard in a recording."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+
+from acestep_mcp.audio import Sound
+from acestep_mcp.engines import Audio, Source
+from acestep_mcp.engines.draft.compose import ComposeRequest, compose, sketch
+from acestep_mcp.engines.draft.grid import Grid
+from acestep_mcp.engines.draft.heard_chords import chords_in
+from acestep_mcp.engines.draft.job import DraftJob, run_job
+from acestep_mcp.engines.draft.kept_music import unplayed, with_kept_music
+from acestep_mcp.engines.draft.lead import lead
+from acestep_mcp.engines.draft.render import available
+from acestep_mcp.engines.draft.score import RATE, VERSION
+from acestep_mcp.engines.draft.seeds import Seeds
+from acestep_mcp.engines.draft.song import Song
+from acestep_mcp.engines.draft.source_plan import read_source_plan
+
+TAGS = "pop, piano, 100 bpm, G major"
+LYRICS = "[verse]\nWalking through the night\nEverything is right\n[chorus]\nStay with me\nUnder the light"
+
+
+@cache
+def played() -> Sound:
+    """The sound of the song without words."""
+    *_, audio = run_job(DraftJob("TextToAudio", {"tags": TAGS, "lyrics": "", "duration": 16, "seed": 11}, available()))
+    assert isinstance(audio, Audio)
+    return audio.sound
+
+
+def remixed(source: Source, tags: str) -> tuple[Song, str]:
+    old = read_source_plan(source)
+    request = ComposeRequest(tags, "", old.grid.seconds, Seeds(99), old.grid, old.form)
+    kept, note = with_kept_music(request, source, old, VERSION)
+    return sketch(kept), note
+
+
+def original(lyrics: str) -> Song:
+    return sketch(ComposeRequest(TAGS, lyrics, 16, Seeds(11)))
+
+
+def test_a_remix_of_a_draft_keeps_the_chords_and_the_tune_in_another_style():
+    plan = compose(ComposeRequest(TAGS, LYRICS, 16, Seeds(11))).plan | {"made_by": [VERSION, "soundfont"]}
+    silence = Sound(np.zeros((16 * RATE, 2), np.int32), RATE, 24)
+    song, note = remixed(Source(silence, json.dumps({"acestep": {"plan": plan}})), "jazz, saxophone")
+    assert song.style.genre.name == "jazz"
+    assert song.chords == original(LYRICS).chords
+    tune = {round(one.beat, 2): one.pitch for one in lead(original(LYRICS)).sung}
+    sung = [one for one in lead(song).sung if round(one.beat, 2) in tune]
+    assert len(sung) > 5
+    assert sum((one.pitch - tune[round(one.beat, 2)]) % 12 == 0 for one in sung) >= 0.8 * len(sung)
+    assert "tune were kept" in note
+
+
+def test_a_remix_of_a_recording_has_the_chords_that_are_heard_and_says_how_many():
+    known = original("")
+    source = Source(played(), json.dumps({"acestep": {"plan": {"frame": known.grid.plan()}}}))
+    song, note = remixed(source, "rock")
+    right = [set(one.tones) <= {*own.tones} for one, own in zip(song.chords, known.chords, strict=True)]
+    assert sum(right) >= 0.7 * len(right)
+    assert "bars were heard in the source and kept" in note
+
+
+@pytest.mark.parametrize("loud", [0.0, 0.1])
+def test_noise_and_silence_have_no_chords(loud):
+    noise = loud * np.random.default_rng(1).standard_normal((12 * RATE, 2))
+    sound = Sound((noise * 2**23).astype(np.int32) << 8, RATE, 24)
+    grid = Grid(120, "4/4", 0, "major", 6, 12)
+    assert chords_in(sound, grid) == (None,) * 6
+
+
+def test_a_tempo_and_key_that_a_remix_cannot_have_are_named():
+    grid = Grid(100, "4/4", 7, "major", 8, 20)
+    [note] = unplayed("rock, 120 bpm, A minor, 3/4", grid)
+    assert "120 bpm and 3/4 and A minor in the tags had no effect" in note
+    assert unplayed("rock, 100 bpm, G major", grid) == ()
+    assert unplayed("rock, 200 bpm", grid) == ()
+    assert unplayed("slow rock", grid) == ()
