@@ -218,7 +218,7 @@ async def test_faults_of_a_poll_are_waited_through():
         Reply(reset=True), fal.INGRESS, Reply(500, {"detail": "x"}), Reply(503), Reply(504), fal.TOO_MANY,
         Reply(200, {"status": "IN_QUEUE", "queue_position": 1}, cut=9), fal.completed(BASE, fal.log(1)),
     ]  # fmt: skip
-    updates, server = await followed(script_of(*faults), streams=False)
+    updates, server = await followed(script_of(*faults), streams=False, timeouts=replace(SHORT, outage=30))
     assert lines(updates) == ["1/27"] and len(server.seen) == 8
 
 

@@ -99,9 +99,9 @@ async def test_a_file_that_ends_at_the_same_byte_at_each_try_is_cut_for_good(sam
 
 
 async def test_a_file_that_comes_too_slowly_is_given_up(tmp_path: Path):
-    slow = Timeouts(silence=0.05, slowest=10_000, transfer=5, first_wait=0.01, longest_wait=0.01)
+    slow = Timeouts(silence=0.1, slowest=10_000, transfer=5, first_wait=0.01, longest_wait=0.01)
     with pytest.raises(QueueError, match="bytes per second"):
-        await fetched(lambda _: Reply(200, stream=[b"x"] * 50, pause=0.02), tmp_path / "a", timeouts=slow)
+        await fetched(lambda _: Reply(200, stream=[b"x"] * 100, pause=0.005), tmp_path / "a", timeouts=slow)
     assert not (tmp_path / "a").exists()
 
 
