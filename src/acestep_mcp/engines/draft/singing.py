@@ -15,7 +15,7 @@ from acestep_mcp.engines.draft.voice_room import FACTOR, add_room, at_half_rate
 Floats = NDArray[np.float32]
 
 _FULL_SCALE = -4.7  # LUFS of a sung tune at velocity 90, pauses and soft notes included
-_WET = 0.5
+_WET = 0.4
 _TAPS = 10
 
 

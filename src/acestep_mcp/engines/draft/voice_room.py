@@ -16,7 +16,7 @@ FACTOR = 2
 SECONDS = 1.3
 _RATE = SUNG_RATE // FACTOR
 _SIZE = 1 << 16
-_EARLIEST, _DECAY = 0.018, 0.42  # seconds; the decay is to 1/e of the power's root
+_EARLIEST, _DECAY = 0.018, 0.28  # seconds; the decay is that of the amplitude to 1/e
 _DARK_FROM = 2200.0
 
 
