@@ -8,10 +8,12 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -37,12 +39,37 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session", params=["here", pytest.param("on Ray", marks=pytest.mark.slow)])
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The address of an empty database in PostgreSQL."""
+    pytest.importorskip("psycopg", reason="the extra fronts is not installed")
+    from tests.support import postgres
+
+    bin_folder = postgres.programs()
+    if bin_folder is None:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    # Not in pytest's own folder: its parents are closed to other users, and the path of a socket is short.
+    with tempfile.TemporaryDirectory(prefix="acestep-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with postgres.running(Path(folder), bin_folder) as server:
+            yield server.database("jobs")
+
+
+MANY = [pytest.param(name, marks=pytest.mark.long) for name in ("on two devices", "at two fronts")]
+
+
+@pytest.fixture(scope="session", params=["here", pytest.param("on Ray", marks=pytest.mark.slow), *MANY])
 def shared_engine(
     request: pytest.FixtureRequest, engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Path]]:
-    """One engine server that the clients come to, one after the other, and its folder; its engine may be on a cluster."""
+    """One engine server that the clients come to, one after the other, and its folder; its engine may be on a cluster,
+    or it has two. `test_fal_many.py` is the short form of the last two.
+    """
     folder, more = tmp_path_factory.mktemp("fal") / "engine", {}
+    if request.param == "on two devices":
+        more = {"ACESTEP_TESTS_DEVICES": "2"}
+    if request.param == "at two fronts":
+        more = {"ACESTEP_TESTS_JOBS": request.getfixturevalue("database")}
     if request.param == "on Ray":
         cluster = request.getfixturevalue("ray_cluster")
         more = {"python": ray_cluster.PYTHON, "ACESTEP_TESTS_RAY_ADDRESS": cluster.address, **cluster.environment}
@@ -65,6 +92,11 @@ def saw(request: pytest.FixtureRequest, environment: dict[str, str], shared_engi
             secure = request.getfixturevalue("secure")
             told, url = secure.environment, secure.url
         plan = {"url": url, "key": KEY, "kind": kind, "scene": scene, "file": str(file)}
+        is_one_of_two = request.node.callspec.params["shared_engine"] in ("on two devices", "at two fronts")
+        if is_one_of_two and scene == "life":  # which is of jobs that wait for an engine
+            with httpx.Client(base_url=url, headers={"Authorization": f"Key {KEY}"}) as http:
+                other = http.post("/fal-ai/ace-step", json={"tags": "hold", "duration": 5}).json()["request_id"]
+                request.addfinalizer(lambda: httpx.put(f"{url}/fal-ai/ace-step/requests/{other}/cancel", headers=http.headers))  # fmt: skip
         done = subprocess.run(
             [*script, json.dumps(plan)], env=clean | told, capture_output=True, text=True, encoding="utf-8",
             timeout=50, check=False,
