@@ -1,6 +1,7 @@
 """Several devices behind one queue, with an engine that sleeps: how much faster, and what kills leave.
 
     python bench/fleet.py speed [--jobs N] [--seconds S] [--devices 1,2,8] [--ray]
+    python bench/fleet.py draft [--jobs 6] [--devices 1,2]
     python bench/fleet.py kills [--jobs 200] [--seconds 0.5] [--every 5] [--ray]
 
 With `--ray` they are replicas on a Ray cluster of this machine's, which is started for it and ended. Its Python is that of
@@ -37,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.engine_server.own_process import engines  # noqa: E402
+from tests.support.engine_process import running  # noqa: E402
 from tests.support.ray_cluster import PYTHON, Cluster, cluster, processes_of  # noqa: E402
 
 from acestep_mcp.engine_server.app import QueueOptions, serving  # noqa: E402
@@ -204,6 +206,33 @@ def replicas(folder: Path, on: Cluster) -> list[int]:
     return sorted(seen & set(processes_of(on.process.pid)))
 
 
+def draft(given: argparse.Namespace, _: Cluster | None) -> None:
+    """`acestep-mcp engine --devices cpu:N` with the draft engine, and songs of a minute."""
+    first = None
+    for count in map(int, given.devices.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "ACESTEP_DATA_DIR": folder, "ACESTEP_MUSIC_DIR": folder}
+            with (
+                running(environment, "--devices", f"cpu:{count}") as server,
+                httpx.Client(base_url=server.address) as http,
+            ):
+                while any(each["state"] == "starting" for each in http.get("/health").json()["devices"]):
+                    time.sleep(0.1)
+                before, began = sum(os.times()[:4]), time.monotonic()
+                for seed in range(given.jobs):
+                    http.post(APP, json={"tags": "lofi, chill, piano", "duration": 60, "seed": seed}).raise_for_status()
+                while (state := http.get("/health").json())["queued"] or state["running"]:
+                    time.sleep(0.1)
+                songs = given.jobs / (time.monotonic() - began) * 3600
+                assert sum(each["songs"] for each in state["devices"]) == given.jobs
+                server.stop(signal.SIGTERM)
+            used = sum(os.times()[:4]) - before
+        first = first or songs
+        row = {"devices": count, "songs of a minute an hour": round(songs), "times": round(songs / first, 2)}
+        row |= {"processor seconds a song, with the start": round(used / given.jobs, 2)}
+        print(json.dumps({**row, "load": round(os.getloadavg()[0], 1)}), flush=True)
+
+
 def _out_of_order(folder: Path, half: int, submitted: int) -> int:
     """Jobs of low priority that began after all had been submitted, and before the last of normal priority did."""
     first = sorted((path.stat().st_mtime_ns, int(path.name.split()[1])) for path in folder.glob("seen *"))
@@ -213,11 +242,11 @@ def _out_of_order(folder: Path, half: int, submitted: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "kills", "serve"))
+    parser.add_argument("what", choices=("speed", "draft", "kills", "serve"))
     parser.add_argument("serves", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--seconds", type=float)
-    parser.add_argument("--devices", default="1,2,8")
+    parser.add_argument("--devices")
     parser.add_argument("--every", type=float, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ray", action="store_true")
@@ -225,9 +254,10 @@ def main() -> int:
     if given.what == "serve":
         anyio.run(serve, Path(given.serves[0]), int(given.serves[1]))
         return 0
-    given.jobs = given.jobs or (16 if given.what == "speed" else 200)
+    given.jobs = given.jobs or {"speed": 16, "draft": 6, "kills": 200}[given.what]
     given.seconds = given.seconds or (2 if given.what == "speed" else 0.5)
-    work = kills if given.what == "kills" else speed
+    given.devices = given.devices or ("1,2" if given.what == "draft" else "1,2,8")
+    work = {"kills": kills, "draft": draft, "speed": speed}[given.what]
     if not given.ray:
         return work(given, None) or 0
     with cluster(RAY_PYTHON, cpus=max(map(int, given.devices.split(",")))) as on:
