@@ -11,6 +11,7 @@ from acestep_mcp.engines import Audio, Source
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose, sketch
 from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.heard_chords import chords_in
+from acestep_mcp.engines.draft.heard_tune import tune_in
 from acestep_mcp.engines.draft.job import DraftJob, run_job
 from acestep_mcp.engines.draft.kept_music import unplayed, with_kept_music
 from acestep_mcp.engines.draft.lead import lead
@@ -20,7 +21,7 @@ from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.song import Song
 from acestep_mcp.engines.draft.source_plan import read_source_plan
 
-TAGS = "pop, piano, 100 bpm, G major"
+TAGS = "folk, flute, 100 bpm, G major"
 LYRICS = "[verse]\nWalking through the night\nEverything is right\n[chorus]\nStay with me\nUnder the light"
 
 
@@ -56,6 +57,7 @@ def test_a_remix_of_a_draft_keeps_the_chords_and_the_tune_in_another_style():
     assert "tune were kept" in note
 
 
+@pytest.mark.slow
 def test_a_remix_of_a_recording_has_the_chords_that_are_heard_and_says_how_many():
     known = original("")
     source = Source(played(), json.dumps({"acestep": {"plan": {"frame": known.grid.plan()}}}))
@@ -63,14 +65,23 @@ def test_a_remix_of_a_recording_has_the_chords_that_are_heard_and_says_how_many(
     right = [set(one.tones) <= {*own.tones} for one, own in zip(song.chords, known.chords, strict=True)]
     assert sum(right) >= 0.7 * len(right)
     assert "bars were heard in the source and kept" in note
+    heard = {one.beat: one.pitch for one in tune_in(played(), known.grid)}
+    tune = [one for one in lead(known).played if round(2 * one.beat) / 2 in heard]
+    assert len(tune) >= 10
+    right = [(heard[round(2 * one.beat) / 2] - one.pitch) % 12 == 0 for one in tune]
+    assert sum(right) >= 0.75 * len(right)
 
 
 @pytest.mark.parametrize("loud", [0.0, 0.1])
-def test_noise_and_silence_have_no_chords(loud):
+def test_noise_and_silence_have_neither_chords_nor_a_tune(loud):
     noise = loud * np.random.default_rng(1).standard_normal((12 * RATE, 2))
     sound = Sound((noise * 2**23).astype(np.int32) << 8, RATE, 24)
     grid = Grid(120, "4/4", 0, "major", 6, 12)
     assert chords_in(sound, grid) == (None,) * 6
+    frame = {"acestep": {"plan": {"frame": grid.plan()}}}
+    song, note = remixed(Source(sound, json.dumps(frame)), "rock")
+    assert song.tune == ()
+    assert "were not heard" in note
 
 
 def test_a_tempo_and_key_that_a_remix_cannot_have_are_named():

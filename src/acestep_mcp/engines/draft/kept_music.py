@@ -10,6 +10,7 @@ from acestep_mcp.engines import Source
 from acestep_mcp.engines.draft.compose import ComposeRequest, sketch
 from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.heard_chords import chords_in
+from acestep_mcp.engines.draft.heard_tune import tune_in
 from acestep_mcp.engines.draft.lead import lead
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.source_plan import SourcePlan
@@ -21,7 +22,7 @@ def with_kept_music(
 ) -> tuple[ComposeRequest, str]:
     """The request with the source's chords and tune, and a note on what is kept.
 
-    A draft of this `version` is sketched again from its plan; of other songs the chords are heard.
+    A draft of this `version` is sketched again from its plan; of other songs both are heard.
     """
     if old.made_by is not None and old.made_by[0] == version and old.seed is not None:
         song = sketch(ComposeRequest(old.tags, "", old.grid.seconds, Seeds(old.seed), old.grid, old.form))
@@ -32,8 +33,8 @@ def with_kept_music(
     heard = sum(chord is not None for chord in chords)
     if 2 * heard < len(chords):
         return request, "The source's chords and tune were not heard: chords and tune are new."
-    note = f"The chords of {heard} of {len(chords)} bars were heard in the source and kept; the tune is new."
-    return replace(request, chords=chords), note
+    note = f"The chords of {heard} of {len(chords)} bars were heard in the source and kept, and so was its strongest line as the tune."
+    return replace(request, chords=chords, tune=tune_in(source.sound, old.grid)), note
 
 
 def unplayed(tags: str, grid: Grid) -> tuple[str, ...]:
