@@ -19,6 +19,7 @@ from acestep_mcp.engine_server.app import QueueOptions, serving
 from acestep_mcp.engines.processes.device_names import device_names
 from tests.engine_server import own_process
 from tests.engine_server.conftest import EngineClient
+from tests.engine_server.test_fair_use import callers, keys_of
 from tests.engine_server.test_metrics import Metrics, scraped
 from tests.support.engine_process import running, until
 
@@ -158,6 +159,24 @@ async def test_a_process_makes_its_next_song_while_the_last_waits_for_the_disk(t
         songs.unlink()
         desk.release()
         assert [(await desk.end(ticket)).status_code for ticket in (first, second)] == [200, 200]
+
+
+@pytest.mark.process
+async def test_of_several_keys_each_sees_its_own_job_on_a_device_and_they_take_turns(tmp_path):
+    async with fleet(tmp_path, 1, options={"keys": keys_of(tmp_path)}) as desk:
+        anna, bert, _ = callers(desk)
+        await desk.until("ready")
+        mine = [await anna.submit(body={"tags": f"hold a{number}"}) for number in range(3)]
+        await desk.began(1)
+        theirs = await bert.submit(body={"tags": "hold b0"})
+        [anybody] = await desk.until("playing")
+        seen = [(await each.http.get("/devices")).json()["devices"][0] for each in (anna, bert)]
+        desk.release()
+        for each, ticket in ((anna, mine[2]), (bert, theirs)):
+            assert (await each.end(ticket)).status_code == 200
+    assert [each["job"] for each in (anybody, *seen)] == [None, mine[0]["request_id"], None]
+    assert {each["state"] for each in seen} == {"playing"}
+    assert [tags for _, tags in desk.runs()] == ["hold a0", "hold b0", "hold a1", "hold a2"]
 
 
 @pytest.mark.process

@@ -27,9 +27,10 @@ class WaitingJobs:
         self._began: dict[str, int] = {}
         """The number of the last beginning of a job of each owner."""
         self._beginnings = 0
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._aside) + sum(len(line) for lines in self._lines.values() for line in lines.values())
+        return len(self._aside) + self._count
 
     def __iter__(self) -> Iterator[QueueJob]:
         """Those that are not set aside, in no certain order."""
@@ -38,6 +39,7 @@ class WaitingJobs:
                 yield from (job for _, _, job in line)
 
     def add(self, job: QueueJob) -> None:
+        self._count += 1
         insort(self._lines.setdefault(job.options.priority, {}).setdefault(job.owner, []), (job.sequence, job.id, job))
 
     def set_aside(self, job: QueueJob) -> None:
@@ -55,6 +57,7 @@ class WaitingJobs:
         if self._aside.pop(job.id, None) is None:
             lines = self._lines[job.options.priority]
             line = lines[job.owner]
+            self._count -= 1
             del line[bisect_left(line, (job.sequence, job.id))]
             if not line:
                 del lines[job.owner]
@@ -80,10 +83,14 @@ class WaitingJobs:
     def position(self, job: QueueJob) -> int:
         """The number of jobs that are before this one if no other comes. It need not be here itself."""
         priority = job.options.priority
-        ahead = sum(len(line) for other, lines in self._lines.items() if other < priority for line in lines.values())
-        lines = self._lines.get(priority, {})
+        ahead, lines = 0, self._lines.get(priority, {})
+        for other, before in self._lines.items():
+            if other < priority:
+                ahead += sum(map(len, before.values()))
         line = lines.get(job.owner, [])
         turns = bisect_left(line, (job.sequence, job.id))
+        if len(lines) <= bool(line):  # no other owner waits
+            return ahead + turns
         own = self._turn(lines, job.owner) if line else (self._began.get(job.owner, 0), job.sequence)
         return (
             ahead

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,7 +32,7 @@ class Noted(Order):
 
 
 @asynccontextmanager
-async def opened(jobs: str, order: Order) -> AsyncIterator[tuple[SharedQueue, Postgres]]:
+async def shared_queue(jobs: str, order: Order) -> AsyncIterator[tuple[SharedQueue, Postgres]]:
     database = Postgres(jobs)
     await database.open()
     queue = SharedQueue(database, "front", order, limit=9, most_bytes=1 << 20)
@@ -45,7 +46,7 @@ async def opened(jobs: str, order: Order) -> AsyncIterator[tuple[SharedQueue, Po
 
 
 async def test_a_row_that_was_read_before_the_end_of_a_job_does_not_bring_it_back(jobs):
-    async with opened(jobs, Order()) as (queue, database):
+    async with shared_queue(jobs, Order()) as (queue, database):
         job_id = (await queue.add(QueueJob("fal-ai/ace-step", TextToAudio(tags="x")))).id
         job = await queue.next_job(lambda _: True)
         async with database.reading() as cursor:
@@ -60,10 +61,15 @@ async def test_a_row_that_was_read_before_the_end_of_a_job_does_not_bring_it_bac
 
 async def test_a_job_that_a_front_takes_at_once_is_the_object_that_its_caller_waits_for(jobs):
     order = Noted()
-    async with opened(jobs, order) as (queue, _):
+    async with shared_queue(jobs, order) as (queue, _):
         order.queue = queue
         job = QueueJob("fal-ai/ace-step", TextToAudio(tags="x"))
         assert await queue.add(job) is job
         assert order.known == [job]
         again = QueueJob("fal-ai/ace-step", TextToAudio(tags="x"), id=job.id)
         assert await queue.add(again) is job
+        order.known.clear()
+        job_id, _ = job.id, gc.collect()
+        del job
+        again = QueueJob("fal-ai/ace-step", TextToAudio(tags="x"), id=job_id)
+        assert await queue.add(again) is not again
