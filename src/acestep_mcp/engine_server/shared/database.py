@@ -113,7 +113,7 @@ class Postgres:
         `began` is called when listening has begun: what happened earlier was not heard.
         """
         with self._errors():
-            async with await self._connection() as connection:
+            async with self._connection() as connection:
                 for channel in (CHANGED, WAITING):
                     await connection.execute(_LISTEN[channel])
                 with anyio.fail_after(_CALL_SECONDS, shield=True):  # it would lose those that it looks at
@@ -122,14 +122,19 @@ class Postgres:
                 async for notification in connection.notifies():
                     heard(notification.channel, notification.payload)
 
-    async def _connection(self) -> AsyncConnection[Any]:
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
         from psycopg import AsyncConnection
 
-        return await AsyncConnection.connect(self._conninfo, autocommit=True)
+        connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
+        try:  # as a context of its own it would roll back first, and stay open where that is cancelled too
+            yield connection
+        finally:
+            await connection.close()
 
     async def _migrate(self) -> None:
         with self._errors():
-            async with await self._connection() as connection, connection.transaction():
+            async with self._connection() as connection, connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
                 await connection.execute(VERSION_TABLE)
                 row = await (await connection.execute("SELECT max(version) FROM acestep_schema")).fetchone()
