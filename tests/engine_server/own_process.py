@@ -13,6 +13,7 @@ from typing import Any
 from acestep_mcp.api.errors import ConfigurationError, OutOfMemory
 from acestep_mcp.api.requests import Request
 from acestep_mcp.engines import Audio, Source, Step
+from acestep_mcp.engines.processes.batch_engine import BatchEngine
 from acestep_mcp.engines.processes.device_engine import DeviceEngine
 from acestep_mcp.engines.processes.device_spec import DeviceSpec
 from tests.support.engine import Tone
@@ -48,6 +49,8 @@ class Told(Tone):
         while "hold" in request.tags and not (self._folder / "release").exists():
             time.sleep(0.01)
             yield Step("rendering", 2, 3)
+        if "stuck" in request.tags:
+            time.sleep(60)
         if "sleep" in request.tags:
             yield from self._sleep(float((self._folder / "seconds").read_text(encoding="ascii")))
         yield from super().generate(request.model_copy(update={"tags": "a tone"}), source)
@@ -79,14 +82,17 @@ def build(given: dict[str, Any]) -> Told:
     weights = given.get("weights")
     if weights and weights.endswith("broken"):
         raise ConfigurationError("These weights are broken. Fetch them again.")
-    return Told(Path(given["folder"]), weights)
+    engine = Told(Path(given["folder"]), weights)
+    engine.concurrency = given.get("at_once", 1)
+    return engine
 
 
 def engines(folder: Path, count: int, **given: Any) -> list[DeviceEngine]:
     """Engines on so many devices, each with a process."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "src"), *filter(None, sys.path)])
     given = {"folder": str(folder), **given}
-    return [
-        DeviceEngine(Tone(), DeviceSpec(f"test:{number}", f"{__name__}:build", given, {"PYTHONPATH": path}))
-        for number in range(count)
-    ]
+    described = Tone()
+    described.concurrency = given.get("at_once", 1)
+    made = BatchEngine if described.concurrency > 1 else DeviceEngine
+    specs = [DeviceSpec(f"test:{number}", f"{__name__}:build", given, {"PYTHONPATH": path}) for number in range(count)]
+    return [made(described, spec) for spec in specs]

@@ -18,7 +18,7 @@ from acestep_mcp.engines.processes.messages import event_in, job_of
 logger = logging.getLogger(__name__)
 
 _MODULE = "acestep_mcp.engines.processes.device_main"
-_HEARTBEAT = 0.2
+HEARTBEAT = 0.2
 STOP_SECONDS = 5.0
 """How long a song that is no longer wanted may take to its next step; then its process is killed."""
 _LONGEST_PAUSE = 60.0
@@ -90,7 +90,7 @@ class DeviceEngine:
             while isinstance(event, Step):
                 if is_news or not self._has_loaded:
                     yield event
-                message = child.receive(_HEARTBEAT)
+                message = child.receive(HEARTBEAT)
                 event, is_news = event if message is None else self._heed(message) or event, True
         finally:
             if isinstance(event, Step):
@@ -144,11 +144,15 @@ class DeviceEngine:
         if "number" not in message:  # it could not be started, and exits
             self.failure = f"The engine on {self.label} could not be started: {message['failed']}"
             return None
-        if message["number"] != self._jobs:
+        if not self._is_current(message["number"]):
             return None
         if "interrupted" in message:
             return RunInterrupted(f"On {self.label}: {message['failed']}")
         return GenerationFailed("The song was stopped.") if "stopped" in message else event_in(message)
+
+    def _is_current(self, number: int) -> bool:
+        """Whether a song of this number is being made."""
+        return number == self._jobs
 
     def _died(self) -> AceStepError:
         """The process has exited: say why, and decide when it is started again."""
@@ -184,7 +188,7 @@ class DeviceEngine:
         child.tell({"stop": self._jobs})
         give_up = time.monotonic() + STOP_SECONDS
         while time.monotonic() < give_up:
-            message = child.receive(_HEARTBEAT)
+            message = child.receive(HEARTBEAT)
             if message is not None and (event := self._heed(message)) is not None and not isinstance(event, Step):
                 return
         self._end()

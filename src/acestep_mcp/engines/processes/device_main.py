@@ -1,7 +1,7 @@
-"""The process of one device: builds an engine, loads its model, and makes one song after the other.
+"""The process of one device: builds an engine, loads its model, and makes one song after the other, or several at once.
 
 Its first line says which engine, as `FACTORY` and what that is called with. Each job then has a number; a "stop" line
-with the number of the current job ends it. When stdin ends this process exits at once, even in the middle of a song.
+with this number ends it. When stdin ends this process exits at once, even in the middle of a song.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 from typing import IO, Any
 
 from acestep_mcp.api.errors import AceStepError
+from acestep_mcp.engines import concurrency_of
 from acestep_mcp.engines.processes.messages import (
     NumberedJob,
     claim_stdout,
@@ -31,17 +32,17 @@ class _Inbox:
     def __init__(self, pipe: IO[bytes]) -> None:
         self.jobs: queue.SimpleQueue[NumberedJob] = queue.SimpleQueue()
         self._pipe = pipe
-        self._stopped = -1
+        self._stopped: set[int] = set()
 
     def is_stopped(self, job: NumberedJob) -> bool:
-        return job.number <= self._stopped
+        return job.number in self._stopped
 
     def read(self) -> None:
         try:
             while True:
                 line = read_line(self._pipe)
                 if "stop" in line:
-                    self._stopped = line["stop"]
+                    self._stopped.add(line["stop"])
                     continue
                 self.jobs.put(numbered_job(line, read_source(self._pipe, line["source"])))
         except (EOFError, ValueError, AceStepError):
@@ -57,10 +58,17 @@ def main() -> None:
     inbox = _Inbox(pipe)
     threading.Thread(target=inbox.read, daemon=True).start()
     engine = _loaded(build, out)
+    sending = threading.Lock()
+
+    def play(job: NumberedJob) -> None:
+        for message, samples in messages_about(engine, job, inbox.is_stopped):
+            with sending:
+                send(out, message, samples)
+
+    at_once = concurrency_of(engine) > 1
     while True:
         job = inbox.jobs.get()
-        for message, samples in messages_about(engine, job, inbox.is_stopped):
-            send(out, message, samples)
+        threading.Thread(target=play, args=(job,), daemon=True).start() if at_once else play(job)
 
 
 def _loaded(build: dict[str, Any], out: IO[bytes]) -> Any:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engines import Engine
+from acestep_mcp.engines import Engine, concurrency_of
+from acestep_mcp.engines.processes.batch_engine import BatchEngine
 from acestep_mcp.engines.processes.device_engine import DeviceEngine
 from acestep_mcp.engines.processes.device_names import device_names
 from acestep_mcp.engines.processes.device_spec import DeviceSpec
@@ -24,10 +24,6 @@ def engines_for(spec: EngineSpec, options: EngineOptions, given: str | None) -> 
     """
     if given is None:
         return [spec.create(options)]
-    if options.batch > 1:
-        raise ConfigurationError(
-            f"--batch {options.batch} does not go with --devices yet: each device makes one song at a time. Leave one out."
-        )
     names = device_names(given, computes_on_cpu=spec.files is None)
     return [_on(name, spec, options, names) for name in names]
 
@@ -40,7 +36,8 @@ def _on(name: str, spec: EngineSpec, options: EngineOptions, names: tuple[str, .
     if kind == "cpu":
         threads = max(1, (os.cpu_count() or 1) // sum(other.startswith("cpu") for other in names))
         environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(threads)}
-    return DeviceEngine(described, own_process(spec, options, name, kind, environment))
+    made = BatchEngine if concurrency_of(described) > 1 else DeviceEngine
+    return made(described, own_process(spec, options, name, kind, environment))
 
 
 def own_process(
