@@ -170,7 +170,7 @@ async def test_songs_that_were_fetched_at_any_front_make_room_for_new_jobs_and_t
                 fetched.append(reply.json())
                 await b.http.get((await b.end(fetched[-1])).json()["audio"]["url"])
         assert (await b.get(kept)).status_code == 200
-        assert 3 <= len(fetched) <= 8
+        assert 3 <= len(fetched) <= 20  # a front estimates what new jobs take until it counts again
 
 
 async def test_a_run_that_its_front_has_lost_meanwhile_does_not_end_the_job(front, jobs, caplog) -> None:
