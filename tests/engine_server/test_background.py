@@ -16,6 +16,7 @@ from acestep_mcp.engine_server.file_store import FileStore
 from acestep_mcp.engine_server.job_queue import JobQueue
 from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.jobs import QueueJob, RunOptions, State, StoredResponse
+from acestep_mcp.engine_server.waiting import WaitingJobs
 from acestep_mcp.net.ssrf import Reach, send
 from tests.support.odd_addresses import UNUSABLE
 from tests.support.parameters import few
@@ -46,7 +47,7 @@ def failing(monkeypatch, owner: type, name: str, error: Exception, times: int) -
         (JobStore, "forget"),
         (FileStore, "sweep"),
         (FileStore, "clear_job"),
-        (JobQueue, "_late"),
+        (WaitingJobs, "late"),
         (JobQueue, "next_job"),
         (JobQueue, "forget"),
     ],

@@ -46,7 +46,7 @@ DAY = 86_400.0
 class Quick(Tone):
     name = "draft"
 
-    def __init__(self, *, keep_worker: bool) -> None:
+    def __init__(self, **_: Any) -> None:
         super().__init__()
 
 
@@ -111,8 +111,11 @@ def count(folder: Path) -> list[str]:
         return calls.names
 
     report = folder / "whole.json"
-    in_child(whole, report)
-    return list(json.loads(report.read_text(encoding="utf-8")))
+    failed = in_child(whole, report)
+    names = list(json.loads(report.read_text(encoding="utf-8")))
+    if failed:
+        raise SystemExit(f"the whole run failed: {names[0]}")
+    return names
 
 
 def killed_at(folder: Path, moment: tuple[int, str]) -> tuple[bool, list[str]]:
