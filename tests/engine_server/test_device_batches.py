@@ -45,6 +45,7 @@ async def test_songs_are_made_at_once_cancelled_one_by_one_and_made_again_alone_
 
 
 @pytest.mark.process
+@pytest.mark.long
 async def test_a_song_that_does_not_stop_is_killed_with_its_process_and_the_other_is_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(batch_engine, "STOP_SECONDS", 0.5)
     async with fleet(tmp_path, 1, at_once=2) as desk:

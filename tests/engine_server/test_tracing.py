@@ -77,9 +77,9 @@ async def test_without_an_sdk_the_callers_span_is_kept_with_the_job_and_nothing_
 ):
     database = tmp_path / "jobs.sqlite3"
     sent = {"traceparent": PARENT, "tracestate": "vendor=1", "baggage": "user=anne"}
-    for headers in (sent, {"traceparent": "00-x"}, {"tracestate": "vendor=1"}, {}):
-        async with embedded(database=database) as desk:
-            await desk.end(await desk.submit(headers=headers))
+    async with embedded(database=database) as desk:
+        for headers in (sent, {"traceparent": "00-x"}, {"tracestate": "vendor=1"}, {}):
+            await desk.submit(headers=headers)
     with closing(sqlite3.connect(database)) as db:
         kept = [json.loads(terms)["trace"] for (terms,) in db.execute("SELECT terms FROM job ORDER BY sequence")]
     assert kept == [{"traceparent": PARENT, "tracestate": "vendor=1"}, {}, {}, {}]

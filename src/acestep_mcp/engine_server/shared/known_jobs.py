@@ -77,7 +77,12 @@ class KnownJobs:
     async def read(self, ids: Collection[str], *, logs: bool = True) -> dict[str, QueueJob]:
         """The jobs as they are in the database now; `logs` reads their logs too."""
         async with self._database.reading() as cursor:
-            found = [self.meet(each) for each in await job_table.read(cursor, list(ids))]
+            found: list[QueueJob] = []
+            for shared in await job_table.read(cursor, list(ids)):
+                known = self._watched.get(shared.job.id)
+                if logs and known is not None and known.id not in self.mine:
+                    await self._read_lines(cursor, known)  # before its watchers hear of what may be its end
+                found.append(self.meet(shared))
             for job in found:
                 if job.state is State.QUEUED:
                     self._positions[job] = await self._order.position(cursor, job.id)

@@ -260,10 +260,12 @@ class SharedQueue:
         line = await job_table.end(cursor, shared, answer, self.front)
 
         def done() -> None:
+            is_mine = job.id in self.known.mine  # else its end has been read meanwhile, and its log is read again
             self.known.release(job)
             copy(shared.job, job)
-            job.logs.extend(line)
-            self.known.lines_read[job] = MAX_LOGS + 1
+            if is_mine:
+                job.logs.extend(line)
+                self.known.lines_read[job] = MAX_LOGS + 1
             job.notify()
 
         return done
