@@ -136,9 +136,10 @@ def later(folder: Path) -> list[str]:
     with_studio(folder, settle)
     # The second sidecar of an interrupted move is removed once the move cannot go on any more.
     wrong = [what for what in problems(music, data) if not what.endswith(NO_SONG)]
+    leftovers = temporary(music, data)
     make_old(list(folder.rglob("*")), 2 * DAY)
-    with_studio(folder, settle)
-    wrong += [f"{path} is left for ever" for path in temporary(music, data)]
+    with_studio(folder, settle)  # its own end may interrupt the cleaning, which leaves a file for another day
+    wrong += [f"{path} is left for ever" for path in leftovers if path.exists()]
     claim(data / "draft", "later", ())[1]()
     wrong += [f"{path} is left" for path in (data / "draft").iterdir() if path.name != "later"]
     return wrong + problems(music, data)
