@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,8 +45,10 @@ class Ended:
 
 
 def children_of(pid: int) -> tuple[int, ...]:
-    found = Path(f"/proc/{pid}/task").glob("*/children")
-    direct = [int(child) for path in found for child in path.read_text(encoding="ascii").split()]
+    direct: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # a thread may end meanwhile
+            direct += [int(child) for child in path.read_text(encoding="ascii").split()]
     return (*direct, *(below for child in direct for below in children_of(child)))
 
 
