@@ -96,7 +96,7 @@ async def test_no_fault_of_the_wire_buys_a_song_twice_or_spoils_one(tmp_path: Pa
     assert set(FAULTS) <= set(spoilt)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_each_fault_happens_many_times_and_none_costs_a_song(tmp_path: Path):
     """`bench/network_faults.py` runs any number of jobs."""

@@ -100,7 +100,7 @@ async def test_the_server_has_a_limit_of_its_own(embedded):
     assert reply.status_code == 429
 
 
-@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.long)])
 async def test_jobs_with_8_watchers_each_all_end_and_none_is_mixed_up(embedded, count):
     async with embedded() as desk:
         tickets = [await desk.submit(body={"seed": seed}) for seed in range(count)]

@@ -23,7 +23,6 @@ BOTH = {"Accept": "application/json, text/event-stream"}
 SECONDS = 20
 
 ERAS = [pytest.param("legacy", marks=pytest.mark.slow), "modern"]
-CODE = ["warm", pytest.param("cold", marks=pytest.mark.slow)]
 QUICK = {(20, "modern", "warm")}
 # Each delay, and each pair of era and code.
 SLOW = {(0, "legacy", "cold"), (50, "modern", "cold"), (100, "legacy", "warm"), (300, "modern", "warm")}
@@ -166,8 +165,16 @@ def test_over_http_the_server_answers_and_ends_after_its_first_caller_disconnect
         server.communicate(timeout=SECONDS)
 
 
-@pytest.mark.parametrize("code", CODE, indirect=True)
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(
+    ("era", "code"),
+    [
+        ("modern", "warm"),
+        pytest.param("legacy", "cold", marks=pytest.mark.slow),
+        pytest.param("legacy", "warm", marks=pytest.mark.long),
+        pytest.param("modern", "cold", marks=pytest.mark.long),
+    ],
+    indirect=["code"],
+)
 def test_requests_from_a_file_are_all_answered_and_the_server_ends_with_0(code, era):
     messages = [call("text_to_audio", era, 1, tags="lofi, piano", duration=5), call("status", era, 2)]
     if era == "legacy":

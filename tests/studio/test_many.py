@@ -28,7 +28,7 @@ async def make_all(studio, requests):
     return [outcomes[number] for number in range(len(requests))]
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(24, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize("count", [4, pytest.param(24, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
 async def test_concurrent_songs_all_finish_and_are_not_mixed_up(count):
     genres = ["lofi", "rock", "jazz", "techno"]
     requests = [{"tags": genres[n % 4], "duration": 5, "seed": n} for n in range(count)]

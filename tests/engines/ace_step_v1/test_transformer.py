@@ -286,7 +286,7 @@ def test_a_step_is_compiled_once_for_one_condition_and_once_for_several(small):
     assert counters["unique_graphs"] - before == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_a_compiled_model_gives_the_same_velocity(single):
