@@ -71,7 +71,9 @@ def test_a_song_is_made_with_progress_read_back_and_completed(report, client: tu
 
 
 @pytest.mark.slow  # what the tools answer is the same for every client: the fast suite asks with the Python one
-@pytest.mark.parametrize(("transport", "client"), CROSSED)
+@pytest.mark.parametrize(
+    ("transport", "client"), [CROSSED[0], pytest.param(*CROSSED[1].values, id="http-v2", marks=pytest.mark.long)]
+)
 def test_every_tool_that_makes_a_song_hands_its_job_over_at_once(report) -> None:
     saw = report("handles", ACESTEP_WAIT_SECONDS="0")
     assert len(saw["handles"]) == 5

@@ -31,7 +31,7 @@ def test_a_song_is_made_after_any_call_that_writes_has_failed():
     assert report["told"] > 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_two_servers_and_the_command_line_lose_nothing_make_nothing_twice_and_answer_while_a_database_is_locked():
     [report] = reports("-m", "tests.faults.together", "locked", "--seconds", "2")

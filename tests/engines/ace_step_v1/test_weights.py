@@ -234,7 +234,7 @@ def test_an_unusable_option_is_named(folder: Path, given: dict, named: str) -> N
 
 
 @pytest.mark.process
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="files are not sparse by default")
 def test_unused_parameters_larger_than_memory_do_not_matter(other: Path) -> None:
     """The unused part of the file is a 12 GB hole: reading it would raise the peak."""

@@ -125,6 +125,7 @@ def test_filters_with_their_channels_last_give_the_same_song(codec):
     assert decibels(ours, plain) < -80
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # raised inside torch's compiler
 def test_a_compiled_decoder_gives_the_same_samples_and_is_compiled_once_for_all_lengths(codec):
