@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import anyio
 import uvicorn
 
+from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.app import QueueOptions, serving
 from tests.engine_server.sine import Sine
 
@@ -29,8 +32,22 @@ class Counted(Sine):
             yield part
 
 
+def die_after_storing(folder: Path) -> None:
+    """The process ends after it has stored a song and before it records this, if a file named `die` exists."""
+    store_result = results.store_result
+
+    def stored(*args):
+        response = store_result(*args)
+        if (folder / "die").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return response
+
+    results.store_result = stored
+
+
 async def main(folder: Path, jobs: str | None = None, files: str | None = None) -> None:
     folder.mkdir(exist_ok=True)
+    die_after_storing(folder)
     options = QueueOptions(database=folder / "jobs.sqlite3", jobs=jobs, files=files, lease=1)
     async with serving(Counted(folder), folder=folder / "files", options=options) as app:
         with socket.create_server(("127.0.0.1", 0)) as listener:

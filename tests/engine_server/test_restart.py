@@ -93,6 +93,23 @@ def test_submitted_work_survives_a_kill_and_is_finished_once_with_its_seed(tmp_p
     assert [run.split()[0] for run in runs(tmp_path)] == ["first", "hold", "hold", "waiting"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_song_that_was_stored_when_the_server_was_killed_is_not_made_again(tmp_path, environment):
+    (tmp_path / "die").touch()
+    with server(tmp_path, environment) as (process, http):
+        job = submit(http, "once")
+        assert process.wait(30) == -signal.SIGKILL
+    (tmp_path / "die").unlink()
+    with server(tmp_path, environment) as (_, http):
+        until(http, job, "COMPLETED")
+        body = http.get(f"{APP}/requests/{job}").json()
+        audio = http.get(httpx.URL(body["audio"]["url"]).path)
+    assert len(audio.content) == body["audio"]["file_size"]
+    assert runs(tmp_path) == [f"once {body['seed']}"]
+    assert len(list((tmp_path / "files" / "files").iterdir())) == 1
+    assert list((tmp_path / "files" / "jobs").iterdir()) == []
+
+
 def test_a_job_that_wants_no_second_run_is_ended_as_lost(tmp_path, environment):
     with server(tmp_path, environment) as (process, http):
         job = submit(http, "hold", **{"X-Fal-No-Retry": "1"})

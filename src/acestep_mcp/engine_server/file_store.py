@@ -21,6 +21,7 @@ _ADVICE = "give the engine server another data folder"
 _NAME = re.compile(r"[0-9A-Za-z_-]{32}\.[a-z0-9]{1,8}")
 _LETTERS, _RANDOM = 32, 24
 """Of a name without its suffix, and before the mark of its owner."""
+OUTCOME = "outcome"
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _TYPES = {
     ".wav": "audio/wav",
@@ -128,6 +129,19 @@ class FileStore:
 
     def keep_source(self, job_id: str) -> None:
         """The file at `source` is complete."""
+
+    def keep_outcome(self, job_id: str, response: bytes) -> None:
+        """Keep the response that names a song, before the song is published: a server may die before it records the end."""
+        path = self.job(job_id) / OUTCOME
+        with storage_errors(path):
+            path.write_bytes(response)
+
+    def outcome(self, job_id: str) -> bytes | None:
+        """What `keep_outcome` has kept, perhaps only the beginning of it; None when there is nothing."""
+        try:
+            return (self._jobs / job_id / OUTCOME).read_bytes()
+        except OSError:
+            return None
 
     def keep_part(self, upload: str, number: int, arrived: Path) -> None:
         """Take over a complete part of an upload; an earlier one of this number is replaced."""

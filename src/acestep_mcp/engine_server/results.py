@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 import acestep_mcp
 from acestep_mcp.api.requests import INSTRUMENTAL
 from acestep_mcp.audio.hearing import Hearing, hear
@@ -18,6 +20,8 @@ from acestep_mcp.engine_server.jobs import QueueJob, StoredResponse
 from acestep_mcp.engines import Audio, Engine
 from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.songwriter.song_text import SongText
+
+_RESPONSE = TypeAdapter(StoredResponse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,38 @@ def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store:
     """Write the song to a file that is then served. Raises StorageError."""
     folder = file_store.job(job.id)
     with storage_errors(folder):  # it may disappear between any two steps
-        return _stored(folder, song, engine, file_store, job.owner)
+        return _stored(job, folder, song, engine, file_store)
 
 
-def _stored(folder: Path, song: GeneratedSong, engine: Engine, file_store: FileStore, owner: str) -> StoredResponse:
+def earlier_result(job: QueueJob, file_store: FileStore) -> StoredResponse | None:
+    """The response of an attempt that stored its song, where the server ended before it recorded this. Else None.
+
+    Raises StorageError.
+    """
+    try:
+        response = _RESPONSE.validate_json(file_store.outcome(job.id) or b"")
+    except ValueError:  # nothing, or half of it: the song was not published
+        return None
+    return response if response.file and file_store.find(response.file) else None
+
+
+def _stored(job: QueueJob, folder: Path, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:
     # Heard here, where the samples are in memory, and while the file is written: no client needs to decode it.
     with ThreadPoolExecutor(1) as pool:
         hearing = pool.submit(hear, song.audio.sound)
         path = _written(folder, song.audio, _file_tags(song, engine))
-    name = file_store.new_name(path.suffix, owner)
-    size = path.stat().st_size
-    file_store.publish(path, name)
+    name = file_store.new_name(path.suffix, job.owner)
     file = {
         "url": f"/files/{name}",
         "content_type": content_type_of(name),
         "file_name": f"ace-step-{song.seed}{path.suffix}",
-        "file_size": size,
+        "file_size": path.stat().st_size,
     }
-    return StoredResponse(
-        200, {"audio": file, **_body(song, engine, hearing.result())}, file=name, seconds=round(song.seconds, 3)
-    )
+    body = {"audio": file, **_body(song, engine, hearing.result())}
+    response = StoredResponse(200, body, file=name, seconds=round(song.seconds, 3))
+    file_store.keep_outcome(job.id, _RESPONSE.dump_json(response))
+    file_store.publish(path, name)
+    return response
 
 
 def _written(folder: Path, audio: Audio, tags: FileTags) -> Path:

@@ -156,7 +156,7 @@ class Worker:
     async def _end(self, job: QueueJob, answer: StoredResponse) -> None:
         self._queue.finish(job, answer)
         self.songs += answer.file is not None
-        if answer.file is None:  # else storing the result has cleared the job's folder
+        with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.clear, job)
 
     async def _next(self, is_ready: IsReady, has_failed: Callable[[], bool]) -> QueueJob:
@@ -206,6 +206,8 @@ class Worker:
 
     async def _run_job(self, job: QueueJob) -> StoredResponse:
         began = time.monotonic()
+        if job.attempts > 1 and (earlier := await anyio.to_thread.run_sync(self._earlier, job)):
+            return earlier
         request, words = await self._with_lyrics(job)
         source = await self._source(job, request)
         audio = await anyio.to_thread.run_sync(self._generate, job, request, source, limiter=self._threads)
@@ -231,10 +233,10 @@ class Worker:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _store(self, job: QueueJob, song: results.GeneratedSong) -> StoredResponse:
-        """In the thread: store the song, then clear the job's folder."""
-        response = results.store_result(job, song, self.engine, self._file_store)
-        self.clear(job)
-        return response
+        return results.store_result(job, song, self.engine, self._file_store)
+
+    def _earlier(self, job: QueueJob) -> StoredResponse | None:
+        return results.earlier_result(job, self._file_store)
 
     def clear(self, job: QueueJob) -> None:
         """Remove the folder of a job that has ended."""

@@ -40,11 +40,13 @@ def test_what_one_front_stores_the_other_gives_and_forgets(stores) -> None:
     a.publish(made, name)
     (a.job("job-2") / "source").write_bytes(b"source")
     a.keep_source("job-2")
+    a.keep_outcome("job-2", b"{}")
 
     signed = httpx.get(b.address(name))
     assert (signed.content, signed.headers["content-type"]) == (b"song" * 100, "audio/wav")
     assert b.find(name).read_bytes() == signed.content
     assert b.source("job-2").read_bytes() == b"source"
+    assert (b.outcome("job-2"), b.outcome("job-3")) == (b"{}", None)
     assert (b.address(unknown), b.find(unknown)) == (None, None)
     b.forget([name])
     assert a.address(name) is None

@@ -124,6 +124,33 @@ async def test_a_front_that_ends_gives_its_jobs_back_at_once_and_its_callers_see
     assert len(a.engine.requests) == 1
 
 
+async def test_a_front_that_drains_gives_back_a_job_whose_source_it_downloads_while_another_job_runs(
+    front, wav
+) -> None:
+    begun = anyio.Event()
+
+    async def without_end(url: str, path: Path) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async def at_once(url: str, path: Path) -> None:
+        path.write_bytes(wav)
+
+    async with front("a", fetch=without_end) as a:
+        edit = {"audio_url": "https://example.com/a.wav", "duration": None}
+        set_aside = await a.submit("/audio-outpaint", edit)
+        with anyio.fail_after(10):
+            await begun.wait()
+        await a.submit(body={"tags": "hold"})
+        await a.running()
+        async with front("b", fetch=at_once) as b, anyio.create_task_group() as group:
+            group.start_soon(a.app.state.drain, 60)
+            assert (await b.end(set_aside)).status_code == 200
+            assert a.engine.playing
+            a.engine.release.set()
+    assert (a.engine.sources, b.engine.sources[0].sound.seconds) == ([None], 5)
+
+
 async def test_while_the_database_is_away_requests_are_told_to_come_again_and_nothing_is_lost(front, postgres) -> None:
     async with front("a", lease=5, metrics=Metrics()) as a:
         held, waiting = await a.submit(body={"tags": "hold"}), await a.submit()

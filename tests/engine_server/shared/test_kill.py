@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import PIPE, Popen
 
 import httpx
 import pytest
@@ -13,18 +17,23 @@ from tests.engine_server.test_restart import SERVER, runs, submit, until
 pytestmark = pytest.mark.process
 
 
-def test_a_job_of_a_killed_front_is_finished_by_another_once(tmp_path, environment, jobs) -> None:
-    import subprocess
-
+@contextmanager
+def fronts(tmp_path: Path, environment: dict[str, str], jobs: str) -> Iterator[tuple[list[Popen], list[httpx.Client]]]:
+    """Two fronts, in the folders `a` and `b`."""
     files = (tmp_path / "songs").as_uri()
     with ExitStack() as stack:
         started, clients = [], []
         for name in ("a", "b"):
             command = [sys.executable, str(SERVER), str(tmp_path / name), jobs, files]
-            started.append(stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)))  # fmt: skip
+            started.append(stack.enter_context(Popen(command, stdout=PIPE, text=True, env=environment)))
             stack.callback(started[-1].kill)
         for process in started:
             clients.append(stack.enter_context(httpx.Client(base_url=process.stdout.readline().strip(), timeout=30)))
+        yield started, clients
+
+
+def test_a_job_of_a_killed_front_is_finished_by_another_once(tmp_path, environment, jobs) -> None:
+    with fronts(tmp_path, environment, jobs) as (started, clients):
         a, b = clients
         first = submit(a, "hold")
         until(b, first, "IN_PROGRESS")
@@ -39,3 +48,23 @@ def test_a_job_of_a_killed_front_is_finished_by_another_once(tmp_path, environme
         audio = clients[other].get(httpx.URL(body["audio"]["url"]).path)
     assert len(audio.content) == body["audio"]["file_size"]
     assert runs(tmp_path / "ab"[dying]) == runs(survivor) == [f"hold {body['seed']}"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_song_that_was_stored_when_its_front_was_killed_is_not_made_by_another(tmp_path, environment, jobs) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "die").touch()
+    with fronts(tmp_path, environment, jobs) as (started, clients):
+        job = submit(clients[0], "once")
+        while not (died := [process for process in started if process.poll() is not None]):
+            time.sleep(0.02)
+        survivor = 1 - started.index(died[0])
+        (tmp_path / "ab"[survivor] / "die").unlink()
+        until(clients[survivor], job, "COMPLETED")
+        body = clients[survivor].get(f"/fal-ai/ace-step/requests/{job}").json()
+        audio = clients[survivor].get(httpx.URL(body["audio"]["url"]).path)
+    assert len(audio.content) == body["audio"]["file_size"]
+    assert runs(tmp_path / "ab"[1 - survivor]) == [f"once {body['seed']}"]
+    assert not (tmp_path / "ab"[survivor] / "runs").exists()
+    assert len(list((tmp_path / "songs" / "files").iterdir())) == 1

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from acestep_mcp.api.errors import ConfigurationError
-from acestep_mcp.engine_server.file_store import FileStore, content_type_of, is_name, storage_errors
+from acestep_mcp.engine_server.file_store import OUTCOME, FileStore, content_type_of, is_name, storage_errors
 
 SIGNED_SECONDS = 3600
 _TYPE_OPTION = {"s3": "ContentType", "s3a": "ContentType", "gs": "content_type", "gcs": "content_type"}
@@ -101,6 +101,14 @@ class BucketStore(FileStore):
     def discard_job(self, job_id: str) -> None:
         super().discard_job(job_id)
         self._remove(self._key("jobs", job_id, "source"))
+
+    def keep_outcome(self, job_id: str, response: bytes) -> None:
+        super().keep_outcome(job_id, response)
+        self._put(self.job(job_id) / OUTCOME, self._key("jobs", job_id, OUTCOME))
+
+    def outcome(self, job_id: str) -> bytes | None:
+        self._get(self._key("jobs", job_id, OUTCOME), self.job(job_id) / OUTCOME)
+        return super().outcome(job_id)
 
     def keep_part(self, upload: str, number: int, arrived: Path) -> None:
         self._put(arrived, self._key("parts", upload, str(number)))
