@@ -135,6 +135,14 @@ def _ours(name: str) -> Iterator[str]:
                 yield ".".join(parts)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """A million nodes would make every later garbage collection slower."""
+    yield
+    tree_of.cache_clear()
+    nodes_of.cache_clear()
+
+
 def test_a_module_imports_only_the_packages_it_may() -> None:
     for name in MODULES:
         package = name.split(".", maxsplit=1)[0]

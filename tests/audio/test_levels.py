@@ -33,6 +33,7 @@ def test_the_true_peak_between_two_samples_is_found():
     assert true_peak(music) == pytest.approx(0, abs=0.2)  # its abrupt start overshoots
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", few(range(4), 1))
 def test_the_true_peak_is_within_a_tenth_of_eight_times_the_rate(seed):
     from scipy import signal  # takes a second to load, in each worker

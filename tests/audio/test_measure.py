@@ -52,6 +52,7 @@ def test_the_signals_of_ebu_tech_3341_have_the_stated_loudness(parts, lufs):
     assert loudness(samples, 48_000) == pytest.approx(lufs, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_another_meter_agrees_at_every_rate(rate, channels):

@@ -89,6 +89,7 @@ def check(ledger: Ledger, made: Counter[int], jobs: int) -> None:
     assert all(made[seed] == 0 for seed in ledger.refused)
 
 
+@pytest.mark.slow
 async def test_no_fault_of_the_wire_buys_a_song_twice_or_spoils_one(tmp_path: Path):
     with anyio.fail_after(50):
         ledger, made, spoilt = await bought(24, 0.25, tmp_path)

@@ -219,6 +219,7 @@ def test_a_file_that_is_put_in_its_place_is_used(path, tmp_path):
         assert len(ids(database)) == 3
 
 
+@pytest.mark.slow
 def test_reading_does_not_wait_for_a_lock_that_writing_waits_for(path, monkeypatch):
     monkeypatch.setattr(module, "_LOCK_SECONDS", 0.6)
     with closing(Database(path)) as database, closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -98,6 +98,7 @@ async def test_a_file_that_ends_at_the_same_byte_at_each_try_is_cut_for_good(sam
     assert ("after 100 bytes at each of 6 tries" in error.value.message) is same
 
 
+@pytest.mark.slow
 async def test_a_file_that_comes_too_slowly_is_given_up(tmp_path: Path):
     slow = Timeouts(silence=0.1, slowest=10_000, transfer=5, first_wait=0.01, longest_wait=0.01)
     with pytest.raises(QueueError, match="bytes per second"):

@@ -247,6 +247,7 @@ async def test_a_body_that_hardly_arrives_is_cut_off_and_a_slow_one_is_read_to_i
             assert b"200 OK" in await sending(port, 5, 20_000)
 
 
+@pytest.mark.slow
 async def test_a_body_that_hardly_arrives_over_tls_is_cut_off_and_a_slow_one_is_read_to_its_end(tmp_path):
     _, trusting = authority(tmp_path, "localhost")
     async with serving(stall_seconds=0.2, certificate=tmp_path / "server.pem") as port:
