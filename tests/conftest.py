@@ -38,6 +38,7 @@ MARKED = re.compile(r"^pytestmark = .*\bpytest\.mark\.(process|slow|torch)\b", r
 LONGEST_ID = 60
 _numbers = itertools.count()
 _running: dict[str, str] = {}
+_frozen: set[str] = set()
 
 
 _start = subprocess.Popen.__init__
@@ -64,6 +65,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if item.get_closest_marker("process") is None and item.get_closest_marker("slow") is None:
         _running["unmarked"] = item.nodeid
     had_torch = "torch" in sys.modules
+    if had_torch and "torch" not in _frozen:
+        _freeze("torch")
     result = yield
     if "started" in _running:
         pytest.fail("it starts a process: give it the mark `process`", pytrace=False)
@@ -93,9 +96,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected and imported stays to the end: the garbage collector need not walk through it again and again."""
-    gc.collect()
-    gc.freeze()
+    _freeze("collected")
     # It counts what is not frozen, which is little: by default it would now look at everything far more often.
     gc.set_threshold(20_000, 20, 20)
 
@@ -103,6 +104,12 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
     """Collect once what is left. pytest does it ten times at the end, through everything that the tests imported."""
+    _freeze("end")
+
+
+def _freeze(what: str) -> None:
+    """What was collected and imported stays to the end: the garbage collector need not walk through it again and again."""
+    _frozen.add(what)
     gc.collect()
     gc.freeze()
 

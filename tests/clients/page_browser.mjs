@@ -7,13 +7,16 @@ import { audit, focused } from "./audit.mjs";
 
 const { scene, url, browser: endpoint, key, file, port } = JSON.parse(process.argv[2]);
 const browser = await chromium.connect(endpoint);
+const waiting = new Set(); // requests without an answer, for who reads why a test failed
 const saw = { elsewhere: [], broken: [], audits: [] };
 
 async function open(address = url, context) {
   context ??= await browser.newContext();
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
+  for (const event of ["requestfinished", "requestfailed"]) page.on(event, (asked) => waiting.delete(asked));
   page.on("request", (asked) => {
+    waiting.add(asked);
     if (!asked.url().startsWith(new URL(address).origin) && !asked.url().startsWith("data:")) saw.elsewhere.push(asked.url());
   });
   page.on("pageerror", (error) => saw.broken.push(error.message));
@@ -310,6 +313,12 @@ const scenes = {
 
 try {
   await scenes[scene]();
+} catch (error) {
+  for (const page of browser.contexts().flatMap((context) => context.pages())) {
+    console.error(await page.evaluate(() => `${location.href}, ${document.visibilityState}: ${document.body.innerText}`));
+  }
+  console.error("Without an answer:", [...waiting].map((asked) => `${asked.method()} ${asked.url()}`));
+  throw error;
 } finally {
   await browser.close();
 }

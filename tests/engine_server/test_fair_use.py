@@ -67,6 +67,7 @@ async def test_no_answer_tells_the_request_of_another_key_from_one_that_does_not
         anna, bert, _ = callers(desk)
         done = await anna.submit()
         assert (await anna.end(done)).status_code == 200
+        desk.engine.started.clear()
         runs, waits = [await anna.submit(body={"tags": "hold"}) for _ in range(2)]
         await anna.running()
         unknown = await answers(bert, {"request_id": "00000000-0000-4000-8000-000000000000"})

@@ -142,6 +142,10 @@ async def submitted_of(studio, jobs):
     return [job.id for job in jobs if (await studio.outcome(job.id)).job.request_id is not None]
 
 
+async def told_of(studio, jobs):
+    return [(await studio.outcome(job.id)).job.progress.describe() for job in jobs]
+
+
 async def test_two_takes_run_at_a_time_and_a_waiting_one_can_be_cancelled(studio):
     song = await made(studio, "text_to_audio", SONG | {"duration": 5})
     jobs = await studio.remake(song.id, {"duration": 240}, 4)
@@ -149,7 +153,9 @@ async def test_two_takes_run_at_a_time_and_a_waiting_one_can_be_cancelled(studio
         while len(submitted := await submitted_of(studio, jobs)) < 2:
             await anyio.sleep(0.02)
     assert submitted == [job.id for job in jobs[:2]]
-    waiting = [(await studio.outcome(job.id)).job.progress.describe() for job in jobs[2:]]
+    with anyio.fail_after(30):
+        while "preparing" in (waiting := await told_of(studio, jobs[2:])):
+            await anyio.sleep(0.02)
     assert waiting == ["waiting for its turn (2 takes are made at a time)"] * 2
     for job in reversed(jobs):
         assert (await studio.cancel(job.id)).job.status is Status.CANCELLED

@@ -136,14 +136,14 @@ async def test_a_front_that_drains_gives_back_a_job_whose_source_it_downloads_wh
     async def at_once(url: str, path: Path) -> None:
         path.write_bytes(wav)
 
-    async with front("a", fetch=without_end) as a:
+    async with front("a", lease=600, fetch=without_end) as a:
         edit = {"audio_url": "https://example.com/a.wav", "duration": None}
         set_aside = await a.submit("/audio-outpaint", edit)
         with anyio.fail_after(10):
             await begun.wait()
         await a.submit(body={"tags": "hold"})
         await a.running()
-        async with front("b", fetch=at_once) as b, anyio.create_task_group() as group:
+        async with front("b", lease=600, fetch=at_once) as b, anyio.create_task_group() as group:
             group.start_soon(a.app.state.drain, 60)
             assert (await b.end(set_aside)).status_code == 200
             assert a.engine.playing
