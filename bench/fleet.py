@@ -9,9 +9,9 @@ ACESTEP_TESTS_RAY_PYTHON, else the one that runs this.
 
 `speed` gives the songs of each number of devices in the time of one. `kills` kills a random process of four every few
 seconds, and the server twice, until all jobs have ended; every job must end once with a song, those of normal priority
-before those of low. A song whose server is killed between storing it and saying so is made again: its first file is left over.
-It gives the seconds from a kill to the replacement that has loaded its engine, and the milliseconds
-between two songs on one replica.
+before those of low. A song whose server is killed between storing it and recording this is found by the next: no file is left
+over. It gives the seconds from a kill to the replacement that has loaded its engine, and the milliseconds between two songs on
+one replica.
 """
 
 from __future__ import annotations
