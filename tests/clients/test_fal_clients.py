@@ -94,9 +94,10 @@ def saw(request: pytest.FixtureRequest, environment: dict[str, str], shared_engi
         plan = {"url": url, "key": KEY, "kind": kind, "scene": scene, "file": str(file)}
         is_one_of_two = request.node.callspec.params["shared_engine"] in ("on two devices", "at two fronts")
         if is_one_of_two and scene == "life":  # which is of jobs that wait for an engine
-            with httpx.Client(base_url=url, headers={"Authorization": f"Key {KEY}"}) as http:
+            with httpx.Client(base_url=shared_engine[0], headers={"Authorization": f"Key {KEY}"}) as http:
                 other = http.post("/fal-ai/ace-step", json={"tags": "hold", "duration": 5}).json()["request_id"]
-                request.addfinalizer(lambda: httpx.put(f"{url}/fal-ai/ace-step/requests/{other}/cancel", headers=http.headers))  # fmt: skip
+                address = f"{shared_engine[0]}/fal-ai/ace-step/requests/{other}/cancel"
+                request.addfinalizer(lambda: httpx.put(address, headers=http.headers))
         done = subprocess.run(
             [*script, json.dumps(plan)], env=clean | told, capture_output=True, text=True, encoding="utf-8",
             timeout=50, check=False,
