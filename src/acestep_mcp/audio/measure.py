@@ -180,7 +180,7 @@ def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDAr
     memory = math.ceil(_MEMORY_SECONDS * rate)
     size = 1 << (4 * memory + multiple).bit_length()
     step = (size - memory) // multiple * multiple
-    response = _response(rate, size)
+    response = weighting(rate, size)
     length = channels.shape[1]
     for first in range(0, length, _PARTS * step):
         starts = range(first, min(first + _PARTS * step, length), step)
@@ -196,8 +196,8 @@ def _weighted(channels: NDArray[Any], rate: int, multiple: int) -> Iterator[NDAr
 
 
 @lru_cache(4)
-def _response(rate: int, size: int) -> NDArray[np.complex64]:
-    """The weighting's response at each frequency of a transform of `size` samples."""
+def weighting(rate: int, size: int) -> NDArray[np.complex64]:
+    """The response of the K-weighting at each frequency of a transform of `size` samples."""
     delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
     response = np.ones(len(delay), np.complex128)
     for section in _k_weighting(rate):

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from acestep_mcp.api.requests import EngineRequest
-
 if TYPE_CHECKING:
+    from acestep_mcp.api.requests import EngineRequest
     from acestep_mcp.audio import Sound
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -40,12 +41,20 @@ def vocabulary() -> Phrases[Term]:
 @cache
 def words_of(kind: Kind) -> Phrases[Term]:
     """The words of one kind."""
-    return Phrases(entry for entry in _entries() if entry[1].kind == kind)
+    return Phrases(_by_kind()[kind])
 
 
 def find(kind: Kind, words: tuple[Token, ...]) -> tuple[Hit[Term], ...]:
     """The words of one kind in a text, in order; of "jazz guitar" the style is "jazz"."""
     return tuple(words_of(kind).all(words))
+
+
+@cache
+def _by_kind() -> dict[Kind, list[tuple[str, Term]]]:
+    found: dict[Kind, list[tuple[str, Term]]] = defaultdict(list)
+    for entry in _entries():
+        found[entry[1].kind].append(entry)
+    return found
 
 
 def _entries() -> Iterator[tuple[str, Term]]:

@@ -39,6 +39,13 @@ def test_a_song_has_at_most_the_peaks_of_its_genre_and_the_loudness_asked_for(ge
     assert true_peak(result) + 18.0 <= production(genre).peak_to_loudness + 0.3
 
 
+@pytest.mark.parametrize("genre", ["metal", "trap", "edm"])
+def test_a_song_that_is_clipped_has_the_loudness_asked_for_all_the_same(genre):
+    result = mastered(np.tile(beats(), (3, 1)), -14.0, production(genre))
+    assert loudness(result, RATE) == pytest.approx(-14.0, abs=0.1)
+    assert np.abs(result).max() < 10 ** ((-14 + production(genre).peak_to_loudness) / 20)
+
+
 def test_music_without_peaks_keeps_its_form():
     music = np.repeat(np.sin(np.arange(RATE) / 30)[:, None], 2, axis=1).astype(np.float32) * np.float32(0.1)
     result = mastered(music, -20.0)

@@ -54,6 +54,17 @@ def test_metal_is_brighter_and_denser_than_a_bossa_nova():
     assert np.abs(metal).max() < 0.8 * np.abs(bossa).max()
 
 
+def test_a_field_that_has_no_effect_changes_nothing_but_a_note():
+    plain = made("folk", 5)
+    request = {"tags": "folk", "lyrics": "", "duration": 5, "seed": 2, "guidance_scale": 9}
+    *_, audio = run_job(DraftJob("TextToAudio", request, available()))
+    assert isinstance(audio, Audio)
+    assert np.array_equal(audio.sound.pcm, plain.sound.pcm)
+    assert [note for note in audio.notes if note not in plain.notes] == [
+        "The draft engine is not a diffusion model; these fields had no effect: guidance_scale."
+    ]
+
+
 @pytest.mark.parametrize("seconds", [5, 5.00001, 6.54321, 13.37])
 def test_a_song_has_exactly_the_samples_asked_for(seconds: float):
     assert len(made("folk", seconds).sound.pcm) == round(seconds * RATE)

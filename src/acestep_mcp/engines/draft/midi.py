@@ -59,7 +59,7 @@ def file_of(
     """
     channels = iter(_MELODIC_CHANNELS)
     tracks = [_track(conductor)]
-    kicks = sorted({note.start for part in parts if part.drums for note in part.notes if note.pitch in _BASS_DRUMS})
+    kicks = kick_times(parts)
     for number, part in enumerate(parts):
         channel = _DRUM_CHANNEL if part.drums else next(channels)
         messages = (
@@ -102,15 +102,24 @@ def _messages(part: Part, channel: int, seconds: float, tick_at: Callable[[float
     yield TimedMessage(tick_at(seconds), 3, bytes((_CONTROLLER | channel, _RESET_CONTROLLERS, 0)))
 
 
-def _pumping(
-    part: Part, channel: int, kicks: Sequence[float], tick_at: Callable[[float], int]
-) -> Iterator[TimedMessage]:
-    """The part turned down at each bass drum (a side-chain), and up again until the next one."""
+def kick_times(parts: Sequence[Part]) -> list[float]:
+    """When a bass drum is struck, in seconds."""
+    return sorted({note.start for part in parts if part.drums for note in part.notes if note.pitch in _BASS_DRUMS})
+
+
+def expression_changes(pump: int, kicks: Sequence[float]) -> Iterator[tuple[float, int]]:
+    """Seconds and values of the expression controller: a part is turned down at each bass drum, and up again after it."""
     for kick, following in pairwise((*kicks, math.inf)):
         for later, share in _RECOVERY:
             if kick + later < following:
-                value = 127 - round(part.pump * share)
-                yield TimedMessage(tick_at(kick + later), 0, bytes((_CONTROLLER | channel, _EXPRESSION, value)))
+                yield kick + later, 127 - round(pump * share)
+
+
+def _pumping(
+    part: Part, channel: int, kicks: Sequence[float], tick_at: Callable[[float], int]
+) -> Iterator[TimedMessage]:
+    for time, value in expression_changes(part.pump, kicks):
+        yield TimedMessage(tick_at(time), 0, bytes((_CONTROLLER | channel, _EXPRESSION, value)))
 
 
 def _length(value: int) -> bytes:

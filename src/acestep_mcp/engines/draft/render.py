@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from acestep_mcp.engines import Step
-from acestep_mcp.engines.draft.cymbals import TAIL as CYMBAL_TAIL
-from acestep_mcp.engines.draft.cymbals import add_strokes, one_stroke, without_cymbals
+from acestep_mcp.engines.draft.repeats import add_repeats, batches, parts_of, without_repeats
 from acestep_mcp.engines.draft.score import RATE, Part
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def available() -> Renderer:
 
 def split(parts: Sequence[Part], start: float, end: float) -> list[AudioChunk]:
     """The notes that start between `start` and `end` seconds, in chunks of 8 to 20 seconds. Empty chunks are left out."""
-    length = max(_MIN_CHUNK, min(_MAX_CHUNK, (end - start) / 4))
+    length = max(_MIN_CHUNK, min(_MAX_CHUNK, (end - start) / 3))
     found = []
     for number in range(max(1, math.ceil((end - start) / length))):
         first = start + number * length
@@ -103,7 +102,7 @@ def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], 
     sung = [part for part in parts if playback.sings(part)]
     # The renderer's own voice has no backing voices.
     played = [part for part in parts if part not in sung and (part.singer is None or part.name == "voice")]
-    rest, cymbals = without_cymbals(_as_loud_as_the_built_in_font(played, playback))
+    rest, repeated = without_repeats(_as_loud_as_the_built_in_font(played, playback))
     chunks = split(rest, start, start + len(out) / RATE)
     for number, chunk in enumerate(chunks):
         yield Step("rendering", number, len(chunks))
@@ -112,10 +111,12 @@ def render(parts: Sequence[Part], playback: Playback, out: NDArray[np.float32], 
         skipped = max(0, -first)
         target = out[max(0, first) : max(0, first + len(sound))]
         target += sound[skipped : skipped + len(target)]
-    for cymbal in cymbals:
+    for batch in batches(repeated):
         yield Step("rendering", len(chunks), len(chunks) + 1)
-        stroke = render_parts((one_stroke(cymbal),), playback.renderer, CYMBAL_TAIL, playback.soundfont)
-        add_strokes(cymbal, stroke, out, start)
+        last = batch[-1][1]
+        ringing = last.seconds - last.note.end
+        sounds = render_parts(parts_of(batch), playback.renderer, ringing, playback.soundfont)
+        add_repeats(batch, sounds, parts, out, start)
     if sung:
         from acestep_mcp.engines.draft.singing import add_voices
 
@@ -160,4 +161,4 @@ def _soundfont(parts: Sequence[Part], seconds: float, font: Path | None = None) 
         raise refuse(font, f"cannot be played: {exc}") from exc
     with wave.open(io.BytesIO(rendered)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
-    return samples.reshape(-1, 2).astype(np.float32) / np.float32(32768)
+    return np.asarray(np.multiply(samples.reshape(-1, 2), np.float32(1 / 32768), dtype=np.float32))

@@ -193,8 +193,9 @@ def _tables(
     whole, shares = np.divmod(_MIXES * (0.5 - 0.5 * np.cos(np.pi * along)), 1)
     shares[shares < _NEARLY] = 0
     keys = at * (_MIXES + 1) + whole.astype(np.int64)
-    known = np.unique(np.concatenate([keys, keys[shares > 0] + 1]))
-    tables = [_table(notes, track.changes[key // (_MIXES + 1)], key % (_MIXES + 1), singer) for key in known.tolist()]
+    # Not with np.unique, which imports all of numpy.ma: that takes longer than a verse.
+    known = sorted({*keys.tolist(), *(keys[shares > 0] + 1).tolist()})
+    tables = [_table(notes, track.changes[key // (_MIXES + 1)], key % (_MIXES + 1), singer) for key in known]
     return np.concatenate(tables), np.searchsorted(known, keys), shares.astype(np.float32)
 
 

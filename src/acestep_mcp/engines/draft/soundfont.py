@@ -22,8 +22,8 @@ _LARGEST = 512 * 2**20
 _HEAD = 1 << 16
 _ATTACK, _SUSTAIN, _RELEASE = 34, 37, 38  # generators of a volume envelope
 _DRUM_BANK = 128
-_RINGING, _DAMPED = 800, -400
-"""The longest releases, in timecents: 1.6 s for bells, plucked and soft sounds, 0.8 s for others. A voice is silent after three quarters of it."""
+_RINGING, _DAMPED = 400, -1500
+"""The longest releases, in timecents: 1.3 s for bells, plucked and soft sounds, 0.4 s for others. A voice is silent after three quarters of it."""
 _SOFT, _FADING = -3300, 300  # from 0.15 s of attack (timecents), and from 30 dB of decay (in tenths)
 
 

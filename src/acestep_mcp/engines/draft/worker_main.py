@@ -8,6 +8,7 @@ samples. Nothing is written to disk, so an abrupt end leaves nothing behind.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import queue
 import signal
@@ -34,6 +35,8 @@ def main() -> None:
     # Ctrl-C in a terminal reaches this process too, but only the parent decides whether the song is still wanted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = claim_stdout()
+    # A song makes many objects and hardly any cycles: the collector would look at them all, several times.
+    gc.set_threshold(100_000, 50, 100)
     pipe = sys.stdin.buffer
     jobs: queue.SimpleQueue[DraftJob] = queue.SimpleQueue()
     threading.Thread(target=_read_jobs, args=(pipe, jobs), daemon=True).start()

@@ -22,6 +22,15 @@ _HEARTBEAT = 0.2
 # Seconds after which an idle worker is not reused: it exits by itself after IDLE_SECONDS, which may be now.
 _IDLE_LIMIT = 20.0
 _MOST_REPLACED = 3
+_ENVIRONMENT = {
+    # One thread for linear algebra: sums are taken in the same order, and the server keeps a core.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    # The C library keeps what is freed: a page that is new to the process takes longer than the sums on it.
+    "MALLOC_MMAP_THRESHOLD_": str(2**27),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_TOP_PAD_": str(2**25),
+}
 
 
 class WorkerPool:
@@ -112,5 +121,4 @@ def _stopped(worker: WorkerProcess, playback: Playback) -> GenerationFailed:
 
 
 def _started() -> WorkerProcess:
-    # One thread for linear algebra: sums are taken in the same order, and the server keeps a core.
-    return WorkerProcess(_MODULE, {**inherited(TRACING), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"})
+    return WorkerProcess(_MODULE, {**inherited(TRACING), **_ENVIRONMENT})

@@ -1,10 +1,10 @@
-"""Cymbals that are struck often are rendered once and added at each stroke."""
+"""Notes that a part repeats often are rendered once, and added wherever they are played."""
 
 import numpy as np
 import pytest
 
-from acestep_mcp.engines.draft.cymbals import without_cymbals
 from acestep_mcp.engines.draft.render import Playback, available, render, render_parts
+from acestep_mcp.engines.draft.repeats import without_repeats
 from acestep_mcp.engines.draft.score import RATE, Note, Part
 
 RIDE, CLOSED, OPEN = 51, 42, 46
@@ -34,7 +34,7 @@ def test_hi_hats_silence_each_other_and_are_not_taken_apart():
     part = kit(
         *(Note(0.1 * number, 0.1 * number + 0.05, pitch, 90) for number in range(30) for pitch in (CLOSED, OPEN))
     )
-    assert without_cymbals((part,)) == ((part,), ())
+    assert without_repeats((part,)) == ((part,), ())
 
 
 def test_a_stroke_at_the_end_is_cut_with_the_song_and_one_before_the_window_is_not_played():
@@ -43,3 +43,24 @@ def test_a_stroke_at_the_end_is_cut_with_the_song_and_one_before_the_window_is_n
     list(render((kit(*strokes),), Playback(available()), out, 1.75))
     assert np.abs(out[: round(0.04 * RATE)]).max() == 0
     assert np.abs(out[round(0.05 * RATE) :]).max() > 0.01
+
+
+@pytest.mark.skipif(available() != "soundfont", reason="needs the SoundFont renderer")
+def test_notes_that_a_synthesiser_repeats_sound_as_ones_that_are_rendered_one_by_one_bass_drum_included():
+    notes = tuple(Note(0.25 * number, 0.25 * number + 0.18, 60, 70 + number % 7) for number in range(32))
+    kicks = kit(*(Note(0.5 * number, 0.5 * number + 0.1, 36, 1) for number in range(16)))
+    pluck = Part("pluck", 90, notes, volume=90, reverb=0, pump=85)
+    assert without_repeats((pluck, kicks))[0] == (kicks,)
+    out = np.zeros((8 * RATE, 2), np.float32)
+    list(render((pluck, kicks), Playback("soundfont"), out))
+    singly = render_parts((pluck, kicks), "soundfont")
+    found, wanted = (
+        np.square(sound[RATE // 2 : 8 * RATE]).reshape(-1, RATE // 20, 2).mean(axis=(1, 2)) for sound in (out, singly)
+    )
+    assert 10 * np.log10(found / wanted) == pytest.approx(0, abs=1.0)
+
+
+def test_notes_of_other_lengths_and_few_notes_are_rendered_as_they_are():
+    lengths = tuple(Note(0.5 * number, 0.5 * number + 0.1 + 0.05 * number, 60, 90) for number in range(20))
+    parts = (Part("pluck", 90, lengths), Part("strings", 48, lengths[:3]))
+    assert without_repeats(parts) == (parts, ())
