@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 
 import numpy as np
 import pytest
 
 from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.audio.containers.layout import parts, unused
 from acestep_mcp.audio.read import probe, probe_source, read
 from acestep_mcp.audio.tags.file_tags import FileTags
 from acestep_mcp.audio.write import convert_and_remove
@@ -127,3 +129,17 @@ def test_a_killed_recording_becomes_a_whole_file_when_it_is_tagged(tmp_path):
     convert_and_remove(source, tmp_path / "song.wav", format="wav", tags=FileTags(title="Song"))
     assert probe(tmp_path / "song.wav").is_plain
     assert np.array_equal(read(tmp_path / "song.wav").pcm, expected)
+
+
+@pytest.mark.parametrize(("form", "field"), [("AIFF", b"SSND"), ("AU", b".snd")])
+def test_samples_that_begin_behind_the_end_of_the_file_are_refused(tmp_path, form, field):
+    data = bytearray(encoded(form, 0.1))
+    at = data.index(field) + {"AIFF": 8, "AU": 4}[form]
+    data[at : at + 4] = (len(data) + 1000).to_bytes(4, "big")
+    memory = mmap.mmap(-1, len(data))
+    memory[:] = bytes(data)
+    [part] = parts(memory)
+    assert (part.end, unused(memory, [part])) == (len(data), 0)
+    (tmp_path / "odd").write_bytes(data)
+    with pytest.raises(InvalidRequest, match=r"odd (has no sound in it|breaks off)"):
+        read(tmp_path / "odd")

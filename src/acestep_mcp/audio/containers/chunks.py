@@ -115,6 +115,7 @@ def sample_data(data: mmap.mmap, song: int, start: int, stated: int | None) -> S
     Without a stated size it ends with the file. In both cases it ends where another file of its kind was joined: a
     header states too much where the file was cut off before that.
     """
+    start = min(start, len(data))  # a header may name a place behind the end
     if stated is None:
         return SampleData(ByteSpan(start, next_song(data, start)), 0, is_stated=False)
     size = max(0, stated)
