@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections import Counter
 from functools import cache
 from itertools import pairwise
@@ -161,6 +162,19 @@ def test_the_chorus_is_fuller_than_the_verse():
             inside = [note for part in score.parts for note in part.notes if section.start <= note.start < section.end]
             weights[section.name] = sum(note.velocity for note in inside) / (section.end - section.start)
         assert weights["chorus 2"] > weights["verse 1"], tags
+
+
+@pytest.mark.parametrize("tags", ["lofi", "r&b"])
+def test_the_voice_and_the_drums_are_louder_in_the_chorus(tags: str):
+    score = song(tags, LYRICS, 90)
+    spans = {section.name: section for section in score.sections}
+    for part in score.parts:
+        if part.name in {"voice", "drums"}:
+            verse, chorus = (
+                [note.velocity for note in part.notes if spans[name].start <= note.start < spans[name].end]
+                for name in ("verse 1", "chorus 1")
+            )
+            assert 40 * math.log10(sum(chorus) / len(chorus) * len(verse) / sum(verse)) > 1.5
 
 
 def test_a_named_tempo_key_and_metre_are_used():

@@ -136,3 +136,13 @@ def test_choruses_are_sung_again_where_the_words_are_few():
     new = with_lyrics(sections, _WORDS.replace("a bell", "another bell"))
     assert [len(section.lines) for section in new] == [len(section.lines) for section in sections]
     assert {line for section in new for line in section.lines} == {"a line", "another bell"}
+
+
+def test_long_lines_get_more_bars_than_short_ones_where_a_song_has_few():
+    long = "the river runs the mill is still and morning comes\n"
+    lyrics = f"[verse]\n{4 * long}[chorus]\nstay with me\nunder the light\nstay with me\nunder the sky\n"
+    sung = {one.kind: one.bars / len(one.lines) for one in make_form(lyrics, 15, 1.8) if one.lines}
+    assert sung == {"verse": 2, "chorus": 1}
+    even = lyrics.replace("stay with me", long.strip()).replace("under the", "the river runs the mill is still and")
+    same = {one.kind: one.bars / len(one.lines) for one in make_form(even, 20, 1.8) if one.lines}
+    assert same["chorus"] >= same["verse"]

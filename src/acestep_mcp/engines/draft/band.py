@@ -271,6 +271,6 @@ def _beat_notes(song: Song, melody: tuple[MelodyNote, ...]) -> tuple[BeatNote, .
     for note in melody:
         while index + 1 < len(spans) and note.beat >= spans[index].end:
             index += 1
-        loud = 66 + 30 * song.fullness(spans[index].section)
+        loud = 54 + 46 * song.fullness(spans[index].section)
         notes.append(BeatNote(note.beat, note.length, note.pitch, loud + 12 * (note.accent - 0.5), note.sung))
     return tuple(notes)

@@ -173,7 +173,7 @@ def bar(rows: dict[str, str], intensity: float, rng: random.Random) -> Iterator[
                 continue
             if mark == "o" and rng.random() < 0.25:
                 continue
-            level = _LEVELS[mark] * (0.78 + 0.28 * intensity)
+            level = _LEVELS[mark] * (0.7 + 0.38 * intensity)
             yield DrumHit(step / 4, PIECES[piece], round(level))
 
 

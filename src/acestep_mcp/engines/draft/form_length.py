@@ -37,10 +37,11 @@ def fit_window(marked: Sequence[FormSection], length: SongLength) -> list[FormSe
 
 
 def _sizes(marked: Sequence[FormSection], length: SongLength) -> Iterator[list[FormSection]]:
-    """The marked sections with every length of lines: a power of two of bars, in the choruses perhaps the double."""
+    """The marked sections with every length of lines: a power of two of bars, in the choruses perhaps the double or half."""
     kinds = {section.kind for section in marked if section.lines}
     for per_line in (4.0, 2.0, 1.0, 0.5):
-        for chorus in (1, 2) if "chorus" in kinds and len(kinds) > 1 and per_line < 4 else (1,):
+        several = (1.0, 2.0, 0.5) if per_line == 2 else (1.0, 2.0) if per_line < 2 else (1.0,)
+        for chorus in several if "chorus" in kinds and len(kinds) > 1 else (1.0,):
             yield [
                 replace(one, bars=_bars(one, per_line * (chorus if one.kind == "chorus" else 1), length))
                 for one in marked
@@ -54,12 +55,17 @@ def _bars(section: FormSection, per_line: float, length: SongLength) -> int:
 
 
 def _cost(sized: Sequence[FormSection], length: SongLength) -> float:
-    """How unusual the lines' length is, in octaves, how often lyrics must be repeated, and what is missing of a rest."""
+    """How unusual the lines' length is, in octaves, how often lyrics must be repeated, and what is missing of a rest.
+
+    Long lines take longer than short ones.
+    """
     lines = sum(len(section.lines) for section in sized)
+    average = max(1.0, sum(_letters(section) for section in sized) / lines)
     unusual = 0.0
     for section in sized:
         if section.lines:
-            share = section.bars * length.bar_seconds / len(section.lines) / length.line_seconds
+            wordy = min(1.6, max(0.6, _letters(section) / len(section.lines) / average))
+            share = section.bars * length.bar_seconds / len(section.lines) / (length.line_seconds * wordy)
             unusual += (
                 len(section.lines)
                 / lines
@@ -68,7 +74,11 @@ def _cost(sized: Sequence[FormSection], length: SongLength) -> float:
     sung = _sung(sized)
     repeats = max(0.0, math.log2(LEAST_SUNG * length.bars / sung))
     dense = max(0.0, sung / length.bars - MOST_SUNG) if length.seconds > SHORT_SONG else 0.0
-    return unusual + 0.35 * repeats + 6 * dense
+    return unusual + 0.35 * repeats + 10 * dense
+
+
+def _letters(section: FormSection) -> int:
+    return sum(character.isalnum() for line in section.lines for character in line)
 
 
 def _sung(sections: Sequence[FormSection]) -> int:
