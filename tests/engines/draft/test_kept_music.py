@@ -13,8 +13,9 @@ from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.heard_chords import chords_in
 from acestep_mcp.engines.draft.heard_tune import tune_in
 from acestep_mcp.engines.draft.job import DraftJob, run_job
-from acestep_mcp.engines.draft.kept_music import unplayed, with_kept_music
+from acestep_mcp.engines.draft.kept_music import asked_grid, with_kept_music
 from acestep_mcp.engines.draft.lead import lead
+from acestep_mcp.engines.draft.moved_music import resized, with_moved_music
 from acestep_mcp.engines.draft.render import available
 from acestep_mcp.engines.draft.score import RATE, VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
@@ -84,10 +85,47 @@ def test_noise_and_silence_have_neither_chords_nor_a_tune(loud):
     assert "were not heard" in note
 
 
-def test_a_tempo_and_key_that_a_remix_cannot_have_are_named():
+def test_a_tempo_and_a_key_that_the_tags_of_a_remix_name_are_played_and_a_metre_is_not():
     grid = Grid(100, "4/4", 7, "major", 8, 20)
-    [note] = unplayed("rock, 120 bpm, A minor, 3/4", grid)
-    assert "120 bpm and 3/4 and A minor in the tags had no effect" in note
-    assert unplayed("rock, 100 bpm, G major", grid) == ()
-    assert unplayed("rock, 200 bpm", grid) == ()
-    assert unplayed("slow rock", grid) == ()
+    new, notes = asked_grid("rock, 120 bpm, A minor, 3/4", grid)
+    assert (new.tempo, new.key.name, new.metre, new.seconds) == (120, "A minor", "4/4", 20)
+    assert "played at 120 bpm instead of 100 and in A minor instead of G major" in notes[0]
+    assert "3/4 in the tags had no effect" in notes[1]
+    for tags in ("rock, 100 bpm, G major", "rock, 200 bpm", "slow rock"):
+        assert asked_grid(tags, grid) == (grid, ())
+
+
+@pytest.mark.parametrize(
+    ("key", "steps"), [("A major", 2), ("C major", 5), ("E minor", 0), ("A minor", 5), ("D minor", -2)]
+)
+def test_the_chords_and_the_tune_of_a_remix_move_to_the_key_that_its_tags_name(key: str, steps: int):
+    song = original(LYRICS)
+    form = tuple(span.section for span in song.spans)
+    grid, _ = asked_grid(f"rock, {key}", song.grid)
+    asked = ComposeRequest("rock", "", 16, Seeds(1), grid, form, chords=song.chords, tune=lead(song).sung)
+    moved = with_moved_music(asked, song.grid, form, form)
+    assert [one.root for one in moved.chords if one] == [(one.root + steps) % 12 for one in song.chords]
+    assert [note.pitch for note in moved.tune] == [note.pitch + steps for note in asked.tune]
+    assert {tone for one in moved.chords if one for tone in one.tones} <= set(grid.key.pitch_classes)
+
+
+def test_a_faster_remix_begins_each_section_with_the_bars_that_it_had():
+    song = original(LYRICS)
+    form = tuple(span.section for span in song.spans)
+    grid, _ = asked_grid("rock, 150 bpm", song.grid)
+    longer = resized(form, grid.bars)
+    assert longer is not None
+    assert sum(section.bars for section in longer) == grid.bars > song.grid.bars
+    asked = ComposeRequest("rock", "", 16, Seeds(1), grid, longer, chords=song.chords, tune=lead(song).sung)
+    moved = with_moved_music(asked, song.grid, form, longer)
+    first = new = 0
+    for old, now in zip(form, longer, strict=True):
+        kept = min(old.bars, now.bars)
+        assert moved.chords[new : new + kept] == song.chords[first : first + kept]
+        begins = [
+            [round(note.beat - 4 * bar, 3) for note in tune if 0 <= note.beat - 4 * bar < 4 * kept]
+            for bar, tune in ((first, asked.tune), (new, moved.tune))
+        ]
+        assert begins[0] == begins[1]
+        first, new = first + old.bars, new + now.bars
+    assert [note.beat for note in moved.tune] == sorted(note.beat for note in moved.tune)

@@ -203,6 +203,16 @@ def test_a_remix_keeps_length_tempo_key_and_loudness_curve(shape: tuple[int, int
     assert np.corrcoef(old[:-1], new[:-1])[0, 1] > 0.8
 
 
+@pytest.mark.parametrize("comment", [None, pytest.param("recording", marks=pytest.mark.slow)])
+def test_a_remix_at_another_tempo_and_in_another_key_has_the_length_of_its_source(comment: str | None):
+    src = source(SHAPES[0]) if comment is None else Source(source(SHAPES[0]).sound, comment)
+    audio = remix(src, tags="jazz, 131 bpm, A minor")
+    assert audio.sound.pcm.shape == src.sound.pcm.shape
+    assert (audio.plan["tempo"], audio.plan["key"]) == (131, "A minor")
+    assert any("131 bpm" in note and "in A minor" in note for note in audio.notes)
+    assert sum(row[2] for row in audio.plan["sections"]) == audio.plan["frame"]["bars"]
+
+
 def test_new_lyrics_keep_the_backing_and_the_lines_that_did_not_change():
     audio = remix(
         source(), edit_mode="lyrics", tags=TAGS, original_lyrics=LYRICS, lyrics=LYRICS.replace("Stay", "Come back")

@@ -139,6 +139,19 @@ def continue_grid(old: Grid, seconds: float, ending: str) -> Grid:
     return replace(old, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending=ending)
 
 
+def regrid(old: Grid, tempo: float, key: Key) -> Grid:
+    """The grid of a song of the same length and metre at another tempo, or in another key."""
+    if tempo == old.tempo:
+        return replace(old, tonic=key.tonic, scale=key.scale)
+    bar = 60 / tempo * old.beats_per_bar
+    slowing = 0.3 * bar if old.slowing else 0.0
+    if old.ending in {"fade", "none"}:
+        bars = max(1, math.ceil(old.seconds / bar - 0.001))
+    else:
+        bars = _fitted(tempo, old.beats_per_bar, old.seconds - slowing, free=False)[1]
+    return Grid(tempo, old.metre, key.tonic, key.scale, bars, old.seconds, 0.0, round(slowing, 4), old.ending)
+
+
 def _key(style: Style, seeds: Seeds) -> Key:
     rng = seeds.stream(f"key/{style.genre.name}")
     weights = [2.0 / (1 + number) for number in range(len(style.scales))]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from operator import attrgetter
 
 from acestep_mcp.engines import Source
 from acestep_mcp.engines.draft.compose import ComposeRequest, sketch
-from acestep_mcp.engines.draft.grid import Grid
+from acestep_mcp.engines.draft.grid import Grid, regrid
 from acestep_mcp.engines.draft.heard_chords import chords_in
 from acestep_mcp.engines.draft.heard_tune import tune_in
 from acestep_mcp.engines.draft.lead import lead
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.source_plan import SourcePlan
 from acestep_mcp.engines.draft.style import parse_style
+
+_SAME_TEMPO = 0.03
 
 
 def with_kept_music(
@@ -37,20 +38,20 @@ def with_kept_music(
     return replace(request, chords=chords, tune=tune_in(source.sound, old.grid)), note
 
 
-def unplayed(tags: str, grid: Grid) -> tuple[str, ...]:
-    """A note on a tempo, key or metre in the tags of a remix that is not the source's, which it keeps."""
-    return tuple(
-        f"A remix keeps the source's tempo, metre and key: {' and '.join(asked)} in the tags had no effect."
-        for asked in [list(_asked(tags, grid))]
-        if asked
-    )
+def asked_grid(tags: str, old: Grid) -> tuple[Grid, tuple[str, ...]]:
+    """The grid of a remix: the source's, with the tempo and key that the tags name; and notes on both, and on a metre.
 
-
-def _asked(tags: str, grid: Grid) -> Iterator[str]:
+    Half and double the source's tempo are the same pulse.
+    """
     style = parse_style(tags)
-    if style.bpm is not None and all(abs(style.bpm * times / grid.tempo - 1) > 0.03 for times in (0.5, 1, 2)):
-        yield f"{style.bpm:g} bpm"
-    if style.metre is not None and style.metre != grid.metre:
-        yield style.metre
-    if style.key is not None and (style.key.tonic, style.key.minor) != (grid.key.tonic, grid.key.minor):
-        yield style.key.name
+    tempo, key, played = old.tempo, old.key, []
+    if style.bpm is not None and all(abs(style.bpm * times / tempo - 1) > _SAME_TEMPO for times in (0.5, 1, 2)):
+        tempo = style.bpm
+        played.append(f"at {tempo:g} bpm instead of {old.tempo:.0f}")
+    if style.key is not None and (style.key.tonic, style.key.minor) != (key.tonic, key.minor):
+        key = style.key
+        played.append(f"in {key.name} instead of {old.key.name}")
+    notes = [f"The remix is played {' and '.join(played)}, as its tags say."] if played else []
+    if style.metre is not None and style.metre != old.metre:
+        notes.append(f"A remix keeps the source's metre: {style.metre} in the tags had no effect.")
+    return regrid(old, tempo, key) if played else old, tuple(notes)

@@ -22,8 +22,9 @@ from acestep_mcp.engines.draft.edit_window import window_bars, with_outer_lines
 from acestep_mcp.engines.draft.form import make_form, window_form, with_lyrics
 from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid
-from acestep_mcp.engines.draft.kept_music import unplayed, with_kept_music
+from acestep_mcp.engines.draft.kept_music import asked_grid, with_kept_music
 from acestep_mcp.engines.draft.mix import fade_out, levelled, silence
+from acestep_mcp.engines.draft.moved_music import resized, with_moved_music
 from acestep_mcp.engines.draft.render import Playback, render
 from acestep_mcp.engines.draft.score import RATE, VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
@@ -71,22 +72,28 @@ def inpaint_song(request: AudioInpaint, source: Source, playback: Playback) -> I
 
 
 def remix_song(request: AudioToAudio, source: Source, playback: Playback) -> Iterator[Step | Audio]:
-    """A new arrangement by the new tags, with the source's chords, tune, length, tempo, key and loudness curve."""
+    """A new arrangement by the new tags, with the source's chords, tune, length and loudness curve.
+
+    Tempo and key are the source's unless the tags name others.
+    """
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
+    grid, played = asked_grid(request.tags, old.grid)
     known = old.made_by is not None or any(section.lines for section in old.form)
-    sections = with_lyrics(old.form, request.lyrics) if known else _new_form(request, old.grid)
+    form = (old.form if grid.bars == old.grid.bars else resized(old.form, grid.bars)) if known else None
+    form = form or _new_form(request, grid)
+    sections = with_lyrics(form, request.lyrics) if known else form
     seeds = Seeds(request.seed or 0)
-    asked = ComposeRequest(request.tags, "", old.grid.seconds, seeds, old.grid, sections)
+    asked = ComposeRequest(request.tags, "", grid.seconds, seeds, grid, sections)
     asked, kept = with_kept_music(asked, source, old, VERSION)
-    score = compose(asked)
+    score = compose(with_moved_music(asked, old.grid, old.form, sections))
     music = silence(source.sound.seconds)
     yield from render(score.parts, playback, music)
     yield Step("levelling", 0, 1)
     curve = loudness_curve(to_float(source.sound), source.sound.sample_rate)
     sound = match_source(follow_curve(music, RATE, curve), source.sound, score.plan["genre"])
-    plan = plan_json(SourcePlan(old.grid, sections, request.tags, seeds.seed), made_by=None)
-    notes = (*old.notes, kept, *unplayed(request.tags, old.grid), *score.notes)
+    plan = plan_json(SourcePlan(grid, sections, request.tags, seeds.seed), made_by=None)
+    notes = (*old.notes, kept, *played, *score.notes)
     yield Audio(sound, request.tags, answer_lyrics(request.lyrics), notes, sections_of(score), plan)
 
 
