@@ -37,15 +37,25 @@ def fit_window(marked: Sequence[FormSection], length: SongLength) -> list[FormSe
 
 
 def _sizes(marked: Sequence[FormSection], length: SongLength) -> Iterator[list[FormSection]]:
-    """The marked sections with every length of lines: a power of two of bars, in the choruses perhaps the double or half."""
+    """The marked sections with every length of lines: a power of two of bars, in verses or choruses perhaps the double.
+
+    Choruses may have half of two bars.
+    """
     kinds = {section.kind for section in marked if section.lines}
+    differ = "chorus" in kinds and len(kinds) > 1
     for per_line in (4.0, 2.0, 1.0, 0.5):
-        several = (1.0, 2.0, 0.5) if per_line == 2 else (1.0, 2.0) if per_line < 2 else (1.0,)
-        for chorus in several if "chorus" in kinds and len(kinds) > 1 else (1.0,):
-            yield [
-                replace(one, bars=_bars(one, per_line * (chorus if one.kind == "chorus" else 1), length))
-                for one in marked
-            ]
+        yield _sized(marked, per_line, length)
+        if differ and per_line <= 2:
+            yield _sized(marked, per_line, length, chorus=2)
+        if differ and per_line == 2:
+            yield _sized(marked, per_line, length, chorus=0.5)
+        if differ and per_line == 1:
+            yield _sized(marked, per_line, length, verse=2)
+
+
+def _sized(marked: Sequence[FormSection], per_line: float, length: SongLength, **times: float) -> list[FormSection]:
+    """The sections with `per_line` bars for each line, by kind so many times as many."""
+    return [replace(one, bars=_bars(one, per_line * times.get(one.kind, 1), length)) for one in marked]
 
 
 def _bars(section: FormSection, per_line: float, length: SongLength) -> int:
@@ -74,7 +84,7 @@ def _cost(sized: Sequence[FormSection], length: SongLength) -> float:
     sung = _sung(sized)
     repeats = max(0.0, math.log2(LEAST_SUNG * length.bars / sung))
     dense = max(0.0, sung / length.bars - MOST_SUNG) if length.seconds > SHORT_SONG else 0.0
-    return unusual + 0.35 * repeats + 10 * dense
+    return unusual + 0.35 * repeats + 14 * dense
 
 
 def _letters(section: FormSection) -> int:
