@@ -51,23 +51,25 @@ def floor_of(model, context, length):
     hidden = torch.randn(PREDICTIONS, length, int(width * config.mlp_ratio))
     qkv = torch.randn(3, PREDICTIONS, heads, length, 128)
     out = torch.randn(PREDICTIONS, length, width)
-    patch = model.patch
+    project, _, narrow = model.proj_in.early_conv_layers
     raw, wide = torch.randn(PREDICTIONS, length, 128), torch.randn(PREDICTIONS, length, 2048)
 
     def run():
-        F.linear(raw, patch.project.weight)
-        F.linear(wide, patch.narrow.weight)
-        for block, (keys, values) in zip(model.blocks, context.keys_values.permute(1, 2, 0, 3, 4, 5), strict=True):
+        F.linear(raw, project.weight)
+        F.linear(wide, narrow.weight)
+        for block, (keys, values) in zip(
+            model.transformer_blocks, context.keys_values.permute(1, 2, 0, 3, 4, 5), strict=True
+        ):
             F.linear(x, block.attn.to_qkv.weight)
             q, k, v = qkv
             q @ (k.transpose(-1, -2) @ v)
-            F.linear(out, block.attn.to_out.weight)
+            F.linear(out, block.attn.to_out[0].weight)
             F.linear(x, block.cross_attn.to_q.weight)
             (q @ keys.transpose(-1, -2)) @ values
-            F.linear(out, block.cross_attn.to_out.weight)
-            F.linear(x, block.ff.widen.weight)
-            F.linear(hidden, block.ff.narrow.weight)
-        F.linear(x, model.final.weight)
+            F.linear(out, block.cross_attn.to_out[0].weight)
+            F.linear(x, block.ff.inverted_conv.conv.weight)
+            F.linear(hidden, block.ff.point_conv.conv.weight)
+        F.linear(x, model.final_layer.linear.weight)
 
     return run
 

@@ -25,6 +25,7 @@ def codec_of(full):
     from acestep_mcp.engines.ace_step_v1.codec import Codec
     from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
     from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+    from acestep_mcp.engines.model.checkpoint import config_of
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from tools.random_parameters import parameter
@@ -32,7 +33,7 @@ def codec_of(full):
     small = json.loads((TESTS / "numbers" / "configs.json").read_text(encoding="utf-8"))
     configs = engine_memory.CONFIGS if full else small
     given = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
-    modules = Autoencoder(AutoencoderConfig(**given)), Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))
+    modules = Autoencoder(AutoencoderConfig(**given)), Vocoder(config_of(VocoderConfig, configs["music_vocoder"]))
     for module in modules:
         load_parameters(module, parameter)
         module.eval()

@@ -156,7 +156,7 @@ def song_of(bench, loaded, **given):
 
 def predictions_of(bench, predictions, loaded, frames, songs=1):
     """The prepared predictions of several songs, each with three random conditions, and latents for each."""
-    torch, weight = bench.torch, loaded.denoiser.transformer.final.weight
+    torch, weight = bench.torch, loaded.denoiser.transformer.final_layer.linear.weight
     shape = (3, CONDITION, loaded.denoiser.config.inner_dim)
     given = [torch.randn(shape, dtype=weight.dtype, device=weight.device) for _ in range(songs)]
     mask, weakened = torch.ones(shape[:2], device=weight.device), torch.arange(3, device=weight.device) == 1

@@ -40,6 +40,7 @@ from acestep_mcp.engines.ace_step_v1.spectrum import RATE, log_mel, resample
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+from acestep_mcp.engines.model.checkpoint import config_of
 from acestep_mcp.engines.model.rounds import alone
 from acestep_mcp.settings import load as load_settings
 from tools.random_parameters import parameter
@@ -91,7 +92,7 @@ class RecordedCases:
         configs = json.loads((folder / "configs.json").read_text(encoding="utf-8"))
         self.cases: dict[str, dict[str, Any]] = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
         self._tensors = load_file(folder / "cases.safetensors")
-        self.denoiser = _with_parameters(Denoiser(TransformerConfig.from_dict(configs["ace_step_transformer"])))
+        self.denoiser = _with_parameters(Denoiser(config_of(TransformerConfig, configs["ace_step_transformer"])))
         self.codec = _codec(configs)
         self.text = _text_encoder(configs["umt5-base"])
         for module in (self.denoiser, self.codec.autoencoder, self.text.encoder):
@@ -124,7 +125,7 @@ def _codec(configs: dict[str, Any]) -> Codec:
     config = {name: value for name, value in configs["music_dcae_f8c8"].items() if not name.startswith("_")}
     return Codec(
         _with_parameters(Autoencoder(AutoencoderConfig(**config))),
-        _with_parameters(Vocoder(VocoderConfig.from_dict(configs["music_vocoder"]))),
+        _with_parameters(Vocoder(config_of(VocoderConfig, configs["music_vocoder"]))),
     )
 
 
@@ -219,7 +220,7 @@ def _transformer(cases: RecordedCases, name: str, _: dict[str, Any]) -> float:
     recorded = cases.tensors(name)
     latents = recorded["latents"]
     model = cases.denoiser.transformer
-    condition = recorded["encoder_hidden_states"].to(model.final.weight.dtype)
+    condition = recorded["encoder_hidden_states"].to(model.final_layer.linear.weight.dtype)
     context = model.context(condition, recorded["encoder_mask"], latents.shape[-1])
     return relative(model(latents, recorded["timestep"], context), recorded["velocity"])
 

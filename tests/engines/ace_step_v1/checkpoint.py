@@ -14,6 +14,7 @@ from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.parameter_names import parameter_targets
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+from acestep_mcp.engines.model.checkpoint import config_of
 
 CONFIGS = Path(__file__).parent / "numbers" / "configs.json"
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "ru", "cs", "nl", "ar", "zh-cn", "ja", "hu", "ko", "hi")
@@ -64,8 +65,8 @@ def make_checkpoint(folder: Path, configs: dict | None = None) -> None:
 def denoiser_weights(config: dict) -> dict[str, torch.Tensor]:
     """The parameters that inference uses, and those that it does not."""
     with torch.device("meta"):
-        module = Denoiser(TransformerConfig.from_dict(config))
-    shapes = {target.name: published_shape(target.name, target.shape) for target in parameter_targets(module)}
+        module = Denoiser(config_of(TransformerConfig, config))
+    shapes = {name: published_shape(name, tensor.shape) for name, tensor in parameter_targets(module)}
     shapes |= unused_shapes(config)
     return {name: parameter(name, torch.Size(shape)) for name, shape in shapes.items()}
 
@@ -96,15 +97,16 @@ def autoencoder_weights(config: dict) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
         given = {name: value for name, value in config.items() if not name.startswith("_")}
         module = Autoencoder(AutoencoderConfig(**given))
-    return {target.name: parameter(target.name, target.shape) for target in parameter_targets(module)}
+    return {name: parameter(name, tensor.shape) for name, tensor in parameter_targets(module)}
 
 
 def vocoder_weights(config: dict) -> dict[str, torch.Tensor]:
     """The head's weights are weight-normalised: pairs of `weight_g` and `weight_v`."""
     with torch.device("meta"):
-        module = Vocoder(VocoderConfig.from_dict(config))
+        module = Vocoder(config_of(VocoderConfig, config))
     weights = {}
-    for name, shape, _ in parameter_targets(module):
+    for name, tensor in parameter_targets(module):
+        shape = tensor.shape
         if re.fullmatch(r"head\..*\.weight", name):
             length = torch.Size((shape[0], *[1] * (len(shape) - 1)))
             weights[f"{name}_g"] = parameter(f"{name}_g", length)
@@ -119,7 +121,7 @@ def text_weights(config: dict) -> dict[str, torch.Tensor]:
 
     with torch.device("meta"):
         module = UMT5EncoderModel(UMT5Config(**config))
-    return {target.name: parameter(target.name, target.shape) for target in parameter_targets(module)}
+    return {name: parameter(name, tensor.shape) for name, tensor in parameter_targets(module)}
 
 
 def make_tokenizer(folder: Path, size: int) -> None:

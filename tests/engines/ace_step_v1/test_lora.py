@@ -89,7 +89,8 @@ def test_merging_equals_changing_the_published_weights(denoiser, tmp_path: Path,
     ours = merged(denoiser, tmp_path / "lora.safetensors", tensors, 0.7)
     assert_equal(ours, changed(tensors, 0.7, prefix))
     assert not torch.equal(
-        ours["transformer.blocks.0.attn.to_qkv.weight"], made(parameter).transformer.blocks[0].attn.to_qkv.weight
+        ours["transformer.transformer_blocks.0.attn.to_qkv.weight"],
+        made(parameter).transformer.transformer_blocks[0].attn.to_qkv.weight,
     )
 
 

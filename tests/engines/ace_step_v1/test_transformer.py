@@ -251,7 +251,7 @@ def test_a_condition_is_copied_only_when_another_run_was_in_its_row(small):
         with Recording() as recording:
             answers(*asks)
         return sum(
-            function.overloadpacket is torch.ops.aten.copy_ and args[0].shape[:2] == (1, 2)
+            function.overloadpacket is torch.ops.aten.copy_ and args[0].dim() == 5
             for function, args, *_ in recording.operations
         )
 

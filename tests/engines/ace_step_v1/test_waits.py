@@ -129,7 +129,7 @@ def test_no_step_of_a_batch_waits_for_the_device_also_when_songs_join_and_leave(
 
 def test_a_step_that_waited_would_be_noticed(on_device):
     model, _ = on_device
-    device = model.transformer.final.weight.device
+    device = model.transformer.final_layer.linear.weight.device
     with Waits() as waits:
         sigma = torch.ones(3).to(device)
         with pytest.raises(RuntimeError):

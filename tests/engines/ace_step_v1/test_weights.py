@@ -201,9 +201,9 @@ def test_int8_changes_only_the_large_matrices_and_only_slightly(folder: Path, lo
     small = weights.load(options(folder, quantize="int8")).denoiser
     x = torch.randn(1, 5, 64, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        ours, theirs = (model.transformer.blocks[0].attn.to_qkv(x) for model in (small, loaded.denoiser))
+        ours, theirs = (model.transformer.transformer_blocks[0].attn.to_qkv(x) for model in (small, loaded.denoiser))
         assert 0 < (ours - theirs).norm() / theirs.norm() < 0.02
-    assert torch.equal(small.conditions.lyric_out.weight, loaded.denoiser.condition_encoder.lyric_out.weight)
+    assert torch.equal(small.condition_encoder.lyric_proj.weight, loaded.denoiser.condition_encoder.lyric_proj.weight)
 
 
 def test_fp8_is_refused_where_the_device_has_none(folder: Path) -> None:

@@ -14,6 +14,7 @@ from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.spectrum import resample  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig  # noqa: E402
+from acestep_mcp.engines.model.checkpoint import config_of  # noqa: E402
 
 # In the group of the tests of 1.5: both import diffusers, which takes seconds.
 pytestmark = pytest.mark.xdist_group("torch-v1.5")
@@ -32,7 +33,7 @@ def codec():
     autoencoder = Autoencoder(AutoencoderConfig(**autoencoder_config()))
     # The widest of the vocoder's parallel kernels alone: it reaches as far as all four.
     widest = {"resblock_kernel_sizes": [13], "resblock_dilation_sizes": [[1, 3, 5]]}
-    vocoder = Vocoder(VocoderConfig.from_dict(configs["music_vocoder"] | widest))
+    vocoder = Vocoder(config_of(VocoderConfig, configs["music_vocoder"] | widest))
     for module in (autoencoder, vocoder):
         load_parameters(module, parameter)
         module.eval()

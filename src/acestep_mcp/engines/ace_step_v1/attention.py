@@ -33,7 +33,7 @@ class LinearAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.to_qkv = nn.Linear(width, 3 * width)
-        self.to_out = nn.Linear(width, width)
+        self.to_out = nn.Sequential(nn.Linear(width, width))
 
     def forward(self, x: Tensor, rotary: Tensor, frame_mask: Tensor | None) -> Tensor:
         """`frame_mask` [B, T, 1] is 0 for padding, whose keys are zeroed.
@@ -58,14 +58,14 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.to_q = nn.Linear(width, width)
-        self.to_kv = nn.Linear(width, 2 * width)
-        self.to_out = nn.Linear(width, width)
+        self.to_k = nn.Linear(width, width)
+        self.to_v = nn.Linear(width, width)
+        self.to_out = nn.Sequential(nn.Linear(width, width))
 
     def write_keys_values(self, condition: Tensor, rotary: Tensor, target: Tensor) -> None:
         """Write those of `condition` [B, N, D] into `target` [B, 2, heads, N, width]."""
-        k, v = self.to_kv(condition).unflatten(-1, (2, self.heads, -1)).unbind(2)
-        target[:, 0] = rotate(k, rotary)
-        target[:, 1] = v.transpose(1, 2)
+        target[:, 0] = rotate(self.to_k(condition).unflatten(-1, (self.heads, -1)), rotary)
+        target[:, 1] = self.to_v(condition).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def forward(
         self, x: Tensor, rotary: Tensor, keys_values: Tensor, mask: Tensor, query_scale: Tensor | None

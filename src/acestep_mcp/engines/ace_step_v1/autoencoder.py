@@ -7,9 +7,10 @@ one sum over all keys and values, which a first pass collects window by window.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ _EPSILON = 1e-15
 class AutoencoderConfig:
     """Fields as in the checkpoint's config.json. Raises TypeError or ValueError for what is not supported.
 
-    Stages are listed from the finest to the coarsest, the only one with attention.
+    Stages are listed from the finest to the coarsest, the only one with attention. Of each kind of layer there is one.
     """
 
     encoder_block_types: Sequence[str]
@@ -51,13 +52,10 @@ class AutoencoderConfig:
     scaling_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, only in (
-            ("upsample_block_type", "interpolate"), ("downsample_block_type", "Conv"), ("decoder_norm_types", "rms_norm"),
-            ("decoder_act_fns", "silu"), ("decoder_conv_act_fn", "relu"), ("encoder_out_shortcut", True),
-            ("decoder_in_shortcut", True),
-        ):  # fmt: skip
-            if getattr(self, name) != only:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, and only {only!r} is supported")
+        for field in fields(self):
+            given, only = getattr(self, field.name), field.default
+            if isinstance(only, str | bool) and given != only:
+                raise ValueError(f"{field.name} is {given!r}, and only {only!r} is supported")
         for types in (self.encoder_block_types, self.decoder_block_types):
             if list(types) != [_CONVOLUTIONS] * (len(types) - 1) + [_ATTENTION]:
                 raise ValueError(f"the stages {types} are not supported: only {_CONVOLUTIONS}, the last {_ATTENTION}")
@@ -101,16 +99,12 @@ class GatedConvolution(nn.Module):
         return x + self.norm(self.conv_point(value * F.silu(gate)))
 
 
-class LocalProjection(nn.Module):
+def _local_projection(channels: int, heads: int, kernel: int) -> nn.Sequential:
     """Queries, keys and values mixed with those near them, head by head."""
-
-    def __init__(self, channels: int, heads: int, kernel: int) -> None:
-        super().__init__()
-        self.proj_in = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
-        self.proj_out = nn.Conv2d(channels, channels, 1, groups=3 * heads, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj_out(self.proj_in(x))
+    near = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
+    return nn.Sequential(
+        OrderedDict(proj_in=near, proj_out=nn.Conv2d(channels, channels, 1, groups=3 * heads, bias=False))
+    )
 
 
 class MultiscaleLinearAttention(nn.Module):
@@ -121,7 +115,7 @@ class MultiscaleLinearAttention(nn.Module):
         self.to_k = nn.Linear(channels, channels, bias=False)
         self.to_v = nn.Linear(channels, channels, bias=False)
         self.to_qkv_multiscale = nn.ModuleList(
-            LocalProjection(3 * channels, channels // head_dim, kernel) for kernel in kernels
+            _local_projection(3 * channels, channels // head_dim, kernel) for kernel in kernels
         )
         self.to_out = nn.Linear(channels * (1 + len(kernels)), channels, bias=False)
         self.norm_out = ChannelRMSNorm(channels)
@@ -162,6 +156,15 @@ class AttentionBlock(nn.Module):
         return in_windows(self.conv_out, self.attn(x, size), size, 1)
 
 
+class AttentionStage(nn.ModuleList):
+    """The coarsest stage; `size` is the window in latent frames."""
+
+    def forward(self, x: Tensor, size: int) -> Tensor:
+        for block in self:
+            x = block(x, size)
+        return x
+
+
 class Downsample(nn.Module):
     """Half the height and width; the shortcut averages the pixels of each group of channels."""
 
@@ -189,60 +192,48 @@ class Upsample(nn.Module):
 class MelEncoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        channels, layers = config.encoder_block_out_channels, config.encoder_layers_per_block
+        channels, (*counts, last) = config.encoder_block_out_channels, config.encoder_layers_per_block
+        attention = channels[-1], config.attention_head_dim, config.encoder_qkv_multiscales[-1]
         self.conv_in = nn.Conv2d(config.in_channels, channels[0], 3, padding=1)
-        stages = [
+        self.down_blocks = nn.ModuleList(
             nn.Sequential(*(ConvolutionBlock(here) for _ in range(count)), Downsample(here, coarser))
-            for here, coarser, count in zip(channels, channels[1:], layers, strict=False)
-        ]
-        kernels = config.encoder_qkv_multiscales[-1]
-        blocks = (AttentionBlock(channels[-1], config.attention_head_dim, kernels) for _ in range(layers[-1]))
-        self.down_blocks = nn.ModuleList([*stages, nn.Sequential(*blocks)])
+            for (here, coarser), count in zip(pairwise(channels), counts, strict=True)
+        )
+        self.down_blocks.append(AttentionStage(AttentionBlock(*attention) for _ in range(last)))
         self.conv_out = nn.Conv2d(channels[-1], config.latent_channels, 3, padding=1)
 
     def forward(self, mel: Tensor, size: int, *, per_frame: int) -> Tensor:
         """Log-mel [B, 2, 128, per_frame T] to latents; `size` is the window in latent frames."""
-        *stages, last = cast("list[nn.Sequential]", list(self.down_blocks))
-
-        def fine(x: Tensor) -> Tensor:
-            x = self.conv_in(x)
-            for stage in stages:
-                x = stage(x)
-            return x
-
-        x = in_windows(fine, mel, size, CONTEXT, per_frame=per_frame)
-        for block in last:
-            x = block(x, size)
-        latents: Tensor = self.conv_out(x)
+        *fine, coarse = self.down_blocks
+        x = in_windows(nn.Sequential(self.conv_in, *fine), mel, size, CONTEXT, per_frame=per_frame)
+        x = coarse(x, size)
+        latents = self.conv_out(x)
         return latents + x.unflatten(1, (latents.shape[1], -1)).mean(2)
 
 
 class MelDecoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        channels, layers = config.decoder_block_out_channels, config.decoder_layers_per_block
+        channels, (*counts, last) = config.decoder_block_out_channels, config.decoder_layers_per_block
+        attention = channels[-1], config.attention_head_dim, config.decoder_qkv_multiscales[-1]
         self.conv_in = nn.Conv2d(config.latent_channels, channels[-1], 3, padding=1)
-        stages = [
+        self.up_blocks = nn.ModuleList(
             nn.Sequential(Upsample(coarser, here), *(ConvolutionBlock(here) for _ in range(count)))
-            for here, coarser, count in zip(channels, channels[1:], layers, strict=False)
-        ]
-        kernels = config.decoder_qkv_multiscales[-1]
-        blocks = (AttentionBlock(channels[-1], config.attention_head_dim, kernels) for _ in range(layers[-1]))
-        self.up_blocks = nn.ModuleList([*stages, nn.Sequential(*blocks)])
+            for (here, coarser), count in zip(pairwise(channels), counts, strict=True)
+        )
+        self.up_blocks.append(AttentionStage(AttentionBlock(*attention) for _ in range(last)))
         self.norm_out = ChannelRMSNorm(channels[0])
         self.conv_out = nn.Conv2d(channels[0], config.in_channels, 3, padding=1)
 
     def coarse(self, z: Tensor, size: int) -> Tensor:
         """The first stage, which has the attention: latents [B, 8, 16, T] to features [B, C, 16, T]."""
         x = self.conv_in(z)
-        x = x + z.repeat_interleave(x.shape[1] // z.shape[1], dim=1)
-        for block in cast("nn.Sequential", self.up_blocks[-1]):
-            x = block(x, size)
-        return x
+        return self.up_blocks[-1](x + z.repeat_interleave(x.shape[1] // z.shape[1], dim=1), size)
 
     def fine(self, x: Tensor) -> Tensor:
         """The other stages: features [B, C, 16, T] to log-mel [B, 2, 128, 8 T]."""
-        for stage in reversed(cast("list[nn.Sequential]", list(self.up_blocks)[:-1])):
+        *stages, _ = self.up_blocks
+        for stage in reversed(stages):
             x = stage(x)
         return self.conv_out(F.relu(self.norm_out(x)))
 

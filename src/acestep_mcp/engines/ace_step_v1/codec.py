@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -75,7 +76,7 @@ class Codec:
         for part in windows(length, window, CONTEXT):
             features = part.with_context(coarse)
             mark_dynamic(features, 3)
-            yield _resample_window(self._vocode(self._fine(features)), part)
+            yield _at_output_rate(self._vocode(self._fine(features)), part)
 
     def _vocode(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [1, 2, 128, T] as a waveform [2, 512 T] at 44.1 kHz."""
@@ -85,12 +86,10 @@ class Codec:
         return self._waveform(log_mel)[:, 0].float()
 
 
-def _resample_window(samples: Tensor, window: Window) -> Tensor:
+def _at_output_rate(samples: Tensor, part: Window) -> Tensor:
     """Samples computed for a window, without its context, at 48 kHz."""
-    begin, first = (frame * SAMPLES_PER_FRAME for frame in (window.begin, window.first))
-    before = _MARGIN if window.begin < window.first else 0
-    after = _MARGIN if window.last < window.end else 0
-    part = samples[:, first - begin - before : (window.last - window.begin) * SAMPLES_PER_FRAME + after]
-    new = resample(part, RATE, OUTPUT_RATE)
-    scale = OUTPUT_RATE / RATE
-    return new[:, round(before * scale) : new.shape[-1] - round(after * scale)]
+    first, last = ((frame - part.begin) * SAMPLES_PER_FRAME for frame in (part.first, part.last))
+    begin = max(0, first - _MARGIN)
+    new = resample(samples[:, begin : last + _MARGIN], RATE, OUTPUT_RATE)
+    start, length = (math.ceil(count * OUTPUT_RATE / RATE) for count in (first - begin, last - first))
+    return new[:, start : start + length]

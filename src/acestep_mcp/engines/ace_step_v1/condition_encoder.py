@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from acestep_mcp.engines.ace_step_v1.transformer import WEAKENED, TransformerConfig
 
@@ -67,31 +67,32 @@ def _align(scores: Tensor, length: int) -> Tensor:
 class LyricLayer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        width = config.lyric_hidden_size
+        width, wide = config.lyric_hidden_size, config.lyric_encoder_ff_size
         self.self_attn = RelativeAttention(width, config.lyric_encoder_num_heads)
         self.norm_mha = nn.LayerNorm(width, eps=1e-5)
         self.norm_ff = nn.LayerNorm(width, eps=1e-5)
-        self.w_1 = nn.Linear(width, config.lyric_encoder_ff_size)
-        self.w_2 = nn.Linear(config.lyric_encoder_ff_size, width)
+        layers = {"w_1": nn.Linear(width, wide), "activation": nn.SiLU(), "w_2": nn.Linear(wide, width)}
+        self.feed_forward = nn.Sequential(OrderedDict(layers))
 
     def forward(self, x: Tensor, positions: Tensor, mask: Tensor, query_scale: float) -> Tensor:
         x = x + self.self_attn(self.norm_mha(x), positions, mask, query_scale)
-        return x + self.w_2(F.silu(self.w_1(self.norm_ff(x))))
+        return x + self.feed_forward(self.norm_ff(x))
 
 
 class LyricEncoder(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width = config.lyric_hidden_size
-        self.embed = nn.Linear(width, width)
-        self.embed_norm = nn.LayerNorm(width, eps=1e-5)
-        self.layers = nn.ModuleList(LyricLayer(config) for _ in range(config.lyric_encoder_num_layers))
+        self.embed = nn.Sequential(
+            OrderedDict(out=nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width, eps=1e-5)))
+        )
+        self.encoders = nn.ModuleList(LyricLayer(config) for _ in range(config.lyric_encoder_num_layers))
         self.after_norm = nn.LayerNorm(width, eps=1e-5)
 
     def forward(self, x: Tensor, mask: Tensor, *, weakened: bool) -> Tensor:
-        x = self.embed_norm(self.embed(x)) * math.sqrt(x.shape[-1])
+        x = self.embed(x) * math.sqrt(x.shape[-1])
         positions = _sinusoids(x.shape[1], x.shape[2], x.device).to(x.dtype)
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.encoders):
             x = layer(x, positions, mask, WEAKENED if weakened and number in WEAKENED_LAYERS else 1.0)
         return self.after_norm(x)
 
@@ -110,11 +111,11 @@ class ConditionEncoder(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.speaker_width = config.speaker_embedding_dim
-        self.speaker = nn.Linear(config.speaker_embedding_dim, config.inner_dim)
-        self.text = nn.Linear(config.text_embedding_dim, config.inner_dim)
-        self.lyric_embedding = nn.Embedding(config.lyric_encoder_vocab_size, config.lyric_hidden_size)
+        self.speaker_embedder = nn.Linear(config.speaker_embedding_dim, config.inner_dim)
+        self.genre_embedder = nn.Linear(config.text_embedding_dim, config.inner_dim)
+        self.lyric_embs = nn.Embedding(config.lyric_encoder_vocab_size, config.lyric_hidden_size)
         self.lyric_encoder = LyricEncoder(config)
-        self.lyric_out = nn.Linear(config.lyric_hidden_size, config.inner_dim)
+        self.lyric_proj = nn.Linear(config.lyric_hidden_size, config.inner_dim)
 
     def forward(
         self,
@@ -128,11 +129,14 @@ class ConditionEncoder(nn.Module):
 
         `weakened` scales down the queries of two layers of the lyric encoder.
         """
-        dtype = self.speaker.weight.dtype
+        dtype = self.speaker_embedder.weight.dtype
         hidden, text_mask = text
         ids, lyric_mask = lyric
         if speaker is None:
             speaker = torch.zeros(len(ids), self.speaker_width, device=ids.device)
-        lyric_tokens = self.lyric_out(self.lyric_encoder(self.lyric_embedding(ids), lyric_mask, weakened=weakened))
-        tokens = torch.cat((self.speaker(speaker.to(dtype))[:, None], self.text(hidden.to(dtype)), lyric_tokens), dim=1)
+        lyric_tokens = self.lyric_proj(self.lyric_encoder(self.lyric_embs(ids), lyric_mask, weakened=weakened))
+        tokens = torch.cat(
+            (self.speaker_embedder(speaker.to(dtype))[:, None], self.genre_embedder(hidden.to(dtype)), lyric_tokens),
+            dim=1,
+        )
         return tokens, torch.cat((torch.ones_like(text_mask[:, :1]), text_mask, lyric_mask), dim=1)

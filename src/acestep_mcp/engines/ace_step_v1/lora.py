@@ -29,7 +29,7 @@ def merge(denoiser: Denoiser, file: Path, weight: float) -> None:
     """Add an adapter to unquantised weights. Raises ConfigurationError if it does not fit, and then changes nothing."""
     adapter, metadata = _read(file)
     targets = {
-        each.name.removesuffix(".weight"): each for each in parameter_targets(denoiser) if each.name.endswith(".weight")
+        name.removesuffix(".weight"): tensor for name, tensor in parameter_targets(denoiser) if name.endswith(".weight")
     }
     unknown = sorted(target for target in adapter if target not in targets and not _UNUSED.search(target))
     if unknown:
@@ -41,7 +41,7 @@ def merge(denoiser: Denoiser, file: Path, weight: float) -> None:
     with torch.no_grad():
         for target, parts in used.items():
             down, up = parts["lora_A"].flatten(1).float(), parts["lora_B"].flatten(1).float()
-            tensor = targets[target].tensor
+            tensor = targets[target]
             change = (up @ down).reshape(tensor.shape) * (weight * _scale(target, parts, metadata))
             tensor.copy_((tensor.float() + change.to(tensor.device)).to(tensor.dtype))
 

@@ -106,7 +106,7 @@ class StaticPredictions:
         self._shapes: list[StaticShape] = []
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
-        context = self._transformer.context(condition, mask, frames, weakened)._replace(buffer=None)
+        context = self._transformer.context(condition, mask, frames, weakened)
         return Prediction(self, context, frames, key=_bucketed(frames))
 
     def answer(self, given: Sequence[Wanted]) -> list[Tensor]:
@@ -148,7 +148,7 @@ class StaticShape:
         self._step = step
         self._capture = capture
         rows, frames, _ = size
-        config, weight = transformer.config, transformer.final.weight
+        config, weight = transformer.config, transformer.final_layer.linear.weight
         self._frame_mask = weight.new_empty(rows, frames, 1)
         self.context = transformer.empty_context(*size)._replace(frame_mask=self._frame_mask)
         self._latents = weight.new_zeros(rows, config.in_channels, config.max_height, frames, dtype=torch.float32)
@@ -175,11 +175,12 @@ class StaticShape:
         if held() is prediction and number == condition:
             return
         self._filled[row] = (weakref.ref(prediction), condition)
-        ours, theirs, frames = self.context.item(row), prediction.context.item(condition), prediction.frames
+        ours, theirs, frames = self.context, prediction.context, prediction.frames
         tokens = theirs.mask.shape[-1]
-        ours.keys_values[..., :tokens, :], ours.keys_values[..., tokens:, :] = theirs.keys_values, 0
-        ours.mask[..., :tokens], ours.mask[..., tokens:] = theirs.mask, -torch.inf
-        ours.query_scale[:] = theirs.query_scale
+        ours.keys_values[row, ..., :tokens, :] = theirs.keys_values[condition]
+        ours.keys_values[row, ..., tokens:, :] = 0
+        ours.mask[row, ..., :tokens], ours.mask[row, ..., tokens:] = theirs.mask[condition], -torch.inf
+        ours.query_scale[row] = theirs.query_scale[condition]
         self._frame_mask[row, :frames], self._frame_mask[row, frames:] = 1, 0
 
     def _bound_step(self, conditions: int) -> Callable[[], None]:
@@ -200,7 +201,7 @@ def _mark_dynamic(latents: Tensor, timestep: Tensor, context: Context) -> None:
         (latents, 3), (context.keys_values, 4), (context.mask, 3), (context.frame_mask, 1), (context.rotary, 1),
     ]  # fmt: skip
     if len(latents) > 1:
-        varying += [(each, 0) for each in (latents, timestep, *context[1:5])]
+        varying += [(each, 0) for each in (latents, timestep, *context[1:])]
     for tensor, dimension in varying:
         mark_dynamic(tensor, dimension)
 

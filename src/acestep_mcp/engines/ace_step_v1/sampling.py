@@ -51,7 +51,7 @@ def latent_frames(seconds: float) -> int:
 def noise_source(seed: int, model: Denoiser) -> NoiseSource:
     """Noise drawn on the CPU in float32, so that it is the same on every device."""
     generator = torch.Generator().manual_seed(seed)
-    config, device = model.config, model.transformer.final.weight.device
+    config, device = model.config, model.transformer.final_layer.linear.weight.device
 
     def draw(length: int) -> Tensor:
         shape = (1, config.in_channels, config.max_height, length)

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 RATE = 44_100
-WINDOW = 2048
 HOP = 512
-MELS = 128
+_WINDOW = 2048
+_MELS = 128
 _MIN_HERTZ, _MAX_HERTZ = 40.0, 16_000.0
 _ZERO_CROSSINGS = 6
 _ROLL_OFF = 0.99
@@ -22,38 +22,25 @@ _MAX_COLUMNS = 4096
 
 def log_mel(waveform: Tensor) -> Tensor:
     """Natural logarithm of the mel magnitudes [B, 128, samples / 512] of waveforms [B, samples] at 44.1 kHz."""
-    padding = WINDOW - HOP
-    padded = F.pad(waveform[:, None], (padding // 2, (padding + 1) // 2), mode="reflect")[:, 0]
-    columns = (padded.shape[-1] - WINDOW) // HOP + 1
-    parts = (range(first, min(first + _MAX_COLUMNS, columns)) for first in range(0, columns, _MAX_COLUMNS))
-    return torch.cat([_log_mel(padded[:, part.start * HOP : (part.stop - 1) * HOP + WINDOW]) for part in parts], dim=-1)
-
-
-def _log_mel(samples: Tensor) -> Tensor:
-    window = torch.hann_window(WINDOW, device=samples.device)
-    spectrum = torch.stft(samples, WINDOW, HOP, window=window, center=False, return_complex=True)
-    magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-6).sqrt()
-    return (mel_filters().to(samples.device) @ magnitude).clamp(min=1e-5).log()
+    padded = F.pad(waveform, ((_WINDOW - HOP) // 2,) * 2, mode="reflect")
+    window = torch.hann_window(_WINDOW, device=waveform.device)
+    mels = []
+    for first in range(0, waveform.shape[-1] // HOP, _MAX_COLUMNS):
+        samples = padded[:, first * HOP : (first + _MAX_COLUMNS - 1) * HOP + _WINDOW]
+        spectrum = torch.stft(samples, _WINDOW, HOP, window=window, center=False, return_complex=True)
+        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-6).sqrt()
+        mels.append((_mel_filters().to(samples.device) @ magnitude).clamp(min=1e-5).log())
+    return torch.cat(mels, dim=-1)
 
 
 @cache
-def mel_filters() -> Tensor:
+def _mel_filters() -> Tensor:
     """Triangular filters [128, 1025] of unit area on Slaney's mel scale (Slaney, Auditory Toolbox, 1998)."""
-    edges = _hertz(torch.linspace(_mel(_MIN_HERTZ), _mel(_MAX_HERTZ), MELS + 2, dtype=torch.float64))
-    frequencies = torch.linspace(0, RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)
-    low, middle, high = (edges[n : n + MELS, None] for n in range(3))
-    rising = (frequencies - low) / (middle - low)
-    falling = (high - frequencies) / (high - middle)
-    return (torch.minimum(rising, falling).clamp(min=0) * 2 / (high - low)).float()
+    from transformers.audio_utils import mel_filter_bank
 
-
-def _mel(hertz: float) -> float:
-    """Linear below 1 kHz, logarithmic above."""
-    return hertz * 3 / 200 if hertz < 1000 else 15 + 27 * math.log(hertz / 1000) / math.log(6.4)
-
-
-def _hertz(mels: Tensor) -> Tensor:
-    return torch.where(mels < 15, mels * 200 / 3, 1000 * torch.exp((mels - 15) * math.log(6.4) / 27))
+    bins = _WINDOW // 2 + 1
+    filters = mel_filter_bank(bins, _MELS, _MIN_HERTZ, _MAX_HERTZ, RATE, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(filters.T).float().contiguous()
 
 
 def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:

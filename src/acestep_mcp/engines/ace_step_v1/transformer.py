@@ -6,9 +6,8 @@ Formulas are the published model's. Shapes are [B, T, D], with one token per lat
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Self, cast
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +23,7 @@ _CPU_FRAMES = 32
 """Frames per step of the feed-forward on a CPU, few enough to stay in its cache."""
 _PATCH_WIDTH = 256
 """Channels of the patch embedding per latent channel."""
+_PATCH_GROUPS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,23 @@ class TransformerConfig:
     lyric_encoder_ff_size: int = 4096
     max_height: int = 16
 
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
-
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """RMS norm without weight (eps 1e-6), in float32, then shift and scale, both [B, 1, D]."""
     size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
     unit = torch.rsqrt(size.square() / x.shape[-1] + 1e-6).to(x.dtype)
     return torch.addcmul(shift, x * unit, 1 + scale)
+
+
+class Conv(nn.Module):
+    """A layer in a module of its own, as the checkpoint's names have it."""
+
+    def __init__(self, conv: nn.Linear | nn.Conv1d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
 
 
 class FeedForward(nn.Module):
@@ -68,43 +75,39 @@ class FeedForward(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         hidden = int(config.inner_dim * config.mlp_ratio)
-        self.widen = nn.Linear(config.inner_dim, 2 * hidden)
-        self.taps = nn.Parameter(torch.empty(3, 2 * hidden))
-        self.taps_bias = nn.Parameter(torch.empty(2 * hidden))
-        self.narrow = nn.Linear(hidden, config.inner_dim, bias=False)
+        self.inverted_conv = Conv(nn.Linear(config.inner_dim, 2 * hidden))
+        self.depth_conv = Conv(nn.Conv1d(2 * hidden, 2 * hidden, 3, groups=2 * hidden))
+        self.point_conv = Conv(nn.Linear(hidden, config.inner_dim, bias=False))
 
-    def forward(self, x: Tensor, frame_mask: Tensor | None, buffer: Tensor | None) -> Tensor:
-        """`buffer` [B, T, 2 hidden] is reused for the hidden features at every step, if given: on a CPU."""
-        if buffer is not None:
-            return self._in_cache(x, buffer[: len(x)])
-        hidden = F.silu(self.widen(x))
+    def forward(self, x: Tensor, frame_mask: Tensor | None) -> Tensor:
+        is_plain = type(self.inverted_conv.conv.weight.data) is Tensor
+        if x.device.type == "cpu" and frame_mask is None and is_plain:
+            return self._in_cache(x)
+        hidden = F.silu(self.inverted_conv(x))
         if frame_mask is not None:
             hidden = hidden * frame_mask
-        before, after = F.pad(hidden, (0, 0, 1, -1)), F.pad(hidden, (0, 0, -1, 1))
-        mixed = self.taps_bias + before * self.taps[0] + hidden * self.taps[1] + after * self.taps[2]
-        value, gate = mixed.chunk(2, dim=-1)
-        return self.narrow(value * F.silu(gate))
+        return self.point_conv(self._gated(F.pad(hidden, (0, 0, 1, 1))))
 
-    def _in_cache(self, x: Tensor, hidden: Tensor) -> Tensor:
-        """The same, one item and a few frames at a time, so that they stay in a CPU's cache."""
-        torch.mm(x.flatten(0, 1), self.widen.weight.T, out=hidden.flatten(0, 1))
-        gated = x.new_empty(*x.shape[:2], self.narrow.in_features)
-        for item, out in zip(hidden.split(1), gated.split(1), strict=True):
-            for first in range(0, x.shape[1], _CPU_FRAMES):
-                value, gate = self._convolve(item, first, min(first + _CPU_FRAMES, x.shape[1]))
-                torch.mul(value, gate, out=out[:, first : first + _CPU_FRAMES])
-        return self.narrow(gated)
+    def _in_cache(self, x: Tensor) -> Tensor:
+        """The same one item and a few frames at a time, so that they stay in a CPU's cache.
 
-    def _convolve(self, hidden: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """Values and gates of the frames `first` to `last`."""
-        begin, end = max(0, first - 1), min(last + 1, hidden.shape[1])
-        x = F.silu(hidden[:, begin:end] + self.widen.bias, inplace=True)
-        before, here, after = self.taps
-        mixed = torch.addcmul(self.taps_bias, x[:, first - begin : last - begin], here)
-        mixed[:, int(begin == first) :].addcmul_(x[:, : last - 1 - begin], before)
-        mixed[:, : end - 1 - first].addcmul_(x[:, first + 1 - begin :], after)
+        All items use the same memory: the pages of fresh memory are mapped one by one.
+        """
+        widen, items = self.inverted_conv.conv, []
+        hidden = x.new_zeros(x.shape[1] + 2, len(widen.weight))
+        for item in x:
+            torch.addmm(cast("Tensor", widen.bias), item, widen.weight.T, out=hidden[1:-1])
+            parts = (hidden[first : first + _CPU_FRAMES + 2] for first in range(0, len(item), _CPU_FRAMES))
+            items.append(self.point_conv(torch.cat([self._gated(F.silu(part)) for part in parts])))
+        return torch.stack(items)
+
+    def _gated(self, x: Tensor) -> Tensor:
+        """Convolves and gates hidden features [..., T + 2, 2 hidden], which have a frame before and one after."""
+        before, here, after = self.depth_conv.conv.weight.squeeze(1).T.contiguous()
+        mixed = torch.addcmul(self.depth_conv.conv.bias, x[..., 1:-1, :], here)
+        mixed = mixed.addcmul_(x[..., :-2, :], before).addcmul_(x[..., 2:, :], after)
         value, gate = mixed.chunk(2, dim=-1)
-        return value, F.silu(gate, inplace=True)
+        return value.mul_(F.silu(gate, inplace=True))
 
 
 class Context(NamedTuple):
@@ -112,8 +115,7 @@ class Context(NamedTuple):
 
     `rotary` [2, T or N, 1, width]: the rotary table; `keys_values` [B, blocks, 2, heads, N, width]: the condition's for
     each cross-attention; `mask` [B, 1, 1, N]: 0 for the condition's valid tokens, minus infinity for the others;
-    `query_scale` [B, 1, 1, 1]: the factor on queries in the weakened blocks; `frame_mask` [B, T, 1]: 0 for padding;
-    `buffer`: memory for the feed-forwards.
+    `query_scale` [B, 1, 1, 1]: the factor on queries in the weakened blocks; `frame_mask` [B, T, 1]: 0 for padding.
     """
 
     rotary: Tensor
@@ -121,21 +123,11 @@ class Context(NamedTuple):
     mask: Tensor
     query_scale: Tensor
     frame_mask: Tensor | None = None
-    buffer: Tensor | None = None
 
     def first(self, items: int) -> Context:
         """The context of the first items."""
-        return self._of(slice(items))
-
-    def item(self, number: int) -> Context:
-        """The context of one item."""
-        return self._of(slice(number, number + 1))
-
-    def _of(self, items: slice) -> Context:
-        frame_mask = None if self.frame_mask is None else self.frame_mask[items]
-        return Context(
-            self.rotary, self.keys_values[items], self.mask[items], self.query_scale[items], frame_mask, self.buffer
-        )
+        frame_mask = None if self.frame_mask is None else self.frame_mask[:items]
+        return Context(self.rotary, self.keys_values[:items], self.mask[:items], self.query_scale[:items], frame_mask)
 
 
 class TransformerBlock(nn.Module):
@@ -154,7 +146,7 @@ class TransformerBlock(nn.Module):
         query_scale = context.query_scale if self.weakened else None
         x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), rotary, context.frame_mask))
         x = x + self.cross_attn(x, rotary, keys_values, context.mask, query_scale)
-        return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frame_mask, context.buffer))
+        return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frame_mask))
 
 
 class PatchEmbedding(nn.Module):
@@ -163,29 +155,23 @@ class PatchEmbedding(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width = config.in_channels * _PATCH_WIDTH
-        self.project = nn.Linear(config.in_channels * config.max_height, width)
-        self.norm = nn.GroupNorm(32, width, eps=1e-6)
-        self.narrow = nn.Linear(width, config.inner_dim)
+        self.early_conv_layers = nn.Sequential(
+            nn.Linear(config.in_channels * config.max_height, width),
+            nn.GroupNorm(_PATCH_GROUPS, width, eps=1e-6),
+            nn.Linear(width, config.inner_dim),
+        )
 
     def forward(self, latents: Tensor, frame_mask: Tensor | None) -> Tensor:
-        x = self.project(latents.flatten(1, 2).transpose(1, 2))
-        # GroupNorm for channels-last features: one scale and shift per channel, applied in a single pass.
-        variance, mean = _moments(x.float().unflatten(-1, (32, -1)), frame_mask)
-        per_channel = x.shape[-1] // 32
-        scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps).repeat_interleave(per_channel, dim=1)
-        shift = self.norm.bias - mean.repeat_interleave(per_channel, dim=1) * scale
-        return self.narrow(torch.addcmul(shift[:, None], x, scale[:, None]).to(x.dtype))
-
-
-def _moments(groups: Tensor, frame_mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Variance and mean [B, groups] of [B, T, groups, n], of the frames that are no padding."""
-    if frame_mask is None:
-        return torch.var_mean(groups, dim=(1, 3), correction=0)
-    weight = frame_mask.float()[..., None]
-    count = weight.sum(1) * groups.shape[-1]
-    mean = (groups * weight).sum((1, 3)) / count[..., 0]
-    variance = ((groups - mean[:, None, :, None]).square() * weight).sum((1, 3)) / count[..., 0]
-    return variance, mean
+        widen, norm, narrow = cast("tuple[nn.Linear, nn.GroupNorm, nn.Linear]", tuple(self.early_conv_layers))
+        x = widen(latents.flatten(1, 2).transpose(1, 2))
+        # GroupNorm for channels-last features, of the frames that are no padding.
+        groups = x.float().unflatten(-1, (_PATCH_GROUPS, -1))
+        weight = torch.ones_like(groups[..., :1, :1]) if frame_mask is None else frame_mask.float()[..., None]
+        count = weight.sum(1, keepdim=True) * groups.shape[-1]
+        centred = groups - (groups * weight).sum((1, 3), keepdim=True) / count
+        variance = (centred.square() * weight).sum((1, 3), keepdim=True) / count
+        unit = (centred * torch.rsqrt(variance + norm.eps)).flatten(2)
+        return narrow(torch.addcmul(norm.bias, unit, norm.weight).to(x.dtype))
 
 
 class TimeEmbedding(nn.Module):
@@ -203,18 +189,28 @@ class TimeEmbedding(nn.Module):
         return self.linear_2(F.silu(self.linear_1(sinusoid.to(self.linear_1.weight.dtype))))
 
 
+class FinalLayer(nn.Module):
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.scale_shift_table = nn.Parameter(torch.empty(2, config.inner_dim))
+        self.linear = nn.Linear(config.inner_dim, config.out_channels * config.max_height)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        shift, scale = (self.scale_shift_table + time[:, None]).unsqueeze(2).unbind(1)
+        return self.linear(modulate(x, shift, scale))
+
+
 class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch = PatchEmbedding(config)
-        self.time = TimeEmbedding(config)
-        self.time_block = nn.Linear(config.inner_dim, 6 * config.inner_dim)
-        self.blocks = nn.ModuleList(
+        self.proj_in = PatchEmbedding(config)
+        self.timestep_embedder = TimeEmbedding(config)
+        self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(config.inner_dim, 6 * config.inner_dim))
+        self.transformer_blocks = nn.ModuleList(
             TransformerBlock(config, weakened=n in WEAKENED_BLOCKS) for n in range(config.num_layers)
         )
-        self.final_table = nn.Parameter(torch.empty(2, config.inner_dim))
-        self.final = nn.Linear(config.inner_dim, config.out_channels * config.max_height)
+        self.final_layer = FinalLayer(config)
 
     def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Context:
         """For `frames` latent frames and `condition` [B, N, D] with `mask` [B, N].
@@ -224,18 +220,18 @@ class Transformer(nn.Module):
         batch, tokens, _ = condition.shape
         context = self.empty_context(batch, frames, tokens)
         rotary = context.rotary[:, :tokens]
-        for number, block in enumerate(self.blocks):
+        for number, block in enumerate(self.transformer_blocks):
             cross_attention = cast("TransformerBlock", block).cross_attn
             cross_attention.write_keys_values(condition, rotary, context.keys_values[:, number])
         context.mask.fill_(-torch.inf).masked_fill_(mask[:, None, None].bool(), 0)
         context.query_scale.fill_(1)
         if weakened is not None:
             context.query_scale.masked_fill_(weakened[:, None, None, None], WEAKENED)
-        return context._replace(buffer=self._buffer(batch, frames))
+        return context
 
     def empty_context(self, batch: int, frames: int, tokens: int) -> Context:
         """A context of these sizes to be filled, without a frame mask."""
-        weight, config = self.final.weight, self.config
+        weight, config = self.final_layer.linear.weight, self.config
         rotary = rotary_table(max(frames, tokens), config.attention_head_dim, config.rope_theta, weight.device)
         heads = (config.num_attention_heads, tokens, config.attention_head_dim)
         return Context(
@@ -245,24 +241,16 @@ class Transformer(nn.Module):
             weight.new_empty(batch, 1, 1, 1),
         )
 
-    def _buffer(self, batch: int, length: int) -> Tensor | None:
-        """On a CPU, memory that is reused: fresh memory is slow, since its pages are mapped one by one."""
-        weight = cast("TransformerBlock", self.blocks[0]).ff.widen.weight
-        if weight.device.type != "cpu" or type(weight.data) is not Tensor:
-            return None
-        return weight.new_empty(batch, length, len(weight))
-
     def forward(self, latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
         """Velocity [B, channels, height, T], float32, of latents of that shape at `timestep` [B] in 0..1000.
 
         Latents and timestep may have one item for all B conditions of the context: up to the first cross-attention
         the predictions are then the same and computed once.
         """
-        x = self.patch(latents.to(self.final.weight.dtype), context.frame_mask)
-        time = self.time(timestep)
-        blocks_time = self.time_block(F.silu(time)).unflatten(-1, (6, -1))
-        for number, block in enumerate(self.blocks):
+        x = self.proj_in(latents.to(self.final_layer.linear.weight.dtype), context.frame_mask)
+        time = self.timestep_embedder(timestep)
+        blocks_time = self.t_block(time).unflatten(-1, (6, -1))
+        for number, block in enumerate(self.transformer_blocks):
             x = block(x, blocks_time, context, context.keys_values[:, number])
-        shift, scale = (self.final_table + time[:, None]).unsqueeze(2).unbind(1)
-        x = self.final(modulate(x, shift, scale))
+        x = self.final_layer(x, time)
         return x.unflatten(-1, (self.config.max_height, -1)).permute(0, 3, 2, 1).float()

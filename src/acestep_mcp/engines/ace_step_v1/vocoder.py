@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +26,6 @@ class VocoderConfig:
     pre_conv_kernel_size: int = 13
     post_conv_kernel_size: int = 13
     kernel_sizes: Sequence[int] = (7,)
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
 
 
 class ChannelNorm(nn.LayerNorm):

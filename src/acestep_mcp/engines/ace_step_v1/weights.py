@@ -20,7 +20,7 @@ from acestep_mcp.engines.ace_step_v1.prediction import fast_predictions
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
-from acestep_mcp.engines.model.checkpoint import read_config
+from acestep_mcp.engines.model.checkpoint import config_of, read_config
 from acestep_mcp.engines.model.compilation import can_compile
 from acestep_mcp.engines.model.device import torch_device, torch_dtype
 from acestep_mcp.engines.model.options import EngineOptions
@@ -33,8 +33,8 @@ Module = TypeVar("Module", bound=nn.Module)
 _ALIASES = {"shared.weight": "encoder.embed_tokens.weight"}
 """UMT5's embedding has two names; a file may have either."""
 _QUANTIZED_LAYERS = {
-    "int8": r"transformer\.blocks\.",
-    "fp8": r"transformer\.blocks\.\d+\.(attn\.to_qkv|ff\.(widen|narrow))$",
+    "int8": r"transformer\.transformer_blocks\.",
+    "fp8": r"transformer\.transformer_blocks\.\d+\.(attn\.to_qkv|ff\.(inverted|point)_conv\.conv)$",
 }
 """For FP8 the projections of the self-attention and the feed-forward, which are most of the work."""
 
@@ -86,14 +86,14 @@ class _Checkpoint:
         self.bytes_read = 0
 
     def denoiser(self) -> Denoiser:
-        config = TransformerConfig.from_dict(self._config(published.TRANSFORMER))
+        config = config_of(TransformerConfig, self._config(published.TRANSFORMER))
         return self._load(published.TRANSFORMER, lambda: Denoiser(config))
 
     def codec(self) -> Codec:
         entries = self._config(published.AUTOENCODER)
         given = {name: value for name, value in entries.items() if not name.startswith("_")}
         autoencoder = self._load(published.AUTOENCODER, lambda: Autoencoder(AutoencoderConfig(**given)))
-        vocoder_config = VocoderConfig.from_dict(self._config(published.VOCODER))
+        vocoder_config = config_of(VocoderConfig, self._config(published.VOCODER))
         # A waveform in bfloat16 has rounding noise 45 dB below the music.
         dtype = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
         return Codec(autoencoder, self._load(published.VOCODER, lambda: Vocoder(vocoder_config), dtype))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
 _JSON_FILES = ("config.json", "model_index.json")
 _LONGEST_HEADER = 100 << 20
 
@@ -64,6 +69,11 @@ def read_config(file: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValueError("no object")  # noqa: TRY004 - as for a file that is not JSON
     return config
+
+
+def config_of(kind: type[Config], given: Mapping[str, Any]) -> Config:
+    """A dataclass from those entries of a config.json that it has fields for."""
+    return kind(**{field.name: given[field.name] for field in fields(kind) if field.name in given})
 
 
 def _safetensors_problem(file: Path) -> str | None:
