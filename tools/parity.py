@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,8 +34,17 @@ from acestep_mcp.engines.ace_step_v1.guidance import (
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
 from acestep_mcp.engines.ace_step_v1.published import downloaded_vocabulary
-from acestep_mcp.engines.ace_step_v1.sampling import Sampler, SamplingPlan, SamplingRun, latent_frames, noise_source
-from acestep_mcp.engines.ace_step_v1.schedule import make_sigmas
+from acestep_mcp.engines.ace_step_v1.sampling import (
+    NoiseSource,
+    Sampler,
+    SamplingPlan,
+    SamplingRun,
+    add_noise,
+    latent_frames,
+    make_sigmas,
+    noise_source,
+    shift_sigma,
+)
 from acestep_mcp.engines.ace_step_v1.spectrum import RATE, log_mel, resample
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
@@ -288,8 +297,7 @@ def _run_error(cases: RecordedCases, name: str, given: dict[str, Any]) -> float:
 def _run(sampler: Sampler, given: dict[str, Any], recorded: dict[str, Tensor]) -> SamplingRun:
     first, second = (noise_source(given[seed], sampler.model) for seed in ("seed", "retake_seed"))
     if given.get("audio2audio_enable"):
-        reference = recorded["ref_latents"]
-        return sampler.from_reference(reference, first(reference.shape[-1]), given["ref_audio_strength"])
+        return _like_reference(sampler, recorded["ref_latents"], first, given["ref_audio_strength"])
     if not given["add_retake_noise"]:
         return sampler.from_noise(first(latent_frames(given["duration"])))
     source, variance = recorded["src_latents"], given["retake_variance"]
@@ -300,6 +308,14 @@ def _run(sampler: Sampler, given: dict[str, Any], recorded: dict[str, Tensor]) -
     # The published code measures the end after padding on the left.
     left = max(0, -begin)
     return sampler.outpaint(source, (left, max(0, end - (length + left))), variance, (first, second))
+
+
+def _like_reference(sampler: Sampler, reference: Tensor, noise: NoiseSource, strength: float) -> SamplingRun:
+    """The published "audio2audio", which no endpoint uses: a song that follows the reference as closely as `strength`."""
+    sigma_max = 1 - strength
+    x = add_noise(reference, noise(reference.shape[-1]), shift_sigma(sigma_max))
+    shorter = replace(sampler.plan, steps=int(sampler.plan.steps * sigma_max))
+    return replace(sampler, plan=shorter).from_noise(x, sigma_max=sigma_max)
 
 
 def _final_latents(run: SamplingRun) -> Tensor:

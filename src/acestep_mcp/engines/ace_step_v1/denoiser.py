@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from acestep_mcp.engines.ace_step_v1.condition_encoder import ConditionEncoder
 from acestep_mcp.engines.ace_step_v1.prediction import PlainPredictions, Prediction, Predictions
@@ -52,33 +53,22 @@ class Denoiser(nn.Module):
         """Tags and lyrics."""
         return self.condition_encoder((given.text, given.text_mask), (given.lyric_ids, given.lyric_mask))
 
-    def unconditional(self, given: Conditioning, rectification: EntropyRectification) -> EncodedCondition:
-        """The condition that guidance steers away from."""
-        text = given.weakened_text if rectification.tags else torch.zeros_like(given.text)
-        return self._with_weakened_lyrics((text, given.text_mask), given, rectification)
-
-    def text_only(self, given: Conditioning, rectification: EntropyRectification) -> EncodedCondition:
-        """The tags, with weakened lyrics or none."""
-        return self._with_weakened_lyrics((given.text, given.text_mask), given, rectification)
+    def unconditional(
+        self, given: Conditioning, rectification: EntropyRectification, *, tags: bool = False
+    ) -> EncodedCondition:
+        """The condition that guidance steers away from: weakened lyrics or none, and the tags, weakened ones or none."""
+        text = given.text if tags else given.weakened_text if rectification.tags else torch.zeros_like(given.text)
+        ids = given.lyric_ids if rectification.lyrics else torch.zeros_like(given.lyric_ids)
+        lyric = (ids, given.lyric_mask)
+        return self.condition_encoder((text, given.text_mask), lyric, weakened=rectification.lyrics)
 
     def empty(self, given: Conditioning) -> EncodedCondition:
         """Neither tags nor lyrics, with as many tokens as `given`."""
         lyric = (torch.zeros_like(given.lyric_ids), torch.zeros_like(given.lyric_mask))
         return self.condition_encoder((torch.zeros_like(given.text), given.text_mask), lyric)
 
-    def _with_weakened_lyrics(
-        self, text: EncodedCondition, given: Conditioning, rectification: EntropyRectification
-    ) -> EncodedCondition:
-        ids = given.lyric_ids if rectification.lyrics else torch.zeros_like(given.lyric_ids)
-        return self.condition_encoder(text, (ids, given.lyric_mask), weakened=rectification.lyrics)
-
     def prepare(self, conditions: list[EncodedCondition], frames: int, weakened: Tensor | None = None) -> Prediction:
         """The predictions of a run: one per condition, in one batch. `weakened` [B] marks those with weakened queries."""
-        longest = max(tokens.shape[1] for tokens, _ in conditions)
-        tokens = torch.cat([_padded(tokens, longest) for tokens, _ in conditions])
-        mask = torch.cat([_padded(mask[..., None], longest)[..., 0] for _, mask in conditions])
+        tokens = pad_sequence([tokens[0] for tokens, _ in conditions], batch_first=True)
+        mask = pad_sequence([mask[0] for _, mask in conditions], batch_first=True)
         return self.predictions.prepare(tokens, mask, frames, weakened)
-
-
-def _padded(x: Tensor, length: int) -> Tensor:
-    return torch.nn.functional.pad(x, (0, 0, 0, length - x.shape[1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,7 @@ from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, projected_guidance
-from acestep_mcp.engines.ace_step_v1.sampling import NoiseSource, SamplingPlan, SamplingRun, add_noise
-from acestep_mcp.engines.ace_step_v1.schedule import make_sigmas
+from acestep_mcp.engines.ace_step_v1.sampling import NoiseSource, SamplingPlan, SamplingRun, add_noise, make_sigmas
 from acestep_mcp.engines.model.rounds import ModelCall
 
 
@@ -40,7 +39,12 @@ class FlowEdit:
         x = source
         for number in range(first, last):
             sigma, following = sigmas[number], sigmas[number + 1]
-            x = x + (following - sigma) * (yield from self._difference(both, x, source, sigma, drawn))
+            change = torch.zeros_like(x)
+            for _ in range(self.average):
+                noised = add_noise(source, next(drawn), sigma)
+                old, new = (yield from both(sigma, noised, x + noised - source)).split(1)
+                change = change + new - old
+            x = x + (following - sigma) * (change / self.average)
             yield number + 1 - first, total - first
         if last == total:
             return x
@@ -51,16 +55,6 @@ class FlowEdit:
             x = x + (following - sigma) * (yield from new_only(sigma, x))
             yield number + 1 - first, total - first
         return x
-
-    def _difference(
-        self, both: EditVelocity, x: Tensor, source: Tensor, sigma: float, drawn: Iterator[Tensor]
-    ) -> Generator[ModelCall, Tensor, Tensor]:
-        total = torch.zeros_like(x)
-        for _ in range(self.average):
-            noised = add_noise(source, next(drawn), sigma)
-            old, new = (yield from both(sigma, noised, x + noised - source)).split(1)
-            total = total + new - old
-        return total / self.average
 
 
 class EditVelocity:

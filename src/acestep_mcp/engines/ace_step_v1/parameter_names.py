@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from acestep_mcp.engines.model.lora import LoraTargets
+
+_UNUSED = r"^projectors\.|\.cross_attn\.(add_[qkv]_proj|to_add_out)$"
+"""Matrices of the published model that inference does not use."""
+
 ReadParameter = Callable[[str, torch.Size], Tensor]
 """Returns a published parameter by name; it must have the number of elements of the shape."""
 
@@ -31,6 +36,11 @@ def parameter_targets(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
         parts = parameter.data.chunk(3) if ".to_qkv." in name else (parameter.data,)
         for letter, part in zip("qkv", parts, strict=False):
             yield name.replace(".to_qkv.", f".to_{letter}."), part
+
+
+def lora_targets(denoiser: nn.Module) -> LoraTargets:
+    weights = {name: tensor for name, tensor in parameter_targets(denoiser) if name.endswith(".weight")}
+    return LoraTargets("ACE-Step v1", {name.removesuffix(".weight"): weights[name] for name in weights}, _UNUSED)
 
 
 def _fold_weight_norm(name: str, shape: torch.Size, read: ReadParameter) -> Tensor:

@@ -106,7 +106,7 @@ class StaticPredictions:
         self._shapes: list[StaticShape] = []
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
-        context = self._transformer.context(condition, mask, frames, weakened)
+        context = self._transformer.context(condition, mask, frames, weakened)._replace(buffer=None)
         return Prediction(self, context, frames, key=_bucketed(frames))
 
     def answer(self, given: Sequence[Wanted]) -> list[Tensor]:
@@ -201,7 +201,7 @@ def _mark_dynamic(latents: Tensor, timestep: Tensor, context: Context) -> None:
         (latents, 3), (context.keys_values, 4), (context.mask, 3), (context.frame_mask, 1), (context.rotary, 1),
     ]  # fmt: skip
     if len(latents) > 1:
-        varying += [(each, 0) for each in (latents, timestep, *context[1:])]
+        varying += [(each, 0) for each in (latents, timestep, *context[1:5])]
     for tensor, dimension in varying:
         mark_dynamic(tensor, dimension)
 

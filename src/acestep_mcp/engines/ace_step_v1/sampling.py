@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,11 +22,11 @@ from acestep_mcp.engines.ace_step_v1.guidance import (
     classifier_free_guidance,
     double_condition,
 )
-from acestep_mcp.engines.ace_step_v1.schedule import Scheduler, Stepper, make_sigmas, shift_sigma
 from acestep_mcp.engines.model.rounds import ModelCall
 
-SAMPLES_PER_FRAME = 4096
-LATENT_RATE = 44_100
+_SHIFT = 3.0
+_TRAIN_STEPS = 1000
+Scheduler = Literal["euler", "heun"]
 SamplingRun = Generator[tuple[int, int] | ModelCall, Any, Tensor]
 NoiseSource = Callable[[int], Tensor]
 """Draws the next noise [1, channels, height, frames] from its generator, float32."""
@@ -45,7 +45,7 @@ class SamplingPlan:
 
 def latent_frames(seconds: float) -> int:
     """Latent frames in a duration, rounded down."""
-    return int(seconds * LATENT_RATE / 512 / 8)
+    return int(seconds * 44_100 / 512 / 8)
 
 
 def noise_source(seed: int, model: Denoiser) -> NoiseSource:
@@ -60,6 +60,32 @@ def noise_source(seed: int, model: Denoiser) -> NoiseSource:
     return draw
 
 
+def shift_sigma(sigma: float) -> float:
+    return _SHIFT * sigma / (1 + (_SHIFT - 1) * sigma)
+
+
+def make_sigmas(steps: int, scheduler: Scheduler = "euler", *, sigma_max: float = 1.0) -> list[float]:
+    """Sigmas from `sigma_max` down to a final 0; for heun every inner one occurs twice.
+
+    The published schedule shifts twice: the table that the first and last sigma are taken from, then each sigma.
+    A timestep is 1000 times its sigma; the final 0 has no timestep.
+    """
+    first, last = shift_sigma(sigma_max), shift_sigma(1 / _TRAIN_STEPS)
+    # In float32 and scaled by 1000, as the published table.
+    unshifted = torch.linspace(first * _TRAIN_STEPS, last * _TRAIN_STEPS, steps, dtype=torch.float32) / _TRAIN_STEPS
+    sigmas = [shift_sigma(float(sigma)) for sigma in unshifted]
+    if scheduler == "heun":
+        sigmas = [sigmas[0]] + [sigma for sigma in sigmas[1:] for _ in range(2)]
+    return [*sigmas, 0.0]
+
+
+def scale_deviation(change: Tensor, granularity: float) -> Tensor:
+    """The published "omega": scale the deviation of a change from its mean by 0.9 to 1.1."""
+    weight = 0.9 + 0.2 / (1 + math.exp(-0.1 * granularity))
+    mean = change.mean()
+    return (change - mean) * weight + mean
+
+
 class GuidedVelocity:
     """The guided velocity at each timestep. Its predictions run as one batch."""
 
@@ -71,7 +97,7 @@ class GuidedVelocity:
         if self._guided_steps:
             conditions.append(model.unconditional(conditioning, plan.rectification))
         if self._guided_steps and guidance.double:
-            conditions.append(model.text_only(conditioning, plan.rectification))
+            conditions.append(model.unconditional(conditioning, plan.rectification, tags=True))
         weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=conditioning.text.device)
         self._predict = model.prepare(conditions, length, weakened if plan.rectification.transformer else None)
 
@@ -105,22 +131,26 @@ class Sampler:
     plan: SamplingPlan
 
     def from_noise(self, x: Tensor, *, sigma_max: float = 1.0) -> SamplingRun:
-        """Ordinary sampling from noise or, for `sigma_max` below 1, from a song with noise of that level."""
+        """Ordinary sampling from noise or, for `sigma_max` below 1, from a song with noise of that level.
+
+        For heun each step but the last is taken twice: the second time with the mean of both velocities.
+        """
         plan = self.plan
         sigmas = make_sigmas(plan.steps, plan.scheduler, sigma_max=sigma_max)
-        velocity = GuidedVelocity(self.model, self.conditioning, plan, x.shape[-1])
-        stepper = Stepper(sigmas, plan.scheduler, plan.granularity)
-        for number, sigma in enumerate(sigmas[:-1]):
-            x = stepper.step(number, x, (yield from velocity(number, x, sigma)))
-            yield number + 1, len(sigmas) - 1
+        guided = GuidedVelocity(self.model, self.conditioning, plan, x.shape[-1])
+        total, predictor = len(sigmas) - 1, None
+        for number in range(total):
+            velocity = yield from guided(number, x, sigmas[number])
+            if predictor is None:
+                if plan.scheduler == "heun" and number < total - 1:
+                    predictor = (x, velocity)
+                change = (sigmas[number + 1] - sigmas[number]) * velocity
+            else:
+                (x, before), predictor = predictor, None
+                change = (sigmas[number] - sigmas[number - 1]) * (before + velocity) / 2
+            x = x + scale_deviation(change, plan.granularity)
+            yield number + 1, total
         return x
-
-    def from_reference(self, reference: Tensor, noise: Tensor, strength: float) -> SamplingRun:
-        """A new song that follows the reference as closely as `strength` (0..1) says."""
-        sigma_max = 1 - strength
-        x = add_noise(reference, noise, shift_sigma(sigma_max))
-        shorter = replace(self.plan, steps=int(self.plan.steps * sigma_max))
-        return (yield from replace(self, plan=shorter).from_noise(x, sigma_max=sigma_max))
 
     def inpaint(
         self, source: Tensor, span: range, variance: float, noises: tuple[NoiseSource, NoiseSource]
@@ -133,7 +163,7 @@ class Sampler:
             return (yield from self.from_noise(new))
         mask = torch.zeros(length, dtype=torch.bool, device=source.device)
         mask[span.start : span.stop] = True
-        return (yield from self._repaint(MaskedSource(source, torch.where(mask, new, first), mask), variance))
+        return (yield from self._repaint(source, torch.where(mask, new, first), mask, variance))
 
     def outpaint(
         self, source: Tensor, sides: tuple[int, int], variance: float, noises: tuple[NoiseSource, NoiseSource]
@@ -146,33 +176,24 @@ class Sampler:
         padded = torch.nn.functional.pad(source, (left, right))
         mask = torch.ones(padded.shape[-1], dtype=torch.bool, device=source.device)
         mask[left : left + length] = False
-        return (yield from self._repaint(MaskedSource(padded, noise, mask), variance))
+        return (yield from self._repaint(padded, noise, mask, variance))
 
-    def _repaint(self, target: MaskedSource, variance: float) -> SamplingRun:
-        """Plain Euler steps. The lower the variance, the more of the first steps are skipped."""
+    def _repaint(self, source: Tensor, noise: Tensor, mask: Tensor, variance: float) -> SamplingRun:
+        """Regenerate frames where `mask` [T] is true; the others follow the noised source.
+
+        Plain Euler steps. The lower the variance, the more of the first steps are skipped.
+        """
         plan = self.plan
         sigmas = make_sigmas(plan.steps, plan.scheduler)
-        velocity = GuidedVelocity(self.model, self.conditioning, plan, target.source.shape[-1])
+        velocity = GuidedVelocity(self.model, self.conditioning, plan, source.shape[-1])
         begin = int(plan.steps * (1 - variance))
-        x = target.at(sigmas[begin])
+        x = add_noise(source, noise, sigmas[begin])
         for number in range(begin, len(sigmas) - 1):
             sigma, following = sigmas[number], sigmas[number + 1]
             x = x + (following - sigma) * (yield from velocity(number, x, sigma))
-            x = torch.where(target.mask, x, target.at(following))
+            x = torch.where(mask, x, add_noise(source, noise, following))
             yield number + 1 - begin, len(sigmas) - 1 - begin
         return x
-
-
-@dataclass(frozen=True, slots=True)
-class MaskedSource:
-    """Latents whose frames are regenerated where `mask` [T] is true; the others follow the noised source."""
-
-    source: Tensor
-    noise: Tensor
-    mask: Tensor
-
-    def at(self, sigma: float) -> Tensor:
-        return add_noise(self.source, self.noise, sigma)
 
 
 def add_noise(source: Tensor, noise: Tensor, sigma: float) -> Tensor:

@@ -79,35 +79,37 @@ class FeedForward(nn.Module):
         self.depth_conv = Conv(nn.Conv1d(2 * hidden, 2 * hidden, 3, groups=2 * hidden))
         self.point_conv = Conv(nn.Linear(hidden, config.inner_dim, bias=False))
 
-    def forward(self, x: Tensor, frame_mask: Tensor | None) -> Tensor:
-        is_plain = type(self.inverted_conv.conv.weight.data) is Tensor
-        if x.device.type == "cpu" and frame_mask is None and is_plain:
-            return self._in_cache(x)
+    def forward(self, x: Tensor, frame_mask: Tensor | None, buffer: Tensor | None) -> Tensor:
+        """`buffer` [B, T, 2 hidden] is reused for the hidden features at every step, if given: on a CPU."""
+        if buffer is not None:
+            return self._in_cache(x, buffer[: len(x)])
         hidden = F.silu(self.inverted_conv(x))
         if frame_mask is not None:
             hidden = hidden * frame_mask
         return self.point_conv(self._gated(F.pad(hidden, (0, 0, 1, 1))))
 
-    def _in_cache(self, x: Tensor) -> Tensor:
-        """The same one item and a few frames at a time, so that they stay in a CPU's cache.
+    def _in_cache(self, x: Tensor, buffer: Tensor) -> Tensor:
+        """The same, convolved and gated one item and a few frames at a time, so that they stay in a CPU's cache."""
+        widen, length = self.inverted_conv.conv, x.shape[1]
+        torch.addmm(cast("Tensor", widen.bias), x.flatten(0, 1), widen.weight.T, out=buffer.flatten(0, 1))
+        gated = x.new_empty(*x.shape[:2], self.point_conv.conv.weight.shape[1])
+        for hidden, out in zip(buffer, gated, strict=True):
+            for first in range(0, length, _CPU_FRAMES):
+                last = min(first + _CPU_FRAMES, length)
+                part = F.silu(hidden[max(0, first - 1) : last + 1])
+                if first == 0 or last == length:
+                    part = F.pad(part, (0, 0, int(first == 0), int(last == length)))
+                self._gated(part, out[first:last])
+        return self.point_conv(gated)
 
-        All items use the same memory: the pages of fresh memory are mapped one by one.
-        """
-        widen, items = self.inverted_conv.conv, []
-        hidden = x.new_zeros(x.shape[1] + 2, len(widen.weight))
-        for item in x:
-            torch.addmm(cast("Tensor", widen.bias), item, widen.weight.T, out=hidden[1:-1])
-            parts = (hidden[first : first + _CPU_FRAMES + 2] for first in range(0, len(item), _CPU_FRAMES))
-            items.append(self.point_conv(torch.cat([self._gated(F.silu(part)) for part in parts])))
-        return torch.stack(items)
-
-    def _gated(self, x: Tensor) -> Tensor:
+    def _gated(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """Convolves and gates hidden features [..., T + 2, 2 hidden], which have a frame before and one after."""
         before, here, after = self.depth_conv.conv.weight.squeeze(1).T.contiguous()
-        mixed = torch.addcmul(self.depth_conv.conv.bias, x[..., 1:-1, :], here)
+        bias = cast("Tensor", self.depth_conv.conv.bias)
+        mixed = torch.addcmul(bias, x[..., 1:-1, :], here)
         mixed = mixed.addcmul_(x[..., :-2, :], before).addcmul_(x[..., 2:, :], after)
         value, gate = mixed.chunk(2, dim=-1)
-        return value.mul_(F.silu(gate, inplace=True))
+        return torch.mul(value, F.silu(gate, inplace=True), out=out)
 
 
 class Context(NamedTuple):
@@ -115,7 +117,8 @@ class Context(NamedTuple):
 
     `rotary` [2, T or N, 1, width]: the rotary table; `keys_values` [B, blocks, 2, heads, N, width]: the condition's for
     each cross-attention; `mask` [B, 1, 1, N]: 0 for the condition's valid tokens, minus infinity for the others;
-    `query_scale` [B, 1, 1, 1]: the factor on queries in the weakened blocks; `frame_mask` [B, T, 1]: 0 for padding.
+    `query_scale` [B, 1, 1, 1]: the factor on queries in the weakened blocks; `frame_mask` [B, T, 1]: 0 for padding;
+    `buffer`: memory for the feed-forwards.
     """
 
     rotary: Tensor
@@ -123,11 +126,13 @@ class Context(NamedTuple):
     mask: Tensor
     query_scale: Tensor
     frame_mask: Tensor | None = None
+    buffer: Tensor | None = None
 
     def first(self, items: int) -> Context:
         """The context of the first items."""
         frame_mask = None if self.frame_mask is None else self.frame_mask[:items]
-        return Context(self.rotary, self.keys_values[:items], self.mask[:items], self.query_scale[:items], frame_mask)
+        keys_values, mask, query_scale = self.keys_values[:items], self.mask[:items], self.query_scale[:items]
+        return Context(self.rotary, keys_values, mask, query_scale, frame_mask, self.buffer)
 
 
 class TransformerBlock(nn.Module):
@@ -146,7 +151,7 @@ class TransformerBlock(nn.Module):
         query_scale = context.query_scale if self.weakened else None
         x = torch.addcmul(x, gate, self.attn(modulate(x, shift, scale), rotary, context.frame_mask))
         x = x + self.cross_attn(x, rotary, keys_values, context.mask, query_scale)
-        return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frame_mask))
+        return x.addcmul_(gate_ff, self.ff(modulate(x, shift_ff, scale_ff), context.frame_mask, context.buffer))
 
 
 class PatchEmbedding(nn.Module):
@@ -227,7 +232,7 @@ class Transformer(nn.Module):
         context.query_scale.fill_(1)
         if weakened is not None:
             context.query_scale.masked_fill_(weakened[:, None, None, None], WEAKENED)
-        return context
+        return context._replace(buffer=self._buffer(batch, frames))
 
     def empty_context(self, batch: int, frames: int, tokens: int) -> Context:
         """A context of these sizes to be filled, without a frame mask."""
@@ -240,6 +245,12 @@ class Transformer(nn.Module):
             weight.new_empty(batch, 1, 1, tokens),
             weight.new_empty(batch, 1, 1, 1),
         )
+
+    def _buffer(self, batch: int, length: int) -> Tensor | None:
+        """On a CPU, memory that is reused: fresh memory is slow, since its pages are mapped one by one."""
+        weight = cast("TransformerBlock", self.transformer_blocks[0]).ff.inverted_conv.conv.weight
+        is_plain = weight.device.type == "cpu" and type(weight.data) is Tensor
+        return weight.new_empty(batch, length, len(weight)) if is_plain else None
 
     def forward(self, latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
         """Velocity [B, channels, height, T], float32, of latents of that shape at `timestep` [B] in 0..1000.

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from acestep_mcp.engines.ace_step_v1 import lora, published
+from acestep_mcp.engines.ace_step_v1 import published
 from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
 from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
-from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
+from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters, lora_targets
 from acestep_mcp.engines.ace_step_v1.prediction import fast_predictions
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
@@ -23,6 +23,7 @@ from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 from acestep_mcp.engines.model.checkpoint import config_of, read_config
 from acestep_mcp.engines.model.compilation import can_compile
 from acestep_mcp.engines.model.device import torch_device, torch_dtype
+from acestep_mcp.engines.model.lora import merge
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.placement import ModelParts
 from acestep_mcp.engines.model.quantization import check_quantization, quantize
@@ -52,7 +53,7 @@ def load(options: EngineOptions) -> LoadedV1:
     with torch.no_grad():
         denoiser = checkpoint.denoiser()
         for adapter, weight in options.lora:
-            lora.merge(denoiser, adapter, weight)
+            merge(lora_targets(denoiser), adapter, weight)
         if options.quantize:
             quantize(denoiser, options.quantize, _QUANTIZED_LAYERS[options.quantize])
         codec, text = checkpoint.codec(), checkpoint.text()

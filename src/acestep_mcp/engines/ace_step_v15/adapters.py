@@ -13,12 +13,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v15.lora_files import adapter_file, check_file, peft_scale
 from acestep_mcp.engines.model.engine import is_out_of_memory
+from acestep_mcp.engines.model.lora import misfit
 
 MOST_LOADED = 4
 """Adapters that stay in memory for later requests; one of XL has some hundred megabytes."""
+_MODEL = "this model of ACE-Step 1.5"
 _KEY = re.compile(r"\.lora_[AB](\.default)?\.weight$")
 
 
@@ -104,7 +105,7 @@ def _load(pipe: Any, file: Path, name: str) -> float:
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, SafetensorError) as exc:
         if is_out_of_memory(exc):
             raise
-        raise _misfit(file, _reason(exc)) from exc
+        raise misfit(file, _MODEL, _reason(exc)) from exc
     return scale
 
 
@@ -113,7 +114,7 @@ def _check_layers(pipe: Any, file: Path, state: Mapping[str, Tensor]) -> None:
     with safe_open(file, framework="pt") as opened:
         odd = [key for key in opened.keys() if not _KEY.search(key)]  # noqa: SIM118 - it is not a mapping
     if odd or not state:
-        raise _misfit(file, f"it holds {odd[0] if odd else 'nothing'}, which is not part of a LoRA adapter")
+        raise misfit(file, _MODEL, f"it holds {odd[0] if odd else 'nothing'}, which is not part of a LoRA adapter")
     layers = dict(pipe.transformer.named_modules())
     for key in state:
         name = _KEY.sub("", key)
@@ -121,9 +122,9 @@ def _check_layers(pipe: Any, file: Path, state: Mapping[str, Tensor]) -> None:
         down, up = (state.get(f"{name}.lora_{side}.weight") for side in "AB")
         shape = getattr(getattr(layer, "weight", None), "shape", None)
         if shape is None:
-            raise _misfit(file, f"it changes {name}, which this model does not have")
+            raise misfit(file, _MODEL, f"it changes {name}, which this model does not have")
         if down is None or up is None or (up.shape[0], down.shape[-1]) != shape or up.shape[-1] != len(down):
-            raise _misfit(file, f"its change of {name} has another shape than {tuple(shape)}")
+            raise misfit(file, _MODEL, f"its change of {name} has another shape than {tuple(shape)}")
 
 
 @contextmanager
@@ -146,9 +147,3 @@ def _in_model(key: str) -> str:
     """The key of a tensor as the pipeline's loader wants it, where it has not converted it."""
     plain = key.removeprefix("base_model.model.").replace(".default.weight", ".weight")
     return plain if plain.startswith("transformer.") else f"transformer.{plain}"
-
-
-def _misfit(file: Path, why: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The LoRA adapter {file} does not fit this model of ACE-Step 1.5: {why.rstrip('.')}. Leave it out, or name another."
-    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.model.checkpoint import file_problem, read_config
+from acestep_mcp.engines.model.lora import scale
 
 _IN_FOLDER = ("adapter_model.safetensors", "pytorch_lora_weights.safetensors")
 """The file of an adapter that is a folder, as PEFT and as diffusers name it."""
@@ -69,7 +70,7 @@ def _scale_in(settings: dict[str, Any]) -> float:
     if settings.get("alpha_pattern") or settings.get("rank_pattern"):
         raise ValueError("its layers differ in rank or alpha")
     rank = float(settings.get("r", 1))
-    scale = float(settings.get("lora_alpha", rank)) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
-    if not math.isfinite(scale):
+    found = scale(float(settings.get("lora_alpha", rank)), rank, rank_stabilised=bool(settings.get("use_rslora")))
+    if not math.isfinite(found):
         raise ValueError("its alpha is no number")
-    return scale
+    return found
