@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from acestep_mcp.engines.draft.midi import kick_times
 from acestep_mcp.engines.draft.render import Playback, available, render, render_parts
 from acestep_mcp.engines.draft.repeats import without_repeats
 from acestep_mcp.engines.draft.score import RATE, Note, Part
@@ -58,6 +59,16 @@ def test_notes_that_a_synthesiser_repeats_sound_as_ones_that_are_rendered_one_by
         np.square(sound[RATE // 2 : 8 * RATE]).reshape(-1, RATE // 20, 2).mean(axis=(1, 2)) for sound in (out, singly)
     )
     assert 10 * np.log10(found / wanted) == pytest.approx(0, abs=1.0)
+
+
+def test_a_bass_drum_that_is_added_still_turns_the_others_down():
+    drums = Part(
+        "drums", 24, tuple(Note(0.5 * number, 0.5 * number + 0.1, 36, 100) for number in range(100)), drums=True
+    )
+    [left], [repeated] = without_repeats((drums,))
+    assert kick_times((left,)) == kick_times((drums,))
+    assert {note.velocity for note in left.notes} == {0}
+    assert sorted(repeated.notes) == sorted(drums.notes)
 
 
 def test_notes_of_other_lengths_and_few_notes_are_rendered_as_they_are():

@@ -21,7 +21,7 @@ _NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
 _DRUM_CHANNEL = 9
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
 _VOLUME, _PAN, _EXPRESSION, _REVERB, _CHORUS = 7, 10, 11, 91, 93
-_BASS_DRUMS = frozenset({35, 36})
+BASS_DRUMS = frozenset({35, 36})
 _RECOVERY = (
     (0.0, 1.0),
     (0.05, 0.8),
@@ -104,7 +104,7 @@ def _messages(part: Part, channel: int, seconds: float, tick_at: Callable[[float
 
 def kick_times(parts: Sequence[Part]) -> list[float]:
     """When a bass drum is struck, in seconds."""
-    return sorted({note.start for part in parts if part.drums for note in part.notes if note.pitch in _BASS_DRUMS})
+    return sorted({note.start for part in parts if part.drums for note in part.notes if note.pitch in BASS_DRUMS})
 
 
 def expression_changes(pump: int, kicks: Sequence[float]) -> Iterator[tuple[float, int]]:

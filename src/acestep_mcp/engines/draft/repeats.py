@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from acestep_mcp.engines.draft.midi import expression_changes, kick_times
+from acestep_mcp.engines.draft.midi import BASS_DRUMS, expression_changes, kick_times
 from acestep_mcp.engines.draft.score import RATE, Note, Part
 
 if TYPE_CHECKING:
@@ -32,12 +32,16 @@ _COSTS: dict[int, tuple[int, float]] = {
     14: (1, 1.0), 15: (2, 0.9), 19: (2, 0.5), 45: (1, 0.9), 46: (1, 0.9), 47: (1, 0.9), 48: (5, 0.5), 49: (4, 0.7),
     50: (2, 0.3), 51: (2, 0.9), 52: (3, 0.5), 53: (2, 0.5), 55: (2, 0.7), 60: (4, 0.4), 62: (2, 0.3), 80: (2, 0.3),
     81: (2, 0.3), 82: (2, 0.3), 86: (2, 0.5), 88: (2, 1.0), 89: (1, 0.7), 90: (2, 0.5), 91: (2, 0.5), 92: (2, 0.8),
-    93: (2, 0.8), 94: (2, 0.5), 95: (2, 0.8), 97: (2, 0.6), 98: (2, 1.0), 99: (2, 0.5), 100: (2, 1.0), 101: (2, 0.6),
+    0: (1, 0.7), 24: (1, 0.4), 25: (1, 0.3), 26: (1, 0.3), 27: (1, 0.4), 104: (1, 0.9), 105: (1, 0.7), 106: (1, 0.7),
+    107: (1, 0.9), 108: (1, 0.8), 114: (1, 0.9), 93: (2, 0.8), 94: (2, 0.5), 95: (2, 0.8), 97: (2, 0.6), 98: (2, 1.0), 99: (2, 0.5), 100: (2, 1.0), 101: (2, 0.6),
 }  # fmt: skip
-# Drums that ring, of which none silences another as a closed hi-hat does an open one: toms, cymbals, congas, timbales.
+# Drums that ring, of which none silences another as a closed hi-hat does an open one: toms, cymbals, tambourine, congas,
+# timbales, agogos; and by kit the drums of drum machines.
 _CYMBALS = frozenset({49, 51, 52, 53, 55, 57, 59})
-_RINGING_DRUMS = frozenset({41, 43, 45, 47, 48, 50, 63, 64, 65, 66})
+_RINGING_DRUMS = frozenset({41, 43, 45, 47, 48, 50, 54, 63, 64, 65, 66, 67, 68})
+_OF_KITS = {16: frozenset({38}), 24: frozenset({36}), 25: frozenset({36, 56})}
 _ROOM, _CYMBAL, _DRUM = 0.3, 3.4, 1.6  # seconds
+_SOUNDING = 1.0  # seconds of a drum in which its voice costs
 _ALIKE = 0.03  # seconds between the lengths of notes that sound the same
 _TOGETHER = 16.0  # seconds of sounds in one call of the renderer
 _SILENT = 7e-4  # of its peak: a sound ends where the rest is below this
@@ -54,20 +58,26 @@ class RepeatedNote(NamedTuple):
     seconds: float
 
 
-class _Sound(NamedTuple):
-    samples: Floats
-    repeated: RepeatedNote
-
-
 def without_repeats(parts: Sequence[Part]) -> tuple[tuple[Part, ...], tuple[RepeatedNote, ...]]:
-    """The parts without the notes whose sounds are added, and those."""
+    """The parts without the notes whose sounds are added, and those.
+
+    Bass drums stay as notes of velocity 0, which nobody hears: they turn other parts down.
+    """
     rest, repeated = [], []
     for part in parts:
         taken = [found for found in _alike(part) if _saved(found) > _LEAST_SAVED]
         away = {note for found in taken for note in found.notes}
-        rest.append(replace(part, notes=tuple(note for note in part.notes if note not in away)) if away else part)
+        rest.append(replace(part, notes=tuple(_left(part, away))) if away else part)
         repeated += taken
     return tuple(part for part in rest if part.notes), tuple(repeated)
+
+
+def _left(part: Part, away: set[Note]) -> Iterator[Note]:
+    for note in part.notes:
+        if note not in away:
+            yield note
+        elif note.pitch in BASS_DRUMS and part.drums:
+            yield note._replace(velocity=0)
 
 
 def batches(repeated: Sequence[RepeatedNote]) -> Iterator[list[tuple[float, RepeatedNote]]]:
@@ -127,9 +137,10 @@ def _alike(part: Part) -> Iterator[RepeatedNote]:
     """The notes of a part, in groups of one pitch and nearly one length."""
     if not part.drums and part.program not in _COSTS:
         return
+    ringing = _CYMBALS | _RINGING_DRUMS | _OF_KITS.get(part.program, frozenset())
     by_pitch: dict[int, list[Note]] = defaultdict(list)
     for note in part.notes:
-        if not part.drums or note.pitch in _CYMBALS or note.pitch in _RINGING_DRUMS:
+        if not part.drums or note.pitch in ringing:
             by_pitch[note.pitch].append(note)
     for pitch, notes in sorted(by_pitch.items()):
         notes.sort(key=lambda note: (note.end - note.start, note.start))
@@ -151,7 +162,7 @@ def _ringing(part: Part, pitch: int) -> float:
 
 def _saved(found: RepeatedNote) -> float:
     """The milliseconds that adding the sound saves."""
-    voices, sounding = (1, found.seconds) if found.part.drums else _voices(found)
+    voices, sounding = (1, min(found.seconds, _SOUNDING)) if found.part.drums else _voices(found)
     each = _VOICE * voices * sounding - _ADDITION * found.seconds
     return len(found.notes) * each - (_FILE + _VOICE * voices) * found.seconds
 
