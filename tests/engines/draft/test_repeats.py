@@ -22,10 +22,11 @@ def rendered(part: Part, seconds: float) -> np.ndarray:
 
 
 def test_a_ride_that_is_struck_often_sounds_as_one_that_is_rendered_stroke_by_stroke():
-    strokes = [Note(0.25 * number, 0.25 * number + 0.12, RIDE, 60 + 10 * (number % 5)) for number in range(12)]
-    often = rendered(kit(*strokes), 3)
+    strokes = [Note(0.25 * number, 0.25 * number + 0.12, RIDE, 60 + 10 * (number % 5)) for number in range(30)]
+    assert without_repeats((kit(*strokes),))[0] == ()
+    often = rendered(kit(*strokes), 8)
     singly = render_parts((kit(*strokes),), available())
-    for number in range(12):
+    for number in range(30):
         beat = slice(round(0.25 * number * RATE), round(0.25 * (number + 1) * RATE))
         energy, wanted = (float(np.square(sound[beat]).sum()) for sound in (often, singly))
         assert energy == pytest.approx(wanted, rel=0.35)
@@ -39,7 +40,7 @@ def test_hi_hats_silence_each_other_and_are_not_taken_apart():
 
 
 def test_a_stroke_at_the_end_is_cut_with_the_song_and_one_before_the_window_is_not_played():
-    strokes = [Note(0.1 * number, 0.1 * number + 0.05, RIDE, 100) for number in range(20)]
+    strokes = [Note(0.1 * number, 0.1 * number + 0.05, RIDE, 100) for number in range(30)]
     out = np.zeros((RATE // 2, 2), np.float32)
     list(render((kit(*strokes),), Playback(available()), out, 1.75))
     assert np.abs(out[: round(0.04 * RATE)]).max() == 0

@@ -41,7 +41,7 @@ _CYMBALS = frozenset({49, 51, 52, 53, 55, 57, 59})
 _RINGING_DRUMS = frozenset({41, 43, 45, 47, 48, 50, 54, 63, 64, 65, 66, 67, 68})
 _OF_KITS = {16: frozenset({38}), 24: frozenset({36}), 25: frozenset({36, 56})}
 _ROOM, _CYMBAL, _DRUM = 0.3, 3.4, 1.6  # seconds
-_SOUNDING = 1.0  # seconds of a drum in which its voice costs
+_SOUNDING = 1.0  # seconds of a drum that is no cymbal
 _ALIKE = 0.03  # seconds between the lengths of notes that sound the same
 _TOGETHER = 16.0  # seconds of sounds in one call of the renderer
 _SILENT = 7e-4  # of its peak: a sound ends where the rest is below this
@@ -162,12 +162,15 @@ def _ringing(part: Part, pitch: int) -> float:
 
 def _saved(found: RepeatedNote) -> float:
     """The milliseconds that adding the sound saves."""
-    voices, sounding = (1, min(found.seconds, _SOUNDING)) if found.part.drums else _voices(found)
+    voices, sounding = _voices(found)
     each = _VOICE * voices * sounding - _ADDITION * found.seconds
     return len(found.notes) * each - (_FILE + _VOICE * voices) * found.seconds
 
 
 def _voices(found: RepeatedNote) -> tuple[int, float]:
+    """The voices of a note, and how many seconds each sounds."""
+    if found.part.drums:
+        return 1, found.seconds if found.note.pitch in _CYMBALS else _SOUNDING
     voices, ringing = _COSTS[found.part.program]
     return voices, found.note.end + ringing
 
