@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from acestep_mcp.engines.ace_step_v1.condition_encoder import ConditionEncoder
-from acestep_mcp.engines.ace_step_v1.prediction import PlainPredictions, Prediction, Predictions
+from acestep_mcp.engines.ace_step_v1.prediction import PlainPredictions, Prediction, StaticPredictions
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig
 
 
@@ -47,7 +47,7 @@ class Denoiser(nn.Module):
         self.config = config
         self.condition_encoder = ConditionEncoder(config)
         self.transformer = Transformer(config)
-        self.predictions: Predictions = PlainPredictions(self.transformer)
+        self.predictions: PlainPredictions | StaticPredictions = PlainPredictions(self.transformer)
 
     def full(self, given: Conditioning) -> EncodedCondition:
         """Tags and lyrics."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser
-from acestep_mcp.engines.ace_step_v1.guidance import Guidance, ProjectedGuidance, projected_guidance
+from acestep_mcp.engines.ace_step_v1.guidance import MOMENTUM, Guidance, ProjectedGuidance
 from acestep_mcp.engines.ace_step_v1.sampling import NoiseSource, SamplingPlan, SamplingRun, add_noise, make_sigmas
 from acestep_mcp.engines.model.rounds import ModelCall
 
@@ -33,7 +33,7 @@ class FlowEdit:
         total, length = len(sigmas) - 1, source.shape[-1]
         first, last = int(plan.steps * self.begin), int(plan.steps * self.end)
         # The published edit uses momentum for the old conditioning and none for the new.
-        both = EditVelocity(model, [(self.old, True), (self.new, False)], plan.guidance, length)
+        both = EditVelocity(model, [(self.old, MOMENTUM), (self.new, 0.0)], plan.guidance, length)
         # All noise is drawn now: copying it to a GPU waits for the steps before.
         drawn = iter([noise(length) for _ in range((last - first) * self.average + (last < total))])
         x = source
@@ -48,7 +48,7 @@ class FlowEdit:
             yield number + 1 - first, total - first
         if last == total:
             return x
-        new_only = EditVelocity(model, [(self.new, True)], plan.guidance, length)
+        new_only = EditVelocity(model, [(self.new, MOMENTUM)], plan.guidance, length)
         x = x + add_noise(source, next(drawn), sigmas[last]) - source
         for number in range(last, total):
             sigma, following = sigmas[number], sigmas[number + 1]
@@ -60,14 +60,14 @@ class FlowEdit:
 class EditVelocity:
     """The guided velocity of several songs, each with its own conditioning. The unconditional prediction has none.
 
-    `conditionings` says of each whether its guidance has momentum.
+    `conditionings` gives with each the momentum of its guidance.
     """
 
     def __init__(
-        self, model: Denoiser, conditionings: list[tuple[Conditioning, bool]], guidance: Guidance, length: int
+        self, model: Denoiser, conditionings: list[tuple[Conditioning, float]], guidance: Guidance, length: int
     ) -> None:
         self._guidance = guidance
-        self._projected = [ProjectedGuidance() if momentum else None for _, momentum in conditionings]
+        self._projected = [ProjectedGuidance(momentum) for _, momentum in conditionings]
         conditions = [model.full(each) for each, _ in conditionings]
         if guidance.enabled:
             conditions += [model.empty(each) for each, _ in conditionings]
@@ -79,12 +79,4 @@ class EditVelocity:
             return (yield self._predict(x, sigma))
         conditional, unconditional = (yield self._predict(torch.cat((x, x)), sigma)).chunk(2)
         parts = zip(self._projected, conditional.split(1), unconditional.split(1), strict=True)
-        return torch.cat([self._guide(*part) for part in parts])
-
-    def _guide(self, momentum: ProjectedGuidance | None, conditional: Tensor, unconditional: Tensor) -> Tensor:
-        scale = self._guidance.scale
-        return (
-            momentum(conditional, unconditional, scale)
-            if momentum
-            else projected_guidance(conditional, conditional - unconditional, scale)
-        )
+        return torch.cat([guide(plus, minus, self._guidance.scale) for guide, plus, minus in parts])

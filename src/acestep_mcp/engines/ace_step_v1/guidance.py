@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 GuidanceType = Literal["cfg", "apg", "cfg_star"]
-_MOMENTUM = -0.75
+MOMENTUM = -0.75
 _MAX_NORM = 2.5
 _PLANE = (-1, -2)
 
@@ -70,24 +70,23 @@ def cfg_star(conditional: Tensor, unconditional: Tensor, scale: float, number: i
 
 
 class ProjectedGuidance:
-    """Adaptive projected guidance (APG, Sadat et al. 2024) with momentum."""
+    """Adaptive projected guidance (APG, Sadat et al. 2024).
 
-    def __init__(self) -> None:
-        self._momentum: Tensor | float = 0.0
+    Adds the part of the difference that is orthogonal to the conditional prediction, per item and channel, with its norm
+    limited to 2.5. The difference includes those of earlier steps, times a power of `momentum`.
+    """
+
+    def __init__(self, momentum: float = MOMENTUM) -> None:
+        self._momentum = momentum
+        self._before: Tensor | float = 0.0
 
     def __call__(self, conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
-        self._momentum = conditional - unconditional + _MOMENTUM * self._momentum
-        return projected_guidance(conditional, self._momentum, scale)
-
-
-def projected_guidance(conditional: Tensor, difference: Tensor, scale: float) -> Tensor:
-    """Add the part of `difference` that is orthogonal to `conditional`, per item and channel, with its norm limited to 2.5."""
-    norm = torch.linalg.vector_norm(difference, dim=_PLANE, keepdim=True)
-    difference = difference * (_MAX_NORM / norm).clamp(max=1)
-    # The vectors are nearly parallel: single precision loses the orthogonal part. MPS has no float64.
-    double = torch.float32 if conditional.device.type == "mps" else torch.float64
-    direction = conditional.to(double)
-    unit = direction / torch.linalg.vector_norm(direction, dim=_PLANE, keepdim=True).clamp(min=1e-12)
-    difference = difference.to(double)
-    orthogonal = difference - (difference * unit).sum(_PLANE, keepdim=True) * unit
-    return conditional + (scale - 1) * orthogonal.to(conditional.dtype)
+        self._before = difference = conditional - unconditional + self._momentum * self._before
+        norm = torch.linalg.vector_norm(difference, dim=_PLANE, keepdim=True)
+        # The vectors are nearly parallel: single precision loses the orthogonal part. MPS has no float64.
+        double = torch.float32 if conditional.device.type == "mps" else torch.float64
+        limited = (difference * (_MAX_NORM / norm).clamp(max=1)).to(double)
+        direction = conditional.to(double)
+        unit = direction / torch.linalg.vector_norm(direction, dim=_PLANE, keepdim=True).clamp(min=1e-12)
+        orthogonal = limited - (limited * unit).sum(_PLANE, keepdim=True) * unit
+        return conditional + (scale - 1) * orthogonal.to(conditional.dtype)

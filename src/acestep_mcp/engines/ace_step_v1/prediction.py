@@ -12,7 +12,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -60,20 +60,14 @@ class Prediction:
         return ModelCall(self.model, self.key, Wanted(self, x, sigma, conditions or len(self.context.mask)))
 
 
-class Predictions(BatchModel, Protocol):
-    """Prepares the predictions of each run, and computes them."""
-
-    def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
-        """Arguments as for `Transformer.context`."""
-
-
 class PlainPredictions:
-    """Runs the transformer as it is, for each run by itself."""
+    """Prepares the predictions of each run and computes them: the transformer as it is, for each run by itself."""
 
     def __init__(self, transformer: Transformer) -> None:
         self._transformer = transformer
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
+        """Arguments as for `Transformer.context`."""
         context = self._transformer.context(condition, mask, frames, weakened)
         return Prediction(self, context, frames, key=object())
 

@@ -5,16 +5,14 @@ Weights come from the Hub, the lyric vocabulary from the model's repository.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.model import hub
-from acestep_mcp.engines.model.checkpoint import HubFiles, file_problem
+from acestep_mcp.engines.model.checkpoint import HubFiles, require_whole
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.packages import missing_packages
-from acestep_mcp.files import DATA_ADVICE, atomic, make_folder
 
 REPOSITORY = "ACE-Step/ACE-Step-v1-3.5B"
 REVISION = "82cd0d7b6322bd28cd4e830fe675ddb6180ce36c"
@@ -78,20 +76,10 @@ def find_weights(folder: Path | None = None) -> Path:
     """
     found = folder if folder is not None else next((cached for cached in cache_folders() if cached.is_dir()), None)
     if found is None:
-        raise ConfigurationError(
-            f"the weights of {REPOSITORY} are not on this machine ({PUBLISHED.snapshot()} is where they would be looked for): "
-            "`acestep-mcp engine --download` fetches them, or name their folder with --weights or ACESTEP_WEIGHTS."
-        )
-    for name in FILES:
-        if problem := file_problem(found / name):
-            raise ConfigurationError(f"{found / name} {problem}: {_remedy(folder)}.")
+        raise PUBLISHED.absent("`acestep-mcp engine --download` fetches them, or name their folder")
+    put = "put the published file there, or leave out --weights and ACESTEP_WEIGHTS and let it be downloaded"
+    require_whole((found / name for name in FILES), DOWNLOAD if folder is None else put)
     return found
-
-
-def _remedy(folder: Path | None) -> str:
-    if folder is None:
-        return DOWNLOAD
-    return "put the published file there, or leave out --weights and ACESTEP_WEIGHTS and let it be downloaded"
 
 
 def cache_folders() -> Iterator[Path]:
@@ -136,11 +124,5 @@ def download_vocabulary(data_dir: Path, fetch: hub.Fetch, report: hub.Report) ->
     if file.is_file():
         return
     report(f"Fetching the lyric vocabulary (0.4 MB) into {file}")
-    make_folder(file.parent, DATA_ADVICE)
-    with atomic(file, DATA_ADVICE) as unchecked:
-        fetch(VOCABULARY_URL, unchecked)
-        if hashlib.sha256(unchecked.read_bytes()).hexdigest() != VOCABULARY_SHA256:
-            raise ConfigurationError(
-                f"{VOCABULARY_URL} is not the file it was, and was not kept: "
-                "get the model's vocab.json from a source you trust and name it with --vocab."
-            )
+    remedy = "get the model's vocab.json from a source you trust and name it with --vocab"
+    hub.fetch_checked(fetch, VOCABULARY_URL, VOCABULARY_SHA256, file, remedy)

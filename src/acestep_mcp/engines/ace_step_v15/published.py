@@ -10,7 +10,7 @@ from typing import Any, get_args
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.api.model_options import Checkpoint
 from acestep_mcp.engines.ace_step_v15.lora_files import adapter_file, check_file
-from acestep_mcp.engines.model.checkpoint import HubFiles, file_problem, read_config
+from acestep_mcp.engines.model.checkpoint import HubFiles, read_config, require_whole
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.packages import missing_packages
 
@@ -133,14 +133,9 @@ def find_weights(folder: Path | None = None, published: HubFiles = PUBLISHED) ->
     chosen = "" if published is PUBLISHED else f" --checkpoint {published.repository}"
     download = f"`acestep-mcp engine --engine {NAME}{chosen} --download` fetches it"
     if folder is None and not found.is_dir():
-        raise ConfigurationError(
-            f"the weights of {published.repository} are not on this machine ({found} is where they would be looked "
-            f"for): {download}, or name a folder with --weights or ACESTEP_WEIGHTS."
-        )
+        raise published.absent(f"{download}, or name a folder")
     remedy = download if folder is None else "name a folder with a model of ACE-Step 1.5 in the layout of diffusers"
-    for file in _required_files(found):
-        if problem := file_problem(file):
-            raise ConfigurationError(f"{file} {problem}: {remedy}.")
+    require_whole(_required_files(found), remedy)
     return found
 
 

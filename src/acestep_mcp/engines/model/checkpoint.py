@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from acestep_mcp.api.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -42,6 +44,19 @@ class HubFiles:
         branch = folder / "refs" / self.revision
         commit = branch.read_text(encoding="utf-8").strip() if branch.is_file() else self.revision
         return folder / "snapshots" / commit
+
+    def absent(self, remedy: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"the weights of {self.repository} are not on this machine ({self.snapshot()} is where they would be looked "
+            f"for): {remedy} with --weights or ACESTEP_WEIGHTS."
+        )
+
+
+def require_whole(files: Iterable[Path], remedy: str) -> None:
+    """Raises ConfigurationError with the first file that is missing, truncated or invalid."""
+    for file in files:
+        if problem := file_problem(file):
+            raise ConfigurationError(f"{file} {problem}: {remedy}.")
 
 
 def file_problem(file: Path) -> str | None:

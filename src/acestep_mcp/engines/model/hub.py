@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
 from acestep_mcp.engines.model.checkpoint import HubFiles
-from acestep_mcp.files import storage_error, storage_errors
+from acestep_mcp.files import DATA_ADVICE, atomic, make_folder, storage_error, storage_errors
 
 Report = Callable[[str], None]
 """Shows one line of progress."""
@@ -57,6 +58,15 @@ def download(files: HubFiles, report: Report) -> Path:
         with _hub_errors():
             return Path(snapshot_download(files.repository, revision=files.revision, allow_patterns=list(plan.sizes)))
     return plan.folder
+
+
+def fetch_checked(fetch: Fetch, address: str, sha256: str, file: Path, remedy: str) -> None:
+    """Download a file. Raises ConfigurationError if its SHA-256 is another."""
+    make_folder(file.parent, DATA_ADVICE)
+    with atomic(file, DATA_ADVICE) as unchecked:
+        fetch(address, unchecked)
+        if hashlib.sha256(unchecked.read_bytes()).hexdigest() != sha256:
+            raise ConfigurationError(f"{address} is not the file it was, and was not kept: {remedy}.")
 
 
 def _plan(files: HubFiles) -> DownloadPlan:
