@@ -286,6 +286,7 @@ def test_a_step_is_compiled_once_for_one_condition_and_once_for_several(small):
     assert counters["unique_graphs"] - before == 2
 
 
+@pytest.mark.process  # the C++ compiler
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
