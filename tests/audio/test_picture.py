@@ -79,6 +79,7 @@ def tiles(seed: int, seconds: int = 8):
     return from_float(0.5 * music / np.abs(music).max(), RATE, 16)
 
 
+@pytest.mark.slow
 def test_the_largest_pictures_of_one_song_and_of_several_stay_below_their_limits():
     marks, windows = [Mark(f"part {at}", at, at + 1) for at in range(8)], [(2.0, 5.0)]
     songs = [tiles(seed) for seed in range(6)]

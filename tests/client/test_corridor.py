@@ -189,6 +189,7 @@ async def test_an_engine_with_a_key_says_what_is_missing(tmp_path: Path):
                     await client.submit(SONG, BODY)
 
 
+@pytest.mark.slow
 async def test_an_app_that_breaks_is_a_queue_error_and_one_that_hangs_ends_in_time():
     async def broken(scope, receive, send):
         raise ZeroDivisionError

@@ -133,6 +133,7 @@ async def test_a_large_file_goes_up_in_parts_that_make_it_whole_again(tmp_path: 
     assert all("authorization" not in seen.headers for seen in (*puts, complete))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begun", "kind", "words"),
     [

@@ -75,6 +75,7 @@ async def test_an_option_that_cannot_be_sent_is_refused_before_any_request(wrong
         SubmitOptions(**wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

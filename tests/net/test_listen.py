@@ -240,6 +240,7 @@ async def sending(port: int, pieces: int, size: int, trusting=None) -> bytes:
         await anyio.aclose_forcefully(stream)
 
 
+@pytest.mark.slow
 async def test_a_body_that_hardly_arrives_is_cut_off_and_a_slow_one_is_read_to_its_end():
     async with serving(stall_seconds=0.2) as port:
         with anyio.fail_after(10):
@@ -271,6 +272,7 @@ async def test_who_does_not_read_makes_room_for_new_callers():
             await anyio.aclose_forcefully(stream)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over_tls", [False, pytest.param(True, marks=pytest.mark.slow)])
 async def test_who_never_reads_is_cut_off(over_tls, tmp_path):
     trusting = authority(tmp_path, "localhost")[1] if over_tls else None
@@ -287,6 +289,7 @@ async def test_who_never_reads_is_cut_off(over_tls, tmp_path):
     assert size < 20_000_000
 
 
+@pytest.mark.slow
 async def test_who_reads_slowly_gets_everything():
     async with serving(stall_seconds=0.1) as port:
         stream = await anyio.connect_tcp("127.0.0.1", port)

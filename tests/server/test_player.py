@@ -102,6 +102,7 @@ async def test_a_song_is_answered_with_its_file_for_the_model_and_with_everythin
         assert track["sections"] == [{"name": "verse", "start": 0, "end": 0.1}]
 
 
+@pytest.mark.slow
 async def test_the_page_gets_the_sound_in_a_message_under_a_mebibyte_that_the_model_does_not_see(
     client, studio_factory
 ):

@@ -166,6 +166,7 @@ async def test_a_job_that_failed_is_an_error_with_code_reason_job_and_next_step(
     assert not WITH_THE_SONG & set(answer.structured_content)
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_every_field_of_an_answer_is_in_the_published_schema(client, studio_factory):
     studio_factory.add_track("kept", seconds=2)
@@ -300,6 +301,7 @@ async def test_an_idempotency_key_makes_one_song_however_often_it_is_sent(client
     assert wrong.is_error
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_an_interrupted_call_cancels_nothing_and_the_same_call_again_joins_its_job(client, studio_factory):
     async with client(wait_seconds=0.2) as connected:
@@ -344,6 +346,7 @@ async def test_cancelling_one_of_two_calls_for_the_same_job_does_not_cancel_the_
     assert [job["status"] for job in jobs.structured_content["jobs"]] == ["CANCELLED"]
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_cancelled_remake_cancels_all_its_takes_and_a_lost_one_starts_none_twice(client, studio_factory):
     studio_factory.add_track("kept")

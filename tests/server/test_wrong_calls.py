@@ -98,6 +98,7 @@ def repaired(arguments: dict[str, Any], message: str) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mistakes", [MISTAKES[::5], pytest.param(MISTAKES, marks=pytest.mark.slow)], ids=["some", "all"]
 )

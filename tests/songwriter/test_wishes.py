@@ -56,6 +56,7 @@ def test_a_wish_is_heard(wish):
         assert holds(" ".join(text.notes), wish.get("notes", ""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duration", few([60, 30], 1))
 def test_at_most_one_line_in_five_of_a_song_is_in_another_wish_s_song(duration):
     songs = {}

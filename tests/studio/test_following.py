@@ -38,6 +38,7 @@ async def followed(reply_to_cancel: Reply, *, cancelled: bool) -> int:
     return count
 
 
+@pytest.mark.slow
 async def test_a_cancelled_request_that_its_host_never_ends_is_watched_for_some_minutes_only(monkeypatch):
     monkeypatch.setattr(following, "CANCEL_SECONDS", 0.5)
     with pytest.raises(JobCancelled, match="accepted the cancellation"):

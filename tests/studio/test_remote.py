@@ -190,6 +190,7 @@ def of_a_dead_process(studio, url, **changes):
     return job
 
 
+@pytest.mark.slow
 async def test_a_submit_of_a_dead_process_to_a_server_that_cannot_be_asked_is_unknown():
     async with (
         listening(lambda _: fal.NOT_FOUND) as server,
@@ -201,6 +202,7 @@ async def test_a_submit_of_a_dead_process_to_a_server_that_cannot_be_asked_is_un
     assert server.requests("POST") == []
 
 
+@pytest.mark.slow
 async def test_a_submit_of_a_dead_process_that_our_engine_never_received_is_sent_again(tmp_path):
     async with (
         an_engine(tmp_path / "q") as (url, recorder, engine),
@@ -212,6 +214,7 @@ async def test_a_submit_of_a_dead_process_that_our_engine_never_received_is_sent
     assert engine.seeds == [7]
 
 
+@pytest.mark.slow
 async def test_a_submit_of_a_dead_process_that_our_engine_received_is_collected_and_not_sent_again(tmp_path):
     async with (
         an_engine(tmp_path / "q") as (url, recorder, engine),
@@ -395,6 +398,7 @@ async def test_a_transcription_that_fails_is_a_note_of_a_song_that_is_saved(tmp_
     assert "The transcription service at 127.0.0.1 failed" in note
 
 
+@pytest.mark.slow
 async def test_a_slow_transcription_delays_no_other_song_and_its_words_come_later(tmp_path, monkeypatch):
     monkeypatch.setattr(transcripts, "PATIENCE", 0.2)
     go, listener = asyncio.Event(), Listener("Salt on my skin")

@@ -27,6 +27,7 @@ class SourceDownloads:
         self._queue = queue
         self._source_loader = source_loader
         self._asked: dict[QueueJob, str] = {}
+        self._begun: set[QueueJob] = set()
         self._arrived = anyio.Event()
 
     def is_ready(self, job: QueueJob) -> bool:
@@ -40,14 +41,14 @@ class SourceDownloads:
 
     async def run(self, clear: Callable[[QueueJob], None]) -> None:
         """Run forever. `clear` removes what is left of a job that has ended; it is called in a thread."""
-        begun: set[QueueJob] = set()  # an earlier run may have ended in the middle of a download
+        self._begun.clear()  # an earlier run may have ended in the middle of a download
         limit = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as group:
             while True:
                 self._arrived = anyio.Event()
-                for job in [job for job in self._asked if job not in begun]:
+                for job in [job for job in self._asked if job not in self._begun]:
+                    self._begun.add(job)
                     group.start_soon(self._download, job, limit, clear)
-                begun = set(self._asked)
                 await self._arrived.wait()
 
     async def _download(self, job: QueueJob, limit: anyio.CapacityLimiter, clear: Callable[[QueueJob], None]) -> None:
@@ -65,6 +66,7 @@ class SourceDownloads:
                 answer = response_to(error)
             tasks.cancel_scope.cancel()
         del self._asked[job]
+        self._begun.discard(job)
         if job.ended or answer is not None:
             self._queue.finish(job, answer or CANCELLED)
             await anyio.to_thread.run_sync(clear, job)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from acestep_mcp.engine_server.shared.database import Postgres
 from tests.engine_server.conftest import _embedded
 from tests.engine_server.test_metrics import Metrics, scraped
 
@@ -149,6 +151,26 @@ async def test_a_front_that_drains_gives_back_a_job_whose_source_it_downloads_wh
             assert a.engine.playing
             a.engine.release.set()
     assert (a.engine.sources, b.engine.sources[0].sound.seconds) == ([None], 5)
+
+
+async def test_a_source_that_comes_before_the_database_has_answered_is_downloaded_once(front, wav, monkeypatch) -> None:
+    changing, downloads = Postgres.changing, []
+
+    @asynccontextmanager
+    async def slowly(database: Postgres):
+        async with changing(database) as cursor:
+            yield cursor
+            await anyio.sleep(0.1)
+
+    async def at_once(url: str, path: Path) -> None:
+        downloads.append(url)
+        path.write_bytes(wav)
+
+    monkeypatch.setattr(Postgres, "changing", slowly)
+    async with front("a", lease=600, fetch=at_once) as a:
+        edit = {"audio_url": "https://example.com/a.wav", "duration": None}
+        assert (await a.end(await a.submit("/audio-outpaint", edit))).status_code == 200
+    assert len(downloads) == 1
 
 
 async def test_while_the_database_is_away_requests_are_told_to_come_again_and_nothing_is_lost(front, postgres) -> None:

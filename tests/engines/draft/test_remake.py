@@ -81,6 +81,7 @@ def test_an_inpaint_changes_no_sample_outside_the_window(shape: tuple[int, int, 
     assert not np.array_equal(audio.sound.pcm[inside], src.sound.pcm[inside])
 
 
+@pytest.mark.slow
 def test_the_plan_of_an_inpainted_song_keeps_the_lines_that_are_still_sung():
     def lines(plan: dict[str, Any]) -> list[str]:
         return [line for section in plan["sections"] for line in section[4]]
@@ -114,6 +115,7 @@ def test_zero_variance_and_the_same_lyrics_reproduce_the_window_in_time():
     assert np.corrcoef(old, new)[0, 1] > 0.98
 
 
+@pytest.mark.slow
 def test_low_variance_stays_closer_to_the_song_than_high_variance():
     old = compose(ComposeRequest(TAGS, LYRICS, 20, Seeds(3)))
 
@@ -188,6 +190,7 @@ def remix(src: Source, **fields: Any) -> Audio:
     return made("AudioToAudio", request, src)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES[1:4])
 def test_a_remix_keeps_length_tempo_key_and_loudness_curve(shape: tuple[int, int, int]):
     src = source(shape)

@@ -148,7 +148,8 @@ class SharedQueue:
                 self.known.mine.pop(job.id, None)
                 job.revision -= 1
             raise
-        copy(found, job)
+        if found.state is State.RUNNING:  # what was set aside may have changed since: its source has come
+            job.state, job.attempts = found.state, found.attempts
         self.known.keep(job)
         self.known.moved()
         job.notify()
@@ -218,8 +219,7 @@ class SharedQueue:
         await given.wait()
 
     async def _give_back(self, given: anyio.Event, cursor: Cursor, *, running: bool) -> Callable[[], object]:
-        of_these = "runner = %s AND (%s OR state = 'IN_QUEUE')"
-        found = await job_table.lock_those(cursor, of_these, [self.front, running])
+        found = await job_table.lock_those(cursor, "runner = %s AND (%s OR state = 'IN_QUEUE')", [self.front, running])
         for shared in found:
             job, shared.runner = shared.job, None
             if job.cancelled:
