@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 import acestep_mcp
+from acestep_mcp.api.errors import StorageError
 from acestep_mcp.api.requests import INSTRUMENTAL
 from acestep_mcp.audio.hearing import Hearing, hear
 from acestep_mcp.audio.tags.file_tags import FileTags
@@ -21,6 +23,7 @@ from acestep_mcp.engines import Audio, Engine
 from acestep_mcp.readers.no_vocals import is_instrumental
 from acestep_mcp.songwriter.song_text import SongText
 
+logger = logging.getLogger(__name__)
 _RESPONSE = TypeAdapter(StoredResponse)
 
 
@@ -44,13 +47,16 @@ def store_result(job: QueueJob, song: GeneratedSong, engine: Engine, file_store:
 def earlier_result(job: QueueJob, file_store: FileStore) -> StoredResponse | None:
     """The response of an attempt that stored its song, where the server ended before it recorded this. Else None.
 
-    Raises StorageError.
+    None too where the files cannot be read now: the song is made again, which is better than a job that fails.
     """
     try:
         response = _RESPONSE.validate_json(file_store.outcome(job.id) or b"")
+        return response if response.file and file_store.find(response.file) else None
+    except StorageError as error:
+        logger.warning("it is not known whether job %s has a song already: %s", job.id, error.message)
     except ValueError:  # nothing, or half of it: the song was not published
-        return None
-    return response if response.file and file_store.find(response.file) else None
+        pass
+    return None
 
 
 def _stored(job: QueueJob, folder: Path, song: GeneratedSong, engine: Engine, file_store: FileStore) -> StoredResponse:

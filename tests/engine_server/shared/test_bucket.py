@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 pytest.importorskip("s3fs", reason="the extra fronts is not installed")
 boto3 = pytest.importorskip("boto3")
 
+from acestep_mcp.api.requests import TextToAudio  # noqa: E402
+from acestep_mcp.engine_server.jobs import QueueJob  # noqa: E402
+from acestep_mcp.engine_server.results import earlier_result  # noqa: E402
 from acestep_mcp.engine_server.shared.bucket_store import BucketStore  # noqa: E402
 
 pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore")]
@@ -65,3 +69,24 @@ def test_parts_that_came_to_both_fronts_are_joined_and_leftovers_are_swept(store
     a.sweep(time.time() + 60, files={kept}, jobs=set())
     assert a.find(kept).read_bytes() == b"onetwo"
     assert b.address(left) is None
+
+
+@pytest.mark.anyio
+async def test_a_job_whose_outcome_cannot_be_read_now_is_made_again(tmp_path: Path, caplog) -> None:
+    store, job = (
+        BucketStore((tmp_path / "songs").as_uri(), tmp_path / "a", 1 << 20),
+        QueueJob("fal-ai/ace-step", TextToAudio(tags="a")),
+    )
+    name = store.new_name(".wav")
+    store.keep_outcome(job.id, json.dumps({"status": 200, "body": {}, "file": name}).encode())
+    assert earlier_result(job, store) is None, "the song is not there"
+    (store.job(job.id) / "result").write_bytes(b"song")
+    store.publish(store.job(job.id) / "result", name)
+    assert earlier_result(job, store).file == name
+    kept = tmp_path / "songs" / "jobs" / job.id / "outcome"
+    kept.write_bytes(kept.read_bytes()[:9])
+    assert earlier_result(job, store) is None, "a server died while it wrote"
+    store.clear_job(job.id)
+    (tmp_path / "a" / "jobs" / job.id).write_bytes(b"in the way of a folder")
+    assert earlier_result(job, store) is None
+    assert "has a song already" in caplog.text
