@@ -12,6 +12,13 @@ import pytest
 import soundfile
 
 from acestep_mcp.api.errors import InvalidRequest
+from acestep_mcp.api.requests import AudioOutpaint
+from acestep_mcp.engine_server.file_store import FileStore
+from acestep_mcp.engine_server.job_queue import JobQueue
+from acestep_mcp.engine_server.job_store import JobStore
+from acestep_mcp.engine_server.jobs import QueueJob
+from acestep_mcp.engine_server.source_downloads import SourceDownloads
+from acestep_mcp.engine_server.source_loader import SourceLoader
 
 pytestmark = pytest.mark.anyio
 
@@ -226,3 +233,32 @@ async def test_a_job_whose_download_was_interrupted_is_downloaded_by_the_next_se
         await begun.wait()
     async with embedded(fetch=fetch, database=database) as desk:
         assert (await desk.end(ticket)).status_code == 200
+
+
+async def test_a_job_that_asks_for_its_source_again_right_after_a_download_gets_it(tmp_path, wav):
+    asked = anyio.Event()
+    store = JobStore(None)
+    queue = JobQueue(store, limit=9)
+    job = QueueJob("fal-ai/ace-step/audio-outpaint", AudioOutpaint(audio_url="https://example.com/a.wav", tags="x"))
+    queue.add(job)
+
+    async def fetch(url: str, path: Path) -> None:
+        fetched.append(url)
+        path.write_bytes(wav)
+        if len(fetched) == 2:
+            asked.set()
+
+    fetched: list[str] = []
+    downloads = SourceDownloads(queue, SourceLoader(FileStore(tmp_path), fetch))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(downloads.run, lambda job: None)
+        with anyio.fail_after(5):
+            for url in ("https://example.com/a.wav", "https://example.com/b.wav"):
+                job.request = job.request.model_copy(update={"audio_url": url})
+                assert not downloads.is_ready(job)
+                while not downloads.is_ready(job):
+                    await anyio.sleep(0.005)
+            await asked.wait()
+        tasks.cancel_scope.cancel()
+    store.close()
+    assert fetched == ["https://example.com/a.wav", "https://example.com/b.wav"]

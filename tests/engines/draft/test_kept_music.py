@@ -9,6 +9,7 @@ import pytest
 from acestep_mcp.audio import Sound
 from acestep_mcp.engines import Audio, Source
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose, sketch
+from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.heard_chords import chords_in
 from acestep_mcp.engines.draft.heard_tune import tune_in
@@ -129,3 +130,12 @@ def test_a_faster_remix_begins_each_section_with_the_bars_that_it_had():
         assert begins[0] == begins[1]
         first, new = first + old.bars, new + now.bars
     assert [note.beat for note in moved.tune] == sorted(note.beat for note in moved.tune)
+
+
+@pytest.mark.parametrize(
+    ("bars", "sizes"), [(32, [8, 16, 8]), (8, [2, 4, 2]), (17, [4, 8, 5]), (3, [1, 1, 1]), (2, None)]
+)
+def test_the_sections_of_another_tempo_keep_their_proportions_and_even_numbers_of_bars(bars, sizes):
+    form = [FormSection(name, name, count) for name, count in (("verse", 4), ("chorus", 8), ("outro", 4))]
+    found = resized(form, bars)
+    assert (found and [section.bars for section in found]) == sizes
