@@ -98,7 +98,8 @@ class Bench:
 
     def load(self, **given):
         """The model and the seconds it took; on the CPU with the same step on static buffers, not compiled."""
-        from acestep_mcp.engines.ace_step_v1 import prediction, weights
+        from acestep_mcp.engines.ace_step_v1 import weights
+        from acestep_mcp.engines.model import predictions
         from acestep_mcp.engines.model.graphs import again
 
         compiling = given.get("compile", True)
@@ -108,7 +109,7 @@ class Bench:
         took = time.perf_counter() - began
         if self.dry and compiling:
             transformer = loaded.denoiser.transformer
-            loaded.denoiser.predictions = prediction.StaticPredictions(transformer, transformer.forward, again)
+            loaded.denoiser.predictions = predictions.StaticPredictions(transformer, transformer.forward, again)
         return loaded, took
 
     def wait(self):
@@ -228,7 +229,7 @@ def difference_of(bench, loaded):
     """How far the compiled and captured step is from the plain one."""
     from tools.parity import relative
 
-    from acestep_mcp.engines.ace_step_v1.prediction import PlainPredictions
+    from acestep_mcp.engines.model.predictions import PlainPredictions
 
     fast, plain = loaded.denoiser.predictions, PlainPredictions(loaded.denoiser.transformer)
     with bench.torch.inference_mode():

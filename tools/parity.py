@@ -31,9 +31,8 @@ from acestep_mcp.engines.ace_step_v1.guidance import (
     classifier_free_guidance,
     double_condition,
 )
-from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
+from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer, vocabulary_file
 from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
-from acestep_mcp.engines.ace_step_v1.published import downloaded_vocabulary
 from acestep_mcp.engines.ace_step_v1.sampling import (
     NoiseSource,
     Sampler,
@@ -45,11 +44,12 @@ from acestep_mcp.engines.ace_step_v1.sampling import (
     noise_source,
     shift_sigma,
 )
-from acestep_mcp.engines.ace_step_v1.spectrum import RATE, log_mel, resample
+from acestep_mcp.engines.ace_step_v1.spectrum import RATE, log_mel
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 from acestep_mcp.engines.model.checkpoint import config_of
+from acestep_mcp.engines.model.resampling import resample
 from acestep_mcp.engines.model.rounds import alone
 from acestep_mcp.settings import load as load_settings
 from tools.random_parameters import parameter
@@ -342,7 +342,7 @@ _CHECKS: dict[str, Callable[[RecordedCases, str, dict[str, Any]], float]] = {
 
 def _vocabulary(folder: Path, given: Path | None) -> Path | None:
     settings = load_settings()
-    candidates = (folder / "vocab.json", given, settings.lyric_vocab, downloaded_vocabulary(settings.data_dir))
+    candidates = (folder / "vocab.json", given, settings.lyric_vocab, vocabulary_file.download_path(settings.data_dir))
     return next((file for file in candidates if file is not None and file.is_file()), None)
 
 

@@ -15,10 +15,10 @@ from acestep_mcp.audio.splice import to_float  # noqa: E402
 from acestep_mcp.engine_server.app import QueueOptions, serving  # noqa: E402
 from acestep_mcp.engines import Source  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.engine import AceStepV1  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.prediction import StaticPredictions  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.published import unavailable_reason  # noqa: E402
 from acestep_mcp.engines.model.graphs import again  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
+from acestep_mcp.engines.model.predictions import StaticPredictions  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 

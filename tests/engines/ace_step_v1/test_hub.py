@@ -18,6 +18,7 @@ pytest.importorskip("torch", reason="the engine's packages are not installed")
 
 from acestep_mcp.api.errors import ConfigurationError, StorageError
 from acestep_mcp.engines.ace_step_v1 import published
+from acestep_mcp.engines.ace_step_v1.lyrics import vocabulary_file
 from acestep_mcp.engines.ace_step_v15 import published as published15
 from acestep_mcp.engines.model.hub import DownloadPlan, check_free_space
 
@@ -222,11 +223,11 @@ def test_a_vocabulary_with_another_checksum_is_not_kept(tmp_path: Path) -> None:
         path.write_text("{}", encoding="utf-8")
 
     with pytest.raises(ConfigurationError, match="is not the file it was"):
-        published.download_vocabulary(tmp_path, fetch, requested.append)
+        vocabulary_file.download(tmp_path, fetch, requested.append)
     assert requested[-1].startswith(
         "https://raw.githubusercontent.com/ace-step/ACE-Step/d612523f50e252c0e138e68ae75b06223f96e934/"
     )
-    assert list(published.downloaded_vocabulary(tmp_path).parent.iterdir()) == []
+    assert list(vocabulary_file.download_path(tmp_path).parent.iterdir()) == []
 
 
 @pytest.mark.skipif(VOCABULARY is None, reason="ACESTEP_LYRIC_VOCAB does not name the model's vocab.json")
@@ -234,6 +235,6 @@ def test_the_right_vocabulary_is_kept_and_fetched_once(tmp_path: Path) -> None:
     right = Path(VOCABULARY).read_bytes()
     lines = []
     for _ in range(2):
-        published.download_vocabulary(tmp_path, lambda _, path: path.write_bytes(right), lines.append)
-    assert published.downloaded_vocabulary(tmp_path).read_bytes() == right
+        vocabulary_file.download(tmp_path, lambda _, path: path.write_bytes(right), lines.append)
+    assert vocabulary_file.download_path(tmp_path).read_bytes() == right
     assert len(lines) == 1

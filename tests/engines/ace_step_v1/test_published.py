@@ -11,6 +11,7 @@ import pytest
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v1 import published
+from acestep_mcp.engines.ace_step_v1.lyrics import vocabulary_file
 from acestep_mcp.engines.model.device import device_name
 from acestep_mcp.engines.model.options import EngineOptions
 
@@ -98,21 +99,21 @@ def test_a_config_that_is_not_an_object_is_named(folder: Path) -> None:
 
 
 def test_a_named_vocabulary_takes_precedence(folder: Path, tmp_path: Path) -> None:
-    named, kept = tmp_path / "mine.json", published.downloaded_vocabulary(tmp_path)
+    named, kept = tmp_path / "mine.json", vocabulary_file.download_path(tmp_path)
     kept.parent.mkdir()
     for file in (named, folder / "vocab.json", kept):
         file.write_text("{}", encoding="utf-8")
     unnamed, with_name = EngineOptions(data_dir=tmp_path), EngineOptions(data_dir=tmp_path, lyric_vocab=named)
-    assert published.find_vocabulary(with_name, folder) == named
-    assert published.find_vocabulary(unnamed, folder) == folder / "vocab.json"
+    assert vocabulary_file.find(with_name, folder) == named
+    assert vocabulary_file.find(unnamed, folder) == folder / "vocab.json"
     (folder / "vocab.json").unlink()
-    assert published.find_vocabulary(unnamed, folder) == kept
+    assert vocabulary_file.find(unnamed, folder) == kept
     kept.unlink()
     with pytest.raises(ConfigurationError, match="--download"):
-        published.find_vocabulary(unnamed, folder)
+        vocabulary_file.find(unnamed, folder)
     named.unlink()
     with pytest.raises(ConfigurationError, match=r"mine\.json is not there"):
-        published.find_vocabulary(with_name, folder)
+        vocabulary_file.find(with_name, folder)
 
 
 def test_an_engine_that_lacks_its_weights_says_how_to_get_them(folder: Path, cache: Path, tmp_path: Path) -> None:

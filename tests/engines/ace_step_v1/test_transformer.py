@@ -13,13 +13,13 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 
 from acestep_mcp.engines.ace_step_v1 import transformer  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.attention import LinearAttention, rotary_table  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.prediction import (  # noqa: E402
-    PlainPredictions,
-    StaticPredictions,
-)
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig  # noqa: E402
 from acestep_mcp.engines.model.compilation import compiled  # noqa: E402
 from acestep_mcp.engines.model.graphs import again  # noqa: E402
+from acestep_mcp.engines.model.predictions import (  # noqa: E402
+    PlainPredictions,
+    StaticPredictions,
+)
 
 pytestmark = pytest.mark.xdist_group("torch")
 

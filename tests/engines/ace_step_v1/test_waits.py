@@ -12,10 +12,10 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.flow import FlowEdit  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.prediction import StaticPredictions  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.sampling import Sampler, SamplingPlan, noise_source  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig  # noqa: E402
 from acestep_mcp.engines.model.graphs import again  # noqa: E402
+from acestep_mcp.engines.model.predictions import StaticPredictions  # noqa: E402
 from acestep_mcp.engines.model.rounds import ModelCall, alone  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")

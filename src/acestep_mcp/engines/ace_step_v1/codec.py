@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acestep_mcp.engines.ace_step_v1.autoencoder import CONTEXT, Autoencoder
-from acestep_mcp.engines.ace_step_v1.spectrum import HOP, RATE, log_mel, resample
+from acestep_mcp.engines.ace_step_v1.spectrum import HOP, RATE, log_mel
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder
 from acestep_mcp.engines.model.compilation import compiled, mark_dynamic
+from acestep_mcp.engines.model.resampling import resample
 from acestep_mcp.engines.model.windows import Window, windows
 
 OUTPUT_RATE = 48_000

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from acestep_mcp.engines.ace_step_v1.condition_encoder import ConditionEncoder
-from acestep_mcp.engines.ace_step_v1.prediction import PlainPredictions, Prediction, StaticPredictions
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig
+from acestep_mcp.engines.model.predictions import PlainPredictions, Prediction, StaticPredictions
 
 
 @dataclass(frozen=True, slots=True)

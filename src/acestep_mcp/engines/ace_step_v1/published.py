@@ -1,7 +1,4 @@
-"""The published files of v1: names, places, what is missing, and the download. Does not import torch.
-
-Weights come from the Hub, the lyric vocabulary from the model's repository.
-"""
+"""The published files of v1: names, places, what is missing, and the download. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.engines.ace_step_v1.lyrics import vocabulary_file
 from acestep_mcp.engines.model import hub
 from acestep_mcp.engines.model.checkpoint import HubFiles, require_whole
 from acestep_mcp.engines.model.options import EngineOptions
@@ -29,18 +27,8 @@ TEXT = "umt5-base/model.safetensors"
 WEIGHTS = (TRANSFORMER, AUTOENCODER, VOCODER, TEXT)
 TOKENIZER = "umt5-base/tokenizer.json"
 FILES = (*WEIGHTS, *(f"{Path(name).parent.name}/config.json" for name in WEIGHTS), TOKENIZER)
-
-
 PUBLISHED = HubFiles(REPOSITORY, REVISION, FILES)
 
-VOCABULARY = "vocab.json"
-VOCABULARY_URL = (
-    "https://raw.githubusercontent.com/ace-step/ACE-Step/d612523f50e252c0e138e68ae75b06223f96e934"
-    "/acestep/models/lyrics_utils/vocab.json"
-)
-VOCABULARY_SHA256 = "c2a66ea48c478c0bb9acb5497144b926acdeaa37128faa799508d40f2b9cc558"
-
-DOWNLOAD = "`acestep-mcp engine --download` fetches it"
 _PACKAGES = (
     "torch", "safetensors", "huggingface_hub", "transformers",
     "tokenizers", "num2words", "pypinyin", "cutlet", "unidic_lite", "hangul_romanize", "py3langid",
@@ -53,7 +41,7 @@ def unavailable_reason(options: EngineOptions) -> str | None:
     if missing := lacks_packages():
         return missing
     try:
-        find_vocabulary(options, find_weights(options.weights))
+        vocabulary_file.find(options, find_weights(options.weights))
     except ConfigurationError as exc:
         return exc.message.rstrip(".")
     if options.batch > 1 and options.offload:
@@ -78,7 +66,7 @@ def find_weights(folder: Path | None = None) -> Path:
     if found is None:
         raise PUBLISHED.absent("`acestep-mcp engine --download` fetches them, or name their folder")
     put = "put the published file there, or leave out --weights and ACESTEP_WEIGHTS and let it be downloaded"
-    require_whole((found / name for name in FILES), DOWNLOAD if folder is None else put)
+    require_whole((found / name for name in FILES), vocabulary_file.FETCHES if folder is None else put)
     return found
 
 
@@ -91,22 +79,6 @@ def cache_folders() -> Iterator[Path]:
         yield other
 
 
-def find_vocabulary(options: EngineOptions, weights: Path) -> Path:
-    """The lyric vocabulary: the one in the options alone if given, else beside the weights, else the downloaded one."""
-    given, downloaded = options.lyric_vocab, downloaded_vocabulary(options.data_dir)
-    for file in (given,) if given else (weights / VOCABULARY, downloaded):
-        if file.is_file():
-            return file
-    if given:
-        raise ConfigurationError(f"the lyric vocabulary {given} is not there: correct --vocab or ACESTEP_LYRIC_VOCAB.")
-    raise ConfigurationError(f"the lyric vocabulary {downloaded} is not there: {DOWNLOAD}, or name one with --vocab.")
-
-
-def downloaded_vocabulary(data_dir: Path) -> Path:
-    """Where a downloaded vocabulary is stored."""
-    return data_dir / "ace-step-v1" / VOCABULARY
-
-
 def download(options: EngineOptions, fetch: hub.Fetch, report: hub.Report) -> None:
     """Fetch weights into the Hugging Face cache and the vocabulary into the data folder, unless the options name them.
 
@@ -115,14 +87,4 @@ def download(options: EngineOptions, fetch: hub.Fetch, report: hub.Report) -> No
     if options.weights is None:
         find_weights(hub.download(PUBLISHED, report))
     if options.lyric_vocab is None:
-        download_vocabulary(options.data_dir, fetch, report)
-
-
-def download_vocabulary(data_dir: Path, fetch: hub.Fetch, report: hub.Report) -> None:
-    """Fetch the lyric vocabulary and check its SHA-256."""
-    file = downloaded_vocabulary(data_dir)
-    if file.is_file():
-        return
-    report(f"Fetching the lyric vocabulary (0.4 MB) into {file}")
-    remedy = "get the model's vocab.json from a source you trust and name it with --vocab"
-    hub.fetch_checked(fetch, VOCABULARY_URL, VOCABULARY_SHA256, file, remedy)
+        vocabulary_file.download(options.data_dir, fetch, report)

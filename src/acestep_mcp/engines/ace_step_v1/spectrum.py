@@ -1,8 +1,7 @@
-"""Resampling, and the log-mel spectrogram that the autoencoder works on."""
+"""The log-mel spectrogram that the autoencoder works on."""
 
 from __future__ import annotations
 
-import math
 from functools import cache
 
 import torch
@@ -14,8 +13,6 @@ HOP = 512
 _WINDOW = 2048
 _MELS = 128
 _MIN_HERTZ, _MAX_HERTZ = 40.0, 16_000.0
-_ZERO_CROSSINGS = 6
-_ROLL_OFF = 0.99
 _MAX_COLUMNS = 4096
 """Columns of the spectrogram at a time: the complex spectrum is twenty times as large as its mel."""
 
@@ -41,31 +38,3 @@ def _mel_filters() -> Tensor:
     bins = _WINDOW // 2 + 1
     filters = mel_filter_bank(bins, _MELS, _MIN_HERTZ, _MAX_HERTZ, RATE, norm="slaney", mel_scale="slaney")
     return torch.from_numpy(filters.T).float().contiguous()
-
-
-def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
-    """Waveforms [B, samples] at another rate: a windowed sinc of six zero crossings, as in the model's training.
-
-    The result has ceil(samples * new_rate / rate) samples.
-    """
-    if rate == new_rate:
-        return waveform
-    common = math.gcd(rate, new_rate)
-    old, new = rate // common, new_rate // common
-    kernel, width = _sinc_kernel(old, new)
-    padded = F.pad(waveform, (width, width + old))
-    filtered = F.conv1d(padded[:, None], kernel.to(waveform), stride=old)
-    length = math.ceil(waveform.shape[-1] * new / old)
-    return filtered.transpose(1, 2).flatten(1)[:, :length]
-
-
-@cache
-def _sinc_kernel(old: int, new: int) -> tuple[Tensor, int]:
-    """A filter for each of the `new` phases, [new, 1, taps], and the samples before the current one that it covers."""
-    cutoff = min(old, new) * _ROLL_OFF
-    width = math.ceil(_ZERO_CROSSINGS * old / cutoff)
-    times = torch.arange(-width, width + old, dtype=torch.float64)[None, None] / old
-    phases = torch.arange(0, -new, -1, dtype=torch.float64)[:, None, None] / new
-    t = ((phases + times) * cutoff).clamp(-_ZERO_CROSSINGS, _ZERO_CROSSINGS)
-    window = torch.cos(t * math.pi / _ZERO_CROSSINGS / 2).square()
-    return (torch.sinc(t) * window * cutoff / old).float(), width

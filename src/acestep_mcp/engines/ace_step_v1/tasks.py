@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator
 from functools import partial
 from typing import Any
@@ -23,7 +22,6 @@ from acestep_mcp.api.requests import (
     TextToAudio,
 )
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.resample import resampled_array
 from acestep_mcp.audio.splice import from_float, to_float, within_full_scale
 from acestep_mcp.audio.splice import inpaint as splice_inpainted
 from acestep_mcp.audio.splice import outpaint as splice_outpainted
@@ -66,8 +64,6 @@ _CONTEXT_FRAMES = 147
 """Latent frames that are decoded on each side of new music, so that its edges match the song."""
 _MAX_LYRIC_TOKENS = 16_384
 """A song of 240 s has a few hundred; time and memory grow with their square."""
-_MAX_TAPS = 4_000_000
-"""Filter taps of the published resampling; for unusual rates (44,101 Hz) they would take gigabytes."""
 _SECONDS_PER_FRAME = SAMPLES_PER_FRAME / RATE
 
 
@@ -214,11 +210,9 @@ def _sample(loaded: LoadedV1, run: SamplingRun) -> Generator[Step | ModelCall, A
 
 def _encode_source(loaded: LoadedV1, source: Sound) -> Generator[Step, None, Tensor]:
     yield Step("encoding the source", 0, 1)
-    samples, rate = to_float(source)[:, :2], source.sample_rate
-    if rate * RATE > _MAX_TAPS * math.gcd(rate, RATE) ** 2:
-        samples, rate = resampled_array(samples, rate, RATE), RATE
+    samples = to_float(source)[:, :2].T.copy()
     with loaded.using("codec"):
-        return loaded.codec.encode(torch.from_numpy(samples.T.copy())[None], rate)
+        return loaded.codec.encode(torch.from_numpy(samples)[None], source.sample_rate)
 
 
 def _decode(loaded: LoadedV1, latents: Tensor) -> Generator[Step | Pending, None, np.ndarray]:

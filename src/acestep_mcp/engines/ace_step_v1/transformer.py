@@ -128,11 +128,33 @@ class Context(NamedTuple):
     frame_mask: Tensor | None = None
     buffer: Tensor | None = None
 
-    def first(self, items: int) -> Context:
-        """The context of the first items."""
-        frame_mask = None if self.frame_mask is None else self.frame_mask[:items]
-        keys_values, mask, query_scale = self.keys_values[:items], self.mask[:items], self.query_scale[:items]
+    @property
+    def conditions(self) -> int:
+        return len(self.mask)
+
+    @property
+    def tokens(self) -> int:
+        return self.mask.shape[-1]
+
+    def first(self, conditions: int) -> Context:
+        frame_mask = None if self.frame_mask is None else self.frame_mask[:conditions]
+        keys_values, mask, query_scale = (each[:conditions] for each in self[1:4])
         return Context(self.rotary, keys_values, mask, query_scale, frame_mask, self.buffer)
+
+    def copy_row(self, row: int, given: Context, condition: int, frames: int) -> None:
+        tokens = given.tokens
+        self.keys_values[row, ..., :tokens, :], self.keys_values[row, ..., tokens:, :] = given.keys_values[condition], 0
+        self.mask[row, ..., :tokens], self.mask[row, ..., tokens:] = given.mask[condition], -torch.inf
+        self.query_scale[row] = given.query_scale[condition]
+        if self.frame_mask is not None:
+            self.frame_mask[row, :frames], self.frame_mask[row, frames:] = 1, 0
+
+    def rows(self) -> list[Tensor]:
+        return [each for each in self[1:5] if each is not None]
+
+    def lengths(self) -> list[tuple[Tensor, int]]:
+        lengths = [(self.keys_values, 4), (self.mask, 3), (self.rotary, 1)]
+        return lengths if self.frame_mask is None else [*lengths, (self.frame_mask, 1)]
 
 
 class TransformerBlock(nn.Module):
@@ -223,7 +245,7 @@ class Transformer(nn.Module):
         `weakened` [B] is true for the items whose queries are weakened.
         """
         batch, tokens, _ = condition.shape
-        context = self.empty_context(batch, frames, tokens)
+        context = self.static_context(batch, frames, tokens)
         rotary = context.rotary[:, :tokens]
         for number, block in enumerate(self.transformer_blocks):
             cross_attention = cast("TransformerBlock", block).cross_attn
@@ -232,25 +254,23 @@ class Transformer(nn.Module):
         context.query_scale.fill_(1)
         if weakened is not None:
             context.query_scale.masked_fill_(weakened[:, None, None, None], WEAKENED)
-        return context._replace(buffer=self._buffer(batch, frames))
+        widest = cast("TransformerBlock", self.transformer_blocks[0]).ff.inverted_conv.conv.weight
+        if widest.device.type != "cpu" or type(widest.data) is not Tensor:  # quantised
+            return context._replace(frame_mask=None)
+        # Fresh memory is slow on a CPU, since its pages are mapped one by one.
+        return context._replace(frame_mask=None, buffer=widest.new_empty(batch, frames, len(widest)))
 
-    def empty_context(self, batch: int, frames: int, tokens: int) -> Context:
-        """A context of these sizes to be filled, without a frame mask."""
+    def static_context(self, conditions: int, frames: int, tokens: int) -> Context:
         weight, config = self.final_layer.linear.weight, self.config
         rotary = rotary_table(max(frames, tokens), config.attention_head_dim, config.rope_theta, weight.device)
         heads = (config.num_attention_heads, tokens, config.attention_head_dim)
-        return Context(
-            rotary,
-            weight.new_empty(batch, config.num_layers, 2, *heads),
-            weight.new_empty(batch, 1, 1, tokens),
-            weight.new_empty(batch, 1, 1, 1),
-        )
+        keys_values = weight.new_empty(conditions, config.num_layers, 2, *heads)
+        mask, query_scale = (weight.new_empty(conditions, 1, 1, size) for size in (tokens, 1))
+        return Context(rotary, keys_values, mask, query_scale, weight.new_empty(conditions, frames, 1))
 
-    def _buffer(self, batch: int, length: int) -> Tensor | None:
-        """On a CPU, memory that is reused: fresh memory is slow, since its pages are mapped one by one."""
-        weight = cast("TransformerBlock", self.transformer_blocks[0]).ff.inverted_conv.conv.weight
-        is_plain = weight.device.type == "cpu" and type(weight.data) is Tensor
-        return weight.new_empty(batch, length, len(weight)) if is_plain else None
+    def empty_latents(self, conditions: int, frames: int) -> Tensor:
+        shape = (conditions, self.config.in_channels, self.config.max_height, frames)
+        return self.final_layer.linear.weight.new_zeros(shape, dtype=torch.float32)
 
     def forward(self, latents: Tensor, timestep: Tensor, context: Context) -> Tensor:
         """Velocity [B, channels, height, T], float32, of latents of that shape at `timestep` [B] in 0..1000.

@@ -1,19 +1,21 @@
-"""Reading parameters from a safetensors file without holding the file in memory."""
+"""Modules from a folder of safetensors files, read without holding a file in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.engines.model.checkpoint import read_config
 
+Module = TypeVar("Module", bound=nn.Module)
 _REMAP_AFTER = 256 << 20
 """Bytes read before a file is mapped again: pages read from a mapped file count as this process's memory until then."""
 
@@ -66,3 +68,43 @@ def file_errors(file: Path) -> Iterator[None]:
             f"{file} cannot be used: {str(exc).splitlines()[0] if str(exc) else type(exc).__name__}. "
             "Fetch the published file again."
         ) from exc
+
+
+class WeightsFolder:
+    """A folder of modules, each with a safetensors file and a config.json beside it, for one device and dtype."""
+
+    def __init__(
+        self, folder: Path, device: torch.device, dtype: torch.dtype, aliases: Mapping[str, str] | None = None
+    ) -> None:
+        self.folder = folder
+        self.device = device
+        self.dtype = dtype
+        self.bytes_read = 0
+        self._aliases = aliases or {}
+
+    def config(self, weights: str) -> dict[str, Any]:
+        """The config.json beside a file. Raises ConfigurationError if it cannot be read."""
+        file = (self.folder / weights).with_name("config.json")
+        with file_errors(file):
+            return read_config(file)
+
+    def load(
+        self,
+        weights: str,
+        build: Callable[[], Module],
+        fill: Callable[[Module, TensorReader], None],
+        dtype: torch.dtype | None = None,
+    ) -> Module:
+        """A module in evaluation mode, filled from a file. It is never initialised with random parameters.
+
+        Raises ConfigurationError that names the file at fault.
+        """
+        file = self.folder / weights
+        with file_errors(file.with_name("config.json")), torch.device("meta"):
+            module = nn.Module.to(build(), dtype or self.dtype)  # the libraries' own `to` warns about it
+        module.to_empty(device=self.device)
+        with file_errors(file):
+            reader = TensorReader(file, self._aliases)
+            fill(module, reader)
+        self.bytes_read += reader.bytes_read
+        return module.requires_grad_(requires_grad=False).eval()

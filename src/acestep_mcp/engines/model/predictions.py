@@ -1,24 +1,23 @@
-"""The transformer's predictions at each step of a run: computed plainly, or by one step function for all runs.
+"""A diffusion model's predictions at each step of a run: computed plainly, or by one step function for all runs.
 
-The step function takes weakening, lengths and the number of conditions as data, so that it is compiled once for one
-condition and once for several. For each shape it has buffers that stay at their addresses, on which a CUDA graph of it
-is captured: a step then copies latents and timesteps into the buffers, replays the graph and copies the velocities out.
-The items of a batch have timesteps and conditions of their own, so it may hold several runs, each at another step. Nothing
-waits for the GPU.
+The step function takes lengths and the number of conditions as data, so that it is compiled once for one condition and
+once for several. For each shape it has buffers that stay at their addresses, on which a CUDA graph of it is captured: a
+step then copies latents and timesteps into the buffers, replays the graph and copies the velocities out. The items of a
+batch have timesteps and conditions of their own, so it may hold several runs, each at another step. Nothing waits for
+the GPU.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acestep_mcp.engines.ace_step_v1.transformer import Context, Transformer
 from acestep_mcp.engines.model.compilation import can_compile, compiled, mark_dynamic
 from acestep_mcp.engines.model.graphs import Capture, CudaGraphs, again
 from acestep_mcp.engines.model.rounds import BatchModel, ModelCall
@@ -28,8 +27,47 @@ BUCKET = 64
 _KEPT = 3
 """Shapes whose buffers and graphs are kept for the next run."""
 
-Step = Callable[[Tensor, Tensor, Context], Tensor]
-"""Velocity from latents, timestep and context, as `Transformer.forward`."""
+Step = Callable[[Tensor, Tensor, Any], Tensor]
+"""Velocity from latents, timestep [B] and context, as `StepModel.forward`."""
+
+
+class StepContext(Protocol):
+    """What stays the same at every step of a run: tensors with a row for each of its conditions."""
+
+    @property
+    def conditions(self) -> int: ...
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of the longest condition."""
+
+    def first(self, conditions: int) -> Self:
+        """The context of the first conditions."""
+
+    def copy_row(self, row: int, given: Self, condition: int, frames: int) -> None:
+        """Copy a condition of another context, for so many frames, into a row; what is left of the row is padding."""
+
+    def rows(self) -> Iterable[Tensor]:
+        """The tensors that have rows."""
+
+    def lengths(self) -> Iterable[tuple[Tensor, int]]:
+        """The tensors whose sizes depend on frames or tokens, and the dimension of each."""
+
+
+class StepModel(Protocol):
+    """A model that computes velocities from latents whose last dimension is frames."""
+
+    def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Any:
+        """For one run."""
+
+    def static_context(self, conditions: int, frames: int, tokens: int) -> Any:
+        """To be filled by `copy_row`."""
+
+    def empty_latents(self, conditions: int, frames: int) -> Tensor:
+        """Zeros, float32."""
+
+    def forward(self, latents: Tensor, timestep: Tensor, context: Any) -> Tensor:
+        """Velocities of the latents' shape; `timestep` [B] is in 0..1000."""
 
 
 class Wanted(NamedTuple):
@@ -49,7 +87,7 @@ class Prediction:
     """What a run predicts with: calling it gives what the run asks of the model. `key` is equal for equal shapes."""
 
     model: BatchModel
-    context: Context
+    context: StepContext
     frames: int
     key: Hashable
 
@@ -57,18 +95,18 @@ class Prediction:
         """Velocities, one for each of the first `conditions` (all, if None); x has one item, or one for each."""
         if x.shape[-1] != self.frames:
             raise ValueError(f"prepared for {self.frames} frames, not {x.shape[-1]}")
-        return ModelCall(self.model, self.key, Wanted(self, x, sigma, conditions or len(self.context.mask)))
+        return ModelCall(self.model, self.key, Wanted(self, x, sigma, conditions or self.context.conditions))
 
 
 class PlainPredictions:
-    """Prepares the predictions of each run and computes them: the transformer as it is, for each run by itself."""
+    """Prepares the predictions of each run and computes them: the model as it is, for each run by itself."""
 
-    def __init__(self, transformer: Transformer) -> None:
-        self._transformer = transformer
+    def __init__(self, model: StepModel) -> None:
+        self._model = model
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
-        """Arguments as for `Transformer.context`."""
-        context = self._transformer.context(condition, mask, frames, weakened)
+        """Arguments as for `StepModel.context`."""
+        context = self._model.context(condition, mask, frames, weakened)
         return Prediction(self, context, frames, key=object())
 
     def answer(self, given: Sequence[Wanted]) -> list[Tensor]:
@@ -76,7 +114,7 @@ class PlainPredictions:
 
     def _velocity(self, prediction: Prediction, x: Tensor, sigma: float, conditions: int) -> Tensor:
         timestep = torch.full((len(x),), sigma * 1000, device=x.device)
-        return self._transformer(x, timestep, prediction.context.first(conditions))
+        return self._model.forward(x, timestep, prediction.context.first(conditions))
 
     def free(self) -> None:
         """Nothing is kept."""
@@ -89,10 +127,8 @@ class StaticPredictions:
     there as long as the same runs ask.
     """
 
-    def __init__(
-        self, transformer: Transformer, step: Step, capture: Capture, *, batch: int = 1, kept: int = _KEPT
-    ) -> None:
-        self._transformer = transformer
+    def __init__(self, model: StepModel, step: Step, capture: Capture, *, batch: int = 1, kept: int = _KEPT) -> None:
+        self._model = model
         self._step = step
         self._capture = capture
         self._batch = batch
@@ -100,7 +136,7 @@ class StaticPredictions:
         self._shapes: list[StaticShape] = []
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
-        context = self._transformer.context(condition, mask, frames, weakened)._replace(buffer=None)
+        context = self._model.context(condition, mask, frames, weakened)
         return Prediction(self, context, frames, key=_bucketed(frames))
 
     def answer(self, given: Sequence[Wanted]) -> list[Tensor]:
@@ -108,8 +144,8 @@ class StaticPredictions:
         most = max(each.conditions for each in given)
         rows = [(each, number) for number in range(most) for each in given if number < each.conditions]
         contexts = [each.prediction.context for each in given]
-        tokens = max(context.mask.shape[-1] for context in contexts)
-        capacity = max(self._batch, len(given)) * max(len(context.mask) for context in contexts)
+        tokens = max(context.tokens for context in contexts)
+        capacity = max(self._batch, len(given)) * max(context.conditions for context in contexts)
         velocity = self._shape((capacity, _bucketed(given[0].prediction.frames), _bucketed(tokens))).predict(rows)
         return [
             torch.stack(
@@ -125,7 +161,7 @@ class StaticPredictions:
             self._shapes.remove(shape)
         else:
             del self._shapes[: max(0, len(self._shapes) + 1 - self._kept)]
-            shape = StaticShape(self._transformer, self._step, self._capture, size)
+            shape = StaticShape(self._model, self._step, self._capture, size)
         self._shapes.append(shape)
         return shape
 
@@ -137,16 +173,14 @@ class StaticPredictions:
 class StaticShape:
     """Buffers for at most `size` conditions, frames and tokens, and a captured step for each number of conditions."""
 
-    def __init__(self, transformer: Transformer, step: Step, capture: Capture, size: tuple[int, int, int]) -> None:
+    def __init__(self, model: StepModel, step: Step, capture: Capture, size: tuple[int, int, int]) -> None:
         self.size = size
         self._step = step
         self._capture = capture
         rows, frames, _ = size
-        config, weight = transformer.config, transformer.final_layer.linear.weight
-        self._frame_mask = weight.new_empty(rows, frames, 1)
-        self.context = transformer.empty_context(*size)._replace(frame_mask=self._frame_mask)
-        self._latents = weight.new_zeros(rows, config.in_channels, config.max_height, frames, dtype=torch.float32)
-        self._timestep = weight.new_empty(rows, dtype=torch.float32)
+        self._context: StepContext = model.static_context(*size)
+        self._latents = model.empty_latents(rows, frames)
+        self._timestep = self._latents.new_empty(rows)
         self._velocity = torch.empty_like(self._latents)
         self._captured: dict[int, Callable[[], None]] = {}
         self._filled: dict[int, tuple[Callable[[], object], int]] = {}
@@ -169,17 +203,11 @@ class StaticShape:
         if held() is prediction and number == condition:
             return
         self._filled[row] = (weakref.ref(prediction), condition)
-        ours, theirs, frames = self.context, prediction.context, prediction.frames
-        tokens = theirs.mask.shape[-1]
-        ours.keys_values[row, ..., :tokens, :] = theirs.keys_values[condition]
-        ours.keys_values[row, ..., tokens:, :] = 0
-        ours.mask[row, ..., :tokens], ours.mask[row, ..., tokens:] = theirs.mask[condition], -torch.inf
-        ours.query_scale[row] = theirs.query_scale[condition]
-        self._frame_mask[row, :frames], self._frame_mask[row, frames:] = 1, 0
+        self._context.copy_row(row, prediction.context, condition, prediction.frames)
 
     def _bound_step(self, conditions: int) -> Callable[[], None]:
         """The step from these buffers to these buffers."""
-        given = self._latents[:conditions], self._timestep[:conditions], self.context.first(conditions)
+        given = self._latents[:conditions], self._timestep[:conditions], self._context.first(conditions)
         target = self._velocity[:conditions]
         _mark_dynamic(*given)
 
@@ -189,13 +217,11 @@ class StaticShape:
         return run
 
 
-def _mark_dynamic(latents: Tensor, timestep: Tensor, context: Context) -> None:
+def _mark_dynamic(latents: Tensor, timestep: Tensor, context: StepContext) -> None:
     """What differs between calls: the batch (1 is always a case of its own), frames and tokens."""
-    varying: list[tuple[Tensor | None, int]] = [
-        (latents, 3), (context.keys_values, 4), (context.mask, 3), (context.frame_mask, 1), (context.rotary, 1),
-    ]  # fmt: skip
+    varying = [(latents, latents.dim() - 1), *context.lengths()]
     if len(latents) > 1:
-        varying += [(each, 0) for each in (latents, timestep, *context[1:5])]
+        varying += [(each, 0) for each in (latents, timestep, *context.rows())]
     for tensor, dimension in varying:
         mark_dynamic(tensor, dimension)
 
@@ -205,14 +231,14 @@ def _bucketed(length: int) -> int:
 
 
 def fast_predictions(
-    transformer: Transformer, device: torch.device, *, compiling: bool, offload: bool, batch: int
+    model: StepModel, device: torch.device, *, compiling: bool, offload: bool, batch: int
 ) -> StaticPredictions:
     """One step function, compiled if `compiling` and if the device's compiler is there, and captured as graphs on CUDA.
 
     Graphs need parameters that stay at their addresses: with `offload` there are none.
     """
-    step: Step = transformer.forward
+    step: Step = model.forward
     if compiling and can_compile(device):
         step = compiled(step)
     capture = CudaGraphs(device) if compiling and device.type == "cuda" and not offload else again
-    return StaticPredictions(transformer, step, capture, batch=batch, kept=1 if offload else _KEPT)
+    return StaticPredictions(model, step, capture, batch=batch, kept=1 if offload else _KEPT)
