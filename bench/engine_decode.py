@@ -23,8 +23,8 @@ def codec_of(full):
 
     from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
     from acestep_mcp.engines.ace_step_v1.codec import Codec
-    from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
     from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+    from acestep_mcp.engines.ace_step_v1.weights import load_parameters
     from acestep_mcp.engines.model.checkpoint import config_of
 
     sys.path.insert(0, str(Path(__file__).parents[1]))

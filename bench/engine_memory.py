@@ -114,7 +114,7 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
         lines["device, after loading"] = f"{torch.cuda.memory_allocated() / 2**30:.2f} GiB"
         lines["device, peak of loading"] = f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB"
         for part in ("text", "denoiser", "codec"):
-            with loaded.using(part):
+            with loaded.parts.using(part):
                 lines[f"device, while using {part}"] = f"{torch.cuda.memory_allocated() / 2**30:.2f} GiB"
     began = time.perf_counter()
     loaded.free()

@@ -179,7 +179,7 @@ def steps_of(bench, loaded, songs):
     from acestep_mcp.engines.ace_step_v1.sampling import latent_frames
 
     predictions, frames = loaded.denoiser.predictions, latent_frames(bench.seconds)
-    with bench.torch.inference_mode(), loaded.using("denoiser"):
+    with bench.torch.inference_mode(), loaded.parts.using("denoiser"):
         prepared = predictions_of(bench, predictions, loaded, frames, songs)
         guided_step = measured(bench, partial(answer, predictions, *prepared))
         plain_step = measured(bench, partial(answer, predictions, *prepared, 1))
@@ -207,7 +207,7 @@ def decoding_of(bench, loaded):
     def decode(codec=loaded.codec):
         return torch.cat(list(codec.decode(latents)), dim=-1)
 
-    with torch.inference_mode(), loaded.using("codec"):
+    with torch.inference_mode(), loaded.parts.using("codec"):
         first, later = measured(bench, decode)
         return {
             "first, s": first,

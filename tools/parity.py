@@ -21,9 +21,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
-from acestep_mcp.engines.ace_step_v1.codec import Codec
+from acestep_mcp.engines.ace_step_v1.codec import RATE, Codec, log_mel
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
-from acestep_mcp.engines.ace_step_v1.flow import FlowEdit
 from acestep_mcp.engines.ace_step_v1.guidance import (
     Guidance,
     ProjectedGuidance,
@@ -32,23 +31,23 @@ from acestep_mcp.engines.ace_step_v1.guidance import (
     double_condition,
 )
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer, vocabulary_file
-from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
 from acestep_mcp.engines.ace_step_v1.sampling import (
+    FlowEdit,
     NoiseSource,
     Sampler,
     SamplingPlan,
-    SamplingRun,
     add_noise,
     latent_frames,
     make_sigmas,
     noise_source,
     shift_sigma,
 )
-from acestep_mcp.engines.ace_step_v1.spectrum import RATE, log_mel
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+from acestep_mcp.engines.ace_step_v1.weights import load_parameters
 from acestep_mcp.engines.model.checkpoint import config_of
+from acestep_mcp.engines.model.long_edits import SamplingRun
 from acestep_mcp.engines.model.resampling import resample
 from acestep_mcp.engines.model.rounds import alone
 from acestep_mcp.settings import load as load_settings
@@ -307,7 +306,7 @@ def _run(sampler: Sampler, given: dict[str, Any], recorded: dict[str, Tensor]) -
         return sampler.inpaint(source, range(begin, end), variance, (first, second))
     # The published code measures the end after padding on the left.
     left = max(0, -begin)
-    return sampler.outpaint(source, (left, max(0, end - (length + left))), variance, (first, second))
+    return sampler.outpaint(source, (left, max(0, end - (length + left))), (first, second), variance=variance)
 
 
 def _like_reference(sampler: Sampler, reference: Tensor, noise: NoiseSource, strength: float) -> SamplingRun:

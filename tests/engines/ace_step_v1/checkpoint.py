@@ -11,9 +11,9 @@ from tools.random_parameters import parameter
 
 from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
-from acestep_mcp.engines.ace_step_v1.parameter_names import parameter_targets
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
+from acestep_mcp.engines.ace_step_v1.weights import parameter_targets
 from acestep_mcp.engines.model.checkpoint import config_of
 
 CONFIGS = Path(__file__).parent / "numbers" / "configs.json"

@@ -11,7 +11,7 @@ from acestep_mcp.api.errors import GenerationFailed, InvalidRequest  # noqa: E40
 from acestep_mcp.api.requests import AudioInpaint, AudioOutpaint, AudioToAudio, TextToAudio  # noqa: E402
 from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Source  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import long_form, tasks  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import tasks  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.engine import AceStepV1  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.sampling import latent_frames  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
@@ -214,8 +214,8 @@ def test_unloading_frees_the_model_and_the_next_song_loads_it_again(engine):
 @pytest.fixture
 def small_stretches(monkeypatch):
     """Runs of at most 20 s, with at least 3 s of finished music beside each stretch."""
-    monkeypatch.setattr(long_form, "LONGEST", latent_frames(20))
-    monkeypatch.setattr(long_form, "_MIN_CONTEXT", latent_frames(3))
+    monkeypatch.setattr(tasks, "_LONGEST", latent_frames(20))
+    monkeypatch.setattr(tasks, "_LEAST_CONTEXT", latent_frames(3))
 
 
 @pytest.mark.slow

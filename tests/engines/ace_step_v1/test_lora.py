@@ -12,7 +12,7 @@ from safetensors.torch import save_file  # noqa: E402
 from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import parameter_names  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import weights  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig  # noqa: E402
 from acestep_mcp.engines.model import lora  # noqa: E402
@@ -44,7 +44,7 @@ def denoiser() -> Denoiser:
 
 def made(read) -> Denoiser:
     module = Denoiser(CONFIG)
-    parameter_names.load_parameters(module, read)
+    weights.load_parameters(module, read)
     return module
 
 
@@ -75,7 +75,7 @@ def changed(tensors: dict, factor: float, prefix: str = "") -> dict:
 
 def merged(denoiser: Denoiser, file: Path, tensors: dict, weight: float = 1.0, metadata: dict | None = None) -> dict:
     save_file(tensors, file, metadata=metadata)
-    lora.merge(parameter_names.lora_targets(denoiser), file, weight)
+    lora.merge(weights.lora_targets(denoiser), file, weight)
     return denoiser.state_dict()
 
 
@@ -150,4 +150,4 @@ def test_a_file_that_is_not_an_adapter_is_rejected(denoiser, tmp_path: Path) -> 
     (tmp_path / "a.bin").write_bytes(b"PK\3\4 a pickle")
     for name in ("a.bin", "missing.safetensors"):
         with pytest.raises(ConfigurationError, match=name.replace(".", r"\.")):
-            lora.merge(parameter_names.lora_targets(denoiser), tmp_path / name, 1.0)
+            lora.merge(weights.lora_targets(denoiser), tmp_path / name, 1.0)

@@ -107,8 +107,8 @@ def test_a_folder_without_numbers_is_a_clear_error(tmp_path):
 def test_other_sizes_of_the_model_can_be_built():
     """Parameters by the same names with other widths."""
     from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
-    from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters
     from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
+    from acestep_mcp.engines.ace_step_v1.weights import load_parameters
 
     config = TransformerConfig(
         num_layers=2, inner_dim=96, attention_head_dim=32, num_attention_heads=3, speaker_embedding_dim=8,

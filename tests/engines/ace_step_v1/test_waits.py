@@ -10,9 +10,13 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.flow import FlowEdit  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.sampling import Sampler, SamplingPlan, noise_source  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.sampling import (  # noqa: E402
+    FlowEdit,
+    Sampler,
+    SamplingPlan,
+    noise_source,
+)
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig  # noqa: E402
 from acestep_mcp.engines.model.graphs import again  # noqa: E402
 from acestep_mcp.engines.model.predictions import StaticPredictions  # noqa: E402
@@ -89,7 +93,7 @@ def test_no_step_of_an_edit_waits_for_the_device(on_device):
     sampler = Sampler(model, new, plan)
     for run in (
         sampler.inpaint(source, range(10, 30), 0.8, (noise, noise)),
-        sampler.outpaint(source, (10, 20), 1.0, (noise, noise)),
+        sampler.outpaint(source, (10, 20), (noise, noise)),
         FlowEdit(old, new, 0.2, 0.6, average=2).run(model, plan, source, noise),
         FlowEdit(old, new, 0.2, 0.6).run(model, SamplingPlan(6, guidance=Guidance(scale=1)), source, noise),
     ):

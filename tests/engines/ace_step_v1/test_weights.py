@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.api.errors import ConfigurationError  # noqa: E402
-from acestep_mcp.engines.ace_step_v1 import parameter_names, published, weights  # noqa: E402
+from acestep_mcp.engines.ace_step_v1 import published, weights  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1  # noqa: E402
 from acestep_mcp.engines.model import placement, quantization  # noqa: E402
 from acestep_mcp.engines.model.options import EngineOptions  # noqa: E402
@@ -66,7 +66,7 @@ def test_every_parameter_has_its_value_from_the_file(loaded: LoadedV1) -> None:
         read = dict(module.state_dict())
         before = {name: value.clone() for name, value in read.items()}
         assert before
-        parameter_names.load_parameters(module, parameter)  # the checkpoint was made with the same function
+        weights.load_parameters(module, parameter)  # the checkpoint was made with the same function
         for name, value in module.state_dict().items():
             assert torch.equal(before[name], value), name
 

@@ -11,8 +11,8 @@ from tools.random_parameters import parameter  # noqa: E402
 
 from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
-from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.weights import load_parameters  # noqa: E402
 from acestep_mcp.engines.model.checkpoint import config_of  # noqa: E402
 from acestep_mcp.engines.model.resampling import resample  # noqa: E402
 

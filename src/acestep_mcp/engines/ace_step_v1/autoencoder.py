@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -102,18 +103,15 @@ class GatedConvolution(nn.Module):
 def _local_projection(channels: int, heads: int, kernel: int) -> nn.Sequential:
     """Queries, keys and values mixed with those near them, head by head."""
     near = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
-    return nn.Sequential(
-        OrderedDict(proj_in=near, proj_out=nn.Conv2d(channels, channels, 1, groups=3 * heads, bias=False))
-    )
+    mixed = nn.Conv2d(channels, channels, 1, groups=3 * heads, bias=False)
+    return nn.Sequential(OrderedDict(proj_in=near, proj_out=mixed))
 
 
 class MultiscaleLinearAttention(nn.Module):
     def __init__(self, channels: int, head_dim: int, kernels: Sequence[int]) -> None:
         super().__init__()
         self.head_dim = head_dim
-        self.to_q = nn.Linear(channels, channels, bias=False)
-        self.to_k = nn.Linear(channels, channels, bias=False)
-        self.to_v = nn.Linear(channels, channels, bias=False)
+        self.to_q, self.to_k, self.to_v = (nn.Linear(channels, channels, bias=False) for _ in range(3))
         self.to_qkv_multiscale = nn.ModuleList(
             _local_projection(3 * channels, channels // head_dim, kernel) for kernel in kernels
         )
@@ -156,15 +154,6 @@ class AttentionBlock(nn.Module):
         return in_windows(self.conv_out, self.attn(x, size), size, 1)
 
 
-class AttentionStage(nn.ModuleList):
-    """The coarsest stage; `size` is the window in latent frames."""
-
-    def forward(self, x: Tensor, size: int) -> Tensor:
-        for block in self:
-            x = block(x, size)
-        return x
-
-
 class Downsample(nn.Module):
     """Half the height and width; the shortcut averages the pixels of each group of channels."""
 
@@ -199,14 +188,15 @@ class MelEncoder(nn.Module):
             nn.Sequential(*(ConvolutionBlock(here) for _ in range(count)), Downsample(here, coarser))
             for (here, coarser), count in zip(pairwise(channels), counts, strict=True)
         )
-        self.down_blocks.append(AttentionStage(AttentionBlock(*attention) for _ in range(last)))
+        self.down_blocks.append(nn.ModuleList(AttentionBlock(*attention) for _ in range(last)))
         self.conv_out = nn.Conv2d(channels[-1], config.latent_channels, 3, padding=1)
 
     def forward(self, mel: Tensor, size: int, *, per_frame: int) -> Tensor:
         """Log-mel [B, 2, 128, per_frame T] to latents; `size` is the window in latent frames."""
         *fine, coarse = self.down_blocks
         x = in_windows(nn.Sequential(self.conv_in, *fine), mel, size, CONTEXT, per_frame=per_frame)
-        x = coarse(x, size)
+        for block in cast("nn.ModuleList", coarse):
+            x = block(x, size)
         latents = self.conv_out(x)
         return latents + x.unflatten(1, (latents.shape[1], -1)).mean(2)
 
@@ -221,14 +211,17 @@ class MelDecoder(nn.Module):
             nn.Sequential(Upsample(coarser, here), *(ConvolutionBlock(here) for _ in range(count)))
             for (here, coarser), count in zip(pairwise(channels), counts, strict=True)
         )
-        self.up_blocks.append(AttentionStage(AttentionBlock(*attention) for _ in range(last)))
+        self.up_blocks.append(nn.ModuleList(AttentionBlock(*attention) for _ in range(last)))
         self.norm_out = ChannelRMSNorm(channels[0])
         self.conv_out = nn.Conv2d(channels[0], config.in_channels, 3, padding=1)
 
     def coarse(self, z: Tensor, size: int) -> Tensor:
         """The first stage, which has the attention: latents [B, 8, 16, T] to features [B, C, 16, T]."""
         x = self.conv_in(z)
-        return self.up_blocks[-1](x + z.repeat_interleave(x.shape[1] // z.shape[1], dim=1), size)
+        x = x + z.repeat_interleave(x.shape[1] // z.shape[1], dim=1)
+        for block in cast("nn.ModuleList", self.up_blocks[-1]):
+            x = block(x, size)
+        return x
 
     def fine(self, x: Tensor) -> Tensor:
         """The other stages: features [B, C, 16, T] to log-mel [B, 2, 128, 8 T]."""

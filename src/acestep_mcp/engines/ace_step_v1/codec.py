@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,12 +12,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acestep_mcp.engines.ace_step_v1.autoencoder import CONTEXT, Autoencoder
-from acestep_mcp.engines.ace_step_v1.spectrum import HOP, RATE, log_mel
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder
 from acestep_mcp.engines.model.compilation import compiled, mark_dynamic
 from acestep_mcp.engines.model.resampling import resample
 from acestep_mcp.engines.model.windows import Window, windows
 
+RATE = 44_100
+HOP = 512
+_FFT_SIZE = 2048
+_MELS = 128
+_MIN_HERTZ, _MAX_HERTZ = 40.0, 16_000.0
+_MAX_COLUMNS = 4096
+"""Columns of the spectrogram at a time: the complex spectrum is twenty times as large as its mel."""
 OUTPUT_RATE = 48_000
 MELS_PER_FRAME = 8
 SAMPLES_PER_FRAME = MELS_PER_FRAME * HOP
@@ -94,3 +101,26 @@ def _at_output_rate(samples: Tensor, part: Window) -> Tensor:
     new = resample(samples[:, begin : last + _MARGIN], RATE, OUTPUT_RATE)
     start, length = (math.ceil(count * OUTPUT_RATE / RATE) for count in (first - begin, last - first))
     return new[:, start : start + length]
+
+
+def log_mel(waveform: Tensor) -> Tensor:
+    """Natural logarithm of the mel magnitudes [B, 128, samples / 512] of waveforms [B, samples] at 44.1 kHz."""
+    padded = F.pad(waveform, ((_FFT_SIZE - HOP) // 2,) * 2, mode="reflect")
+    window = torch.hann_window(_FFT_SIZE, device=waveform.device)
+    mels = []
+    for first in range(0, waveform.shape[-1] // HOP, _MAX_COLUMNS):
+        samples = padded[:, first * HOP : (first + _MAX_COLUMNS - 1) * HOP + _FFT_SIZE]
+        spectrum = torch.stft(samples, _FFT_SIZE, HOP, window=window, center=False, return_complex=True)
+        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-6).sqrt()
+        mels.append((_mel_filters().to(samples.device) @ magnitude).clamp(min=1e-5).log())
+    return torch.cat(mels, dim=-1)
+
+
+@cache
+def _mel_filters() -> Tensor:
+    """Triangular filters [128, 1025] of unit area on Slaney's mel scale (Slaney, Auditory Toolbox, 1998)."""
+    from transformers.audio_utils import mel_filter_bank
+
+    bins = _FFT_SIZE // 2 + 1
+    filters = mel_filter_bank(bins, _MELS, _MIN_HERTZ, _MAX_HERTZ, RATE, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(filters.T).float().contiguous()

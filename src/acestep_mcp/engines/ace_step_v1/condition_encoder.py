@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from acestep_mcp.engines.ace_step_v1.transformer import WEAKENED, TransformerConfig
 
+Masked = tuple[Tensor, Tensor]
+"""Tokens, their ids or their hidden states [B, N, ...], and a mask [B, N] that is 1 for the valid ones."""
 WEAKENED_LAYERS = (4, 5)
 _ROWS = 512
 """Query rows at a time: all scores of a long lyric at once would not fit in memory."""
@@ -21,9 +23,7 @@ class RelativeAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.linear_q = nn.Linear(width, width)
-        self.linear_k = nn.Linear(width, width)
-        self.linear_v = nn.Linear(width, width)
+        self.linear_q, self.linear_k, self.linear_v = (nn.Linear(width, width) for _ in range(3))
         self.linear_out = nn.Linear(width, width)
         self.linear_pos = nn.Linear(width, width, bias=False)
         self.pos_bias_u = nn.Parameter(torch.empty(heads, width // heads))
@@ -34,9 +34,8 @@ class RelativeAttention(nn.Module):
         q = self._split(self.linear_q(x) * query_scale)
         k, v = self._split(self.linear_k(x)), self._split(self.linear_v(x))
         p = self._split(self.linear_pos(positions)[None])
-        rows = [
-            self._rows(q[:, :, first : first + _ROWS], first, k, v, p, mask) for first in range(0, x.shape[1], _ROWS)
-        ]
+        parts = zip(range(0, x.shape[1], _ROWS), q.split(_ROWS, dim=2), strict=True)
+        rows = [self._rows(part, first, k, v, p, mask) for first, part in parts]
         return self.linear_out(torch.cat(rows, dim=2).transpose(1, 2).flatten(2))
 
     def _rows(self, q: Tensor, first: int, k: Tensor, v: Tensor, p: Tensor, mask: Tensor) -> Tensor:
@@ -83,9 +82,8 @@ class LyricEncoder(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width = config.lyric_hidden_size
-        self.embed = nn.Sequential(
-            OrderedDict(out=nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width, eps=1e-5)))
-        )
+        out = nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width, eps=1e-5))
+        self.embed = nn.Sequential(OrderedDict(out=out))
         self.encoders = nn.ModuleList(LyricLayer(config) for _ in range(config.lyric_encoder_num_layers))
         self.after_norm = nn.LayerNorm(width, eps=1e-5)
 
@@ -117,14 +115,7 @@ class ConditionEncoder(nn.Module):
         self.lyric_encoder = LyricEncoder(config)
         self.lyric_proj = nn.Linear(config.lyric_hidden_size, config.inner_dim)
 
-    def forward(
-        self,
-        text: tuple[Tensor, Tensor],
-        lyric: tuple[Tensor, Tensor],
-        speaker: Tensor | None = None,
-        *,
-        weakened: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, text: Masked, lyric: Masked, speaker: Tensor | None = None, *, weakened: bool = False) -> Masked:
         """`text`: hidden states [B, n, text width] and mask; `lyric`: ids [B, m] and mask. A missing speaker is zeros.
 
         `weakened` scales down the queries of two layers of the lyric encoder.
@@ -135,8 +126,6 @@ class ConditionEncoder(nn.Module):
         if speaker is None:
             speaker = torch.zeros(len(ids), self.speaker_width, device=ids.device)
         lyric_tokens = self.lyric_proj(self.lyric_encoder(self.lyric_embs(ids), lyric_mask, weakened=weakened))
-        tokens = torch.cat(
-            (self.speaker_embedder(speaker.to(dtype))[:, None], self.genre_embedder(hidden.to(dtype)), lyric_tokens),
-            dim=1,
-        )
+        speaker_token, text_tokens = self.speaker_embedder(speaker.to(dtype)), self.genre_embedder(hidden.to(dtype))
+        tokens = torch.cat((speaker_token[:, None], text_tokens, lyric_tokens), dim=1)
         return tokens, torch.cat((torch.ones_like(text_mask[:, :1]), text_mask, lyric_mask), dim=1)

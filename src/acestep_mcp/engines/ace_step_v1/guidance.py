@@ -42,12 +42,6 @@ class Guidance:
             return range(0)
         return range(math.floor(steps * (1 - self.interval) / 2), math.floor(steps * (self.interval / 2 + 0.5)))
 
-    def scale_at(self, number: int, guided: range) -> float:
-        if self.decay <= 0 or len(guided) < 2:
-            return self.scale
-        progress = (number - guided.start) / (len(guided) - 1)
-        return self.scale - (self.scale - self.minimum) * progress * self.decay
-
 
 def double_condition(
     conditional: Tensor, unconditional: Tensor, text_only: Tensor, *, tag: float, lyric: float
@@ -90,3 +84,33 @@ class ProjectedGuidance:
         unit = direction / torch.linalg.vector_norm(direction, dim=_PLANE, keepdim=True).clamp(min=1e-12)
         orthogonal = limited - (limited * unit).sum(_PLANE, keepdim=True) * unit
         return conditional + (scale - 1) * orthogonal.to(conditional.dtype)
+
+
+class RunGuidance:
+    """The guidance of a run of so many steps: which steps are guided, and the velocity from their predictions."""
+
+    def __init__(self, guidance: Guidance, steps: int) -> None:
+        self.guided = guidance.guided_steps(steps)
+        self._guidance = guidance
+        self._projected = ProjectedGuidance()
+
+    def velocity(self, number: int, predictions: Tensor) -> Tensor:
+        """From the conditional, the unconditional and, if guidance is double, the prediction with tags alone."""
+        conditional, unconditional, *text_only = predictions.split(1)
+        tag, lyric = self._guidance.tag_scale, self._guidance.lyric_scale
+        if text_only:
+            return double_condition(conditional, unconditional, text_only[0], tag=tag, lyric=lyric)
+        scale = self._scale(number)
+        match self._guidance.kind:
+            case "cfg":
+                return classifier_free_guidance(conditional, unconditional, scale)
+            case "cfg_star":
+                return cfg_star(conditional, unconditional, scale, number)
+        return self._projected(conditional, unconditional, scale)
+
+    def _scale(self, number: int) -> float:
+        guidance, guided = self._guidance, self.guided
+        if guidance.decay <= 0 or len(guided) < 2:
+            return guidance.scale
+        progress = (number - guided.start) / (len(guided) - 1)
+        return guidance.scale - (guidance.scale - guidance.minimum) * progress * guidance.decay

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -11,13 +10,13 @@ from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
-from acestep_mcp.engines.model.placement import ModelParts, Part
+from acestep_mcp.engines.model.placement import ModelParts
 from acestep_mcp.engines.model.streams import Aside
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedV1:
-    """With offload a part may compute only inside `using`; without, `using` does nothing."""
+    """With offload a part may compute only inside `parts.using`; without, that does nothing."""
 
     denoiser: Denoiser
     codec: Codec
@@ -28,10 +27,6 @@ class LoadedV1:
     parts: ModelParts
     aside: Aside
     bytes_read: int
-
-    def using(self, part: Part) -> AbstractContextManager[None]:
-        """The part is on the device inside the block."""
-        return self.parts.using(part)
 
     def free(self) -> None:
         """Free all memory, even where the modules are still referenced. They cannot be used afterwards."""

@@ -9,25 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
-from acestep_mcp.engines.ace_step_v1.guidance import (
-    Guidance,
-    ProjectedGuidance,
-    cfg_star,
-    classifier_free_guidance,
-    double_condition,
-)
+from acestep_mcp.engines.ace_step_v1.guidance import MOMENTUM, Guidance, ProjectedGuidance, RunGuidance
+from acestep_mcp.engines.model.long_edits import Noises, SamplingRun
 from acestep_mcp.engines.model.rounds import ModelCall
 
 _SHIFT = 3.0
 _TRAIN_STEPS = 1000
 Scheduler = Literal["euler", "heun"]
-SamplingRun = Generator[tuple[int, int] | ModelCall, Any, Tensor]
 NoiseSource = Callable[[int], Tensor]
 """Draws the next noise [1, channels, height, frames] from its generator, float32."""
 
@@ -51,13 +45,17 @@ def latent_frames(seconds: float) -> int:
 def noise_source(seed: int, model: Denoiser) -> NoiseSource:
     """Noise drawn on the CPU in float32, so that it is the same on every device."""
     generator = torch.Generator().manual_seed(seed)
-    config, device = model.config, model.transformer.final_layer.linear.weight.device
+    like = model.transformer.empty_latents(1, 1)
 
     def draw(length: int) -> Tensor:
-        shape = (1, config.in_channels, config.max_height, length)
-        return torch.randn(shape, generator=generator, dtype=torch.float32).to(device)
+        return torch.randn(*like.shape[:-1], length, generator=generator).to(like.device)
 
     return draw
+
+
+def noise_sources(seed: int | None, model: Denoiser) -> Noises:
+    """For the music that is kept and for the new."""
+    return noise_source(seed or 0, model), noise_source(((seed or 0) + 1) % 2**32, model)
 
 
 def shift_sigma(sigma: float) -> float:
@@ -90,36 +88,19 @@ class GuidedVelocity:
     """The guided velocity at each timestep. Its predictions run as one batch."""
 
     def __init__(self, model: Denoiser, conditioning: Conditioning, plan: SamplingPlan, length: int) -> None:
-        self._guidance = guidance = plan.guidance
-        self._guided_steps = guidance.guided_steps(plan.steps)
-        self._projected = ProjectedGuidance()
+        self._guidance = RunGuidance(plan.guidance, plan.steps)
         conditions = [model.full(conditioning)]
-        if self._guided_steps:
+        if self._guidance.guided:
             conditions.append(model.unconditional(conditioning, plan.rectification))
-        if self._guided_steps and guidance.double:
+        if self._guidance.guided and plan.guidance.double:
             conditions.append(model.unconditional(conditioning, plan.rectification, tags=True))
         weakened = torch.tensor([n == 1 for n in range(len(conditions))], device=conditioning.text.device)
         self._predict = model.prepare(conditions, length, weakened if plan.rectification.transformer else None)
 
     def __call__(self, number: int, x: Tensor, sigma: float) -> Generator[ModelCall, Tensor, Tensor]:
-        if number not in self._guided_steps:
+        if number not in self._guidance.guided:
             return (yield self._predict(x, sigma, 1))
-        return self._combine(number, (yield self._predict(x, sigma)))
-
-    def _combine(self, number: int, predictions: Tensor) -> Tensor:
-        guidance = self._guidance
-        conditional, unconditional, *text_only = predictions.split(1)
-        if text_only:
-            return double_condition(
-                conditional, unconditional, text_only[0], tag=guidance.tag_scale, lyric=guidance.lyric_scale
-            )
-        scale = guidance.scale_at(number, self._guided_steps)
-        match guidance.kind:
-            case "cfg":
-                return classifier_free_guidance(conditional, unconditional, scale)
-            case "cfg_star":
-                return cfg_star(conditional, unconditional, scale, number)
-        return self._projected(conditional, unconditional, scale)
+        return self._guidance.velocity(number, (yield self._predict(x, sigma)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +133,7 @@ class Sampler:
             yield number + 1, total
         return x
 
-    def inpaint(
-        self, source: Tensor, span: range, variance: float, noises: tuple[NoiseSource, NoiseSource]
-    ) -> SamplingRun:
+    def inpaint(self, source: Tensor, span: range, variance: float, noises: Noises) -> SamplingRun:
         """Regenerate the frames of `span`; `variance` (0..1) says how much they change. One noise source per seed."""
         length = source.shape[-1]
         first, second = (noise(length) for noise in noises)
@@ -165,9 +144,7 @@ class Sampler:
         mask[span.start : span.stop] = True
         return (yield from self._repaint(source, torch.where(mask, new, first), mask, variance))
 
-    def outpaint(
-        self, source: Tensor, sides: tuple[int, int], variance: float, noises: tuple[NoiseSource, NoiseSource]
-    ) -> SamplingRun:
+    def outpaint(self, source: Tensor, sides: tuple[int, int], noises: Noises, *, variance: float = 1.0) -> SamplingRun:
         """Add new frames before and after the source; `sides` are their numbers."""
         left, right = sides
         length = source.shape[-1]
@@ -194,6 +171,74 @@ class Sampler:
             x = torch.where(mask, x, add_noise(source, noise, following))
             yield number + 1 - begin, len(sigmas) - 1 - begin
         return x
+
+
+@dataclass(frozen=True, slots=True)
+class FlowEdit:
+    """Flow editing (Kulikov et al. 2024): a song is moved from one conditioning to another.
+
+    From step `begin` * n to `end` * n the song moves by the difference of both velocities, averaged over `average`
+    noises; after that it is sampled with the new conditioning alone.
+    """
+
+    old: Conditioning
+    new: Conditioning
+    begin: float
+    end: float
+    average: int = 1
+
+    def run(self, model: Denoiser, plan: SamplingPlan, source: Tensor, noise: NoiseSource) -> SamplingRun:
+        sigmas = make_sigmas(plan.steps, plan.scheduler)
+        total, length = len(sigmas) - 1, source.shape[-1]
+        first, last = int(plan.steps * self.begin), int(plan.steps * self.end)
+        # The published edit uses momentum for the old conditioning and none for the new.
+        both = EditVelocity(model, [(self.old, MOMENTUM), (self.new, 0.0)], plan.guidance, length)
+        # All noise is drawn now: copying it to a GPU waits for the steps before.
+        drawn = iter([noise(length) for _ in range((last - first) * self.average + (last < total))])
+        x = source
+        for number in range(first, last):
+            sigma, following = sigmas[number], sigmas[number + 1]
+            change = torch.zeros_like(x)
+            for _ in range(self.average):
+                noised = add_noise(source, next(drawn), sigma)
+                old, new = (yield from both(sigma, noised, x + noised - source)).split(1)
+                change = change + new - old
+            x = x + (following - sigma) * (change / self.average)
+            yield number + 1 - first, total - first
+        if last == total:
+            return x
+        new_only = EditVelocity(model, [(self.new, MOMENTUM)], plan.guidance, length)
+        x = x + add_noise(source, next(drawn), sigmas[last]) - source
+        for number in range(last, total):
+            sigma, following = sigmas[number], sigmas[number + 1]
+            x = x + (following - sigma) * (yield from new_only(sigma, x))
+            yield number + 1 - first, total - first
+        return x
+
+
+class EditVelocity:
+    """The guided velocity of several songs, each with its own conditioning and momentum of guidance.
+
+    The unconditional prediction has neither tags nor lyrics.
+    """
+
+    def __init__(
+        self, model: Denoiser, given: list[tuple[Conditioning, float]], guidance: Guidance, length: int
+    ) -> None:
+        self._guidance = guidance
+        self._projected = [ProjectedGuidance(momentum) for _, momentum in given]
+        conditions = [model.full(conditioning) for conditioning, _ in given]
+        if guidance.enabled:
+            conditions += [model.empty(conditioning) for conditioning, _ in given]
+        self._predict = model.prepare(conditions, length)
+
+    def __call__(self, sigma: float, *songs: Tensor) -> Generator[ModelCall, Tensor, Tensor]:
+        x = torch.cat(songs)
+        if not self._guidance.enabled:
+            return (yield self._predict(x, sigma))
+        conditional, unconditional = (yield self._predict(torch.cat((x, x)), sigma)).chunk(2)
+        parts = zip(self._projected, conditional.split(1), unconditional.split(1), strict=True)
+        return torch.cat([guide(plus, minus, self._guidance.scale) for guide, plus, minus in parts])
 
 
 def add_noise(source: Tensor, noise: Tensor, sigma: float) -> Tensor:

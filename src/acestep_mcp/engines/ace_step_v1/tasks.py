@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from acestep_mcp.api.edits import inpaint_window, minimum_guidance, outpaint_len
 from acestep_mcp.api.errors import FieldError, InvalidRequest
 from acestep_mcp.api.requests import (
     INSTRUMENTAL,
+    LONGEST,
     AudioInpaint,
     AudioOutpaint,
     AudioToAudio,
@@ -21,31 +21,19 @@ from acestep_mcp.api.requests import (
     Request,
     TextToAudio,
 )
-from acestep_mcp.audio import Sound
-from acestep_mcp.audio.splice import from_float, to_float, within_full_scale
-from acestep_mcp.audio.splice import inpaint as splice_inpainted
-from acestep_mcp.audio.splice import outpaint as splice_outpainted
+from acestep_mcp.audio import Sound, splice
 from acestep_mcp.engines import Audio, Step
-from acestep_mcp.engines.ace_step_v1 import long_form
-from acestep_mcp.engines.ace_step_v1.codec import OUTPUT_RATE, SAMPLES_PER_FRAME
+from acestep_mcp.engines.ace_step_v1.codec import OUTPUT_RATE, RATE, SAMPLES_PER_FRAME
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning
-from acestep_mcp.engines.ace_step_v1.flow import FlowEdit
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
-from acestep_mcp.engines.ace_step_v1.sampling import (
-    NoiseSource,
-    Sampler,
-    SamplingPlan,
-    SamplingRun,
-    latent_frames,
-    noise_source,
-)
-from acestep_mcp.engines.ace_step_v1.spectrum import RATE
+from acestep_mcp.engines.ace_step_v1.sampling import FlowEdit, Sampler, SamplingPlan, latent_frames, noise_sources
 from acestep_mcp.engines.ace_step_v1.text import MAX_TOKENS
 from acestep_mcp.engines.model.engine import SongRun
-from acestep_mcp.engines.model.rounds import ModelCall, Pending, mapped
+from acestep_mcp.engines.model.long_edits import LongEdits
+from acestep_mcp.engines.model.rounds import Pending
 from acestep_mcp.engines.model.song_tasks import SongTasks, cut, require_finite
-from acestep_mcp.engines.model.streams import PacedSteps
+from acestep_mcp.engines.model.streams import denoising
 from acestep_mcp.readers.no_vocals import is_instrumental
 
 _EDIT_RANGES = {"lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
@@ -65,18 +53,21 @@ _CONTEXT_FRAMES = 147
 _MAX_LYRIC_TOKENS = 16_384
 """A song of 240 s has a few hundred; time and memory grow with their square."""
 _SECONDS_PER_FRAME = SAMPLES_PER_FRAME / RATE
+_LONGEST, _LEAST_CONTEXT = latent_frames(LONGEST), latent_frames(30)
+"""Latent frames of a run, and of finished music beside new music in a longer song."""
 
 
 def _text_to_audio(loaded: LoadedV1, request: TextToAudio) -> SongRun:
     conditioning = yield from _encode_conditioning(loaded, request.tags, request.lyrics)
     plan, notes = _plan(request)
-    with loaded.using("denoiser"):
+    with loaded.parts.using("denoiser"):
         sampler = Sampler(loaded.denoiser, conditioning, plan)
-        noise = noise_source(request.seed or 0, loaded.denoiser)
-        latents = yield from _sample(loaded, sampler.from_noise(noise(latent_frames(request.duration))))
+        noise, _ = noise_sources(request.seed, loaded.denoiser)
+        latents = yield from denoising(sampler.from_noise(noise(latent_frames(request.duration))), loaded.device)
     waveform = yield from _decode(loaded, latents)
     notes = (*_text_notes(loaded, request), *notes)
-    return Audio(from_float(within_full_scale(waveform), OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
+    sound = splice.from_float(splice.within_full_scale(waveform), OUTPUT_RATE, 16)
+    return Audio(sound, request.tags, request.lyrics, notes)
 
 
 def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> SongRun:
@@ -85,14 +76,15 @@ def _audio_to_audio(loaded: LoadedV1, request: AudioToAudio, source: Sound) -> S
     latents = yield from _encode_source(loaded, source)
     begin, end = _EDIT_RANGES[request.edit_mode]
     plan = SamplingPlan(request.number_of_steps, guidance=Guidance(scale=request.guidance_scale))
-    with loaded.using("denoiser"):
+    with loaded.parts.using("denoiser"):
         edit = FlowEdit(old, new, begin=begin, end=end)
-        noise = noise_source(request.seed or 0, loaded.denoiser)
-        latents = yield from _sample(loaded, edit.run(loaded.denoiser, plan, latents, noise))
+        noise, _ = noise_sources(request.seed, loaded.denoiser)
+        latents = yield from denoising(edit.run(loaded.denoiser, plan, latents, noise), loaded.device)
     waveform = yield from _decode(loaded, latents)
     waveform = waveform[: round(source.seconds * OUTPUT_RATE)]
     notes = (*_text_notes(loaded, request), *_unused_notes(request))
-    return Audio(from_float(within_full_scale(waveform), OUTPUT_RATE, 16), request.tags, request.lyrics, notes)
+    sound = splice.from_float(splice.within_full_scale(waveform), OUTPUT_RATE, 16)
+    return Audio(sound, request.tags, request.lyrics, notes)
 
 
 def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> SongRun:
@@ -103,16 +95,16 @@ def _audio_inpaint(loaded: LoadedV1, request: AudioInpaint, source: Sound) -> So
     length = latents.shape[-1]
     first = min(latent_frames(window.start), length - 1)
     last = length if window.end >= source.seconds else max(first + 1, latent_frames(window.end))
-    with loaded.using("denoiser"):
-        sampler = Sampler(loaded.denoiser, conditioning, plan)
-        noises = _noise_sources(loaded, request)
-        run = long_form.inpaint(sampler, latents, range(first, last), request.variance, noises)
-        latents = yield from _sample(loaded, run)
+    with loaded.parts.using("denoiser"):
+        edits = LongEdits(Sampler(loaded.denoiser, conditioning, plan), _LONGEST, _LEAST_CONTEXT)
+        noises = noise_sources(request.seed, loaded.denoiser)
+        run = edits.inpaint(latents, range(first, last), request.variance, noises)
+        latents = yield from denoising(run, loaded.device)
     begin = max(0, first - _CONTEXT_FRAMES)
     waveform = yield from _decode(loaded, latents[..., begin : last + _CONTEXT_FRAMES])
     offset = begin * _SECONDS_PER_FRAME
     new = cut(waveform, OUTPUT_RATE, window.start - offset, window.end - offset)
-    sound = splice_inpainted(source, new, window.start, window.end)
+    sound = splice.inpaint(source, new, window.start, window.end)
     notes = (*window.notes, *_text_notes(loaded, request), *notes)
     return Audio(sound, request.tags, request.lyrics, notes)
 
@@ -126,10 +118,10 @@ def _audio_outpaint(loaded: LoadedV1, request: AudioOutpaint, source: Sound) -> 
     length = max(1, latent_frames(source.seconds))
     left, right = _frames_covering(lengths.before), _frames_covering(lengths.after + source.seconds) - length
     sides = (left, right if lengths.after else 0)
-    with loaded.using("denoiser"):
-        sampler = Sampler(loaded.denoiser, conditioning, plan)
-        run = long_form.outpaint(sampler, latents[..., :length], sides, _noise_sources(loaded, request))
-        latents = yield from _sample(loaded, run)
+    with loaded.parts.using("denoiser"):
+        edits = LongEdits(Sampler(loaded.denoiser, conditioning, plan), _LONGEST, _LEAST_CONTEXT)
+        run = edits.outpaint(latents[..., :length], sides, noise_sources(request.seed, loaded.denoiser))
+        latents = yield from denoising(run, loaded.device)
     before = after = None
     start = left * _SECONDS_PER_FRAME
     if lengths.before:
@@ -140,7 +132,7 @@ def _audio_outpaint(loaded: LoadedV1, request: AudioOutpaint, source: Sound) -> 
         waveform = yield from _decode(loaded, latents[..., begin:])
         end = start + source.seconds - begin * _SECONDS_PER_FRAME
         after = cut(waveform, OUTPUT_RATE, end, end + lengths.after)
-    sound = splice_outpainted(source, before, after, (lengths.before, lengths.after))
+    sound = splice.outpaint(source, before, after, (lengths.before, lengths.after))
     return Audio(sound, request.tags, request.lyrics, (*_text_notes(loaded, request), *notes))
 
 
@@ -179,11 +171,6 @@ def _text_notes(loaded: LoadedV1, request: EngineRequest) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _noise_sources(loaded: LoadedV1, request: Request) -> tuple[NoiseSource, NoiseSource]:
-    seed = request.seed or 0
-    return noise_source(seed, loaded.denoiser), noise_source((seed + 1) % 2**32, loaded.denoiser)
-
-
 def _encode_conditioning(loaded: LoadedV1, tags: str, lyrics: str) -> Generator[Step, None, Conditioning]:
     yield Step("encoding tags and lyrics", 0, 1)
     ids = loaded.lyrics.ids(INSTRUMENTAL if is_instrumental(lyrics) else lyrics)
@@ -191,33 +178,23 @@ def _encode_conditioning(loaded: LoadedV1, tags: str, lyrics: str) -> Generator[
         message = f"are {len(ids)} tokens and at most {_MAX_LYRIC_TOKENS} can be sung; give shorter ones"
         raise InvalidRequest.of(FieldError("lyrics", message, "string_too_long"))
     lyric_ids = torch.tensor([ids], device=loaded.device)
-    with loaded.using("text"):
+    with loaded.parts.using("text"):
         tokens, mask = loaded.text.ids(tags)
         text = loaded.text.hidden_states(tokens, mask)
         weakened_text = loaded.text.hidden_states(tokens, mask, weakened=True)
     return Conditioning(text, weakened_text, mask, lyric_ids, torch.ones_like(lyric_ids))
 
 
-def _sample(loaded: LoadedV1, run: SamplingRun) -> Generator[Step | ModelCall, Any, Tensor]:
-    pace = PacedSteps(loaded.device)
-
-    def step(progress: tuple[int, int]) -> Step:
-        pace.keep()
-        return Step("denoising", *progress)
-
-    return mapped(run, step)
-
-
 def _encode_source(loaded: LoadedV1, source: Sound) -> Generator[Step, None, Tensor]:
     yield Step("encoding the source", 0, 1)
-    samples = to_float(source)[:, :2].T.copy()
-    with loaded.using("codec"):
+    samples = splice.to_float(source)[:, :2].T.copy()
+    with loaded.parts.using("codec"):
         return loaded.codec.encode(torch.from_numpy(samples)[None], source.sample_rate)
 
 
 def _decode(loaded: LoadedV1, latents: Tensor) -> Generator[Step | Pending, None, np.ndarray]:
     """The waveform [samples, 2] at 48 kHz. Raises GenerationFailed if latents are not finite."""
-    with loaded.using("codec"):
+    with loaded.parts.using("codec"):
         window, aside = loaded.codec.window(latents.shape[-1]), loaded.aside
         total = -(-latents.shape[-1] // window)
         if aside.overlaps:

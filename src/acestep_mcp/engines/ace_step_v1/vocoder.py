@@ -58,8 +58,7 @@ class Backbone(nn.Module):
         kernel, dims = config.kernel_sizes[0], config.dims
         stem = nn.Conv1d(config.input_channels, dims[0], kernel, padding=kernel // 2, padding_mode="replicate")
         layers = [nn.Sequential(stem, ChannelNorm(dims[0]))]
-        for before, after in pairwise(dims):
-            layers.append(nn.Sequential(ChannelNorm(before), nn.Conv1d(before, after, 1)))
+        layers += [nn.Sequential(ChannelNorm(before), nn.Conv1d(before, after, 1)) for before, after in pairwise(dims)]
         self.channel_layers = nn.ModuleList(layers)
         self.stages = nn.ModuleList(
             nn.Sequential(*(ConvNeXtBlock(dim, kernel) for _ in range(depth)))

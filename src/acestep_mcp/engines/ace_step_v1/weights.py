@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from acestep_mcp.engines.ace_step_v1 import published
 from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig
@@ -12,14 +15,13 @@ from acestep_mcp.engines.ace_step_v1.codec import Codec
 from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser
 from acestep_mcp.engines.ace_step_v1.loaded import LoadedV1
 from acestep_mcp.engines.ace_step_v1.lyrics import LyricTokenizer, vocabulary_file
-from acestep_mcp.engines.ace_step_v1.parameter_names import load_parameters, lora_targets
 from acestep_mcp.engines.ace_step_v1.text import TextEncoder
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 from acestep_mcp.engines.model.checkpoint import config_of
 from acestep_mcp.engines.model.compilation import can_compile
 from acestep_mcp.engines.model.device import torch_device, torch_dtype
-from acestep_mcp.engines.model.lora import merge
+from acestep_mcp.engines.model.lora import LoraTargets, merge
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.placement import ModelParts
 from acestep_mcp.engines.model.predictions import fast_predictions
@@ -34,6 +36,11 @@ _QUANTIZED_LAYERS = {
     "fp8": r"transformer\.transformer_blocks\.\d+\.(attn\.to_qkv|ff\.(inverted|point)_conv\.conv)$",
 }
 """For FP8 the projections of the self-attention and the feed-forward, which are most of the work."""
+_UNUSED = r"^projectors\.|\.cross_attn\.(add_[qkv]_proj|to_add_out)$"
+"""Matrices of the published model that inference does not use."""
+
+ReadParameter = Callable[[str, torch.Size], Tensor]
+"""Returns a published parameter by name; it must have the number of elements of the shape."""
 
 
 def load(options: EngineOptions) -> LoadedV1:
@@ -56,11 +63,7 @@ def load(options: EngineOptions) -> LoadedV1:
         codec, text = _codec(files), _text(files)
     if device.type == "cuda":
         codec.channels_last()
-    modules = {
-        "text": (text.encoder,),
-        "denoiser": (denoiser,),
-        "codec": (codec.autoencoder, codec.vocoder),
-    }
+    modules = {"text": (text.encoder,), "denoiser": (denoiser,), "codec": (codec.autoencoder, codec.vocoder)}
     compiling = options.compile if options.compile is not None else device.type == "cuda"
     if compiling or options.batch > 1:
         denoiser.predictions = fast_predictions(
@@ -104,3 +107,37 @@ def _text(files: WeightsFolder) -> TextEncoder:
     with file_errors(file):
         # Unlike from_file, from_buffer raises ValueError for an invalid file.
         return TextEncoder(encoder, Tokenizer.from_buffer(file.read_bytes()))
+
+
+def load_parameters(module: nn.Module, read: ReadParameter) -> None:
+    """Copy the published value into every parameter of a module. Parameters that inference does not use are not read."""
+    with torch.no_grad():
+        for name, tensor in parameter_targets(module):
+            is_normalised = re.fullmatch(r"head\..*\.weight", name)
+            value = _fold_weight_norm(name, tensor.shape, read) if is_normalised else read(name, tensor.shape)
+            tensor.copy_(value.reshape(tensor.shape))
+
+
+def parameter_targets(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The name of each published parameter that inference uses, and the view of a tensor here that it is copied into.
+
+    Modules are named as in the checkpoint. Only the denoiser has its two parts, and fused queries, keys and values.
+    """
+    for ours, parameter in module.named_parameters():
+        name = re.sub(r"^(condition_encoder|transformer)\.", "", ours)
+        parts = parameter.data.chunk(3) if ".to_qkv." in name else (parameter.data,)
+        for letter, part in zip("qkv", parts, strict=False):
+            yield name.replace(".to_qkv.", f".to_{letter}."), part
+
+
+def lora_targets(denoiser: nn.Module) -> LoraTargets:
+    weights = {name: tensor for name, tensor in parameter_targets(denoiser) if name.endswith(".weight")}
+    return LoraTargets("ACE-Step v1", {name.removesuffix(".weight"): weights[name] for name in weights}, _UNUSED)
+
+
+def _fold_weight_norm(name: str, shape: torch.Size, read: ReadParameter) -> Tensor:
+    """The weight of a weight-normalised layer of the vocoder: `weight_v`, normalised per output channel, times `weight_g`."""
+    direction = read(f"{name}_v", shape).float()
+    length = read(f"{name}_g", torch.Size((shape[0], *[1] * (len(shape) - 1)))).float()
+    norm = torch.linalg.vector_norm(direction.flatten(1), dim=1).view_as(length)
+    return direction * (length / norm)

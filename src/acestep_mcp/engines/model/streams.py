@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from acestep_mcp.engines.model.rounds import Pending
+from acestep_mcp.engines import Step
+from acestep_mcp.engines.model.rounds import ModelCall, Pending, mapped
 
 _QUEUED = 2
 """Steps that are queued on a GPU at most. It never waits for the next one, and progress and cancelling follow it."""
 
 
-class PacedSteps:
-    """Holds a run, whose steps are queued on a GPU without waiting for them, back to where the GPU is."""
+def denoising(
+    run: Generator[tuple[int, int] | ModelCall, Any, Tensor], device: torch.device
+) -> Generator[Step | ModelCall, Any, Tensor]:
+    """The run with its progress as steps. They are queued on a GPU without waiting, but only so far ahead of it."""
+    queued: deque[torch.cuda.Event] = deque()
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._queued: deque[torch.cuda.Event] = deque()
+    def step(progress: tuple[int, int]) -> Step:
+        if device.type == "cuda":
+            queued.append(torch.cuda.current_stream(device).record_event())
+            if len(queued) > _QUEUED:
+                queued.popleft().synchronize()
+        return Step("denoising", *progress)
 
-    def keep(self) -> None:
-        """To be called after each step."""
-        if self._device.type == "cuda":
-            self._queued.append(torch.cuda.current_stream(self._device).record_event())
-            if len(self._queued) > _QUEUED:
-                self._queued.popleft().synchronize()
+    return mapped(run, step)
 
 
 class Aside:
