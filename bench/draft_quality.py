@@ -95,7 +95,7 @@ def _of_genre(genre: str, seed: int) -> Iterator[tuple[str, float]]:
     for seconds in (60.0, 120.0, 200.0):
         request = ComposeRequest(genre, LYRICS, seconds, Seeds(seed))
         score = compose(request)
-        yield from stresses(score)
+        yield from stresses(score, f"{seconds:g} s")
         yield from _tune_and_band(genre, request, score, "with words")
         yield from singing(score, seconds)
         yield from forms(score, f"with words, {seconds:g} s")
@@ -129,7 +129,7 @@ def sung_lines(score: Score) -> Iterator[tuple[str, list[float], float]]:
             yield line, list(islice(beats, count)), section.bars * quarters / len(section.lines)
 
 
-def stresses(score: Score) -> Iterator[tuple[str, float]]:
+def stresses(score: Score, song: str) -> Iterator[tuple[str, float]]:
     grid = Grid.from_plan(score.plan["frame"])
     last = (grid.bars - 1) * grid.beats_per_bar
     for line, beats, length in sung_lines(score):
@@ -146,6 +146,7 @@ def stresses(score: Score) -> Iterator[tuple[str, float]]:
             )
             kind = "stressed" if stressed else "unstressed"
             if stressed:
+                yield f"{song}: stressed on a strong beat, %", 100.0 * strong
                 yield f"{group}: the most that strong beats have room for, %", possible
             yield f"{group}: {kind} on a beat, %", 100.0 * on_beat
             yield f"{group}: {kind} on a strong beat, %", 100.0 * strong

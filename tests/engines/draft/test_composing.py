@@ -93,6 +93,25 @@ def test_the_same_request_gives_the_same_score():
     assert compose(request) == compose(request)
 
 
+def test_many_words_for_the_length_are_sung_in_the_upper_half_of_the_tempos_of_the_genre():
+    many = "\n".join(4 * LYRICS.splitlines())
+    for genre, metre, factor in (("pop", "", 1), ("ballad", "", 1), ("waltz", "", 1), ("folk", ", 6/8", 1.25)):
+        low, high = next(one.tempo for one in GENRES if one.name == genre)
+        tempos = {
+            words: [song(genre + metre, words, 60, seed).plan["tempo"] / factor for seed in range(9)]
+            for words in (many, "")
+        }
+        assert all(0.95 * (low + high) / 2 <= tempo <= high for tempo in tempos[many]), genre
+        assert len({round(tempo) for tempo in tempos[many]}) >= 3
+        assert min(tempos[""]) < (low + high) / 2
+
+
+def test_few_words_and_raps_leave_the_tempo_as_it_is_drawn():
+    for tags, words in (("pop", "[verse]\nOne light\n"), ("pop, rap", 9 * LYRICS)):
+        for seed in range(5):
+            assert song(tags, words, 60, seed).plan["tempo"] == song(tags, "", 60, seed).plan["tempo"]
+
+
 def test_another_seed_gives_another_song():
     scores = [song("pop", LYRICS, seed=seed) for seed in range(12)]
     assert len({round(score.plan["tempo"], 1) for score in scores}) >= 6

@@ -147,3 +147,13 @@ def test_long_lines_get_more_bars_than_short_ones_where_a_song_has_few():
     even = lyrics.replace("stay with me", long.strip()).replace("under the", "the river runs the mill is still and")
     same = {one.kind: one.bars / len(one.lines) for one in make_form(even, 20, 1.8) if one.lines}
     assert same["chorus"] >= same["verse"]
+
+
+@pytest.mark.parametrize(("bars", "verse", "whole"), [(20, 1, 1), (24, 1.5, 1), (30, 2, 2)])
+def test_long_lines_of_verses_get_a_bar_and_a_half_where_two_are_too_many(bars: int, verse: float, whole: float):
+    long, short = 4 * "the river runs the mill is still and morning comes\n", 4 * "under the light\n"
+    lyrics = 2 * f"[verse]\n{long}[chorus]\n{short}"
+    for halves, expected in ((True, verse), (False, whole)):
+        sections = make_form(lyrics, bars, 60 / bars, halves=halves)
+        assert {one.bars / len(one.lines) for one in sections if one.kind == "verse"} == {expected}
+        assert sum(one.bars for one in sections if one.lines) <= 0.89 * bars

@@ -9,18 +9,18 @@ from itertools import zip_longest
 from operator import attrgetter
 
 from acestep_mcp.engines.draft.band import Player, band
-from acestep_mcp.engines.draft.form import make_form
+from acestep_mcp.engines.draft.form import make_form, sung_lines
 from acestep_mcp.engines.draft.form_section import FormSection, form_to_plan
 from acestep_mcp.engines.draft.grid import Grid, new_grid
 from acestep_mcp.engines.draft.harmony import Chord
 from acestep_mcp.engines.draft.lineup import lyric_notes
 from acestep_mcp.engines.draft.melody import MelodyNote
-from acestep_mcp.engines.draft.metres import BarLayout
 from acestep_mcp.engines.draft.mix import pump_depth, volume_controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.song import Song, outline
 from acestep_mcp.engines.draft.style import Style, parse_style
+from acestep_mcp.engines.draft.syllables import stress_count
 
 _DANCE_GENRES = frozenset(
     {"deep house", "techno", "trance", "edm", "dubstep", "drum and bass", "hardstyle", "uk garage"}
@@ -65,12 +65,19 @@ def compose(request: ComposeRequest) -> Score:
 def sketch(request: ComposeRequest) -> Song:
     """Style, grid, sections and chords, without any notes yet."""
     style = parse_style(request.tags)
-    grid = request.grid or new_grid(style, request.seconds, request.seeds)
+    grid = request.grid or new_grid(style, request.seconds, request.seeds, _stresses(request, style))
     dance = style.genre.name in _DANCE_GENRES
-    sections = request.form or make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance)
+    sections = request.form or make_form(
+        request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance, halves=grid.layout.halves
+    )
     song = outline(style, grid, sections, request.seeds)
     chords = tuple(kept or own for kept, own in zip_longest(request.chords[: len(song.chords)], song.chords))
     return replace(song, new_lines=request.new_lines, chords=chords, tune=request.tune)
+
+
+def _stresses(request: ComposeRequest, style: Style) -> float:
+    """The stressed syllables that want a strong beat; those of a rap do not."""
+    return 0.0 if style.rap else stress_count(sung_lines(request.lyrics))
 
 
 def _lyric_notes(song: Song) -> tuple[str, ...]:
@@ -102,10 +109,10 @@ def _apart(pan: int) -> int:
 
 
 def _humanise(song: Song, player: Player) -> Iterator[Note]:
-    style, layout, time_at = song.style, song.grid.layout, song.grid.time_at
-    first, seconds = song.grid.phase, song.grid.seconds
+    style, grid, time_at = song.style, song.grid, song.grid.time_at
+    first, seconds = grid.phase, grid.seconds
     loose = style.genre.loose * player.looseness
-    beats = song.grid.beats_per_bar
+    beats = grid.beats_per_bar
     touches: dict[int, random.Random] = {}
     for beat, length, pitch, velocity, sung in player.notes:
         bar = int(beat // beats)
@@ -113,20 +120,20 @@ def _humanise(song: Song, player: Player) -> Iterator[Note]:
             timing = song.seeds.of_passage(player.name, bar).stream(f"touch/{player.name}/{bar}")
             touches[bar] = timing
         late = max(-2 * loose, min(2 * loose, timing.gauss(0, loose)))
-        start = max(first, time_at(swing(beat, style, layout)) + late)
+        start = max(first, time_at(swing(beat, style, grid)) + late)
         loud = round(velocity + timing.gauss(0, 3))
         if start < seconds - 0.05:
-            end = min(max(time_at(swing(beat + length, style, layout)), start + 0.05), seconds)
+            end = min(max(time_at(swing(beat + length, style, grid)), start + 0.05), seconds)
             yield Note(round(start, 5), round(end, 5), pitch, max(1, min(127, loud)), sung)
 
 
-def swing(beat: float, style: Style, layout: BarLayout) -> float:
+def swing(beat: float, style: Style, grid: Grid) -> float:
     """The swung position of `beat`: the second half of each swing unit is played late.
 
     Compound beats have their three eighths and are not swung, nor are bars that are no multiple of the unit.
     """
     unit, share = style.genre.swing_unit, style.genre.swing
-    if share == 0.5 or layout.compound or layout.quarters % unit:
+    if share == 0.5 or grid.layout.compound or grid.beats_per_bar % unit:
         return beat
     whole, position = divmod(beat, unit)
     position /= unit

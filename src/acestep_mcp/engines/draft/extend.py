@@ -69,15 +69,17 @@ def _before(_tags: str, lyrics: str, old: SourcePlan, seconds: float) -> tuple[G
     bars = max(1, whole + (old.grid.phase < -_ROUNDING))
     phase = seconds + old.grid.phase - whole * bar
     grid = replace(old.grid, bars=bars, seconds=seconds, phase=phase, slowing=0.0, ending="none")
-    sections = make_form(lyrics, bars, grid.bar_seconds) if sung_lines(lyrics) else intro_form(bars)
-    return grid, sections
+    if not sung_lines(lyrics):
+        return grid, intro_form(bars)
+    return grid, make_form(lyrics, bars, grid.bar_seconds, halves=grid.layout.halves)
 
 
 def _after(tags: str, lyrics: str, old: SourcePlan, seconds: float) -> tuple[Grid, Form]:
     """Music that starts where the song ends: the bar in progress there, then new sections and an ending."""
     wanted = parse_style(tags)
     grid = continue_grid(old.grid, seconds, wanted.genre.ending)
-    return grid, continued_form(lyrics, grid.bars, grid.bar_seconds, rap=wanted.rap)
+    halves = grid.layout.halves
+    return grid, continued_form(lyrics, grid.bars, grid.bar_seconds, rap=wanted.rap, halves=halves)
 
 
 def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, seconds: float) -> SourcePlan:

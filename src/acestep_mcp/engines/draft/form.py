@@ -24,14 +24,14 @@ _DANCE_FORM = ("intro", "build", "drop", "break", "build", "drop", "outro")
 
 
 def make_form(
-    lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False
+    lyrics: str, bars: int, bar_seconds: float, *, rap: bool = False, dance: bool = False, halves: bool = False
 ) -> tuple[FormSection, ...]:
     """Lay out sections that fill exactly `bars` bars of `bar_seconds` seconds.
 
-    Lyrics that are short for the length are sung again, the choruses first.
+    Lyrics that are short for the length are sung again, the choruses first. `halves`: lines may begin in the middle of a bar.
     """
     marked = _parse_sections(read_lyrics(lyrics))
-    length = SongLength(bars, bar_seconds, _RAPPED_LINE if rap else _SUNG_LINE)
+    length = SongLength(bars, bar_seconds, _RAPPED_LINE if rap else _SUNG_LINE, halves)
     if not marked:
         sections = instrumental(length, _DANCE_FORM if dance else _SONG_FORM)
     elif not any(section.lines for section in marked):
@@ -50,10 +50,10 @@ def intro_form(bars: int) -> tuple[FormSection, ...]:
     return tuple(sections)
 
 
-def continued_form(lyrics: str, bars: int, bar_seconds: float, *, rap: bool) -> Form:
+def continued_form(lyrics: str, bars: int, bar_seconds: float, *, rap: bool, halves: bool) -> Form:
     """What follows a song that goes on: the bar in progress, then new sections."""
     link = FormSection("link", "intro", 1, (), 0.6)
-    rest = make_form(lyrics, bars - 1, bar_seconds, rap=rap) if bars > 1 else ()
+    rest = make_form(lyrics, bars - 1, bar_seconds, rap=rap, halves=halves) if bars > 1 else ()
     if rest and rest[0].kind == "intro" and not rest[0].lines:
         # The song is under way: an intro would sound as if it stopped.
         rest = (replace(rest[0], name="interlude", kind="verse", intensity=0.6), *rest[1:])

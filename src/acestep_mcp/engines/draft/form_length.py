@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.song_length import EDGE_SECONDS, LONGEST_EDGE, LONGEST_SOLO, SHORT_SONG, SongLength
 
-LEAST_SUNG, MOST_SUNG = 0.65, 0.84
+LEAST_SUNG, MOST_SUNG = 0.65, 0.85
 """The share of a song with words that is sung, where its lyrics and its length allow it."""
 _LONGEST_CHORUS = 16
 _RUSHED, _DRAWN_OUT = 0.4, 1.3
@@ -37,9 +38,9 @@ def fit_window(marked: Sequence[FormSection], length: SongLength) -> list[FormSe
 
 
 def _sizes(marked: Sequence[FormSection], length: SongLength) -> Iterator[list[FormSection]]:
-    """The marked sections with every length of lines: a power of two of bars, in verses or choruses perhaps the double.
+    """The marked sections with every length of lines: a power of two of bars, in some sections perhaps the double.
 
-    Choruses may have half of two bars.
+    Choruses may have half of two bars; verses, where bars have halves, one bar and a half.
     """
     kinds = {section.kind for section in marked if section.lines}
     differ = "chorus" in kinds and len(kinds) > 1
@@ -50,7 +51,8 @@ def _sizes(marked: Sequence[FormSection], length: SongLength) -> Iterator[list[F
         if differ and per_line == 2:
             yield _sized(marked, per_line, length, chorus=0.5)
         if differ and per_line == 1:
-            yield _sized(marked, per_line, length, verse=2)
+            for verse, bridge in product((1, 1.5, 2) if length.halves else (1, 2), (1, 2)):
+                yield _sized(marked, per_line, length, verse=verse, bridge=bridge)
 
 
 def _sized(marked: Sequence[FormSection], per_line: float, length: SongLength, **times: float) -> list[FormSection]:

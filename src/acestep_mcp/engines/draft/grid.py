@@ -16,6 +16,7 @@ METRES = {name: layout.quarters for name, layout in LAYOUTS.items()}
 # A genre's usual tempo counts beats; in compound metres these are dotted quarters, and a little slower.
 _COMPOUND_TEMPO = 1.25
 _SHORT_HOLD, _LONG_HOLD = 1.4, 3.4  # seconds the last chord rings
+_SUNG = 0.8  # the share of a song that is sung where there are many words
 _FIT = 0.05  # how far a free tempo may be lowered so that the song ends on time
 
 
@@ -98,11 +99,14 @@ _PLANNED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def new_grid(style: Style, seconds: float, seeds: Seeds) -> Grid:
-    """Tempo, metre and key from the tags or at random, and bars so that the song ends after exactly `seconds`."""
+def new_grid(style: Style, seconds: float, seeds: Seeds, stresses: float = 0.0) -> Grid:
+    """Tempo, metre and key from the tags or at random, and bars so that the song ends after exactly `seconds`.
+
+    The more stressed syllables there are for the length, the faster is a tempo that the tags leave open.
+    """
     key = style.key or _key(style, seeds)
     metre = style.metre or {3: "3/4"}.get(style.genre.meter, "4/4")
-    tempo = style.bpm or _free_tempo(style, metre, seeds)
+    tempo = style.bpm or _free_tempo(style, metre, seeds, stresses / seconds)
     ending = "ring" if seconds < 12 and style.genre.ending == "fade" else style.genre.ending
     bar = 60 / tempo * METRES[metre]
     slowing = 0.3 * bar if ending == "slow" and seconds > 12 else 0.0
@@ -113,9 +117,13 @@ def new_grid(style: Style, seconds: float, seeds: Seeds) -> Grid:
     return Grid(round(tempo, 4), metre, key.tonic, key.scale, bars, seconds, 0.0, round(slowing, 4), ending)
 
 
-def _free_tempo(style: Style, metre: str, seeds: Seeds) -> float:
-    drawn = seeds.stream(f"tempo/{style.genre.name}").uniform(*style.tempo)
-    return drawn * _COMPOUND_TEMPO if LAYOUTS[metre].compound else drawn
+def _free_tempo(style: Style, metre: str, seeds: Seeds, density: float) -> float:
+    """A tempo of the style's range; of its upper half where stresses, so many a second, have too few strong beats."""
+    low, high = style.tempo
+    layout, factor = LAYOUTS[metre], _COMPOUND_TEMPO if LAYOUTS[metre].compound else 1.0
+    enough = 60 * density / _SUNG * layout.quarters / len(layout.strong_steps) / factor
+    least = min(max(low, enough), (low + high) / 2)
+    return seeds.stream(f"tempo/{style.genre.name}").uniform(least, high) * factor
 
 
 def _fitted(tempo: float, beats: float, seconds: float, *, free: bool) -> tuple[float, int]:

@@ -32,6 +32,11 @@ class BarLayout:
         """The sixteenths on which the strong beats fall."""
         return tuple(sum(self.groups[:number]) for number in range(len(self.groups)))
 
+    @cached_property
+    def halves(self) -> bool:
+        """Whether a strong beat begins the second half of a bar."""
+        return sum(self.groups) / 2 in self.strong_steps
+
     def weight(self, beat: float) -> float:
         """How strong a place in the bar is, `beat` in quarter notes from the beginning of a bar."""
         position = beat % self.quarters

@@ -162,4 +162,5 @@ def _over_recording(
 
 
 def _new_form(request: AudioToAudio, grid: Grid) -> tuple[FormSection, ...]:
-    return make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=parse_style(request.tags).rap)
+    rap, halves = parse_style(request.tags).rap, grid.layout.halves
+    return make_form(request.lyrics, grid.bars, grid.bar_seconds, rap=rap, halves=halves)

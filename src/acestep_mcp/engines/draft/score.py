@@ -15,7 +15,7 @@ SUNG_RATE = RATE // 2
 """Sample rate in Hz of a voice alone: nothing of it lies above 12 kHz."""
 
 # Increase when the same request and seed give different notes than before.
-VERSION = "8"
+VERSION = "9"
 
 Singer = Literal["woman", "man"]
 

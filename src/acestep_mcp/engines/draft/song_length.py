@@ -14,11 +14,15 @@ _ROUNDING = 0.001
 
 @dataclass(frozen=True, slots=True)
 class SongLength:
-    """`bars` bars of `bar_seconds` seconds, in which a line takes about `line_seconds`."""
+    """`bars` bars of `bar_seconds` seconds, in which a line takes about `line_seconds`.
+
+    `halves`: lines may begin in the middle of a bar.
+    """
 
     bars: int
     bar_seconds: float
     line_seconds: float = 5.0
+    halves: bool = False
 
     @property
     def seconds(self) -> float:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acestep_mcp.engines.draft.line_language import language_of
@@ -43,3 +44,9 @@ def syllables(line: str, language: str | None = None) -> list[Syllable]:
             Syllable(number == 0, pause and number == last, one, sung[number]) for number, one in enumerate(stresses)
         )
     return found
+
+
+def stress_count(lines: Sequence[str]) -> float:
+    """How many stressed syllables the lines have; those of a language without stress count half."""
+    language = language_of(lines)
+    return sum(one.stress for line in lines for one in syllables(line, language) if one.stress >= EVEN)

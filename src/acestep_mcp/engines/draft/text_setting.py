@@ -41,8 +41,8 @@ def line_places(length: float, count: int, bar: BarLayout) -> list[tuple[float, 
     """
     each = length / count
     unit = bar.quarters
-    if each < unit - 0.01 or (each < 2 * unit - 0.01 and len(bar.groups) % 2 == 0):
-        unit = unit / 2 if len(bar.groups) % 2 == 0 and each >= unit / 2 else 0.5
+    if each < unit - 0.01 or (each < 2 * unit - 0.01 and bar.halves):
+        unit = unit / 2 if bar.halves and each >= unit / 2 else 0.5
     size = max(unit, int(each / unit + 0.01) * unit) if each >= unit else each
     return [(number * size, min(size, _LONGEST_LINE)) for number in range(count)]
 
