@@ -24,6 +24,7 @@ from acestep_mcp.engine_server.jobs import (
     QueueJob,
     State,
     StoredResponse,
+    cancelled,
     log_line,
 )
 from acestep_mcp.engine_server.remembered import RememberedJobs
@@ -175,7 +176,7 @@ class JobQueue:
             return False
         job.cancelled = True
         if job.state is State.QUEUED:
-            self.finish(job, CANCELLED)
+            self.finish(job, cancelled(job.cancel_note))
         else:
             self._save(job)
             job.scope.cancel()

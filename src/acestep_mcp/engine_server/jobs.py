@@ -59,7 +59,12 @@ class StoredResponse:
         return cls(status, body, {"X-Fal-Error-Type": error_type, **headers}, error=detail, error_type=error_type)
 
 
-CANCELLED = StoredResponse.refused(499, "Request cancelled by the client.", "client_cancelled")
+def cancelled(note: str = "") -> StoredResponse:
+    """`note` says what becomes of the job elsewhere."""
+    return StoredResponse.refused(499, f"Request cancelled by the client. {note}".rstrip(), "client_cancelled")
+
+
+CANCELLED = cancelled()
 LOST = StoredResponse.refused(
     503, "The engine stopped while this request was running. Submit it again.", "runner_disconnected"
 )
@@ -108,7 +113,8 @@ class QueueJob:
 
     `changed` is set, and replaced by a new event, at every change. `sequence` orders jobs of one priority. `logs` is
     empty once it is compressed into `packed`; `lines` reads either. `revision` counts the changes of a job that several
-    servers share. `owner` is the name of the key that it was submitted with; "" where keys have no names.
+    servers share. `owner` is the name of the key that it was submitted with; "" where keys have no names. `cancel_note`
+    says what becomes elsewhere of a job that was begun there, if it is cancelled; it is not stored.
     """
 
     endpoint: str
@@ -127,6 +133,7 @@ class QueueJob:
     packed: bytes | None = None
     revision: int = 0
     owner: str = ""
+    cancel_note: str = ""
     changed: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 

@@ -19,7 +19,7 @@ from acestep_mcp.api.errors import AceStepError, GenerationFailed, RunInterrupte
 from acestep_mcp.api.requests import EditRequest, EngineRequest, PromptToAudio, TextToAudio
 from acestep_mcp.engine_server import results
 from acestep_mcp.engine_server.file_store import FileStore
-from acestep_mcp.engine_server.jobs import CANCELLED, INTERNAL, QueueJob, StoredResponse
+from acestep_mcp.engine_server.jobs import INTERNAL, QueueJob, StoredResponse, cancelled
 from acestep_mcp.engine_server.options import QueueOptions
 from acestep_mcp.engine_server.queues import WorkQueue
 from acestep_mcp.engine_server.slots import Slots
@@ -74,10 +74,7 @@ class Worker:
         self._slots = Slots(concurrency_of(engine))
         # Threads of its own: all else shares 40 in this process, which as many songs at once would occupy.
         self._threads = anyio.CapacityLimiter(concurrency_of(engine) + 1)
-        self._cancelled = CANCELLED
-        if isinstance(engine, ResumableEngine) and engine.cancel_note:
-            said = f"{CANCELLED.error} {engine.cancel_note}"
-            self._cancelled = StoredResponse.refused(CANCELLED.status, said, "client_cancelled")
+        self._cancelled = cancelled(engine.cancel_note if isinstance(engine, ResumableEngine) else "")
 
     @property
     def label(self) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import anyio
+import httpx
 import numpy as np
 import pytest
 import soundfile
 
 from acestep_mcp.assembly import open_studio, status_only
 from acestep_mcp.engine_server import app, upstream
+from acestep_mcp.engine_server.app import QueueOptions, serving
+from acestep_mcp.engine_server.upstream import Upstreams
 from acestep_mcp.library.models import Status
+from acestep_mcp.net.chosen_server import ChosenServer
 from acestep_mcp.settings import Settings
 from tests.support.ace_server import AceServer
 from tests.support.ace_step_api import AceStepApi
@@ -194,6 +198,30 @@ async def test_a_job_that_is_cancelled_while_its_server_is_away_is_stopped_when_
             assert not standin.only.cancelled
             standin.overrides.clear()
             await happened(lambda: standin.only.cancelled)
+
+
+async def test_a_job_that_is_cancelled_while_it_waits_again_says_that_its_server_makes_it_to_the_end(tmp_path):
+    """Both were begun by an earlier server; the next one works on the first, and the second waits."""
+    standin = AceStepApi()
+    standin.steps = 10**6
+    folder, options = tmp_path / "files", QueueOptions(database=tmp_path / "jobs.sqlite")
+    async with listening(standin) as server:
+        upstreams = Upstreams(lambda at: ChosenServer("ACESTEP_ENGINE", at, None), tmp_path / "upstream", "wav")
+        engine = upstreams.engine(standin.name, server.url)
+        async with serving(engine, engine, folder=folder, options=options) as both, client_of(both) as http:
+            body = {"tags": "lofi", "duration": 5}
+            jobs = [(await http.post("/fal-ai/ace-step", json=body)).json()["request_id"] for _ in range(2)]
+            await happened(lambda: len(engine.begun()) == 2)
+        async with serving(engine, folder=folder, options=options) as one, client_of(one) as http:
+            await happened(lambda: one.state.is_busy())
+            address = f"/fal-ai/ace-step/requests/{jobs[1]}"
+            assert (await http.get(f"{address}/status")).json()["status"] == "IN_QUEUE"
+            await http.put(f"{address}/cancel")
+            assert "made to the end" in (await http.get(address)).json()["detail"]
+
+
+def client_of(served):
+    return httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://localhost")
 
 
 async def test_a_server_that_runs_at_its_usual_address_is_preferred_to_drafts(tmp_path, monkeypatch):
