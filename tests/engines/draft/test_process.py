@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import anyio
+import httpx
 import numpy as np
 import pytest
 
-from acestep_mcp.api.errors import GenerationFailed, InvalidRequest
+from acestep_mcp.api.errors import GenerationFailed, InvalidRequest, RunInterrupted
 from acestep_mcp.api.requests import AudioInpaint, TextToAudio
 from acestep_mcp.audio import Sound
 from acestep_mcp.audio.measure import measure
+from acestep_mcp.engine_server.app import serving
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.draft import DraftEngine
 
@@ -161,14 +164,45 @@ def test_a_worker_ends_when_its_stdin_ends_even_if_its_stdout_is_read():
 
 
 @needs_proc
-def test_a_killed_worker_is_a_failed_generation():
+@pytest.mark.parametrize(
+    ("sent", "raised", "said"),
+    [
+        (signal.SIGKILL, RunInterrupted, "was killed before the song was done"),
+        (signal.SIGABRT, GenerationFailed, "worker stopped before the song was done"),
+    ],
+)
+def test_a_killed_worker_is_an_interrupted_run_and_one_that_crashes_a_failed_one(sent, raised, said):
     before = children(os.getpid())
     events = DraftEngine().generate(request(seconds=240), None)
     wait_until_rendering(events)
     (worker,) = children(os.getpid()) - before
-    os.kill(worker, signal.SIGKILL)
-    with pytest.raises(GenerationFailed, match="worker stopped before the song was done"):
+    os.kill(worker, sent)
+    with pytest.raises(GenerationFailed, match=said) as caught:
         list(events)
+    assert type(caught.value) is raised
+
+
+@needs_proc
+@pytest.mark.anyio
+@pytest.mark.parametrize(("kills", "status"), [(1, 200), (3, 500)])
+async def test_a_song_whose_worker_is_killed_is_made_again_and_the_third_time_given_up(tmp_path, kills, status):
+    before = children(os.getpid())
+    killed: set[int] = set()
+    async with serving(DraftEngine(), folder=tmp_path) as app:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            body = {"tags": "lofi", "lyrics": "[inst]", "duration": 5}
+            job = (await http.post("/fal-ai/ace-step", json=body)).json()["request_id"]
+            with anyio.fail_after(30):
+                while (await http.get(f"/fal-ai/ace-step/requests/{job}/status")).json()["status"] != "COMPLETED":
+                    for worker in children(os.getpid()) - before - killed:
+                        if len(killed) < kills:
+                            os.kill(worker, signal.SIGKILL)
+                            killed.add(worker)
+                    await anyio.sleep(0.01)
+            reply = await http.get(f"/fal-ai/ace-step/requests/{job}")
+    assert (len(killed), reply.status_code) == (kills, status)
+    assert ("It was attempted 3 times" in reply.text) == (status == 500)
 
 
 @needs_proc

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from acestep_mcp.api.environment import TRACING, inherited
-from acestep_mcp.api.errors import AceStepError, GenerationFailed
+from acestep_mcp.api.errors import AceStepError, GenerationFailed, RunInterrupted
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.processes.child import WorkerProcess
 from acestep_mcp.engines.processes.messages import event_in, job_of
@@ -79,8 +79,8 @@ def generate_in_worker(
     """Run a request in a worker and yield its events. The last step is repeated every 0.2 s without news.
 
     A worker that SIGTERM ended is replaced: a service manager sends it to every process of a service, and whether the
-    song is still wanted is decided here. Raises InvalidRequest for values that do not fit the source, GenerationFailed
-    when the worker dies otherwise.
+    song is still wanted is decided here. Raises InvalidRequest for values that do not fit the source, RunInterrupted when
+    the worker is killed, GenerationFailed when it dies otherwise.
     """
     event: Step | Audio | AceStepError = Step("starting", 0, 1)
     job = job_of(
@@ -114,6 +114,10 @@ def generate_in_worker(
 
 
 def _stopped(worker: WorkerProcess, playback: Playback) -> GenerationFailed:
+    if worker.was_killed():
+        return RunInterrupted(
+            "The draft engine's worker was killed before the song was done, as systems do when memory runs out."
+        )
     font = f" while it played {playback.soundfont} (ACESTEP_SOUNDFONT)" if playback.soundfont else ""
     return GenerationFailed(
         f"The draft engine's worker stopped{font} before the song was done: {worker.last_log_line()}"

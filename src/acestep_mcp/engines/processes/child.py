@@ -106,6 +106,10 @@ class WorkerProcess:
         """Whether the process, which has exited, was ended by SIGTERM."""
         return self.exit_code() == -signal.SIGTERM
 
+    def was_killed(self) -> bool:
+        """Whether the process, which has exited, was ended by SIGKILL, as by a system without memory."""
+        return self.exit_code() == -9  # Windows has no such signal
+
     def exit_code(self) -> int | None:
         """The exit code of a process that has closed its pipes; None where it does not end."""
         with contextlib.suppress(subprocess.TimeoutExpired):
