@@ -279,6 +279,15 @@ const scenes = {
     await page.unroute("**/health");
     await page.locator("#queue[data-is=idle]").waitFor();
     saw.back = !(await page.locator("#away").isVisible());
+    let held = 0;
+    await page.route("**/storage/auth/token", (route) => { if (held++) route.continue(); });
+    await page.clock.install();
+    await page.reload();
+    await page.waitForFunction(() => document.querySelector("#queue").dataset.is === "idle");
+    while (!held) await page.evaluate(() => new Promise(requestAnimationFrame));
+    await page.clock.fastForward(12_000);
+    await studio(page);
+    saw.asked = held;
   },
 
   // Behind a proxy that has the engine below a path, and asked for without the final slash.

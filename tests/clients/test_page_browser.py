@@ -135,6 +135,7 @@ def test_a_broken_stream_is_polled_a_lost_submit_is_not_repeated_and_silence_is_
     assert saw["songs"] == 1
     assert saw["away"] == "No answer"
     assert saw["back"]
+    assert saw["asked"] == 2, "a connection that stayed silent was given up"
 
 
 def test_the_page_works_below_a_path_and_past_the_proxy(visit, song):

@@ -201,7 +201,7 @@ function device({ device: name, state, job, songs, restarts, memory = {}, failur
 // The engine's state, which needs no key.
 async function lookAround() {
   try {
-    const about = await json("GET", "health");
+    const about = await answered("GET", "health");
     const busy = about.running || about.queued;
     at("queue").dataset.is = busy ? "busy" : "idle";
     at("mark").classList.toggle("busy", Boolean(about.running));
@@ -227,9 +227,9 @@ async function enter() {
 }
 
 async function unlock() {
-  if (!endpoints.length) readEndpoints(await json("GET", "openapi.json"));
+  if (!endpoints.length) readEndpoints(await answered("GET", "openapi.json"));
   try {
-    await call("POST", "storage/auth/token"); // changes nothing, and needs the key
+    await answered("POST", "storage/auth/token"); // changes nothing, and needs the key
   } catch (error) {
     if (error.status === 401) return;
     throw error;

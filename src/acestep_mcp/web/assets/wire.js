@@ -1,5 +1,6 @@
 // Requests to the engine.
 const KEPT = { key: `acestep key ${BASE}`, songs: `acestep songs ${BASE}`, form: `acestep form ${BASE}` };
+const ANSWER = 8_000; // ms to an answer for which the engine has nothing to do
 const FIRST_EVENT = 5_000; // ms to the first event of a stream; a proxy may buffer it until its end
 const SILENCE = 40_000; // ms; the engine sends something every 15 s
 
@@ -42,6 +43,16 @@ async function call(method, path, { body, type = "application/json", signal } = 
 
 const json = async (method, path, body) =>
   (await call(method, path, { body: body && JSON.stringify(body) })).json();
+
+// The same for what is answered at once: a connection that stays silent is given up, so that it can be asked again.
+async function answered(method, path) {
+  const given = new AbortController(), timer = setTimeout(() => given.abort(new Error("silence")), ANSWER);
+  try {
+    return await (await call(method, path, { signal: given.signal })).json();
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 // The file's address at the engine. The engine may know itself by another name; requests go to addresses beside the page.
 async function upload(file) {
