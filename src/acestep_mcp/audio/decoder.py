@@ -20,6 +20,7 @@ from acestep_mcp.audio.av_stream import AvStream
 from acestep_mcp.audio.containers import layout, multimedia
 from acestep_mcp.audio.containers.parts import AudioPart, Unreadable
 from acestep_mcp.audio.resample import resampled
+from acestep_mcp.audio.samples import HEADROOM, quantised, rounded
 from acestep_mcp.audio.sndfile import SampleStream, SndfileStream
 from acestep_mcp.files import location, reading
 
@@ -30,8 +31,6 @@ _UNKNOWN_CODEC = (1, 4, 64)
 """Of libsndfile: an unrecognised format, an unsupported encoding, a format chunk of WAV that it does not know."""
 _FEWEST_UNUSED = 4_000
 _MOST_MISSING_SECONDS, _MOST_MISSING_SHARE = 0.5, 0.25
-HEADROOM = 10 ** (-0.1 / 20)
-"""The peak of what is turned down: 0.1 dB under full scale, so that it does not look clipped."""
 _LOUDEST = 2.0**32
 """Larger floats are damage, not music: integers of 32 bits that were stored as floats reach 2**31."""
 
@@ -275,29 +274,6 @@ def _peak(block: NDArray[np.float64]) -> float:
         return highest
     sound = np.abs(np.nan_to_num(block, nan=0.0))
     return float(np.max(sound, initial=0, where=sound <= _LOUDEST))
-
-
-def quantised(samples: NDArray[np.floating], bits: int) -> NDArray[np.int32]:
-    """Floats (full scale 1.0) as left-aligned integers: rounded half to even, clipped, not-a-number is silence."""
-    # Single precision holds every integer of 24 bits, and scaling by a power of two is exact.
-    steps = np.float32(2 ** (bits - 1)) if samples.dtype == np.float32 else np.float64(2 ** (bits - 1))
-    scaled = samples * steps
-    if not np.isfinite(np.min(scaled, initial=0)) or not np.isfinite(np.max(scaled, initial=0)):
-        scaled = np.nan_to_num(scaled, nan=0.0, posinf=float(steps), neginf=-float(steps))
-    np.rint(scaled, out=scaled)
-    np.clip(scaled, -steps, steps - 1, out=scaled)
-    whole: NDArray[np.int32] = scaled.astype(np.int32)
-    whole <<= np.int32(32 - bits)
-    return whole
-
-
-def rounded(pcm: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
-    """Left-aligned integers at a depth of `bits`: half steps go up, full scale stays full scale."""
-    shift = 32 - bits
-    if not np.any(pcm & np.int32((1 << shift) - 1)):
-        return pcm
-    highest = np.int32(2**31 - 2 ** (shift - 1) - 1)
-    return (np.minimum(pcm, highest) + np.int32(1 << (shift - 1))) >> shift << shift
 
 
 def _unreadable(name: str, exc: Exception) -> InvalidRequest:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.audio.decoder import HEADROOM, quantised, rounded
 from acestep_mcp.audio.resample import blocks_of, collected, resampled
+from acestep_mcp.audio.samples import HEADROOM, quantised, rounded
 
 FADE = 0.030
 FADE_IN = 0.010

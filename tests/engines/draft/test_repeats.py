@@ -8,11 +8,12 @@ from acestep_mcp.engines.draft.render import Playback, available, render, render
 from acestep_mcp.engines.draft.repeats import without_repeats
 from acestep_mcp.engines.draft.score import RATE, Note, Part
 
-RIDE, CLOSED, OPEN = 51, 42, 46
+RIDE, CLOSED, OPEN, TOM, CONGA = 51, 42, 46, 41, 63
+STANDARD, POWER = 0, 16
 
 
-def kit(*notes: Note) -> Part:
-    return Part("drums", 0, notes, drums=True, volume=100, reverb=0)
+def kit(*notes: Note, program: int = STANDARD) -> Part:
+    return Part("drums", program, notes, drums=True, volume=100, reverb=0)
 
 
 def rendered(part: Part, seconds: float) -> np.ndarray:
@@ -21,15 +22,22 @@ def rendered(part: Part, seconds: float) -> np.ndarray:
     return out
 
 
-def test_a_ride_that_is_struck_often_sounds_as_one_that_is_rendered_stroke_by_stroke():
-    strokes = [Note(0.25 * number, 0.25 * number + 0.12, RIDE, 60 + 10 * (number % 5)) for number in range(30)]
-    assert without_repeats((kit(*strokes),))[0] == ()
-    often = rendered(kit(*strokes), 8)
-    singly = render_parts((kit(*strokes),), available())
+@pytest.mark.parametrize(("program", "drum"), [(STANDARD, RIDE), (POWER, TOM), (STANDARD, CONGA)])
+def test_a_drum_that_rings_and_is_struck_often_sounds_as_one_that_is_rendered_stroke_by_stroke(program: int, drum: int):
+    strokes = [Note(0.25 * number, 0.25 * number + 0.12, drum, 60 + 10 * (number % 5)) for number in range(30)]
+    drums = kit(*strokes, program=program)
+    assert without_repeats((drums,))[0] == ()
+    often = rendered(drums, 8)
+    singly = render_parts((drums,), available())
     for number in range(30):
         beat = slice(round(0.25 * number * RATE), round(0.25 * (number + 1) * RATE))
         energy, wanted = (float(np.square(sound[beat]).sum()) for sound in (often, singly))
         assert energy == pytest.approx(wanted, rel=0.35)
+
+
+def test_a_drum_that_is_struck_five_times_is_rendered_stroke_by_stroke():
+    part = kit(*(Note(0.25 * number, 0.25 * number + 0.12, TOM, 90) for number in range(5)))
+    assert without_repeats((part,)) == ((part,), ())
 
 
 def test_hi_hats_silence_each_other_and_are_not_taken_apart():

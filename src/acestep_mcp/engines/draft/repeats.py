@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FILE, _VOICE, _ADDITION = 3.5, 0.32, 0.1
 """Milliseconds for each second."""
-_LEAST_SAVED = 4.0
+_LEAST_SAVED = 1.0
 # By program: the voices of a note, and the seconds that it rings after its end. Others are cheap.
 _COSTS: dict[int, tuple[int, float]] = {
     2: (2, 0.7), 3: (2, 0.8), 4: (2, 0.3), 8: (1, 1.0), 9: (1, 1.0), 11: (1, 0.9), 12: (1, 0.9), 13: (2, 0.9),
@@ -35,13 +35,14 @@ _COSTS: dict[int, tuple[int, float]] = {
     0: (1, 0.7), 24: (1, 0.4), 25: (1, 0.3), 26: (1, 0.3), 27: (1, 0.4), 104: (1, 0.9), 105: (1, 0.7), 106: (1, 0.7),
     107: (1, 0.9), 108: (1, 0.8), 114: (1, 0.9), 93: (2, 0.8), 94: (2, 0.5), 95: (2, 0.8), 97: (2, 0.6), 98: (2, 1.0), 99: (2, 0.5), 100: (2, 1.0), 101: (2, 0.6),
 }  # fmt: skip
-# Drums that ring, of which none silences another as a closed hi-hat does an open one: toms, cymbals, tambourine, congas,
-# timbales, agogos; and by kit the drums of drum machines.
-_CYMBALS = frozenset({49, 51, 52, 53, 55, 57, 59})
-_RINGING_DRUMS = frozenset({41, 43, 45, 47, 48, 50, 54, 63, 64, 65, 66, 67, 68})
-_OF_KITS = {16: frozenset({38}), 24: frozenset({36}), 25: frozenset({36, 56})}
-_ROOM, _CYMBAL, _DRUM = 0.3, 3.4, 1.6  # seconds
-_SOUNDING = 1.0  # seconds of a drum that is no cymbal
+# Milliseconds for a stroke of the drums that ring, of which none silences another as a closed hi-hat does an open one: toms,
+# cymbals, tambourine, congas, timbales, agogos. Kits that have them in stereo take twice as long.
+_TOMS = {41: 0.9, 43: 0.85, 45: 0.75, 47: 0.75, 48: 0.65, 50: 0.6}
+_CYMBALS = {49: 1.75, 51: 2.1, 52: 1.1, 53: 1.9, 55: 0.95, 57: 1.55, 59: 1.9}
+_STROKES = _TOMS | _CYMBALS | {54: 0.33, 63: 0.75, 64: 0.45, 65: 0.65, 66: 0.6, 67: 0.4, 68: 0.5}
+_STEREO = frozenset({16, 40})
+_OF_KITS = {16: {38: 0.26}, 24: {36: 0.32}, 25: {36: 0.32, 56: 0.34}, 48: {36: 0.32}}
+_ROOM, _CYMBAL, _TOM, _DRUM = 0.3, 3.4, 1.6, 1.1  # seconds
 _ALIKE = 0.03  # seconds between the lengths of notes that sound the same
 _TOGETHER = 16.0  # seconds of sounds in one call of the renderer
 _SILENT = 7e-4  # of its peak: a sound ends where the rest is below this
@@ -137,10 +138,9 @@ def _alike(part: Part) -> Iterator[RepeatedNote]:
     """The notes of a part, in groups of one pitch and nearly one length."""
     if not part.drums and part.program not in _COSTS:
         return
-    ringing = _CYMBALS | _RINGING_DRUMS | _OF_KITS.get(part.program, frozenset())
     by_pitch: dict[int, list[Note]] = defaultdict(list)
     for note in part.notes:
-        if not part.drums or note.pitch in ringing:
+        if not part.drums or _stroke(part.program, note.pitch):
             by_pitch[note.pitch].append(note)
     for pitch, notes in sorted(by_pitch.items()):
         notes.sort(key=lambda note: (note.end - note.start, note.start))
@@ -156,23 +156,28 @@ def _alike(part: Part) -> Iterator[RepeatedNote]:
 
 def _ringing(part: Part, pitch: int) -> float:
     if part.drums:
-        return _CYMBAL if pitch in _CYMBALS else _DRUM
+        return _CYMBAL if pitch in _CYMBALS else _TOM if pitch in _TOMS else _DRUM
     return _COSTS[part.program][1] + _ROOM
 
 
 def _saved(found: RepeatedNote) -> float:
     """The milliseconds that adding the sound saves."""
-    voices, sounding = _voices(found)
-    each = _VOICE * voices * sounding - _ADDITION * found.seconds
-    return len(found.notes) * each - (_FILE + _VOICE * voices) * found.seconds
+    rendered = _rendering(found)
+    return len(found.notes) * (rendered - _ADDITION * found.seconds) - rendered - _FILE * found.seconds
 
 
-def _voices(found: RepeatedNote) -> tuple[int, float]:
-    """The voices of a note, and how many seconds each sounds."""
+def _rendering(found: RepeatedNote) -> float:
+    """The milliseconds in which the renderer plays one of the notes."""
     if found.part.drums:
-        return 1, found.seconds if found.note.pitch in _CYMBALS else _SOUNDING
+        return _stroke(found.part.program, found.note.pitch)
     voices, ringing = _COSTS[found.part.program]
-    return voices, found.note.end + ringing
+    return _VOICE * voices * (found.note.end + ringing)
+
+
+def _stroke(kit: int, pitch: int) -> float:
+    """The milliseconds for a stroke of a drum that rings; 0 for others."""
+    own = _OF_KITS.get(kit, {}).get(pitch)
+    return own or _STROKES.get(pitch, 0.0) * (2 if kit in _STEREO else 1)
 
 
 def _trimmed(rendered: Floats, held: float) -> Floats:

@@ -195,17 +195,22 @@ def _tables(
     keys = at * (_MIXES + 1) + whole.astype(np.int64)
     # Not with np.unique, which imports all of numpy.ma: that takes longer than a verse.
     known = sorted({*keys.tolist(), *(keys[shares > 0] + 1).tolist()})
-    tables = [_table(notes, track.changes[key // (_MIXES + 1)], key % (_MIXES + 1), singer) for key in known]
+    effort = _effort(notes)
+    tables = []
+    for key in known:
+        change, mix = track.changes[key // (_MIXES + 1)], key % (_MIXES + 1)
+        tables.append(pulse_table(_pulse(notes[change.note].pitch, change, mix, (singer, effort))))
     return np.concatenate(tables), np.searchsorted(known, keys), shares.astype(np.float32)
 
 
-def _table(notes: Sequence[Note], change: _Change, mix: int, singer: Singer) -> Floats:
+def _pulse(pitch: int, change: _Change, mix: int, sung: tuple[Singer, int]) -> Pulse:
+    """The pulse at a mix of the two sounds of a change; `sung` is by whom, and with what effort."""
     first, second = change.first, change.second
     if mix in {0, _MIXES} or first == second:
         first = second = second if mix else first
         mix = 0
-    note = notes[change.note]
-    return pulse_table(Pulse(singer, first, second, mix / _MIXES, 3 * round(note.pitch / 3), _effort(notes)))
+    singer, effort = sung
+    return Pulse(singer, first, second, mix / _MIXES, 3 * round(pitch / 3), effort)
 
 
 def _effort(notes: Sequence[Note]) -> int:
