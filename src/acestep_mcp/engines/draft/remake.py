@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,9 +30,6 @@ from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.source_plan import SourcePlan, plan_json, read_source_plan
 from acestep_mcp.engines.draft.style import parse_style
 from acestep_mcp.readers.no_vocals import is_instrumental
-
-if TYPE_CHECKING:
-    pass
 
 _PRE_ROLL = 4.0  # seconds rendered before a window, so that earlier notes ring into it
 _RECORDING_GAIN = 0.4
