@@ -47,9 +47,8 @@ from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig
 from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig
 from acestep_mcp.engines.ace_step_v1.weights import load_parameters
 from acestep_mcp.engines.model.checkpoint import config_of
-from acestep_mcp.engines.model.long_edits import SamplingRun
 from acestep_mcp.engines.model.resampling import resample
-from acestep_mcp.engines.model.rounds import alone
+from acestep_mcp.engines.model.rounds import SamplingRun, alone
 from acestep_mcp.settings import load as load_settings
 from tools.random_parameters import parameter
 

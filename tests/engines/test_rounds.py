@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
 from acestep_mcp.audio import Sound  # noqa: E402
 from acestep_mcp.engines import Audio, Step  # noqa: E402
 from acestep_mcp.engines.model.rounds import ModelCall, Pending, Rounds  # noqa: E402
-from acestep_mcp.engines.model.streams import Aside  # noqa: E402
+from acestep_mcp.engines.model.streams import Aside, denoising  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("torch")]
 
@@ -254,3 +254,32 @@ def test_work_aside_begins_after_the_current_stream_and_its_result_is_copied_bef
     assert (end.value.value.device.type, tuple(end.value.value.shape)) == ("cpu", (2, 5))
     assert Aside(Stream(told)).overlaps
     assert not Aside(None).overlaps
+
+
+def test_the_host_is_at_most_two_steps_ahead_of_a_gpu(monkeypatch):
+    """No GPU is here: the events of its stream are noted."""
+    seen = []
+
+    class Event:
+        def __init__(self):
+            self.number = sum(kind == "recorded" for kind, _ in seen)
+            seen.append(("recorded", self.number))
+
+        def synchronize(self):
+            seen.append(("waited for", self.number))
+
+    class Stream:
+        def record_event(self):
+            return Event()
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Stream())
+
+    def run():
+        for number in range(4):
+            yield number + 1, 4
+        return torch.zeros(())
+
+    assert list(denoising(run(), torch.device("cuda"))) == [Step("denoising", number, 4) for number in range(1, 5)]
+    assert seen == [
+        ("recorded", 0), ("recorded", 1), ("recorded", 2), ("waited for", 0), ("recorded", 3), ("waited for", 1),
+    ]  # fmt: skip

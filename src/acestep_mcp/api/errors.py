@@ -15,7 +15,7 @@
             SubmissionUnknown   the submit may have been accepted; it is never repeated automatically
             GenerationFailed    the model ran and failed
                 OutOfMemory     ask for a shorter song, or use less memory
-                RunInterrupted  the process on a device ended first; the same request may work on another
+                RunInterrupted  the process that made the song ended first; another attempt may work
         JobCancelled            cancelled on request
 
 Every message says what happened and what to do next; a language model reads it.
@@ -183,7 +183,7 @@ class OutOfMemory(GenerationFailed):
 
 
 class RunInterrupted(GenerationFailed):
-    """The device gave up in the middle of a song; the same request may work at another attempt."""
+    """The process that made the song ended first, or its device gave up; another attempt may work."""
 
 
 class JobCancelled(AceStepError):

@@ -13,6 +13,8 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 
 from acestep_mcp.engines.ace_step_v1 import transformer  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.attention import LinearAttention, rotary_table  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.denoiser import Denoiser  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.sampling import noise_source, noise_sources  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig  # noqa: E402
 from acestep_mcp.engines.model.compilation import compiled  # noqa: E402
 from acestep_mcp.engines.model.graphs import again  # noqa: E402
@@ -273,6 +275,12 @@ def test_only_a_few_shapes_are_kept(small):
     assert captured._shapes == []
 
 
+def test_what_only_plain_predictions_need_is_not_kept_beside_the_buffers(small):
+    _, given = drawn(1, 70, 20)
+    assert PlainPredictions(small).prepare(*given).context.buffer is not None
+    assert StaticPredictions(small, small.forward, again).prepare(*given).context.buffer is None
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # raised inside torch's compiler
 def test_a_step_is_compiled_once_for_one_condition_and_once_for_several(small):
@@ -310,3 +318,14 @@ def test_a_step_that_cannot_be_compiled_runs_as_it_is_and_the_log_says_so(small,
     for _ in range(2):
         assert torch.equal(answer(predict(latents, 0.5)), latents * 500)
     assert [record.levelname for record in caplog.records if "no compiler here" in record.message] == ["WARNING"]
+
+
+@pytest.mark.parametrize(("seed", "following"), [(None, 1), (5, 6), (2**32 - 1, 0)])
+def test_the_two_noises_of_a_request_are_those_of_its_seed_and_of_the_next(single, seed, following):
+    model = Denoiser.__new__(Denoiser)
+    torch.nn.Module.__init__(model)
+    model.transformer = single
+    both = [noise(7) for noise in noise_sources(seed, model)]
+    assert [each.dtype for each in both] == [torch.float32, torch.float32]
+    for ours, right in zip(both, (seed or 0, following), strict=True):
+        assert torch.equal(ours, noise_source(right, model)(7))

@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch", reason="the engine's packages are not insta
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
+from acestep_mcp.engines.ace_step_v1.autoencoder import Autoencoder, AutoencoderConfig  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.codec import WINDOW, Codec  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.guidance import Guidance  # noqa: E402
 from acestep_mcp.engines.ace_step_v1.sampling import (  # noqa: E402
@@ -18,9 +20,11 @@ from acestep_mcp.engines.ace_step_v1.sampling import (  # noqa: E402
     noise_source,
 )
 from acestep_mcp.engines.ace_step_v1.transformer import TransformerConfig  # noqa: E402
+from acestep_mcp.engines.ace_step_v1.vocoder import Vocoder, VocoderConfig  # noqa: E402
 from acestep_mcp.engines.model.graphs import again  # noqa: E402
 from acestep_mcp.engines.model.predictions import StaticPredictions  # noqa: E402
 from acestep_mcp.engines.model.rounds import ModelCall, alone  # noqa: E402
+from tests.engines.ace_step_v1.test_windows import autoencoder_config  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -129,6 +133,20 @@ def test_no_step_of_a_batch_waits_for_the_device_also_when_songs_join_and_leave(
                 break
     assert waits.seen == []
     assert number > 10
+
+
+def test_the_second_window_of_a_decode_waits_for_nothing():
+    """The filters of the resampling are on the device by then."""
+    with torch.device("meta"):
+        autoencoder = Autoencoder(AutoencoderConfig(**autoencoder_config()))
+        codec = Codec(autoencoder, Vocoder(VocoderConfig(resblock_kernel_sizes=(3,), resblock_dilation_sizes=((1,),))))
+        latents = torch.empty(1, 8, 16, 3 * WINDOW)
+    with torch.inference_mode():
+        parts = codec.decode(latents, window=WINDOW)
+        next(parts)
+        with Waits() as waits:
+            assert len(list(parts)) == 2
+    assert waits.seen == []
 
 
 def test_a_step_that_waited_would_be_noticed(on_device):

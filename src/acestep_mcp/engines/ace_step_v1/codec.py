@@ -1,4 +1,4 @@
-"""Waveforms to latents and back, in windows: peak memory does not grow with the song."""
+"""Waveforms to latents and back, in windows that bound the memory; a GPU with room takes a song as one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,8 @@ from acestep_mcp.engines.model.resampling import resample
 from acestep_mcp.engines.model.windows import Window, windows
 
 RATE = 44_100
-HOP = 512
-_FFT_SIZE = 2048
-_MELS = 128
-_MIN_HERTZ, _MAX_HERTZ = 40.0, 16_000.0
-_MAX_COLUMNS = 4096
-"""Columns of the spectrogram at a time: the complex spectrum is twenty times as large as its mel."""
 OUTPUT_RATE = 48_000
+HOP = 512
 MELS_PER_FRAME = 8
 SAMPLES_PER_FRAME = MELS_PER_FRAME * HOP
 _LATENT_SHIFT, _LATENT_SCALE = -1.9091, 0.1786
@@ -33,7 +28,12 @@ WINDOW = 147
 _BYTES_PER_FRAME = 6 << 20
 """More than decoding takes at the published sizes: about 2 MiB, counted from the largest features."""
 _MARGIN = 147
-"""Samples of context for resampling on each side of a window."""
+"""Samples of context for resampling on each side of a window: exactly 160 at the output rate, or the seam would shift."""
+_FFT_SIZE = 2048
+_MELS = 128
+_MIN_HERTZ, _MAX_HERTZ = 40.0, 16_000.0
+_MAX_COLUMNS = 4096
+"""Columns of the spectrogram at a time: the complex spectrum is twenty times as large as its mel."""
 
 
 class Codec:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from acestep_mcp.engines.ace_step_v1.transformer import WEAKENED, TransformerConfig
 
-Masked = tuple[Tensor, Tensor]
-"""Tokens, their ids or their hidden states [B, N, ...], and a mask [B, N] that is 1 for the valid ones."""
+Tokens = tuple[Tensor, Tensor]
+"""Their ids [B, N] or hidden states [B, N, width], and a mask [B, N] that is 1 for the valid ones."""
 WEAKENED_LAYERS = (4, 5)
 _ROWS = 512
 """Query rows at a time: all scores of a long lyric at once would not fit in memory."""
@@ -115,7 +115,7 @@ class ConditionEncoder(nn.Module):
         self.lyric_encoder = LyricEncoder(config)
         self.lyric_proj = nn.Linear(config.lyric_hidden_size, config.inner_dim)
 
-    def forward(self, text: Masked, lyric: Masked, speaker: Tensor | None = None, *, weakened: bool = False) -> Masked:
+    def forward(self, text: Tokens, lyric: Tokens, speaker: Tensor | None = None, *, weakened: bool = False) -> Tokens:
         """`text`: hidden states [B, n, text width] and mask; `lyric`: ids [B, m] and mask. A missing speaker is zeros.
 
         `weakened` scales down the queries of two layers of the lyric encoder.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from acestep_mcp.engines.ace_step_v1.condition_encoder import ConditionEncoder, Masked
+from acestep_mcp.engines.ace_step_v1.condition_encoder import ConditionEncoder, Tokens
 from acestep_mcp.engines.ace_step_v1.transformer import Transformer, TransformerConfig
 from acestep_mcp.engines.model.predictions import PlainPredictions, Prediction, StaticPredictions
 
@@ -45,24 +45,24 @@ class Denoiser(nn.Module):
         self.transformer = Transformer(config)
         self.predictions: PlainPredictions | StaticPredictions = PlainPredictions(self.transformer)
 
-    def full(self, given: Conditioning) -> Masked:
+    def full(self, given: Conditioning) -> Tokens:
         """Tags and lyrics."""
         return self.condition_encoder((given.text, given.text_mask), (given.lyric_ids, given.lyric_mask))
 
-    def unconditional(self, given: Conditioning, rectification: EntropyRectification, *, tags: bool = False) -> Masked:
+    def unconditional(self, given: Conditioning, rectification: EntropyRectification, *, tags: bool = False) -> Tokens:
         """The condition that guidance steers away from: weakened lyrics or none, and the tags, weakened ones or none."""
         text = given.text if tags else given.weakened_text if rectification.tags else torch.zeros_like(given.text)
         ids = given.lyric_ids if rectification.lyrics else torch.zeros_like(given.lyric_ids)
         lyric = (ids, given.lyric_mask)
         return self.condition_encoder((text, given.text_mask), lyric, weakened=rectification.lyrics)
 
-    def empty(self, given: Conditioning) -> Masked:
+    def empty(self, given: Conditioning) -> Tokens:
         """Neither tags nor lyrics, with as many tokens as `given`."""
         lyric = (torch.zeros_like(given.lyric_ids), torch.zeros_like(given.lyric_mask))
         return self.condition_encoder((torch.zeros_like(given.text), given.text_mask), lyric)
 
-    def prepare(self, conditions: list[Masked], frames: int, weakened: Tensor | None = None) -> Prediction:
-        """The predictions of a run: one per condition, in one batch. `weakened` [B] marks those with weakened queries."""
+    def prepare(self, conditions: list[Tokens], frames: int, weakened: Tensor | None = None) -> Prediction:
+        """The predictions of a run: one per condition [1, N, D], in one batch. Queries are weakened where `weakened` [B] is."""
         tokens = pad_sequence([tokens[0] for tokens, _ in conditions], batch_first=True)
         mask = pad_sequence([mask[0] for _, mask in conditions], batch_first=True)
         return self.predictions.prepare(tokens, mask, frames, weakened)

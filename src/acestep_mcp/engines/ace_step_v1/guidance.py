@@ -87,7 +87,7 @@ class ProjectedGuidance:
 
 
 class RunGuidance:
-    """The guidance of a run of so many steps: which steps are guided, and the velocity from their predictions."""
+    """The guidance of one run, with the momentum of its APG. `number` is the index of a timestep of `steps`."""
 
     def __init__(self, guidance: Guidance, steps: int) -> None:
         self.guided = guidance.guided_steps(steps)

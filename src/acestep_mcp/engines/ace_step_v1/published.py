@@ -8,7 +8,7 @@ from pathlib import Path
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.ace_step_v1.lyrics import vocabulary_file
 from acestep_mcp.engines.model import hub
-from acestep_mcp.engines.model.checkpoint import HubFiles, require_whole
+from acestep_mcp.engines.model.checkpoint import DOWNLOAD_HINT, HubFiles, require_whole
 from acestep_mcp.engines.model.options import EngineOptions
 from acestep_mcp.engines.model.packages import missing_packages
 
@@ -66,7 +66,7 @@ def find_weights(folder: Path | None = None) -> Path:
     if found is None:
         raise PUBLISHED.absent("`acestep-mcp engine --download` fetches them, or name their folder")
     put = "put the published file there, or leave out --weights and ACESTEP_WEIGHTS and let it be downloaded"
-    require_whole((found / name for name in FILES), vocabulary_file.FETCHES if folder is None else put)
+    require_whole((found / name for name in FILES), DOWNLOAD_HINT if folder is None else put)
     return found
 
 

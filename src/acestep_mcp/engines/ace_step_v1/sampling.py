@@ -16,8 +16,8 @@ from torch import Tensor
 
 from acestep_mcp.engines.ace_step_v1.denoiser import Conditioning, Denoiser, EntropyRectification
 from acestep_mcp.engines.ace_step_v1.guidance import MOMENTUM, Guidance, ProjectedGuidance, RunGuidance
-from acestep_mcp.engines.model.long_edits import Noises, SamplingRun
-from acestep_mcp.engines.model.rounds import ModelCall
+from acestep_mcp.engines.model.long_edits import Noises
+from acestep_mcp.engines.model.rounds import ModelCall, SamplingRun
 
 _SHIFT = 3.0
 _TRAIN_STEPS = 1000
@@ -48,13 +48,13 @@ def noise_source(seed: int, model: Denoiser) -> NoiseSource:
     like = model.transformer.empty_latents(1, 1)
 
     def draw(length: int) -> Tensor:
-        return torch.randn(*like.shape[:-1], length, generator=generator).to(like.device)
+        return torch.randn(*like.shape[:-1], length, generator=generator, dtype=like.dtype).to(like.device)
 
     return draw
 
 
 def noise_sources(seed: int | None, model: Denoiser) -> Noises:
-    """For the music that is kept and for the new."""
+    """From the seed, and from the next one for what an edit regenerates (the published "retake" generator)."""
     return noise_source(seed or 0, model), noise_source(((seed or 0) + 1) % 2**32, model)
 
 
@@ -134,7 +134,7 @@ class Sampler:
         return x
 
     def inpaint(self, source: Tensor, span: range, variance: float, noises: Noises) -> SamplingRun:
-        """Regenerate the frames of `span`; `variance` (0..1) says how much they change. One noise source per seed."""
+        """Regenerate the frames of `span`; `variance` (0..1) says how much they change. `noises` as from `noise_sources`."""
         length = source.shape[-1]
         first, second = (noise(length) for noise in noises)
         new = mix_noise(first, second, variance)
@@ -192,7 +192,7 @@ class FlowEdit:
         total, length = len(sigmas) - 1, source.shape[-1]
         first, last = int(plan.steps * self.begin), int(plan.steps * self.end)
         # The published edit uses momentum for the old conditioning and none for the new.
-        both = EditVelocity(model, [(self.old, MOMENTUM), (self.new, 0.0)], plan.guidance, length)
+        both = EditVelocity(model, plan.guidance, length, (self.old, MOMENTUM), (self.new, 0.0))
         # All noise is drawn now: copying it to a GPU waits for the steps before.
         drawn = iter([noise(length) for _ in range((last - first) * self.average + (last < total))])
         x = source
@@ -207,7 +207,7 @@ class FlowEdit:
             yield number + 1 - first, total - first
         if last == total:
             return x
-        new_only = EditVelocity(model, [(self.new, MOMENTUM)], plan.guidance, length)
+        new_only = EditVelocity(model, plan.guidance, length, (self.new, MOMENTUM))
         x = x + add_noise(source, next(drawn), sigmas[last]) - source
         for number in range(last, total):
             sigma, following = sigmas[number], sigmas[number + 1]
@@ -222,18 +222,16 @@ class EditVelocity:
     The unconditional prediction has neither tags nor lyrics.
     """
 
-    def __init__(
-        self, model: Denoiser, given: list[tuple[Conditioning, float]], guidance: Guidance, length: int
-    ) -> None:
+    def __init__(self, model: Denoiser, guidance: Guidance, length: int, *songs: tuple[Conditioning, float]) -> None:
         self._guidance = guidance
-        self._projected = [ProjectedGuidance(momentum) for _, momentum in given]
-        conditions = [model.full(conditioning) for conditioning, _ in given]
+        self._projected = [ProjectedGuidance(momentum) for _, momentum in songs]
+        conditions = [model.full(conditioning) for conditioning, _ in songs]
         if guidance.enabled:
-            conditions += [model.empty(conditioning) for conditioning, _ in given]
+            conditions += [model.empty(conditioning) for conditioning, _ in songs]
         self._predict = model.prepare(conditions, length)
 
-    def __call__(self, sigma: float, *songs: Tensor) -> Generator[ModelCall, Tensor, Tensor]:
-        x = torch.cat(songs)
+    def __call__(self, sigma: float, *latents: Tensor) -> Generator[ModelCall, Tensor, Tensor]:
+        x = torch.cat(latents)
         if not self._guidance.enabled:
             return (yield self._predict(x, sigma))
         conditional, unconditional = (yield self._predict(torch.cat((x, x)), sigma)).chunk(2)

@@ -53,8 +53,9 @@ _CONTEXT_FRAMES = 147
 _MAX_LYRIC_TOKENS = 16_384
 """A song of 240 s has a few hundred; time and memory grow with their square."""
 _SECONDS_PER_FRAME = SAMPLES_PER_FRAME / RATE
-_LONGEST, _LEAST_CONTEXT = latent_frames(LONGEST), latent_frames(30)
-"""Latent frames of a run, and of finished music beside new music in a longer song."""
+_LONGEST = latent_frames(LONGEST)
+_LEAST_CONTEXT = latent_frames(30)
+"""Latent frames of the song beside new music, where it is longer than a run."""
 
 
 def _text_to_audio(loaded: LoadedV1, request: TextToAudio) -> SongRun:
@@ -210,5 +211,5 @@ def _decode(loaded: LoadedV1, latents: Tensor) -> Generator[Step | Pending, None
 
 
 def _frames_covering(seconds: float) -> int:
-    """The latent frames that `seconds` begin, rounded up."""
+    """The latent frames that cover `seconds`."""
     return -int(-seconds // _SECONDS_PER_FRAME)

@@ -113,20 +113,20 @@ class FeedForward(nn.Module):
 
 
 class Context(NamedTuple):
-    """What stays the same at every step of a run, for a batch of B conditions.
+    """The `StepContext` of a batch of B conditions.
 
-    `rotary` [2, T or N, 1, width]: the rotary table; `keys_values` [B, blocks, 2, heads, N, width]: the condition's for
-    each cross-attention; `mask` [B, 1, 1, N]: 0 for the condition's valid tokens, minus infinity for the others;
-    `query_scale` [B, 1, 1, 1]: the factor on queries in the weakened blocks; `frame_mask` [B, T, 1]: 0 for padding;
-    `buffer`: memory for the feed-forwards.
+    `rotary` [2, T or N, 1, width]: the rotary table; `buffer`: memory for the feed-forwards on a CPU, which is not used
+    with a frame mask; `keys_values` [B, blocks, 2, heads, N, width]: the condition's for each cross-attention; `mask` [B, 1,
+    1, N]: 0 for the condition's valid tokens, minus infinity for the others; `query_scale` [B, 1, 1, 1]: the factor on
+    queries in the weakened blocks; `frame_mask` [B, T, 1]: 0 for padding.
     """
 
     rotary: Tensor
+    buffer: Tensor | None
     keys_values: Tensor
     mask: Tensor
     query_scale: Tensor
     frame_mask: Tensor | None = None
-    buffer: Tensor | None = None
 
     @property
     def conditions(self) -> int:
@@ -136,10 +136,19 @@ class Context(NamedTuple):
     def tokens(self) -> int:
         return self.mask.shape[-1]
 
+    def rows(self) -> list[Tensor]:
+        rows = [self.keys_values, self.mask, self.query_scale]
+        return rows if self.frame_mask is None else [*rows, self.frame_mask]
+
+    def lengths(self) -> list[tuple[Tensor, int]]:
+        lengths = [(self.rotary, 1), (self.keys_values, 4), (self.mask, 3)]
+        return lengths if self.frame_mask is None else [*lengths, (self.frame_mask, 1)]
+
     def first(self, conditions: int) -> Context:
-        frame_mask = None if self.frame_mask is None else self.frame_mask[:conditions]
-        keys_values, mask, query_scale = (each[:conditions] for each in self[1:4])
-        return Context(self.rotary, keys_values, mask, query_scale, frame_mask, self.buffer)
+        return Context(self.rotary, self.buffer, *(each[:conditions] for each in self.rows()))
+
+    def without_memory(self) -> Context:
+        return self._replace(buffer=None)
 
     def copy_row(self, row: int, given: Context, condition: int, frames: int) -> None:
         tokens = given.tokens
@@ -148,13 +157,6 @@ class Context(NamedTuple):
         self.query_scale[row] = given.query_scale[condition]
         if self.frame_mask is not None:
             self.frame_mask[row, :frames], self.frame_mask[row, frames:] = 1, 0
-
-    def rows(self) -> list[Tensor]:
-        return [each for each in self[1:5] if each is not None]
-
-    def lengths(self) -> list[tuple[Tensor, int]]:
-        lengths = [(self.keys_values, 4), (self.mask, 3), (self.rotary, 1)]
-        return lengths if self.frame_mask is None else [*lengths, (self.frame_mask, 1)]
 
 
 class TransformerBlock(nn.Module):
@@ -228,6 +230,8 @@ class FinalLayer(nn.Module):
 
 
 class Transformer(nn.Module):
+    """A `StepModel`: velocities of latents [B, channels, height, T]."""
+
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
@@ -240,10 +244,6 @@ class Transformer(nn.Module):
         self.final_layer = FinalLayer(config)
 
     def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Context:
-        """For `frames` latent frames and `condition` [B, N, D] with `mask` [B, N].
-
-        `weakened` [B] is true for the items whose queries are weakened.
-        """
         batch, tokens, _ = condition.shape
         context = self.static_context(batch, frames, tokens)
         rotary = context.rotary[:, :tokens]
@@ -254,11 +254,11 @@ class Transformer(nn.Module):
         context.query_scale.fill_(1)
         if weakened is not None:
             context.query_scale.masked_fill_(weakened[:, None, None, None], WEAKENED)
-        widest = cast("TransformerBlock", self.transformer_blocks[0]).ff.inverted_conv.conv.weight
-        if widest.device.type != "cpu" or type(widest.data) is not Tensor:  # quantised
-            return context._replace(frame_mask=None)
-        # Fresh memory is slow on a CPU, since its pages are mapped one by one.
-        return context._replace(frame_mask=None, buffer=widest.new_empty(batch, frames, len(widest)))
+        widest, buffer = cast("TransformerBlock", self.transformer_blocks[0]).ff.inverted_conv.conv.weight, None
+        if widest.device.type == "cpu" and type(widest.data) is Tensor:  # not quantised
+            # Fresh memory is slow on a CPU, since its pages are mapped one by one.
+            buffer = widest.new_empty(batch, frames, len(widest))
+        return context._replace(frame_mask=None, buffer=buffer)
 
     def static_context(self, conditions: int, frames: int, tokens: int) -> Context:
         weight, config = self.final_layer.linear.weight, self.config
@@ -266,7 +266,7 @@ class Transformer(nn.Module):
         heads = (config.num_attention_heads, tokens, config.attention_head_dim)
         keys_values = weight.new_empty(conditions, config.num_layers, 2, *heads)
         mask, query_scale = (weight.new_empty(conditions, 1, 1, size) for size in (tokens, 1))
-        return Context(rotary, keys_values, mask, query_scale, weight.new_empty(conditions, frames, 1))
+        return Context(rotary, None, keys_values, mask, query_scale, weight.new_empty(conditions, frames, 1))
 
     def empty_latents(self, conditions: int, frames: int) -> Tensor:
         shape = (conditions, self.config.in_channels, self.config.max_height, frames)

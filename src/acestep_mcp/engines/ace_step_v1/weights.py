@@ -27,7 +27,7 @@ from acestep_mcp.engines.model.placement import ModelParts
 from acestep_mcp.engines.model.predictions import fast_predictions
 from acestep_mcp.engines.model.quantization import check_quantization, quantize
 from acestep_mcp.engines.model.streams import Aside
-from acestep_mcp.engines.model.tensor_file import TensorReader, WeightsFolder, file_errors
+from acestep_mcp.engines.model.weights_folder import TensorReader, WeightsFolder, file_errors
 
 _ALIASES = {"shared.weight": "encoder.embed_tokens.weight"}
 """UMT5's embedding has two names; a file may have either."""

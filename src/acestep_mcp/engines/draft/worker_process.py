@@ -114,11 +114,12 @@ def generate_in_worker(
 
 
 def _stopped(worker: WorkerProcess, playback: Playback) -> GenerationFailed:
+    font = f" while it played {playback.soundfont} (ACESTEP_SOUNDFONT)" if playback.soundfont else ""
     if worker.was_killed():
         return RunInterrupted(
-            "The draft engine's worker was killed before the song was done, as systems do when memory runs out."
+            f"The draft engine's worker was killed{font} before the song was done, as the system does when memory runs out. "
+            "Ask for a shorter song, or free memory."
         )
-    font = f" while it played {playback.soundfont} (ACESTEP_SOUNDFONT)" if playback.soundfont else ""
     return GenerationFailed(
         f"The draft engine's worker stopped{font} before the song was done: {worker.last_log_line()}"
     )

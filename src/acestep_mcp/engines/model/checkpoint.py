@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Config = TypeVar("Config", bound="DataclassInstance")
+DOWNLOAD_HINT = "`acestep-mcp engine --download` fetches it"
 _JSON_FILES = ("config.json", "model_index.json")
 _LONGEST_HEADER = 100 << 20
 

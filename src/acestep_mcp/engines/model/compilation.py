@@ -44,6 +44,6 @@ def compiled(function: Callable[Given, Tensor], **options: Any) -> Callable[Give
     return try_compiled
 
 
-def mark_dynamic(tensor: Tensor | None, dimension: int) -> None:
+def mark_dynamic(tensor: Tensor, dimension: int) -> None:
     """Tell the compiler that this size differs between calls."""
     torch._dynamo.maybe_mark_dynamic(tensor, dimension)  # noqa: SLF001 - documented, and has no other name

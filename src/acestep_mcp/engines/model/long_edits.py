@@ -1,25 +1,23 @@
-"""Edits of songs that are too long for one run: new music in stretches, each with finished music beside it."""
+"""Edits of songs that are too long for one run: new music in stretches, each with music of the song beside it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from acestep_mcp.engines.model.rounds import ModelCall, mapped
+from acestep_mcp.engines.model.rounds import SamplingRun, mapped
 
-SamplingRun = Generator[tuple[int, int] | ModelCall, Any, Tensor]
-"""Yields the steps done and their total; returns latents whose last dimension is frames."""
 Noises = tuple[Callable[[int], Tensor], Callable[[int], Tensor]]
-"""Each draws its next noise for so many frames."""
+"""The two sources of a request: each draws its next noise for so many frames."""
 
 
 class EditRuns(Protocol):
-    """Edits in one run each."""
+    """Edits in one run each, of latents whose last dimension is frames."""
 
     def inpaint(self, source: Tensor, span: range, variance: float, noises: Noises) -> SamplingRun:
         """Regenerate the frames of `span`; `variance` (0..1) says how much they change."""
@@ -32,18 +30,18 @@ class EditRuns(Protocol):
 class LongEdits:
     """Edits in runs of at most `longest` frames.
 
-    Beside a stretch are at least `context` frames of finished music, if the song has as many.
+    Beside a stretch are at least `least_context` frames of the song, if it has as many.
     """
 
     runs: EditRuns
     longest: int
-    context: int
+    least_context: int
 
     def inpaint(self, source: Tensor, span: range, variance: float, noises: Noises) -> SamplingRun:
         length = source.shape[-1]
         if length <= self.longest:
             return (yield from self.runs.inpaint(source, span, variance, noises))
-        pieces = math.ceil(len(span) / (self.longest - 2 * self.context))
+        pieces = math.ceil(len(span) / (self.longest - 2 * self.least_context))
         size = math.ceil(len(span) / pieces)
         context = (self.longest - size) // 2
         song = source.clone()
@@ -73,7 +71,7 @@ class LongEdits:
 
     def _pieces(self, length: int, frames: int) -> list[int]:
         """Sizes that add up to `frames`, each leaving room in a run for enough of a song of `length` frames."""
-        largest = self.longest - min(length, self.context)
+        largest = self.longest - min(length, self.least_context)
         return [min(largest, frames - first) for first in range(0, frames, largest)]
 
 

@@ -32,7 +32,7 @@ Step = Callable[[Tensor, Tensor, Any], Tensor]
 
 
 class StepContext(Protocol):
-    """What stays the same at every step of a run: tensors with a row for each of its conditions."""
+    """What stays the same at every step of a run: tensors with a row for each of its conditions, and memory for steps."""
 
     @property
     def conditions(self) -> int: ...
@@ -43,6 +43,9 @@ class StepContext(Protocol):
 
     def first(self, conditions: int) -> Self:
         """The context of the first conditions."""
+
+    def without_memory(self) -> Self:
+        """The context of which only rows are copied."""
 
     def copy_row(self, row: int, given: Self, condition: int, frames: int) -> None:
         """Copy a condition of another context, for so many frames, into a row; what is left of the row is padding."""
@@ -57,11 +60,14 @@ class StepContext(Protocol):
 class StepModel(Protocol):
     """A model that computes velocities from latents whose last dimension is frames."""
 
-    def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Any:
-        """For one run."""
+    def context(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> StepContext:
+        """For a run of `frames` latent frames and `condition` [B, N, D] with `mask` [B, N], 1 for the valid tokens.
 
-    def static_context(self, conditions: int, frames: int, tokens: int) -> Any:
-        """To be filled by `copy_row`."""
+        `weakened` [B] is true for the items whose queries are weakened.
+        """
+
+    def static_context(self, conditions: int, frames: int, tokens: int) -> StepContext:
+        """Of these sizes. What depends on a condition is not initialised: `copy_row` fills the rows."""
 
     def empty_latents(self, conditions: int, frames: int) -> Tensor:
         """Zeros, float32."""
@@ -136,7 +142,7 @@ class StaticPredictions:
         self._shapes: list[StaticShape] = []
 
     def prepare(self, condition: Tensor, mask: Tensor, frames: int, weakened: Tensor | None = None) -> Prediction:
-        context = self._model.context(condition, mask, frames, weakened)
+        context = self._model.context(condition, mask, frames, weakened).without_memory()
         return Prediction(self, context, frames, key=_bucketed(frames))
 
     def answer(self, given: Sequence[Wanted]) -> list[Tensor]:
@@ -178,7 +184,7 @@ class StaticShape:
         self._step = step
         self._capture = capture
         rows, frames, _ = size
-        self._context: StepContext = model.static_context(*size)
+        self._context = model.static_context(*size)
         self._latents = model.empty_latents(rows, frames)
         self._timestep = self._latents.new_empty(rows)
         self._velocity = torch.empty_like(self._latents)

@@ -8,9 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from acestep_mcp.engines import Audio, Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,10 @@ class ModelCall:
     model: BatchModel
     key: Hashable
     given: Any
+
+
+SamplingRun = Generator[tuple[int, int] | ModelCall, Any, "Tensor"]
+"""Yields what it asks of a model, and after every step the steps done and their total; returns latents."""
 
 
 class Event(Protocol):

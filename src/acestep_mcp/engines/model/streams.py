@@ -1,4 +1,4 @@
-"""How far the host runs ahead of a GPU, and work in a second stream of it."""
+"""The progress of a run, how far the host runs ahead of a GPU, and work in a second stream of it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import torch
 from torch import Tensor
 
 from acestep_mcp.engines import Step
-from acestep_mcp.engines.model.rounds import ModelCall, Pending, mapped
+from acestep_mcp.engines.model.rounds import ModelCall, Pending, SamplingRun, mapped
 
 _QUEUED = 2
 """Steps that are queued on a GPU at most. It never waits for the next one, and progress and cancelling follow it."""
 
 
-def denoising(
-    run: Generator[tuple[int, int] | ModelCall, Any, Tensor], device: torch.device
-) -> Generator[Step | ModelCall, Any, Tensor]:
-    """The run with its progress as steps. They are queued on a GPU without waiting, but only so far ahead of it."""
+def denoising(run: SamplingRun, device: torch.device) -> Generator[Step | ModelCall, Any, Tensor]:
+    """Report a run's progress as Steps. The host may be at most `_QUEUED` of them ahead of the GPU."""
     queued: deque[torch.cuda.Event] = deque()
 
     def step(progress: tuple[int, int]) -> Step:

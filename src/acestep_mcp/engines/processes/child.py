@@ -107,7 +107,7 @@ class WorkerProcess:
         return self.exit_code() == -signal.SIGTERM
 
     def was_killed(self) -> bool:
-        """Whether the process, which has exited, was ended by SIGKILL, as by a system without memory."""
+        """Whether the process, which has exited, was ended by SIGKILL, as the kernel does when memory runs out."""
         return self.exit_code() == -9  # Windows has no such signal
 
     def exit_code(self) -> int | None:

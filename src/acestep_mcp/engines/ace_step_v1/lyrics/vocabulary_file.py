@@ -6,6 +6,7 @@ from pathlib import Path
 
 from acestep_mcp.api.errors import ConfigurationError
 from acestep_mcp.engines.model import hub
+from acestep_mcp.engines.model.checkpoint import DOWNLOAD_HINT
 from acestep_mcp.engines.model.options import EngineOptions
 
 FILE = "vocab.json"
@@ -14,7 +15,6 @@ URL = (
     "/acestep/models/lyrics_utils/vocab.json"
 )
 SHA256 = "c2a66ea48c478c0bb9acb5497144b926acdeaa37128faa799508d40f2b9cc558"
-FETCHES = "`acestep-mcp engine --download` fetches it"
 
 
 def find(options: EngineOptions, weights: Path) -> Path:
@@ -28,7 +28,9 @@ def find(options: EngineOptions, weights: Path) -> Path:
             return file
     if given:
         raise ConfigurationError(f"the lyric vocabulary {given} is not there: correct --vocab or ACESTEP_LYRIC_VOCAB.")
-    raise ConfigurationError(f"the lyric vocabulary {downloaded} is not there: {FETCHES}, or name one with --vocab.")
+    raise ConfigurationError(
+        f"the lyric vocabulary {downloaded} is not there: {DOWNLOAD_HINT}, or name one with --vocab."
+    )
 
 
 def download_path(data_dir: Path) -> Path:
