@@ -151,3 +151,16 @@ async def test_the_log_of_an_old_job_is_kept_small_and_whole(tmp_path: Path):
     with closing(JobStore(tmp_path / "jobs.sqlite3")) as later:
         [again] = later.all()
     assert again.lines == whole
+
+
+async def test_a_job_that_was_cancelled_as_its_server_died_says_what_becomes_of_it_elsewhere(tmp_path):
+    with closing(JobStore(tmp_path / "jobs.sqlite")) as store:
+        before = JobQueue(store, limit=9)
+        job = QueueJob("fal-ai/ace-step", TextToAudio(tags="lofi", lyrics="", duration=5))
+        before.add(job)
+        await before.next_job()
+        before.cancel(job)
+        after = JobQueue(store, limit=9)
+        after.restore({job.id: "It is made to the end there."})
+        answer = after.find(job.id).answer
+    assert answer.body["detail"] == "Request cancelled by the client. It is made to the end there."

@@ -65,7 +65,8 @@ async def serving(*engines: Engine, folder: Path, options: QueueOptions = _DEFAU
     `app.state.drain` does so after it has let them end for some seconds. Raises Occupied when another server uses the
     database, StorageError.
     """
-    async with opened(folder, options) as backend, _running(engines, backend, options) as app:
+    begun = await anyio.to_thread.run_sync(_begun, engines)
+    async with opened(folder, options, begun) as backend, _running(engines, backend, options) as app:
         yield app
 
 
@@ -76,9 +77,6 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
     webhooks = Webhooks(backend.work, options.post, Signer(backend.key_file)) if options.post else None
     each = [Worker(engine, backend.work, file_store, source_loader, options) for engine in engines]
     workers = Workers(each, SourceDownloads(backend.work, source_loader))
-    resumable = [engine for engine in engines if isinstance(engine, ResumableEngine)]
-    for engine in resumable:
-        await _note_begun(engine, backend)
     async with _task_group() as group:
         for name, task in backend.tasks.items():
             group.start_soon(repeat, task, name, RETRY_SECONDS)
@@ -87,9 +85,10 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
         group.start_soon(repeat, clean, "cleaning up", min(60, max(options.retention / 2, 0.05)))
         if options.scale:
             group.start_soon(repeat, partial(_scale, backend, options.scale), "scaling", SCALE_SECONDS)
-        for engine in resumable:
-            stop = partial(_stop_ended, engine, backend)
-            group.start_soon(repeat, stop, "stopping what nobody waits for", STOP_SECONDS)
+        for engine in engines:
+            if isinstance(engine, ResumableEngine):
+                stop = partial(_stop_ended, engine, backend)
+                group.start_soon(repeat, stop, "stopping what nobody waits for", STOP_SECONDS)
         if webhooks:
             group.start_soon(webhooks.run)
             adopt = partial(_adopt, backend, webhooks)
@@ -106,13 +105,10 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
         group.cancel_scope.cancel()
 
 
-async def _note_begun(engine: ResumableEngine, backend: Backend) -> None:
-    """Jobs that an earlier server began and that wait again: who cancels one learns what becomes of it elsewhere."""
-    if engine.cancel_note:
-        with suppress(AceStepError):
-            for job_id in await anyio.to_thread.run_sync(engine.begun):
-                if job := await backend.requests.find(job_id, logs=False):
-                    job.cancel_note = engine.cancel_note
+def _begun(engines: Sequence[Engine]) -> dict[str, str]:
+    """The jobs that an earlier server began elsewhere, each with what becomes of it if it is cancelled."""
+    resumable = [engine for engine in engines if isinstance(engine, ResumableEngine) and engine.cancel_note]
+    return {job_id: engine.cancel_note for engine in resumable for job_id in engine.begun()}
 
 
 async def _stop_ended(engine: ResumableEngine, backend: Backend) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -53,10 +53,10 @@ class Backend:
 
 
 @asynccontextmanager
-async def opened(folder: Path, options: QueueOptions) -> AsyncIterator[Backend]:
-    """Raises Occupied when another server uses the database, ConfigurationError, StorageError."""
+async def opened(folder: Path, options: QueueOptions, begun: Mapping[str, str]) -> AsyncIterator[Backend]:
+    """`begun` has the notes of jobs that are being made elsewhere. Raises Occupied when another server uses the database, ConfigurationError, StorageError."""
     if options.jobs is None:
-        async with _local(folder, options) as backend:
+        async with _local(folder, options, begun) as backend:
             yield backend
         return
     from acestep_mcp.engine_server.shared.backend import shared
@@ -66,12 +66,12 @@ async def opened(folder: Path, options: QueueOptions) -> AsyncIterator[Backend]:
 
 
 @asynccontextmanager
-async def _local(folder: Path, options: QueueOptions) -> AsyncIterator[Backend]:
+async def _local(folder: Path, options: QueueOptions, begun: Mapping[str, str]) -> AsyncIterator[Backend]:
     file_store = FileStore(folder, options.max_stored)
     job_store = JobStore(options.database)
     try:
         queue = JobQueue(job_store, limit=options.max_queue, most_bytes=options.max_remembered, keys=options.keys)
-        queue.restore()
+        queue.restore(begun)
         uploads = OpenUploads()
         try:
             yield Backend(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -16,7 +17,6 @@ from acestep_mcp.api.errors import AceStepError, QueueError, isolated
 from acestep_mcp.engine_server.api_keys import ApiKeys
 from acestep_mcp.engine_server.job_store import JobStore
 from acestep_mcp.engine_server.jobs import (
-    CANCELLED,
     LOST,
     MAX_ATTEMPTS,
     MAX_LOGS,
@@ -194,13 +194,16 @@ class JobQueue:
             job.answer = replace(job.answer, fetched=time.time())
             self._save(job)
 
-    def restore(self) -> None:
+    def restore(self, begun: Mapping[str, str] = MappingProxyType({})) -> None:
         """Load the jobs of an earlier server: waiting jobs wait again, interrupted ones restart.
+
+        `begun` has the cancel notes of those that are being made elsewhere.
 
         A job is ended instead if it was cancelled, forbids a second run, was a synchronous call whose connection is
         lost, or was interrupted three times.
         """
         for job in self._store.all():
+            job.cancel_note = begun.get(job.id, "")
             self._jobs[job.id] = job
             self._remembered.weigh(job)
             self._sequence = max(self._sequence, job.sequence)
@@ -263,7 +266,7 @@ class JobQueue:
         job.state = State.QUEUED
         self._enqueue(job)
         if job.cancelled:
-            self.finish(job, CANCELLED)
+            self.finish(job, cancelled(job.cancel_note))
         elif job.options.synchronous or (interrupted and (not job.options.retry or job.attempts >= MAX_ATTEMPTS)):
             self.finish(job, LOST)
 

@@ -4,6 +4,7 @@ const ENDED = new Set(["done", "failed", "cancelled", "gone"]);
 let songs = []; // newest first: { id, endpoint, asked, at } is stored; state, result and the rest are fetched again
 let streaming = null; // one stream per page: a browser allows six connections per host, over all tabs
 let opened = false, entering = false;
+let heard = 0; // when the engine last said its state
 
 const finished = () => songs.filter((song) => song.result);
 const path = (song) => `${song.endpoint}/requests/${song.id}`;
@@ -200,8 +201,10 @@ function device({ device: name, state, job, songs, restarts, memory = {}, failur
 
 // The engine's state, which needs no key.
 async function lookAround() {
+  const began = performance.now();
   try {
     const about = await answered("GET", "health");
+    heard = performance.now();
     const busy = about.running || about.queued;
     at("queue").dataset.is = busy ? "busy" : "idle";
     at("mark").classList.toggle("busy", Boolean(about.running));
@@ -213,6 +216,7 @@ async function lookAround() {
     show(at("away"), false);
     if (!opened && at("key-form").hidden) await enter();
   } catch {
+    if (began < heard) return; // a later look was answered
     at("queue").dataset.is = "unknown";
     at("queue").textContent = "No answer";
     at("mark").classList.remove("busy");

@@ -30,7 +30,7 @@ function keep(store, name, value) {
 
 let key = kept(sessionStorage, KEPT.key, null) ?? kept(localStorage, KEPT.key, null);
 
-// The reply; throws Refused, or a TypeError when there is no answer.
+// The reply; throws Refused, a TypeError when there is no answer, or what `signal` was aborted with.
 async function call(method, path, { body, type = "application/json", signal } = {}) {
   const headers = key ? { authorization: `Key ${key}` } : {};
   if (body !== undefined) headers["content-type"] = type;
@@ -46,7 +46,7 @@ const json = async (method, path, body) =>
 
 // The same for what is answered at once: a connection that stays silent is given up, so that it can be asked again.
 async function answered(method, path) {
-  const given = new AbortController(), timer = setTimeout(() => given.abort(new Error("silence")), ANSWER);
+  const given = new AbortController(), timer = setTimeout(() => given.abort(new Error("the engine does not answer")), ANSWER);
   try {
     return await (await call(method, path, { signal: given.signal })).json();
   } finally {
