@@ -320,7 +320,11 @@ def test_takes_and_versions_are_made_marked_and_compared(here, tmp_path: Path) -
 
 def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Path) -> None:
     made = json_of(here(*SONG, "--json"))["track"]
-    assert made["id"] in here("tracks").stdout
+    sidecar = Path(made["file_path"]).with_suffix(".json")
+    assert here("tracks").stdout == f"{made['id']}   0:05  {sidecar.stem}.wav\n"
+    facts = json.loads(sidecar.read_text(encoding="utf-8"))
+    sidecar.write_text(json.dumps(facts | {"title": "For Grandmother"}), encoding="utf-8")
+    assert here("tracks").stdout == f"{made['id']}   0:05  {sidecar.stem}.wav  For Grandmother\n"
     assert json_of(here("tracks", "list", "piano", "--json"))["total"] == 1
     assert json_of(here("tracks", "list", "trombone", "--json"))["tracks"] == []
     here(*SONG, "--duration", "6")

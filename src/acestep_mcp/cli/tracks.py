@@ -45,7 +45,9 @@ def list_tracks(words: tuple[str, ...], limit: int, cursor: str | None, as_json:
     for problem in page.problems:
         echo(f"Note: {problem}", err=True)
     for track in page.tracks:
-        echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}")
+        # A file keeps the name of its song's first title.
+        titled = "" if track.title in track.path.name else f"  {track.title}"
+        echo(f"{track.id}  {clock(track.duration):>5}  {track.path.name}{titled}")
     if page.next_cursor:
         echo(f'{page.total} in all; for the next page: --cursor "{page.next_cursor}"', err=True)
     elif not page.tracks:
