@@ -159,7 +159,7 @@ def test_a_flac_of_unknown_length_is_read(folder, noise):
 def test_other_files_are_refused_with_what_is_accepted(folder, content):
     path = folder / "secret.wav"
     path.write_bytes(content)
-    assert "WAV, FLAC, MP3 or OGG" in refused(path)
+    assert "WAV, FLAC, MP3, OGG, AIFF, AU, CAF or W64" in refused(path)
 
 
 @pytest.mark.parametrize("content", ["#!/bin/sh\nexit 0\n" * 50, "<html>not found</html>", "{}"])

@@ -323,8 +323,12 @@ def test_a_song_is_listed_shown_exported_deleted_and_restored(here, tmp_path: Pa
     sidecar = Path(made["file_path"]).with_suffix(".json")
     assert here("tracks").stdout == f"{made['id']}   0:05  {sidecar.stem}.wav\n"
     facts = json.loads(sidecar.read_text(encoding="utf-8"))
-    sidecar.write_text(json.dumps(facts | {"title": "For Grandmother"}), encoding="utf-8")
+    sidecar.write_text(json.dumps(facts | {"title": "For Grandmother", "notes": ["A word."]}), encoding="utf-8")
     assert here("tracks").stdout == f"{made['id']}   0:05  {sidecar.stem}.wav  For Grandmother\n"
+    shown = here("tracks", "show", made["id"]).stdout
+    assert "engine       draft\n" in shown
+    assert "note         A word.\n" in shown
+    assert "section       0:00  " in shown
     assert json_of(here("tracks", "list", "piano", "--json"))["total"] == 1
     assert json_of(here("tracks", "list", "trombone", "--json"))["tracks"] == []
     here(*SONG, "--duration", "6")

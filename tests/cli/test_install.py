@@ -106,6 +106,13 @@ def test_an_entry_is_added_and_removed_and_nothing_else_changes(home, host):
     assert len(list(file.parent.glob(f"{file.name}.*.bak"))) >= 1
 
 
+def test_an_address_that_the_server_would_refuse_is_not_written(home):
+    done = CliRunner().invoke(install, ["cursor", "--engine-url", "foo"])
+    assert done.exit_code == 2
+    assert "'foo' is not an http(s) address." in done.output
+    assert not file_of("cursor").exists()
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_host_without_a_file_gets_one(home, host):
     run(host)

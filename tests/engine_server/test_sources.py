@@ -127,7 +127,7 @@ async def test_a_song_damaged_inside_is_refused_when_it_is_decoded(embedded):
     entry = result.json()["detail"][0]
     assert (entry["loc"], entry["type"]) == (["body", "audio_url"], "unsupported_audio_format")
     assert entry["msg"].startswith("the song cannot be decoded")
-    assert "accepted is WAV, FLAC, MP3 or OGG" in entry["msg"]
+    assert "accepted is WAV, FLAC, MP3, OGG, AIFF, AU, CAF or W64" in entry["msg"]
 
 
 async def test_an_https_source_is_downloaded_when_the_job_runs_and_not_before(embedded, wav):

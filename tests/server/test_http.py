@@ -223,7 +223,7 @@ async def test_an_upload_must_be_audio_and_returns_a_url_for_audio_url(shared, h
     assert name.endswith(".flac")
     refused = await http_client.post("/uploads", content=b"#!/bin/sh\n" * 100, headers=TOKEN)
     assert refused.status_code == 422
-    assert "WAV, FLAC, MP3 or OGG" in refused.json()["error"]["message"]
+    assert "WAV, FLAC, MP3, OGG, AIFF, AU, CAF or W64" in refused.json()["error"]["message"]
     kept = shared[0].folder / "data" / "uploads"
     assert [path.name for path in kept.iterdir()] == [name]
 

@@ -139,10 +139,13 @@ def _clamp_notes(request: AudioInpaint, start: float, end: float, seconds: float
 
 
 def _empty(request: AudioInpaint, start: float, end: float, seconds: float) -> FieldError:
+    given_end = _given(request.end_time, request.end_time_relative_to)
+    given_start = _given(request.start_time, request.start_time_relative_to)
+    ends = given_end if given_end == _s(end) else f"{given_end}, which is at {_s(end)}"
+    begins = given_start if given_start == _s(start) else f"{given_start}, which is at {_s(start)}"
     message = (
-        f"{_given(request.end_time, request.end_time_relative_to)} is at {_s(end)}, not after the start at {_s(start)} "
-        f"(start_time {_given(request.start_time, request.start_time_relative_to)}), so the window is empty; "
-        f"choose times between 0 and {_s(seconds)}, the length of the song"
+        f"{ends} is not after start_time ({begins}), so the window is empty; choose times between 0 and {_s(seconds)}, the "
+        "length of the song"
     )
     return FieldError("end_time", message, value=request.end_time)
 

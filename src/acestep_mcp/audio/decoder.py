@@ -24,7 +24,7 @@ from acestep_mcp.audio.samples import HEADROOM, quantised, rounded
 from acestep_mcp.audio.sndfile import SampleStream, SndfileStream
 from acestep_mcp.files import location, reading
 
-ACCEPTED = "WAV, FLAC, MP3 or OGG with one or two channels"
+ACCEPTED = "WAV, FLAC, MP3, OGG, AIFF, AU, CAF or W64 with one or two channels"
 HIGHEST_RATE = 384_000
 
 _UNKNOWN_CODEC = (1, 4, 64)

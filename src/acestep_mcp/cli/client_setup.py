@@ -28,6 +28,7 @@ def lines(
     trust = [_set("SSL_CERT_FILE", str(authority))] if authority else []
     return [
         *lines_out,
+        *_block("a browser:", [address]),
         *_block("acestep-mcp:", [_set("ACESTEP_ENGINE_URL", address), *trust]),
         *_block("fal's Python client:", _python(address, trust)),
         *_block("fal's JavaScript client:", _javascript(address, authority)),

@@ -15,6 +15,7 @@ from acestep_mcp.cli.session import load_settings, with_studio
 from acestep_mcp.cli.versions import COMMANDS
 from acestep_mcp.library.models import Track, TrackPage
 from acestep_mcp.studio.build_views import deletion_view, summary_of, track_list, track_row, track_view
+from acestep_mcp.studio.views import TrackView
 
 if TYPE_CHECKING:
     from acestep_mcp.studio.studio import Studio
@@ -78,9 +79,20 @@ def show(name: str, picture: Path | None, as_json: bool) -> None:
             echo(f"{key:<12} {value}")
     for key in ("seed", "tags", "lyrics"):
         echo(f"{key:<12} {track.sidecar.get(key, '')}")
+    _echo_made(track_view(track))
     if (heard := summary_of(track)) is not None:
         echo(f"{'heard':<12} {heard}")
     _echo_descent(descent)
+
+
+def _echo_made(view: TrackView) -> None:
+    """What made the song, what was noted, and where its sections are."""
+    if view.engine:
+        echo(f"{'engine':<12} {view.engine}")
+    for note in view.notes or ():
+        echo(f"{'note':<12} {note}")
+    for section in view.sections or ():
+        echo(f"{'section':<12} {clock(section.start):>5}  {section.name}")
 
 
 def _echo_descent(descent: list[Any]) -> None:

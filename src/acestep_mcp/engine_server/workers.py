@@ -44,8 +44,8 @@ class Workers:
 
     async def stop(self, seconds: float) -> bool:
         """Let the running jobs end for so many seconds, then stop them. False where one does not come to its next step soon."""
-        if count := sum(len(worker.jobs) for worker in self._workers):
-            logger.info("%d jobs run, and have %g s to end", count, seconds)
+        if seconds and (count := sum(len(worker.jobs) for worker in self._workers)):
+            logger.info("waiting for running jobs to end: %d, for at most %g s", count, seconds)
         with anyio.move_on_after(seconds):
             while any(worker.jobs for worker in self._workers):  # noqa: ASYNC110 - ended by several workers and queues
                 await anyio.sleep(_CHECK_SECONDS)

@@ -41,7 +41,7 @@ _MISSING = (
 )
 _PATH = 4096
 """Characters of a path, or of a sentence with one."""
-_DRAFT = "a draft: a sketch without a singer, not ACE-Step"
+_DRAFT = "a draft: a sketch, not ACE-Step, in which nobody sings words"
 _NO_SONG = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
 

@@ -119,6 +119,14 @@ def test_the_first_of_several_is_played_and_the_result_says_so(tags: str, note: 
     assert compose(ComposeRequest(tags, "", 5, Seeds(1))).notes == (note,)
 
 
+@pytest.mark.parametrize(
+    ("tags", "named"), [("pop, 20 bpm", "20 bpm"), ("pop, 1000 BPM", "1000 BPM"), ("pop, 300 bpm", None)]
+)
+def test_a_tempo_that_is_not_played_is_noted(tags: str, named: str | None):
+    note = f"{named} is not played by the draft, which plays 30 to 300 bpm."
+    assert compose(ComposeRequest(tags, "", 5, Seeds(1))).notes == ((note,) if named else ())
+
+
 @pytest.mark.parametrize("tags", ["Am, F, C, G", "waltz, 6/8", "C minor, C minor", "allegro, 130 bpm"])
 def test_a_list_of_chords_or_a_dance_is_no_second_key_or_metre(tags: str):
     assert compose(ComposeRequest(tags, "", 5, Seeds(1))).notes == ()

@@ -12,21 +12,34 @@ from typing import Any
 
 import click
 
-from acestep_mcp.api.errors import ConfigurationError
+from acestep_mcp.api.errors import ConfigurationError, InvalidRequest
 from acestep_mcp.cli.install import jsonc
 from acestep_mcp.cli.install.hosts import HOSTS, NAME, Machine, McpHost
 from acestep_mcp.cli.install.program import command
 from acestep_mcp.cli.output import echo
 from acestep_mcp.files import make_folder, storage_errors, write_bytes
+from acestep_mcp.net.addresses import parse_url
 
 _ADVICE = "use --print and paste the entry yourself"
+
+
+def _address(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """Refuse what the settings would refuse at the host's next start, where nobody sees it."""
+    try:
+        if given:
+            parse_url(given)
+    except InvalidRequest as exc:
+        raise click.BadParameter(exc.message) from exc
+    return given
+
+
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("host", type=click.Choice([*HOSTS]), metavar="HOST")
 @click.option("--fal-key-file", type=_existing, help="A text file with your fal key, so that fal makes the songs.")
-@click.option("--engine-url", help="Address of an engine server that makes the songs.")
+@click.option("--engine-url", callback=_address, help="Address of an engine server that makes the songs.")
 @click.option("--music-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder for the songs.")
 @click.option("--print", "only_print", is_flag=True, help="Print the file as it would be, and write nothing.")
 @click.option("--remove", is_flag=True, help="Remove the server from the configuration.")

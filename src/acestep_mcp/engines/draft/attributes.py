@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from acestep_mcp.engines.draft.harmony import Key
 from acestep_mcp.engines.draft.metres import played_metre
 from acestep_mcp.readers.attributes import find_keys, find_metres, find_tempos
+from acestep_mcp.readers.tempo import FASTEST, SLOWEST
+
+_ANY_BPM = re.compile(r"(?<![\d.,])\d{1,6}(?:\.\d+)? ?bpm\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ def read_attributes(tags: str) -> MusicalAttributes:
         _several("key", [one.name for one in keys if one.stated]),
         _several("metre", [one.name for one in metres if one.stated]),
     ]
+    if not tempos and (beyond := _ANY_BPM.search(tags)):
+        notes.append(f"{beyond[0]} is not played by the draft, which plays {SLOWEST:g} to {FASTEST:g} bpm.")
     if metre and played_metre(metre) != metre:
         notes.append(f"{metre} is not played by the draft: played as {played_metre(metre)}.")
     return MusicalAttributes(
