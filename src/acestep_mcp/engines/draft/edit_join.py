@@ -84,7 +84,9 @@ def _cut(plan: SourcePlan, seconds: float) -> SourcePlan:
     grid = replace(plan.grid, seconds=seconds, bars=bars, slowing=0.0, ending="none")
     begins = np.cumsum([0, *(one.bars for one in plan.form)])
     sizes = [(one, min(one.bars, bars - int(begin))) for one, begin in zip(plan.form, begins[:-1], strict=True)]
-    return replace(plan, grid=grid, form=tuple(replace(one, bars=size) for one, size in sizes if size > 0))
+    form = tuple(replace(one, bars=size) for one, size in sizes if size > 0)
+    times = tuple(replace(one, end=min(one.end, seconds)) for one in plan.times if one.start < seconds)
+    return replace(plan, grid=grid, form=form, times=times)
 
 
 def _final_fade(sound: Sound, plan: SourcePlan) -> _Fade | None:

@@ -13,7 +13,7 @@ from acestep_mcp.audio.splice import outpaint
 from acestep_mcp.engines import Audio, Section, Source, Step
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.edit_join import joined_sound, song_to_extend
-from acestep_mcp.engines.draft.edit_result import answer_lyrics, sections_of
+from acestep_mcp.engines.draft.edit_result import answer_lyrics
 from acestep_mcp.engines.draft.form import Form, continued_form, intro_form, make_form, sung_lines, without_last_bar
 from acestep_mcp.engines.draft.grid import Grid, continue_grid
 from acestep_mcp.engines.draft.mix import silence
@@ -53,8 +53,9 @@ def outpaint_song(request: AudioOutpaint, source: Source, playback: Playback) ->
         yield Step("levelling", side, 2)
         added[side] = joined_sound(music, song, score.plan["genre"], ending="" if side == 0 else score.ending)
     sound = outpaint(song, added[0], added[1], sizes)
-    plan = plan_json(_extended_plan(old, scores[0], scores[1], sound.seconds), made_by=None)
     times = _all_sections(scores[0], old, scores[1], lengths.before)
+    extended = replace(_extended_plan(old, scores[0], scores[1], sound.seconds), times=times)
+    plan = plan_json(extended, made_by=None)
     notes = dict.fromkeys((*old.notes, *kept.notes, *(note for score in scores if score for note in score.notes)))
     yield Audio(sound, request.tags, answer_lyrics(request.lyrics), tuple(notes), times, plan)
 
@@ -107,14 +108,11 @@ def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, s
 
 def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, shift: float) -> tuple[Section, ...]:
     """All sections, in seconds of the longer song."""
-    found = list(sections_of(before)) if before else []
-    beat = 0.0
-    for number, section in enumerate(old.form):
-        start = max(0.0, old.grid.time_at(beat)) if number else 0.0
-        beat += section.bars * old.grid.beats_per_bar
-        end = old.grid.time_at(beat) if number < len(old.form) - 1 else old.grid.seconds
-        found.append(Section(section.name, round(start + shift, 3), round(end + shift, 3)))
-    if after:
-        later = shift + old.grid.seconds
-        found.extend(Section(s.name, round(s.start + later, 3), round(s.end + later, 3)) for s in after.sections)
-    return tuple(found)
+    later = shift + old.grid.seconds
+    parts = (before.sections if before else (), 0.0), (old.sections, shift), (after.sections if after else (), later)
+    found = (
+        Section(one.name, round(one.start + moved, 3), round(one.end + moved, 3))
+        for sections, moved in parts
+        for one in sections
+    )
+    return tuple(one for one in found if one.start < one.end)

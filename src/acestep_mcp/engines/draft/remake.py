@@ -16,7 +16,7 @@ from acestep_mcp.audio.splice import conform, inpaint, to_float
 from acestep_mcp.engines import Audio, Source, Step
 from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.edit_level import match_level, match_source, target_lufs
-from acestep_mcp.engines.draft.edit_result import answer_lyrics, sections_of
+from acestep_mcp.engines.draft.edit_result import answer_lyrics, sections_after
 from acestep_mcp.engines.draft.edit_window import window_bars, with_outer_lines
 from acestep_mcp.engines.draft.form import make_form, window_form, with_lyrics
 from acestep_mcp.engines.draft.form_section import FormSection
@@ -56,15 +56,11 @@ def inpaint_song(request: AudioInpaint, source: Source, playback: Playback) -> I
         fade_out(music, score.ending)
     new = match_level(music, target_lufs(source.sound, window.start, window.end), source.sound, score.plan["genre"])
     sound = inpaint(source.sound, new, window.start, window.end)
-    plan = plan_json(replace(old, form=with_outer_lines(sections, old.form, bars, old.grid)), made_by=None)
-    yield Audio(
-        sound,
-        request.tags,
-        answer_lyrics(request.lyrics),
-        (*window.notes, *old.notes, *score.notes),
-        sections_of(score),
-        plan,
-    )
+    times = sections_after(old, sections, bars, (window.start, window.end))
+    form = with_outer_lines(sections, old.form, bars, old.grid)
+    plan = plan_json(replace(old, form=form, times=times), made_by=None)
+    notes = (*window.notes, *old.notes, *score.notes)
+    yield Audio(sound, request.tags, answer_lyrics(request.lyrics), notes, times, plan)
 
 
 def remix_song(request: AudioToAudio, source: Source, playback: Playback) -> Iterator[Step | Audio]:
@@ -88,9 +84,10 @@ def remix_song(request: AudioToAudio, source: Source, playback: Playback) -> Ite
     yield Step("levelling", 0, 1)
     curve = loudness_curve(to_float(source.sound), source.sound.sample_rate)
     sound = match_source(follow_curve(music, RATE, curve), source.sound, score.plan["genre"])
-    plan = plan_json(SourcePlan(grid, sections, request.tags, seeds.seed), made_by=None)
+    new = SourcePlan(grid, sections, request.tags, seeds.seed)
     notes = (*old.notes, kept, *played, *score.notes)
-    yield Audio(sound, request.tags, answer_lyrics(request.lyrics), notes, sections_of(score), plan)
+    plan = plan_json(new, made_by=None)
+    yield Audio(sound, request.tags, answer_lyrics(request.lyrics), notes, new.sections, plan)
 
 
 def replace_lyrics(request: AudioToAudio, source: Source, playback: Playback) -> Iterator[Step | Audio]:
@@ -115,14 +112,15 @@ def _over_same_backing(
     yield from render(score.parts, playback, music)
     yield Step("levelling", 0, 1)
     fade_out(music, score.ending)
-    plan = plan_json(replace(old, form=sections), made_by=None if new else (VERSION, playback.name))
+    sung = replace(old, form=sections)
+    plan = plan_json(sung, made_by=None if new else (VERSION, playback.name))
     notes = () if new or is_instrumental(request.lyrics) else ("No line is new: the same song was rendered again.",)
     yield Audio(
         match_source(music, source.sound, score.plan["genre"]),
         request.tags,
         answer_lyrics(request.lyrics),
         notes,
-        sections_of(score),
+        sung.sections,
         plan,
     )
 
@@ -135,12 +133,12 @@ def _over_recording(
             "has no words, and the voice cannot be removed from a recording without a plan; give lyrics or use remix"
         )
         raise InvalidRequest.of(FieldError("lyrics", message, value=request.lyrics))
-    sections = (
-        with_lyrics(old.form, request.lyrics)
+    sung = (
+        replace(old, form=with_lyrics(old.form, request.lyrics))
         if any(section.lines for section in old.form)
-        else _new_form(request, old.grid)
+        else replace(old, form=_new_form(request, old.grid), times=())
     )
-    score = compose(ComposeRequest(request.tags, "", old.grid.seconds, Seeds(request.seed or 0), old.grid, sections))
+    score = compose(ComposeRequest(request.tags, "", old.grid.seconds, Seeds(request.seed or 0), old.grid, sung.form))
     music = silence(source.sound.seconds)
     yield from render([part for part in score.parts if part.name.startswith("voice")], playback, music)
     yield Step("levelling", 0, 1)
@@ -150,11 +148,10 @@ def _over_recording(
     count = min(len(backing), len(voice))
     voice[:count] += _RECORDING_GAIN * backing[:count]
     note = "The source has no composition plan: the recording itself plays quietly under the new voice."
-    plan = plan_json(replace(old, form=sections), made_by=None)
+    plan = plan_json(sung, made_by=None)
     sound = match_source(voice, source.sound)
-    yield Audio(
-        sound, request.tags, answer_lyrics(request.lyrics), (note, *old.notes, *score.notes), sections_of(score), plan
-    )
+    notes = (note, *old.notes, *score.notes)
+    yield Audio(sound, request.tags, answer_lyrics(request.lyrics), notes, sung.sections, plan)
 
 
 def _new_form(request: AudioToAudio, grid: Grid) -> tuple[FormSection, ...]:

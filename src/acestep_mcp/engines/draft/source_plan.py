@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from acestep_mcp.audio import Sound
-from acestep_mcp.engines import Source
+from acestep_mcp.engines import Section, Source
 from acestep_mcp.engines.draft.form_section import FormSection, form_from_plan, form_to_plan
 from acestep_mcp.engines.draft.grid import METRES, Grid
 from acestep_mcp.engines.draft.harmony import Key
@@ -25,7 +25,8 @@ class SourcePlan:
     """The song before the edit.
 
     `made_by` is the (version, renderer) that composed it, None after an edit or for a recording. If it is set, tags
-    and seed give exactly the same backing again.
+    and seed give exactly the same backing again. `times` are the sections of a song whose sections do not all begin with
+    a bar of the grid; they are empty where the form says all.
     """
 
     grid: Grid
@@ -34,6 +35,12 @@ class SourcePlan:
     seed: int | None = None
     made_by: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
+    times: tuple[Section, ...] = ()
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The song's sections, in seconds."""
+        return self.times or _sections_on(self.grid, self.form)
 
     def seeds(self, edit_seed: int, variance: float) -> Seeds:
         """The song's own seeds, with `variance` of the decisions from `edit_seed`; that alone if its own are unknown."""
@@ -51,6 +58,7 @@ def read_source_plan(source: Source) -> SourcePlan:
         note = "The file's length differs from its plan: tempo and key come from the plan, the beat was estimated."
         return replace(_estimated_plan(source.sound, plan, grid), notes=(note,))
     sections = form_from_plan(plan.get("sections"), grid.bars)
+    times = _times_in(plan.get("times"), seconds) if sections else ()
     if sections is None:
         sections = _sections_by_loudness(source.sound, grid)
     seed, tags = plan.get("seed"), plan.get("tags")
@@ -62,6 +70,7 @@ def read_source_plan(source: Source) -> SourcePlan:
         tags=tags if isinstance(tags, str) else "",
         seed=seed if isinstance(seed, int) else None,
         made_by=(str(made_by[0]), str(made_by[1])) if known and made_by else None,
+        times=times,
     )
 
 
@@ -76,6 +85,7 @@ def plan_json(song: SourcePlan, *, made_by: tuple[str, str] | None) -> dict[str,
         "scale": grid.scale,
         "meter": grid.metre,
         "sections": form_to_plan(song.form),
+        "times": [[one.name, one.start, one.end] for one in song.times],
         "frame": grid.plan(),
         "made_by": list(made_by) if made_by else None,
     }
@@ -88,6 +98,35 @@ def plan_in_comment(comment: str) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _times_in(rows: Any, seconds: float) -> tuple[Section, ...]:
+    """The sections stored in a plan; none if one of them is no part of a song of that length, or begins before the last ends."""
+    found: list[Section] = []
+    for row in rows if isinstance(rows, list) else []:
+        match row:
+            case [str(name), int() | float() as start, int() | float() as end]:
+                if not (found[-1].end if found else 0) <= start < end <= seconds + _SAME_LENGTH:
+                    return ()
+                found.append(Section(name, start, end))
+            case _:
+                return ()
+    return tuple(found)
+
+
+def _sections_on(grid: Grid, form: tuple[FormSection, ...]) -> tuple[Section, ...]:
+    """Where the sections of a form stand on the grid; pieces that a window cut from the same section are joined."""
+    found: list[Section] = []
+    beat = 0.0
+    for number, section in enumerate(form):
+        start = round(max(0.0, grid.time_at(beat)), 3) if number else 0.0
+        beat += section.bars * grid.beats_per_bar
+        end = min(grid.seconds, round(grid.time_at(beat), 3)) if number < len(form) - 1 else grid.seconds
+        if found and found[-1].name == section.name:
+            found[-1] = replace(found[-1], end=end)
+        else:
+            found.append(Section(section.name, start, end))
+    return tuple(found)
 
 
 def _estimated_plan(sound: Sound, plan: dict[str, Any], grid: Grid | None = None) -> SourcePlan:
