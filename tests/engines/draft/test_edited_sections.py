@@ -99,6 +99,40 @@ def test_an_extension_of_an_extended_song_moves_no_section():
     assert times[: len(song.sections)] == [(one.start, one.end) for one in song.sections]
 
 
+def test_an_extension_numbers_the_sections_of_one_kind_over_the_whole_song():
+    assert [one.name for one in extended(0, 0).sections] == ["intro", "verse", "chorus 1", "chorus 2"]
+    names = ["intro", "verse 1", "chorus 1", "chorus 2", "link", "interlude", "verse 2", "chorus 3", "chorus 4"]
+    assert [one.name for one in extended(0, 20).sections] == names
+    assert [row[0] for row in extended(0, 20).plan["sections"]] == names
+
+
+def test_an_intro_that_is_now_inside_the_song_is_an_interlude():
+    song = extended(7.3, 0)
+    again = made(
+        "AudioOutpaint", {"audio_url": "a", "extend_before_duration": 6, "extend_after_duration": 0}, stored(song)
+    )
+    assert [one.name for one in song.sections][:4] == ["intro", "lead-up", "interlude", "verse"]
+    assert [one.name for one in again.sections][:5] == ["intro", "lead-up 1", "interlude 1", "lead-up 2", "interlude 2"]
+
+
+def test_a_sung_intro_keeps_the_name_of_its_mark_in_the_lyrics():
+    lyrics = "[intro]\nOh river\n[verse]\nNobody knows where the river goes"
+    song = made("TextToAudio", {"lyrics": lyrics, "duration": 20})
+    longer = made(
+        "AudioOutpaint", {"audio_url": "a", "extend_before_duration": 6, "extend_after_duration": 0}, stored(song)
+    )
+    names = [one.name for one in longer.sections]
+    assert "interlude" not in names
+    assert names.count("intro 2") == 1
+
+
+def test_pieces_of_a_section_that_a_window_cut_keep_one_name_in_the_plan_of_an_extension():
+    song = inpaint(extended(0, 0), (22.1, 26.4))
+    longer = made("AudioOutpaint", {"audio_url": "a", "extend_after_duration": 20}, stored(song))
+    names = [row[0] for row in longer.plan["sections"]]
+    assert list(dict.fromkeys(names)) == [one.name for one in longer.sections]
+
+
 @pytest.mark.parametrize(
     "rows", [3, [["verse", 0]], [["verse", 5, 2]], [["a", 0, 9], ["b", 8, 45]], [["a", 0, float("nan")]]]
 )

@@ -15,10 +15,12 @@ from acestep_mcp.engines.draft.compose import ComposeRequest, compose
 from acestep_mcp.engines.draft.edit_join import joined_sound, song_to_extend
 from acestep_mcp.engines.draft.edit_result import answer_lyrics
 from acestep_mcp.engines.draft.form import Form, continued_form, intro_form, make_form, sung_lines, without_last_bar
+from acestep_mcp.engines.draft.form_section import FormSection
 from acestep_mcp.engines.draft.grid import Grid, continue_grid
 from acestep_mcp.engines.draft.mix import silence
 from acestep_mcp.engines.draft.render import Playback, render
 from acestep_mcp.engines.draft.score import Score
+from acestep_mcp.engines.draft.section_numbers import names_in_order
 from acestep_mcp.engines.draft.source_plan import SourcePlan, plan_json, read_source_plan
 from acestep_mcp.engines.draft.style import parse_style
 
@@ -53,11 +55,11 @@ def outpaint_song(request: AudioOutpaint, source: Source, playback: Playback) ->
         yield Step("levelling", side, 2)
         added[side] = joined_sound(music, song, score.plan["genre"], ending="" if side == 0 else score.ending)
     sound = outpaint(song, added[0], added[1], sizes)
-    times = _all_sections(scores[0], old, scores[1], lengths.before)
-    extended = replace(_extended_plan(old, scores[0], scores[1], sound.seconds), times=times)
+    extended = _extended_plan(old, scores[0], scores[1], sound.seconds)
+    extended = _with_names(replace(extended, times=_all_sections(scores[0], old, scores[1], lengths.before)))
     plan = plan_json(extended, made_by=None)
     notes = dict.fromkeys((*old.notes, *kept.notes, *(note for score in scores if score for note in score.notes)))
-    yield Audio(sound, request.tags, answer_lyrics(request.lyrics), tuple(notes), times, plan)
+    yield Audio(sound, request.tags, answer_lyrics(request.lyrics), tuple(notes), extended.times, plan)
 
 
 def _before(_tags: str, lyrics: str, old: SourcePlan, seconds: float) -> tuple[Grid, Form]:
@@ -116,3 +118,22 @@ def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, sh
         for one in sections
     )
     return tuple(one for one in found if one.start < one.end)
+
+
+def _with_names(song: SourcePlan) -> SourcePlan:
+    """The longer song with a name of its own for each section."""
+    sung = {section.name for section in song.form if section.lines}
+    names = names_in_order([section.name for section in song.times], sung)
+    times = tuple(replace(one, name=name) for one, name in zip(song.times, names, strict=True))
+    begins = [section for number, section in enumerate(song.form) if not _goes_on(song.form, number)]
+    coming = iter(names_in_order([section.name for section in begins], sung))
+    form: list[FormSection] = []
+    for number, section in enumerate(song.form):
+        name = form[-1].name if _goes_on(song.form, number) else next(coming)
+        form.append(replace(section, name=name))
+    return replace(song, times=times, form=tuple(form))
+
+
+def _goes_on(form: Form, number: int) -> bool:
+    """Whether this row of the form is more of the section before it, which a window cut."""
+    return number > 0 and form[number].offset_bars > 0 and form[number].name == form[number - 1].name
