@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from operator import attrgetter
@@ -11,7 +11,7 @@ from operator import attrgetter
 from acestep_mcp.engines.draft.band import Player, band
 from acestep_mcp.engines.draft.form import make_form, sung_lines
 from acestep_mcp.engines.draft.form_section import FormSection, form_to_plan
-from acestep_mcp.engines.draft.grid import Grid, new_grid
+from acestep_mcp.engines.draft.grid import Grid, fastest_tempo, new_grid
 from acestep_mcp.engines.draft.harmony import Chord
 from acestep_mcp.engines.draft.lineup import lyric_notes
 from acestep_mcp.engines.draft.melody import MelodyNote
@@ -19,6 +19,7 @@ from acestep_mcp.engines.draft.mix import pump_depth, volume_controller
 from acestep_mcp.engines.draft.score import Note, Part, Score, ScoreSection
 from acestep_mcp.engines.draft.seeds import Seeds
 from acestep_mcp.engines.draft.song import Song, outline
+from acestep_mcp.engines.draft.song_end import unsung_note, with_room_for_words
 from acestep_mcp.engines.draft.style import Style, parse_style
 from acestep_mcp.engines.draft.syllables import stress_count
 
@@ -49,7 +50,8 @@ class ComposeRequest:
 def compose(request: ComposeRequest) -> Score:
     """Compose the whole song."""
     song = sketch(request)
-    parts = tuple(_part(song, player) for player in band(song))
+    players = tuple(band(song))
+    parts = tuple(_part(song, player) for player in players)
     sections = tuple(_score_sections(song))
     return Score(
         parts=tuple(part for part in parts if part.notes),
@@ -58,21 +60,35 @@ def compose(request: ComposeRequest) -> Score:
         ending=song.grid.ending,
         form=tuple(span.section for span in song.spans),
         plan=_plan(request, song),
-        notes=(*(song.style.notes if request.grid is None else ()), *_lyric_notes(song)),
+        notes=(
+            *(song.style.notes if request.grid is None else ()),
+            *_lyric_notes(song),
+            *_unsung_notes(song, players, parts),
+        ),
     )
 
 
 def sketch(request: ComposeRequest) -> Song:
     """Style, grid, sections and chords, without any notes yet."""
     style = parse_style(request.tags)
-    grid = request.grid or new_grid(style, request.seconds, request.seeds, _stresses(request, style))
-    dance = style.genre.name in _DANCE_GENRES
-    sections = request.form or make_form(
-        request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance, halves=grid.layout.halves
-    )
+    grid, sections = _grid_and_form(request, style)
     song = outline(style, grid, sections, request.seeds)
     chords = tuple(kept or own for kept, own in zip_longest(request.chords[: len(song.chords)], song.chords))
     return replace(song, new_lines=request.new_lines, chords=chords, tune=request.tune)
+
+
+def _grid_and_form(request: ComposeRequest, style: Style) -> tuple[Grid, tuple[FormSection, ...]]:
+    dance = style.genre.name in _DANCE_GENRES
+
+    def form_of(grid: Grid) -> tuple[FormSection, ...]:
+        return make_form(
+            request.lyrics, grid.bars, grid.bar_seconds, rap=style.rap, dance=dance, halves=grid.layout.halves
+        )
+
+    grid = request.grid or new_grid(style, request.seconds, request.seeds, _stresses(request, style))
+    if request.grid is None and not request.form:
+        return with_room_for_words(grid, form_of, 0.0 if style.bpm else fastest_tempo(style, grid.metre))
+    return grid, request.form or form_of(grid)
 
 
 def _stresses(request: ComposeRequest, style: Style) -> float:
@@ -83,6 +99,15 @@ def _stresses(request: ComposeRequest, style: Style) -> float:
 def _lyric_notes(song: Song) -> tuple[str, ...]:
     sung = any(span.section.lines for span in song.spans)
     return lyric_notes(song.style.lineup) if sung else ()
+
+
+def _unsung_notes(song: Song, players: Sequence[Player], parts: Sequence[Part]) -> tuple[str, ...]:
+    """Which words come too late to be heard."""
+    found = next(((player, part) for player, part in zip(players, parts, strict=True) if player.singer), None)
+    if found is None:
+        return ()
+    lost = [note.sung.text for note in found[0].notes[len(found[1].notes) :]]
+    return unsung_note([line for span in song.spans for line in span.section.lines], lost)
 
 
 def _part(song: Song, player: Player) -> Part:

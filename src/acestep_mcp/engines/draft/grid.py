@@ -120,10 +120,19 @@ def new_grid(style: Style, seconds: float, seeds: Seeds, stresses: float = 0.0) 
 def _free_tempo(style: Style, metre: str, seeds: Seeds, density: float) -> float:
     """A tempo of the style's range; of its upper half where stresses, so many a second, have too few strong beats."""
     low, high = style.tempo
-    layout, factor = LAYOUTS[metre], _COMPOUND_TEMPO if LAYOUTS[metre].compound else 1.0
+    layout, factor = LAYOUTS[metre], _tempo_factor(metre)
     enough = 60 * density / _SUNG * layout.quarters / len(layout.strong_steps) / factor
     least = min(max(low, enough), (low + high) / 2)
     return seeds.stream(f"tempo/{style.genre.name}").uniform(least, high) * factor
+
+
+def fastest_tempo(style: Style, metre: str) -> float:
+    """The upper end of the style's range."""
+    return style.tempo[1] * _tempo_factor(metre)
+
+
+def _tempo_factor(metre: str) -> float:
+    return _COMPOUND_TEMPO if LAYOUTS[metre].compound else 1.0
 
 
 def _fitted(tempo: float, beats: float, seconds: float, *, free: bool) -> tuple[float, int]:
