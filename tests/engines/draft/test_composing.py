@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from functools import cache
 from itertools import pairwise
+from statistics import mean
 
 import pretty_midi
 import pytest
@@ -244,3 +245,30 @@ def test_the_drums_of_a_song_have_four_bars_and_fills_that_differ(genre):
     assert len({frozenset(hits) for bar, hits in bars.items() if bar not in last}) >= 4
     fills = [frozenset(hits) for bar, hits in bars.items() if bar in last]
     assert len(set(fills)) >= 0.7 * len(fills)
+
+
+_LONG = 4 * "the river runs the mill is still and morning comes\n"
+_SONG = 2 * f"[verse]\n{_LONG}[chorus]\n{_LONG[:8]}\n{_LONG[:8]}\n{_LONG[:8]}\n{_LONG[:8]}\n"
+
+
+@pytest.mark.parametrize(("metre", "halves"), [("4/4", True), ("3/4", False)])
+def test_verses_of_a_song_have_a_bar_and_a_half_a_line_only_where_a_bar_has_halves(metre: str, halves: bool):
+    seconds = 24 * 4 * 60 / 112 if halves else 24 * 3 * 60 / 84
+    score = compose(ComposeRequest(f"pop, {112 if halves else 84} bpm, {metre}", _SONG, seconds, Seeds(1)))
+    verses = [section for section in score.form if section.kind == "verse"]
+    assert verses
+    assert any(section.bars / len(section.lines) % 1 == 0.5 for section in verses) == halves
+
+
+def test_the_more_words_there_are_for_a_length_the_faster_is_a_tempo_that_nobody_named():
+    def tempo(lines: int, seconds: float, seed: int, tags: str = "pop") -> float:
+        words = "[verse]\n" + lines * "the river runs the mill is still\n"
+        return float(compose(ComposeRequest(tags, words, seconds, Seeds(seed))).plan["tempo"])
+
+    seeds = range(1, 7)
+    few, some, many, longer = (
+        [tempo(*given, seed) for seed in seeds] for given in ((2, 60), (10, 60), (30, 60), (20, 120))
+    )
+    assert mean(few) < mean(some) < mean(many)
+    assert mean(longer) == pytest.approx(mean(some), rel=0.02), "twice the words in twice the time"
+    assert {tempo(30, 60, seed, "pop, 100 bpm") for seed in seeds} == {100}

@@ -18,14 +18,12 @@ from acestep_mcp.engines.draft.style import parse_style
 _SAME_TEMPO = 0.03
 
 
-def with_kept_music(
-    request: ComposeRequest, source: Source, old: SourcePlan, version: str
-) -> tuple[ComposeRequest, str]:
+def with_kept_music(request: ComposeRequest, source: Source, old: SourcePlan) -> tuple[ComposeRequest, str]:
     """The request with the source's chords and tune, and a note on what is kept.
 
-    A draft of this `version` is sketched again from its plan; of other songs both are heard.
+    A draft that can be composed again is sketched from its plan; of other songs both are heard.
     """
-    if old.made_by is not None and old.made_by[0] == version and old.seed is not None:
+    if old.is_composable and old.seed is not None:
         song = sketch(ComposeRequest(old.tags, "", old.grid.seconds, Seeds(old.seed), old.grid, old.form))
         tune = lead(song)
         kept = tuple(sorted((*tune.sung, *tune.played), key=attrgetter("beat")))

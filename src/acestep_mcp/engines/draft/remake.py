@@ -77,7 +77,7 @@ def remix_song(request: AudioToAudio, source: Source, playback: Playback) -> Ite
     sections = with_lyrics(form, request.lyrics) if known else form
     seeds = Seeds(request.seed or 0)
     asked = ComposeRequest(request.tags, "", grid.seconds, seeds, grid, sections)
-    asked, kept = with_kept_music(asked, source, old, VERSION)
+    asked, kept = with_kept_music(asked, source, old)
     score = compose(with_moved_music(asked, old.grid, old.form, sections))
     music = silence(source.sound.seconds)
     yield from render(score.parts, playback, music)
@@ -94,7 +94,7 @@ def replace_lyrics(request: AudioToAudio, source: Source, playback: Playback) ->
     """New lyrics over the same music: composed again from its plan, else sung over the recording."""
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
-    if old.made_by == (VERSION, playback.name) and old.seed is not None:
+    if old.is_composable and old.made_by and old.made_by[1] == playback.name:
         yield from _over_same_backing(request, source, old, playback)
     else:
         yield from _over_recording(request, source, old, playback)
@@ -147,7 +147,12 @@ def _over_recording(
     voice = levelled(music, max(-30.0, lufs - 2.0), score.plan["genre"])
     count = min(len(backing), len(voice))
     voice[:count] += _RECORDING_GAIN * backing[:count]
-    note = "The source has no composition plan: the recording itself plays quietly under the new voice."
+    why = (
+        "was composed by another version of the draft engine, or edited"
+        if old.seed is not None
+        else "has no composition plan"
+    )
+    note = f"The source {why}: the recording itself plays quietly under the new voice."
     plan = plan_json(sung, made_by=None)
     sound = match_source(voice, source.sound)
     notes = (note, *old.notes, *score.notes)

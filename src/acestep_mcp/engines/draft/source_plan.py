@@ -12,6 +12,7 @@ from acestep_mcp.engines import Section, Source
 from acestep_mcp.engines.draft.form_section import FormSection, form_from_plan, form_to_plan
 from acestep_mcp.engines.draft.grid import METRES, Grid
 from acestep_mcp.engines.draft.harmony import Key
+from acestep_mcp.engines.draft.score import SAME_NOTES, VERSION
 from acestep_mcp.engines.draft.seeds import Seeds
 
 _SAME_LENGTH = 0.05
@@ -24,8 +25,7 @@ _SECTION_BARS = 8
 class SourcePlan:
     """The song before the edit.
 
-    `made_by` is the (version, renderer) that composed it, None after an edit or for a recording. If it is set, tags
-    and seed give exactly the same backing again. `times` are the sections of a song whose sections do not all begin with
+    `made_by` is the (version, renderer) that composed it, None after an edit or for a recording. `times` are the sections of a song whose sections do not all begin with
     a bar of the grid; they are empty where the form says all.
     """
 
@@ -41,6 +41,12 @@ class SourcePlan:
     def sections(self) -> tuple[Section, ...]:
         """The song's sections, in seconds."""
         return self.times or _sections_on(self.grid, self.form)
+
+    @property
+    def is_composable(self) -> bool:
+        """Whether grid, form, tags and seed give the same notes as in the song."""
+        version = self.made_by[0] if self.made_by and self.seed is not None else None
+        return version == VERSION or (version in SAME_NOTES and self.grid.metre != "5/4")
 
     def seeds(self, edit_seed: int, variance: float) -> Seeds:
         """The song's own seeds, with `variance` of the decisions from `edit_seed`; that alone if its own are unknown."""
