@@ -1,13 +1,16 @@
 """The sections of an edited song: outside the edit's window they are those that the song had."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
 import pytest
 
 from acestep_mcp.engines import Audio, Section, Source
+from acestep_mcp.engines.draft.grid import Grid
 from acestep_mcp.engines.draft.job import DraftJob, run_job
+from acestep_mcp.engines.draft.source_plan import read_source_plan
 
 FOLK = "folk, acoustic guitar, 96 bpm"  # it slows down at its end, so what follows begins inside a bar
 LENGTHS = [(7.3, 13.7), *(pytest.param(two, marks=pytest.mark.slow) for two in [(0, 0), (7.3, 0), (0, 20)])]
@@ -133,6 +136,47 @@ def test_pieces_of_a_section_that_a_window_cut_keep_one_name_in_the_plan_of_an_e
     assert list(dict.fromkeys(names)) == [one.name for one in longer.sections]
 
 
+def off_the_bar(at: float, grid: Grid) -> float:
+    """Seconds to the nearest bar line."""
+    bars = (at - grid.phase) / grid.bar_seconds
+    return abs(bars - round(bars)) * grid.bar_seconds
+
+
+@pytest.mark.parametrize("lengths", [(7.3, 13.7), pytest.param((0, 20), marks=pytest.mark.slow)])
+def test_an_edit_of_an_extension_is_on_its_beat_and_one_of_the_song_on_the_songs(lengths: tuple[float, float]):
+    song = extended(*lengths)
+    plan = read_source_plan(stored(song))
+    names = [one.name for one in song.sections]
+    link = names.index("link")
+    for one in song.sections[link + 1 :]:
+        assert off_the_bar(one.start, plan.grid_at(one.start)) < 0.01
+    for one in song.sections[1:link]:
+        assert off_the_bar(one.start, plan.grid_at(one.start)) < 0.01
+    start = song.sections[link].end
+    two = inpaint(song, (start, start + 10), "[bridge]\nOver the hill\n[solo]\nUnder the sun")
+    [solo] = [one for one in two.sections if one.name == "solo"]
+    assert off_the_bar(solo.start - start, replace(plan.grid, phase=0)) < 0.01
+
+
+def test_a_second_extension_is_on_the_beat_of_the_first():
+    song = extended(7.3, 13.7)
+    again = made("AudioOutpaint", {"audio_url": "a", "extend_after_duration": 9.1}, stored(song))
+    first, second = (one.end for one in again.sections if one.name.startswith("link"))
+    assert off_the_bar(second - first, replace(read_source_plan(stored(song)).grid, phase=0)) < 0.01
+
+
+@pytest.mark.parametrize("seconds", [37, *(pytest.param(length, marks=pytest.mark.slow) for length in (30, 45, 60))])
+@pytest.mark.parametrize("tags", [FOLK, "pop, 100 bpm"])
+def test_the_bars_of_an_extension_are_counted_from_the_songs_first(tags: str, seconds: float):
+    song = made("TextToAudio", {"tags": tags, "lyrics": "", "duration": seconds})
+    longer = made("AudioOutpaint", {"tags": tags, "audio_url": "a", "extend_after_duration": 8}, stored(song))
+    plan = read_source_plan(stored(longer))
+    at = [section.name for section in plan.form].index("link")
+    bars = sum(section.bars for section in plan.form[: at + 1])
+    end = next(one.end for one in longer.sections if one.name == "link")
+    assert plan.grid_at(end).time_at(bars * plan.grid.beats_per_bar) == pytest.approx(end, abs=0.01)
+
+
 @pytest.mark.parametrize(
     "rows", [3, [["verse", 0]], [["verse", 5, 2]], [["a", 0, 9], ["b", 8, 45]], [["a", 0, float("nan")]]]
 )
@@ -140,3 +184,10 @@ def test_invalid_times_in_a_plan_are_not_used(rows: object):
     song = extended(0, 0)
     song = Audio(song.sound, song.tags, song.lyrics, plan={**song.plan, "times": rows})
     assert inpaint(song, (22.1, 26.4)).sections == extended(0, 0).sections
+
+
+@pytest.mark.parametrize("late", [3, [], [1], [-1, 1], [1, float("nan")], [1, 1e9], ["a", 1]])
+def test_an_invalid_place_of_later_bars_in_a_plan_is_not_used(late: object):
+    song = extended(0, 0)
+    plan = {**song.plan, "late": late}
+    assert read_source_plan(Source(song.sound, json.dumps({"acestep": {"plan": plan}}))).late == (0, 0)

@@ -59,7 +59,7 @@ def song_to_extend(sound: Sound, plan: SourcePlan, *, ends: bool) -> KeptSong:
     fade = _final_fade(sound, plan) if ends else None
     if fade is None:
         return KeptSong(sound, plan)
-    grid = plan.grid
+    grid = plan.grid_at(fade.end)
     at = grid.phase + grid.bar_seconds * math.floor((fade.end - grid.phase) / grid.bar_seconds + _ROUNDING)
     if at < fade.start - grid.bar_seconds / 2 or at < 1:
         at = fade.end
@@ -80,7 +80,7 @@ def song_to_extend(sound: Sound, plan: SourcePlan, *, ends: bool) -> KeptSong:
 
 def _cut(plan: SourcePlan, seconds: float) -> SourcePlan:
     """The plan of the song up to there."""
-    bars = max(1, min(plan.grid.bars, round((seconds - plan.grid.phase) / plan.grid.bar_seconds)))
+    bars = max(1, min(plan.grid.bars, round((seconds - plan.grid_at(seconds).phase) / plan.grid.bar_seconds)))
     grid = replace(plan.grid, seconds=seconds, bars=bars, slowing=0.0, ending="none")
     begins = np.cumsum([0, *(one.bars for one in plan.form)])
     sizes = [(one, min(one.bars, bars - int(begin))) for one, begin in zip(plan.form, begins[:-1], strict=True)]

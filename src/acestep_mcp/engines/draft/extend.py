@@ -80,7 +80,7 @@ def _before(_tags: str, lyrics: str, old: SourcePlan, seconds: float) -> tuple[G
 def _after(tags: str, lyrics: str, old: SourcePlan, seconds: float) -> tuple[Grid, Form]:
     """Music that starts where the song ends: the bar in progress there, then new sections and an ending."""
     wanted = parse_style(tags)
-    grid = continue_grid(old.grid, seconds, wanted.genre.ending)
+    grid = continue_grid(old.grid_at(old.grid.seconds), seconds, wanted.genre.ending)
     halves = grid.layout.halves
     return grid, continued_form(lyrics, grid.bars, grid.bar_seconds, rap=wanted.rap, halves=halves)
 
@@ -91,21 +91,27 @@ def _extended_plan(old: SourcePlan, before: Score | None, after: Score | None, s
     if before and old.grid.phase < -_ROUNDING:
         # The bar in progress where the song begins is the song's own first.
         early = without_last_bar(early)
-    bars_before = sum(section.bars for section in early)
-    bars_after = sum(section.bars for section in after.form) if after else 0
+    form = (*early, *(_up_to(after, old) if after else old.form), *(after.form if after else ()))
+    shift = before.seconds if before else 0.0
     grid = replace(
         old.grid,
+        bars=sum(section.bars for section in form),
         seconds=seconds,
-        phase=old.grid.phase + (before.seconds if before else 0.0) - bars_before * old.grid.bar_seconds,
-        slowing=0.0,
+        phase=old.grid.phase + shift - sum(section.bars for section in early) * old.grid.bar_seconds,
+        slowing=0.0 if after else old.grid.slowing,
         ending=after.ending if after else old.grid.ending,
     )
-    total = max(1, math.floor((seconds - grid.phase) / grid.bar_seconds + 0.01))
-    sections = (*early, *old.form, *(after.form if after else ()))
-    spare = total - bars_before - old.grid.bars - bars_after
-    last = sections[-1]
-    sections = (*sections[:-1], replace(last, bars=max(1, last.bars + spare)))
-    return replace(old, grid=replace(grid, bars=sum(section.bars for section in sections)), form=sections)
+    begin, late = (old.grid.seconds, old.grid.slowing) if after and old.grid.slowing else old.late
+    return replace(old, grid=grid, form=form, late=(begin + shift if late else 0.0, late))
+
+
+def _up_to(after: Score, old: SourcePlan) -> Form:
+    """The song's form up to the bar in progress at its end, with the bars in which its last chord is held."""
+    played = old.grid.seconds + after.plan["frame"]["phase"] - old.grid.slowing - old.grid_at(old.grid.seconds).phase
+    missing = max(round(played / old.grid.bar_seconds), 1) - old.grid.bars
+    if missing < 0:
+        return without_last_bar(old.form) if old.grid.bars > 1 else old.form
+    return (*old.form[:-1], replace(old.form[-1], bars=old.form[-1].bars + missing))
 
 
 def _all_sections(before: Score | None, old: SourcePlan, after: Score | None, shift: float) -> tuple[Section, ...]:

@@ -40,13 +40,11 @@ def inpaint_song(request: AudioInpaint, source: Source, playback: Playback) -> I
     yield Step("composing", 0, 1)
     old = read_source_plan(source)
     window = inpaint_window(request, source.sound.seconds)
-    bars = window_bars(old.grid, window.start, window.end)
+    here = replace(old, grid=old.grid_at((window.start + window.end) / 2))
+    bars = window_bars(here.grid, window.start, window.end)
     sections = window_form(old.form, bars, request.lyrics, old.grid.bar_seconds)
-    score = compose(
-        ComposeRequest(
-            request.tags, "", old.grid.seconds, old.seeds(request.seed or 0, request.variance), old.grid, sections
-        )
-    )
+    seeds = old.seeds(request.seed or 0, request.variance)
+    score = compose(ComposeRequest(request.tags, "", old.grid.seconds, seeds, here.grid, sections))
     begin = max(0.0, window.start - _PRE_ROLL)
     music = silence(min(window.end + 0.1, old.grid.seconds) - begin)
     yield from render(score.parts, playback, music, begin)
@@ -56,7 +54,7 @@ def inpaint_song(request: AudioInpaint, source: Source, playback: Playback) -> I
         fade_out(music, score.ending)
     new = match_level(music, target_lufs(source.sound, window.start, window.end), source.sound, score.plan["genre"])
     sound = inpaint(source.sound, new, window.start, window.end)
-    times = sections_after(old, sections, bars, (window.start, window.end))
+    times = sections_after(here, sections, bars, (window.start, window.end))
     form = with_outer_lines(sections, old.form, bars, old.grid)
     plan = plan_json(replace(old, form=form, times=times), made_by=None)
     notes = (*window.notes, *old.notes, *score.notes)

@@ -19,14 +19,16 @@ _SAME_LENGTH = 0.05
 _PULSE = 0.1
 _SURE = 0.2
 _SECTION_BARS = 8
+_MOST_LATE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
     """The song before the edit.
 
-    `made_by` is the (version, renderer) that composed it, None after an edit or for a recording. `times` are the sections of a song whose sections do not all begin with
-    a bar of the grid; they are empty where the form says all.
+    `made_by` is the (version, renderer) that composed it, None after an edit or for a recording. `times` are the sections of
+    a song whose sections do not all begin with a bar of the grid; they are empty where the form says all. `late` is from
+    which second on the bars are how many seconds later than on the grid: after the slow last bar of a song that was extended.
     """
 
     grid: Grid
@@ -36,6 +38,7 @@ class SourcePlan:
     made_by: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
     times: tuple[Section, ...] = ()
+    late: tuple[float, float] = (0.0, 0.0)
 
     @property
     def sections(self) -> tuple[Section, ...]:
@@ -47,6 +50,11 @@ class SourcePlan:
         """Whether grid, form, tags and seed give the same notes as in the song."""
         version = self.made_by[0] if self.made_by and self.seed is not None else None
         return version == VERSION or (version in SAME_NOTES and self.grid.metre != "5/4")
+
+    def grid_at(self, second: float) -> Grid:
+        """The grid on whose bars the song is there."""
+        begin, seconds = self.late
+        return replace(self.grid, phase=self.grid.phase + seconds) if second >= begin else self.grid
 
     def seeds(self, edit_seed: int, variance: float) -> Seeds:
         """The song's own seeds, with `variance` of the decisions from `edit_seed`; that alone if its own are unknown."""
@@ -77,6 +85,7 @@ def read_source_plan(source: Source) -> SourcePlan:
         seed=seed if isinstance(seed, int) else None,
         made_by=(str(made_by[0]), str(made_by[1])) if known and made_by else None,
         times=times,
+        late=_late_in(plan.get("late"), seconds),
     )
 
 
@@ -93,6 +102,7 @@ def plan_json(song: SourcePlan, *, made_by: tuple[str, str] | None) -> dict[str,
         "sections": form_to_plan(song.form),
         "times": [[one.name, one.start, one.end] for one in song.times],
         "frame": grid.plan(),
+        "late": list(song.late),
         "made_by": list(made_by) if made_by else None,
     }
 
@@ -118,6 +128,13 @@ def _times_in(rows: Any, seconds: float) -> tuple[Section, ...]:
             case _:
                 return ()
     return tuple(found)
+
+
+def _late_in(pair: Any, seconds: float) -> tuple[float, float]:
+    match pair:
+        case [int() | float() as begin, int() | float() as late] if 0 <= begin <= seconds and 0 <= late < _MOST_LATE:
+            return float(begin), float(late)
+    return 0.0, 0.0
 
 
 def _sections_on(grid: Grid, form: tuple[FormSection, ...]) -> tuple[Section, ...]:
