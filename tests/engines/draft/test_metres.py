@@ -120,7 +120,14 @@ def test_the_first_of_several_is_played_and_the_result_says_so(tags: str, note: 
 
 
 @pytest.mark.parametrize(
-    ("tags", "named"), [("pop, 20 bpm", "20 bpm"), ("pop, 1000 BPM", "1000 BPM"), ("pop, 300 bpm", None)]
+    ("tags", "named"),
+    [
+        ("pop, 20 bpm", "20 bpm"),
+        ("pop, 1000 BPM", "1000 BPM"),
+        ("pop, 300 bpm", None),
+        ("pop, not 120 bpm", None),
+        ("pop, eighth = 320 bpm", None),
+    ],
 )
 def test_a_tempo_that_is_not_played_is_noted(tags: str, named: str | None):
     note = f"{named} is not played by the draft, which plays 30 to 300 bpm."

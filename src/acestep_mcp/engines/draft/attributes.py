@@ -10,7 +10,7 @@ from acestep_mcp.engines.draft.metres import played_metre
 from acestep_mcp.readers.attributes import find_keys, find_metres, find_tempos
 from acestep_mcp.readers.tempo import FASTEST, SLOWEST
 
-_ANY_BPM = re.compile(r"(?<![\d.,])\d{1,6}(?:\.\d+)? ?bpm\b", re.IGNORECASE)
+_ANY_BPM = re.compile(r"(?<![\d.,])(?P<bpm>\d{1,6}(?:\.\d+)?) ?bpm\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,12 @@ def read_attributes(tags: str) -> MusicalAttributes:
         _several("key", [one.name for one in keys if one.stated]),
         _several("metre", [one.name for one in metres if one.stated]),
     ]
-    if not tempos and (beyond := _ANY_BPM.search(tags)):
-        notes.append(f"{beyond[0]} is not played by the draft, which plays {SLOWEST:g} to {FASTEST:g} bpm.")
+    notes += [
+        f"{found[0]} is not played by the draft, which plays {SLOWEST:g} to {FASTEST:g} bpm."
+        for found in _ANY_BPM.finditer(tags)
+        if not SLOWEST <= float(found["bpm"]) <= FASTEST
+        and not any(one.start < found.end() and found.start() < one.end for one in tempos)  # such as eighth = 320 bpm
+    ]
     if metre and played_metre(metre) != metre:
         notes.append(f"{metre} is not played by the draft: played as {played_metre(metre)}.")
     return MusicalAttributes(
