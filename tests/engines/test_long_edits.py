@@ -1,4 +1,4 @@
-"""Edits in stretches: what each run is given, and what becomes of its result."""
+"""Long edits: what each run gets, and how the results are put together."""
 
 from __future__ import annotations
 

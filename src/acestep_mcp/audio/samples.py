@@ -1,4 +1,4 @@
-"""Samples as floats become left-aligned integers."""
+"""Left-aligned integer samples: from floats, and rounded to fewer bits."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ async def _running(engines: Sequence[Engine], backend: Backend, options: QueueOp
 
 
 def _begun(engines: Sequence[Engine]) -> dict[str, str]:
-    """The jobs that an earlier server began elsewhere, each with what becomes of it if it is cancelled."""
+    """The cancel notes, by job id, of jobs that an earlier run of this server started elsewhere."""
     resumable = [engine for engine in engines if isinstance(engine, ResumableEngine) and engine.cancel_note]
     return {job_id: engine.cancel_note for engine in resumable for job_id in engine.begun()}
 

@@ -60,7 +60,7 @@ class StoredResponse:
 
 
 def cancelled(note: str = "") -> StoredResponse:
-    """`note` says what becomes of the job elsewhere."""
+    """`note` says what another server does with the job after that."""
     return StoredResponse.refused(499, f"Request cancelled by the client. {note}".rstrip(), "client_cancelled")
 
 

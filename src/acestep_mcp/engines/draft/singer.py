@@ -204,7 +204,7 @@ def _tables(
 
 
 def _pulse(pitch: int, change: _Change, mix: int, sung: tuple[Singer, int]) -> Pulse:
-    """The pulse at a mix of the two sounds of a change; `sung` is by whom, and with what effort."""
+    """The glottal pulse between the two sounds of a change; `sung` gives the singer and the effort."""
     first, second = change.first, change.second
     if mix in {0, _MIXES} or first == second:
         first = second = second if mix else first

@@ -47,6 +47,6 @@ def syllables(line: str, language: str | None = None) -> list[Syllable]:
 
 
 def stress_count(lines: Sequence[str]) -> float:
-    """How many stressed syllables the lines have; those of a language without stress count half."""
+    """The number of stressed syllables in the lines; weaker ones, and all in a language without stress, count less than one."""
     language = language_of(lines)
     return sum(one.stress for line in lines for one in syllables(line, language) if one.stress >= EVEN)
